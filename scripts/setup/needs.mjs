@@ -1,0 +1,51 @@
+/**
+ * Something of the system that tcplab or its tests use, and the package that brings it.
+ * @typedef {object} Need
+ * @property {string} [library] a shared library, by its soname
+ * @property {string} [command] a command, by its name
+ * @property {RegExp} [flavour] what `command -h` has to say, where several programs share the name
+ * @property {string} why
+ * @property {{ apt: string, dnf: string, apk: string, pacman: string }} packages
+ */
+
+/**
+ * What `npm start` needs.
+ * @type {Need[]}
+ */
+export const runtimeNeeds = [
+  {
+    library: 'libnftables.so.1',
+    why: "sets the lab's packet-filter rules",
+    packages: { apt: 'libnftables1', dnf: 'nftables', apk: 'nftables', pacman: 'nftables' },
+  },
+];
+
+/**
+ * What `npm test` needs besides: the tools whose word is compared with tcplab's.
+ * @type {Need[]}
+ */
+export const testNeeds = [
+  tool('ss', { apt: 'iproute2', dnf: 'iproute', apk: 'iproute2', pacman: 'iproute2' }),
+  tool('ip', { apt: 'iproute2', dnf: 'iproute', apk: 'iproute2', pacman: 'iproute2' }),
+  tool('nft', { apt: 'nftables', dnf: 'nftables', apk: 'nftables', pacman: 'nftables' }),
+  tool('iptables', { apt: 'iptables', dnf: 'iptables-nft', apk: 'iptables', pacman: 'iptables' }),
+  tool('tcpdump', { apt: 'tcpdump', dnf: 'tcpdump', apk: 'tcpdump', pacman: 'tcpdump' }),
+  tool('tshark', { apt: 'tshark', dnf: 'wireshark-cli', apk: 'tshark', pacman: 'wireshark-cli' }),
+  {
+    ...tool('nc', { apt: 'netcat-openbsd', dnf: 'netcat', apk: 'netcat-openbsd', pacman: 'openbsd-netcat' }),
+    flavour: /OpenBSD|usage: nc \[-46/,
+  },
+  tool('telnet', { apt: 'inetutils-telnet', dnf: 'telnet', apk: 'busybox-extras', pacman: 'inetutils' }),
+  tool('netstat', { apt: 'net-tools', dnf: 'net-tools', apk: 'net-tools', pacman: 'net-tools' }),
+  tool('unshare', { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux-misc', pacman: 'util-linux' }),
+  tool('setpriv', { apt: 'util-linux', dnf: 'util-linux', apk: 'setpriv', pacman: 'util-linux' }),
+];
+
+/**
+ * @param {string} command
+ * @param {Need['packages']} packages
+ * @returns {Need}
+ */
+function tool(command, packages) {
+  return { command, why: 'the tests compare with it', packages };
+}

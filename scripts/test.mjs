@@ -1,0 +1,176 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runtimeNeeds, testNeeds } from './setup/needs.mjs';
+import { ensureNode } from './setup/node.mjs';
+import { ensureNpmPackages } from './setup/npm.mjs';
+import { orExit, SetupError, say } from './setup/say.mjs';
+import { ensureSystemPackages } from './setup/system.mjs';
+
+/** @typedef {{ name: string, command: string[], needs?: string }} Step */
+/** @typedef {{ name: string, outcome: 'ok' | 'FAILED' | 'not run', detail: string }} Outcome */
+/** @typedef {import('./tally-reporter.mjs').Tally} Tally */
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const endingSignals = /** @type {const} */ (['SIGINT', 'SIGTERM']);
+const isRoot = process.getuid?.() === 0;
+
+// Gives an ordinary user the namespaces, and in them the rights, that root has anyway.
+const ownNamespaces = isRoot ? [] : ['unshare', '--user', '--map-root-user', '--net', '--mount', '--'];
+
+orExit(() => {
+  ensureNode(root);
+  ensureNpmPackages(root);
+  ensureSystemPackages([...runtimeNeeds, ...testNeeds]);
+  ensureNamespaces();
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'tcplab-test-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const tallyFile = join(folder, 'tally.json');
+
+const bin = (/** @type {string} */ name) => join(root, 'node_modules/.bin', name);
+/** @type {Step[]} */
+const steps = [
+  { name: 'format and lint', command: [bin('biome'), 'check', '.'] },
+  { name: 'types', command: [bin('tsc'), '--noEmit'] },
+  { name: 'build', command: [process.execPath, join(root, 'scripts/build.mjs')] },
+  { name: 'package checks', command: ['npm', 'run', '--silent', 'package-check'], needs: 'build' },
+  {
+    name: 'tests',
+    command: [
+      ...[...ownNamespaces, bin('vitest'), 'run'],
+      ...['--reporter=default', `--reporter=${join(root, 'scripts/tally-reporter.mjs')}`],
+      ...[`--outputFile.tally=${tallyFile}`, ...process.argv.slice(2)],
+    ],
+    needs: 'build',
+  },
+];
+
+process.exitCode = summarize(await runSteps(steps), readTally());
+
+/**
+ * All of them, whatever fails, but those that a failure makes meaningless.
+ * @param {Step[]} steps
+ */
+async function runSteps(steps) {
+  /** @type {Outcome[]} */
+  const outcomes = [];
+  for (const { name, command, needs } of steps) {
+    if (needs && outcomes.some((earlier) => earlier.name === needs && earlier.outcome !== 'ok')) {
+      outcomes.push({ name, outcome: 'not run', detail: `since the ${needs} failed` });
+      continue;
+    }
+    say(`\n── ${name} ──`);
+    const start = performance.now();
+    const status = await run(command);
+    const outcome = status === 0 ? 'ok' : 'FAILED';
+    const detail = `${((performance.now() - start) / 1000).toFixed(1)} s${status === 0 ? '' : `, status ${status}`}`;
+    say(`── ${name}: ${outcome}, ${detail} ──`);
+    outcomes.push({ name, outcome, detail });
+  }
+  return outcomes;
+}
+
+/**
+ * @param {string[]} command
+ * @returns {Promise<number>} its exit status, as a shell would give it
+ */
+function run([program = '', ...args]) {
+  return new Promise((done, fail) => {
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit' });
+    /** @type {NodeJS.Signals | undefined} */
+    let ending;
+    // It is waited for before ending by the same signal, so that nothing writes to the terminal afterwards.
+    const forward = (/** @type {NodeJS.Signals} */ signal) => {
+      ending = signal;
+      child.kill(signal);
+    };
+    for (const signal of endingSignals) process.on(signal, forward);
+    child.on('error', fail);
+    child.on('exit', (status, signal) => {
+      for (const each of endingSignals) process.off(each, forward);
+      if (ending) {
+        rmSync(folder, { recursive: true, force: true });
+        process.kill(process.pid, ending);
+      } else {
+        done(status ?? 128 + constants.signals[signal ?? 'SIGKILL']);
+      }
+    });
+  });
+}
+
+/**
+ * Prints what was skipped and why, what failed, and the count, as the last line of all.
+ * @param {Outcome[]} outcomes
+ * @param {Tally} tally
+ * @returns {number} the exit status
+ */
+function summarize(outcomes, { tests, errors }) {
+  const failures = tests.filter(({ state }) => state === 'failed').map(nameWithReason);
+  failures.push(...errors);
+  const skipped = tests.filter(({ state }) => state === 'skipped');
+  const unexcused = skipped.filter(({ reason }) => mustNotSkip(reason ?? ''));
+  const where = isRoot
+    ? 'skipped for a cause that root does not have'
+    : 'skipped, and CI has to run it as root';
+  failures.push(...unexcused.map((test) => `${nameWithReason(test)} (${where})`));
+  // A failed step counts as well, but vitest's own status says nothing new when it has named failures.
+  const failedSteps = outcomes.filter(
+    ({ name, outcome }) => outcome === 'FAILED' && !(name === 'tests' && failures.length > 0),
+  );
+  failures.push(...failedSteps.map(({ name, detail }) => `step ${name} (${detail})`));
+  const excused = skipped.filter((test) => !unexcused.includes(test));
+  const passed = tests.length - tests.filter(({ state }) => state !== 'passed').length;
+
+  const lines = ['', 'Steps'];
+  for (const { name, outcome, detail } of outcomes) lines.push(`  ${outcome.padEnd(8)} ${name}, ${detail}`);
+  if (excused.length > 0) lines.push('Skipped', ...excused.map((test) => `  ${nameWithReason(test)}`));
+  if (failures.length > 0) lines.push('Failed', ...failures.map((failure) => `  ${failure.trimEnd()}`));
+  lines.push('', `${passed} passed, ${failures.length} failed, ${excused.length} skipped`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return failures.length > 0 ? 1 : 0;
+}
+
+/**
+ * Only who is not root may skip what needs root; and CI has to see all of it.
+ * @param {string} reason
+ */
+function mustNotSkip(reason) {
+  return (isRoot || Boolean(process.env['CI'])) && /\b(needs?|requires?) root\b|\btracefs\b/i.test(reason);
+}
+
+/** @param {Tally['tests'][number]} test */
+function nameWithReason({ name, reason }) {
+  return reason ? `${name}: ${reason}` : name;
+}
+
+/** @returns {Tally} */
+function readTally() {
+  try {
+    return JSON.parse(readFileSync(tallyFile, 'utf8'));
+  } catch {
+    // The tests were not run, or vitest broke down; the steps tell.
+    return { tests: [], errors: [] };
+  }
+}
+
+function ensureNamespaces() {
+  const [program, ...args] = ownNamespaces;
+  if (!program) return;
+  const probe = spawnSync(program, [...args, 'true'], { encoding: 'utf8' });
+  if (probe.status === 0) return;
+  throw new SetupError(
+    [
+      'an ordinary user may not make namespaces here, and the tests need them.',
+      `  ${ownNamespaces.join(' ')} true`,
+      `  ${(probe.stderr || String(probe.error)).trim()}`,
+      'Run npm test as root, or allow it (each where the machine has it):',
+      '  sudo sysctl -w user.max_user_namespaces=15000',
+      '  sudo sysctl -w kernel.unprivileged_userns_clone=1',
+      '  sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
+    ].join('\n'),
+  );
+}

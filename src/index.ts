@@ -1,0 +1,1 @@
+export { type ErrorCode, SystemError, TcplabError } from './error.ts';

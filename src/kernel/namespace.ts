@@ -1,0 +1,66 @@
+import { closeSync, openSync } from 'node:fs';
+import { check, libc } from './libc.ts';
+
+const CLONE_NEWNET = 0x40000000;
+const SELF = '/proc/thread-self/ns/net';
+
+/**
+ * A network namespace without a name, held by a descriptor: it ends when the last descriptor, socket and process in
+ * it are gone, so nothing can be left behind (network_namespaces(7)).
+ */
+export class NetworkNamespace {
+  readonly #home: number;
+  readonly #fd: number;
+  #open = true;
+
+  private constructor(home: number, fd: number) {
+    this.#home = home;
+    this.#fd = fd;
+  }
+
+  /** Needs CAP_SYS_ADMIN in the current user namespace. */
+  static create(): NetworkNamespace {
+    const home = openSync(SELF, 'r');
+    try {
+      check(libc.unshare(CLONE_NEWNET), 'unshare', 'CLONE_NEWNET');
+      return new NetworkNamespace(home, openSync(SELF, 'r'));
+    } catch (error) {
+      closeSync(home);
+      throw error;
+    } finally {
+      goTo(home);
+    }
+  }
+
+  /** For rtnetlink: the descriptor that stands for this namespace. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /**
+   * Runs `work` with this thread inside the namespace. What is made meanwhile (sockets, child processes) stays there.
+   * It must be synchronous: while it runs, this thread has left the machine's own network.
+   */
+  enter<T>(work: () => T extends PromiseLike<unknown> ? never : T): T {
+    check(libc.setns(this.#fd, CLONE_NEWNET), 'setns', 'into the lab');
+    try {
+      return work();
+    } finally {
+      goTo(this.#home);
+    }
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.#fd);
+    closeSync(this.#home);
+  }
+}
+
+/** A thread that can't come home must do nothing more: whatever it did next, it would do in the wrong network. */
+function goTo(home: number): void {
+  if (libc.setns(home, CLONE_NEWNET) === 0) return;
+  process.stderr.write('tcplab: cannot return to the home network namespace; stopping\n');
+  process.exit(1);
+}

@@ -1,0 +1,174 @@
+import { SystemError } from '../error.ts';
+import { check, errnoName, lastErrno, libc } from './libc.ts';
+
+/** Netlink messages: building, sending, reading (netlink(7)). Numbers in host order unless said otherwise. */
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
+export const NETLINK_NETFILTER = 12;
+
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_DUMP = 0x300;
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_EXCL = 0x200;
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const SOL_NETLINK = 270;
+const NETLINK_EXT_ACK = 11;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const NLMSGERR_ATTR_MSG = 1;
+const NLM_F_CAPPED = 0x100;
+const NLM_F_ACK_TLVS = 0x200;
+
+export interface NetlinkMessage {
+  type: number;
+  flags: number;
+  body: Buffer;
+}
+
+/** A netlink socket in the namespace in which the thread is now; it stays there. */
+export class NetlinkSocket {
+  readonly #fd: number;
+  readonly #buffer = Buffer.alloc(65536);
+  #sequence = 0;
+
+  constructor(protocol: number) {
+    const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    this.#fd = check(libc.socket(AF_NETLINK, type, protocol), 'socket', `netlink ${protocol}`);
+    const one = Buffer.from([1, 0, 0, 0]);
+    libc.setsockopt(this.#fd, SOL_NETLINK, NETLINK_EXT_ACK, one, one.length);
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /**
+   * Sends messages in one call and reads until the last is acknowledged (or the dump is done). The kernel answers
+   * before send() returns, so nothing is waited for.
+   */
+  request(messages: Buffer[], detail: string): NetlinkMessage[] {
+    let last = 0;
+    for (const message of messages) {
+      last = ++this.#sequence;
+      message.writeUInt32LE(last, 8);
+    }
+    const all = Buffer.concat(messages);
+    check(Number(libc.send(this.#fd, all, all.length, 0)), 'send', detail);
+    const answers: NetlinkMessage[] = [];
+    for (;;) {
+      const datagram = this.receive();
+      if (!datagram) throw new SystemError('recv', 'EAGAIN', { detail: `${detail}: no answer from the kernel` });
+      for (const message of parseMessages(datagram)) {
+        if (message.type === NLMSG_ERROR) throwIfError(message, detail);
+        else if (message.type !== NLMSG_DONE) answers.push(message);
+        const ends = message.type === NLMSG_ERROR || message.type === NLMSG_DONE;
+        if (ends && message.sequence === last) return answers;
+      }
+    }
+  }
+
+  /** One datagram, or undefined when none waits. The buffer is used again by the next call. */
+  receive(): Buffer | undefined {
+    const length = Number(libc.recv(this.#fd, this.#buffer, this.#buffer.length, 0));
+    if (length < 0 && lastErrno() === 'EAGAIN') return undefined;
+    return this.#buffer.subarray(0, check(length, 'recv', 'netlink'));
+  }
+
+  close(): void {
+    libc.close(this.#fd);
+  }
+}
+
+export function netlinkMessage(type: number, flags: number, ...parts: Buffer[]): Buffer {
+  const header = Buffer.alloc(16);
+  const length = parts.reduce((sum, part) => sum + part.length, header.length);
+  header.writeUInt32LE(length, 0);
+  header.writeUInt16LE(type, 4);
+  header.writeUInt16LE(flags | NLM_F_REQUEST, 6);
+  return Buffer.concat([header, ...parts]);
+}
+
+/** A type-length-value attribute, padded to four octets. */
+export function attribute(type: number, ...parts: Buffer[]): Buffer {
+  const header = Buffer.alloc(4);
+  const length = parts.reduce((sum, part) => sum + part.length, header.length);
+  header.writeUInt16LE(length, 0);
+  header.writeUInt16LE(type, 2);
+  return Buffer.concat([header, ...parts, Buffer.alloc(align(length) - length)]);
+}
+
+export function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+export function u32be(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+export function u16be(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytes;
+}
+
+export function text(value: string): Buffer {
+  return Buffer.from(`${value}\0`);
+}
+
+export function* parseMessages(datagram: Buffer): Generator<NetlinkMessage & { sequence: number }> {
+  let offset = 0;
+  while (offset + 16 <= datagram.length) {
+    const length = datagram.readUInt32LE(offset);
+    if (length < 16) return;
+    yield {
+      type: datagram.readUInt16LE(offset + 4),
+      flags: datagram.readUInt16LE(offset + 6),
+      sequence: datagram.readUInt32LE(offset + 8),
+      // Copied: the socket's buffer is used again.
+      body: Buffer.from(datagram.subarray(offset + 16, offset + length)),
+    };
+    offset += align(length);
+  }
+}
+
+/** The attributes of a message by their type; of repeated ones the last. */
+export function parseAttributes(body: Buffer): Map<number, Buffer> {
+  const attributes = new Map<number, Buffer>();
+  let offset = 0;
+  while (offset + 4 <= body.length) {
+    const length = body.readUInt16LE(offset);
+    if (length < 4) break;
+    // The two upper bits mark nested attributes and network order.
+    attributes.set(body.readUInt16LE(offset + 2) & 0x3fff, body.subarray(offset + 4, offset + length));
+    offset += align(length);
+  }
+  return attributes;
+}
+
+function throwIfError(message: NetlinkMessage, detail: string): void {
+  const error = -message.body.readInt32LE(0);
+  if (error === 0) return;
+  const said = extendedAck(message);
+  throw new SystemError('netlink', errnoName(error), { detail: said ? `${detail}: ${said}` : detail });
+}
+
+function extendedAck({ flags, body }: NetlinkMessage): string | undefined {
+  if (!(flags & NLM_F_ACK_TLVS)) return undefined;
+  const quoted = flags & NLM_F_CAPPED ? 16 : align(body.readUInt32LE(4));
+  const said = parseAttributes(body.subarray(4 + quoted)).get(NLMSGERR_ATTR_MSG);
+  return said?.subarray(0, -1).toString();
+}
+
+function align(length: number): number {
+  return (length + 3) & ~3;
+}

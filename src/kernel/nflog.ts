@@ -1,0 +1,90 @@
+import {
+  attribute,
+  NETLINK_NETFILTER,
+  NetlinkSocket,
+  NLM_F_ACK,
+  netlinkMessage,
+  parseAttributes,
+  parseMessages,
+  u16be,
+  u32be,
+} from './netlink.ts';
+
+// include/uapi/linux/netfilter/nfnetlink_log.h
+const NFNL_SUBSYS_ULOG = 4;
+const NFULNL_MSG_PACKET = 0;
+const NFULNL_MSG_CONFIG = 1;
+const NFULA_CFG_CMD = 1;
+const NFULA_CFG_MODE = 2;
+const NFULA_CFG_TIMEOUT = 4;
+const NFULA_CFG_QTHRESH = 5;
+const NFULNL_CFG_CMD_BIND = 1;
+const NFULNL_COPY_PACKET = 2;
+const NFULA_PACKET_HDR = 1;
+const NFULA_TIMESTAMP = 3;
+const NFULA_PAYLOAD = 9;
+const NFULA_PREFIX = 10;
+const NF_INET_LOCAL_IN = 1;
+
+/** A packet that a rule logged before it decided on it. */
+export interface LoggedPacket {
+  /** The prefix that the rule gives: tells which rule. */
+  prefix: string;
+  hook: 'in' | 'out';
+  /** Nanoseconds since 1970; null where the kernel gives none (nothing that leaves has a stamp yet). */
+  atNs: bigint | null;
+  /** From the IP header on. */
+  packet: Buffer;
+}
+
+/** What the rules of a namespace log to one group. Works in a user namespace too. */
+export class PacketLog {
+  readonly #netlink: NetlinkSocket = new NetlinkSocket(NETLINK_NETFILTER);
+
+  /** Binds the group in the namespace in which the thread is now. Every packet is delivered at once, none is gathered. */
+  constructor(group: number) {
+    const config = (...attributes: Buffer[]) =>
+      netlinkMessage(
+        (NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_CONFIG,
+        NLM_F_ACK,
+        Buffer.from([0, 0]),
+        u16be(group),
+        ...attributes,
+      );
+    const mode = Buffer.concat([u32be(0xffff), Buffer.from([NFULNL_COPY_PACKET, 0])]);
+    const messages = [
+      config(attribute(NFULA_CFG_CMD, Buffer.from([NFULNL_CFG_CMD_BIND]))),
+      config(attribute(NFULA_CFG_MODE, mode)),
+      config(attribute(NFULA_CFG_QTHRESH, u32be(1)), attribute(NFULA_CFG_TIMEOUT, u32be(1))),
+    ];
+    for (const message of messages) this.#netlink.request([message], `packet log, group ${group}`);
+  }
+
+  /** What has been logged since the last call. */
+  read(): LoggedPacket[] {
+    const packets: LoggedPacket[] = [];
+    for (;;) {
+      const datagram = this.#netlink.receive();
+      if (!datagram) return packets;
+      for (const { type, body } of parseMessages(datagram)) {
+        if (type === ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET)) packets.push(parse(body));
+      }
+    }
+  }
+
+  close(): void {
+    this.#netlink.close();
+  }
+}
+
+function parse(body: Buffer): LoggedPacket {
+  const attributes = parseAttributes(body.subarray(4));
+  const stamp = attributes.get(NFULA_TIMESTAMP);
+  const hook = attributes.get(NFULA_PACKET_HDR)?.readUInt8(2);
+  return {
+    prefix: attributes.get(NFULA_PREFIX)?.subarray(0, -1).toString() ?? '',
+    hook: hook === NF_INET_LOCAL_IN ? 'in' : 'out',
+    atNs: stamp ? stamp.readBigUInt64BE(0) * 1_000_000_000n + stamp.readBigUInt64BE(8) * 1000n : null,
+    packet: Buffer.from(attributes.get(NFULA_PAYLOAD) ?? Buffer.alloc(0)),
+  };
+}

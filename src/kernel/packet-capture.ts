@@ -1,0 +1,148 @@
+import koffi from 'koffi';
+import { check, closeLater, lastErrno, libc } from './libc.ts';
+import { interfaceIndex } from './rtnetlink.ts';
+
+// packet(7), recvmmsg(2), socket(7); include/uapi/linux/if_packet.h
+const AF_PACKET = 17;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const ETH_P_ALL = 0x0003;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
+const SO_TIMESTAMPNS = 35;
+const SOL_PACKET = 263;
+const PACKET_STATISTICS = 6;
+const PACKET_OUTGOING = 4;
+const ETHERNET_HEADER = 14;
+const RECEIVE_BUFFER = 8 * 1024 * 1024;
+
+export interface CapturedPacket {
+  direction: 'sent' | 'received';
+  /** The kernel's stamp: nanoseconds since 1970 (CLOCK_REALTIME). */
+  atNs: bigint;
+  /** From the IP header on. */
+  packet: Buffer;
+}
+
+/**
+ * Every packet that an interface sends or receives, stamped by the kernel. Segments that the output hook drops never
+ * get here; those that the input hook drops do.
+ *
+ * Not a mapped ring: to make one waits for an RCU grace period (10 to 15 ms), to close one for two.
+ */
+export class PacketCapture {
+  readonly #fd: number;
+
+  /** Opens on the named interface of the namespace in which the thread is now. */
+  constructor(interfaceName: string) {
+    const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    this.#fd = check(libc.socket(AF_PACKET, type, 0), 'socket', 'packet capture');
+    setOption(this.#fd, SO_TIMESTAMPNS, 1);
+    // The limit of rmem_max holds for everyone but the machine's root.
+    if (setOption(this.#fd, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0) setOption(this.#fd, SO_RCVBUF, RECEIVE_BUFFER);
+    const address = linkLayerAddress(interfaceIndex(interfaceName));
+    check(libc.bind(this.#fd, address, address.length), 'bind', `packet capture on ${interfaceName}`);
+  }
+
+  /** What has come since the last call, in the order of the kernel. */
+  read(): CapturedPacket[] {
+    const packets: CapturedPacket[] = [];
+    for (;;) {
+      batch.prepare();
+      const count = libc.recvmmsg(this.#fd, batch.address, BATCH, 0, null);
+      if (count < 0 && lastErrno() === 'EAGAIN') return packets;
+      check(count, 'recvmmsg', 'packet capture');
+      for (let index = 0; index < count; index++) {
+        const packet = batch.parse(index);
+        if (packet) packets.push(packet);
+      }
+      if (count < BATCH) return packets;
+    }
+  }
+
+  /** How many packets found the buffer full since the last call: what they were, nobody knows. */
+  takeLost(): number {
+    const statistics = Buffer.alloc(8);
+    const length = Buffer.from([8, 0, 0, 0]);
+    check(libc.getsockopt(this.#fd, SOL_PACKET, PACKET_STATISTICS, statistics, length), 'getsockopt');
+    return statistics.readUInt32LE(4);
+  }
+
+  /** Takes 10 to 20 ms in the kernel, but not of this thread. */
+  close(): Promise<void> {
+    return closeLater(this.#fd);
+  }
+}
+
+const BATCH = 64;
+const [MESSAGE, VECTOR, NAME, CONTROL, DATA] = [64, 16, 32, 64, 2048];
+
+/**
+ * Room for one recvmmsg: struct mmsghdr, iovec, sockaddr_ll, control data and packet of each message, in memory of
+ * its own so that the pointers between them hold. Read within one synchronous stretch, so one is enough for all.
+ */
+class Batch {
+  readonly address: bigint;
+  readonly #bytes: Buffer;
+
+  constructor() {
+    const size = BATCH * (MESSAGE + VECTOR + NAME + CONTROL + DATA);
+    const [PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS] = [3, 0x22];
+    this.address = libc.mmap(null, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+    check(this.address === 2n ** 64n - 1n ? -1 : 0, 'mmap');
+    this.#bytes = Buffer.from(koffi.view(this.address, size));
+  }
+
+  /** The kernel overwrites lengths, so they are set before each call. */
+  prepare(): void {
+    for (let index = 0; index < BATCH; index++) {
+      const [message, vector] = [this.#message(index), this.#vector(index)];
+      this.#bytes.writeBigUInt64LE(this.address + BigInt(this.#name(index)), message);
+      this.#bytes.writeUInt32LE(NAME, message + 8);
+      this.#bytes.writeBigUInt64LE(this.address + BigInt(vector), message + 16);
+      this.#bytes.writeBigUInt64LE(1n, message + 24);
+      this.#bytes.writeBigUInt64LE(this.address + BigInt(this.#control(index)), message + 32);
+      this.#bytes.writeBigUInt64LE(BigInt(CONTROL), message + 40);
+      this.#bytes.writeBigUInt64LE(this.address + BigInt(this.#data(index)), vector);
+      this.#bytes.writeBigUInt64LE(BigInt(DATA), vector + 8);
+    }
+  }
+
+  parse(index: number): CapturedPacket | undefined {
+    const length = Math.min(this.#bytes.readUInt32LE(this.#message(index) + 56), DATA);
+    if (length <= ETHERNET_HEADER) return undefined;
+    // struct cmsghdr (16 octets), then struct timespec.
+    const stamp = this.#control(index) + 16;
+    const data = this.#data(index);
+    return {
+      direction: this.#bytes.readUInt8(this.#name(index) + 10) === PACKET_OUTGOING ? 'sent' : 'received',
+      atNs: this.#bytes.readBigInt64LE(stamp) * 1_000_000_000n + this.#bytes.readBigInt64LE(stamp + 8),
+      packet: Buffer.from(this.#bytes.subarray(data + ETHERNET_HEADER, data + length)),
+    };
+  }
+
+  #message = (index: number): number => index * MESSAGE;
+  #vector = (index: number): number => BATCH * MESSAGE + index * VECTOR;
+  #name = (index: number): number => BATCH * (MESSAGE + VECTOR) + index * NAME;
+  #control = (index: number): number => BATCH * (MESSAGE + VECTOR + NAME) + index * CONTROL;
+  #data = (index: number): number => BATCH * (MESSAGE + VECTOR + NAME + CONTROL) + index * DATA;
+}
+
+const batch = new Batch();
+
+function setOption(fd: number, option: number, value: number): number {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return libc.setsockopt(fd, SOL_SOCKET, option, bytes, bytes.length);
+}
+
+/** struct sockaddr_ll. */
+function linkLayerAddress(index: number): Buffer {
+  const address = Buffer.alloc(20);
+  address.writeUInt16LE(AF_PACKET, 0);
+  address.writeUInt16BE(ETH_P_ALL, 2);
+  address.writeInt32LE(index, 4);
+  return address;
+}

@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { check, libc } from './libc.ts';
+
+/** When a process started, in ticks since boot: with its number it names the process for good (proc_pid_stat(5)). */
+export function processStartTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Becomes another program: the same process, so that signals, terminal and exit status need no passing on. */
+export function execute(path: string, args: string[], environment: NodeJS.ProcessEnv): never {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  check(libc.execve(path, [path, ...args, null], [...variables, null]), 'execve', path);
+  throw new Error('unreachable');
+}

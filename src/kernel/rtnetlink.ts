@@ -1,0 +1,126 @@
+import { addressBytes } from '../tcp/endpoint.ts';
+import { check, libc } from './libc.ts';
+import {
+  attribute,
+  NETLINK_ROUTE,
+  NetlinkSocket,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  netlinkMessage,
+  text,
+  u32,
+} from './netlink.ts';
+
+// rtnetlink(7); include/uapi/linux/rtnetlink.h, if_link.h, veth.h
+const RTM_NEWLINK = 16;
+const RTM_NEWADDR = 20;
+const IFLA_IFNAME = 3;
+const IFLA_LINKINFO = 18;
+const IFLA_NET_NS_FD = 28;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const VETH_INFO_PEER = 1;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFA_F_NODAD = 0x02;
+const IFF_UP = 1;
+const LOOPBACK = 1;
+const CREATE = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+
+export interface AddressWithPrefix {
+  address: string;
+  prefix: number;
+}
+
+/** Makes a veth pair (veth(4)): `name` here, its other end under the same name in another namespace. */
+export function createVethPair(name: string, otherNamespace: number): void {
+  const peer = Buffer.concat([
+    linkHeader(0, 0),
+    attribute(IFLA_IFNAME, text(name)),
+    attribute(IFLA_NET_NS_FD, u32(otherNamespace)),
+  ]);
+  const info = Buffer.concat([
+    attribute(IFLA_INFO_KIND, text('veth')),
+    attribute(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer)),
+  ]);
+  const body = [linkHeader(0, 0), attribute(IFLA_IFNAME, text(name)), attribute(IFLA_LINKINFO, info)];
+  ask([netlinkMessage(RTM_NEWLINK, CREATE, ...body)], `create veth ${name}`);
+}
+
+/** Gives an interface its addresses and sets it and the loopback up. */
+export function configureLink(name: string, addresses: AddressWithPrefix[]): void {
+  const index = interfaceIndex(name);
+  const messages = [
+    ...addresses.map((address) => newAddress(index, address)),
+    netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(LOOPBACK, IFF_UP)),
+    netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(index, IFF_UP)),
+  ];
+  ask(messages, `configure ${name}`);
+}
+
+/**
+ * Turns checksum and segmentation offloads off, as `ethtool -K NAME tx off rx off gso off gro off` does: what is captured then
+ * stands on the wire like that, with whole checksums and no segment longer than the MTU.
+ */
+export function disableOffloads(name: string): void {
+  withControlSocket((fd) => {
+    for (const command of [ETHTOOL_STXCSUM, ETHTOOL_SGSO, ETHTOOL_SGRO]) {
+      const value = Buffer.alloc(8);
+      value.writeUInt32LE(command, 0);
+      // struct ifreq: the name, then a pointer to the value.
+      const request = { name, data: value, rest: new Uint8Array(16) };
+      check(libc.ethtool(fd, SIOCETHTOOL, request), 'ioctl', `SIOCETHTOOL ${name}`);
+    }
+  });
+}
+
+const SIOCETHTOOL = 0x8946;
+const SIOCGIFINDEX = 0x8933;
+const ETHTOOL_STXCSUM = 0x17;
+const ETHTOOL_SGSO = 0x24;
+const ETHTOOL_SGRO = 0x2c;
+
+export function interfaceIndex(name: string): number {
+  return withControlSocket((fd) => {
+    const request = Buffer.alloc(40);
+    request.write(name);
+    check(libc.ioctl(fd, SIOCGIFINDEX, request), 'ioctl', `SIOCGIFINDEX ${name}`);
+    return request.readInt32LE(16);
+  });
+}
+
+function withControlSocket<T>(work: (fd: number) => T): T {
+  const fd = check(libc.socket(2, 2, 0), 'socket', 'for interface requests');
+  try {
+    return work(fd);
+  } finally {
+    libc.close(fd);
+  }
+}
+
+function ask(messages: Buffer[], detail: string): void {
+  const socket = new NetlinkSocket(NETLINK_ROUTE);
+  try {
+    socket.request(messages, detail);
+  } finally {
+    socket.close();
+  }
+}
+
+/** struct ifinfomsg. */
+function linkHeader(index: number, flags: number): Buffer {
+  const header = Buffer.alloc(16);
+  header.writeInt32LE(index, 4);
+  header.writeUInt32LE(flags, 8);
+  header.writeUInt32LE(flags, 12);
+  return header;
+}
+
+/** Duplicate address detection would keep an IPv6 address unusable for a second, on a wire with nobody else. */
+function newAddress(index: number, { address, prefix }: AddressWithPrefix): Buffer {
+  const bytes = addressBytes(address);
+  const header = Buffer.from([bytes.length === 16 ? 10 : 2, prefix, bytes.length === 16 ? IFA_F_NODAD : 0, 0]);
+  const body = [header, u32(index), attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)];
+  return netlinkMessage(RTM_NEWADDR, CREATE, ...body);
+}

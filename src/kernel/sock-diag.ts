@@ -1,0 +1,80 @@
+import { addressText } from '../tcp/endpoint.ts';
+import type { SocketRow, SocketTimer, TcpInfo } from '../tcp/socket-row.ts';
+import { stateOfLinux } from '../tcp/state.ts';
+import {
+  NETLINK_SOCK_DIAG,
+  NetlinkSocket,
+  NLM_F_DUMP,
+  netlinkMessage,
+  parseAttributes,
+} from './netlink.ts';
+
+// sock_diag(7); include/uapi/linux/inet_diag.h
+const SOCK_DIAG_BY_FAMILY = 20;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const IPPROTO_TCP = 6;
+const INET_DIAG_INFO = 2;
+/** Every state, and bit 13: sockets that are bound only (Linux 6.8; ignored before). */
+const ALL_STATES = 0x3fff;
+const TIMERS: readonly SocketTimer[] = ['none', 'retransmission', 'keepalive', 'time-wait', 'probe'];
+
+/** The TCP socket table of the namespace in which it was opened. */
+export class SocketTable {
+  readonly #netlink: NetlinkSocket = new NetlinkSocket(NETLINK_SOCK_DIAG);
+
+  /** All rows, IPv4 and IPv6, requests and TIME-WAIT too. A dump takes about 0.2 ms. */
+  read(): SocketRow[] {
+    return [AF_INET, AF_INET6].flatMap((family) =>
+      this.#netlink.request([dumpRequest(family)], 'socket table').map(({ body }) => parseRow(body)),
+    );
+  }
+
+  close(): void {
+    this.#netlink.close();
+  }
+}
+
+/** struct inet_diag_req_v2, with no socket named. */
+function dumpRequest(family: number): Buffer {
+  const request = Buffer.alloc(56);
+  request.writeUInt8(family, 0);
+  request.writeUInt8(IPPROTO_TCP, 1);
+  request.writeUInt8(1 << (INET_DIAG_INFO - 1), 2);
+  request.writeUInt32LE(ALL_STATES, 4);
+  return netlinkMessage(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, request);
+}
+
+/** struct inet_diag_msg and its attributes. */
+function parseRow(body: Buffer): SocketRow {
+  const addressLength = body.readUInt8(0) === AF_INET6 ? 16 : 4;
+  const timer = TIMERS[body.readUInt8(2)] ?? 'none';
+  const info = parseAttributes(body.subarray(72)).get(INET_DIAG_INFO);
+  return {
+    state: stateOfLinux(body.readUInt8(1)),
+    timer,
+    retransmits: body.readUInt8(3),
+    local: { port: body.readUInt16BE(4), address: addressText(body.subarray(8, 8 + addressLength)) },
+    remote: { port: body.readUInt16BE(6), address: addressText(body.subarray(24, 24 + addressLength)) },
+    cookie: body.readBigUInt64LE(44).toString(16),
+    expiresMs: timer === 'none' ? null : body.readUInt32LE(52),
+    receiveQueue: body.readUInt32LE(56),
+    sendQueue: body.readUInt32LE(60),
+    uid: body.readUInt32LE(64),
+    inode: body.readUInt32LE(68),
+    info: info ? parseInfo(info) : null,
+  };
+}
+
+/** struct tcp_info; its times are in microseconds. */
+function parseInfo(info: Buffer): TcpInfo {
+  return {
+    probes: info.readUInt8(3),
+    backoff: info.readUInt8(4),
+    rtoMs: info.readUInt32LE(8) / 1000,
+    unacknowledged: info.readUInt32LE(24),
+    rttMs: info.readUInt32LE(68) / 1000,
+    congestionWindow: info.readUInt32LE(80),
+    totalRetransmits: info.readUInt32LE(100),
+  };
+}

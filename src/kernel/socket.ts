@@ -1,0 +1,155 @@
+import { addressBytes, addressText, type Endpoint, type Family } from '../tcp/endpoint.ts';
+import { check, errnoName, lastErrno, libc } from './libc.ts';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOCK_RAW = 3;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const IPPROTO_TCP = 6;
+const IPPROTO_RAW = 255;
+const SOL_SOCKET = 1;
+const MSG_NOSIGNAL = 0x4000;
+
+export type SocketOption =
+  | 'SO_REUSEADDR'
+  | 'SO_SNDBUF'
+  | 'SO_RCVBUF'
+  | 'SO_KEEPALIVE'
+  | 'TCP_NODELAY'
+  | 'TCP_KEEPIDLE'
+  | 'TCP_KEEPINTVL'
+  | 'TCP_KEEPCNT'
+  | 'TCP_SYNCNT'
+  | 'TCP_LINGER2'
+  | 'TCP_QUICKACK'
+  | 'TCP_USER_TIMEOUT';
+
+/** [level, option] (socket(7), tcp(7)). Values are ints. */
+const SOCKET_OPTIONS: Record<SocketOption, readonly [level: number, name: number]> = {
+  SO_REUSEADDR: [SOL_SOCKET, 2],
+  SO_SNDBUF: [SOL_SOCKET, 7],
+  SO_RCVBUF: [SOL_SOCKET, 8],
+  SO_KEEPALIVE: [SOL_SOCKET, 9],
+  TCP_NODELAY: [IPPROTO_TCP, 1],
+  TCP_KEEPIDLE: [IPPROTO_TCP, 4],
+  TCP_KEEPINTVL: [IPPROTO_TCP, 5],
+  TCP_KEEPCNT: [IPPROTO_TCP, 6],
+  TCP_SYNCNT: [IPPROTO_TCP, 7],
+  TCP_LINGER2: [IPPROTO_TCP, 8],
+  TCP_QUICKACK: [IPPROTO_TCP, 12],
+  TCP_USER_TIMEOUT: [IPPROTO_TCP, 18],
+};
+
+/** A TCP socket that never blocks; it lives in the network namespace in which the thread is now. */
+export function openTcpSocket(family: Family): number {
+  const domain = family === 'ipv6' ? AF_INET6 : AF_INET;
+  return check(libc.socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP), 'socket', family);
+}
+
+export function bind(fd: number, local: Endpoint): void {
+  const address = socketAddress(local);
+  check(libc.bind(fd, address, address.length), 'bind', `${local.address} port ${local.port}`);
+}
+
+export function listen(fd: number, backlog: number): void {
+  check(libc.listen(fd, backlog), 'listen', `backlog ${backlog}`);
+}
+
+/** Starts to connect and does not wait. Gives the errno's name: `EINPROGRESS` when it is under way, `null` when done. */
+export function connect(fd: number, remote: Endpoint): string | null {
+  const address = socketAddress(remote);
+  return libc.connect(fd, address, address.length) === 0 ? null : lastErrno();
+}
+
+/** The next connection of the accept queue, or undefined when it is empty. */
+export function accept(fd: number): number | undefined {
+  const accepted = libc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (accepted >= 0) return accepted;
+  if (lastErrno() === 'EAGAIN') return undefined;
+  return check(accepted, 'accept');
+}
+
+const HOW = { read: 0, write: 1, both: 2 } as const;
+export type ShutdownHow = keyof typeof HOW;
+
+export function shutdown(fd: number, how: ShutdownHow): void {
+  check(libc.shutdown(fd, HOW[how]), 'shutdown', how);
+}
+
+export function close(fd: number): void {
+  check(libc.close(fd), 'close');
+}
+
+/** close() that sends an RST and forgets the connection: SO_LINGER with 0 seconds (socket(7)). */
+export function abort(fd: number): void {
+  const linger = Buffer.alloc(8);
+  linger.writeInt32LE(1, 0);
+  check(libc.setsockopt(fd, SOL_SOCKET, 13, linger, linger.length), 'setsockopt', 'SO_LINGER');
+  close(fd);
+}
+
+export function setOption(fd: number, option: SocketOption, value: number): void {
+  const [level, name] = SOCKET_OPTIONS[option];
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  check(libc.setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt', `${option} ${value}`);
+}
+
+/** SO_ERROR: what ended the connection, as errno's name, or null. Reading clears it. */
+export function takeError(fd: number): string | null {
+  const value = Buffer.alloc(4);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(4);
+  check(libc.getsockopt(fd, SOL_SOCKET, 4, value, length), 'getsockopt', 'SO_ERROR');
+  const number = value.readInt32LE();
+  return number === 0 ? null : errnoName(number);
+}
+
+/** Where the socket is bound. */
+export function localEndpoint(fd: number): Endpoint {
+  const address = Buffer.alloc(28);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(address.length);
+  check(libc.getsockname(fd, address, length), 'getsockname');
+  const bytes = address.readUInt16LE(0) === AF_INET6 ? address.subarray(8, 24) : address.subarray(4, 8);
+  return { address: addressText(bytes), port: address.readUInt16BE(2) };
+}
+
+/** How many octets the kernel took. Throws when the connection can't send. */
+export function send(fd: number, data: Uint8Array): number {
+  const sent = Number(libc.send(fd, data, data.length, MSG_NOSIGNAL));
+  if (sent < 0 && lastErrno() === 'EAGAIN') return 0;
+  return check(sent, 'send', `${data.length} octets`);
+}
+
+/** What has arrived: empty when the peer has sent its FIN, undefined when there is nothing yet. */
+export function receive(fd: number, size = 65536): Buffer | undefined {
+  const buffer = Buffer.alloc(size);
+  const received = Number(libc.recv(fd, buffer, buffer.length, 0));
+  if (received < 0 && lastErrno() === 'EAGAIN') return undefined;
+  return buffer.subarray(0, check(received, 'recv'));
+}
+
+/** A socket that sends whole IP packets as they are (raw(7)). Needs CAP_NET_RAW in the namespace. */
+export function openRawSocket(family: Family): number {
+  const domain = family === 'ipv6' ? AF_INET6 : AF_INET;
+  return check(libc.socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW), 'socket', 'raw');
+}
+
+export function sendPacket(fd: number, packet: Uint8Array, destination: string): void {
+  const address = socketAddress({ address: destination, port: 0 });
+  const sent = Number(libc.sendto(fd, packet, packet.length, 0, address, address.length));
+  check(sent, 'sendto', destination);
+}
+
+/** struct sockaddr_in and sockaddr_in6. */
+function socketAddress({ address, port }: Endpoint): Buffer {
+  const bytes = addressBytes(address);
+  const result = Buffer.alloc(bytes.length === 16 ? 28 : 16);
+  result.writeUInt16LE(bytes.length === 16 ? AF_INET6 : AF_INET, 0);
+  result.writeUInt16BE(port, 2);
+  result.set(bytes, bytes.length === 16 ? 8 : 4);
+  return result;
+}

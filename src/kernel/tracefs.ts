@@ -1,0 +1,239 @@
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { TcplabError } from '../error.ts';
+import { addressText, type Endpoint } from '../tcp/endpoint.ts';
+import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
+import { stateOfLinux } from '../tcp/state.ts';
+import { check, lastErrno, libc } from './libc.ts';
+import { processStartTime } from './process.ts';
+
+// Documentation/trace/ftrace.rst; the fields of an event are read from its `format` file.
+const EVENTS: Record<KernelEventName, string> = {
+  inet_sock_set_state: 'sock',
+  tcp_retransmit_skb: 'tcp',
+  tcp_retransmit_synack: 'tcp',
+  tcp_send_reset: 'tcp',
+  tcp_receive_reset: 'tcp',
+  tcp_destroy_sock: 'tcp',
+};
+
+const PREFIX = 'tcplab-';
+const PAGE = 4096;
+const PAGE_HEADER = 16;
+const AF_INET6 = 10;
+
+/**
+ * The kernel's own words on its TCP sockets, of all namespaces: an instance of tracefs with a ring of its own. Only
+ * root of the machine may open one.
+ */
+export class KernelEvents {
+  readonly #root: number;
+  readonly #directory: string;
+  readonly #rings: number[];
+  readonly #decoders: Map<number, Decoder>;
+  readonly #page = Buffer.alloc(PAGE);
+  #lost = false;
+
+  private constructor(root: number, directory: string, rings: number[], decoders: Map<number, Decoder>) {
+    this.#root = root;
+    this.#directory = directory;
+    this.#rings = rings;
+    this.#decoders = decoders;
+  }
+
+  /** Throws a TcplabError with code MACHINE that says why there are no kernel events here. Takes some 50 ms. */
+  static async open(): Promise<KernelEvents> {
+    const root = mountTracefs();
+    const instances = `/proc/self/fd/${root}/instances`;
+    removeAbandoned(instances);
+    const directory = `${instances}/${PREFIX}${process.pid}-${processStartTime(process.pid)}-${++opened}`;
+    try {
+      mkdirSync(directory);
+    } catch (error) {
+      closeSync(root);
+      throw new TcplabError('MACHINE', `tracefs refuses an instance: ${(error as Error).message}`);
+    }
+    try {
+      await writeFile(`${directory}/trace_clock`, 'mono');
+      const decoders = new Map<number, Decoder>();
+      for (const [name, system] of Object.entries(EVENTS)) {
+        const event = `${directory}/events/${system}/${name}`;
+        // An older kernel may lack one; without the state changes there is no witness.
+        if (!existsSync(event) && name !== 'inet_sock_set_state') continue;
+        const decoder = new Decoder(name as KernelEventName, readFileSync(`${event}/format`, 'utf8'));
+        decoders.set(decoder.id, decoder);
+        await writeFile(`${event}/enable`, '1');
+      }
+      const O_NONBLOCK = 0o4000;
+      const rings = readdirSync(`${directory}/per_cpu`).map((cpu) =>
+        openSync(`${directory}/per_cpu/${cpu}/trace_pipe_raw`, O_NONBLOCK),
+      );
+      return new KernelEvents(root, directory, rings, decoders);
+    } catch (error) {
+      rmdirSync(directory);
+      closeSync(root);
+      throw error;
+    }
+  }
+
+  /** What happened since the last call, on all processors, in the order of time. */
+  read(): KernelEvent[] {
+    const events = this.#rings.flatMap((ring) => this.#readRing(ring));
+    return events.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
+  }
+
+  /** Whether the ring ever ran over: then what the events say is not the whole story. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  close(): void {
+    for (const ring of this.#rings) closeSync(ring);
+    rmdirSync(this.#directory);
+    closeSync(this.#root);
+  }
+
+  #readRing(ring: number): KernelEvent[] {
+    const events: KernelEvent[] = [];
+    for (;;) {
+      const length = Number(libc.read(ring, this.#page, PAGE));
+      if (length <= 0) return events;
+      this.#parsePage(events);
+    }
+  }
+
+  /** struct buffer_data_page and the records in it (kernel/trace/ring_buffer.c). */
+  #parsePage(events: KernelEvent[]): void {
+    const page = this.#page;
+    let atNs = page.readBigUInt64LE(0);
+    const commit = page.readUInt32LE(8);
+    const MISSED = 1 << 31;
+    if (commit & MISSED) this.#lost = true;
+    const end = PAGE_HEADER + (commit & 0x0fffffff);
+    let offset = PAGE_HEADER;
+    while (offset + 4 <= end) {
+      const header = page.readUInt32LE(offset);
+      const kind = header & 0x1f;
+      const delta = BigInt(header >>> 5);
+      offset += 4;
+      if (kind === PADDING) {
+        if (delta === 0n) return;
+        offset += page.readUInt32LE(offset);
+      } else if (kind === TIME_EXTEND) {
+        atNs += delta + (BigInt(page.readUInt32LE(offset)) << 27n);
+        offset += 4;
+      } else if (kind === TIME_STAMP) {
+        atNs = delta + (BigInt(page.readUInt32LE(offset)) << 27n);
+        offset += 4;
+      } else {
+        atNs += delta;
+        // Zero: the first word of the data holds the length, its own included.
+        const length = kind === 0 ? page.readUInt32LE(offset) : kind * 4;
+        const record = page.subarray(kind === 0 ? offset + 4 : offset, offset + length);
+        const event = this.#decoders.get(record.readUInt16LE(0))?.decode(record, atNs);
+        if (event) events.push(event);
+        offset += length;
+      }
+    }
+  }
+}
+
+const PADDING = 29;
+const TIME_EXTEND = 30;
+const TIME_STAMP = 31;
+let opened = 0;
+
+/** A mount of tracefs that only this descriptor reaches: the machine's mounts stay as they are. */
+function mountTracefs(): number {
+  const SYS_FSOPEN = 430;
+  const SYS_FSCONFIG = 431;
+  const SYS_FSMOUNT = 432;
+  const [CLOEXEC, FSCONFIG_CMD_CREATE] = [1, 6];
+  const context = Number(libc.fsopen(SYS_FSOPEN, 'tracefs', CLOEXEC));
+  if (context < 0) throw noTracefs(lastErrno());
+  try {
+    if (Number(libc.fsconfig(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, null, null, 0)) < 0)
+      throw noTracefs(lastErrno());
+    return check(Number(libc.fsmount(SYS_FSMOUNT, context, CLOEXEC, 0)), 'fsmount', 'tracefs');
+  } finally {
+    closeSync(context);
+  }
+}
+
+function noTracefs(errno: string): TcplabError {
+  const why = errno === 'EPERM' ? 'tracefs needs root' : `tracefs can't be mounted: ${errno}`;
+  return new TcplabError('MACHINE', why);
+}
+
+/** Instances outlive a process that was killed; one still in use can't be removed (EBUSY), whoever sees it. */
+function removeAbandoned(instances: string): void {
+  for (const name of abandonedInstances(readdirSync(instances))) {
+    try {
+      rmdirSync(`${instances}/${name}`);
+    } catch {
+      // In use in another process namespace, or removed by somebody else just now.
+    }
+  }
+}
+
+function abandonedInstances(names: string[]): string[] {
+  return names.filter((name) => {
+    const [, pid, startTime] = /^tcplab-(\d+)-(\d+)-\d+$/.exec(name) ?? [];
+    return pid !== undefined && processStartTime(Number(pid)) !== startTime;
+  });
+}
+
+/** Where an event's `format` file says its fields are. */
+class Decoder {
+  readonly id: number;
+  readonly #name: KernelEventName;
+  readonly #offsets = new Map<string, number>();
+
+  constructor(name: KernelEventName, format: string) {
+    this.#name = name;
+    this.id = Number(/^ID: (\d+)/m.exec(format)?.[1]);
+    for (const [, field, offset] of format.matchAll(/field:[^;]*?(\w+)(?:\[\d+\])?;\s+offset:(\d+);/g)) {
+      this.#offsets.set(field ?? '', Number(offset));
+    }
+  }
+
+  decode(record: Buffer, atNs: bigint): KernelEvent | undefined {
+    const traced = {
+      atNs,
+      pid: record.readInt32LE(this.#at('common_pid')),
+      socket: record.readBigUInt64LE(this.#at('skaddr')),
+      local: this.#endpoint(record, 'saddr', 'sport'),
+      remote: this.#endpoint(record, 'daddr', 'dport'),
+    };
+    const name = this.#name;
+    if (name !== 'inet_sock_set_state') return { name, ...traced };
+    if (record.readUInt16LE(this.#at('protocol')) !== IPPROTO_TCP) return undefined;
+    const from = stateOfLinux(record.readInt32LE(this.#at('oldstate')));
+    const to = stateOfLinux(record.readInt32LE(this.#at('newstate')));
+    return { name, ...traced, from, to };
+  }
+
+  #at(field: string): number {
+    const offset = this.#offsets.get(field);
+    if (offset === undefined) throw new TcplabError('MACHINE', `this kernel's ${this.#name} has no field ${field}`);
+    return offset;
+  }
+
+  #endpoint(record: Buffer, address: string, port: string): Endpoint {
+    const at = this.#at(address);
+    // tcp_send_reset holds whole socket addresses (struct sockaddr_in6).
+    if (!this.#offsets.has(port)) {
+      const v6 = record.readUInt16LE(at) === AF_INET6;
+      const bytes = v6 ? record.subarray(at + 8, at + 24) : record.subarray(at + 4, at + 8);
+      return { address: addressText(bytes), port: record.readUInt16BE(at + 2) };
+    }
+    const v6 = record.readUInt16LE(this.#at('family')) === AF_INET6;
+    const from = v6 ? this.#at(`${address}_v6`) : at;
+    return {
+      address: addressText(record.subarray(from, from + (v6 ? 16 : 4))),
+      port: record.readUInt16LE(this.#at(port)),
+    };
+  }
+}
+
+const IPPROTO_TCP = 6;
