@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +32,8 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const tallyFile = join(folder, 'tally.json');
 
 const bin = (/** @type {string} */ name) => join(root, 'node_modules/.bin', name);
+const reporters = ['default', join(root, 'scripts/tally-reporter.mjs')].map((name) => `--reporter=${name}`);
+reporters.push(`--outputFile.tally=${tallyFile}`);
 /** @type {Step[]} */
 const steps = [
   { name: 'format and lint', command: [bin('biome'), 'check', '.'] },
@@ -40,16 +42,13 @@ const steps = [
   { name: 'package checks', command: ['npm', 'run', '--silent', 'package-check'], needs: 'build' },
   {
     name: 'tests',
-    command: [
-      ...[...ownNamespaces, bin('vitest'), 'run'],
-      ...['--reporter=default', `--reporter=${join(root, 'scripts/tally-reporter.mjs')}`],
-      ...[`--outputFile.tally=${tallyFile}`, ...process.argv.slice(2)],
-    ],
+    command: [...ownNamespaces, bin('vitest'), 'run', ...reporters, ...process.argv.slice(2)],
     needs: 'build',
   },
 ];
 
-process.exitCode = summarize(await runSteps(steps), readTally());
+const outcomes = await runSteps(steps);
+process.exitCode = summarize(outcomes, readTally(outcomes.at(-1)?.outcome === 'ok'));
 
 /**
  * All of them, whatever fails, but those that a failure makes meaningless.
@@ -123,7 +122,7 @@ function summarize(outcomes, { tests, errors }) {
   );
   failures.push(...failedSteps.map(({ name, detail }) => `step ${name} (${detail})`));
   const excused = skipped.filter((test) => !unexcused.includes(test));
-  const passed = tests.length - tests.filter(({ state }) => state !== 'passed').length;
+  const passed = tests.filter(({ state }) => state === 'passed').length;
 
   const lines = ['', 'Steps'];
   for (const { name, outcome, detail } of outcomes) lines.push(`  ${outcome.padEnd(8)} ${name}, ${detail}`);
@@ -147,14 +146,13 @@ function nameWithReason({ name, reason }) {
   return reason ? `${name}: ${reason}` : name;
 }
 
-/** @returns {Tally} */
-function readTally() {
-  try {
-    return JSON.parse(readFileSync(tallyFile, 'utf8'));
-  } catch {
-    // The tests were not run, or vitest broke down; the steps tell.
-    return { tests: [], errors: [] };
-  }
+/**
+ * @param {boolean} finished whether vitest says that all is well; then there has to be a tally
+ * @returns {Tally}
+ */
+function readTally(finished) {
+  if (!existsSync(tallyFile)) return { tests: [], errors: finished ? ['vitest left no tally'] : [] };
+  return JSON.parse(readFileSync(tallyFile, 'utf8'));
 }
 
 function ensureNamespaces() {

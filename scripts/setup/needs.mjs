@@ -21,7 +21,7 @@ export const runtimeNeeds = [
 ];
 
 /**
- * What `npm test` needs besides: the tools whose word is compared with tcplab's.
+ * What `npm test` needs besides: above all the tools whose word is compared with tcplab's.
  * @type {Need[]}
  */
 export const testNeeds = [
@@ -37,8 +37,16 @@ export const testNeeds = [
   },
   tool('telnet', { apt: 'inetutils-telnet', dnf: 'telnet', apk: 'busybox-extras', pacman: 'inetutils' }),
   tool('netstat', { apt: 'net-tools', dnf: 'net-tools', apk: 'net-tools', pacman: 'net-tools' }),
-  tool('unshare', { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux-misc', pacman: 'util-linux' }),
-  tool('setpriv', { apt: 'util-linux', dnf: 'util-linux', apk: 'setpriv', pacman: 'util-linux' }),
+  {
+    command: 'unshare',
+    why: 'gives the tests namespaces of their own',
+    packages: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux-misc', pacman: 'util-linux' },
+  },
+  {
+    command: 'setpriv',
+    why: 'runs tests as an ordinary user',
+    packages: { apt: 'util-linux', dnf: 'util-linux', apk: 'setpriv', pacman: 'util-linux' },
+  },
 ];
 
 /**

@@ -22,7 +22,11 @@ function loadLibc(): LibraryHandle {
 const lib = loadLibc();
 
 /** struct ifreq with a pointer in its union (netdevice(7)). */
-koffi.struct('ifreq_data', { name: koffi.array('char', 16), data: 'void *', rest: koffi.array('uint8_t', 16) });
+koffi.struct('ifreq_data', {
+  name: koffi.array('char', 16),
+  data: 'void *',
+  rest: koffi.array('uint8_t', 16),
+});
 
 /** The C library's functions that tcplab calls: each gives −1 and sets errno when it fails (section 2 of the manual). */
 export interface Libc {
@@ -51,7 +55,11 @@ export interface Libc {
   recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: null): number;
   read(fd: number, data: Uint8Array, length: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
-  ethtool(fd: number, request: number, argument: { name: string; data: Uint8Array; rest: Uint8Array }): number;
+  ethtool(
+    fd: number,
+    request: number,
+    argument: { name: string; data: Uint8Array; rest: Uint8Array },
+  ): number;
   mmap(address: null, length: number, protection: number, flags: number, fd: number, offset: number): bigint;
   munmap(address: bigint, length: number): number;
   fsopen(number: number, name: string, flags: number): number;
@@ -126,7 +134,8 @@ export function check(result: number, syscall: string, detail?: string): number 
 }
 
 function hintFor(errno: string): string | undefined {
-  if (errno === 'EPERM' || errno === 'EACCES') return 'this needs privileges: `tcplab doctor` tells what is missing';
+  if (errno === 'EPERM' || errno === 'EACCES')
+    return 'this needs privileges: `tcplab doctor` tells what is missing';
   if (errno === 'EMFILE' || errno === 'ENFILE') return 'too many open descriptors: raise `ulimit -n`';
   return undefined;
 }

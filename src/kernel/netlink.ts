@@ -63,7 +63,8 @@ export class NetlinkSocket {
     const answers: NetlinkMessage[] = [];
     for (;;) {
       const datagram = this.receive();
-      if (!datagram) throw new SystemError('recv', 'EAGAIN', { detail: `${detail}: no answer from the kernel` });
+      if (!datagram)
+        throw new SystemError('recv', 'EAGAIN', { detail: `${detail}: no answer from the kernel` });
       for (const message of parseMessages(datagram)) {
         if (message.type === NLMSG_ERROR) throwIfError(message, detail);
         else if (message.type !== NLMSG_DONE) answers.push(message);

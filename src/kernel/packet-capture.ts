@@ -41,7 +41,8 @@ export class PacketCapture {
     this.#fd = check(libc.socket(AF_PACKET, type, 0), 'socket', 'packet capture');
     setOption(this.#fd, SO_TIMESTAMPNS, 1);
     // The limit of rmem_max holds for everyone but the machine's root.
-    if (setOption(this.#fd, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0) setOption(this.#fd, SO_RCVBUF, RECEIVE_BUFFER);
+    if (setOption(this.#fd, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
+      setOption(this.#fd, SO_RCVBUF, RECEIVE_BUFFER);
     const address = linkLayerAddress(interfaceIndex(interfaceName));
     check(libc.bind(this.#fd, address, address.length), 'bind', `packet capture on ${interfaceName}`);
   }

@@ -49,7 +49,8 @@ export function whyNoUserNamespace(): string | undefined {
   if (tried.status === 0) return undefined;
   if (tried.error) return 'unshare(1) of util-linux is not on this machine';
   const forbidding = Object.entries(FORBIDDING).find(([path, value]) => readIfThere(path) === value);
-  if (forbidding) return `${forbidding[0].slice('/proc/sys/'.length).replaceAll('/', '.')} is ${forbidding[1]}`;
+  if (forbidding)
+    return `${forbidding[0].slice('/proc/sys/'.length).replaceAll('/', '.')} is ${forbidding[1]}`;
   return tried.stderr.trim().replace(/^unshare: /, '') || `unshare ended with status ${tried.status}`;
 }
 

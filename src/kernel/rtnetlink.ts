@@ -15,6 +15,8 @@ import {
 // rtnetlink(7); include/uapi/linux/rtnetlink.h, if_link.h, veth.h
 const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;
+const RTM_NEWNEIGH = 28;
+const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
@@ -24,6 +26,10 @@ const VETH_INFO_PEER = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_F_NODAD = 0x02;
+const NDA_DST = 1;
+const NDA_LLADDR = 2;
+const NUD_PERMANENT = 0x80;
+const NLM_F_REPLACE = 0x100;
 const IFF_UP = 1;
 const LOOPBACK = 1;
 const CREATE = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
@@ -33,18 +39,32 @@ export interface AddressWithPrefix {
   prefix: number;
 }
 
-/** Makes a veth pair (veth(4)): `name` here, its other end under the same name in another namespace. */
-export function createVethPair(name: string, otherNamespace: number): void {
+/**
+ * Makes a veth pair (veth(4)): `name` here, its other end under the same name in another namespace. Each has the
+ * link-layer address (6 octets) that is given for it.
+ */
+export function createVethPair(
+  name: string,
+  otherNamespace: number,
+  linkAddress: Uint8Array,
+  otherLinkAddress: Uint8Array,
+): void {
   const peer = Buffer.concat([
     linkHeader(0, 0),
     attribute(IFLA_IFNAME, text(name)),
+    attribute(IFLA_ADDRESS, Buffer.from(otherLinkAddress)),
     attribute(IFLA_NET_NS_FD, u32(otherNamespace)),
   ]);
   const info = Buffer.concat([
     attribute(IFLA_INFO_KIND, text('veth')),
     attribute(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer)),
   ]);
-  const body = [linkHeader(0, 0), attribute(IFLA_IFNAME, text(name)), attribute(IFLA_LINKINFO, info)];
+  const body = [
+    linkHeader(0, 0),
+    attribute(IFLA_IFNAME, text(name)),
+    attribute(IFLA_ADDRESS, Buffer.from(linkAddress)),
+    attribute(IFLA_LINKINFO, info),
+  ];
   ask([netlinkMessage(RTM_NEWLINK, CREATE, ...body)], `create veth ${name}`);
 }
 
@@ -57,6 +77,19 @@ export function configureLink(name: string, addresses: AddressWithPrefix[]): voi
     netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(index, IFF_UP)),
   ];
   ask(messages, `configure ${name}`);
+}
+
+/** Says which link-layer address a neighbour has; what waits for it leaves in this very call. */
+export function setNeighbour(name: string, address: string, linkAddress: Uint8Array): void {
+  const bytes = addressBytes(address);
+  // struct ndmsg.
+  const header = Buffer.alloc(12);
+  header.writeUInt8(bytes.length === 16 ? 10 : 2, 0);
+  header.writeInt32LE(interfaceIndex(name), 4);
+  header.writeUInt16LE(NUD_PERMANENT, 8);
+  const body = [header, attribute(NDA_DST, bytes), attribute(NDA_LLADDR, Buffer.from(linkAddress))];
+  const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  ask([netlinkMessage(RTM_NEWNEIGH, flags, ...body)], `neighbour ${address}`);
 }
 
 /**
@@ -120,7 +153,12 @@ function linkHeader(index: number, flags: number): Buffer {
 /** Duplicate address detection would keep an IPv6 address unusable for a second, on a wire with nobody else. */
 function newAddress(index: number, { address, prefix }: AddressWithPrefix): Buffer {
   const bytes = addressBytes(address);
-  const header = Buffer.from([bytes.length === 16 ? 10 : 2, prefix, bytes.length === 16 ? IFA_F_NODAD : 0, 0]);
+  const header = Buffer.from([
+    bytes.length === 16 ? 10 : 2,
+    prefix,
+    bytes.length === 16 ? IFA_F_NODAD : 0,
+    0,
+  ]);
   const body = [header, u32(index), attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)];
   return netlinkMessage(RTM_NEWADDR, CREATE, ...body);
 }

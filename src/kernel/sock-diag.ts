@@ -1,13 +1,7 @@
 import { addressText } from '../tcp/endpoint.ts';
 import type { SocketRow, SocketTimer, TcpInfo } from '../tcp/socket-row.ts';
 import { stateOfLinux } from '../tcp/state.ts';
-import {
-  NETLINK_SOCK_DIAG,
-  NetlinkSocket,
-  NLM_F_DUMP,
-  netlinkMessage,
-  parseAttributes,
-} from './netlink.ts';
+import { NETLINK_SOCK_DIAG, NetlinkSocket, NLM_F_DUMP, netlinkMessage, parseAttributes } from './netlink.ts';
 
 // sock_diag(7); include/uapi/linux/inet_diag.h
 const SOCK_DIAG_BY_FAMILY = 20;

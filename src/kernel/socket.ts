@@ -45,7 +45,11 @@ const SOCKET_OPTIONS: Record<SocketOption, readonly [level: number, name: number
 /** A TCP socket that never blocks; it lives in the network namespace in which the thread is now. */
 export function openTcpSocket(family: Family): number {
   const domain = family === 'ipv6' ? AF_INET6 : AF_INET;
-  return check(libc.socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP), 'socket', family);
+  return check(
+    libc.socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP),
+    'socket',
+    family,
+  );
 }
 
 export function bind(fd: number, local: Endpoint): void {

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rmdir, writeFile } from 'node:fs/promises';
 import { TcplabError } from '../error.ts';
 import { addressText, type Endpoint } from '../tcp/endpoint.ts';
 import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
@@ -34,8 +34,18 @@ export class KernelEvents {
   readonly #page = Buffer.alloc(PAGE);
   #lost = false;
 
-  private constructor(root: number, directory: string, rings: number[], decoders: Map<number, Decoder>) {
+  /** A small number that no other tcplab on this machine has now. */
+  readonly slot: number;
+
+  private constructor(
+    root: number,
+    directory: string,
+    slot: number,
+    rings: number[],
+    decoders: Map<number, Decoder>,
+  ) {
     this.#root = root;
+    this.slot = slot;
     this.#directory = directory;
     this.#rings = rings;
     this.#decoders = decoders;
@@ -44,34 +54,21 @@ export class KernelEvents {
   /** Throws a TcplabError with code MACHINE that says why there are no kernel events here. Takes some 50 ms. */
   static async open(): Promise<KernelEvents> {
     const root = mountTracefs();
-    const instances = `/proc/self/fd/${root}/instances`;
-    removeAbandoned(instances);
-    const directory = `${instances}/${PREFIX}${process.pid}-${processStartTime(process.pid)}-${++opened}`;
+    const undo = [() => closeSync(root)];
     try {
-      mkdirSync(directory);
-    } catch (error) {
-      closeSync(root);
-      throw new TcplabError('MACHINE', `tracefs refuses an instance: ${(error as Error).message}`);
-    }
-    try {
+      const instances = `/proc/self/fd/${root}/instances`;
+      const slot = claimSlot(instances);
+      const directory = `${instances}/${instanceName(slot)}`;
+      undo.unshift(() => rmdirSync(directory));
       await writeFile(`${directory}/trace_clock`, 'mono');
-      const decoders = new Map<number, Decoder>();
-      for (const [name, system] of Object.entries(EVENTS)) {
-        const event = `${directory}/events/${system}/${name}`;
-        // An older kernel may lack one; without the state changes there is no witness.
-        if (!existsSync(event) && name !== 'inet_sock_set_state') continue;
-        const decoder = new Decoder(name as KernelEventName, readFileSync(`${event}/format`, 'utf8'));
-        decoders.set(decoder.id, decoder);
-        await writeFile(`${event}/enable`, '1');
-      }
+      const decoders = await enableEvents(directory);
       const O_NONBLOCK = 0o4000;
       const rings = readdirSync(`${directory}/per_cpu`).map((cpu) =>
         openSync(`${directory}/per_cpu/${cpu}/trace_pipe_raw`, O_NONBLOCK),
       );
-      return new KernelEvents(root, directory, rings, decoders);
+      return new KernelEvents(root, directory, slot, rings, decoders);
     } catch (error) {
-      rmdirSync(directory);
-      closeSync(root);
+      for (const step of undo) step();
       throw error;
     }
   }
@@ -82,14 +79,17 @@ export class KernelEvents {
     return events.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
   }
 
-  /** Whether the ring ever ran over: then what the events say is not the whole story. */
-  get lost(): boolean {
-    return this.#lost;
+  /** Whether the ring ran over since the last call: then what the events say is not the whole story. */
+  takeLost(): boolean {
+    const lost = this.#lost;
+    this.#lost = false;
+    return lost;
   }
 
-  close(): void {
+  /** Takes some 40 ms in the kernel, but not of this thread. */
+  async close(): Promise<void> {
     for (const ring of this.#rings) closeSync(ring);
-    rmdirSync(this.#directory);
+    await rmdir(this.#directory);
     closeSync(this.#root);
   }
 
@@ -141,7 +141,20 @@ export class KernelEvents {
 const PADDING = 29;
 const TIME_EXTEND = 30;
 const TIME_STAMP = 31;
-let opened = 0;
+
+/** Switches the events on. Gives for each what reads its records, by the number that they carry. */
+async function enableEvents(directory: string): Promise<Map<number, Decoder>> {
+  const decoders = new Map<number, Decoder>();
+  for (const [name, system] of Object.entries(EVENTS)) {
+    const event = `${directory}/events/${system}/${name}`;
+    // An older kernel may lack one; without the state changes there is no witness.
+    if (!existsSync(event) && name !== 'inet_sock_set_state') continue;
+    const decoder = new Decoder(name as KernelEventName, readFileSync(`${event}/format`, 'utf8'));
+    decoders.set(decoder.id, decoder);
+    await writeFile(`${event}/enable`, '1');
+  }
+  return decoders;
+}
 
 /** A mount of tracefs that only this descriptor reaches: the machine's mounts stay as they are. */
 function mountTracefs(): number {
@@ -165,21 +178,44 @@ function noTracefs(errno: string): TcplabError {
   return new TcplabError('MACHINE', why);
 }
 
-/** Instances outlive a process that was killed; one still in use can't be removed (EBUSY), whoever sees it. */
-function removeAbandoned(instances: string): void {
-  for (const name of abandonedInstances(readdirSync(instances))) {
+/** `tcplab-PID-STARTTIME-SLOT`: a process number alone may be used again. */
+function instanceName(slot: number): string {
+  return `${PREFIX}${process.pid}-${processStartTime(process.pid)}-${slot}`;
+}
+
+/** Makes an instance under the lowest number that no living process has. Of two that take the same, one tries again. */
+function claimSlot(instances: string): number {
+  for (;;) {
+    const taken = livingInstances(instances).map(({ slot }) => slot);
+    const slot = [...taken.keys(), taken.length].find((number) => !taken.includes(number)) ?? 0;
+    const name = instanceName(slot);
     try {
-      rmdirSync(`${instances}/${name}`);
-    } catch {
-      // In use in another process namespace, or removed by somebody else just now.
+      mkdirSync(`${instances}/${name}`);
+    } catch (error) {
+      throw new TcplabError('MACHINE', `tracefs refuses an instance: ${(error as Error).message}`);
     }
+    const rivals = livingInstances(instances).filter((other) => other.slot === slot && other.name < name);
+    if (rivals.length === 0) return slot;
+    rmdirSync(`${instances}/${name}`);
   }
 }
 
-function abandonedInstances(names: string[]): string[] {
-  return names.filter((name) => {
-    const [, pid, startTime] = /^tcplab-(\d+)-(\d+)-\d+$/.exec(name) ?? [];
-    return pid !== undefined && processStartTime(Number(pid)) !== startTime;
+/**
+ * Instances outlive a process that was killed: those are removed. One still in use can't be (EBUSY), though its
+ * process may not be visible from here.
+ */
+function livingInstances(instances: string): { name: string; slot: number }[] {
+  return readdirSync(instances).flatMap((name) => {
+    const [, pid, startTime, slot] = /^tcplab-(\d+)-(\d+)-(\d+)$/.exec(name) ?? [];
+    if (slot === undefined) return [];
+    const living = { name, slot: Number(slot) };
+    if (processStartTime(Number(pid)) === startTime) return [living];
+    try {
+      rmdirSync(`${instances}/${name}`);
+      return [];
+    } catch {
+      return [living];
+    }
   });
 }
 
@@ -215,7 +251,8 @@ class Decoder {
 
   #at(field: string): number {
     const offset = this.#offsets.get(field);
-    if (offset === undefined) throw new TcplabError('MACHINE', `this kernel's ${this.#name} has no field ${field}`);
+    if (offset === undefined)
+      throw new TcplabError('MACHINE', `this kernel's ${this.#name} has no field ${field}`);
     return offset;
   }
 

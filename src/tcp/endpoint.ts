@@ -23,7 +23,7 @@ export function addressBytes(address: string): Buffer {
   const [left, right] = [words(head), words(tail)];
   const all = [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right];
   const bytes = Buffer.alloc(16);
-  all.forEach((word, index) => bytes.writeUInt16BE(word, index * 2));
+  for (const [index, word] of all.entries()) bytes.writeUInt16BE(word, index * 2);
   return bytes;
 }
 

@@ -32,7 +32,7 @@ export interface End {
   readonly finReceived: number | null;
   /** Octets that came ahead of a gap: [from, to) pairs. */
   readonly ahead: readonly (readonly [number, number])[];
-  /** A SYN that came in and that we have not answered. */
+  /** What came in for no connection that we know of, and has not been answered. */
   readonly knock: Segment | null;
   /** Whether this connection came from a listener, to which an RST in SYN-RECEIVED returns it. */
   readonly passive: boolean;
@@ -79,14 +79,15 @@ function send(end: End, segment: Segment, atMs: number): End {
 /** CALL OPEN, active. The same SYN again is a retransmission. */
 function sendSyn(end: End, segment: Segment, atMs: number): End {
   const fresh = { ...UNKNOWN_END, steps: end.steps, sendNext: seqAdd(segment.seq, 1) };
-  if (end.state === null || end.state === 'CLOSED') return take({ ...fresh, state: 'CLOSED' }, 'connect', atMs);
+  if (end.state === null || end.state === 'CLOSED')
+    return take({ ...fresh, state: 'CLOSED' }, 'connect', atMs);
   return end;
 }
 
 /** The answer to a SYN shows that a listener was there, or that TIME-WAIT gave way (RFC 9293, 3.10.7.4, fourth). */
 function sendSynAck(end: End, segment: Segment, atMs: number): End {
   const knock = end.knock;
-  if (!knock || segment.ack !== seqAdd(knock.seq, 1)) return end;
+  if (!knock?.flags.includes('S') || segment.ack !== seqAdd(knock.seq, 1)) return end;
   const opened: End = {
     ...UNKNOWN_END,
     state: end.state === 'TIME-WAIT' ? 'TIME-WAIT' : 'LISTEN',
@@ -103,7 +104,8 @@ function sendReset(end: End, segment: Segment, atMs: number): End {
   const refusesAck = segment.ack === null && segment.seq !== end.sendNext;
   const opening = end.state === 'SYN-SENT' || end.state === 'SYN-RECEIVED' || end.state === 'LISTEN';
   if (opening && refusesAck) return end;
-  if (end.state === null) return { ...end, state: 'CLOSED', knock: null };
+  // Without a segment that it answers, it comes from a firewall and says nothing of a socket.
+  if (end.state === null) return end.knock ? { ...end, state: 'CLOSED', knock: null } : end;
   const arc = findArc(end.state, 'abort');
   return arc ? take(end, 'abort', atMs) : { ...end, state: 'CLOSED' };
 }
@@ -112,7 +114,8 @@ function receive(end: End, segment: Segment, atMs: number): End {
   const { flags } = segment;
   if (end.state === 'SYN-SENT') return receiveInSynSent(end, segment, atMs);
   if (flags.includes('S') && !flags.includes('.')) return receiveSyn(end, segment);
-  if (end.state === null || end.state === 'CLOSED' || end.state === 'LISTEN') return end;
+  if (end.state === null) return { ...end, knock: segment };
+  if (end.state === 'CLOSED' || end.state === 'LISTEN') return end;
   if (flags.includes('R')) return receiveReset(end, segment, atMs);
   return receiveText(receiveAck(end, segment, atMs), segment, atMs);
 }

@@ -16,7 +16,12 @@ interface TracedSocket {
 export type KernelEvent =
   | (TracedSocket & { name: 'inet_sock_set_state'; from: State; to: State })
   | (TracedSocket & {
-      name: 'tcp_retransmit_skb' | 'tcp_retransmit_synack' | 'tcp_send_reset' | 'tcp_receive_reset' | 'tcp_destroy_sock';
+      name:
+        | 'tcp_retransmit_skb'
+        | 'tcp_retransmit_synack'
+        | 'tcp_send_reset'
+        | 'tcp_receive_reset'
+        | 'tcp_destroy_sock';
     });
 
 export type KernelEventName = KernelEvent['name'];

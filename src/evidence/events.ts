@@ -1,0 +1,168 @@
+import type { Endpoint, Family } from '../tcp/endpoint.ts';
+import type { KernelEventName } from '../tcp/kernel-event.ts';
+import type { WirePacket } from '../tcp/segment.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+import type { State } from '../tcp/state.ts';
+
+/** Raised when a reader of the old form would misread the new one. */
+export const TIMELINE_FORMAT = 'tcplab.timeline/1';
+
+export type HostName = 'client' | 'server';
+
+export function otherHost(host: HostName): HostName {
+  return host === 'client' ? 'server' : 'client';
+}
+
+/** `atMs`: milliseconds since the lab was opened, on the clock CLOCK_MONOTONIC; microseconds and finer in the fraction. */
+interface Happening {
+  atMs: number;
+}
+
+interface AtHost extends Happening {
+  host: HostName;
+}
+
+/** The first event of every timeline: where and on what it was seen. */
+export interface LabOpened extends Happening {
+  type: 'lab-opened';
+  format: typeof TIMELINE_FORMAT;
+  /** ISO 8601. */
+  startedAt: string;
+  family: Family;
+  addresses: Record<HostName, string>;
+  /** Null when kernel events are seen; else why not. */
+  noKernelEvents: string | null;
+}
+
+/** A call that tcplab made in a host, as strace would show it. */
+export interface Called extends AtHost {
+  type: 'call';
+  call: string;
+  /** Which socket, by a number of its own in this host. */
+  socket: number;
+  detail: string;
+  /** `ok` or the errno's name. */
+  result: string;
+  tookMs: number;
+}
+
+/** A packet that a host's capture saw. It is not yet said that the host's TCP was given it. */
+export interface Captured extends AtHost {
+  type: 'captured';
+  direction: 'sent' | 'received';
+  wire: WirePacket;
+  /** The packet from its IP header on, base64. */
+  bytes: string;
+}
+
+/** A packet that tcplab made and sent from a host, past its TCP: no socket there knows of it. */
+export interface Crafted extends AtHost {
+  type: 'crafted';
+  wire: WirePacket;
+  bytes: string;
+}
+
+/** A packet that a rule dropped or rejected. One that is dropped on its way out was never captured. */
+export interface Dropped extends AtHost {
+  type: 'dropped';
+  rule: number;
+  hook: 'in' | 'out';
+  wire: WirePacket;
+  bytes: string;
+}
+
+export interface RuleSet extends AtHost {
+  type: 'rule-set';
+  rule: number;
+  /** What it matches and does, in nft's words: `tcp dport 80 drop`. */
+  text: string;
+  /** The commands with which a person would set it. */
+  nft: string;
+  iptables: string;
+}
+
+export interface RuleLifted extends AtHost {
+  type: 'rule-lifted';
+  rule: number;
+}
+
+/** How many packets a rule has met, by its own counter. */
+export interface RuleCounted extends AtHost {
+  type: 'rule-counted';
+  rule: number;
+  packets: number;
+}
+
+/** A host's socket table. Recorded when something in it changed (a running timer's remaining time apart). */
+export interface SocketsSeen extends AtHost {
+  type: 'sockets';
+  rows: SocketRow[];
+}
+
+/** A tracepoint of the kernel fired for a socket of this host. */
+export interface KernelTraced extends AtHost {
+  type: 'kernel';
+  name: KernelEventName;
+  local: Endpoint;
+  remote: Endpoint;
+  /** For inet_sock_set_state. */
+  change: { from: State; to: State } | null;
+}
+
+/** What a scenario says to have reached. */
+export interface Claimed extends Happening {
+  type: 'claimed';
+  scenario: string;
+  held: { host: HostName; state: State };
+  /** What the other end should be in; null when nothing is said of it. */
+  peer: State | null;
+  connection: { client: Endpoint; server: Endpoint };
+  /** From the start of the scenario's first call to the first sample in which the held end was in its state. */
+  reachedMs: number;
+}
+
+/** The state was looked at, again and again, from `fromMs` to `atMs`. */
+export interface Held extends Happening {
+  type: 'held';
+  fromMs: number;
+  samples: number;
+}
+
+/** The state was not reached: what was waited for, and what was there instead. */
+export interface GaveUp extends Happening {
+  type: 'gave-up';
+  scenario: string;
+  held: { host: HostName; state: State };
+  why: string;
+}
+
+/** What a scenario has to tell beyond its state: `host unreachable: EHOSTUNREACH after 0.2 ms`. */
+export interface Noted extends Happening {
+  type: 'noted';
+  text: string;
+}
+
+/** A witness lost sight of something. */
+export interface Lost extends Happening {
+  type: 'lost';
+  witness: 'packets' | 'kernel-events';
+  host: HostName | null;
+  what: string;
+}
+
+export type TimelineEvent =
+  | LabOpened
+  | Called
+  | Captured
+  | Crafted
+  | Dropped
+  | RuleSet
+  | RuleLifted
+  | RuleCounted
+  | SocketsSeen
+  | KernelTraced
+  | Claimed
+  | Held
+  | GaveUp
+  | Noted
+  | Lost;

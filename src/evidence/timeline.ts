@@ -1,0 +1,35 @@
+import type { TimelineEvent } from './events.ts';
+
+type OfType<T extends TimelineEvent['type']> = Extract<TimelineEvent, { type: T }>;
+
+/** Everything that happened in a lab, on both hosts, ordered on one clock. */
+export class Timeline implements Iterable<TimelineEvent> {
+  readonly #events: TimelineEvent[] = [];
+  readonly #listeners = new Set<(event: TimelineEvent) => void>();
+
+  /** Puts the event in its place: sources are read one after the other, so one may come with an earlier stamp. */
+  add(event: TimelineEvent): void {
+    let place = this.#events.length;
+    while (place > 0 && (this.#events[place - 1] as TimelineEvent).atMs > event.atMs) place--;
+    this.#events.splice(place, 0, event);
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Calls `listener` with each event as it becomes known (not quite in order). Gives what ends that. */
+  follow(listener: (event: TimelineEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  of<T extends TimelineEvent['type']>(type: T): OfType<T>[] {
+    return this.#events.filter((event): event is OfType<T> => event.type === type);
+  }
+
+  get length(): number {
+    return this.#events.length;
+  }
+
+  [Symbol.iterator](): Iterator<TimelineEvent> {
+    return this.#events[Symbol.iterator]();
+  }
+}

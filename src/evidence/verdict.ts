@@ -1,0 +1,100 @@
+import type { State } from '../tcp/state.ts';
+import { type ConnectionEnd, endOf } from './connection.ts';
+import { type Claimed, type Held, type HostName, otherHost } from './events.ts';
+import type { Timeline } from './timeline.ts';
+import { kernelEvents } from './witness/kernel-events.ts';
+import { packets } from './witness/packets.ts';
+import { socketTable } from './witness/socket-table.ts';
+import type { Sight, Witness, WitnessName } from './witness/witness.ts';
+
+export type VerdictWord = 'proven' | 'disproven' | 'unproven';
+
+/** What one witness says of a claim, for the whole hold. */
+export interface Testimony {
+  witness: WitnessName;
+  /** The state at the end of the hold; null when it can't say. */
+  says: State | null;
+  /** Null when it can't see this state: `why` says what hinders it. */
+  agrees: boolean | null;
+  /** What it saw that does not agree, or why it can't see. */
+  why: string | null;
+}
+
+export interface Verdict {
+  word: VerdictWord;
+  /** In one sentence, when it is not `proven`: which witness, and what it saw. */
+  because: string | null;
+  held: Testimony[];
+  peer: Testimony[];
+}
+
+const ALL: readonly Witness[] = [socketTable, packets, kernelEvents];
+const ENOUGH = 2;
+
+/** Weighs the claim on a timeline. A claim that was not held to the end is not proven, whatever was seen before. */
+export function judge(timeline: Timeline): Verdict {
+  const claim = timeline.of('claimed')[0];
+  const hold = timeline.of('held')[0];
+  const gaveUp = timeline.of('gave-up')[0];
+  if (!claim) return unproven(gaveUp?.why ?? 'no state was claimed');
+  if (!hold || hold.samples < 2) return unproven('the state was not looked at for the whole hold');
+  const held = testimonies(timeline, claim, claim.held.host, claim.held.state, hold);
+  const peerHost = otherHost(claim.held.host);
+  const peer = claim.peer ? testimonies(timeline, claim, peerHost, claim.peer, hold) : [];
+  const against = [
+    ...held.map((testimony) => ({ host: claim.held.host, testimony })),
+    ...peer.map((testimony) => ({ host: peerHost, testimony })),
+  ].find(({ testimony }) => testimony.agrees === false);
+  if (against) {
+    const { host, testimony } = against;
+    return { word: 'disproven', because: `${testimony.witness} of ${host}: ${testimony.why}`, held, peer };
+  }
+  const agreeing = held.filter(({ agrees }) => agrees === true);
+  if (agreeing.length >= ENOUGH) return { word: 'proven', because: null, held, peer };
+  const blind = held.filter(({ agrees }) => agrees === null).map(({ witness, why }) => `${witness}: ${why}`);
+  return { word: 'unproven', because: `too few witnesses could see it (${blind.join('; ')})`, held, peer };
+}
+
+function unproven(because: string): Verdict {
+  return { word: 'unproven', because, held: [], peer: [] };
+}
+
+function testimonies(
+  timeline: Timeline,
+  claim: Claimed,
+  host: HostName,
+  state: State,
+  hold: Held,
+): Testimony[] {
+  const end = endOf(claim.connection, host, state);
+  return ALL.map((witness) => testify(witness, timeline, end, state, hold));
+}
+
+function testify(
+  witness: Witness,
+  timeline: Timeline,
+  end: ConnectionEnd,
+  state: State,
+  hold: Held,
+): Testimony {
+  const sights = witness.follow(timeline, end);
+  const before = sights.filter(({ atMs }) => atMs <= hold.fromMs).at(-1);
+  const during = sights.filter(({ atMs }) => atMs > hold.fromMs && atMs <= hold.atMs);
+  const relevant = before ? [before, ...during] : during;
+  const last = relevant.at(-1);
+  const says = last?.states.length === 1 ? (last.states[0] ?? null) : null;
+  const base = { witness: witness.name, says };
+  const contrary = relevant.find(({ states }) => states.length > 0 && !states.includes(state));
+  if (contrary) return { ...base, agrees: false, why: describe(contrary, before, state, hold) };
+  const vague = relevant.find(({ states }) => states.length !== 1);
+  if (!before || vague)
+    return { ...base, says: null, agrees: null, why: vague?.why ?? 'it saw nothing of this end' };
+  return { ...base, agrees: true, why: null };
+}
+
+function describe(contrary: Sight, before: Sight | undefined, claimed: State, hold: Held): string {
+  const seen = contrary.states.join(' or ');
+  if (contrary === before) return `saw ${seen}, not ${claimed}`;
+  const afterMs = (contrary.atMs - hold.fromMs).toFixed(1);
+  return `saw ${claimed}, then ${seen} ${afterMs} ms into the hold`;
+}

@@ -1,0 +1,76 @@
+import type { ChildProcess, StdioOptions } from 'node:child_process';
+import type { HostName } from '../evidence/events.ts';
+import type { SocketOption } from '../kernel/socket.ts';
+import type { Endpoint } from '../tcp/endpoint.ts';
+import type { SegmentToEncode } from '../tcp/segment.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+import type { Rule } from './rule.ts';
+
+/** A socket of a host that tcplab's own calls drive, by a number of that host. */
+export type SocketNumber = number;
+
+/**
+ * A place with its own TCP stack, addresses, firewall and sockets. What it does and sees becomes events on the lab's
+ * timeline. Every method is asynchronous, for a host may be on another machine.
+ */
+export interface Host {
+  readonly name: HostName;
+  readonly address: string;
+
+  /** A TCP socket that never blocks. */
+  openSocket(): Promise<SocketNumber>;
+  bind(socket: SocketNumber, local: Endpoint): Promise<void>;
+  listen(socket: SocketNumber, backlog: number): Promise<void>;
+  /** Starts to connect. Gives null or the errno's name: `EINPROGRESS` when it is under way. */
+  connect(socket: SocketNumber, remote: Endpoint): Promise<string | null>;
+  /** Undefined when nothing waits to be accepted. */
+  accept(listener: SocketNumber): Promise<SocketNumber | undefined>;
+  shutdown(socket: SocketNumber): Promise<void>;
+  close(socket: SocketNumber): Promise<void>;
+  /** close() with an RST (SO_LINGER 0). */
+  abort(socket: SocketNumber): Promise<void>;
+  /** How many octets the kernel took. */
+  send(socket: SocketNumber, data: Uint8Array): Promise<number>;
+  /** Empty after the peer's FIN, undefined when nothing has come. */
+  receive(socket: SocketNumber): Promise<Uint8Array | undefined>;
+  setOption(socket: SocketNumber, option: SocketOption, value: number): Promise<void>;
+  /** SO_ERROR: the errno's name or null. Reading clears it. */
+  takeError(socket: SocketNumber): Promise<string | null>;
+  localEndpoint(socket: SocketNumber): Promise<Endpoint>;
+
+  /** Sends a crafted segment; the kernel of this host knows nothing of it. */
+  sendSegment(segment: SegmentToEncode): Promise<void>;
+
+  /**
+   * Has what this host sends wait until it is released, as on any network while ARP is unanswered: so that a call is
+   * over before its segment leaves. Before the first segment only; false where the system does not let it.
+   */
+  holdBack(): Promise<boolean>;
+  release(): Promise<void>;
+
+  /** Gives the rule's number in the lab. */
+  setRule(rule: Rule): Promise<number>;
+  liftRule(number: number): Promise<void>;
+  /** Puts each rule's counter on the timeline. */
+  countRules(): Promise<void>;
+
+  readSysctl(name: string): Promise<string | undefined>;
+  writeSysctl(name: string, value: string | number): Promise<void>;
+
+  /** Runs a program in this host. It is killed when tcplab ends, however it ends. */
+  spawn(command: string, args: string[], options?: SpawnOptions): Promise<ChildProcess>;
+
+  /**
+   * Looks at everything there is to see: packets, drops, kernel events, and the socket table, which is given. All
+   * that had happened before the call is on the timeline after it.
+   */
+  observe(): Promise<SocketRow[]>;
+
+  /** Ends all that is in it. */
+  dispose(): Promise<void>;
+}
+
+export interface SpawnOptions {
+  stdio?: StdioOptions;
+  environment?: NodeJS.ProcessEnv;
+}

@@ -1,0 +1,327 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { SystemError } from '../error.ts';
+import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
+import { PacketLog } from '../kernel/nflog.ts';
+import { PacketCapture } from '../kernel/packet-capture.ts';
+import { setNeighbour } from '../kernel/rtnetlink.ts';
+import { SocketTable } from '../kernel/sock-diag.ts';
+import * as kernel from '../kernel/socket.ts';
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { type Endpoint, type Family, formatEndpoint } from '../tcp/endpoint.ts';
+import type { KernelEvent } from '../tcp/kernel-event.ts';
+import { decodePacket, encodePacket, type SegmentToEncode } from '../tcp/segment.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+import type { PortBlock } from './client-ports.ts';
+import { Firewall, ruleSetEvent } from './firewall.ts';
+import type { Host, SocketNumber, SpawnOptions } from './host.ts';
+import type { KernelWatch, Watcher } from './kernel-watch.ts';
+import type { Rule } from './rule.ts';
+
+const LOG_GROUP = 1;
+export const INTERFACE = 'eth0';
+
+export interface NamespaceHostOptions {
+  name: HostName;
+  address: string;
+  family: Family;
+  namespace: NetworkNamespace;
+  /** The host at the other end of the wire. */
+  neighbour: { address: string; linkAddress: Uint8Array };
+  watch: KernelWatch;
+  clientPorts: PortBlock;
+  /** When the lab's clock was zero: CLOCK_MONOTONIC, nanoseconds. */
+  startNs: bigint;
+  /** The lab's next rule number. */
+  nextRule: () => number;
+  emit: (event: TimelineEvent) => void;
+}
+
+/** A host that is a network namespace of this machine. */
+export class NamespaceHost implements Host, Watcher {
+  readonly name: HostName;
+  readonly address: string;
+  readonly #options: NamespaceHostOptions;
+  readonly #namespace: NetworkNamespace;
+  readonly #capture: PacketCapture;
+  readonly #log: PacketLog;
+  readonly #table: SocketTable;
+  readonly #realtimeOffsetNs = realtimeOffsetNs();
+  readonly #sockets = new Map<SocketNumber, number>();
+  readonly #programs = new Set<ChildProcess>();
+  #firewall: Firewall | undefined;
+  #rawSocket: number | undefined;
+  #lastSocket = 0;
+  #lastRows = '';
+
+  constructor(options: NamespaceHostOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.address = options.address;
+    this.#namespace = options.namespace;
+    [this.#capture, this.#log, this.#table] = this.#namespace.enter(() => [
+      new PacketCapture(INTERFACE),
+      new PacketLog(LOG_GROUP),
+      new SocketTable(),
+    ]);
+    options.watch.add(this);
+  }
+
+  async openSocket(): Promise<SocketNumber> {
+    const fd = this.#namespace.enter(() => kernel.openTcpSocket(this.#options.family));
+    return this.#adopt(fd);
+  }
+
+  async bind(socket: SocketNumber, local: Endpoint): Promise<void> {
+    this.#call('bind', socket, formatEndpoint(local), (fd) => kernel.bind(fd, local));
+  }
+
+  async listen(socket: SocketNumber, backlog: number): Promise<void> {
+    this.#call('listen', socket, `backlog ${backlog}`, (fd) => kernel.listen(fd, backlog));
+  }
+
+  async connect(socket: SocketNumber, remote: Endpoint): Promise<string | null> {
+    return this.#call('connect', socket, formatEndpoint(remote), (fd) => kernel.connect(fd, remote), String);
+  }
+
+  async accept(listener: SocketNumber): Promise<SocketNumber | undefined> {
+    const fd = kernel.accept(this.#fd(listener));
+    if (fd === undefined) return undefined;
+    const socket = this.#adopt(fd);
+    this.#emitCall('accept', listener, `gives socket ${socket}`, 'ok', monotonicNs());
+    return socket;
+  }
+
+  async shutdown(socket: SocketNumber): Promise<void> {
+    this.#call('shutdown', socket, 'SHUT_WR', (fd) => kernel.shutdown(fd, 'write'));
+  }
+
+  async close(socket: SocketNumber): Promise<void> {
+    this.#call('close', socket, '', kernel.close);
+    this.#sockets.delete(socket);
+  }
+
+  async abort(socket: SocketNumber): Promise<void> {
+    this.#call('close', socket, 'after SO_LINGER 0', kernel.abort);
+    this.#sockets.delete(socket);
+  }
+
+  async send(socket: SocketNumber, data: Uint8Array): Promise<number> {
+    return this.#call('send', socket, `${data.length} octets`, (fd) => kernel.send(fd, data), String);
+  }
+
+  async receive(socket: SocketNumber): Promise<Uint8Array | undefined> {
+    return kernel.receive(this.#fd(socket));
+  }
+
+  async setOption(socket: SocketNumber, option: kernel.SocketOption, value: number): Promise<void> {
+    this.#call('setsockopt', socket, `${option} ${value}`, (fd) => kernel.setOption(fd, option, value));
+  }
+
+  async takeError(socket: SocketNumber): Promise<string | null> {
+    return kernel.takeError(this.#fd(socket));
+  }
+
+  async localEndpoint(socket: SocketNumber): Promise<Endpoint> {
+    return kernel.localEndpoint(this.#fd(socket));
+  }
+
+  async sendSegment(segment: SegmentToEncode): Promise<void> {
+    this.#rawSocket ??= this.#namespace.enter(() => kernel.openRawSocket(this.#options.family));
+    const packet = encodePacket(segment);
+    const wire = decodePacket(packet);
+    const atMs = this.#nowMs();
+    kernel.sendPacket(this.#rawSocket, packet, segment.destination.address);
+    if (wire) {
+      const bytes = packet.toString('base64');
+      this.#options.emit({ type: 'crafted', atMs, host: this.name, wire, bytes });
+    }
+  }
+
+  /** The kernel leaves finding the neighbour to a daemon (arp(7), app_solicit), which is this. */
+  async holdBack(): Promise<boolean> {
+    const neighbours = `net.${this.#options.family}.neigh.${INTERFACE}`;
+    try {
+      this.#namespace.enter(() => {
+        writeSysctl(`${neighbours}.app_solicit`, 1);
+        writeSysctl(`${neighbours}.mcast_solicit`, 0);
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof SystemError) return false;
+      throw error;
+    }
+  }
+
+  async release(): Promise<void> {
+    const { address, linkAddress } = this.#options.neighbour;
+    this.#namespace.enter(() => setNeighbour(INTERFACE, address, linkAddress));
+    this.#options.watch.read();
+  }
+
+  async setRule(rule: Rule): Promise<number> {
+    const { family, nextRule, emit } = this.#options;
+    this.#firewall ??= this.#namespace.enter(() => new Firewall(family, LOG_GROUP));
+    const number = nextRule();
+    this.#firewall.set(number, rule);
+    emit(ruleSetEvent(this.#nowMs(), this.name, number, rule, family));
+    return number;
+  }
+
+  async liftRule(number: number): Promise<void> {
+    if (!this.#firewall?.lift(number)) throw new Error(`${this.name} has no rule ${number}`);
+    this.#options.emit({ type: 'rule-lifted', atMs: this.#nowMs(), host: this.name, rule: number });
+  }
+
+  async countRules(): Promise<void> {
+    const atMs = this.#nowMs();
+    for (const counted of this.#firewall?.count() ?? []) {
+      this.#options.emit({ type: 'rule-counted', atMs, host: this.name, ...counted });
+    }
+  }
+
+  async readSysctl(name: string): Promise<string | undefined> {
+    return this.#namespace.enter(() => readSysctl(name));
+  }
+
+  async writeSysctl(name: string, value: string | number): Promise<void> {
+    this.#namespace.enter(() => writeSysctl(name, value));
+  }
+
+  /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
+  async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
+    const child = this.#namespace.enter(() =>
+      spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
+        stdio: options.stdio ?? 'inherit',
+        env: options.environment ?? process.env,
+      }),
+    );
+    this.#programs.add(child);
+    child.once('exit', () => this.#programs.delete(child));
+    return child;
+  }
+
+  async observe(): Promise<SocketRow[]> {
+    this.#readPackets();
+    const rows = this.#table.read();
+    // What happened up to the moment at which the table was read must be known when the table is judged.
+    this.#readPackets();
+    this.#options.watch.read();
+    const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
+    if (seen !== this.#lastRows) {
+      this.#lastRows = seen;
+      this.#options.emit({ type: 'sockets', atMs: this.#nowMs(), host: this.name, rows });
+    }
+    return rows;
+  }
+
+  async dispose(): Promise<void> {
+    this.#options.watch.remove(this);
+    for (const program of this.#programs) program.kill('SIGKILL');
+    for (const fd of this.#sockets.values()) kernel.close(fd);
+    this.#sockets.clear();
+    if (this.#rawSocket !== undefined) kernel.close(this.#rawSocket);
+    this.#firewall?.close();
+    this.#table.close();
+    this.#log.close();
+    this.#namespace.close();
+    await this.#capture.close();
+  }
+
+  owns({ local, remote }: KernelEvent): boolean {
+    const { first, last } = this.#options.clientPorts;
+    const client = this.name === 'client' ? local : remote;
+    return local.address === this.address && client.port >= first && client.port <= last;
+  }
+
+  see(event: KernelEvent): void {
+    this.#options.emit({
+      type: 'kernel',
+      atMs: this.#toMs(event.atNs),
+      host: this.name,
+      name: event.name,
+      local: event.local,
+      remote: event.remote,
+      change: event.name === 'inet_sock_set_state' ? { from: event.from, to: event.to } : null,
+    });
+  }
+
+  lose(): void {
+    this.#lost('kernel-events', null, 'the kernel’s trace ring ran over: events are missing');
+  }
+
+  #readPackets(): void {
+    for (const { atNs, direction, packet } of this.#capture.read()) {
+      const wire = decodePacket(packet);
+      if (!wire) continue;
+      const atMs = this.#toMs(atNs - this.#realtimeOffsetNs);
+      const bytes = packet.toString('base64');
+      this.#options.emit({ type: 'captured', atMs, host: this.name, direction, wire, bytes });
+    }
+    const lost = this.#capture.takeLost();
+    if (lost > 0) this.#lost('packets', this.name, `the capture lost ${lost} packets: its buffer was full`);
+    for (const { atNs, hook, prefix, packet } of this.#log.read()) {
+      const wire = decodePacket(packet);
+      if (!wire) continue;
+      const atMs = atNs === null ? this.#nowMs() : this.#toMs(atNs - this.#realtimeOffsetNs);
+      const bytes = packet.toString('base64');
+      this.#options.emit({ type: 'dropped', atMs, host: this.name, rule: Number(prefix), hook, wire, bytes });
+    }
+  }
+
+  #lost(witness: 'packets' | 'kernel-events', host: HostName | null, what: string): void {
+    this.#options.emit({ type: 'lost', atMs: this.#nowMs(), witness, host, what });
+  }
+
+  /** Makes a call, puts it on the timeline with its outcome, and reads the kernel's events that it caused. */
+  #call<T>(
+    call: string,
+    socket: SocketNumber,
+    detail: string,
+    work: (fd: number) => T,
+    show: (result: T) => string = () => 'ok',
+  ): T {
+    const fd = this.#fd(socket);
+    const startNs = monotonicNs();
+    try {
+      const result = work(fd);
+      this.#emitCall(call, socket, detail, result === null ? 'ok' : show(result), startNs);
+      return result;
+    } catch (error) {
+      this.#emitCall(call, socket, detail, (error as { errno?: string }).errno ?? 'failed', startNs);
+      throw error;
+    } finally {
+      this.#options.watch.read(this);
+    }
+  }
+
+  #emitCall(call: string, socket: SocketNumber, detail: string, result: string, startNs: bigint): void {
+    const atMs = this.#toMs(startNs);
+    const tookMs = this.#nowMs() - atMs;
+    this.#options.emit({ type: 'call', atMs, host: this.name, call, socket, detail, result, tookMs });
+  }
+
+  #adopt(fd: number): SocketNumber {
+    const socket = ++this.#lastSocket;
+    this.#sockets.set(socket, fd);
+    return socket;
+  }
+
+  #fd(socket: SocketNumber): number {
+    const fd = this.#sockets.get(socket);
+    if (fd === undefined) throw new Error(`${this.name} has no open socket ${socket}`);
+    return fd;
+  }
+
+  #nowMs(): number {
+    return this.#toMs(monotonicNs());
+  }
+
+  #toMs(ns: bigint): number {
+    return Number(ns - this.#options.startNs) / 1e6;
+  }
+}
+
+/** What changes in a socket's row with time alone. */
+const VOLATILE = new Set(['expiresMs', 'info']);

@@ -1,0 +1,105 @@
+import type { Family } from '../tcp/endpoint.ts';
+
+/** What becomes of a segment that a rule matches. `drop` says nothing to the sender; the others answer it. */
+export type Fate =
+  | 'drop'
+  | 'reject with RST'
+  | 'reject with port unreachable'
+  | 'reject with host unreachable'
+  | 'reject with administratively prohibited';
+
+/** A packet-filter rule as a value. What is not named matches everything. */
+export interface Rule {
+  /** `in`: what arrives for this host's sockets. `out`: what they send. */
+  hook: 'in' | 'out';
+  sourcePort?: number;
+  destinationPort?: number;
+  /** Segments that carry all of these (tcpdump's letters): `S`, `S.`, `F`, `R`. */
+  flags?: string;
+  fate: Fate;
+}
+
+/** What the rule does, in nft's words: `tcp dport 80 drop`. */
+export function describeRule(rule: Rule, family: Family): string {
+  return [...nftMatches(rule), nftFate(rule.fate, family)].join(' ');
+}
+
+/** The command that sets it by hand. */
+export function nftCommand(rule: Rule, family: Family): string {
+  const chain = rule.hook === 'in' ? 'input' : 'output';
+  const text = [...nftMatches(rule), 'counter', nftFate(rule.fate, family)].join(' ');
+  return `nft add rule inet tcplab ${chain} ${text}`;
+}
+
+/** The rule as tcplab sets it: each segment that it decides on is counted and told under the rule's number. */
+export function nftRule(rule: Rule, family: Family, number: number, logGroup: number): string {
+  const log = `log prefix "${number}" group ${logGroup} queue-threshold 1`;
+  return [...nftMatches(rule), 'counter', log, nftFate(rule.fate, family), `comment "${number}"`].join(' ');
+}
+
+/** The same rule for iptables or ip6tables. */
+export function iptablesCommand(rule: Rule, family: Family): string {
+  const command = family === 'ipv6' ? 'ip6tables' : 'iptables';
+  const chain = rule.hook === 'in' ? 'INPUT' : 'OUTPUT';
+  return `${command} -A ${chain} ${[...iptablesMatches(rule), iptablesFate(rule.fate, family)].join(' ')}`;
+}
+
+function nftMatches({ sourcePort, destinationPort, flags }: Rule): string[] {
+  const matches: string[] = [];
+  if (sourcePort !== undefined) matches.push(`tcp sport ${sourcePort}`);
+  if (destinationPort !== undefined) matches.push(`tcp dport ${destinationPort}`);
+  if (flags) {
+    const names = flagNames(flags).join('|');
+    matches.push(`tcp flags & (${names}) == ${names}`);
+  }
+  return matches.length ? matches : ['meta l4proto tcp'];
+}
+
+function iptablesMatches({ sourcePort, destinationPort, flags }: Rule): string[] {
+  const matches = ['-p tcp'];
+  if (sourcePort !== undefined) matches.push(`--sport ${sourcePort}`);
+  if (destinationPort !== undefined) matches.push(`--dport ${destinationPort}`);
+  if (flags) {
+    const names = flagNames(flags).join(',').toUpperCase();
+    matches.push(`--tcp-flags ${names} ${names}`);
+  }
+  return matches;
+}
+
+const FLAG_NAMES: Record<string, string> = { F: 'fin', S: 'syn', R: 'rst', P: 'psh', '.': 'ack', U: 'urg' };
+
+function flagNames(letters: string): string[] {
+  return [...letters].map((letter) => FLAG_NAMES[letter] ?? letter);
+}
+
+function nftFate(fate: Fate, family: Family): string {
+  const icmp = family === 'ipv6' ? 'icmpv6' : 'icmp';
+  switch (fate) {
+    case 'drop':
+      return 'drop';
+    case 'reject with RST':
+      return 'reject with tcp reset';
+    case 'reject with port unreachable':
+      return `reject with ${icmp} type port-unreachable`;
+    case 'reject with host unreachable':
+      return `reject with ${icmp} type ${family === 'ipv6' ? 'addr-unreachable' : 'host-unreachable'}`;
+    case 'reject with administratively prohibited':
+      return `reject with ${icmp} type admin-prohibited`;
+  }
+}
+
+function iptablesFate(fate: Fate, family: Family): string {
+  const v6 = family === 'ipv6';
+  switch (fate) {
+    case 'drop':
+      return '-j DROP';
+    case 'reject with RST':
+      return '-j REJECT --reject-with tcp-reset';
+    case 'reject with port unreachable':
+      return `-j REJECT --reject-with ${v6 ? 'icmp6' : 'icmp'}-port-unreachable`;
+    case 'reject with host unreachable':
+      return `-j REJECT --reject-with ${v6 ? 'icmp6-addr-unreachable' : 'icmp-host-unreachable'}`;
+    case 'reject with administratively prohibited':
+      return `-j REJECT --reject-with ${v6 ? 'icmp6-adm-prohibited' : 'icmp-admin-prohibited'}`;
+  }
+}

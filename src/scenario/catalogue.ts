@@ -1,0 +1,52 @@
+import { parseState, type State } from '../tcp/state.ts';
+import { closeWait } from './close-wait.ts';
+import { closeWaitNeverAccepted } from './close-wait-never-accepted.ts';
+import { closedRefused } from './closed-refused.ts';
+import { closedRejectedIcmp } from './closed-rejected-icmp.ts';
+import { closedRejectedRst } from './closed-rejected-rst.ts';
+import { closing } from './closing.ts';
+import { established } from './established.ts';
+import { finWait1 } from './fin-wait-1.ts';
+import { finWait2 } from './fin-wait-2.ts';
+import { lastAck } from './last-ack.ts';
+import { listen } from './listen.ts';
+import type { Scenario } from './scenario.ts';
+import { synReceived } from './syn-received.ts';
+import { synReceivedDroppedAtServer } from './syn-received-dropped-at-server.ts';
+import { synReceivedSimultaneousOpen } from './syn-received-simultaneous-open.ts';
+import { synSent } from './syn-sent.ts';
+import { synSentDroppedAtClient } from './syn-sent-dropped-at-client.ts';
+import { timeWait } from './time-wait.ts';
+
+/** All scenarios, in the order in which a connection lives. */
+export const CATALOGUE: readonly Scenario[] = [
+  listen,
+  synSent,
+  synSentDroppedAtClient,
+  synReceived,
+  synReceivedDroppedAtServer,
+  synReceivedSimultaneousOpen,
+  established,
+  finWait1,
+  closeWait,
+  closeWaitNeverAccepted,
+  finWait2,
+  closing,
+  lastAck,
+  timeWait,
+  closedRefused,
+  closedRejectedRst,
+  closedRejectedIcmp,
+];
+
+/** The scenario of that name, or all that hold a state of that name in any spelling. Empty when there is none. */
+export function findScenarios(name: string): Scenario[] {
+  const scenario = CATALOGUE.find(({ id }) => id === name);
+  if (scenario) return [scenario];
+  const state = parseState(name);
+  return state ? scenariosOf(state) : [];
+}
+
+export function scenariosOf(state: State): Scenario[] {
+  return CATALOGUE.filter(({ held }) => held.state === state);
+}

@@ -1,0 +1,13 @@
+import { refused } from './refusal.ts';
+import type { Scenario } from './scenario.ts';
+
+export const closedRefused: Scenario = {
+  id: 'closed-refused',
+  title: 'a client connects to a port on which nobody listens',
+  held: { host: 'client', state: 'CLOSED' },
+  peer: 'CLOSED',
+  heldBy: 'nobody listens',
+  async reach(stage) {
+    return (await refused(stage, 'no listener')).connection;
+  },
+};

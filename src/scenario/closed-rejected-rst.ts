@@ -1,0 +1,17 @@
+import { SERVER_PORT } from '../lab/lab.ts';
+import { listening } from './opening.ts';
+import { refused } from './refusal.ts';
+import type { Scenario } from './scenario.ts';
+
+export const closedRejectedRst: Scenario = {
+  id: 'closed-rejected-rst',
+  title: 'the server’s firewall answers a client’s SYN with RST',
+  held: { host: 'client', state: 'CLOSED' },
+  peer: 'LISTEN',
+  heldBy: 'server rejects in',
+  async reach(stage) {
+    await listening(stage);
+    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'reject with RST' });
+    return (await refused(stage, 'RST')).connection;
+  },
+};

@@ -1,0 +1,20 @@
+import { SERVER_PORT } from '../lab/lab.ts';
+import { established, seen } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+/** The FINs cross because the client's is lost: the server's then can't acknowledge it. */
+export const closing: Scenario = {
+  id: 'closing',
+  title: 'both ends close at the same time, and only the client hears the other',
+  held: { host: 'client', state: 'CLOSING' },
+  peer: 'FIN-WAIT-1',
+  heldBy: 'server drops in',
+  async reach(stage) {
+    const { connection, clientSocket, serverSocket } = await established(stage);
+    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.client.shutdown(clientSocket);
+    await seen(stage, connection, 'client', 'FIN-WAIT-1');
+    await stage.server.close(serverSocket);
+    return connection;
+  },
+};

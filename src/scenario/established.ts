@@ -1,0 +1,18 @@
+import { established as open } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+export const established: Scenario = {
+  id: 'established',
+  title: 'a handshake, and data both ways',
+  held: { host: 'client', state: 'ESTABLISHED' },
+  peer: 'ESTABLISHED',
+  heldBy: 'neither end closes',
+  async reach(stage) {
+    const { connection, clientSocket, serverSocket } = await open(stage);
+    await stage.client.send(clientSocket, Buffer.from('ping'));
+    await stage.waitFor('the server to receive', () => stage.server.receive(serverSocket));
+    await stage.server.send(serverSocket, Buffer.from('pong'));
+    await stage.waitFor('the client to receive', () => stage.client.receive(clientSocket));
+    return connection;
+  },
+};

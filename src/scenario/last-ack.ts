@@ -1,0 +1,19 @@
+import { SERVER_PORT } from '../lab/lab.ts';
+import { established, seen } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+export const lastAck: Scenario = {
+  id: 'last-ack',
+  title: 'the server closes after the client, and its FINs never reach it',
+  held: { host: 'server', state: 'LAST-ACK' },
+  peer: 'FIN-WAIT-1',
+  heldBy: 'client drops in',
+  async reach(stage) {
+    const { connection, clientSocket, serverSocket } = await established(stage);
+    await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.client.close(clientSocket);
+    await seen(stage, connection, 'server', 'CLOSE-WAIT');
+    await stage.server.close(serverSocket);
+    return connection;
+  },
+};

@@ -1,0 +1,27 @@
+import { SERVER_PORT } from '../lab/lab.ts';
+import { listening } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+export const listen: Scenario = {
+  id: 'listen',
+  title: `a server listens on port ${SERVER_PORT}`,
+  held: { host: 'server', state: 'LISTEN' },
+  peer: 'CLOSED',
+  heldBy: 'the server listens',
+  async reach(stage) {
+    await listening(stage);
+    return { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
+  },
+  /** A crafted SYN is answered with SYN-ACK; the client's kernel, which knows of no connection, then resets it. */
+  async show(stage, { client, server }) {
+    const seq = Math.floor(Math.random() * 2 ** 32);
+    await stage.client.sendSegment({
+      source: client,
+      destination: server,
+      seq,
+      ack: null,
+      flags: 'S',
+      window: 64240,
+    });
+  },
+};

@@ -1,0 +1,22 @@
+import type { SocketNumber } from '../lab/host.ts';
+import { connecting, type Opening } from './opening.ts';
+import type { Stage } from './scenario.ts';
+
+/** Connects, and waits for the refusal. */
+export async function refused(stage: Stage, by: string): Promise<Opening> {
+  const startMs = stage.nowMs();
+  const opening = await connecting(stage);
+  await failure(stage, opening.clientSocket, by, startMs);
+  return opening;
+}
+
+/** Waits until a connect has failed, and notes with which errno and how soon. */
+export async function failure(
+  stage: Stage,
+  socket: SocketNumber,
+  by: string,
+  startMs: number,
+): Promise<void> {
+  const errno = await stage.waitFor('connect to fail', () => stage.client.takeError(socket));
+  stage.note(`${by}: ${errno} after ${(stage.nowMs() - startMs).toFixed(1)} ms`);
+}

@@ -1,0 +1,16 @@
+import { SERVER_PORT } from '../lab/lab.ts';
+import { connecting, listening } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+export const synReceivedDroppedAtServer: Scenario = {
+  id: 'syn-received-dropped-at-server',
+  title: 'a server’s SYN-ACKs never leave it',
+  held: { host: 'server', state: 'SYN-RECEIVED' },
+  peer: 'SYN-SENT',
+  heldBy: 'server drops out',
+  async reach(stage) {
+    await listening(stage);
+    await stage.server.setRule({ hook: 'out', sourcePort: SERVER_PORT, fate: 'drop' });
+    return (await connecting(stage)).connection;
+  },
+};

@@ -1,0 +1,16 @@
+import { SERVER_PORT } from '../lab/lab.ts';
+import { connecting, listening } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+export const synSentDroppedAtClient: Scenario = {
+  id: 'syn-sent-dropped-at-client',
+  title: 'a client’s SYNs never leave it',
+  held: { host: 'client', state: 'SYN-SENT' },
+  peer: 'LISTEN',
+  heldBy: 'client drops out',
+  async reach(stage) {
+    await listening(stage);
+    await stage.client.setRule({ hook: 'out', destinationPort: SERVER_PORT, fate: 'drop' });
+    return (await connecting(stage)).connection;
+  },
+};

@@ -1,0 +1,16 @@
+import { SERVER_PORT } from '../lab/lab.ts';
+import { connecting, listening } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+export const synSent: Scenario = {
+  id: 'syn-sent',
+  title: 'a client’s SYNs arrive, and the server’s firewall drops them',
+  held: { host: 'client', state: 'SYN-SENT' },
+  peer: 'LISTEN',
+  heldBy: 'server drops in',
+  async reach(stage) {
+    await listening(stage);
+    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    return (await connecting(stage)).connection;
+  },
+};
