@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { monotonicNs, realtimeOffsetNs } from './clock.ts';
 import { check, closeLater, lastErrno, libc } from './libc.ts';
 import { interfaceIndex } from './rtnetlink.ts';
 
@@ -16,6 +17,9 @@ const SOL_PACKET = 263;
 const PACKET_STATISTICS = 6;
 const PACKET_OUTGOING = 4;
 const ETHERNET_HEADER = 14;
+const IPV4 = 0x0800;
+const IPV6 = 0x86dd;
+const PROBE = 0x88b5;
 const RECEIVE_BUFFER = 8 * 1024 * 1024;
 
 export interface CapturedPacket {
@@ -49,18 +53,19 @@ export class PacketCapture {
 
   /** What has come since the last call, in the order of the kernel. */
   read(): CapturedPacket[] {
-    const packets: CapturedPacket[] = [];
-    for (;;) {
-      batch.prepare();
-      const count = libc.recvmmsg(this.#fd, batch.address, BATCH, 0, null);
-      if (count < 0 && lastErrno() === 'EAGAIN') return packets;
-      check(count, 'recvmmsg', 'packet capture');
-      for (let index = 0; index < count; index++) {
-        const packet = batch.parse(index);
-        if (packet) packets.push(packet);
-      }
-      if (count < BATCH) return packets;
-    }
+    return this.#read().filter(({ etherType }) => etherType === IPV4 || etherType === IPV6);
+  }
+
+  /** Sends a frame that is for nobody (an EtherType for experiments, IEEE 802). A link that is not up loses it. */
+  sendProbe(destination: Uint8Array, source: Uint8Array): void {
+    const frame = Buffer.concat([destination, source, Buffer.from([0x88, 0xb5]), Buffer.alloc(46)]);
+    libc.send(this.#fd, frame, frame.length, 0);
+  }
+
+  /** Whether a probe has come that the kernel stamped on arrival: one stamped when it is read is younger than this call. */
+  takeProbe(): boolean {
+    const calledNs = monotonicNs() + realtimeOffsetNs();
+    return this.#read().some(({ etherType, atNs }) => etherType === PROBE && atNs < calledNs);
   }
 
   /** How many packets found the buffer full since the last call: what they were, nobody knows. */
@@ -75,6 +80,25 @@ export class PacketCapture {
   close(): Promise<void> {
     return closeLater(this.#fd);
   }
+
+  #read(): Frame[] {
+    const packets: Frame[] = [];
+    for (;;) {
+      batch.prepare();
+      const count = libc.recvmmsg(this.#fd, batch.address, BATCH, 0, null);
+      if (count < 0 && lastErrno() === 'EAGAIN') return packets;
+      check(count, 'recvmmsg', 'packet capture');
+      for (let index = 0; index < count; index++) {
+        const packet = batch.parse(index);
+        if (packet) packets.push(packet);
+      }
+      if (count < BATCH) return packets;
+    }
+  }
+}
+
+interface Frame extends CapturedPacket {
+  etherType: number;
 }
 
 const BATCH = 64;
@@ -111,7 +135,7 @@ class Batch {
     }
   }
 
-  parse(index: number): CapturedPacket | undefined {
+  parse(index: number): Frame | undefined {
     const length = Math.min(this.#bytes.readUInt32LE(this.#message(index) + 56), DATA);
     if (length <= ETHERNET_HEADER) return undefined;
     // struct cmsghdr (16 octets), then struct timespec.
@@ -120,6 +144,7 @@ class Batch {
     return {
       direction: this.#bytes.readUInt8(this.#name(index) + 10) === PACKET_OUTGOING ? 'sent' : 'received',
       atNs: this.#bytes.readBigInt64LE(stamp) * 1_000_000_000n + this.#bytes.readBigInt64LE(stamp + 8),
+      etherType: this.#bytes.readUInt16BE(data + 12),
       packet: Buffer.from(this.#bytes.subarray(data + ETHERNET_HEADER, data + length)),
     };
   }

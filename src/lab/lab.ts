@@ -4,18 +4,13 @@ import { type HostName, otherHost, TIMELINE_FORMAT } from '../evidence/events.ts
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
-import {
-  type AddressWithPrefix,
-  configureLink,
-  createVethPair,
-  disableOffloads,
-} from '../kernel/rtnetlink.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { takePortBlock } from './client-ports.ts';
 import type { Host } from './host.ts';
 import { KernelWatch } from './kernel-watch.ts';
-import { INTERFACE, NamespaceHost, type NamespaceHostOptions } from './namespace-host.ts';
+import { NamespaceHost, type NamespaceHostOptions } from './namespace-host.ts';
+import { ADDRESSES, LINK_ADDRESSES, layWire } from './wire.ts';
 
 export interface LabOptions {
   family?: Family;
@@ -25,16 +20,6 @@ export interface LabOptions {
 export type Tables = Record<HostName, SocketRow[]>;
 
 export const SERVER_PORT = 80;
-
-const ADDRESSES: Record<HostName, Record<Family, AddressWithPrefix>> = {
-  client: { ipv4: { address: '192.168.2.10', prefix: 24 }, ipv6: { address: 'fd00:2::10', prefix: 64 } },
-  server: { ipv4: { address: '192.168.2.11', prefix: 24 }, ipv6: { address: 'fd00:2::11', prefix: 64 } },
-};
-
-const LINK_ADDRESSES: Record<HostName, Uint8Array> = {
-  client: Uint8Array.of(0x02, 0, 0, 0, 0x02, 0x10),
-  server: Uint8Array.of(0x02, 0, 0, 0, 0x02, 0x11),
-};
 
 /** Two hosts and the wire between them. Nothing of it is left once it is disposed of, or the process has ended. */
 export class Lab implements AsyncDisposable {
@@ -85,10 +70,10 @@ export class Lab implements AsyncDisposable {
         addresses: { client: ADDRESSES.client[family].address, server: ADDRESSES.server[family].address },
         noKernelEvents: watch.unavailable,
       });
-      joinByWire(client, server);
+      const captures = await layWire({ client, server });
       const ports = takePortBlock(watch.slot);
       let [lastRule, nextPort] = [0, ports.first];
-      const shared: Omit<NamespaceHostOptions, 'name' | 'address' | 'namespace' | 'neighbour'> = {
+      const shared: Omit<NamespaceHostOptions, 'name' | 'address' | 'namespace' | 'capture' | 'neighbour'> = {
         family,
         watch,
         clientPorts: ports,
@@ -101,6 +86,7 @@ export class Lab implements AsyncDisposable {
           ...shared,
           name,
           namespace,
+          capture: captures[name],
           address: ADDRESSES[name][family].address,
           neighbour: {
             address: ADDRESSES[otherHost(name)][family].address,
@@ -169,18 +155,5 @@ export class Lab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.client.dispose(), this.server.dispose()]);
     await this.#watch.release();
-  }
-}
-
-function joinByWire(client: NetworkNamespace, server: NetworkNamespace): void {
-  client.enter(() => createVethPair(INTERFACE, server.fd, LINK_ADDRESSES.client, LINK_ADDRESSES.server));
-  for (const [name, namespace] of [
-    ['client', client],
-    ['server', server],
-  ] as const) {
-    namespace.enter(() => {
-      disableOffloads(INTERFACE);
-      configureLink(INTERFACE, [ADDRESSES[name].ipv4, ADDRESSES[name].ipv6]);
-    });
   }
 }

@@ -4,7 +4,7 @@ import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketLog } from '../kernel/nflog.ts';
-import { PacketCapture } from '../kernel/packet-capture.ts';
+import type { PacketCapture } from '../kernel/packet-capture.ts';
 import { setNeighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
@@ -18,15 +18,17 @@ import { Firewall, ruleSetEvent } from './firewall.ts';
 import type { Host, SocketNumber, SpawnOptions } from './host.ts';
 import type { KernelWatch, Watcher } from './kernel-watch.ts';
 import type { Rule } from './rule.ts';
+import { INTERFACE } from './wire.ts';
 
 const LOG_GROUP = 1;
-export const INTERFACE = 'eth0';
 
 export interface NamespaceHostOptions {
   name: HostName;
   address: string;
   family: Family;
   namespace: NetworkNamespace;
+  /** Of its interface, in this namespace. */
+  capture: PacketCapture;
   /** The host at the other end of the wire. */
   neighbour: { address: string; linkAddress: Uint8Array };
   watch: KernelWatch;
@@ -60,11 +62,8 @@ export class NamespaceHost implements Host, Watcher {
     this.name = options.name;
     this.address = options.address;
     this.#namespace = options.namespace;
-    [this.#capture, this.#log, this.#table] = this.#namespace.enter(() => [
-      new PacketCapture(INTERFACE),
-      new PacketLog(LOG_GROUP),
-      new SocketTable(),
-    ]);
+    this.#capture = options.capture;
+    [this.#log, this.#table] = this.#namespace.enter(() => [new PacketLog(LOG_GROUP), new SocketTable()]);
     options.watch.add(this);
   }
 

@@ -1,0 +1,66 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { TcplabError } from '../error.ts';
+import { type HostName, otherHost } from '../evidence/events.ts';
+import { monotonicNs } from '../kernel/clock.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
+import { PacketCapture } from '../kernel/packet-capture.ts';
+import {
+  type AddressWithPrefix,
+  configureLink,
+  createVethPair,
+  disableOffloads,
+} from '../kernel/rtnetlink.ts';
+import type { Family } from '../tcp/endpoint.ts';
+
+/** The interface of each host. */
+export const INTERFACE = 'eth0';
+
+export const ADDRESSES: Record<HostName, Record<Family, AddressWithPrefix>> = {
+  client: { ipv4: { address: '192.168.2.10', prefix: 24 }, ipv6: { address: 'fd00:2::10', prefix: 64 } },
+  server: { ipv4: { address: '192.168.2.11', prefix: 24 }, ipv6: { address: 'fd00:2::11', prefix: 64 } },
+};
+
+export const LINK_ADDRESSES: Record<HostName, Uint8Array> = {
+  client: Uint8Array.of(0x02, 0, 0, 0, 0x02, 0x10),
+  server: Uint8Array.of(0x02, 0, 0, 0, 0x02, 0x11),
+};
+
+/** Joins two namespaces by a wire and gives the capture of each end, once frames pass and are stamped. */
+export async function layWire(
+  namespaces: Record<HostName, NetworkNamespace>,
+): Promise<Record<HostName, PacketCapture>> {
+  const { client, server } = namespaces;
+  client.enter(() => createVethPair(INTERFACE, server.fd, LINK_ADDRESSES.client, LINK_ADDRESSES.server));
+  const open = (name: HostName) =>
+    namespaces[name].enter(() => {
+      disableOffloads(INTERFACE);
+      configureLink(INTERFACE, [ADDRESSES[name].ipv4, ADDRESSES[name].ipv6]);
+      return new PacketCapture(INTERFACE);
+    });
+  const captures = { client: open('client'), server: open('server') };
+  try {
+    await untilReady(captures, 'client');
+    await untilReady(captures, 'server');
+  } catch (error) {
+    await Promise.all([captures.client.close(), captures.server.close()]);
+    throw error;
+  }
+  return captures;
+}
+
+const PATIENCE_NS = 5_000_000_000n;
+
+/**
+ * The kernel brings an interface up, and starts to stamp packets on arrival, some time after it was asked to: before
+ * that it drops what is sent, or stamps when the packet is read. So frames are sent until one arrives well.
+ */
+async function untilReady(captures: Record<HostName, PacketCapture>, from: HostName): Promise<void> {
+  const receiver = captures[otherHost(from)];
+  const startNs = monotonicNs();
+  while (monotonicNs() - startNs < PATIENCE_NS) {
+    captures[from].sendProbe(LINK_ADDRESSES[otherHost(from)], LINK_ADDRESSES[from]);
+    if (receiver.takeProbe()) return;
+    await turn();
+  }
+  throw new TcplabError('MACHINE', `frames from the ${from} do not pass the wire`);
+}
