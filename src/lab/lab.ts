@@ -4,6 +4,7 @@ import { type HostName, otherHost, TIMELINE_FORMAT } from '../evidence/events.ts
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
+import { hasNftables } from '../kernel/nftables.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { takePortBlock } from './client-ports.ts';
@@ -20,6 +21,9 @@ export interface LabOptions {
 export type Tables = Record<HostName, SocketRow[]>;
 
 export const SERVER_PORT = 80;
+
+/** What the kernel does without one of its timers, it has done by then. */
+const AT_ONCE_MS = 3;
 
 /** Two hosts and the wire between them. Nothing of it is left once it is disposed of, or the process has ended. */
 export class Lab implements AsyncDisposable {
@@ -52,6 +56,8 @@ export class Lab implements AsyncDisposable {
   /** Takes some 3 ms, the first of a process with root 50 ms more. Needs the privileges that `doctor` tells of. */
   static async open({ family = 'ipv4' }: LabOptions = {}): Promise<Lab> {
     const watch = await KernelWatch.acquire();
+    // Loads the library now, so that the first rule does not have to.
+    hasNftables();
     const undo: (() => unknown)[] = [() => watch.release()];
     try {
       const [client, server] = [NetworkNamespace.create(), NetworkNamespace.create()];
@@ -132,23 +138,27 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Looks until `condition` holds, at once at first and then less often. Gives what it gave. When the time is over,
-   * throws a TcplabError with code TIMEOUT that says what was waited for.
+   * Tries until `attempt` gives something, at once at first and then less often; gives that. When the time is over,
+   * throws a TcplabError with code TIMEOUT that says what was waited for. `onIdle` is called when it begins to pause.
    */
   async waitFor<T>(
     what: string,
-    condition: (tables: Tables) => T | Promise<T>,
+    attempt: () => T | Promise<T>,
     timeoutMs = 5000,
+    onIdle: () => void = () => {},
   ): Promise<NonNullable<T>> {
     const startMs = this.nowMs();
     for (;;) {
-      const tables = await this.observe();
-      const result = await condition(tables);
+      const result = await attempt();
       if (result) return result;
       const waitedMs = this.nowMs() - startMs;
       if (waitedMs > timeoutMs) throw new TcplabError('TIMEOUT', `${what}: not seen within ${timeoutMs} ms`);
-      // What the kernel does by itself takes microseconds; what takes longer waits for one of its timers.
-      await (waitedMs < 3 ? turn() : pause(Math.min(5, waitedMs / 4)));
+      if (waitedMs < AT_ONCE_MS) {
+        await turn();
+      } else {
+        onIdle();
+        await pause(Math.min(5, waitedMs / 4));
+      }
     }
   }
 

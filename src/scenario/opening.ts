@@ -43,9 +43,7 @@ export interface Established extends Opening {
 export async function established(stage: Stage): Promise<Established> {
   const listener = await listening(stage);
   const opening = await connecting(stage);
-  const serverSocket =
-    (await stage.server.accept(listener)) ??
-    (await stage.waitFor('a connection to accept', () => stage.server.accept(listener)));
+  const serverSocket = await stage.waitFor('a connection to accept', () => stage.server.accept(listener));
   return { ...opening, listener, serverSocket };
 }
 
@@ -57,5 +55,8 @@ export async function seen(
   state: State,
 ): Promise<void> {
   const end = endOf(connection, host, state);
-  await stage.waitFor(`${host} in ${state}`, (tables) => stateInTable(tables[host], end) === state);
+  await stage.waitFor(
+    `${host} in ${state}`,
+    async () => stateInTable((await stage.observe())[host], end) === state,
+  );
 }

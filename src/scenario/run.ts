@@ -7,6 +7,7 @@ import { stateInTable } from '../evidence/witness/socket-table.ts';
 import { Lab, type Tables } from '../lab/lab.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import type { Scenario, Stage } from './scenario.ts';
+import type { Turn } from './turn.ts';
 
 export interface RunOptions {
   family?: Family;
@@ -14,6 +15,8 @@ export interface RunOptions {
   holdMs?: number;
   /** How long it may take to reach them. */
   withinMs?: number;
+  /** Shared by those that run side by side. */
+  turn?: Turn;
   /** Something to do in mid-hold: a test's sabotage, say. */
   during?: (lab: Lab) => Promise<void>;
 }
@@ -23,35 +26,47 @@ const DEFAULT_WITHIN_MS = 5000;
 
 /** Brings a scenario into its state in a lab of its own, holds it, and gives the timeline of all that was seen. */
 export async function runScenario(scenario: Scenario, options: RunOptions = {}): Promise<Timeline> {
-  await using lab = await Lab.open(options.family ? { family: options.family } : {});
-  if (await reachState(lab, scenario, options.withinMs)) await hold(lab, scenario, options);
-  await Promise.all([lab.client.countRules(), lab.server.countRules()]);
-  return lab.timeline;
+  const pass = (await options.turn?.take()) ?? (() => {});
+  try {
+    await using lab = await Lab.open(options.family ? { family: options.family } : {});
+    const reached = await reachState(lab, scenario, options.withinMs, pass);
+    pass();
+    if (reached) await hold(lab, scenario, options);
+    await Promise.all([lab.client.countRules(), lab.server.countRules()]);
+    return lab.timeline;
+  } finally {
+    pass();
+  }
 }
 
 /**
  * Takes the lab to the scenario's state and puts the claim on its timeline, once the socket tables show both ends
  * where they should be. Gives the connection; undefined when it was not reached, which then is on the timeline.
+ * Calls `onIdle` when all that is left to do is to wait for a timer of the kernel.
  */
 export async function reachState(
   lab: Lab,
   scenario: Scenario,
   withinMs: number = DEFAULT_WITHIN_MS,
+  onIdle: () => void = () => {},
 ): Promise<Connection | undefined> {
   const { held, peer } = scenario;
   const startMs = lab.nowMs();
   let last: Tables | undefined;
   let connection: Connection | undefined;
   try {
-    const stage = stageOf(lab, withinMs, (tables) => {
-      last = tables;
-    });
+    const observe = async () => {
+      last = await lab.observe();
+      return last;
+    };
+    const stage = stageOf(lab, withinMs, observe, onIdle);
     connection = await scenario.reach(stage);
     await scenario.show?.(stage, connection);
     const heldEnd = endOf(connection, held.host, held.state);
     const peerEnd = endOf(connection, otherHost(held.host), peer);
     let reachedMs: number | undefined;
-    await stage.waitFor(`${held.host} in ${held.state}, ${peerEnd.host} in ${peer}`, (tables) => {
+    await stage.waitFor(`${held.host} in ${held.state}, ${peerEnd.host} in ${peer}`, async () => {
+      const tables = await observe();
       if (stateInTable(tables[held.host], heldEnd) === held.state) reachedMs ??= lab.nowMs() - startMs;
       return reachedMs !== undefined && stateInTable(tables[peerEnd.host], peerEnd) === peer;
     });
@@ -89,12 +104,17 @@ async function hold(lab: Lab, scenario: Scenario, options: RunOptions): Promise<
     }
     await look();
   }
-  await scenario.show?.(stageOf(lab, DEFAULT_WITHIN_MS), connection);
+  await scenario.show?.(stageOf(lab), connection);
   await look();
   lab.timeline.add({ type: 'held', atMs: lab.nowMs(), fromMs, samples });
 }
 
-function stageOf(lab: Lab, withinMs: number, onTables?: (tables: Tables) => void): Stage {
+function stageOf(
+  lab: Lab,
+  withinMs = DEFAULT_WITHIN_MS,
+  observe: Stage['observe'] = () => lab.observe(),
+  onIdle?: () => void,
+): Stage {
   return {
     client: lab.client,
     server: lab.server,
@@ -102,15 +122,8 @@ function stageOf(lab: Lab, withinMs: number, onTables?: (tables: Tables) => void
     serverEndpoint: () => lab.serverEndpoint(),
     nowMs: () => lab.nowMs(),
     note: (text) => lab.timeline.add({ type: 'noted', atMs: lab.nowMs(), text }),
-    waitFor: (what, condition) =>
-      lab.waitFor(
-        what,
-        (tables) => {
-          onTables?.(tables);
-          return condition(tables);
-        },
-        withinMs,
-      ),
+    waitFor: (what, attempt) => lab.waitFor(what, attempt, withinMs, onIdle),
+    observe,
   };
 }
 

@@ -11,7 +11,9 @@ export interface Stage {
   readonly server: Host;
   nextClientEndpoint(): Endpoint;
   serverEndpoint(): Endpoint;
-  waitFor<T>(what: string, condition: (tables: Tables) => T | Promise<T>): Promise<NonNullable<T>>;
+  /** Tries until something is given; see `Lab.waitFor`. */
+  waitFor<T>(what: string, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
+  observe(): Promise<Tables>;
   nowMs(): number;
   /** Tells something beyond the state, which is shown with the result. */
   note(text: string): void;

@@ -1,0 +1,79 @@
+import { InvalidArgumentError } from 'commander';
+import { closest, distance } from 'fastest-levenshtein';
+import { TcplabError } from '../error.ts';
+import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { parseState, STATES, type State } from '../tcp/state.ts';
+
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
+
+/** `250`, `250ms`, `1.5s`, `2m`; a bare number is milliseconds. */
+export function parseDuration(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|min|h)?$/.exec(text) ?? [];
+  const ms = number === undefined ? Number.NaN : Number(number) * (UNITS[unit ?? 'ms'] ?? 1);
+  // Node's timers take no more.
+  if (!(ms > 0 && ms < 2 ** 31)) {
+    throw new InvalidArgumentError(
+      'Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days).',
+    );
+  }
+  return ms;
+}
+
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > 100_000) {
+    throw new InvalidArgumentError('Expected a whole number from 1 to 100000.');
+  }
+  return count;
+}
+
+/** The scenarios that the names mean, each once, in the order of the catalogue; all when no name is given. */
+export function scenariosNamed(names: string[]): Scenario[] {
+  if (names.length === 0) return [...CATALOGUE];
+  const wanted = new Set(names.flatMap((name) => scenariosFor(name)));
+  return CATALOGUE.filter((scenario) => wanted.has(scenario));
+}
+
+/** The one scenario that a name means: its id, or a state, of which then the first is meant. */
+export function scenarioNamed(name: string): Scenario {
+  return scenariosFor(name)[0] as Scenario;
+}
+
+/** What `explain` can be asked about: a scenario by its exact id, else a state in any spelling. */
+export function subjectNamed(name: string): { scenario: Scenario } | { state: State } {
+  const scenario = CATALOGUE.find(({ id }) => id === name);
+  const state = parseState(name);
+  // `listen` and `LISTEN` differ by their case alone: who writes it small and has a state of that name means the state.
+  if (state) return { state };
+  if (scenario) return { scenario };
+  throw unknownName(name);
+}
+
+function scenariosFor(name: string): Scenario[] {
+  const scenarios = findScenarios(name);
+  if (scenarios.length === 0) throw unknownName(name);
+  return scenarios;
+}
+
+function unknownName(name: string): TcplabError {
+  const known = [...CATALOGUE.map(({ id }) => id), ...STATES];
+  return new TcplabError('USAGE', `no scenario or state is called '${name}'`, {
+    hint: suggestion(name, known),
+  });
+}
+
+function suggestion(name: string, known: string[]): string {
+  const text = name.toLowerCase();
+  const near = closest(
+    text,
+    known.map((candidate) => candidate.toLowerCase()),
+  );
+  const names = known.filter(
+    (candidate) => candidate.toLowerCase() === near || candidate.toLowerCase().startsWith(text),
+  );
+  const alike = distance(text, near) <= Math.max(2, name.length / 3) || names.length > 1;
+  return alike
+    ? `did you mean ${names.slice(0, 4).join(', ')}? \`tcplab list\` shows all`
+    : '`tcplab list` shows all';
+}

@@ -1,0 +1,187 @@
+import { endOf } from '../evidence/connection.ts';
+import { type HostName, otherHost } from '../evidence/events.ts';
+import { inputsOf, type Passage, passages } from '../evidence/segments.ts';
+import type { Timeline } from '../evidence/timeline.ts';
+import { judge, type Testimony, type VerdictWord } from '../evidence/verdict.ts';
+import { socketTable } from '../evidence/witness/socket-table.ts';
+import type { WitnessName } from '../evidence/witness/witness.ts';
+import { formatEndpoint } from '../tcp/endpoint.ts';
+import { foldEnd } from '../tcp/fold.ts';
+import { seqDistance } from '../tcp/sequence.ts';
+import type { State } from '../tcp/state.ts';
+
+/** What a witness says, as it stands in the JSON. */
+export interface WitnessReport {
+  says: State | null;
+  agrees: boolean | null;
+  why?: string;
+}
+
+export interface SegmentReport {
+  atMs: number;
+  /** The host that sent it. */
+  host: HostName;
+  direction: 'sent';
+  /** tcpdump's letters; null for an ICMP error, which `icmp` then names. */
+  flags: string | null;
+  icmp: string | null;
+  /** Relative to the first sequence number of its sender, as tcpdump prints them. */
+  seq: number | null;
+  ack: number | null;
+  length: number;
+  /** `delivered`, `lost`, or `dropped: ` and the rule. */
+  fate: string;
+  /** When the other host's capture saw it; null when it did not. */
+  receivedAtMs: number | null;
+}
+
+export interface RuleReport {
+  host: HostName;
+  rule: string;
+  nft: string;
+  iptables: string;
+  /** By its own counter, at the end. */
+  packets: number;
+}
+
+/** One run of one scenario: what `tcplab run --json` prints of it. Times in milliseconds. */
+export interface ScenarioResult {
+  scenario: string;
+  state: State;
+  host: HostName;
+  verdict: VerdictWord;
+  /** Why it is not proven. */
+  because: string | null;
+  peer: { host: HostName; state: State | null; witnesses: Partial<Record<WitnessKey, WitnessReport>> };
+  connection: Record<HostName, string> | null;
+  reachedMs: number | null;
+  heldMs: number | null;
+  /** How often the socket table was looked at. */
+  samples: number;
+  witnesses: Partial<Record<WitnessKey, WitnessReport>>;
+  rules: RuleReport[];
+  segments: SegmentReport[];
+  transitions: Record<HostName, State[]>;
+  notes: string[];
+  error: string | null;
+}
+
+export type WitnessKey = 'socketTable' | 'packets' | 'kernelEvents';
+
+const KEYS: Record<WitnessName, WitnessKey> = {
+  'socket-table': 'socketTable',
+  packets: 'packets',
+  'kernel-events': 'kernelEvents',
+};
+
+/** The result that a scenario's timeline tells. The timeline has a claim, or says that none was reached. */
+export function resultOf(timeline: Timeline): ScenarioResult {
+  const claim = timeline.of('claimed')[0];
+  const aim = claim ?? timeline.of('gave-up')[0];
+  if (!aim) throw new Error('a timeline without a claim has no result');
+  const verdict = judge(timeline);
+  const hold = timeline.of('held')[0];
+  const peer = otherHost(aim.held.host);
+  const connection = claim?.connection ?? null;
+  return {
+    scenario: aim.scenario,
+    state: aim.held.state,
+    host: aim.held.host,
+    verdict: verdict.word,
+    because: verdict.because,
+    peer: { host: peer, state: claim?.peer ?? null, witnesses: witnessReports(verdict.peer) },
+    connection: connection && {
+      client: formatEndpoint(connection.client),
+      server: formatEndpoint(connection.server),
+    },
+    reachedMs: claim?.reachedMs ?? null,
+    heldMs: hold ? hold.atMs - hold.fromMs : null,
+    samples: hold?.samples ?? 0,
+    witnesses: witnessReports(verdict.held),
+    rules: ruleReports(timeline),
+    segments: connection ? segmentReports(passages(timeline, connection), timeline) : [],
+    transitions: { client: pathOf(timeline, 'client'), server: pathOf(timeline, 'server') },
+    notes: timeline.of('noted').map(({ text }) => text),
+    error: null,
+  };
+}
+
+/** A scenario that could not be run at all. */
+export function failedResult(
+  scenario: string,
+  held: { host: HostName; state: State },
+  error: string,
+): ScenarioResult {
+  return {
+    scenario,
+    ...held,
+    verdict: 'unproven',
+    because: error,
+    peer: { host: otherHost(held.host), state: null, witnesses: {} },
+    connection: null,
+    reachedMs: null,
+    heldMs: null,
+    samples: 0,
+    witnesses: {},
+    rules: [],
+    segments: [],
+    transitions: { client: [], server: [] },
+    notes: [],
+    error,
+  };
+}
+
+function witnessReports(testimonies: Testimony[]): Partial<Record<WitnessKey, WitnessReport>> {
+  return Object.fromEntries(
+    testimonies.map(({ witness, says, agrees, why }) => [
+      KEYS[witness],
+      { says, agrees, ...(why === null ? {} : { why }) },
+    ]),
+  );
+}
+
+function ruleReports(timeline: Timeline): RuleReport[] {
+  const counted = timeline.of('rule-counted');
+  return timeline.of('rule-set').map(({ rule, host, text, nft, iptables }) => ({
+    host,
+    rule: `rule ${rule}: ${text}`,
+    nft,
+    iptables,
+    packets: counted.findLast((count) => count.rule === rule)?.packets ?? 0,
+  }));
+}
+
+function segmentReports(all: Passage[], timeline: Timeline): SegmentReport[] {
+  const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
+  const first: Partial<Record<HostName, number>> = {};
+  for (const { host, wire } of all) if (wire.kind === 'tcp') first[host] ??= wire.segment.seq;
+  const relative = (number: number | null, host: HostName) =>
+    number === null ? null : seqDistance(number, first[host] ?? number);
+  return all.map(({ atMs, host, wire, arrivedMs, fate }) => {
+    const segment = wire.kind === 'tcp' ? wire.segment : null;
+    return {
+      atMs,
+      host,
+      direction: 'sent',
+      flags: segment?.flags ?? null,
+      icmp: wire.kind === 'icmp' ? wire.error.meaning : null,
+      seq: segment ? relative(segment.seq, host) : null,
+      ack: segment ? relative(segment.ack, otherHost(host)) : null,
+      length: segment?.length ?? 0,
+      fate: typeof fate === 'string' ? fate : `dropped: ${rules.get(fate.dropped.rule)}`,
+      receivedAtMs: arrivedMs,
+    };
+  });
+}
+
+/** The states that an end went through: as its segments tell, or where they tell nothing, its host's socket table. */
+function pathOf(timeline: Timeline, host: HostName): State[] {
+  const claim = timeline.of('claimed')[0];
+  if (!claim) return [];
+  const { steps } = foldEnd(inputsOf(timeline, claim.connection, host));
+  const first = steps[0]?.arc.from;
+  if (first) return [first, ...steps.map(({ arc }) => arc.to)];
+  const state = host === claim.held.host ? claim.held.state : claim.peer;
+  const sights = state ? socketTable.follow(timeline, endOf(claim.connection, host, state)) : [];
+  return sights.flatMap(({ states }) => states).filter((seen, index, all) => seen !== all[index - 1]);
+}

@@ -1,0 +1,85 @@
+import type { HostName } from '../evidence/events.ts';
+import type { VerdictWord } from '../evidence/verdict.ts';
+import { formatMs, pad, wrap } from './layout.ts';
+import type { ScenarioResult, WitnessKey } from './result.ts';
+import type { RunReport } from './run-report.ts';
+import type { Style } from './style.ts';
+
+const WIDTH = 80;
+const COLUMNS = { verdict: 11, scenario: 32, state: 14 };
+const INDENT = ' '.repeat(COLUMNS.verdict);
+const WITNESS_NAMES: Record<WitnessKey, string> = {
+  socketTable: 'socket table',
+  packets: 'packets',
+  kernelEvents: 'kernel events',
+};
+
+/** What holds each scenario, by its id. */
+export type HeldBy = (scenario: string) => string | undefined;
+
+/** The table that `tcplab run` prints: a scenario in two lines, more where there is something to say. */
+export function formatTable(report: RunReport, heldBy: HeldBy, style: Style): string {
+  const ids = [...new Set(report.results.map(({ scenario }) => scenario))];
+  const groups = ids.map((id) => report.results.filter(({ scenario }) => scenario === id));
+  const header = style.bold(row('VERDICT', 'SCENARIO', 'CLIENT', 'SERVER', 'REACHED'));
+  const rows = groups.map((runs) => formatRuns(runs, heldBy, style));
+  return `${[header, ...rows, '', summary(report, style)].join('\n')}\n`;
+}
+
+/** Of several runs of one scenario the one that most needs to be looked at, and how the others went. */
+function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style): string {
+  const worst = runs.find(({ verdict }) => verdict !== 'proven') ?? runs[0];
+  if (!worst) return '';
+  const colour = colourOf(worst.verdict, style);
+  const reached = median(runs.flatMap(({ reachedMs }) => reachedMs ?? []));
+  const [client, server] = [stateAt(worst, 'client'), stateAt(worst, 'server')];
+  const time = reached === undefined ? '' : formatMs(reached);
+  const line = row(worst.verdict, worst.scenario, client, server, time);
+  const details = [`${heldBy(worst.scenario) ?? ''} · ${witnesses(worst)}`];
+  if (runs.length > 1) {
+    const proven = runs.filter(({ verdict }) => verdict === 'proven').length;
+    details.push(`${proven} of ${runs.length} runs proven`);
+  }
+  const lines = [...details, ...worst.notes].map((text) => style.dim(wrap(text, WIDTH, INDENT)));
+  const because = worst.because ? [colour(wrap(worst.because, WIDTH, INDENT))] : [];
+  return [colour(line.slice(0, COLUMNS.verdict)) + line.slice(COLUMNS.verdict), ...because, ...lines].join(
+    '\n',
+  );
+}
+
+function row(verdict: string, scenario: string, client: string, server: string, reached: string): string {
+  const { verdict: v, scenario: s, state } = COLUMNS;
+  return pad(verdict, v) + pad(scenario, s) + pad(client, state) + pad(server, state) + reached.padStart(9);
+}
+
+/** The held end is marked. */
+function stateAt(result: ScenarioResult, host: HostName): string {
+  return host === result.host ? `${result.state}*` : (result.peer.state ?? '?');
+}
+
+function witnesses({ witnesses }: ScenarioResult): string {
+  return Object.entries(witnesses)
+    .map(
+      ([key, { agrees }]) =>
+        `${WITNESS_NAMES[key as WitnessKey]} ${agrees === null ? '–' : agrees ? '✓' : '✗'}`,
+    )
+    .join('  ');
+}
+
+function summary({ results, machine, durationMs }: RunReport, style: Style): string {
+  const proven = results.filter(({ verdict }) => verdict === 'proven').length;
+  const colour = proven === results.length ? style.good : style.bad;
+  const blind = machine.witnesses.includes('kernel-events')
+    ? ''
+    : '\nTwo witnesses: kernel events need root (tracefs).';
+  const legend = '* held end   ✓ agrees   ✗ contradicts   – cannot see this state';
+  return `${colour(`${proven} of ${results.length} proven`)} in ${formatMs(durationMs)}${blind}\n${style.dim(legend)}`;
+}
+
+function colourOf(verdict: VerdictWord, style: Style): (text: string) => string {
+  return verdict === 'proven' ? style.good : verdict === 'disproven' ? style.bad : style.unsure;
+}
+
+function median(numbers: number[]): number | undefined {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+}
