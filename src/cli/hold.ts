@@ -1,5 +1,149 @@
-import { Command } from 'commander';
+import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Command, Option } from 'commander';
+import { TcplabError } from '../error.ts';
+import type { HostName } from '../evidence/events.ts';
+import type { Lab } from '../lab/lab.ts';
+import { formatMs } from '../report/layout.ts';
+import { resultOf } from '../report/result.ts';
+import { segmentLine } from '../report/segment-line.ts';
+import { statusLines } from '../report/status.ts';
+import { styleFor } from '../report/style.ts';
+import { holdState } from '../scenario/hold.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { parseDuration, scenarioNamed } from './arguments.ts';
+import { EXIT } from './exit.ts';
+import { findProgram } from './find-program.ts';
+import { untilSignal } from './interrupt.ts';
+import { ensurePrivilege } from './privileges.ts';
+import { Screen } from './screen.ts';
+
+interface Options {
+  for?: number;
+  on?: HostName;
+  ipv6?: boolean;
+  json?: boolean;
+}
+
+/** How often a held lab is looked at. */
+const LOOK_EVERY_MS = 200;
 
 export function holdCommand(): Command {
-  return new Command('hold').summary('bring a connection into a state and stay there').action(() => {});
+  return new Command('hold')
+    .summary('bring a connection into a state and stay there')
+    .description(
+      'Brings a scenario into its state and stays: shows both ends, segments as they come,\n' +
+        'rules and the running timer. Ctrl-C lifts it. With --on it runs a command inside\n' +
+        'that host while the state is held, and ends with its exit status.',
+    )
+    .argument('<name>', 'a scenario, or a state in any spelling (see `tcplab list`)')
+    .argument('[command...]', 'after `--`: what to run inside the host')
+    .addOption(new Option('--on <host>', 'run the command inside this host').choices(['client', 'server']))
+    .option('--for <duration>', 'lift it after this time', parseDuration)
+    .option('--ipv6', 'the two hosts speak IPv6')
+    .option('--json', 'print one JSON object at the end (as one of `results` of `tcplab run --json`)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tcplab hold fin-wait-1
+  tcplab hold time-wait --for 30s
+  tcplab hold fin-wait-1 --on client -- netstat -tan
+  tcplab hold close-wait --on server -- bash
+
+Exit status: 0 held to the end, 1 not reached or lost, 2 wrong use, 3 this machine
+can't; with --on the command's own.`,
+    )
+    .action(hold);
+}
+
+async function hold(name: string, command: string[], options: Options): Promise<void> {
+  const scenario = scenarioNamed(name);
+  if (command.length > 0 !== (options.on !== undefined)) {
+    throw new TcplabError('USAGE', '--on and a command belong together', {
+      hint: `for example: tcplab hold ${scenario.id} --on ${scenario.held.host} -- ss -tan`,
+    });
+  }
+  const [program, ...args] = command;
+  if (program !== undefined) findProgram(program);
+  ensurePrivilege();
+  const [{ Lab }, { reachState }] = await load();
+  const signal = untilSignal();
+  await using lab = await Lab.open(options.ipv6 ? { family: 'ipv6' } : {});
+  if (!(await reachState(lab, scenario))) {
+    throw new TcplabError('TIMEOUT', `${scenario.id}: ${resultOf(lab.timeline).because}`);
+  }
+  if (program !== undefined && options.on) {
+    process.exitCode = await holdWhileRunning(lab, scenario, options.on, [program, ...args], signal);
+    return;
+  }
+  const enough = options.for === undefined ? signal : Promise.race([signal, pause(options.for)]);
+  await watch(lab, scenario, enough, new Screen(options.json ? process.stderr : process.stdout));
+  const result = resultOf(lab.timeline);
+  if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.exitCode = result.verdict === 'proven' ? EXIT.proven : EXIT.notProven;
+}
+
+/** Shows what happens until it is enough or the state is gone. */
+async function watch(lab: Lab, scenario: Scenario, enough: Promise<unknown>, screen: Screen): Promise<void> {
+  const style = styleFor(screen.stream);
+  let [over, shown, printed] = [false, false, 0];
+  const ended = enough.then(() => {
+    over = true;
+  });
+  screen.print(`${style.bold(scenario.id)}: ${scenario.title}`);
+  await holdState(lab, scenario, {
+    wait: () => Promise.race([ended, pause(LOOK_EVERY_MS)]),
+    isOver: () => over,
+    onLook: async (tables) => {
+      await Promise.all([lab.client.countRules(), lab.server.countRules()]);
+      const { segments } = resultOf(lab.timeline);
+      for (const segment of segments.slice(printed)) screen.print(segmentLine(segment));
+      printed = segments.length;
+      const status = statusLines(lab.timeline, tables, lab.nowMs(), style);
+      if (!screen.isLive && !shown) for (const line of status) screen.print(line);
+      shown = true;
+      screen.update([...status, style.dim('Ctrl-C lifts it')]);
+    },
+  });
+  const { verdict, because, heldMs } = resultOf(lab.timeline);
+  screen.finish();
+  const said = `${verdict}, held for ${formatMs(heldMs ?? 0)}${because ? `: ${because}` : ''}`;
+  screen.print(verdict === 'proven' ? style.good(said) : style.bad(said));
+}
+
+/** The exit status of the program, or as a shell gives it for one that a signal ended. */
+async function holdWhileRunning(
+  lab: Lab,
+  scenario: Scenario,
+  on: HostName,
+  [program = '', ...args]: string[],
+  signal: Promise<number>,
+): Promise<number> {
+  const child = await lab.host(on).spawn(program, args);
+  let status: number | undefined;
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', (code, signalName) => {
+      status = code ?? 128 + constants.signals[signalName ?? 'SIGKILL'];
+      resolve();
+    });
+  });
+  void signal.then((number) => child.kill(number));
+  await holdState(lab, scenario, {
+    wait: () => Promise.race([ended, pause(LOOK_EVERY_MS)]),
+    isOver: () => status !== undefined,
+    evenIfLost: true,
+  });
+  const { verdict, because } = resultOf(lab.timeline);
+  if (verdict !== 'proven')
+    process.stderr.write(`tcplab: while it ran, ${scenario.id} was ${verdict}: ${because}\n`);
+  return status ?? EXIT.notProven;
+}
+
+/**
+ * What touches the kernel, only when it is needed. Not inside hold(): tsc does not rewrite an import() that stands
+ * beside `await using`.
+ */
+function load(): Promise<[typeof import('../lab/lab.ts'), typeof import('../scenario/reach.ts')]> {
+  return Promise.all([import('../lab/lab.ts'), import('../scenario/reach.ts')]);
 }

@@ -5,6 +5,7 @@ import { doctorCommand } from './doctor.ts';
 import { EXIT } from './exit.ts';
 import { explainCommand } from './explain.ts';
 import { holdCommand } from './hold.ts';
+import { exitOnSignals } from './interrupt.ts';
 import { listCommand } from './list.ts';
 import { runCommand } from './run.ts';
 import { VERSION } from './version.ts';
@@ -32,6 +33,7 @@ for (const command of [runCommand(), holdCommand(), explainCommand(), listComman
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }
 
+exitOnSignals();
 try {
   await program.parseAsync();
 } catch (error) {

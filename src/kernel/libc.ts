@@ -54,6 +54,7 @@ export interface Libc {
   recv(fd: number, data: Uint8Array, length: number, flags: number): number;
   recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: null): number;
   read(fd: number, data: Uint8Array, length: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   ethtool(
     fd: number,
@@ -89,6 +90,7 @@ export const libc: Libc = {
   recv: lib.func('long recv(int fd, uint8_t *data, size_t length, int flags)'),
   recvmmsg: lib.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)'),
   read: lib.func('long read(int fd, uint8_t *data, size_t length)'),
+  fcntl: lib.func('int fcntl(int fd, int command, long argument)'),
   ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
   ethtool: lib.func('int ioctl(int fd, unsigned long request, const ifreq_data *argument)'),
   mmap: lib.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)'),

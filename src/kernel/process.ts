@@ -13,6 +13,9 @@ export function processStartTime(pid: number): string | undefined {
 
 /** Becomes another program: the same process, so that signals, terminal and exit status need no passing on. */
 export function execute(path: string, args: string[], environment: NodeJS.ProcessEnv): never {
+  const F_SETFD = 2;
+  // Node marks them to be closed on exec.
+  for (const stream of [0, 1, 2]) libc.fcntl(stream, F_SETFD, 0);
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   check(libc.execve(path, [path, ...args, null], [...variables, null]), 'execve', path);
   throw new Error('unreachable');

@@ -31,42 +31,52 @@ export class KernelEvents {
   readonly #directory: string;
   readonly #rings: number[];
   readonly #decoders: Map<number, Decoder>;
+  readonly #removeAtExit: () => void;
   readonly #page = Buffer.alloc(PAGE);
   #lost = false;
 
   /** A small number that no other tcplab on this machine has now. */
   readonly slot: number;
 
-  private constructor(
-    root: number,
-    directory: string,
-    slot: number,
-    rings: number[],
-    decoders: Map<number, Decoder>,
-  ) {
-    this.#root = root;
-    this.slot = slot;
-    this.#directory = directory;
-    this.#rings = rings;
-    this.#decoders = decoders;
+  private constructor(parts: {
+    root: number;
+    slot: number;
+    directory: string;
+    rings: number[];
+    decoders: Map<number, Decoder>;
+    removeAtExit: () => void;
+  }) {
+    this.#root = parts.root;
+    this.slot = parts.slot;
+    this.#directory = parts.directory;
+    this.#rings = parts.rings;
+    this.#decoders = parts.decoders;
+    this.#removeAtExit = parts.removeAtExit;
   }
 
   /** Throws a TcplabError with code MACHINE that says why there are no kernel events here. Takes some 50 ms. */
   static async open(): Promise<KernelEvents> {
     const root = mountTracefs();
+    const rings: number[] = [];
     const undo = [() => closeSync(root)];
     try {
       const instances = `/proc/self/fd/${root}/instances`;
       const slot = claimSlot(instances);
       const directory = `${instances}/${instanceName(slot)}`;
-      undo.unshift(() => rmdirSync(directory));
+      // The instance is the machine's, and would outlive the process.
+      const removeAtExit = () => {
+        for (const ring of rings.splice(0)) closeSync(ring);
+        rmdirSync(directory);
+      };
+      process.once('exit', removeAtExit);
+      undo.unshift(() => process.off('exit', removeAtExit), removeAtExit);
       await writeFile(`${directory}/trace_clock`, 'mono');
       const decoders = await enableEvents(directory);
       const O_NONBLOCK = 0o4000;
-      const rings = readdirSync(`${directory}/per_cpu`).map((cpu) =>
-        openSync(`${directory}/per_cpu/${cpu}/trace_pipe_raw`, O_NONBLOCK),
-      );
-      return new KernelEvents(root, directory, slot, rings, decoders);
+      for (const cpu of readdirSync(`${directory}/per_cpu`)) {
+        rings.push(openSync(`${directory}/per_cpu/${cpu}/trace_pipe_raw`, O_NONBLOCK));
+      }
+      return new KernelEvents({ root, slot, directory, rings, decoders, removeAtExit });
     } catch (error) {
       for (const step of undo) step();
       throw error;
@@ -88,8 +98,9 @@ export class KernelEvents {
 
   /** Takes some 40 ms in the kernel, but not of this thread. */
   async close(): Promise<void> {
-    for (const ring of this.#rings) closeSync(ring);
+    for (const ring of this.#rings.splice(0)) closeSync(ring);
     await rmdir(this.#directory);
+    process.off('exit', this.#removeAtExit);
     closeSync(this.#root);
   }
 

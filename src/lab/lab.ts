@@ -7,11 +7,12 @@ import { NetworkNamespace } from '../kernel/namespace.ts';
 import { hasNftables } from '../kernel/nftables.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import { ADDRESSES, LINK_ADDRESSES, SERVER_PORT } from './addresses.ts';
 import { takePortBlock } from './client-ports.ts';
 import type { Host } from './host.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { NamespaceHost, type NamespaceHostOptions } from './namespace-host.ts';
-import { ADDRESSES, LINK_ADDRESSES, layWire } from './wire.ts';
+import { layWire } from './wire.ts';
 
 export interface LabOptions {
   family?: Family;
@@ -19,8 +20,6 @@ export interface LabOptions {
 
 /** The socket tables of both hosts, read at about one moment. */
 export type Tables = Record<HostName, SocketRow[]>;
-
-export const SERVER_PORT = 80;
 
 /** What the kernel does without one of its timers, it has done by then. */
 const AT_ONCE_MS = 3;

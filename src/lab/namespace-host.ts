@@ -13,12 +13,12 @@ import { type Endpoint, type Family, formatEndpoint } from '../tcp/endpoint.ts';
 import type { KernelEvent } from '../tcp/kernel-event.ts';
 import { decodePacket, encodePacket, type SegmentToEncode } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import { INTERFACE } from './addresses.ts';
 import type { PortBlock } from './client-ports.ts';
 import { Firewall, ruleSetEvent } from './firewall.ts';
 import type { Host, SocketNumber, SpawnOptions } from './host.ts';
 import type { KernelWatch, Watcher } from './kernel-watch.ts';
 import type { Rule } from './rule.ts';
-import { INTERFACE } from './wire.ts';
 
 const LOG_GROUP = 1;
 

@@ -4,26 +4,8 @@ import { type HostName, otherHost } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
-import {
-  type AddressWithPrefix,
-  configureLink,
-  createVethPair,
-  disableOffloads,
-} from '../kernel/rtnetlink.ts';
-import type { Family } from '../tcp/endpoint.ts';
-
-/** The interface of each host. */
-export const INTERFACE = 'eth0';
-
-export const ADDRESSES: Record<HostName, Record<Family, AddressWithPrefix>> = {
-  client: { ipv4: { address: '192.168.2.10', prefix: 24 }, ipv6: { address: 'fd00:2::10', prefix: 64 } },
-  server: { ipv4: { address: '192.168.2.11', prefix: 24 }, ipv6: { address: 'fd00:2::11', prefix: 64 } },
-};
-
-export const LINK_ADDRESSES: Record<HostName, Uint8Array> = {
-  client: Uint8Array.of(0x02, 0, 0, 0, 0x02, 0x10),
-  server: Uint8Array.of(0x02, 0, 0, 0, 0x02, 0x11),
-};
+import { configureLink, createVethPair, disableOffloads } from '../kernel/rtnetlink.ts';
+import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
 
 /** Joins two namespaces by a wire and gives the capture of each end, once frames pass and are stamped. */
 export async function layWire(

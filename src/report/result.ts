@@ -140,7 +140,8 @@ function witnessReports(testimonies: Testimony[]): Partial<Record<WitnessKey, Wi
   );
 }
 
-function ruleReports(timeline: Timeline): RuleReport[] {
+/** The rules that were set, as a person would set them, with their counters. */
+export function ruleReports(timeline: Timeline): RuleReport[] {
   const counted = timeline.of('rule-counted');
   return timeline.of('rule-set').map(({ rule, host, text, nft, iptables }) => ({
     host,

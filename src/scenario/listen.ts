@@ -1,4 +1,4 @@
-import { SERVER_PORT } from '../lab/lab.ts';
+import { SERVER_PORT } from '../lab/addresses.ts';
 import { listening } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 

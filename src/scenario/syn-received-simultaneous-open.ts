@@ -1,4 +1,4 @@
-import { SERVER_PORT } from '../lab/lab.ts';
+import { SERVER_PORT } from '../lab/addresses.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Nobody listens: both ends connect to each other (RFC 9293, 3.5, figure 7), and one of them hears nothing. */

@@ -1,0 +1,149 @@
+import { accessSync, constants } from 'node:fs';
+import { NetworkNamespace } from '../kernel/namespace.ts';
+import { PacketLog } from '../kernel/nflog.ts';
+import { Nftables } from '../kernel/nftables.ts';
+import { PacketCapture } from '../kernel/packet-capture.ts';
+import { configureLink, createVethPair } from '../kernel/rtnetlink.ts';
+import { SocketTable } from '../kernel/sock-diag.ts';
+import * as kernel from '../kernel/socket.ts';
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { KernelEvents } from '../kernel/tracefs.ts';
+import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
+
+/** Something that a lab uses of the machine, tried out. */
+export interface Ability {
+  name: string;
+  /** What it is used for. */
+  gives: string;
+  /** Whether no lab works without it. */
+  needed: boolean;
+  works: boolean;
+  /** Why not. */
+  why: string | null;
+  /** What mends it: a command, where there is one. */
+  mend: string | null;
+}
+
+interface Trial {
+  name: string;
+  gives: string;
+  needed: boolean;
+  mend: string;
+  /** Runs inside the namespace; throws when it can't be done. */
+  attempt: () => unknown;
+}
+
+const TRIALS: readonly Trial[] = [
+  {
+    name: 'socket table',
+    gives: 'the first witness',
+    needed: true,
+    mend: 'modprobe -a inet_diag tcp_diag',
+    attempt: () => new SocketTable().read(),
+  },
+  {
+    name: 'packet capture',
+    gives: 'the second witness',
+    needed: true,
+    mend: 'modprobe af_packet',
+    attempt: () => new PacketCapture('lo').close(),
+  },
+  {
+    name: 'nftables',
+    gives: 'rules that drop and reject',
+    needed: true,
+    mend: 'modprobe -a nf_tables nft_log nft_reject_inet nft_counter',
+    attempt: () => {
+      const nftables = new Nftables();
+      nftables.run(
+        'add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c tcp dport 80 counter log group 1 reject with tcp reset',
+      );
+      nftables.close();
+    },
+  },
+  {
+    name: 'packet log',
+    gives: 'which rule dropped which segment',
+    needed: true,
+    mend: 'modprobe nfnetlink_log',
+    attempt: () => new PacketLog(1).close(),
+  },
+  {
+    name: 'raw sockets',
+    gives: 'crafted segments',
+    needed: true,
+    mend: 'give the process CAP_NET_RAW',
+    attempt: () => kernel.close(kernel.openRawSocket('ipv4')),
+  },
+  {
+    name: 'sysctls',
+    gives: 'timers made shorter, segments held back',
+    needed: false,
+    mend: 'mount -o remount,rw /proc/sys (in a container: start it with --privileged)',
+    attempt: () => writeSysctl('net.ipv4.tcp_fin_timeout', readSysctl('net.ipv4.tcp_fin_timeout') ?? 60),
+  },
+  {
+    name: 'IPv6',
+    gives: '--ipv6',
+    needed: false,
+    mend: 'start Linux without ipv6.disable=1',
+    attempt: () => kernel.bind(kernel.openTcpSocket('ipv6'), { address: '::1', port: 0 }),
+  },
+  {
+    name: 'setpriv',
+    gives: '--on HOST -- CMD',
+    needed: false,
+    mend: 'install util-linux',
+    attempt: () => {
+      const found = ['/usr/bin/setpriv', '/bin/setpriv'].some((path) => {
+        try {
+          accessSync(path, constants.X_OK);
+          return true;
+        } catch {
+          return false;
+        }
+      });
+      if (!found) throw new Error('setpriv(1) is not on this machine');
+    },
+  },
+];
+
+/** Tries everything that a lab uses, in namespaces that are gone afterwards. The privilege to make those is tried first. */
+export async function tryAbilities(): Promise<Ability[]> {
+  const [here, there] = [NetworkNamespace.create(), NetworkNamespace.create()];
+  try {
+    const wire = attempt(
+      { name: 'veth', gives: 'the wire between the hosts', needed: true, mend: 'modprobe veth' },
+      () =>
+        here.enter(() => {
+          createVethPair(INTERFACE, there.fd, LINK_ADDRESSES.client, LINK_ADDRESSES.server);
+          configureLink(INTERFACE, [ADDRESSES.client.ipv4]);
+        }),
+    );
+    const tried = TRIALS.map((trial) => attempt(trial, () => here.enter(() => void trial.attempt())));
+    return [wire, ...tried, await tryKernelEvents()];
+  } finally {
+    here.close();
+    there.close();
+  }
+}
+
+async function tryKernelEvents(): Promise<Ability> {
+  const ability = { name: 'kernel events', gives: 'the third witness', needed: false };
+  try {
+    await (await KernelEvents.open()).close();
+    return { ...ability, works: true, why: null, mend: null };
+  } catch (error) {
+    return { ...ability, works: false, why: (error as Error).message, mend: 'run as root: sudo tcplab …' };
+  }
+}
+
+function attempt({ name, gives, needed, mend }: Omit<Trial, 'attempt'>, work: () => unknown): Ability {
+  try {
+    work();
+    return { name, gives, needed, works: true, why: null, mend: null };
+  } catch (error) {
+    const { message, hint } = error as { message: string; hint?: string };
+    return { name, gives, needed, works: false, why: message, mend: hint ?? mend };
+  }
+}

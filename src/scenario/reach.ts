@@ -1,0 +1,76 @@
+import { TcplabError } from '../error.ts';
+import { type Connection, endOf } from '../evidence/connection.ts';
+import { otherHost } from '../evidence/events.ts';
+import { stateInTable } from '../evidence/witness/socket-table.ts';
+import type { Lab, Tables } from '../lab/lab.ts';
+import type { Scenario, Stage } from './scenario.ts';
+
+const DEFAULT_WITHIN_MS = 5000;
+
+/**
+ * Takes the lab to the scenario's state and puts the claim on its timeline, once the socket tables show both ends
+ * where they should be. Gives the connection; undefined when it was not reached, which then is on the timeline.
+ * Calls `onIdle` when all that is left to do is to wait for a timer of the kernel.
+ */
+export async function reachState(
+  lab: Lab,
+  scenario: Scenario,
+  withinMs: number = DEFAULT_WITHIN_MS,
+  onIdle: () => void = () => {},
+): Promise<Connection | undefined> {
+  const { held, peer } = scenario;
+  const startMs = lab.nowMs();
+  let last: Tables | undefined;
+  let connection: Connection | undefined;
+  try {
+    const observe = async () => {
+      last = await lab.observe();
+      return last;
+    };
+    const stage = stageOf(lab, withinMs, observe, onIdle);
+    connection = await scenario.reach(stage);
+    await scenario.show?.(stage, connection);
+    const heldEnd = endOf(connection, held.host, held.state);
+    const peerEnd = endOf(connection, otherHost(held.host), peer);
+    let reachedMs: number | undefined;
+    await stage.waitFor(`${held.host} in ${held.state}, ${peerEnd.host} in ${peer}`, async () => {
+      const tables = await observe();
+      if (stateInTable(tables[held.host], heldEnd) === held.state) reachedMs ??= lab.nowMs() - startMs;
+      return reachedMs !== undefined && stateInTable(tables[peerEnd.host], peerEnd) === peer;
+    });
+    const claim = { held, peer, connection, reachedMs: reachedMs ?? 0 };
+    lab.timeline.add({ type: 'claimed', atMs: lab.nowMs(), scenario: scenario.id, ...claim });
+    return connection;
+  } catch (error) {
+    if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
+    const why = `${error.message}${connection && last ? `; socket-table saw ${describeEnds(last, connection, scenario)}` : ''}`;
+    lab.timeline.add({ type: 'gave-up', atMs: lab.nowMs(), scenario: scenario.id, held, why });
+    return undefined;
+  }
+}
+
+/** What a scenario sees of a lab. */
+export function stageOf(
+  lab: Lab,
+  withinMs: number = DEFAULT_WITHIN_MS,
+  observe: Stage['observe'] = () => lab.observe(),
+  onIdle?: () => void,
+): Stage {
+  return {
+    client: lab.client,
+    server: lab.server,
+    nextClientEndpoint: () => lab.nextClientEndpoint(),
+    serverEndpoint: () => lab.serverEndpoint(),
+    nowMs: () => lab.nowMs(),
+    note: (text) => lab.timeline.add({ type: 'noted', atMs: lab.nowMs(), text }),
+    waitFor: (what, attempt) => lab.waitFor(what, attempt, withinMs, onIdle),
+    observe,
+  };
+}
+
+function describeEnds(tables: Tables, connection: Connection, { held, peer }: Scenario): string {
+  const peerHost = otherHost(held.host);
+  const heldState = stateInTable(tables[held.host], endOf(connection, held.host, held.state));
+  const peerState = stateInTable(tables[peerHost], endOf(connection, peerHost, peer));
+  return `${held.host} ${heldState}, ${peerHost} ${peerState}`;
+}

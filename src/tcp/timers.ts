@@ -1,0 +1,558 @@
+import type { SocketRow } from './socket-row.ts';
+import type { State } from './state.ts';
+
+/**
+ * What the kernel's timers will do: a model of net/ipv4/tcp_timer.c that goes by the sysctls of the host it is asked
+ * about, and that test/timers.test.ts holds against real sockets. Times are what to expect: a timer of the kernel never
+ * fires early and on average a little late (see `meanLatenessMs`).
+ */
+
+/** The settings that rule timers and the room there is for sockets. */
+export interface TcpSysctls {
+  synRetries: number;
+  synLinearTimeouts: number;
+  synackRetries: number;
+  syncookies: number;
+  maxSynBacklog: number;
+  /** Caps the backlog of listen(2). */
+  somaxconn: number;
+  abortOnOverflow: number;
+  retries1: number;
+  retries2: number;
+  orphanRetries: number;
+  /** Null where it can't be read: it belongs to the machine, and other network namespaces do not show it. */
+  maxOrphans: number | null;
+  finTimeoutS: number;
+  keepaliveTimeS: number;
+  keepaliveIntervalS: number;
+  keepaliveProbes: number;
+  rtoMinMs: number;
+  rtoMaxMs: number;
+  /** 3 and 4: a loss probe precedes the first retransmission (RFC 8985, 7), if the peer does SACK. */
+  earlyRetrans: number;
+  sack: number;
+  rfc1337: number;
+  twReuse: number;
+  twReuseDelayMs: number;
+  maxTwBuckets: number;
+}
+
+/** Documentation/networking/ip-sysctl.rst says what each does. */
+export const SYSCTL_NAMES: Readonly<Record<keyof TcpSysctls, string>> = {
+  synRetries: 'net.ipv4.tcp_syn_retries',
+  synLinearTimeouts: 'net.ipv4.tcp_syn_linear_timeouts',
+  synackRetries: 'net.ipv4.tcp_synack_retries',
+  syncookies: 'net.ipv4.tcp_syncookies',
+  maxSynBacklog: 'net.ipv4.tcp_max_syn_backlog',
+  somaxconn: 'net.core.somaxconn',
+  abortOnOverflow: 'net.ipv4.tcp_abort_on_overflow',
+  retries1: 'net.ipv4.tcp_retries1',
+  retries2: 'net.ipv4.tcp_retries2',
+  orphanRetries: 'net.ipv4.tcp_orphan_retries',
+  maxOrphans: 'net.ipv4.tcp_max_orphans',
+  finTimeoutS: 'net.ipv4.tcp_fin_timeout',
+  keepaliveTimeS: 'net.ipv4.tcp_keepalive_time',
+  keepaliveIntervalS: 'net.ipv4.tcp_keepalive_intvl',
+  keepaliveProbes: 'net.ipv4.tcp_keepalive_probes',
+  rtoMinMs: 'net.ipv4.tcp_rto_min_us',
+  rtoMaxMs: 'net.ipv4.tcp_rto_max_ms',
+  earlyRetrans: 'net.ipv4.tcp_early_retrans',
+  sack: 'net.ipv4.tcp_sack',
+  rfc1337: 'net.ipv4.tcp_rfc1337',
+  twReuse: 'net.ipv4.tcp_tw_reuse',
+  twReuseDelayMs: 'net.ipv4.tcp_tw_reuse_delay',
+  maxTwBuckets: 'net.ipv4.tcp_max_tw_buckets',
+};
+
+/** What a kernel does that has no such sysctl, and otherwise its default. */
+const DEFAULTS: Readonly<TcpSysctls> = {
+  synRetries: 6,
+  // Linux 6.5, default 4. Before it every SYN timeout doubled.
+  synLinearTimeouts: 0,
+  synackRetries: 5,
+  syncookies: 1,
+  maxSynBacklog: 128,
+  somaxconn: 4096,
+  abortOnOverflow: 0,
+  retries1: 3,
+  retries2: 15,
+  orphanRetries: 0,
+  maxOrphans: null,
+  finTimeoutS: 60,
+  keepaliveTimeS: 7200,
+  keepaliveIntervalS: 75,
+  keepaliveProbes: 9,
+  // Linux 6.11. Before it a constant, or by route (`ip route … rto_min`).
+  rtoMinMs: 200,
+  // Linux 6.15. Before it a constant.
+  rtoMaxMs: 120_000,
+  earlyRetrans: 3,
+  sack: 1,
+  rfc1337: 0,
+  twReuse: 2,
+  // Linux 6.14. Before it a constant.
+  twReuseDelayMs: 1000,
+  maxTwBuckets: 4096,
+};
+
+/** Reads what `read` gives for a sysctl's name; undefined or not a number means that this kernel does not have it. */
+export function parseSysctls(read: (name: string) => string | undefined): TcpSysctls {
+  const result: TcpSysctls = { ...DEFAULTS };
+  for (const key of Object.keys(SYSCTL_NAMES) as (keyof TcpSysctls)[]) {
+    const value = Number.parseInt(read(SYSCTL_NAMES[key]) ?? '', 10);
+    if (Number.isNaN(value)) continue;
+    result[key] = key === 'rtoMinMs' ? value / 1000 : value;
+  }
+  return result;
+}
+
+/** TCP_TIMEOUT_INIT (include/net/tcp.h; RFC 6298, 2.1): before a round trip has been measured. */
+const INITIAL_RTO_MS = 1000;
+/** TCP_RTO_MIN: a constant, in which the kernel also measures what is too long. The sysctl does not change it. */
+const RTO_MIN_CONSTANT_MS = 200;
+/** TCP_RTO_MAX: request sockets do not heed tcp_rto_max_ms (as of Linux 6.18). */
+const RTO_MAX_CONSTANT_MS = 120_000;
+/** TCP_TIMEWAIT_LEN: a constant that no sysctl changes. */
+export const TIME_WAIT_MS = 60_000;
+
+/** The kernel's ticks a second where nothing else is said: CONFIG_HZ of Debian and many others; 1000 on some. */
+const USUAL_HZ = 250;
+
+/**
+ * How late a timer fires on average. The wheel (kernel/time/timer.c) sorts timers into levels of ever coarser buckets,
+ * and a timer waits for the end of its bucket: half a bucket on average, at most an eighth of its time.
+ */
+export function meanLatenessMs(afterMs: number, hz: number = USUAL_HZ): number {
+  const ticks = (afterMs * hz) / 1000;
+  let bucket = 1;
+  while (ticks >= 63 * bucket) bucket *= 8;
+  return ((bucket / 2) * 1000) / hz;
+}
+
+/** What is told of a connection beyond the host's sysctls. */
+export interface Peculiarities {
+  /** TCP_USER_TIMEOUT, 0 for none. */
+  userTimeoutMs?: number;
+  /** TCP_SYNCNT, in place of tcp_syn_retries. */
+  synCount?: number;
+  /** TCP_LINGER2, in place of tcp_fin_timeout. */
+  linger2S?: number;
+  /** TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT. */
+  keepalive?: { timeS?: number; intervalS?: number; probes?: number };
+  /** The retransmission timeout before any backoff. Else that for a peer nearby. */
+  rtoMs?: number;
+  /** The smoothed round trip. */
+  rttMs?: number;
+  /** No descriptor refers to the socket any more. */
+  orphan?: boolean;
+  /** Whether the peer answers zero-window probes. */
+  answered?: boolean;
+  hz?: number;
+}
+
+/** What is sent again, or what else a timer waits for. */
+export type Waiting =
+  | 'SYN'
+  | 'SYN-ACK'
+  | 'SYN-ACK of a simultaneous open'
+  | 'data or FIN'
+  | 'zero-window probe'
+  | 'keepalive probe'
+  | 'FIN-WAIT-2'
+  | 'TIME-WAIT';
+
+/** From the first transmission (for keepalive: from the last segment that came in) to the end. */
+export interface Schedule {
+  /** When something is sent again. Endless ones are cut off. */
+  offsetsMs: number[];
+  /** How many of them are loss probes, which the kernel does not count as retransmissions. */
+  lossProbes: number;
+  /** When the kernel gives up; null when it never does. */
+  endMs: number | null;
+  /** Which setting rules the end, in a line. */
+  because: string;
+}
+
+/** All that the kernel will send until it gives up, if the peer says nothing (but see `answered`). */
+export function schedule(waiting: Waiting, sysctls: TcpSysctls, options: Peculiarities = {}): Schedule {
+  switch (waiting) {
+    case 'SYN':
+      return synSchedule(sysctls, options, sysctls.synLinearTimeouts);
+    case 'SYN-ACK of a simultaneous open':
+      return synSchedule(sysctls, options, 0);
+    case 'SYN-ACK':
+      return synAckSchedule(sysctls, options);
+    case 'data or FIN':
+      return dataSchedule(sysctls, options);
+    case 'zero-window probe':
+      return probeSchedule(sysctls, options);
+    case 'keepalive probe':
+      return keepaliveSchedule(sysctls, options);
+    case 'FIN-WAIT-2':
+      return finWait2Schedule(sysctls, options);
+    case 'TIME-WAIT': {
+      const because = 'TIME-WAIT lasts 60 s, a constant of Linux (TCP_TIMEWAIT_LEN) that no sysctl changes';
+      return wait([TIME_WAIT_MS], because, options.hz);
+    }
+  }
+}
+
+/** A row of the socket table, as far as its timers go. */
+export type TimedRow = Pick<
+  SocketRow,
+  'state' | 'timer' | 'expiresMs' | 'retransmits' | 'inode' | 'info' | 'local' | 'remote'
+>;
+
+export interface Forecast {
+  /** What is waited for; null when no timer runs. */
+  timer: Waiting | null;
+  /** Until something happens. */
+  nextMs: number | null;
+  /** How many more times something is sent before the end; null when there is no end. */
+  remaining: number | null;
+  /** Until the kernel gives up, from now; null when it never does. */
+  givesUpMs: number | null;
+  /** The state after that. A request socket is no state of the listener's: it is just gone. */
+  nextState: State | null;
+  /** Which setting rules it, in a line. */
+  because: string;
+}
+
+/** Whether the program has closed the socket and the kernel finishes by itself. A row without inode may also be unaccepted. */
+export function isOrphan({ state, inode }: Pick<SocketRow, 'state' | 'inode'>): boolean {
+  return inode === 0 && ORPHAN_STATES.has(state);
+}
+
+const ORPHAN_STATES: ReadonlySet<State> = new Set(['FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSING', 'LAST-ACK']);
+
+/**
+ * What will become of a socket if its peer says nothing more. The row does not tell when the first segment was sent:
+ * that is reckoned back from its count of retransmissions and its present timeout.
+ */
+export function forecast(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities = {}): Forecast {
+  const orphan = options.orphan ?? isOrphan(row);
+  const waiting = waitingOf(row, orphan);
+  if (!waiting || row.expiresMs === null) return noTimer(row, sysctls);
+  const told = { ...options, orphan, ...measured(row, waiting, sysctls) };
+  if (waiting === 'FIN-WAIT-2') return forecastFinWait2(row, row.expiresMs, sysctls, told);
+  const { planned, done } =
+    waiting === 'zero-window probe'
+      ? { planned: probeSchedule(sysctls, told, row), done: 0 }
+      : since(schedule(waiting, sysctls, told), row, waiting);
+  const steps = planned.endMs === null ? planned.offsetsMs : [...planned.offsetsMs, planned.endMs];
+  const stepMs = (steps[done] ?? 0) - (steps[done - 1] ?? 0);
+  const nextMs = row.expiresMs + meanLatenessMs(stepMs, options.hz);
+  const endless = planned.endMs === null;
+  return {
+    timer: waiting,
+    nextMs,
+    remaining: endless ? null : planned.offsetsMs.length - done,
+    givesUpMs: planned.endMs === null ? null : nextMs + planned.endMs - (steps[done] ?? planned.endMs),
+    nextState: endless ? null : waiting === 'SYN-ACK' ? 'LISTEN' : 'CLOSED',
+    because: planned.because,
+  };
+}
+
+function waitingOf({ state, timer, inode }: TimedRow, orphan: boolean): Waiting | null {
+  switch (timer) {
+    case 'none':
+      return null;
+    case 'time-wait':
+      return state === 'FIN-WAIT-2' ? 'FIN-WAIT-2' : 'TIME-WAIT';
+    case 'keepalive':
+      // An orphan's FIN-WAIT-2 of more than 60 s begins on the timer that keepalive has no more use for.
+      return state === 'FIN-WAIT-2' && orphan ? 'FIN-WAIT-2' : 'keepalive probe';
+    case 'probe':
+      return 'zero-window probe';
+    case 'retransmission':
+      if (state === 'SYN-SENT') return 'SYN';
+      if (state === 'SYN-RECEIVED') return inode === 0 ? 'SYN-ACK' : 'SYN-ACK of a simultaneous open';
+      return 'data or FIN';
+  }
+}
+
+function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
+  return {
+    timer: null,
+    nextMs: null,
+    remaining: null,
+    givesUpMs: null,
+    nextState: null,
+    because:
+      state === 'FIN-WAIT-2'
+        ? onlyForOrphans(sysctls)
+        : `no timer runs in ${state}: it lasts until a program or the peer ends it`,
+  };
+}
+
+/** The round trip and the timeout before backoff, as far as the row tells them. */
+function measured({ info }: TimedRow, waiting: Waiting, { rtoMaxMs, rtoMinMs }: TcpSysctls): Peculiarities {
+  if (!info || waiting === 'SYN') return {};
+  const rttMs = info.rttMs;
+  // The window is probed at the backed-off timeout, but icsk_rto is left as it is.
+  if (waiting !== 'data or FIN' || info.backoff === 0) return { rttMs, rtoMs: info.rtoMs };
+  const unbackedMs = info.rtoMs / 2 ** info.backoff;
+  return { rttMs, rtoMs: info.rtoMs < rtoMaxMs ? unbackedMs : Math.max(unbackedMs, rttMs + rtoMinMs) };
+}
+
+/** How many steps of the schedule lie behind the socket: the running timer leads to the next. */
+function since(planned: Schedule, { retransmits, info }: TimedRow, waiting: Waiting) {
+  // The loss probe is in no count but the total of the connection's life: an old one looks like a new one.
+  const probed = waiting === 'data or FIN' && (retransmits > 0 || (info?.totalRetransmits ?? 0) > 0);
+  const done = retransmits + (probed ? planned.lossProbes : 0);
+  return { planned, done: Math.min(done, planned.offsetsMs.length) };
+}
+
+function forecastFinWait2(
+  { timer }: TimedRow,
+  expiresMs: number,
+  sysctls: TcpSysctls,
+  options: Peculiarities,
+): Forecast {
+  const { stagesMs, because } = finWait2Stages(sysctls, options);
+  const secondMs = timer === 'keepalive' ? (stagesMs[1] ?? 0) : 0;
+  const nextMs = expiresMs + meanLatenessMs(stagesMs[0] ?? 0, options.hz);
+  const givesUpMs = nextMs + secondMs + (secondMs ? meanLatenessMs(secondMs, options.hz) : 0);
+  return { timer: 'FIN-WAIT-2', nextMs, remaining: 0, givesUpMs, nextState: 'CLOSED', because };
+}
+
+/**
+ * tcp_write_timeout() for SYN-SENT, and for SYN-RECEIVED by simultaneous open. It is over when there have been
+ * tcp_syn_retries (and, in SYN-SENT, tcp_syn_linear_timeouts more), or, which may be sooner, when as much time has gone
+ * by as tcp_syn_retries doublings take.
+ */
+function synSchedule(sysctls: TcpSysctls, options: Peculiarities, linear: number): Schedule {
+  const retries = options.synCount || sysctls.synRetries;
+  const userTimeoutMs = options.userTimeoutMs ?? 0;
+  const limitMs = userTimeoutMs || modelTimeoutMs(retries, INITIAL_RTO_MS, sysctls.rtoMaxMs);
+  const setting = options.synCount
+    ? `TCP_SYNCNT = ${retries}`
+    : `${SYSCTL_NAMES.synRetries} = ${sysctls.synRetries}`;
+  const because = userTimeoutMs
+    ? `TCP_USER_TIMEOUT = ${userTimeoutMs} ms`
+    : [setting, ...(linear ? [`${SYSCTL_NAMES.synLinearTimeouts} = ${linear}`] : [])].join(', ');
+  return retransmissions({
+    firstRtoMs: INITIAL_RTO_MS,
+    rtoMaxMs: sysctls.rtoMaxMs,
+    linear,
+    // retrans_stamp is set when the SYN leaves (tcp_output.c, tcp_connect).
+    clockStartsAt: 'transmission',
+    expired: (elapsedMs, sent) => sent >= retries + linear || elapsedMs >= limitMs,
+    userTimeoutMs,
+    hz: options.hz,
+    because,
+  });
+}
+
+/** reqsk_timer_handler() (inet_connection_sock.c). A listener under pressure allows fewer retries than this. */
+function synAckSchedule({ synackRetries }: TcpSysctls, { synCount, hz }: Peculiarities): Schedule {
+  const retries = synCount || synackRetries;
+  const offsetsMs: number[] = [];
+  let nowMs = 0;
+  for (let sent = 0; ; sent++) {
+    const delayMs = Math.min(INITIAL_RTO_MS * 2 ** sent, RTO_MAX_CONSTANT_MS);
+    nowMs += delayMs + meanLatenessMs(delayMs, hz);
+    if (sent >= retries) break;
+    offsetsMs.push(nowMs);
+  }
+  const setting = synCount
+    ? `the listener's TCP_SYNCNT = ${synCount}`
+    : `${SYSCTL_NAMES.synackRetries} = ${synackRetries}`;
+  const because = `${setting}; each SYN that the client repeats puts it off`;
+  return { offsetsMs, lossProbes: 0, endMs: nowMs, because };
+}
+
+/**
+ * tcp_write_timeout() for everything after the handshake: a segment is given up not after a number of retransmissions
+ * but after the time that this number would take with a timeout of 200 ms (retransmits_timed_out), counted from the
+ * first retransmission. So one or two more are seen than the sysctl says.
+ */
+function dataSchedule(sysctls: TcpSysctls, options: Peculiarities): Schedule {
+  const { rtoMaxMs, retries2, orphanRetries } = sysctls;
+  const userTimeoutMs = options.userTimeoutMs ?? 0;
+  const rtoMs = Math.min(options.rtoMs ?? nearbyRtoMs(sysctls, options.hz), rtoMaxMs);
+  const setting = options.orphan
+    ? `orphaned: ${SYSCTL_NAMES.orphanRetries} = ${orphanRetries}${orphanRetries === 0 ? ', which means 8' : ''}`
+    : `${SYSCTL_NAMES.retries2} = ${retries2}`;
+  const probes = (sysctls.earlyRetrans === 3 || sysctls.earlyRetrans === 4) && sysctls.sack !== 0;
+  return retransmissions({
+    firstRtoMs: rtoMs,
+    rtoMaxMs,
+    linear: 0,
+    // tcp_schedule_loss_probe(), for one segment under way.
+    lossProbeMs: probes ? Math.min(2 * (options.rttMs ?? 0) + sysctls.rtoMinMs, rtoMs) : null,
+    clockStartsAt: 'retransmission',
+    expired: (elapsedMs, sent, presentRtoMs) => {
+      const retries = options.orphan ? orphanRetriesNow(orphanRetries, presentRtoMs < rtoMaxMs) : retries2;
+      const limitMs = userTimeoutMs || modelTimeoutMs(retries, RTO_MIN_CONSTANT_MS, rtoMaxMs);
+      return sent > 0 && elapsedMs >= limitMs;
+    },
+    userTimeoutMs,
+    hz: options.hz,
+    because: userTimeoutMs ? `TCP_USER_TIMEOUT = ${userTimeoutMs} ms` : setting,
+  });
+}
+
+/** tcp_orphan_retries(): 0 means 8 as long as the timeout has not grown to its maximum, and then really 0. */
+function orphanRetriesNow(orphanRetries: number, alive: boolean): number {
+  return orphanRetries === 0 && alive ? 8 : orphanRetries;
+}
+
+/**
+ * tcp_probe_timer() and tcp_send_probe0(). While the peer answers, nothing ends it but TCP_USER_TIMEOUT, or for an
+ * orphan that the time between probes has grown to the maximum.
+ */
+function probeSchedule(sysctls: TcpSysctls, options: Peculiarities, row?: TimedRow): Schedule {
+  const { rtoMaxMs, retries2 } = sysctls;
+  const { userTimeoutMs = 0, orphan = false, hz } = options;
+  const baseMs = Math.max(options.rtoMs ?? nearbyRtoMs(sysctls, hz), RTO_MIN_CONSTANT_MS);
+  const intervalMs = (doublings: number) => Math.min(baseMs * 2 ** doublings, rtoMaxMs);
+  let backoff = row?.info?.backoff ?? 0;
+  // An answer sets the count of probes back to 0.
+  const unanswered = row?.retransmits ?? 0;
+  const answered = options.answered ?? unanswered < 2;
+  let delayMs = intervalMs(backoff);
+  let nowMs = 0;
+  // tcp_probe_timer() takes the time from the first probe (icsk_probes_tstamp).
+  let clockMs: number | null = backoff === 0 ? null : (row?.expiresMs ?? 0) - delayMs;
+  for (let n = 1; n < backoff; n++) clockMs = (clockMs ?? 0) - intervalMs(n);
+  if (row?.expiresMs != null) delayMs = row.expiresMs;
+  const offsetsMs: number[] = [];
+  let ended = false;
+  while (offsetsMs.length < ENOUGH_PROBES) {
+    nowMs += delayMs + meanLatenessMs(delayMs, hz);
+    const alive = baseMs * 2 ** backoff < rtoMaxMs;
+    const allowed = orphan ? orphanRetriesNow(sysctls.orphanRetries, alive) : retries2;
+    ended =
+      (userTimeoutMs > 0 && clockMs !== null && nowMs - clockMs >= userTimeoutMs) ||
+      (orphan && !alive && backoff >= allowed) ||
+      (!answered && unanswered + offsetsMs.length >= allowed);
+    if (ended) break;
+    offsetsMs.push(nowMs);
+    clockMs ??= nowMs;
+    backoff = Math.max(backoff, Math.min(backoff + 1, retries2));
+    // tcp_clamp_probe0_to_user_timeout()
+    const leftMs = userTimeoutMs ? Math.max(userTimeoutMs - (nowMs - clockMs), 1) : Number.POSITIVE_INFINITY;
+    delayMs = Math.min(intervalMs(backoff), leftMs);
+  }
+  const setting = orphan
+    ? `orphaned: ${SYSCTL_NAMES.orphanRetries} = ${sysctls.orphanRetries}, once probes are ${rtoMaxMs / 1000} s apart`
+    : answered
+      ? 'a peer that answers the probes is probed without end'
+      : `${SYSCTL_NAMES.retries2} = ${retries2}`;
+  const because = userTimeoutMs ? `TCP_USER_TIMEOUT = ${userTimeoutMs} ms, answered or not` : setting;
+  return { offsetsMs, lossProbes: 0, endMs: ended ? nowMs : null, because };
+}
+
+const ENOUGH_PROBES = 300;
+
+/** tcp_keepalive_timer(). */
+function keepaliveSchedule(sysctls: TcpSysctls, options: Peculiarities): Schedule {
+  const { userTimeoutMs = 0, keepalive = {}, hz } = options;
+  const timeS = keepalive.timeS ?? sysctls.keepaliveTimeS;
+  const intervalS = keepalive.intervalS ?? sysctls.keepaliveIntervalS;
+  const probes = keepalive.probes ?? sysctls.keepaliveProbes;
+  const offsetsMs: number[] = [];
+  let nowMs = timeS * 1000 + meanLatenessMs(timeS * 1000, hz);
+  const over = () =>
+    userTimeoutMs ? nowMs >= userTimeoutMs && offsetsMs.length > 0 : offsetsMs.length >= probes;
+  while (!over()) {
+    offsetsMs.push(nowMs);
+    nowMs += intervalS * 1000 + meanLatenessMs(intervalS * 1000, hz);
+  }
+  const because = userTimeoutMs
+    ? `TCP_USER_TIMEOUT = ${userTimeoutMs} ms, in place of the number of keepalive probes`
+    : `keepalive: after ${timeS} s ${probes} probes, ${intervalS} s apart (net.ipv4.tcp_keepalive_*, TCP_KEEP*)`;
+  return { offsetsMs, lossProbes: 0, endMs: nowMs, because };
+}
+
+/**
+ * An orphan's FIN-WAIT-2 (tcp.c, __tcp_close; tcp_input.c, TCP_FIN_WAIT1). Up to 60 s it is as long as the sysctl says.
+ * Above that what exceeds 60 s is waited twice: first by the socket, then (tcp_keepalive_timer) by the small one that
+ * takes its place. So 61 makes 2 s, 90 makes 60 s, and only 120 makes 120 s.
+ */
+function finWait2Stages(
+  sysctls: TcpSysctls,
+  options: Peculiarities,
+): { stagesMs: number[]; because: string } {
+  const setting = options.linger2S
+    ? `TCP_LINGER2 = ${options.linger2S}`
+    : `${SYSCTL_NAMES.finTimeoutS} = ${sysctls.finTimeoutS}`;
+  const leastMs = 3.5 * (options.rtoMs ?? nearbyRtoMs(sysctls, options.hz));
+  const timeMs = Math.max((options.linger2S || sysctls.finTimeoutS) * 1000, leastMs);
+  const excessMs = timeMs - TIME_WAIT_MS;
+  if (excessMs <= 0) return { stagesMs: [timeMs], because: setting };
+  const because = `${setting}: above 60 s, what exceeds 60 s is waited twice`;
+  return { stagesMs: [excessMs, Math.max(excessMs, leastMs)], because };
+}
+
+function finWait2Schedule(sysctls: TcpSysctls, options: Peculiarities): Schedule {
+  const { stagesMs, because } = finWait2Stages(sysctls, options);
+  if (options.orphan === false) {
+    return { offsetsMs: [], lossProbes: 0, endMs: null, because: onlyForOrphans(sysctls) };
+  }
+  return wait(stagesMs, because, options.hz);
+}
+
+function onlyForOrphans({ finTimeoutS }: TcpSysctls): string {
+  return `no timer: ${SYSCTL_NAMES.finTimeoutS} = ${finTimeoutS} counts only once the descriptor is closed`;
+}
+
+interface RetransmissionRule {
+  firstRtoMs: number;
+  rtoMaxMs: number;
+  /** How many timeouts pass before they begin to double. */
+  linear: number;
+  lossProbeMs?: number | null;
+  /** When the time that `expired` is told began (tcp_sock.retrans_stamp). */
+  clockStartsAt: 'transmission' | 'retransmission';
+  /** Asked when the timer fires; `sent` retransmissions so far. */
+  expired: (elapsedMs: number, sent: number, rtoMs: number) => boolean;
+  userTimeoutMs: number;
+  hz: number | undefined;
+  because: string;
+}
+
+/** tcp_retransmit_timer(), timeout after timeout. */
+function retransmissions(rule: RetransmissionRule): Schedule {
+  const { rtoMaxMs, linear, userTimeoutMs, hz } = rule;
+  const lossProbeMs = rule.lossProbeMs ?? null;
+  const offsetsMs: number[] = [];
+  let nowMs = 0;
+  if (lossProbeMs !== null) {
+    nowMs = lossProbeMs + meanLatenessMs(lossProbeMs, hz);
+    offsetsMs.push(nowMs);
+  }
+  let clockMs = rule.clockStartsAt === 'transmission' ? 0 : null;
+  let rtoMs = rule.firstRtoMs;
+  let delayMs = rtoMs;
+  for (let sent = 0; ; ) {
+    nowMs += delayMs + meanLatenessMs(delayMs, hz);
+    if (sent > 0 && rule.expired(nowMs - (clockMs ?? nowMs), sent, rtoMs)) break;
+    offsetsMs.push(nowMs);
+    clockMs ??= nowMs;
+    sent++;
+    if (sent > linear) rtoMs = Math.min(rtoMs * 2, rtoMaxMs);
+    // tcp_clamp_rto_to_user_timeout()
+    delayMs = userTimeoutMs ? Math.max(Math.min(rtoMs, userTimeoutMs - (nowMs - clockMs)), 1) : rtoMs;
+  }
+  return { offsetsMs, lossProbes: lossProbeMs === null ? 0 : 1, endMs: nowMs, because: rule.because };
+}
+
+/** tcp_model_timeout(): how long so many timeouts take that begin at `baseMs`, double, and stop at the maximum. */
+function modelTimeoutMs(retries: number, baseMs: number, rtoMaxMs: number): number {
+  const doublings = Math.floor(Math.log2(Math.floor(rtoMaxMs / baseMs)));
+  const doubling = Math.min(retries, doublings);
+  return (2 ** (doubling + 1) - 1) * baseMs + Math.max(0, retries - doublings) * rtoMaxMs;
+}
+
+/** The timeout where the round trip is next to nothing: the minimum, and the tick to which it is rounded up. */
+function nearbyRtoMs({ rtoMinMs }: TcpSysctls, hz: number = USUAL_HZ): number {
+  return rtoMinMs + 1000 / hz;
+}
+
+/** One wait after the other, in which nothing is sent. */
+function wait(stagesMs: number[], because: string, hz?: number): Schedule {
+  const endMs = stagesMs.reduce((sumMs, stageMs) => sumMs + stageMs + meanLatenessMs(stageMs, hz), 0);
+  return { offsetsMs: [], lossProbes: 0, endMs, because };
+}
