@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
+import type { Host } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import { formatMs } from '../report/layout.ts';
 import { resultOf } from '../report/result.ts';
@@ -11,6 +12,7 @@ import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import { parseSysctls, SYSCTL_NAMES, type TcpSysctls } from '../tcp/timers.ts';
 import { parseDuration, scenarioNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
@@ -87,6 +89,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
 /** Shows what happens until it is enough or the state is gone. */
 async function watch(lab: Lab, scenario: Scenario, enough: Promise<unknown>, screen: Screen): Promise<void> {
   const style = styleFor(screen.stream);
+  const sysctls = { client: await readSysctls(lab.client), server: await readSysctls(lab.server) };
   let [over, shown, printed] = [false, false, 0];
   const ended = enough.then(() => {
     over = true;
@@ -100,7 +103,7 @@ async function watch(lab: Lab, scenario: Scenario, enough: Promise<unknown>, scr
       const { segments } = resultOf(lab.timeline);
       for (const segment of segments.slice(printed)) screen.print(segmentLine(segment));
       printed = segments.length;
-      const status = statusLines(lab.timeline, tables, lab.nowMs(), style);
+      const status = statusLines(lab.timeline, tables, sysctls, lab.nowMs(), style);
       if (!screen.isLive && !shown) for (const line of status) screen.print(line);
       shown = true;
       screen.update([...status, style.dim('Ctrl-C lifts it')]);
@@ -138,6 +141,12 @@ async function holdWhileRunning(
   if (verdict !== 'proven')
     process.stderr.write(`tcplab: while it ran, ${scenario.id} was ${verdict}: ${because}\n`);
   return status ?? EXIT.notProven;
+}
+
+async function readSysctls(host: Host): Promise<TcpSysctls> {
+  const values = new Map<string, string | undefined>();
+  for (const name of Object.values(SYSCTL_NAMES)) values.set(name, await host.readSysctl(name));
+  return parseSysctls((name) => values.get(name));
 }
 
 /**

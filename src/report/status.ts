@@ -4,7 +4,8 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { listenerOf, rowOf, stateInTable } from '../evidence/witness/socket-table.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import { formatMs, pad } from './layout.ts';
+import { forecast, type TcpSysctls, type Waiting } from '../tcp/timers.ts';
+import { formatMs, pad, wrap } from './layout.ts';
 import { ruleReports } from './result.ts';
 import type { Style } from './style.ts';
 
@@ -12,6 +13,7 @@ import type { Style } from './style.ts';
 export function statusLines(
   timeline: Timeline,
   tables: Record<HostName, readonly SocketRow[]>,
+  sysctls: Record<HostName, TcpSysctls>,
   nowMs: number,
   style: Style,
 ): string[] {
@@ -24,20 +26,44 @@ export function statusLines(
   const held = `${formatMs(nowMs - claim.atMs)} in ${claim.held.state}, reached in ${formatMs(claim.reachedMs)}`;
   return [
     '',
-    ...ends.map((end) => endLine(end, tables[end.host], style)),
-    ...ruleReports(timeline).map(({ host, rule, packets }) => `${host}  ${rule}: ${packets} packets`),
+    ...ends.flatMap((end) => endLines(end, tables[end.host], sysctls[end.host], style)),
+    ...ruleReports(timeline).map(
+      ({ host, rule, packets }) => `${host}  ${rule}: ${packets} ${packets === 1 ? 'packet' : 'packets'}`,
+    ),
     held,
   ];
 }
 
-function endLine(end: ConnectionEnd, rows: readonly SocketRow[], style: Style): string {
+function endLines(
+  end: ConnectionEnd,
+  rows: readonly SocketRow[],
+  sysctls: TcpSysctls,
+  style: Style,
+): string[] {
   const row = rowOf(rows, end) ?? (end.listening ? listenerOf(rows, end) : undefined);
-  const state = style.bold(pad(stateInTable(rows, end), 13));
-  return `${end.host}  ${pad(formatEndpoint(end.local), 20)} ${state} ${row ? timerText(row) : ''}`.trimEnd();
+  const state = style.bold(stateInTable(rows, end));
+  const line = `${end.host}  ${pad(formatEndpoint(end.local), 20)} ${state}`;
+  return row ? [line, ...timerLines(row, sysctls)] : [line];
 }
 
-function timerText({ timer, expiresMs, retransmits }: SocketRow): string {
-  if (timer === 'none') return 'no timer';
-  const sent = retransmits > 0 ? `, ${retransmits} sent` : '';
-  return `${timer} in ${formatMs(expiresMs ?? 0)}${sent}`;
+/** What the kernel will do by itself, and which setting rules that. */
+function timerLines(row: SocketRow, sysctls: TcpSysctls): string[] {
+  const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(row, sysctls);
+  const lines = timer === null || nextMs === null ? [because] : [soon(timer, nextMs, remaining), because];
+  if (givesUpMs !== null) {
+    const then = nextState ? `, then ${nextState}` : '';
+    lines[0] += `; ${ENDS[timer ?? 'TIME-WAIT'] ?? 'gives up'} in about ${formatMs(givesUpMs)}${then}`;
+  }
+  return lines.map((line) => wrap(line, 80, INDENT));
 }
+
+/** A timer that only waits has nothing to send again. */
+const ENDS: Partial<Record<Waiting, string>> = { 'FIN-WAIT-2': 'ends', 'TIME-WAIT': 'ends' };
+
+function soon(timer: Waiting, nextMs: number, remaining: number | null): string {
+  if (ENDS[timer]) return `${timer} timer`;
+  const what = timer === 'data or FIN' ? 'retransmission' : timer;
+  return `next ${what} in ${formatMs(nextMs)}${remaining === null ? '' : `, ${remaining} to come`}`;
+}
+
+const INDENT = ' '.repeat(8);
