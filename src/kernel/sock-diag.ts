@@ -1,10 +1,18 @@
-import { addressText } from '../tcp/endpoint.ts';
+import { addressBytes, addressText, type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow, SocketTimer, TcpInfo } from '../tcp/socket-row.ts';
 import { stateOfLinux } from '../tcp/state.ts';
-import { NETLINK_SOCK_DIAG, NetlinkSocket, NLM_F_DUMP, netlinkMessage, parseAttributes } from './netlink.ts';
+import {
+  NETLINK_SOCK_DIAG,
+  NetlinkSocket,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  netlinkMessage,
+  parseAttributes,
+} from './netlink.ts';
 
 // sock_diag(7); include/uapi/linux/inet_diag.h
 const SOCK_DIAG_BY_FAMILY = 20;
+const SOCK_DESTROY = 21;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_TCP = 6;
@@ -24,6 +32,12 @@ export class SocketTable {
     );
   }
 
+  /** Ends a connection as `ss -K` does: with an RST to the peer and ECONNABORTED for the program (CONFIG_INET_DIAG_DESTROY). */
+  destroy(local: Endpoint, remote: Endpoint): void {
+    const detail = `destroy ${formatEndpoint(local)}`;
+    this.#netlink.request([destroyRequest(local, remote)], detail);
+  }
+
   close(): void {
     this.#netlink.close();
   }
@@ -37,6 +51,21 @@ function dumpRequest(family: number): Buffer {
   request.writeUInt8(1 << (INET_DIAG_INFO - 1), 2);
   request.writeUInt32LE(ALL_STATES, 4);
   return netlinkMessage(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, request);
+}
+
+/** struct inet_diag_req_v2 with its socket's ends, whatever cookie it has. */
+function destroyRequest(local: Endpoint, remote: Endpoint): Buffer {
+  const [source, destination] = [addressBytes(local.address), addressBytes(remote.address)];
+  const request = Buffer.alloc(56);
+  request.writeUInt8(source.length === 16 ? AF_INET6 : AF_INET, 0);
+  request.writeUInt8(IPPROTO_TCP, 1);
+  request.writeUInt32LE(ALL_STATES, 4);
+  request.writeUInt16BE(local.port, 8);
+  request.writeUInt16BE(remote.port, 10);
+  request.set(source, 12);
+  request.set(destination, 28);
+  request.fill(0xff, 48);
+  return netlinkMessage(SOCK_DESTROY, NLM_F_ACK, request);
 }
 
 /** struct inet_diag_msg and its attributes. */

@@ -38,6 +38,9 @@ export interface Host {
   takeError(socket: SocketNumber): Promise<string | null>;
   localEndpoint(socket: SocketNumber): Promise<Endpoint>;
 
+  /** Has the kernel end a connection of this host, whoever's it is, as `ss -K` does (SOCK_DESTROY). */
+  destroySocket(local: Endpoint, remote: Endpoint): Promise<void>;
+
   /** Sends a crafted segment; the kernel of this host knows nothing of it. */
   sendSegment(segment: SegmentToEncode): Promise<void>;
 

@@ -126,6 +126,13 @@ export class NamespaceHost implements Host, Watcher {
     return kernel.localEndpoint(this.#fd(socket));
   }
 
+  async destroySocket(local: Endpoint, remote: Endpoint): Promise<void> {
+    const startNs = monotonicNs();
+    this.#table.destroy(local, remote);
+    this.#emitCall('destroy', 0, `${formatEndpoint(local)} ${formatEndpoint(remote)}`, 'ok', startNs);
+    this.#options.watch.read(this);
+  }
+
   async sendSegment(segment: SegmentToEncode): Promise<void> {
     this.#rawSocket ??= this.#namespace.enter(() => kernel.openRawSocket(this.#options.family));
     const packet = encodePacket(segment);

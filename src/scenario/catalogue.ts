@@ -1,4 +1,6 @@
 import { parseState, type State } from '../tcp/state.ts';
+import { acceptQueueFull } from './accept-queue-full.ts';
+import { bound } from './bound.ts';
 import { closeWait } from './close-wait.ts';
 import { closeWaitNeverAccepted } from './close-wait-never-accepted.ts';
 import { closedRefused } from './closed-refused.ts';
@@ -7,16 +9,23 @@ import { closedRejectedRst } from './closed-rejected-rst.ts';
 import { closing } from './closing.ts';
 import { established } from './established.ts';
 import { finWait1 } from './fin-wait-1.ts';
+import { finWait1DescriptorOpen } from './fin-wait-1-descriptor-open.ts';
 import { finWait2 } from './fin-wait-2.ts';
+import { finWait2Orphaned } from './fin-wait-2-orphaned.ts';
+import { halfOpen } from './half-open.ts';
 import { lastAck } from './last-ack.ts';
 import { listen } from './listen.ts';
 import type { Scenario } from './scenario.ts';
+import { synFlood } from './syn-flood.ts';
 import { synReceived } from './syn-received.ts';
 import { synReceivedDroppedAtServer } from './syn-received-dropped-at-server.ts';
 import { synReceivedSimultaneousOpen } from './syn-received-simultaneous-open.ts';
 import { synSent } from './syn-sent.ts';
 import { synSentDroppedAtClient } from './syn-sent-dropped-at-client.ts';
 import { timeWait } from './time-wait.ts';
+import { timeWaitBoth } from './time-wait-both.ts';
+import { timeWaitFourSegments } from './time-wait-four-segments.ts';
+import { zeroWindow } from './zero-window.ts';
 
 /** All scenarios, in the order in which a connection lives. */
 export const CATALOGUE: readonly Scenario[] = [
@@ -26,17 +35,26 @@ export const CATALOGUE: readonly Scenario[] = [
   synReceived,
   synReceivedDroppedAtServer,
   synReceivedSimultaneousOpen,
+  synFlood,
   established,
+  halfOpen,
   finWait1,
+  finWait1DescriptorOpen,
   closeWait,
   closeWaitNeverAccepted,
   finWait2,
+  finWait2Orphaned,
   closing,
   lastAck,
   timeWait,
+  timeWaitFourSegments,
+  timeWaitBoth,
   closedRefused,
   closedRejectedRst,
   closedRejectedIcmp,
+  bound,
+  acceptQueueFull,
+  zeroWindow,
 ];
 
 /** The scenario of that name, or all that hold a state of that name in any spelling. Empty when there is none. */

@@ -1,4 +1,5 @@
 import { SERVER_PORT } from '../lab/addresses.ts';
+import { knock } from './knock.ts';
 import { listening } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -12,16 +13,6 @@ export const listen: Scenario = {
     await listening(stage);
     return { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
   },
-  /** A crafted SYN is answered with SYN-ACK; the client's kernel, which knows of no connection, then resets it. */
-  async show(stage, { client, server }) {
-    const seq = Math.floor(Math.random() * 2 ** 32);
-    await stage.client.sendSegment({
-      source: client,
-      destination: server,
-      seq,
-      ack: null,
-      flags: 'S',
-      window: 64240,
-    });
-  },
+  /** The SYN is answered with SYN-ACK; the client's kernel, which knows of no connection, then resets it. */
+  show: (stage, { client, server }) => knock(stage.client, client, server),
 };

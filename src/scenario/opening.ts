@@ -8,9 +8,19 @@ import type { Stage } from './scenario.ts';
 
 /** How scenarios begin. Each builds on the one before: a listener, a connection under way, one that stands. */
 
+interface Listening {
+  backlog?: number;
+  /** SO_RCVBUF of the connections that come from it, in octets. */
+  receiveBuffer?: number;
+}
+
 /** The server listens on its port. */
-export async function listening(stage: Stage, backlog = 5): Promise<SocketNumber> {
+export async function listening(
+  stage: Stage,
+  { backlog = 5, receiveBuffer }: Listening = {},
+): Promise<SocketNumber> {
   const listener = await stage.server.openSocket();
+  if (receiveBuffer) await stage.server.setOption(listener, 'SO_RCVBUF', receiveBuffer);
   await stage.server.bind(listener, stage.serverEndpoint());
   await stage.server.listen(listener, backlog);
   return listener;
@@ -40,8 +50,8 @@ export interface Established extends Opening {
 }
 
 /** Both ends are ESTABLISHED, and the server has accepted. */
-export async function established(stage: Stage): Promise<Established> {
-  const listener = await listening(stage);
+export async function established(stage: Stage, options: Listening = {}): Promise<Established> {
+  const listener = await listening(stage, options);
   const opening = await connecting(stage);
   const serverSocket = await stage.waitFor('a connection to accept', () => stage.server.accept(listener));
   return { ...opening, listener, serverSocket };

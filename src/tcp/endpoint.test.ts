@@ -55,7 +55,7 @@ describe('an address', () => {
     const word = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff }));
     const words = fc
       .array(word, { minLength: 8, maxLength: 8 })
-      .filter(([a, b, c, d, e, f]) => a + b + c + d + e !== 0 || f !== 0xffff);
+      .filter((words) => !/^0,0,0,0,0,65535,/.test(words.join()));
     fc.assert(
       fc.property(words, (words) => {
         const bytes = Buffer.from(words.flatMap((word) => [word >> 8, word & 0xff]));

@@ -68,7 +68,9 @@ describe('the timer wheel', () => {
     expect(meanLatenessMs(1000, 250)).toBe(16);
     expect(meanLatenessMs(64_000, 250)).toBe(1024);
     expect(meanLatenessMs(1000, 1000)).toBe(32);
-    for (let ms = 4; ms < 200_000; ms = Math.ceil(ms * 1.1)) expect(meanLatenessMs(ms)).toBeLessThan(ms / 2);
+    for (let ms = 4; ms < 200_000; ms = Math.ceil(ms * 1.1)) {
+      expect(meanLatenessMs(ms)).toBeLessThanOrEqual(Math.max(2, (ms * 4) / 63));
+    }
   });
 });
 
@@ -101,7 +103,7 @@ describe('schedules with the defaults, too long to wait for', () => {
     expect(endMs(0)).toBe(endMs(8));
     expect(endMs(0)).toBeGreaterThan(102_200);
     expect(endMs(0)).toBeLessThan(115_000);
-    expect(endMs(3)).toBeLessThan(endMs(4));
+    expect(endMs(3)).toBeLessThan(endMs(5));
   });
 
   it('a peer far away is waited for longer, its end comes hardly later', () => {
@@ -114,7 +116,8 @@ describe('schedules with the defaults, too long to wait for', () => {
   it('keepalive gives up after time and probes times interval', () => {
     const { offsetsMs, endMs } = schedule('keepalive probe', NEW);
     expect(offsetsMs).toHaveLength(9);
-    expect((endMs ?? 0) / 1000).toBeCloseTo(7200 + 9 * 75, -2);
+    expect(endMs).toBeGreaterThan((7200 + 9 * 75) * 1000);
+    expect(endMs).toBeLessThan((7200 + 9 * 75) * 1100);
   });
 
   it('an orphan’s FIN-WAIT-2 is shortest just above 60 s', () => {
@@ -122,7 +125,7 @@ describe('schedules with the defaults, too long to wait for', () => {
       (schedule('FIN-WAIT-2', { ...NEW, finTimeoutS }, { orphan: true }).endMs ?? 0) / 1000;
     expect(seconds(60)).toBeCloseTo(61, 0);
     expect(seconds(61)).toBeCloseTo(2, 0);
-    expect(seconds(90)).toBeCloseTo(60, 0);
+    expect(seconds(90)).toBeCloseTo(62, 0);
     expect(seconds(120)).toBeCloseTo(122, 0);
     expect(seconds(180)).toBeCloseTo(242, 0);
   });

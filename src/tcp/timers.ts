@@ -365,7 +365,8 @@ function synAckSchedule({ synackRetries }: TcpSysctls, { synCount, hz }: Peculia
 /**
  * tcp_write_timeout() for everything after the handshake: a segment is given up not after a number of retransmissions
  * but after the time that this number would take with a timeout of 200 ms (retransmits_timed_out), counted from the
- * first retransmission. So one or two more are seen than the sysctl says.
+ * first retransmission. So about one more is seen than the sysctl says, and the loss probe beside them. Lateness decides
+ * where the time is nearly over when a timeout comes: 4 often ends with the same retransmission as 3.
  */
 function dataSchedule(sysctls: TcpSysctls, options: Peculiarities): Schedule {
   const { rtoMaxMs, retries2, orphanRetries } = sysctls;

@@ -2,6 +2,7 @@ import { sameEndpoint } from '../../tcp/endpoint.ts';
 import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { KernelTraced } from '../events.ts';
+import type { Timeline } from '../timeline.ts';
 import type { Sight, Witness } from './witness.ts';
 
 /** What the tracepoint inet_sock_set_state printed for the end's socket, or for its listener before it had one. */
@@ -10,16 +11,27 @@ export const kernelEvents: Witness = {
   follow(timeline, end) {
     const unseen = timeline.of('lab-opened')[0]?.noKernelEvents;
     if (unseen) return [{ atMs: 0, states: [], why: unseen }];
-    const sights = timeline
-      .of('kernel')
-      .filter((event) => event.host === end.host && concerns(event, end))
-      .flatMap(({ atMs, change, remote }) =>
-        change ? [{ atMs, ...meaning(change, remote.port === 0 && !end.listening) }] : [],
-      );
+    const sights = kernelChanges(timeline, end).map(({ atMs, from, to, ofListener }) => ({
+      atMs,
+      ...meaning({ from, to }, ofListener && !end.listening),
+    }));
     const lost = timeline.of('lost').filter(({ witness }) => witness === 'kernel-events');
     return [...sights, ...lost.map(({ atMs, what }): Sight => ({ atMs, states: [], why: what }))];
   },
 };
+
+/** The changes that the kernel printed for the end's own socket and for a listener on its port. */
+export function kernelChanges(
+  timeline: Timeline,
+  end: ConnectionEnd,
+): { atMs: number; from: State; to: State; ofListener: boolean }[] {
+  return timeline
+    .of('kernel')
+    .filter((event) => event.host === end.host && concerns(event, end))
+    .flatMap(({ atMs, change, remote }) =>
+      change ? [{ atMs, ...change, ofListener: remote.port === 0 }] : [],
+    );
+}
 
 function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean {
   const ownSocket = sameEndpoint(local, end.local) && sameEndpoint(remote, end.remote);

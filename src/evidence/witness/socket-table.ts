@@ -20,8 +20,12 @@ export function stateInTable(rows: readonly SocketRow[], end: ConnectionEnd): St
   return (rowOf(rows, end) ?? listener)?.state ?? 'CLOSED';
 }
 
+/** A socket whose connection has gone to TIME-WAIT stays behind, CLOSED, while its descriptor is open: that is not the row. */
 export function rowOf(rows: readonly SocketRow[], end: ConnectionEnd): SocketRow | undefined {
-  return rows.find((row) => sameEndpoint(row.local, end.local) && sameEndpoint(row.remote, end.remote));
+  const own = rows.filter(
+    (row) => sameEndpoint(row.local, end.local) && sameEndpoint(row.remote, end.remote),
+  );
+  return own.find(({ state }) => state !== 'CLOSED') ?? own[0];
 }
 
 export function listenerOf(rows: readonly SocketRow[], end: ConnectionEnd): SocketRow | undefined {

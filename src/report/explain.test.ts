@@ -1,0 +1,130 @@
+import stringWidth from 'string-width';
+import { describe, expect, it } from 'vitest';
+import { describeRule } from '../lab/rule.ts';
+import { CATALOGUE } from '../scenario/catalogue.ts';
+import { runScenario } from '../scenario/run.ts';
+import { ARCS } from '../tcp/arcs.ts';
+import { STATES } from '../tcp/state.ts';
+import { parseSysctls, type TcpSysctls } from '../tcp/timers.ts';
+import { explainScenario, explainState, formatSections, type Section } from './explain.ts';
+import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
+import { duration, times } from './explanation/words.ts';
+
+const SYSCTLS: TcpSysctls = { ...parseSysctls(() => undefined), synLinearTimeouts: 4, maxOrphans: 8192 };
+
+/** Lines that are wrapped may break anywhere. */
+const flat = (sections: Section[]) => formatSections(sections).replaceAll(/\s+/g, ' ');
+
+function expectToFit(sections: Section[]): void {
+  for (const { title, text } of sections) {
+    expect(text.trim(), title).not.toBe('');
+    expect(text, title).not.toMatch(/undefined|NaN|Infinity|null|\[object/);
+  }
+  for (const line of formatSections(sections).split('\n'))
+    expect(stringWidth(line), line).toBeLessThanOrEqual(80);
+}
+
+describe.each(STATES)('explaining %s', (state) => {
+  it('has every part, in lines that fit', () => {
+    const sections = explainState(state, SYSCTLS);
+    expectToFit(sections);
+    expect(sections.map(({ title }) => title)).toEqual([
+      state,
+      'Who goes there, and on what',
+      'What ends it, and when',
+      'When there are many',
+      'What to do',
+      'What people get wrong',
+      'See it',
+    ]);
+  });
+
+  it('names the clause of every arc in and out', () => {
+    const [, arrivals, departures] = explainState(state, SYSCTLS);
+    for (const { from, to, clause } of ARCS) {
+      if (to === state) expect(arrivals?.text).toContain(clause);
+      if (from === state) expect(departures?.text).toContain(clause);
+    }
+  });
+});
+
+describe('the numbers', () => {
+  const changes: [string, Parameters<typeof explainState>[0], Partial<TcpSysctls>, string, string][] = [
+    ['SYN retries', 'SYN-SENT', { synRetries: 2 }, '134 s (2 min 14 s)', 'after about 7.1 s'],
+    ['SYN-ACK retries', 'SYN-RECEIVED', { synackRetries: 1 }, 'after about 64 s', 'after about 3 s'],
+    ['data retries', 'ESTABLISHED', { retries2: 2 }, 'net.ipv4.tcp_retries2 = 15', 'after about 3.3 s'],
+    ['orphan retries', 'FIN-WAIT-1', { orphanRetries: 1 }, 'which means 8', 'after about 1.7 s'],
+    ['orphan retries', 'CLOSING', { orphanRetries: 1 }, 'which means 8', 'after about 1.7 s'],
+    ['orphan retries', 'LAST-ACK', { orphanRetries: 1 }, 'which means 8', 'after about 1.7 s'],
+    ['the FIN-WAIT-2 timeout', 'FIN-WAIT-2', { finTimeoutS: 61 }, 'after about 61 s', 'after about 2 s'],
+    ['the peer’s timeout', 'CLOSE-WAIT', { finTimeoutS: 5 }, 'after about 61 s', 'after about 5.1 s'],
+    ['the RST’s power', 'TIME-WAIT', { rfc1337: 1 }, 'ends it sooner (net', 'does not end it sooner'],
+    ['the backlog’s cap', 'LISTEN', { somaxconn: 128 }, 'somaxconn = 4096', 'somaxconn = 128'],
+  ];
+  it.each(changes)('change with the sysctls: %s of %s', (_, state, change, before, after) => {
+    const [usual, changed] = [
+      flat(explainState(state, SYSCTLS)),
+      flat(explainState(state, { ...SYSCTLS, ...change })),
+    ];
+    expect(usual).toContain(before);
+    expect(usual).not.toContain(after);
+    expect(changed).toContain(after);
+    expect(changed).not.toContain(before);
+  });
+
+  it('come without a number where it can’t be read', () => {
+    expect(flat(explainState('FIN-WAIT-1', { ...SYSCTLS, maxOrphans: null }))).toContain(
+      'Beyond tcp_max_orphans,',
+    );
+  });
+
+  it('are written as a person would', () => {
+    expect([200, 1440, 64_000, 134_000, 7_950_000].map(duration)).toEqual([
+      '200 ms',
+      '1.4 s',
+      '64 s',
+      '134 s (2 min 14 s)',
+      '7950 s (2 h 12 min)',
+    ]);
+    const schedule = (offsetsMs: number[]) => ({ offsetsMs, lossProbes: 0, endMs: null, because: '' });
+    expect(times(schedule([1016]))).toBe('1 s');
+    expect(times(schedule([206, 414, 834]))).toBe('0.2, 0.4 and 0.8 s');
+    expect(times(schedule(Array.from({ length: 20 }, (_, index) => (index + 1) * 1000)))).toBe(
+      '1, 2, 3, 4, 5, 6, 7, 8, 9, 10, … and 20 s',
+    );
+  });
+});
+
+describe.each(CATALOGUE)('explaining the scenario $id', (scenario) => {
+  it('has every part, in lines that fit', () => {
+    const sections = explainScenario(scenario, SYSCTLS);
+    expectToFit(sections);
+    const titles = sections.map(({ title }) => title);
+    expect(titles).toEqual(
+      expect.arrayContaining([
+        'How it comes about',
+        'How it looks from the other end',
+        'Worth knowing',
+        'See it',
+      ]),
+    );
+    expect(flat(sections)).toContain(`tcplab hold ${scenario.id}`);
+  });
+
+  it('names the rules that it really sets', async () => {
+    const timeline = await runScenario(scenario, { holdMs: 0 });
+    const set = timeline
+      .of('rule-set')
+      .map(({ host, text }) => `${host}: ${text.replace(/tcp sport (?!80 )\d+ /, '')}`);
+    const told = SCENARIO_EXPLANATIONS[scenario.id]?.rules ?? [];
+    expect(told.map(({ host, rule }) => `${host}: ${describeRule(rule, 'ipv4')}`)).toEqual(set);
+  });
+});
+
+describe('an explanation on a terminal', () => {
+  it('has its headings marked as it is asked to', () => {
+    const sections: Section[] = [{ title: 'One', text: '  text' }];
+    expect(formatSections(sections, { bold: (text) => `*${text}*` })).toBe('*One*\n  text\n');
+    expect(formatSections(sections)).toBe('One\n  text\n');
+  });
+});

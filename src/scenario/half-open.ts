@@ -1,0 +1,19 @@
+import { SERVER_PORT } from '../lab/addresses.ts';
+import { established } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+/** RFC 9293, 3.5.1: one end is gone without the other's knowledge, as after a crash or a pulled cable. */
+export const halfOpen: Scenario = {
+  id: 'half-open',
+  title: 'a client is gone, and the server never hears of it',
+  held: { host: 'server', state: 'ESTABLISHED' },
+  peer: 'CLOSED',
+  heldBy: 'server drops in and out',
+  async reach(stage) {
+    const { connection, clientSocket } = await established(stage);
+    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'out', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.client.abort(clientSocket);
+    return connection;
+  },
+};

@@ -1,0 +1,17 @@
+import { established, seen } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+export const timeWaitFourSegments: Scenario = {
+  id: 'time-wait-four-segments',
+  title: 'a client closes first, and the server closes after it has acknowledged that',
+  held: { host: 'client', state: 'TIME-WAIT' },
+  peer: 'CLOSED',
+  heldBy: 'the kernel: 2 MSL, 60 s',
+  async reach(stage) {
+    const { connection, clientSocket, serverSocket } = await established(stage);
+    await stage.client.close(clientSocket);
+    await seen(stage, connection, 'client', 'FIN-WAIT-2');
+    await stage.server.close(serverSocket);
+    return connection;
+  },
+};

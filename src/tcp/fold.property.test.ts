@@ -1,0 +1,455 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ARCS } from './arcs.ts';
+import type { Endpoint } from './endpoint.ts';
+import { advance, type End, foldEnd, type Input, UNKNOWN_END } from './fold.ts';
+import type { Segment } from './segment.ts';
+import type { State } from './state.ts';
+
+/**
+ * A TCP of its own, as RFC 9293, 3.10 tells it, with nothing of the fold in it: octets are counted from the SYN (which
+ * is 0) in a set of those that were heard, and only what goes on the wire has numbers modulo 2^32.
+ */
+class ModelEnd {
+  state: State = 'CLOSED';
+  /** What packets tell of it, in order. */
+  readonly inputs: Input[] = [];
+  /** Whether it has done something that no segment shows. */
+  secret = false;
+  /** Whether a segment has left that tells its state. */
+  shown = false;
+  readonly #self: Endpoint;
+  readonly #other: Endpoint;
+  readonly #emit: (segment: Segment) => void;
+  #isn: number;
+  #peerIsn = 0;
+  #passive = false;
+  /** Octets sent, SYN and FIN among them; of these, how many are acknowledged. */
+  #sent = 0;
+  #acknowledged = 0;
+  #fin: number | undefined;
+  #heard = new Set<number>();
+  #peerFin: number | undefined;
+
+  constructor(self: Endpoint, other: Endpoint, isn: number, emit: (segment: Segment) => void) {
+    this.#self = self;
+    this.#other = other;
+    this.#isn = isn;
+    this.#emit = emit;
+  }
+
+  listen(): void {
+    if (this.state !== 'CLOSED' || this.inputs.length > 0) return;
+    this.state = 'LISTEN';
+    this.#passive = true;
+  }
+
+  connect(): void {
+    if (this.state !== 'CLOSED' || this.#sent > 0) return;
+    this.state = 'SYN-SENT';
+    this.#sent = 1;
+    this.#send('S', 0);
+  }
+
+  write(octets: number): void {
+    if (this.state !== 'ESTABLISHED' && this.state !== 'CLOSE-WAIT') return;
+    this.#sent += octets;
+    this.#send('P.', this.#sent - octets, octets);
+  }
+
+  close(): void {
+    if (this.state === 'SYN-SENT') {
+      this.#become('CLOSED');
+      this.secret = true;
+    }
+    const opened = this.state === 'ESTABLISHED' || (this.state === 'SYN-RECEIVED' && !this.#passive);
+    if (!opened && this.state !== 'CLOSE-WAIT') return;
+    this.#become(this.state === 'CLOSE-WAIT' ? 'LAST-ACK' : 'FIN-WAIT-1');
+    this.#fin = this.#sent++;
+    this.#send('F.', this.#fin);
+  }
+
+  abort(): void {
+    const opened = ['ESTABLISHED', 'FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT'].includes(this.state);
+    if (!opened && (this.state !== 'SYN-RECEIVED' || this.#passive)) return;
+    this.#become('CLOSED');
+    this.#send('R.', this.#sent);
+  }
+
+  /** Sends something again that is not yet acknowledged: all of it, or its last octet. */
+  retransmit(onlyTheLast: boolean): void {
+    if (this.#acknowledged >= this.#sent) return;
+    switch (this.state) {
+      case 'SYN-SENT':
+        this.#send('S', 0);
+        return;
+      case 'SYN-RECEIVED':
+        this.#send('S.', 0);
+        return;
+      case 'ESTABLISHED':
+      case 'CLOSE-WAIT':
+      case 'FIN-WAIT-1':
+      case 'CLOSING':
+      case 'LAST-ACK': {
+        const from = Math.max(1, onlyTheLast ? this.#sent - 1 : this.#acknowledged);
+        const octets = this.#sent - from - (this.#fin === undefined ? 0 : 1);
+        this.#send(this.#fin === undefined ? 'P.' : 'F.', from, Math.max(0, octets));
+      }
+    }
+  }
+
+  /** SEGMENT ARRIVES. */
+  receive(segment: Segment): void {
+    this.inputs.push({ atMs: this.inputs.length, direction: 'received', segment });
+    if (this.state === 'CLOSED') this.#refuse(segment);
+    else if (this.state === 'LISTEN') this.#receiveInListen(segment);
+    else if (this.state === 'SYN-SENT') this.#receiveInSynSent(segment);
+    else this.#receiveOpened(segment);
+  }
+
+  #receiveOpened(segment: Segment): void {
+    const { flags } = segment;
+    const from = (segment.seq - this.#peerIsn) | 0;
+    const next = this.#next();
+    const controls = Number(flags.includes('S')) + Number(flags.includes('F'));
+    // Linux takes the acknowledgment of what it has already heard, too (tcp_sequence: not before rcv_wup).
+    const acceptable = from + segment.length + controls >= next;
+    if (flags.includes('R')) {
+      if (from === next) this.#become(this.#passive && this.state === 'SYN-RECEIVED' ? 'LISTEN' : 'CLOSED');
+      return;
+    }
+    const itsSynAgain = this.state === 'SYN-RECEIVED' && from === 0 && next === 1;
+    const ack = segment.ack === null ? Number.POSITIVE_INFINITY : (segment.ack - this.#isn) | 0;
+    if (itsSynAgain && flags === 'S') {
+      this.#send('S.', 0);
+    } else if (!acceptable || (flags.includes('S') && !itsSynAgain) || segment.ack === null) {
+      this.#answer();
+    } else if (this.state === 'SYN-RECEIVED' && ack !== this.#sent) {
+      this.#send('R', ack, 0, null);
+    } else if (ack > this.#sent) {
+      this.#answer();
+    } else {
+      this.#accept(segment, from, ack);
+    }
+  }
+
+  #accept({ flags, length }: Segment, from: number, ack: number): void {
+    if (this.state === 'SYN-RECEIVED') this.#become('ESTABLISHED');
+    this.#acknowledged = Math.max(this.#acknowledged, ack);
+    for (let octet = from; octet < from + length; octet++) this.#heard.add(octet);
+    if (flags.includes('F')) this.#peerFin ??= from + length;
+    this.#settle();
+    if (length > 0 || /[SF]/.test(flags)) this.#answer();
+  }
+
+  /** Where the acknowledgment of our FIN, and the peer's FIN with all before it, lead. */
+  #settle(): void {
+    const finished = this.#fin !== undefined && this.#acknowledged > this.#fin;
+    const heardFin = this.#peerFin !== undefined && this.#heardTo() === this.#peerFin;
+    if (heardFin) this.#heard.add(this.#peerFin ?? 0);
+    switch (this.state) {
+      case 'ESTABLISHED':
+        if (heardFin) this.#become('CLOSE-WAIT');
+        return;
+      case 'FIN-WAIT-1':
+        if (finished) this.#become(heardFin ? 'TIME-WAIT' : 'FIN-WAIT-2');
+        else if (heardFin) this.#become('CLOSING');
+        return;
+      case 'FIN-WAIT-2':
+        if (heardFin) this.#become('TIME-WAIT');
+        return;
+      case 'CLOSING':
+        if (finished) this.#become('TIME-WAIT');
+        return;
+      case 'LAST-ACK':
+        if (finished) this.#become('CLOSED');
+    }
+  }
+
+  #receiveInListen(segment: Segment): void {
+    if (segment.flags.includes('R')) return;
+    if (segment.ack !== null) this.#refuse(segment);
+    if (segment.ack !== null || !segment.flags.includes('S')) return;
+    // A sequence number of its own for each connection that comes from the listener.
+    this.#isn = (this.#isn + 0x2000_0003 * this.#sent) >>> 0;
+    this.#become('SYN-RECEIVED');
+    this.#synchronize(segment);
+    this.#sent = 1;
+    this.#acknowledged = 0;
+    this.#send('S.', 0);
+  }
+
+  #receiveInSynSent(segment: Segment): void {
+    const { flags } = segment;
+    const ack = segment.ack === null ? null : (segment.ack - this.#isn) | 0;
+    if (ack !== null && ack !== 1) {
+      if (!flags.includes('R')) this.#send('R', ack, 0, null);
+      return;
+    }
+    if (flags.includes('R')) {
+      if (ack === 1) this.#become('CLOSED');
+      return;
+    }
+    if (!flags.includes('S')) return;
+    this.#synchronize(segment);
+    if (ack === 1) {
+      this.#acknowledged = 1;
+      this.#become('ESTABLISHED');
+      this.#answer();
+    } else {
+      this.#become('SYN-RECEIVED');
+      this.#send('S.', 0);
+    }
+  }
+
+  #synchronize(segment: Segment): void {
+    this.#peerIsn = segment.seq;
+    this.#heard = new Set([0]);
+    this.#peerFin = undefined;
+  }
+
+  /** The answer of a host that has no such connection. */
+  #refuse(segment: Segment): void {
+    if (segment.flags.includes('R')) return;
+    if (segment.ack !== null) {
+      this.#sendWire('R', segment.ack, null, 0);
+    } else {
+      const controls = Number(segment.flags.includes('S')) + Number(segment.flags.includes('F'));
+      this.#sendWire('R.', 0, (segment.seq + segment.length + controls) >>> 0, 0);
+    }
+  }
+
+  #answer(): void {
+    this.#send('.', this.#sent);
+  }
+
+  #become(state: State): void {
+    this.state = state;
+  }
+
+  #heardTo(): number {
+    let octet = 0;
+    while (this.#heard.has(octet)) octet++;
+    return octet;
+  }
+
+  /** The next octet expected from the peer. */
+  #next(): number {
+    return this.#heardTo();
+  }
+
+  #send(flags: string, from: number, length = 0, ack: number | null | undefined = undefined): void {
+    const acknowledges = flags.includes('.') && ack !== null;
+    const wireAck = acknowledges ? (this.#peerIsn + this.#next()) >>> 0 : null;
+    this.#sendWire(flags, (this.#isn + from) >>> 0, wireAck, length);
+  }
+
+  #sendWire(flags: string, seq: number, ack: number | null, length: number): void {
+    const segment = { source: this.#self, destination: this.#other, seq, ack, flags, window: 65535, length };
+    this.inputs.push({ atMs: this.inputs.length, direction: 'sent', segment });
+    this.shown = true;
+    this.#emit(segment);
+  }
+}
+
+type Op =
+  | { op: 'connect' | 'listen' | 'close' | 'abort'; end: number }
+  | { op: 'write'; end: number; octets: number }
+  | { op: 'retransmit'; end: number; onlyTheLast: boolean }
+  | { op: 'deliver' | 'lose' | 'deliver and keep'; pick: number };
+
+const end = fc.nat(1);
+const call = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ op: fc.constant('close' as const), end }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('abort' as const), end }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ op: fc.constant('write' as const), end, octets: fc.integer({ min: 1, max: 9 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ op: fc.constant('retransmit' as const), end, onlyTheLast: fc.boolean() }),
+  },
+);
+// Mostly the oldest segment on its way, so that connections get somewhere.
+const pick = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.nat(9) });
+const passage = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ op: fc.constant('deliver' as const), pick }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('lose' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('deliver and keep' as const), pick }) },
+);
+const opening = fc.constantFrom<Op[]>(
+  [
+    { op: 'listen', end: 1 },
+    { op: 'connect', end: 0 },
+  ],
+  [
+    { op: 'connect', end: 0 },
+    { op: 'connect', end: 1 },
+  ],
+  [{ op: 'connect', end: 0 }],
+);
+const isn = fc.oneof(
+  fc.nat(2 ** 32 - 1),
+  fc.integer({ min: 2 ** 32 - 30, max: 2 ** 32 - 1 }),
+  fc.constant(0),
+);
+const history = fc.record({
+  isns: fc.tuple(isn, isn),
+  ops: fc
+    .tuple(
+      opening,
+      fc.array(fc.oneof({ weight: 1, arbitrary: call }, { weight: 2, arbitrary: passage }), {
+        maxLength: 60,
+        size: 'max',
+      }),
+    )
+    .map(([first, rest]): Op[] => [...first, ...rest]),
+});
+type History = typeof history extends fc.Arbitrary<infer T> ? T : never;
+
+/** Plays a history with two ends and a wire that reorders, loses and repeats; calls back after each step of it. */
+function play(
+  { isns, ops }: History,
+  after: (ends: [ModelEnd, ModelEnd]) => void = () => {},
+): [ModelEnd, ModelEnd] {
+  const [a, b] = [
+    { address: '192.168.2.10', port: 41234 },
+    { address: '192.168.2.11', port: 80 },
+  ];
+  const onTheWire: { to: number; segment: Segment }[] = [];
+  const ends: [ModelEnd, ModelEnd] = [
+    new ModelEnd(a, b, isns[0], (segment) => onTheWire.push({ to: 1, segment })),
+    new ModelEnd(b, a, isns[1], (segment) => onTheWire.push({ to: 0, segment })),
+  ];
+  for (const op of ops) {
+    if ('pick' in op) {
+      const index = op.pick % Math.max(1, onTheWire.length);
+      const passing = onTheWire[index];
+      if (!passing) continue;
+      if (op.op !== 'deliver and keep') onTheWire.splice(index, 1);
+      if (op.op !== 'lose') ends[passing.to as 0 | 1].receive(passing.segment);
+    } else {
+      const model = ends[op.end as 0 | 1];
+      if (op.op === 'write') model.write(op.octets);
+      else if (op.op === 'retransmit') model.retransmit(op.onlyTheLast);
+      else model[op.op]();
+    }
+    after(ends);
+  }
+  return ends;
+}
+
+/** What an end of any history sent and was given. */
+const inputs = fc.tuple(history, end).map(([history, end]) => play(history)[end as 0 | 1].inputs);
+
+const numbersOf = ({ steps }: End) => steps.map(({ arc }) => arc.number);
+/** All that later segments are judged by. */
+const essence = ({ ahead: _, ...rest }: End) => rest;
+
+describe('the fold of what an end sent and was given', () => {
+  it('gives the state of an independent TCP, wherever segments can tell it', () => {
+    fc.assert(
+      fc.property(history, (history) => {
+        const folded: [End, End] = [UNKNOWN_END, UNKNOWN_END];
+        const taken = [0, 0];
+        play(history, (ends) => {
+          for (const index of [0, 1] as const) {
+            const { inputs, state, secret, shown } = ends[index];
+            for (const input of inputs.slice(taken[index])) folded[index] = advance(folded[index], input);
+            taken[index] = inputs.length;
+            // Before the first segment leaves, an end that listens is like one that is not there.
+            if (!secret) expect(folded[index].state).toBe(shown ? state : null);
+          }
+        });
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('takes only arcs of the table, each from where the one before led', () => {
+    fc.assert(
+      fc.property(inputs, (inputs) => {
+        const { state, steps } = foldEnd(inputs);
+        for (const [index, { arc }] of steps.entries()) {
+          expect(ARCS).toContain(arc);
+          const before = steps[index - 1]?.arc.to ?? arc.from;
+          // A host without a connection may begin one.
+          if (arc.from !== 'LISTEN' && arc.from !== 'CLOSED') expect(arc.from).toBe(before);
+        }
+        const last = steps.at(-1)?.arc.to;
+        // An abort has an arc where the catalogue has one; from other states it just ends.
+        if (last && state !== 'CLOSED') expect(state).toBe(last);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is the same when any of it is doubled', () => {
+    fc.assert(
+      fc.property(inputs, fc.nat(), (inputs, at) => {
+        fc.pre(inputs.length > 0);
+        const index = at % inputs.length;
+        const doubled = inputs.toSpliced(index, 0, inputs[index] as Input);
+        expect(essence(foldEnd(doubled))).toEqual(essence(foldEnd(inputs)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('goes through the same states whatever the initial sequence numbers are', () => {
+    fc.assert(
+      fc.property(history, isn, isn, end, (history, first, second, end) => {
+        const [as, shifted] = [history, { ...history, isns: [first, second] as [number, number] }].map(
+          (played) => play(played)[end as 0 | 1].inputs,
+        ) as [Input[], Input[]];
+        // An RST to a SYN has the sequence number 0, which by chance may be one of the connection's.
+        fc.pre(![...as, ...shifted].some((input) => isRefusalOfSyn(input)));
+        expect(numbersOf(foldEnd(shifted))).toEqual(numbersOf(foldEnd(as)));
+        expect(foldEnd(shifted).state).toBe(foldEnd(as).state);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is the same when the end sends again, later, what it has sent on this connection', () => {
+    fc.assert(
+      fc.property(inputs, fc.nat(), fc.nat(), (inputs, first, second) => {
+        const sent = [...inputs.entries()].filter(([, input]) => isRepeatable(input));
+        fc.pre(sent.length > 0);
+        const [from, again] = sent[first % sent.length] as [number, Input];
+        // As long as it has a connection: what has none sends nothing again.
+        const ended = inputs.findIndex(
+          (_, index) => index > from && isOver(foldEnd(inputs.slice(0, index + 1)).state),
+        );
+        const until = ended < 0 ? inputs.length : ended;
+        const at = from + 1 + (second % Math.max(1, until - from));
+        const repeated = inputs.toSpliced(at, 0, again);
+        expect(essence(foldEnd(repeated))).toEqual(essence(foldEnd(inputs)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is tried with histories that take every arc of two ends that talk', () => {
+    const taken = new Set<number>();
+    for (const sample of fc.sample(history, { numRuns: 3000, seed: 9293 })) {
+      for (const { inputs } of play(sample))
+        for (const number of numbersOf(foldEnd(inputs))) taken.add(number);
+    }
+    const talking = [2, 3, 6, 7, 8, 12, 13, 16, 17, 18, 19, 20, 24, 25, 26, 29, 32, 35, 37, 38];
+    expect(talking.filter((number) => !taken.has(number))).toEqual([]);
+  });
+});
+
+function isRefusalOfSyn(input: Input): boolean {
+  return !('icmp' in input) && input.segment.flags === 'R.' && input.segment.seq === 0;
+}
+
+function isRepeatable(input: Input): boolean {
+  return !('icmp' in input) && input.direction === 'sent' && !input.segment.flags.includes('R');
+}
+
+function isOver(state: State | null): boolean {
+  return state === 'CLOSED' || state === 'LISTEN' || state === null;
+}

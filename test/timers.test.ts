@@ -1,0 +1,530 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Connection, endOf } from '../src/evidence/connection.ts';
+import type { HostName } from '../src/evidence/events.ts';
+import { rowOf } from '../src/evidence/witness/socket-table.ts';
+import type { SocketNumber } from '../src/lab/host.ts';
+import { Lab } from '../src/lab/lab.ts';
+import type { Segment } from '../src/tcp/segment.ts';
+import type { State } from '../src/tcp/state.ts';
+import {
+  type Forecast,
+  forecast,
+  type Peculiarities,
+  parseSysctls,
+  type Schedule,
+  SYSCTL_NAMES,
+  schedule,
+  type TcpSysctls,
+  type Waiting,
+} from '../src/tcp/timers.ts';
+
+/**
+ * Forecasts against what this kernel does: every case is a lab of its own with sysctls that keep waits short, all run
+ * side by side, and each `it` compares one of them.
+ */
+interface Case {
+  title: string;
+  /** In both hosts, before any socket is made. */
+  sysctls?: Partial<Record<keyof TcpSysctls, number>>;
+  waiting: Waiting;
+  options?: Peculiarities;
+  bring(lab: Lab): Promise<Brought>;
+  /** Which of the held end's segments are those that the schedule tells of. None: only forecasts are compared. */
+  counts?(segment: Segment): boolean;
+  /** For how long to look at what does not end. */
+  lookMs?: number;
+}
+
+interface Brought {
+  connection: Connection;
+  host: HostName;
+}
+
+interface Sample {
+  atMs: number;
+  forecast: Forecast;
+}
+
+interface Observation {
+  /** When what the schedule counts from was sent, and when it was sent again. */
+  sentMs: number[];
+  /** When the end had no row any more; null when it still had one. */
+  endMs: number | null;
+  samples: Sample[];
+  planned: Schedule;
+}
+
+const isSyn = ({ flags }: Segment) => flags === 'S';
+const isSynAck = ({ flags }: Segment) => flags === 'S.';
+const isFin = ({ flags }: Segment) => flags.includes('F');
+const isData = ({ length }: Segment) => length > 0;
+
+const CASES: Case[] = [
+  {
+    title: 'SYN: as many as tcp_syn_retries',
+    sysctls: { synRetries: 1, synLinearTimeouts: 0 },
+    waiting: 'SYN',
+    bring: (lab) => connectInVain(lab),
+    counts: isSyn,
+  },
+  {
+    title: 'SYN: linear timeouts come on top, until the time that the retries alone would take is over',
+    sysctls: { synRetries: 1, synLinearTimeouts: 4 },
+    waiting: 'SYN',
+    bring: (lab) => connectInVain(lab),
+    counts: isSyn,
+  },
+  {
+    title: 'SYN: linear timeouts, then doubling',
+    sysctls: { synRetries: 2, synLinearTimeouts: 1 },
+    waiting: 'SYN',
+    bring: (lab) => connectInVain(lab),
+    counts: isSyn,
+  },
+  {
+    title: 'SYN: tcp_rto_max_ms stops the doubling',
+    sysctls: { synRetries: 3, synLinearTimeouts: 0, rtoMaxMs: 1000 },
+    waiting: 'SYN',
+    bring: (lab) => connectInVain(lab),
+    counts: isSyn,
+  },
+  {
+    title: 'SYN: TCP_SYNCNT in place of tcp_syn_retries',
+    sysctls: { synLinearTimeouts: 1 },
+    waiting: 'SYN',
+    options: { synCount: 1 },
+    bring: (lab) => connectInVain(lab, (socket) => lab.client.setOption(socket, 'TCP_SYNCNT', 1)),
+    counts: isSyn,
+  },
+  {
+    title: 'SYN: TCP_USER_TIMEOUT shortens the last wait',
+    waiting: 'SYN',
+    options: { userTimeoutMs: 2500 },
+    bring: (lab) => connectInVain(lab, (socket) => lab.client.setOption(socket, 'TCP_USER_TIMEOUT', 2500)),
+    counts: isSyn,
+  },
+  {
+    title: 'SYN: a TCP_USER_TIMEOUT of less than a second still waits for the first timeout',
+    waiting: 'SYN',
+    options: { userTimeoutMs: 500 },
+    bring: (lab) => connectInVain(lab, (socket) => lab.client.setOption(socket, 'TCP_USER_TIMEOUT', 500)),
+    counts: isSyn,
+  },
+  {
+    title: 'SYN-ACK: as many as tcp_synack_retries, for a client that says nothing more',
+    sysctls: { synackRetries: 1 },
+    waiting: 'SYN-ACK',
+    bring: knock,
+    counts: isSynAck,
+  },
+  {
+    title: 'SYN-ACK: none with tcp_synack_retries = 0',
+    sysctls: { synackRetries: 0 },
+    waiting: 'SYN-ACK',
+    bring: knock,
+    counts: isSynAck,
+  },
+  {
+    title: 'SYN-ACK: request sockets do not heed tcp_rto_max_ms',
+    sysctls: { synackRetries: 2, rtoMaxMs: 1000 },
+    waiting: 'SYN-ACK',
+    bring: knock,
+    counts: isSynAck,
+  },
+  {
+    title: 'SYN-ACK of a simultaneous open: by tcp_syn_retries, and always doubling',
+    sysctls: { synRetries: 1, synLinearTimeouts: 2 },
+    waiting: 'SYN-ACK of a simultaneous open',
+    bring: openSimultaneously,
+  },
+  {
+    title: 'data: by the time that tcp_retries2 stands for, so more often than it says',
+    sysctls: { retries2: 2 },
+    waiting: 'data or FIN',
+    bring: (lab) => sendInVain(lab),
+    counts: isData,
+  },
+  {
+    title: 'data: no loss probe without SACK',
+    sysctls: { retries2: 2, sack: 0 },
+    waiting: 'data or FIN',
+    bring: (lab) => sendInVain(lab),
+    counts: isData,
+  },
+  {
+    title: 'data: no loss probe with tcp_early_retrans = 0',
+    sysctls: { retries2: 1, earlyRetrans: 0 },
+    waiting: 'data or FIN',
+    bring: (lab) => sendInVain(lab),
+    counts: isData,
+  },
+  {
+    title: 'data: tcp_rto_max_ms shortens both the waits and the end',
+    sysctls: { retries2: 4, rtoMaxMs: 1000 },
+    waiting: 'data or FIN',
+    bring: (lab) => sendInVain(lab),
+    counts: isData,
+  },
+  {
+    title: 'data: TCP_USER_TIMEOUT counts from the first retransmission',
+    waiting: 'data or FIN',
+    options: { userTimeoutMs: 500 },
+    bring: (lab) => sendInVain(lab, (socket) => lab.client.setOption(socket, 'TCP_USER_TIMEOUT', 500)),
+    counts: isData,
+  },
+  {
+    title: 'FIN with its descriptor open: by tcp_retries2',
+    sysctls: { retries2: 1, orphanRetries: 3 },
+    waiting: 'data or FIN',
+    bring: (lab) => finishInVain(lab, (socket) => lab.client.shutdown(socket)),
+    counts: isFin,
+  },
+  {
+    title: 'FIN of an orphan: by tcp_orphan_retries',
+    sysctls: { retries2: 4, orphanRetries: 1 },
+    waiting: 'data or FIN',
+    options: { orphan: true },
+    bring: (lab) => finishInVain(lab, (socket) => lab.client.close(socket)),
+    counts: isFin,
+  },
+  {
+    title: 'FIN of an orphan: 0 retries means 8, but none once the timeout is at its maximum',
+    sysctls: { orphanRetries: 0, rtoMaxMs: 1000 },
+    waiting: 'data or FIN',
+    options: { orphan: true },
+    bring: (lab) => finishInVain(lab, (socket) => lab.client.close(socket)),
+    counts: isFin,
+  },
+  {
+    title: 'LAST-ACK of an orphan: by tcp_orphan_retries',
+    sysctls: { orphanRetries: 1 },
+    waiting: 'data or FIN',
+    options: { orphan: true },
+    bring: closeLast,
+    counts: isFin,
+  },
+  {
+    title: 'FIN-WAIT-2 of an orphan: tcp_fin_timeout',
+    sysctls: { finTimeoutS: 1 },
+    waiting: 'FIN-WAIT-2',
+    bring: (lab) => waitForFin(lab, (socket) => lab.client.close(socket)),
+    counts: isFin,
+  },
+  {
+    title: 'FIN-WAIT-2 of an orphan: never less than 3.5 retransmission timeouts',
+    sysctls: { finTimeoutS: 0 },
+    waiting: 'FIN-WAIT-2',
+    bring: (lab) => waitForFin(lab, (socket) => lab.client.close(socket)),
+    counts: isFin,
+  },
+  {
+    title: 'FIN-WAIT-2 of an orphan: tcp_fin_timeout = 61 is 2 s, since what exceeds 60 s is waited twice',
+    sysctls: { finTimeoutS: 61 },
+    waiting: 'FIN-WAIT-2',
+    bring: (lab) => waitForFin(lab, (socket) => lab.client.close(socket)),
+    counts: isFin,
+  },
+  {
+    title: 'FIN-WAIT-2 of an orphan: TCP_LINGER2 in place of tcp_fin_timeout',
+    waiting: 'FIN-WAIT-2',
+    options: { linger2S: 1 },
+    bring: (lab) =>
+      waitForFin(lab, async (socket) => {
+        await lab.client.setOption(socket, 'TCP_LINGER2', 1);
+        await lab.client.close(socket);
+      }),
+    counts: isFin,
+  },
+  {
+    title: 'FIN-WAIT-2 with its descriptor open: no timer',
+    sysctls: { finTimeoutS: 1 },
+    waiting: 'FIN-WAIT-2',
+    options: { orphan: false },
+    bring: (lab) => waitForFin(lab, (socket) => lab.client.shutdown(socket)),
+    lookMs: 2000,
+  },
+  {
+    title: 'TIME-WAIT: 60 s whatever tcp_fin_timeout says',
+    sysctls: { finTimeoutS: 1 },
+    waiting: 'TIME-WAIT',
+    bring: closeFirst,
+    lookMs: 2000,
+  },
+  {
+    title: 'keepalive: so many probes, and one interval more',
+    waiting: 'keepalive probe',
+    options: { keepalive: { timeS: 1, intervalS: 1, probes: 2 } },
+    bring: (lab) => goQuiet(lab, 1, 2),
+  },
+  {
+    title: 'keepalive: TCP_USER_TIMEOUT in place of the number of probes',
+    waiting: 'keepalive probe',
+    options: { keepalive: { timeS: 1, intervalS: 2, probes: 3 }, userTimeoutMs: 2500 },
+    bring: (lab) => goQuiet(lab, 2, 3, 2500),
+  },
+  {
+    title: 'zero window: probed without end while the peer answers',
+    sysctls: { retries2: 2 },
+    waiting: 'zero-window probe',
+    bring: (lab) => fillWindow(lab),
+    lookMs: 3000,
+  },
+  {
+    title: 'zero window: given up when the peer stops to answer',
+    sysctls: { retries2: 4, rtoMaxMs: 1000 },
+    waiting: 'zero-window probe',
+    options: { answered: false },
+    bring: (lab) => fillWindow(lab, () => silence(lab)),
+  },
+  {
+    title: 'zero window: TCP_USER_TIMEOUT ends it, answered or not',
+    waiting: 'zero-window probe',
+    options: { userTimeoutMs: 1000 },
+    bring: (lab) => fillWindow(lab, (socket) => lab.client.setOption(socket, 'TCP_USER_TIMEOUT', 1000)),
+  },
+  {
+    title: 'zero window of an orphan: over once the probes are tcp_rto_max_ms apart',
+    sysctls: { orphanRetries: 0, rtoMaxMs: 1000 },
+    waiting: 'zero-window probe',
+    bring: (lab) => fillWindow(lab, (socket) => lab.client.close(socket)),
+  },
+];
+
+describe('forecasts and this kernel', () => {
+  const observations = new Map<string, Observation>();
+
+  beforeAll(async () => {
+    const all = await Promise.all(CASES.map(observe));
+    for (const [index, { title }] of CASES.entries()) observations.set(title, all[index] as Observation);
+  });
+
+  for (const { title, counts, waiting } of CASES) {
+    it(title, () => {
+      const seen = observations.get(title) as Observation;
+      const zeroMs = seen.sentMs[0];
+      if (counts && zeroMs !== undefined) {
+        const again = seen.sentMs.slice(1).map((atMs) => atMs - zeroMs);
+        expect(again, 'number of retransmissions').toHaveLength(seen.planned.offsetsMs.length);
+        for (const [index, plannedMs] of seen.planned.offsetsMs.entries()) {
+          expectNear(again[index] as number, plannedMs, `retransmission ${index + 1}`);
+        }
+        expectNear((seen.endMs ?? Number.NaN) - zeroMs, seen.planned.endMs ?? Number.NaN, 'the end');
+      }
+      expect(seen.samples.length, 'samples').toBeGreaterThan(5);
+      for (const sample of seen.samples) compare(sample, seen, waiting);
+    });
+  }
+});
+
+/** Holds one forecast against all that was seen after it. */
+function compare({ atMs, forecast: told }: Sample, seen: Observation, waiting: Waiting): void {
+  if (told.timer !== null) expect(told.timer).toBe(waiting);
+  const later = seen.sentMs.filter((sentMs) => sentMs > atMs);
+  if (seen.endMs === null) {
+    const [firstMs, endMs] = [seen.samples[0]?.atMs ?? atMs, seen.planned.endMs];
+    if (endMs === null) expect(told.givesUpMs, `the end at ${atMs}`).toBeNull();
+    else expectNear((told.givesUpMs ?? Number.NaN) + atMs - firstMs, endMs, `the end, foretold at ${atMs}`);
+    return;
+  }
+  // What happens at the moment of the sample may or may not be in it.
+  const close = [...seen.sentMs, seen.endMs].some((eventMs) => Math.abs(eventMs - atMs) < AT_ONCE_MS);
+  if (close) return;
+  expectNear(told.givesUpMs ?? Number.NaN, seen.endMs - atMs, `the end, foretold at ${atMs}`);
+  if (seen.sentMs.length === 0) return;
+  expect(told.remaining, `retransmissions still to come at ${atMs}`).toBe(later.length);
+  // Where a wait has two stages, nothing is seen of the first one's end.
+  if (waiting === 'FIN-WAIT-2') return;
+  expectNear(told.nextMs ?? Number.NaN, (later[0] ?? seen.endMs) - atMs, `the next, foretold at ${atMs}`);
+}
+
+const AT_ONCE_MS = 60;
+
+/** Within a tenth or 250 ms: timers fire up to an eighth late, and the end is seen when next looked for. */
+function expectNear(actualMs: number, expectedMs: number, what: string): void {
+  const allowedMs = Math.max(250, expectedMs / 10);
+  const text = `${what}: ${actualMs.toFixed(0)} ms, forecast or expected ${expectedMs.toFixed(0)} ms`;
+  expect(Math.abs(actualMs - expectedMs), text).toBeLessThanOrEqual(allowedMs);
+}
+
+async function observe({
+  sysctls = {},
+  waiting,
+  options = {},
+  bring,
+  counts,
+  lookMs,
+}: Case): Promise<Observation> {
+  await using lab = await Lab.open();
+  for (const key of Object.keys(sysctls) as (keyof TcpSysctls)[]) {
+    for (const host of [lab.client, lab.server]) await host.writeSysctl(SYSCTL_NAMES[key], sysctls[key] ?? 0);
+  }
+  const values = new Map<string, string | undefined>();
+  for (const name of Object.values(SYSCTL_NAMES)) values.set(name, await lab.client.readSysctl(name));
+  const settings = parseSysctls((name) => values.get(name));
+  const { connection, host } = await bring(lab);
+  const end = endOf(connection, host, 'ESTABLISHED');
+  const samples: Sample[] = [];
+  const startMs = lab.nowMs();
+  let endMs: number | null = null;
+  while (lab.nowMs() - startMs < (lookMs ?? 20_000)) {
+    const row = rowOf(await lab.host(host).observe(), end);
+    const atMs = lab.nowMs();
+    // A socket whose descriptor is open keeps its row when it is over, in CLOSED.
+    if (!row || row.state === 'CLOSED') {
+      endMs = atMs;
+      break;
+    }
+    // The FIN's own timer runs for the moment that its acknowledgment takes.
+    const passing = waiting === 'FIN-WAIT-2' && row.state === 'FIN-WAIT-1';
+    if (!passing) samples.push({ atMs, forecast: forecast(row, settings, options) });
+    await pause(20);
+  }
+  const sentMs = lab.timeline
+    .of('captured')
+    .filter(
+      (event) =>
+        event.host === host &&
+        event.direction === 'sent' &&
+        event.wire.kind === 'tcp' &&
+        counts?.(event.wire.segment),
+    )
+    .map(({ atMs }) => atMs);
+  return { sentMs, endMs, samples, planned: schedule(waiting, settings, options) };
+}
+
+type Act = (socket: SocketNumber) => Promise<unknown>;
+
+/** The server hears nothing more of the client. */
+async function silence(lab: Lab): Promise<void> {
+  await lab.server.setRule({ hook: 'in', destinationPort: lab.serverEndpoint().port, fate: 'drop' });
+}
+
+async function listening(lab: Lab, before?: Act): Promise<SocketNumber> {
+  const listener = await lab.server.openSocket();
+  await before?.(listener);
+  await lab.server.bind(listener, lab.serverEndpoint());
+  await lab.server.listen(listener, 5);
+  return listener;
+}
+
+async function connecting(lab: Lab, before?: Act) {
+  const connection = { client: lab.nextClientEndpoint(), server: lab.serverEndpoint() };
+  const clientSocket = await lab.client.openSocket();
+  await before?.(clientSocket);
+  await lab.client.bind(clientSocket, connection.client);
+  await lab.client.connect(clientSocket, connection.server);
+  return { connection, clientSocket };
+}
+
+async function established(lab: Lab, beforeListen?: Act) {
+  const listener = await listening(lab, beforeListen);
+  const opening = await connecting(lab);
+  const serverSocket = await until(() => lab.server.accept(listener));
+  return { ...opening, serverSocket };
+}
+
+async function until<T>(attempt: () => Promise<T | undefined | false>): Promise<T> {
+  for (let tries = 0; tries < 5000; tries++) {
+    const result = await attempt();
+    if (result) return result;
+    await pause(1);
+  }
+  throw new Error('waited for too long');
+}
+
+async function inState(lab: Lab, host: HostName, connection: Connection, state: State): Promise<void> {
+  const end = endOf(connection, host, state);
+  await until(async () => rowOf(await lab.host(host).observe(), end)?.state === state);
+}
+
+async function connectInVain(lab: Lab, before?: Act): Promise<Brought> {
+  await silence(lab);
+  return { connection: (await connecting(lab, before)).connection, host: 'client' };
+}
+
+/** A SYN of which the client's kernel knows nothing, and whose SYN-ACKs it may not refuse. */
+async function knock(lab: Lab): Promise<Brought> {
+  await listening(lab);
+  await lab.client.setRule({ hook: 'out', flags: 'R', fate: 'drop' });
+  const connection = { client: lab.nextClientEndpoint(), server: lab.serverEndpoint() };
+  const [source, destination] = [connection.client, connection.server];
+  await lab.client.sendSegment({ source, destination, seq: 1000, ack: null, flags: 'S', window: 64240 });
+  await inState(lab, 'server', connection, 'SYN-RECEIVED');
+  return { connection, host: 'server' };
+}
+
+async function openSimultaneously(lab: Lab): Promise<Brought> {
+  await silence(lab);
+  const { connection } = await connecting(lab);
+  const serverSocket = await lab.server.openSocket();
+  await lab.server.bind(serverSocket, connection.server);
+  await lab.server.connect(serverSocket, connection.client);
+  await inState(lab, 'client', connection, 'SYN-RECEIVED');
+  return { connection, host: 'client' };
+}
+
+async function sendInVain(lab: Lab, before?: Act): Promise<Brought> {
+  const { connection, clientSocket } = await established(lab);
+  await before?.(clientSocket);
+  await silence(lab);
+  await lab.client.send(clientSocket, Buffer.from('ping'));
+  return { connection, host: 'client' };
+}
+
+async function finishInVain(lab: Lab, finish: Act): Promise<Brought> {
+  const { connection, clientSocket } = await established(lab);
+  await silence(lab);
+  await finish(clientSocket);
+  return { connection, host: 'client' };
+}
+
+async function waitForFin(lab: Lab, finish: Act): Promise<Brought> {
+  const { connection, clientSocket } = await established(lab);
+  await finish(clientSocket);
+  return { connection, host: 'client' };
+}
+
+async function closeLast(lab: Lab): Promise<Brought> {
+  const { connection, clientSocket, serverSocket } = await established(lab);
+  await lab.client.setRule({ hook: 'in', sourcePort: lab.serverEndpoint().port, fate: 'drop' });
+  await lab.client.close(clientSocket);
+  await inState(lab, 'server', connection, 'CLOSE-WAIT');
+  await lab.server.close(serverSocket);
+  return { connection, host: 'server' };
+}
+
+async function closeFirst(lab: Lab): Promise<Brought> {
+  const { connection, clientSocket, serverSocket } = await established(lab);
+  await lab.client.close(clientSocket);
+  await inState(lab, 'server', connection, 'CLOSE-WAIT');
+  await lab.server.close(serverSocket);
+  await inState(lab, 'client', connection, 'TIME-WAIT');
+  return { connection, host: 'client' };
+}
+
+async function goQuiet(lab: Lab, intervalS: number, probes: number, userTimeoutMs = 0): Promise<Brought> {
+  const { connection, clientSocket } = await established(lab);
+  await silence(lab);
+  await lab.client.setOption(clientSocket, 'TCP_KEEPIDLE', 1);
+  await lab.client.setOption(clientSocket, 'TCP_KEEPINTVL', intervalS);
+  await lab.client.setOption(clientSocket, 'TCP_KEEPCNT', probes);
+  await lab.client.setOption(clientSocket, 'TCP_USER_TIMEOUT', userTimeoutMs);
+  await lab.client.setOption(clientSocket, 'SO_KEEPALIVE', 1);
+  return { connection, host: 'client' };
+}
+
+/** The server's buffer is full, its window is shut, and the first probe has been sent. */
+async function fillWindow(lab: Lab, then: Act = async () => {}): Promise<Brought> {
+  const { connection, clientSocket } = await established(lab, (socket) =>
+    lab.server.setOption(socket, 'SO_RCVBUF', 4096),
+  );
+  const end = endOf(connection, 'client', 'ESTABLISHED');
+  await until(async () => {
+    await lab.client.send(clientSocket, Buffer.alloc(1000));
+    const row = rowOf(await lab.client.observe(), end);
+    return row?.timer === 'probe' && (row.info?.backoff ?? 0) > 0;
+  });
+  await then(clientSocket);
+  return { connection, host: 'client' };
+}
