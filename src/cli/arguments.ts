@@ -1,8 +1,10 @@
 import { InvalidArgumentError } from 'commander';
 import { closest, distance } from 'fastest-levenshtein';
 import { TcplabError } from '../error.ts';
+import { ARC_SCENARIOS, scenariosDriving } from '../scenario/arc-catalogue.ts';
 import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import { ARCS } from '../tcp/arcs.ts';
 import { parseState, STATES, type State } from '../tcp/state.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
@@ -32,7 +34,7 @@ export function parseCount(text: string): number {
 export function scenariosNamed(names: string[]): Scenario[] {
   if (names.length === 0) return [...CATALOGUE];
   const wanted = new Set(names.flatMap((name) => scenariosFor(name)));
-  return CATALOGUE.filter((scenario) => wanted.has(scenario));
+  return [...CATALOGUE, ...ARC_SCENARIOS].filter((scenario) => wanted.has(scenario));
 }
 
 /** The one scenario that a name means: its id, or a state, of which then the first is meant. */
@@ -51,14 +53,22 @@ export function subjectNamed(name: string): { scenario: Scenario } | { state: St
 }
 
 function scenariosFor(name: string): Scenario[] {
-  const scenarios = findScenarios(name);
+  const scenarios = [...findScenarios(name), ...scenariosOfArc(name)];
   if (scenarios.length === 0) throw unknownName(name);
   return scenarios;
 }
 
+/** An arc by its number (`8`) or its states (`SYN-SENT>CLOSED`, in any spelling), or a scenario that is there for one. */
+function scenariosOfArc(name: string): Scenario[] {
+  const [from, to] = name.split(/->|→|>/).map((text) => parseState(text));
+  const numbers = ARCS.filter((arc) => String(arc.number) === name || (arc.from === from && arc.to === to));
+  const driving = new Set(numbers.flatMap(({ number }) => scenariosDriving(number)));
+  return [...driving, ...ARC_SCENARIOS.filter(({ id }) => id === name)];
+}
+
 function unknownName(name: string): TcplabError {
-  const known = [...CATALOGUE.map(({ id }) => id), ...STATES];
-  return new TcplabError('USAGE', `no scenario or state is called '${name}'`, {
+  const known = [...CATALOGUE, ...ARC_SCENARIOS].map(({ id }): string => id).concat(STATES);
+  return new TcplabError('USAGE', `no scenario, state or arc is called '${name}'`, {
     hint: suggestion(name, known),
   });
 }

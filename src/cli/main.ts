@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { TcplabError } from '../error.ts';
+import { arcsCommand } from './arcs.ts';
 import { doctorCommand } from './doctor.ts';
 import { EXIT } from './exit.ts';
 import { explainCommand } from './explain.ts';
@@ -29,7 +30,14 @@ Exit status: 0 all proven · 1 something not proven · 2 wrong use ·
   .showHelpAfterError('(`tcplab --help` and `tcplab COMMAND --help` tell more)')
   .exitOverride();
 
-for (const command of [runCommand(), holdCommand(), explainCommand(), listCommand(), doctorCommand()]) {
+for (const command of [
+  runCommand(),
+  holdCommand(),
+  explainCommand(),
+  arcsCommand(),
+  listCommand(),
+  doctorCommand(),
+]) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }
 

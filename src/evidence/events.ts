@@ -93,9 +93,20 @@ export interface RuleCounted extends AtHost {
   packets: number;
 }
 
+/**
+ * What a host's kernel has counted since the lab was opened: the counters that changed, by the names of nstat(8), and
+ * by how much.
+ */
+export interface Counted extends AtHost {
+  type: 'counted';
+  counters: Record<string, number>;
+}
+
 /** A host's socket table. Recorded when something in it changed (a running timer's remaining time apart). */
 export interface SocketsSeen extends AtHost {
   type: 'sockets';
+  /** How long it took to read it, up to `atMs`. */
+  tookMs: number;
   rows: SocketRow[];
 }
 
@@ -159,6 +170,7 @@ export type TimelineEvent =
   | RuleSet
   | RuleLifted
   | RuleCounted
+  | Counted
   | SocketsSeen
   | KernelTraced
   | Claimed
@@ -166,3 +178,39 @@ export type TimelineEvent =
   | GaveUp
   | Noted
   | Lost;
+
+/**
+ * What stands on the lines of a saved timeline (docs/timeline.md). The events of one lab follow each other, and
+ * those of the next come after them.
+ */
+export type TimelineLine = RunStarted | TimelineEvent | ScenarioFailed | RunEnded;
+
+/** The first line: what ran, on what. */
+export interface RunStarted {
+  type: 'run-started';
+  format: typeof TIMELINE_FORMAT;
+  tool: { name: 'tcplab'; version: string };
+  machine: { kernel: string; arch: string; privilege: 'root' | 'user-namespace' };
+  /** ISO 8601. */
+  startedAt: string;
+  /** In the order of their labs. */
+  scenarios: { id: string; heldBy: string }[];
+  /** How many labs there are of each, one after the other. */
+  repeat: number;
+}
+
+/** In the place of a lab's events: the scenario could not be run at all. */
+export interface ScenarioFailed {
+  type: 'scenario-failed';
+  scenario: string;
+  held: { host: HostName; state: State };
+  error: string;
+}
+
+/** The last line. */
+export interface RunEnded {
+  type: 'run-ended';
+  durationMs: number;
+  /** How many there are in the file, with this one: when there are others, the file was cut. */
+  lines: number;
+}

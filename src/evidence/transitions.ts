@@ -7,7 +7,7 @@ import { inputsOf } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { kernelChanges, kernelEvents } from './witness/kernel-events.ts';
 import { packets } from './witness/packets.ts';
-import { rowOf, socketTable } from './witness/socket-table.ts';
+import { rowOf, socketTable, stateInTable } from './witness/socket-table.ts';
 import type { Witness, WitnessName } from './witness/witness.ts';
 
 /** One change of state of one end, and what is known of it. */
@@ -52,14 +52,22 @@ type Draft = Omit<Transition, 'seenBy'>;
 function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
   const end = endOf(connection, host, 'CLOSED');
   const evidence = new CallsAndTimers(timeline, end);
-  const drafts: Draft[] = foldEnd(inputsOf(timeline, connection, host)).steps.map(({ atMs, arc }) => {
-    return { atMs, host, from: arc.from, to: arc.to, arc, source: 'packets' };
-  });
+  const { steps } = foldEnd(inputsOf(timeline, connection, host));
+  const drafts = steps
+    .filter(({ arc }) => arc !== null)
+    .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));
   const particularities = addKernelChanges(timeline, end, drafts, evidence);
   addTableChanges(timeline, end, drafts, evidence);
+  for (const { atMs, from, to } of steps.filter(({ arc }) => arc === null)) {
+    // Found changed: when it happened, others may have seen.
+    if (drafts.some((draft) => draft.from === from && draft.to === to && draft.atMs <= atMs)) continue;
+    drafts.push({ atMs, host, from, to, arc: evidence.arcAt(from, to, 0, atMs), source: 'packets' });
+  }
   drafts.sort(inTime);
   return {
-    transitions: drafts.map((draft, index) => corroborate(timeline, connection, draft, drafts[index + 1])),
+    transitions: drafts.map((draft, index) =>
+      corroborate(timeline, connection, draft, nextAfter(draft, drafts.slice(index + 1))),
+    ),
     particularities,
   };
 }
@@ -120,22 +128,25 @@ function addTableChanges(
   drafts: Draft[],
   evidence: CallsAndTimers,
 ): void {
-  const listening = { ...end, listening: true };
-  const sights = socketTable.follow(timeline, listening);
-  for (const [index, sight] of sights.entries()) {
-    const before = sights[index - 1];
-    const [from, to] = [before?.states[0], sight.states[0]];
-    if (!before || !from || !to || from === to) continue;
-    // Between two looks the end may have taken several arcs; the last of those that are known must lead here.
-    const between = drafts.filter(({ atMs }) => atMs > before.atMs && atMs <= sight.atMs).sort(inTime);
-    const last = between.at(-1)?.to;
+  const tables = timeline.of('sockets').filter(({ host }) => host === end.host);
+  let [first, lastMs] = [undefined as State | undefined, 0];
+  for (const { atMs, tookMs, rows } of tables) {
+    const seen = stateInTable(rows, { ...end, listening: true });
+    first ??= seen;
+    const before = drafts.filter((draft) => draft.atMs <= atMs - tookMs).sort(inTime);
+    const meanwhile = drafts.filter((draft) => draft.atMs > atMs - tookMs && draft.atMs <= atMs).sort(inTime);
+    // While the table was read the end may have moved on: each of these may be what was read.
+    const possible = [before.at(-1)?.to ?? first, ...meanwhile.map(({ to }) => to)];
+    const from = possible.at(-1) as State;
     // When a connection's row is gone its listener's is left: that is CLOSED, or LISTEN where it came from.
-    if (last === to || (last === 'CLOSED' && to === 'LISTEN')) continue;
-    const start = last ?? from;
-    const goal = to === 'LISTEN' && !evidence.findArc(start, to, before.atMs, sight.atMs) ? 'CLOSED' : to;
-    if (start === goal) continue;
-    const arc = evidence.arcAt(start, goal, before.atMs, sight.atMs);
-    drafts.push({ atMs: sight.atMs, host: end.host, from: start, to: goal, arc, source: 'socket-table' });
+    const isOver = before.length > 0 && possible.includes('CLOSED') && seen === 'LISTEN';
+    if (!possible.includes(seen) && !isOver) {
+      const isBack = seen !== 'LISTEN' || evidence.arcAt(from, seen, lastMs, atMs) !== null;
+      const to = isBack ? seen : 'CLOSED';
+      const arc = evidence.arcAt(from, to, lastMs, atMs);
+      drafts.push({ atMs, host: end.host, from, to, arc, source: 'socket-table' });
+    }
+    lastMs = atMs;
   }
 }
 
@@ -153,15 +164,20 @@ class CallsAndTimers {
     this.#tables = timeline.of('sockets').filter(({ host }) => host === end.host);
   }
 
-  arcAt(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
-    return this.findArc(from, to, sinceMs, untilMs) ?? null;
+  /**
+   * An RST that is sent ends a connection for several reasons: the program aborts, the administrator destroys it, a
+   * keepalive gives up. The segment is the same; the calls and the timer tell.
+   */
+  confirm(arc: Arc | null, atMs: number): Arc | null {
+    if (arc?.trigger !== 'abort') return arc;
+    return this.arcAt(arc.from, arc.to, atMs, atMs) ?? arc;
   }
 
-  findArc(from: State, to: State, sinceMs: number, untilMs: number): Arc | undefined {
+  arcAt(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
     const candidates = ARCS.filter((arc) => arc.from === from && arc.to === to);
     const called = this.#callsWithin(sinceMs, untilMs);
     const byCall = candidates.find(({ trigger }) => called.has(trigger));
-    return byCall ?? candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs));
+    return byCall ?? candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs)) ?? null;
   }
 
   #callsWithin(sinceMs: number, untilMs: number): Set<Trigger> {
@@ -204,6 +220,11 @@ function corroborate(
     });
   const seenBy = [socketTable, packets, kernelEvents].filter(saw).map(({ name }) => name);
   return { ...draft, seenBy };
+}
+
+/** A listener stays one while connections come from it. */
+function nextAfter(draft: Draft, later: Draft[]): Draft | undefined {
+  return later.find(({ from, to }) => draft.to !== 'LISTEN' || (from === 'LISTEN' && to !== 'SYN-RECEIVED'));
 }
 
 /** Stamps of packets and of kernel events come from two clocks, whose distance is measured to about a microsecond. */

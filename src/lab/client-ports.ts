@@ -1,11 +1,12 @@
 /**
- * Kernel events of two labs with the same addresses can only be told apart by the client's port, so every lab has
- * ports of its own: each process of this machine its slot, each lab a block of that.
+ * Kernel events of two labs with the same addresses can only be told apart by the client's port, and they show the
+ * sockets of everybody on the machine. So each process that sees them has a slot of ports, and each of its labs a block
+ * of that, below the range from which the kernel takes ports by itself. A process that does not see them stays out of
+ * the way of those that do.
  */
-const FIRST = 10_000;
+const SLOTS = { first: 10_000, blocks: 88, count: 16 };
+const UNSEEING = { first: 33_000, blocks: 1400 };
 const BLOCK = 16;
-const BLOCKS_A_SLOT = 200;
-export const SLOTS = 16;
 
 let next = 0;
 
@@ -14,8 +15,12 @@ export interface PortBlock {
   last: number;
 }
 
-/** The blocks of a slot in turn; one is used again after 200 labs, when nothing of the first user is left. */
-export function takePortBlock(slot: number): PortBlock {
-  const first = FIRST + (slot * BLOCKS_A_SLOT + (next++ % BLOCKS_A_SLOT)) * BLOCK;
-  return { first, last: first + BLOCK - 1 };
+/** The blocks in turn; one is used again after some 90 labs, when nothing of its first user is left. */
+export function takePortBlock(slot: number | null): PortBlock {
+  const { first, blocks } =
+    slot === null
+      ? UNSEEING
+      : { first: SLOTS.first + (slot % SLOTS.count) * SLOTS.blocks * BLOCK, blocks: SLOTS.blocks };
+  const start = first + (next++ % blocks) * BLOCK;
+  return { first: start, last: start + BLOCK - 1 };
 }

@@ -56,6 +56,8 @@ export interface Host {
   liftRule(number: number): Promise<void>;
   /** Puts each rule's counter on the timeline. */
   countRules(): Promise<void>;
+  /** The same, and what the kernel has counted in this host; after it rules, counters and segments fit. For the end. */
+  count(): Promise<void>;
 
   readSysctl(name: string): Promise<string | undefined>;
   writeSysctl(name: string, value: string | number): Promise<void>;

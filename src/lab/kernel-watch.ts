@@ -48,9 +48,9 @@ export class KernelWatch {
     await this.#events?.close();
   }
 
-  /** Tells apart the labs of processes that run side by side: see `ClientPorts`. */
-  get slot(): number {
-    return this.#events?.slot ?? 0;
+  /** Tells apart the labs of processes that run side by side; null when this one sees no kernel events. */
+  get slot(): number | null {
+    return this.#events?.slot ?? null;
   }
 
   add(watcher: Watcher): void {

@@ -3,12 +3,14 @@ import { TcplabError } from '../error.ts';
 import { type HostName, otherHost, TIMELINE_FORMAT } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
+import { Iptables } from '../kernel/iptables.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { hasNftables } from '../kernel/nftables.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { ADDRESSES, LINK_ADDRESSES, SERVER_PORT } from './addresses.ts';
 import { takePortBlock } from './client-ports.ts';
+import type { FirewallKind } from './firewall.ts';
 import type { Host } from './host.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { NamespaceHost, type NamespaceHostOptions } from './namespace-host.ts';
@@ -16,6 +18,8 @@ import { layWire } from './wire.ts';
 
 export interface LabOptions {
   family?: Family;
+  /** What sets the rules. */
+  firewall?: FirewallKind;
 }
 
 /** The socket tables of both hosts, read at about one moment. */
@@ -53,10 +57,11 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Takes some 3 ms, the first of a process with root 50 ms more. Needs the privileges that `doctor` tells of. */
-  static async open({ family = 'ipv4' }: LabOptions = {}): Promise<Lab> {
+  static async open({ family = 'ipv4', firewall = 'nft' }: LabOptions = {}): Promise<Lab> {
+    // Loads the library now, so that the first rule does not have to; or finds that there is no such command.
+    if (firewall === 'nft') hasNftables();
+    else new Iptables(family);
     const watch = await KernelWatch.acquire();
-    // Loads the library now, so that the first rule does not have to.
-    hasNftables();
     const undo: (() => unknown)[] = [() => watch.release()];
     try {
       const [client, server] = [NetworkNamespace.create(), NetworkNamespace.create()];
@@ -80,6 +85,7 @@ export class Lab implements AsyncDisposable {
       let [lastRule, nextPort] = [0, ports.first];
       const shared: Omit<NamespaceHostOptions, 'name' | 'address' | 'namespace' | 'capture' | 'neighbour'> = {
         family,
+        firewall,
         watch,
         clientPorts: ports,
         startNs,

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
+import { type Counters, countedSince, readCounters } from '../kernel/counters.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketLog } from '../kernel/nflog.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
@@ -15,7 +16,7 @@ import { decodePacket, encodePacket, type SegmentToEncode } from '../tcp/segment
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { INTERFACE } from './addresses.ts';
 import type { PortBlock } from './client-ports.ts';
-import { Firewall, ruleSetEvent } from './firewall.ts';
+import { type Firewall, type FirewallKind, openFirewall, type RuleCount, ruleSetEvent } from './firewall.ts';
 import type { Host, SocketNumber, SpawnOptions } from './host.ts';
 import type { KernelWatch, Watcher } from './kernel-watch.ts';
 import type { Rule } from './rule.ts';
@@ -26,6 +27,7 @@ export interface NamespaceHostOptions {
   name: HostName;
   address: string;
   family: Family;
+  firewall: FirewallKind;
   namespace: NetworkNamespace;
   /** Of its interface, in this namespace. */
   capture: PacketCapture;
@@ -49,6 +51,7 @@ export class NamespaceHost implements Host, Watcher {
   readonly #capture: PacketCapture;
   readonly #log: PacketLog;
   readonly #table: SocketTable;
+  readonly #counters: Counters;
   readonly #realtimeOffsetNs = realtimeOffsetNs();
   readonly #sockets = new Map<SocketNumber, number>();
   readonly #programs = new Set<ChildProcess>();
@@ -63,7 +66,11 @@ export class NamespaceHost implements Host, Watcher {
     this.address = options.address;
     this.#namespace = options.namespace;
     this.#capture = options.capture;
-    [this.#log, this.#table] = this.#namespace.enter(() => [new PacketLog(LOG_GROUP), new SocketTable()]);
+    [this.#log, this.#table, this.#counters] = this.#namespace.enter(() => [
+      new PacketLog(LOG_GROUP),
+      new SocketTable(),
+      readCounters(),
+    ]);
     options.watch.add(this);
   }
 
@@ -167,23 +174,40 @@ export class NamespaceHost implements Host, Watcher {
   }
 
   async setRule(rule: Rule): Promise<number> {
-    const { family, nextRule, emit } = this.#options;
-    this.#firewall ??= this.#namespace.enter(() => new Firewall(family, LOG_GROUP));
+    const { family, firewall: kind, nextRule, emit } = this.#options;
     const number = nextRule();
-    this.#firewall.set(number, rule);
+    this.#namespace.enter(() => {
+      this.#firewall ??= openFirewall(kind, family, LOG_GROUP);
+      this.#firewall.set(number, rule);
+    });
     emit(ruleSetEvent(this.#nowMs(), this.name, number, rule, family));
     return number;
   }
 
   async liftRule(number: number): Promise<void> {
-    if (!this.#firewall?.lift(number)) throw new Error(`${this.name} has no rule ${number}`);
+    const met = this.#namespace.enter(() => this.#firewall?.lift(number));
+    if (!met) throw new Error(`${this.name} has no rule ${number}`);
+    this.#emitRuleCounts([met]);
     this.#options.emit({ type: 'rule-lifted', atMs: this.#nowMs(), host: this.name, rule: number });
   }
 
   async countRules(): Promise<void> {
-    const atMs = this.#nowMs();
-    for (const counted of this.#firewall?.count() ?? []) {
-      this.#options.emit({ type: 'rule-counted', atMs, host: this.name, ...counted });
+    this.#emitRuleCounts(this.#namespace.enter(() => this.#firewall?.count() ?? []));
+  }
+
+  async count(): Promise<void> {
+    this.#readPackets();
+    for (let tries = 1; ; tries++) {
+      const counted = this.#namespace.enter(() => ({
+        rules: this.#firewall?.count() ?? [],
+        counters: countedSince(this.#counters, readCounters()),
+      }));
+      // What came meanwhile may be counted or not: again, until nothing did.
+      if (this.#readPackets() > 0 && tries < 5) continue;
+      this.#emitRuleCounts(counted.rules);
+      const { counters } = counted;
+      this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters });
+      return;
     }
   }
 
@@ -210,6 +234,7 @@ export class NamespaceHost implements Host, Watcher {
 
   async observe(): Promise<SocketRow[]> {
     this.#readPackets();
+    const startMs = this.#nowMs();
     const rows = this.#table.read();
     // What happened up to the moment at which the table was read must be known when the table is judged.
     this.#readPackets();
@@ -217,7 +242,8 @@ export class NamespaceHost implements Host, Watcher {
     const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
     if (seen !== this.#lastRows) {
       this.#lastRows = seen;
-      this.#options.emit({ type: 'sockets', atMs: this.#nowMs(), host: this.name, rows });
+      const atMs = this.#nowMs();
+      this.#options.emit({ type: 'sockets', atMs, tookMs: atMs - startMs, host: this.name, rows });
     }
     return rows;
   }
@@ -257,8 +283,18 @@ export class NamespaceHost implements Host, Watcher {
     this.#lost('kernel-events', null, 'the kernel’s trace ring ran over: events are missing');
   }
 
-  #readPackets(): void {
-    for (const { atNs, direction, packet } of this.#capture.read()) {
+  #emitRuleCounts(counts: RuleCount[]): void {
+    const atMs = this.#nowMs();
+    for (const counted of counts) {
+      this.#options.emit({ type: 'rule-counted', atMs, host: this.name, ...counted });
+    }
+  }
+
+  /** Gives how many there were. */
+  #readPackets(): number {
+    const captured = this.#capture.read();
+    const logged = this.#log.read();
+    for (const { atNs, direction, packet } of captured) {
       const wire = decodePacket(packet);
       if (!wire) continue;
       const atMs = this.#toMs(atNs - this.#realtimeOffsetNs);
@@ -267,13 +303,14 @@ export class NamespaceHost implements Host, Watcher {
     }
     const lost = this.#capture.takeLost();
     if (lost > 0) this.#lost('packets', this.name, `the capture lost ${lost} packets: its buffer was full`);
-    for (const { atNs, hook, prefix, packet } of this.#log.read()) {
+    for (const { atNs, hook, prefix, packet } of logged) {
       const wire = decodePacket(packet);
       if (!wire) continue;
       const atMs = atNs === null ? this.#nowMs() : this.#toMs(atNs - this.#realtimeOffsetNs);
       const bytes = packet.toString('base64');
       this.#options.emit({ type: 'dropped', atMs, host: this.name, rule: Number(prefix), hook, wire, bytes });
     }
+    return captured.length + logged.length;
   }
 
   #lost(witness: 'packets' | 'kernel-events', host: HostName | null, what: string): void {

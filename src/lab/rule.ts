@@ -40,8 +40,19 @@ export function nftRule(rule: Rule, family: Family, number: number, logGroup: nu
 /** The same rule for iptables or ip6tables. */
 export function iptablesCommand(rule: Rule, family: Family): string {
   const command = family === 'ipv6' ? 'ip6tables' : 'iptables';
-  const chain = rule.hook === 'in' ? 'INPUT' : 'OUTPUT';
-  return `${command} -A ${chain} ${[...iptablesMatches(rule), iptablesFate(rule.fate, family)].join(' ')}`;
+  return `${command} -A ${[iptablesChain(rule), ...iptablesMatches(rule), iptablesFate(rule.fate, family)].join(' ')}`;
+}
+
+/**
+ * And as tcplab sets it with iptables: one rule tells, the next decides and counts. The comment tells two rules of the
+ * same words apart.
+ */
+export function iptablesRules(rule: Rule, family: Family, number: number, logGroup: number): string[] {
+  const matches = [iptablesChain(rule), ...iptablesMatches(rule)].join(' ');
+  return [
+    `${matches} -j NFLOG --nflog-group ${logGroup} --nflog-threshold 1 --nflog-prefix ${number}`,
+    `${matches} -m comment --comment "tcplab ${number}" ${iptablesFate(rule.fate, family)}`,
+  ];
 }
 
 function nftMatches({ sourcePort, destinationPort, flags }: Rule): string[] {
@@ -53,6 +64,10 @@ function nftMatches({ sourcePort, destinationPort, flags }: Rule): string[] {
     matches.push(`tcp flags & (${names}) == ${names}`);
   }
   return matches.length ? matches : ['meta l4proto tcp'];
+}
+
+function iptablesChain({ hook }: Rule): string {
+  return hook === 'in' ? 'INPUT' : 'OUTPUT';
 }
 
 function iptablesMatches({ sourcePort, destinationPort, flags }: Rule): string[] {

@@ -50,14 +50,14 @@ describe.each(STATES)('explaining %s', (state) => {
 
 describe('the numbers', () => {
   const changes: [string, Parameters<typeof explainState>[0], Partial<TcpSysctls>, string, string][] = [
-    ['SYN retries', 'SYN-SENT', { synRetries: 2 }, '134 s (2 min 14 s)', 'after about 7.1 s'],
+    ['SYN retries', 'SYN-SENT', { synRetries: 2 }, '134 s (2 min 14 s)', 'after about 7 s'],
     ['SYN-ACK retries', 'SYN-RECEIVED', { synackRetries: 1 }, 'after about 64 s', 'after about 3 s'],
     ['data retries', 'ESTABLISHED', { retries2: 2 }, 'net.ipv4.tcp_retries2 = 15', 'after about 3.3 s'],
     ['orphan retries', 'FIN-WAIT-1', { orphanRetries: 1 }, 'which means 8', 'after about 1.7 s'],
     ['orphan retries', 'CLOSING', { orphanRetries: 1 }, 'which means 8', 'after about 1.7 s'],
     ['orphan retries', 'LAST-ACK', { orphanRetries: 1 }, 'which means 8', 'after about 1.7 s'],
     ['the FIN-WAIT-2 timeout', 'FIN-WAIT-2', { finTimeoutS: 61 }, 'after about 61 s', 'after about 2 s'],
-    ['the peer’s timeout', 'CLOSE-WAIT', { finTimeoutS: 5 }, 'after about 61 s', 'after about 5.1 s'],
+    ['the peer’s timeout', 'CLOSE-WAIT', { finTimeoutS: 5 }, 'after about 61 s', 'after about 5 s'],
     ['the RST’s power', 'TIME-WAIT', { rfc1337: 1 }, 'ends it sooner (net', 'does not end it sooner'],
     ['the backlog’s cap', 'LISTEN', { somaxconn: 128 }, 'somaxconn = 4096', 'somaxconn = 128'],
   ];

@@ -1,6 +1,5 @@
-import type { HostName } from '../evidence/events.ts';
-import { otherHost } from '../evidence/events.ts';
-import { iptablesCommand, nftCommand } from '../lab/rule.ts';
+import { type HostName, otherHost } from '../evidence/events.ts';
+import { describeRule, iptablesCommand, type Rule } from '../lab/rule.ts';
 import { scenariosOf } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
@@ -58,7 +57,7 @@ export function explainScenario(scenario: Scenario, sysctls: TcpSysctls): Sectio
       ? [
           section(
             'The rules, by hand',
-            told.rules.flatMap(({ host, rule }) => ruleBlocks(host, rule)),
+            told.rules.map(({ host, rule }) => ruleBlock(host, rule)),
           ),
         ]
       : []),
@@ -110,11 +109,11 @@ function formatCommand(command: string): string {
   return lines.map((line, index) => (index === 0 ? line : `  ${line}`)).join(' \\\n');
 }
 
-function ruleBlocks(host: HostName, rule: Parameters<typeof nftCommand>[0]): Block[] {
-  return [
-    { run: iptablesCommand(rule, 'ipv4'), does: `on the ${host}; or, where a table “tcplab” has the chain,` },
-    { run: nftCommand(rule, 'ipv4'), does: `on the ${host}` },
-  ];
+function ruleBlock(host: HostName, rule: Rule): Block {
+  return {
+    run: iptablesCommand(rule, 'ipv4'),
+    does: `on the ${host}; in nft’s words: ${describeRule(rule, 'ipv4')}`,
+  };
 }
 
 /** One point for each trigger, with all the states at the arcs' other ends. */

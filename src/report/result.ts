@@ -2,6 +2,7 @@ import { endOf } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { inputsOf, type Passage, passages } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
+import { unreached } from '../evidence/unreached.ts';
 import { judge, type Testimony, type VerdictWord } from '../evidence/verdict.ts';
 import { socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
@@ -9,6 +10,7 @@ import { formatEndpoint } from '../tcp/endpoint.ts';
 import { foldEnd } from '../tcp/fold.ts';
 import { seqDistance } from '../tcp/sequence.ts';
 import type { State } from '../tcp/state.ts';
+import { unreachedLine } from './unreached-line.ts';
 
 /** What a witness says, as it stands in the JSON. */
 export interface WitnessReport {
@@ -62,6 +64,8 @@ export interface ScenarioResult {
   rules: RuleReport[];
   segments: SegmentReport[];
   transitions: Record<HostName, State[]>;
+  /** What each host's kernel counted during the run, by the names of nstat(8): what changed, and by how much. */
+  counters: Record<HostName, Record<string, number>>;
   notes: string[];
   error: string | null;
 }
@@ -101,7 +105,8 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     rules: ruleReports(timeline),
     segments: connection ? segmentReports(passages(timeline, connection), timeline) : [],
     transitions: { client: pathOf(timeline, 'client'), server: pathOf(timeline, 'server') },
-    notes: timeline.of('noted').map(({ text }) => text),
+    counters: { client: countersOf(timeline, 'client'), server: countersOf(timeline, 'server') },
+    notes: [...timeline.of('noted').map(({ text }) => text), ...unreached(timeline).map(unreachedLine)],
     error: null,
   };
 }
@@ -126,6 +131,7 @@ export function failedResult(
     rules: [],
     segments: [],
     transitions: { client: [], server: [] },
+    counters: { client: {}, server: {} },
     notes: [],
     error,
   };
@@ -150,6 +156,10 @@ export function ruleReports(timeline: Timeline): RuleReport[] {
     iptables,
     packets: counted.findLast((count) => count.rule === rule)?.packets ?? 0,
   }));
+}
+
+function countersOf(timeline: Timeline, host: HostName): Record<string, number> {
+  return timeline.of('counted').findLast((event) => event.host === host)?.counters ?? {};
 }
 
 function segmentReports(all: Passage[], timeline: Timeline): SegmentReport[] {
@@ -180,8 +190,8 @@ function pathOf(timeline: Timeline, host: HostName): State[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
   const { steps } = foldEnd(inputsOf(timeline, claim.connection, host));
-  const first = steps[0]?.arc.from;
-  if (first) return [first, ...steps.map(({ arc }) => arc.to)];
+  const first = steps[0]?.from;
+  if (first) return [first, ...steps.map(({ to }) => to)];
   const state = host === claim.held.host ? claim.held.state : claim.peer;
   const sights = state ? socketTable.follow(timeline, endOf(claim.connection, host, state)) : [];
   return sights.flatMap(({ states }) => states).filter((seen, index, all) => seen !== all[index - 1]);

@@ -7,6 +7,7 @@ export const closeWait: Scenario = {
   held: { host: 'server', state: 'CLOSE-WAIT' },
   peer: 'FIN-WAIT-2',
   heldBy: 'the server never closes',
+  arcs: { server: [18] },
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);
     await stage.client.close(clientSocket);

@@ -12,6 +12,7 @@ export const closedRejectedIcmp: Scenario = {
   held: { host: 'client', state: 'CLOSED' },
   peer: 'LISTEN',
   heldBy: 'server rejects in',
+  arcs: { client: [9] },
   async reach(stage) {
     const { client, server } = stage;
     await listening(stage);
@@ -20,13 +21,15 @@ export const closedRejectedIcmp: Scenario = {
     const heldBack = await client.holdBack();
     const openings = [];
     for (const meaning of MEANINGS) {
-      const opening = await connecting(stage, async ({ port }) => {
-        await server.setRule({
-          hook: 'in',
-          sourcePort: port,
-          destinationPort: SERVER_PORT,
-          fate: `reject with ${meaning}`,
-        });
+      const opening = await connecting(stage, {
+        before: async ({ port }) => {
+          await server.setRule({
+            hook: 'in',
+            sourcePort: port,
+            destinationPort: SERVER_PORT,
+            fate: `reject with ${meaning}`,
+          });
+        },
       });
       openings.push({ ...opening, meaning });
     }

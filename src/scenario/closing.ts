@@ -9,6 +9,7 @@ export const closing: Scenario = {
   held: { host: 'client', state: 'CLOSING' },
   peer: 'FIN-WAIT-1',
   heldBy: 'server drops in',
+  arcs: { client: [25] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
     await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });

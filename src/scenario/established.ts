@@ -7,6 +7,7 @@ export const established: Scenario = {
   held: { host: 'client', state: 'ESTABLISHED' },
   peer: 'ESTABLISHED',
   heldBy: 'neither end closes',
+  arcs: { client: [6], server: [12] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await open(stage);
     await stage.client.send(clientSocket, Buffer.from('ping'));

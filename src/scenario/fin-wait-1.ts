@@ -8,6 +8,7 @@ export const finWait1: Scenario = {
   held: { host: 'client', state: 'FIN-WAIT-1' },
   peer: 'ESTABLISHED',
   heldBy: 'server drops in',
+  arcs: { client: [17] },
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);
     await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });

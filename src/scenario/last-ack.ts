@@ -8,6 +8,7 @@ export const lastAck: Scenario = {
   held: { host: 'server', state: 'LAST-ACK' },
   peer: 'FIN-WAIT-1',
   heldBy: 'client drops in',
+  arcs: { server: [35] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
     await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });

@@ -1,6 +1,6 @@
 import { SERVER_PORT } from '../lab/addresses.ts';
 import { knock } from './knock.ts';
-import { listening } from './opening.ts';
+import { listening, seen } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
 export const listen: Scenario = {
@@ -9,9 +9,12 @@ export const listen: Scenario = {
   held: { host: 'server', state: 'LISTEN' },
   peer: 'CLOSED',
   heldBy: 'the server listens',
+  arcs: { server: [1] },
   async reach(stage) {
+    const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
     await listening(stage);
-    return { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
+    await seen(stage, connection, 'server', 'LISTEN');
+    return connection;
   },
   /** The SYN is answered with SYN-ACK; the client's kernel, which knows of no connection, then resets it. */
   show: (stage, { client, server }) => knock(stage.client, client, server),

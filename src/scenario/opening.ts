@@ -1,6 +1,8 @@
 import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
+import type { SocketOption } from '../kernel/socket.ts';
+import { SERVER_PORT } from '../lab/addresses.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
@@ -31,14 +33,21 @@ export interface Opening {
   clientSocket: SocketNumber;
 }
 
-/** The client has started to connect, from an end that `before` may make ready for. */
-export async function connecting(
-  stage: Stage,
-  before?: (client: Endpoint) => Promise<void>,
-): Promise<Opening> {
+interface Connecting {
+  /** Makes ready for the client's end, which is then known. */
+  before?: (client: Endpoint) => Promise<void>;
+  /** Socket options of the client. */
+  options?: Partial<Record<SocketOption, number>>;
+}
+
+/** The client has started to connect. */
+export async function connecting(stage: Stage, { before, options = {} }: Connecting = {}): Promise<Opening> {
   const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
   await before?.(connection.client);
   const clientSocket = await stage.client.openSocket();
+  for (const [option, value] of Object.entries(options)) {
+    await stage.client.setOption(clientSocket, option as SocketOption, value);
+  }
   await stage.client.bind(clientSocket, connection.client);
   await stage.client.connect(clientSocket, connection.server);
   return { connection, clientSocket };
@@ -55,6 +64,27 @@ export async function established(stage: Stage, options: Listening = {}): Promis
   const opening = await connecting(stage);
   const serverSocket = await stage.waitFor('a connection to accept', () => stage.server.accept(listener));
   return { ...opening, listener, serverSocket };
+}
+
+export interface SimultaneousOpening extends Opening {
+  /** The rule that keeps the server from hearing the client. */
+  rule: number;
+}
+
+/**
+ * Nobody listens, both ends connect to each other (RFC 9293, 3.5, figure 7), and only the client hears the other: it
+ * is in SYN-RECEIVED, the server in SYN-SENT.
+ */
+export async function simultaneousOpen(stage: Stage): Promise<SimultaneousOpening> {
+  const { client, server } = stage;
+  const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
+  const rule = await server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+  const [clientSocket, serverSocket] = [await client.openSocket(), await server.openSocket()];
+  await client.bind(clientSocket, connection.client);
+  await server.bind(serverSocket, connection.server);
+  await client.connect(clientSocket, connection.server);
+  await server.connect(serverSocket, connection.client);
+  return { connection, clientSocket, rule };
 }
 
 /** Waits until the socket table of a host has its end in the state. */

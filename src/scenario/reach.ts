@@ -1,8 +1,10 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import { otherHost } from '../evidence/events.ts';
+import { inputsOf } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
+import { foldEnd } from '../tcp/fold.ts';
 import type { Scenario, Stage } from './scenario.ts';
 
 const DEFAULT_WITHIN_MS = 5000;
@@ -19,6 +21,8 @@ export async function reachState(
   onIdle: () => void = () => {},
 ): Promise<Connection | undefined> {
   const { held, peer } = scenario;
+  // What is there before is the beginning of all that will be seen.
+  await lab.observe();
   const startMs = lab.nowMs();
   let last: Tables | undefined;
   let connection: Connection | undefined;
@@ -65,6 +69,10 @@ export function stageOf(
     note: (text) => lab.timeline.add({ type: 'noted', atMs: lab.nowMs(), text }),
     waitFor: (what, attempt) => lab.waitFor(what, attempt, withinMs, onIdle),
     observe,
+    fold: async (connection, host) => {
+      await observe();
+      return foldEnd(inputsOf(lab.timeline, connection, host));
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Timeline } from '../evidence/timeline.ts';
+import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { holdState } from './hold.ts';
@@ -9,6 +10,7 @@ import type { Turn } from './turn.ts';
 
 export interface RunOptions {
   family?: Family;
+  firewall?: FirewallKind;
   /** How long the state is held, from when both ends have reached theirs. */
   holdMs?: number;
   /** How long it may take to reach them. */
@@ -25,11 +27,11 @@ const DEFAULT_HOLD_MS = 100;
 export async function runScenario(scenario: Scenario, options: RunOptions = {}): Promise<Timeline> {
   const pass = (await options.turn?.take()) ?? (() => {});
   try {
-    await using lab = await Lab.open(options.family ? { family: options.family } : {});
+    await using lab = await Lab.open(options);
     const reached = await reachState(lab, scenario, options.withinMs, pass);
     pass();
     if (reached) await holdFor(lab, scenario, options);
-    await Promise.all([lab.client.countRules(), lab.server.countRules()]);
+    await Promise.all([lab.client.count(), lab.server.count()]);
     return lab.timeline;
   } finally {
     pass();

@@ -3,6 +3,7 @@ import type { HostName } from '../evidence/events.ts';
 import type { Host } from '../lab/host.ts';
 import type { Tables } from '../lab/lab.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
+import type { End } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 
 /** What a scenario has to work with: a lab, or what a test makes of one. */
@@ -14,6 +15,8 @@ export interface Stage {
   /** Tries until something is given; see `Lab.waitFor`. */
   waitFor<T>(what: string, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
   observe(): Promise<Tables>;
+  /** An end as its segments tell it by now: its sequence numbers, above all. */
+  fold(connection: Connection, host: HostName): Promise<End>;
   nowMs(): number;
   /** Tells something beyond the state, which is shown with the result. */
   note(text: string): void;
@@ -29,6 +32,10 @@ export interface Scenario {
   peer: State;
   /** What keeps it there, in a few words. */
   heldBy: string;
+  /** The arcs that it is made to drive, by the host whose end takes them. */
+  arcs?: Partial<Record<HostName, readonly number[]>>;
+  /** Whether it waits for a timer of a minute. */
+  slow?: boolean;
   /** Makes the calls and sets the rules; the state itself is waited for by whoever runs it. */
   reach(stage: Stage): Promise<Connection>;
   /** Has the end show its state on the wire, where no segment passes by itself. */

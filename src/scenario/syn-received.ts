@@ -8,6 +8,7 @@ export const synReceived: Scenario = {
   held: { host: 'server', state: 'SYN-RECEIVED' },
   peer: 'SYN-SENT',
   heldBy: 'client drops in',
+  arcs: { server: [3] },
   async reach(stage) {
     await listening(stage);
     await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });

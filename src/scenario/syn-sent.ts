@@ -8,6 +8,7 @@ export const synSent: Scenario = {
   held: { host: 'client', state: 'SYN-SENT' },
   peer: 'LISTEN',
   heldBy: 'server drops in',
+  arcs: { client: [2] },
   async reach(stage) {
     await listening(stage);
     await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });

@@ -9,6 +9,7 @@ export const timeWaitBoth: Scenario = {
   held: { host: 'client', state: 'TIME-WAIT' },
   peer: 'TIME-WAIT',
   heldBy: 'the kernel: 2 MSL, 60 s',
+  arcs: { client: [32], server: [26] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
     const rule = await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });

@@ -7,6 +7,7 @@ export const timeWaitFourSegments: Scenario = {
   held: { host: 'client', state: 'TIME-WAIT' },
   peer: 'CLOSED',
   heldBy: 'the kernel: 2 MSL, 60 s',
+  arcs: { client: [29] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
     await stage.client.close(clientSocket);

@@ -7,6 +7,7 @@ export const timeWait: Scenario = {
   held: { host: 'client', state: 'TIME-WAIT' },
   peer: 'CLOSED',
   heldBy: 'the kernel: 2 MSL, 60 s',
+  arcs: { server: [38] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
     // The server's ACK waits for something to go with: its FIN, so that the close takes three segments.

@@ -11,10 +11,13 @@ export type Input =
   | { atMs: number; direction: 'sent' | 'received'; segment: Segment }
   | { atMs: number; direction: 'received'; icmp: IcmpError };
 
-/** One arc that the segments show the end to have taken. */
+/** One change of state that the segments show. */
 export interface Step {
   atMs: number;
-  arc: Arc;
+  from: State;
+  to: State;
+  /** Null when the end was found changed, by something that sends no segment: a timer, or a call. */
+  arc: Arc | null;
 }
 
 /**
@@ -30,6 +33,8 @@ export interface End {
   /** The next sequence number expected from the peer, and the one of its FIN if that has been seen. */
   readonly receiveNext: number;
   readonly finReceived: number | null;
+  /** The sequence number of the peer's SYN: the same SYN again is no new connection's. */
+  readonly peerSyn: number | null;
   /** Octets that came ahead of a gap: [from, to) pairs. */
   readonly ahead: readonly (readonly [number, number])[];
   /** What came in for no connection that we know of, and has not been answered. */
@@ -45,6 +50,7 @@ export const UNKNOWN_END: End = {
   finSent: null,
   receiveNext: 0,
   finReceived: null,
+  peerSyn: null,
   ahead: [],
   knock: null,
   passive: false,
@@ -86,23 +92,28 @@ function sendSyn(end: End, segment: Segment, atMs: number): End {
 
 /** The answer to a SYN shows that a listener was there, or that TIME-WAIT gave way (RFC 9293, 3.10.7.4, fourth). */
 function sendSynAck(end: End, segment: Segment, atMs: number): End {
-  const knock = end.knock;
-  if (!knock?.flags.includes('S') || segment.ack !== seqAdd(knock.seq, 1)) return end;
+  if (!answersKnock(end, segment)) return end;
+  if (end.state === 'SYN-SENT' && seqAdd(segment.seq, 1) === end.sendNext) {
+    return take(synchronized(end, seqAdd(segment.ack ?? 0, -1)), 'SYN', atMs);
+  }
+  // Only a listener answers so: the connection that was known here is gone.
+  const before = end.state === 'TIME-WAIT' ? end : find(end, 'LISTEN', atMs);
   const opened: End = {
     ...UNKNOWN_END,
-    state: end.state === 'TIME-WAIT' ? 'TIME-WAIT' : 'LISTEN',
-    steps: end.steps,
+    state: before.state,
+    steps: before.steps,
     sendNext: seqAdd(segment.seq, 1),
-    receiveNext: segment.ack,
     passive: true,
   };
-  return take(opened, 'SYN', atMs);
+  return take(synchronized(opened, seqAdd(segment.ack ?? 0, -1)), 'SYN', atMs);
 }
 
 /** An RST is an abort, unless it only refuses an acknowledgment that can't be ours (3.10.7.3, first; 3.10.7.4). */
 function sendReset(end: End, segment: Segment, atMs: number): End {
+  if (answersKnock(end, segment)) return find(end, 'CLOSED', atMs);
   const refusesAck = segment.ack === null && segment.seq !== end.sendNext;
-  const opening = end.state === 'SYN-SENT' || end.state === 'SYN-RECEIVED' || end.state === 'LISTEN';
+  if (end.state === 'LISTEN' && segment.ack === null) return end;
+  const opening = end.state === 'SYN-SENT' || end.state === 'SYN-RECEIVED';
   if (opening && refusesAck) return end;
   // Without a segment that it answers, it comes from a firewall and says nothing of a socket.
   if (end.state === null) return end.knock ? { ...end, state: 'CLOSED', knock: null } : end;
@@ -117,6 +128,7 @@ function receive(end: End, segment: Segment, atMs: number): End {
   if (end.state === null) return { ...end, knock: segment };
   if (end.state === 'CLOSED' || end.state === 'LISTEN') return end;
   if (flags.includes('R')) return receiveReset(end, segment, atMs);
+  if (!isAcceptable(end, segment)) return end;
   return receiveText(receiveAck(end, segment, atMs), segment, atMs);
 }
 
@@ -127,15 +139,21 @@ function receiveInSynSent(end: End, segment: Segment, atMs: number): End {
   if (segment.ack !== null && !acceptableAck) return end;
   if (flags.includes('R')) return acceptableAck ? take(end, 'RST', atMs) : end;
   if (!flags.includes('S')) return end;
-  const synchronized = { ...end, receiveNext: seqAdd(segment.seq, 1) };
-  return take(synchronized, acceptableAck ? 'SYN-ACK' : 'SYN', atMs);
+  // A SYN alone opens simultaneously if the socket is still there: the answer tells.
+  if (!acceptableAck) return { ...end, knock: segment };
+  return take(synchronized(end, segment.seq), 'SYN-ACK', atMs);
 }
 
-/** A new connection's SYN. What it does shows in the answer alone; in synchronized states it does nothing (RFC 5961). */
+/** The peer's SYN is known: its number, and the one that is expected next. */
+function synchronized(end: End, seq: number): End {
+  return { ...end, receiveNext: seqAdd(seq, 1), peerSyn: seq };
+}
+
+/** A new connection's SYN. What it does shows in the answer alone: a connection that stands only acknowledges (RFC 5961). */
 function receiveSyn(end: End, segment: Segment): End {
-  const mayOpen =
-    end.state === null || end.state === 'LISTEN' || end.state === 'CLOSED' || end.state === 'TIME-WAIT';
-  return mayOpen ? { ...end, knock: segment } : end;
+  const known =
+    end.peerSyn === segment.seq && end.state !== null && end.state !== 'CLOSED' && end.state !== 'LISTEN';
+  return known ? end : { ...end, knock: segment };
 }
 
 /** Only an RST at the very next sequence number counts (RFC 5961, 3.2). */
@@ -147,7 +165,6 @@ function receiveReset(end: End, segment: Segment, atMs: number): End {
 /** Fifth, check the ACK field (3.10.7.4). */
 function receiveAck(end: End, segment: Segment, atMs: number): End {
   const { ack } = segment;
-  if (ack === null || seqDistance(ack, end.sendNext) > 0 || !isAcceptable(end, segment)) return end;
   if (end.state === 'SYN-RECEIVED' && ack === end.sendNext) {
     // In a simultaneous open the peer's SYN-ACK is the ACK of our SYN; its SYN is the one that we know.
     return take(end, 'ACK of SYN', atMs);
@@ -161,8 +178,13 @@ function receiveAck(end: End, segment: Segment, atMs: number): End {
 /** The largest window that scaling allows (RFC 7323, 2.3): what lies beyond it can't be for this connection. */
 const LARGEST_WINDOW = 2 ** 30;
 
-/** First, check the sequence number (3.10.7.4): it ends at or after what we have, and starts in the window. */
+/**
+ * First and fifth (3.10.7.4): it ends at or after what we have and starts in the window, and what it acknowledges has
+ * been sent; while a handshake is open, that is our SYN. Without ACK a segment is dropped.
+ */
 function isAcceptable(end: End, segment: Segment): boolean {
+  if (segment.ack === null || seqDistance(segment.ack, end.sendNext) > 0) return false;
+  if (end.state === 'SYN-RECEIVED' && segment.ack !== end.sendNext) return false;
   const controls = Number(segment.flags.includes('S')) + Number(segment.flags.includes('F'));
   const last = seqAdd(segment.seq, segment.length + controls);
   return (
@@ -195,7 +217,9 @@ function hear(end: End, segment: Segment): End {
   const synOctet = segment.flags.includes('S') ? 1 : 0;
   const from = seqAdd(segment.seq, synOctet);
   const to = seqAdd(from, segment.length);
-  const finReceived = segment.flags.includes('F') && end.finReceived === null ? to : end.finReceived;
+  // Of two FINs the nearer: one far ahead may be a stray of no account.
+  const nearer = end.finReceived === null || seqDistance(to, end.finReceived) < 0;
+  const finReceived = segment.flags.includes('F') && nearer ? to : end.finReceived;
   let ahead = [...end.ahead, [from, to] as const].filter(([start, stop]) => start !== stop);
   let receiveNext = end.receiveNext;
   for (;;) {
@@ -213,10 +237,29 @@ function receiveIcmp(end: End, icmp: IcmpError, atMs: number): End {
   return ours ? take(end, 'ICMP unreachable', atMs) : end;
 }
 
+/** Whether a segment that is sent acknowledges the SYN that came in, and nothing else. */
+function answersKnock({ knock }: End, { ack }: Segment): boolean {
+  return knock?.flags.includes('S') === true && ack === seqAdd(knock.seq, 1);
+}
+
+/** The end shows itself in a state that no segment has led to. */
+function find(end: End, to: State, atMs: number): End {
+  const { state: from } = end;
+  const known = from === null || from === to || (from === 'CLOSED' && to === 'LISTEN');
+  const steps = known ? end.steps : [...end.steps, { atMs, from, to, arc: null }];
+  return { ...end, state: to, steps, knock: null };
+}
+
 /** Takes the arc of the RFC's table; where there is none, the trigger changes nothing. */
 function take(end: End, trigger: Trigger, atMs: number, to?: State): End {
   const arc = end.state === null ? undefined : findArc(end.state, trigger, to);
-  return arc ? { ...end, state: arc.to, steps: [...end.steps, { atMs, arc }], knock: null } : end;
+  if (!arc) return end;
+  return {
+    ...end,
+    state: arc.to,
+    steps: [...end.steps, { atMs, from: arc.from, to: arc.to, arc }],
+    knock: null,
+  };
 }
 
 function furthest(a: number, b: number): number {

@@ -113,7 +113,7 @@ const RTO_MIN_CONSTANT_MS = 200;
 /** TCP_RTO_MAX: request sockets do not heed tcp_rto_max_ms (as of Linux 6.18). */
 const RTO_MAX_CONSTANT_MS = 120_000;
 /** TCP_TIMEWAIT_LEN: a constant that no sysctl changes. */
-export const TIME_WAIT_MS = 60_000;
+const TIME_WAIT_MS = 60_000;
 
 /** The kernel's ticks a second where nothing else is said: CONFIG_HZ of Debian and many others; 1000 on some. */
 const USUAL_HZ = 250;
@@ -198,7 +198,7 @@ export function schedule(waiting: Waiting, sysctls: TcpSysctls, options: Peculia
 }
 
 /** A row of the socket table, as far as its timers go. */
-export type TimedRow = Pick<
+type TimedRow = Pick<
   SocketRow,
   'state' | 'timer' | 'expiresMs' | 'retransmits' | 'inode' | 'info' | 'local' | 'remote'
 >;

@@ -11,10 +11,14 @@ export const kernelEvents: Witness = {
   follow(timeline, end) {
     const unseen = timeline.of('lab-opened')[0]?.noKernelEvents;
     if (unseen) return [{ atMs: 0, states: [], why: unseen }];
-    const sights = kernelChanges(timeline, end).map(({ atMs, from, to, ofListener }) => ({
-      atMs,
-      ...meaning({ from, to }, ofListener && !end.listening),
-    }));
+    let listens = false;
+    const sights = kernelChanges(timeline, end).map(({ atMs, from, to, ofListener }) => {
+      if (ofListener) listens = to === 'LISTEN';
+      const { states, why } = meaning({ from, to }, ofListener && !end.listening);
+      if (!listens || end.listening || !states.includes('CLOSED')) return { atMs, states, why };
+      // Where somebody listens a new handshake may be under way, of which the kernel prints nothing.
+      return { atMs, states: [...states, 'SYN-RECEIVED' as const], why: why ?? NOTHING_PRINTED };
+    });
     const lost = timeline.of('lost').filter(({ witness }) => witness === 'kernel-events');
     return [...sights, ...lost.map(({ atMs, what }): Sight => ({ atMs, states: [], why: what }))];
   },
@@ -39,6 +43,8 @@ function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean 
   return ownSocket || listener;
 }
 
+const NOTHING_PRINTED = 'the kernel prints nothing between LISTEN and the final ACK of a handshake';
+
 /**
  * The states that fit a printed change. Request sockets and TIME-WAIT are no full sockets to the kernel: it prints
  * nothing when a SYN arrives, and for TIME-WAIT that the full socket is gone (net/ipv4/tcp_minisocks.c).
@@ -48,8 +54,7 @@ function meaning(
   onlyListener: boolean,
 ): { states: State[]; why: string | null } {
   if (onlyListener && to === 'LISTEN') {
-    const why = 'the kernel prints nothing between LISTEN and the final ACK of a handshake';
-    return { states: ['LISTEN', 'SYN-RECEIVED'], why };
+    return { states: ['LISTEN', 'SYN-RECEIVED'], why: NOTHING_PRINTED };
   }
   if (to === 'CLOSED' && (from === 'FIN-WAIT-2' || from === 'CLOSING')) {
     const orphan: State[] = from === 'FIN-WAIT-2' ? ['FIN-WAIT-2'] : [];

@@ -38,7 +38,8 @@ export const closeWait: StateExplanation = {
       'for EPOLLRDHUP, also on idle connections of a pool.',
   ],
   mistakes: [
-    'No sysctl helps. tcp_fin_timeout and the keepalive times are turned in vain every day.',
+    'No sysctl cures it, and tcp_fin_timeout does not even touch it. Keepalive, where the program asks for it, may end ' +
+      'the connection once the peer is gone; the descriptor leaks all the same.',
     'It is not the network and not the peer: the peer has done its part.',
     'Linux answers the FIN with a bare ACK. A FIN-ACK comes only if the program closes at once.',
     'CLOSE-WAIT is not wrong by itself: a half-closed connection may well be sending a long answer.',

@@ -17,6 +17,6 @@ export function unacknowledgedFin(sysctls: TcpSysctls): Block[] {
     'After shutdown(), with the descriptor still open, it is given up like data, with ETIMEDOUT, ' +
       `${end(open)} (${setting('retries2', sysctls)}).`,
     'Both are for a peer nearby; one far away is waited for a little longer. Like all of Linux’s retries these stand ' +
-      `for a time and not for a number. Beyond ${most}, or when TCP’s memory runs out, orphans are reset at once.`,
+      `for a time and not for a number. Beyond ${most}, or when TCP’s memory runs out, orphans are killed, as a rule with an RST.`,
   ];
 }

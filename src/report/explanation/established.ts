@@ -47,7 +47,7 @@ export const established: StateExplanation = {
   mistakes: [
     'Keepalive is off unless the program turns it on; the sysctls only say how it goes then.',
     'Keepalive does not run while data is under way: retransmission rules then.',
-    `tcp_retries1 ends nothing. From that time on the kernel only doubts the route.`,
+    'tcp_retries1 ends nothing: from that time on the kernel only doubts the route.',
     'TCP_USER_TIMEOUT counts from the first retransmission, not from the first transmission; set, it also ends a ' +
       'keepalive in place of the number of probes, and a zero window though the peer answers.',
     'A send() that succeeded says that the kernel has the data. Nobody has told you that the peer has it.',

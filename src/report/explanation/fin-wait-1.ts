@@ -4,12 +4,13 @@ import type { StateExplanation } from './explanation.ts';
 export const finWait1: StateExplanation = {
   what: [
     'This end has closed first, by close() or shutdown(), and sent its FIN; the peer has not acknowledged it. It should ' +
-      'last one round trip, and up to 40 ms more if the peer delays its ACK.',
+      'last one round trip, and some 40 ms more if the peer delays its ACK.',
   ],
   end: (sysctls) => [
     ...unacknowledgedFin(sysctls),
     'If unsent data stands before the FIN and the peer’s window is 0, the window is probed instead. For an orphan that ' +
-      'ends when the probes are as far apart as they get.',
+      'ends after as many unanswered probes as tcp_orphan_retries says; or, though they are answered, when they are as ' +
+      'far apart as they get.',
   ],
   many: [
     'Peers that vanished just before you closed: phones, crashed machines, a firewall that dropped its state. Or peers ' +
@@ -29,7 +30,7 @@ export const finWait1: StateExplanation = {
       run: 'sysctl -w net.ipv4.tcp_orphan_retries=3',
       does: 'gives orphans up after some 7 s instead of some 110',
     },
-    { run: 'ss -K state fin-wait-1', does: 'ends them now (root)' },
+    { run: 'ss -K state fin-wait-1', does: 'ends them now (root; older kernels leave orphans alone)' },
     'In the program: TCP_USER_TIMEOUT, set before close(), holds for the orphan as well.',
   ],
   mistakes: [

@@ -16,7 +16,9 @@ export const listen: StateExplanation = {
     sysctls.syncookies === 0
       ? `Syncookies are off (${setting('syncookies', sysctls)}): when half-open connections fill the backlog, or come ` +
         `near ${setting('maxSynBacklog', sysctls)}, new SYNs are dropped.`
-      : `When half-open connections fill the backlog, SYNs are answered with syncookies (${setting('syncookies', sysctls)}).`,
+      : sysctls.syncookies === 1
+        ? `When half-open connections fill the backlog, SYNs are answered with syncookies (${setting('syncookies', sysctls)}).`
+        : `Every SYN is answered with a syncookie (${setting('syncookies', sysctls)}): half-open connections take no room.`,
   ],
   many: [
     'Many listeners are harmless. One with a full accept queue is an outage that looks like a slow network: a program ' +

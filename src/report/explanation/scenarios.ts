@@ -82,8 +82,8 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
     rules: [toServer('server', 'in')],
     peer: 'It is in SYN-SENT, and hears neither SYN nor SYN-ACK.',
     remark:
-      'RFC 9293, 3.5, figure 7. Here SYN-RECEIVED is a whole socket with a descriptor, ruled by tcp_syn_retries. Without ' +
-      'the rule both ends would be ESTABLISHED by one handshake, with no server at all.',
+      'RFC 9293, 3.5, figure 7. Here SYN-RECEIVED is a whole socket with a descriptor, ruled by tcp_syn_retries. Did ' +
+      'both SYNs arrive, both ends would be ESTABLISHED, with no server at all.',
   },
   'syn-flood': {
     steps: [

@@ -41,8 +41,8 @@ export const synReceived: StateExplanation = {
       '(nft or iptables) or a load balancer completes handshakes in its place.',
   ],
   mistakes: [
-    'With syncookies there is nothing in the table at all: the client is ESTABLISHED and the server has no row until ' +
-      'the ACK brings the cookie back.',
+    'For a SYN that was answered with a syncookie there is nothing in the table: until the ACK brings the cookie back ' +
+      'the server has no row, while the client is ESTABLISHED already.',
     'The request outlives its listener: it goes at its next timer, not at close().',
     'With TCP_DEFER_ACCEPT a client that completes the handshake and sends nothing stays here on purpose.',
     'An RST takes a request away. In a simultaneous open it gives CLOSED: there is no LISTEN to return to.',

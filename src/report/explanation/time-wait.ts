@@ -21,7 +21,7 @@ export const timeWait: StateExplanation = {
     'A new SYN of the peer for the same ports, with a higher sequence number or a later timestamp, is let in at once. ' +
       `In the other direction ${REUSE[sysctls.twReuse] ?? 'connect() follows'} ` +
       `${sysctls.twReuse ? `after ${sysctls.twReuseDelayMs} ms and with timestamps ` : ''}(${setting('twReuse', sysctls)}).`,
-    `When there are more than ${sysctls.maxTwBuckets} on the machine (net.ipv4.tcp_max_tw_buckets), further ones are ` +
+    `When there are more than ${sysctls.maxTwBuckets} of them (net.ipv4.tcp_max_tw_buckets), further ones are ` +
       'skipped: straight to CLOSED.',
   ],
   many: [
@@ -46,8 +46,8 @@ export const timeWait: StateExplanation = {
       does: 'how many were skipped, and used again',
     },
     'In the program: keep connections and use them again (pools, HTTP keep-alive): that is the cure. Else let the other ' +
-      'end close first, use more addresses, or set IP_BIND_ADDRESS_NO_PORT before bind(). A server that is restarted ' +
-      'sets SO_REUSEADDR before bind().',
+      'end close first, or use more addresses; a program that binds its source address wants IP_BIND_ADDRESS_NO_PORT, so ' +
+      'that only the pair has to be unique. A server that is restarted sets SO_REUSEADDR before bind().',
   ],
   mistakes: [
     'tcp_fin_timeout does not shorten it, whatever the many guides say.',

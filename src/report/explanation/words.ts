@@ -3,8 +3,7 @@ import { type Schedule, SYSCTL_NAMES, type TcpSysctls } from '../../tcp/timers.t
 /** `300 ms`, `1.4 s`, `64 s`, `134 s (2 min 14 s)`, `7950 s (2 h 12 min)`. */
 export function duration(ms: number): string {
   if (ms < 950) return `${Math.round(ms / 10) * 10} ms`;
-  if (ms < 9950) return `${Number((ms / 1000).toFixed(1))} s`;
-  const seconds = Math.round(ms / 1000);
+  const seconds = rounded(ms);
   if (seconds < 120) return `${seconds} s`;
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
   const parts = hours
@@ -15,7 +14,7 @@ export function duration(ms: number): string {
 
 /** The times at which something is sent again: `0.2, 0.4 and 0.8 s`; of a long list the first ones and the last. */
 export function times({ offsetsMs }: Schedule): string {
-  const seconds = offsetsMs.map((ms) => (ms < 9950 ? Number((ms / 1000).toFixed(1)) : Math.round(ms / 1000)));
+  const seconds = offsetsMs.map(rounded);
   if (seconds.length === 0) return 'never';
   const shown =
     seconds.length > MOST_TIMES ? [...seconds.slice(0, MOST_TIMES - 2), '…', seconds.at(-1)] : seconds;
@@ -24,6 +23,13 @@ export function times({ offsetsMs }: Schedule): string {
 }
 
 const MOST_TIMES = 12;
+
+/** In seconds. A timer's lateness is not worth a decimal: 4.1 is 4, but 1.7 stays 1.7. */
+function rounded(ms: number): number {
+  const seconds = ms / 1000;
+  const whole = Math.round(seconds);
+  return seconds >= 10 || Math.abs(seconds - whole) < 0.04 * seconds ? whole : Number(seconds.toFixed(1));
+}
 
 /** `net.ipv4.tcp_retries2 = 15`. */
 export function setting(key: keyof TcpSysctls, sysctls: TcpSysctls): string {

@@ -1,0 +1,107 @@
+import { Command } from 'commander';
+import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
+import { styleFor } from '../report/style.ts';
+import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
+import type { Family } from '../tcp/endpoint.ts';
+import { parseCount } from './arguments.ts';
+import { EXIT } from './exit.ts';
+import { machineReport } from './machine-report.ts';
+import { ensurePrivilege } from './privileges.ts';
+import { runSideBySide } from './side-by-side.ts';
+import { VERSION } from './version.ts';
+
+interface Options {
+  json?: boolean;
+  slow?: boolean;
+  ipv6?: boolean;
+  jobs: number;
+}
+
+export function arcsCommand(): Command {
+  return new Command('arcs')
+    .summary('drive every transition of the state machine, and prove it')
+    .description(
+      'Drives each transition between two states (RFC 9293, 3.3.2) by a scenario that is made\n' +
+        'for it, and prints which are proven: the end took the arc by this trigger, and two\n' +
+        'witnesses saw where it led.',
+    )
+    .option('--json', 'print one JSON object (schema/arcs.schema.json)')
+    .option('--slow', 'also those that have to be waited out (about a minute)')
+    .option('--ipv6', 'the two hosts speak IPv6')
+    .option('--jobs <n>', 'how many labs at a time', parseCount, 40)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tcplab arcs
+  tcplab arcs --slow --json | jq '.arcs[] | select(.verdict != "proven")'
+  tcplab run 'SYN-SENT>CLOSED'         the scenarios of one arc
+
+Exit status: 0 all proven, 1 something not proven or not explained, 2 wrong use,
+3 this machine can't.`,
+    )
+    .action(arcs);
+}
+
+async function arcs(options: Options): Promise<void> {
+  const privilege = ensurePrivilege();
+  const startedAt = new Date();
+  const all = drives();
+  const scenarios = [...new Set(all.map(({ scenario }) => scenario))].filter(
+    ({ slow }) => options.slow || !slow,
+  );
+  const family: Family = options.ipv6 ? 'ipv6' : 'ipv4';
+  const report: Pick<ArcsReport, 'arcs' | 'unexplained' | 'particularities'> = {
+    arcs: [],
+    unexplained: [],
+    particularities: {},
+  };
+  const judged = new Map<string, ArcResult[]>();
+  let noKernelEvents: string | null = null;
+  await runSideBySide(
+    scenarios,
+    { jobs: options.jobs, runOptions: { family, withinMs: 90_000 } },
+    (scenario, timeline) => {
+      judged.set(
+        scenario.id,
+        all.filter((drive) => drive.scenario === scenario).map((drive) => judgeArc(drive, timeline)),
+      );
+      noKernelEvents ??= timeline.of('lab-opened')[0]?.noKernelEvents ?? null;
+      for (const { arc, host, from, to, source } of transitionsOf(timeline)) {
+        if (!arc) report.unexplained.push({ scenario: scenario.id, host, from, to, source });
+      }
+      for (const { why } of particularitiesOf(timeline)) {
+        report.particularities[why] = (report.particularities[why] ?? 0) + 1;
+      }
+      return judged.get(scenario.id)?.every(({ verdict }) => verdict === 'proven') ?? false;
+    },
+  );
+  report.arcs = all.map((drive) => {
+    const result = judged.get(drive.scenario.id)?.find(({ arc }) => arc === drive.arc);
+    return arcReport(result ?? skipped(drive));
+  });
+  const whole: ArcsReport = {
+    format: ARCS_FORMAT,
+    tool: { name: 'tcplab', version: VERSION },
+    machine: machineReport(privilege, noKernelEvents === null),
+    startedAt: startedAt.toISOString(),
+    durationMs: Date.now() - startedAt.getTime(),
+    ...report,
+  };
+  process.stdout.write(
+    options.json ? `${JSON.stringify(whole)}\n` : formatArcs(whole, styleFor(process.stdout)),
+  );
+  const good = whole.arcs.every(({ verdict }) => verdict === 'proven' || verdict === 'skipped');
+  process.exitCode = good && whole.unexplained.length === 0 ? EXIT.proven : EXIT.notProven;
+}
+
+function skipped({ arc, scenario, host }: ReturnType<typeof drives>[number]): ArcResult {
+  return {
+    arc,
+    scenario: scenario.id,
+    host,
+    verdict: 'skipped',
+    because: 'it has to be waited out: --slow',
+    seenBy: [],
+  };
+}

@@ -1,0 +1,12 @@
+import { arch, release } from 'node:os';
+import type { MachineReport } from '../report/run-report.ts';
+
+/** What this machine is, and who could see what on it. */
+export function machineReport(privilege: 'root' | 'user-namespace', kernelEvents: boolean): MachineReport {
+  return {
+    kernel: release(),
+    arch: arch(),
+    privilege,
+    witnesses: ['socket-table', 'packets', ...(kernelEvents ? (['kernel-events'] as const) : [])],
+  };
+}

@@ -1,0 +1,53 @@
+import type { Timeline } from '../evidence/timeline.ts';
+import { formatMs } from '../report/layout.ts';
+import type { RunOptions } from '../scenario/run.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { Progress } from './progress.ts';
+
+export interface SideBySide {
+  /** How many labs there are at a time. */
+  jobs: number;
+  runOptions: Omit<RunOptions, 'turn'>;
+  /** Takes what a scenario could not be run for; throws what ends them all. */
+  onError?: (scenario: Scenario, error: unknown, index: number) => void;
+}
+
+/**
+ * Runs scenarios, some at a time, and gives each timeline away as soon as it is there. `onDone` says whether all is well
+ * with it, for the progress that is shown on a terminal.
+ */
+export async function runSideBySide(
+  scenarios: readonly Scenario[],
+  { jobs, runOptions, onError }: SideBySide,
+  onDone: (scenario: Scenario, timeline: Timeline, index: number) => boolean,
+): Promise<void> {
+  const [{ runScenario }, { Turn }] = await Promise.all([
+    import('../scenario/run.ts'),
+    import('../scenario/turn.ts'),
+  ]);
+  const turn = new Turn();
+  const progress = new Progress(process.stderr);
+  const startMs = performance.now();
+  let [next, done, failed] = [0, 0, 0];
+  const work = async () => {
+    while (next < scenarios.length) {
+      const index = next++;
+      const scenario = scenarios[index] as Scenario;
+      try {
+        const timeline = await runScenario(scenario, { ...runOptions, turn });
+        if (!onDone(scenario, timeline, index)) failed++;
+      } catch (error) {
+        if (!onError) throw error;
+        onError(scenario, error, index);
+        failed++;
+      }
+      const not = failed ? `, ${failed} not proven` : '';
+      progress.show(`${++done} of ${scenarios.length} done${not}, ${formatMs(performance.now() - startMs)}`);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(jobs, scenarios.length) }, work));
+  } finally {
+    progress.clear();
+  }
+}

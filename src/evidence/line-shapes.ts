@@ -1,0 +1,180 @@
+import type { Endpoint } from '../tcp/endpoint.ts';
+import type { IcmpError, Segment, WirePacket } from '../tcp/segment.ts';
+import type { SocketRow, TcpInfo } from '../tcp/socket-row.ts';
+import { STATES, type State } from '../tcp/state.ts';
+import { type HostName, TIMELINE_FORMAT, type TimelineLine } from './events.ts';
+import {
+  type Fields,
+  isObject,
+  list,
+  map,
+  nullable,
+  number,
+  object,
+  oneOf,
+  type Shape,
+  tagged,
+  text,
+  whole,
+} from './shape.ts';
+
+/**
+ * What is not right about a line of a saved timeline; undefined when it is one. The same as schema/timeline.schema.json
+ * says, which a test keeps.
+ */
+export function flawOfLine(value: unknown): string | undefined {
+  if (!isObject(value)) return 'expected an object';
+  const { type, ...rest } = value;
+  const shape = SHAPES.get(String(type));
+  if (!shape) return `type: tcplab knows no event ${JSON.stringify(type) ?? 'without a type'}`;
+  return shape.flawOf(rest, '');
+}
+
+type FieldsOf<T extends TimelineLine['type']> = Fields<Omit<Extract<TimelineLine, { type: T }>, 'type'>>;
+
+const host: Shape<HostName> = oneOf('client', 'server');
+const state: Shape<State> = oneOf(...STATES);
+const time = text(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/, 'a time such as 2026-11-22T05:21:00.000Z');
+const base64 = text(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, 'base64');
+/** Files are named after it. */
+const id = text(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, 'the name of a scenario');
+const uint32 = whole(0, 2 ** 32 - 1);
+const address = text(/^[0-9a-f.:]+$/, 'an address');
+const end: Shape<Endpoint> = object({ address, port: whole(0, 65535) });
+const held = object({ host, state });
+const endsOfConnection = object({ client: end, server: end });
+const atMs = number();
+const rule = whole(1);
+
+const segment: Shape<Segment> = object({
+  source: end,
+  destination: end,
+  seq: uint32,
+  ack: nullable(uint32),
+  flags: text(/^(?:[FSRP.UEW]{1,8}|none)$/, 'flags such as "S."'),
+  window: whole(0, 65535),
+  length: whole(0, 65535),
+});
+
+const icmpError: Shape<IcmpError> = object({
+  source: address,
+  destination: address,
+  type: whole(0, 255),
+  code: whole(0, 255),
+  meaning: text(),
+  quoted: object({ source: end, destination: end, seq: uint32 }),
+});
+
+const wire: Shape<WirePacket> = tagged('kind', {
+  tcp: object({ kind: oneOf('tcp'), segment }),
+  icmp: object({ kind: oneOf('icmp'), error: icmpError }),
+});
+
+const packet = { atMs, host, wire, bytes: base64 };
+
+const tcpInfo: Shape<TcpInfo> = object({
+  rtoMs: number(0),
+  backoff: whole(),
+  probes: whole(),
+  rttMs: number(0),
+  congestionWindow: whole(),
+  unacknowledged: whole(),
+  totalRetransmits: whole(),
+});
+
+const socketRow: Shape<SocketRow> = object({
+  state,
+  local: end,
+  remote: end,
+  timer: oneOf('none', 'retransmission', 'keepalive', 'time-wait', 'probe'),
+  expiresMs: nullable(number(0)),
+  retransmits: whole(),
+  receiveQueue: whole(),
+  sendQueue: whole(),
+  inode: whole(),
+  uid: whole(),
+  cookie: text(/^[0-9a-f]+$/, 'a hexadecimal number'),
+  info: nullable(tcpInfo),
+});
+
+/** One entry for each type; the compiler asks for it. */
+const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
+  'run-started': {
+    format: oneOf(TIMELINE_FORMAT),
+    tool: object({
+      name: oneOf('tcplab'),
+      version: text(/^\d+\.\d+\.\d+/, 'a version'),
+    }),
+    machine: object({
+      kernel: text(),
+      arch: text(),
+      privilege: oneOf('root', 'user-namespace'),
+    }),
+    startedAt: time,
+    scenarios: list(object({ id, heldBy: text() })),
+    repeat: whole(1),
+  },
+  'lab-opened': {
+    atMs,
+    format: oneOf(TIMELINE_FORMAT),
+    startedAt: time,
+    family: oneOf('ipv4', 'ipv6'),
+    addresses: object({ client: address, server: address }),
+    noKernelEvents: nullable(text()),
+  },
+  call: {
+    atMs,
+    host,
+    call: text(),
+    socket: whole(),
+    detail: text(),
+    result: text(),
+    tookMs: number(0),
+  },
+  captured: { ...packet, direction: oneOf('sent', 'received') },
+  crafted: packet,
+  dropped: { ...packet, rule, hook: oneOf('in', 'out') },
+  'rule-set': { atMs, host, rule, text: text(), nft: text(), iptables: text() },
+  'rule-lifted': { atMs, host, rule },
+  'rule-counted': { atMs, host, rule, packets: whole() },
+  counted: { atMs, host, counters: map(whole(Number.MIN_SAFE_INTEGER)) },
+  sockets: { atMs, host, rows: list(socketRow), tookMs: number(0) },
+  kernel: {
+    atMs,
+    host,
+    name: oneOf(
+      'inet_sock_set_state',
+      'tcp_retransmit_skb',
+      'tcp_retransmit_synack',
+      'tcp_send_reset',
+      'tcp_receive_reset',
+      'tcp_destroy_sock',
+    ),
+    local: end,
+    remote: end,
+    change: nullable(object({ from: state, to: state })),
+  },
+  claimed: {
+    atMs,
+    scenario: id,
+    held,
+    peer: nullable(state),
+    connection: endsOfConnection,
+    reachedMs: number(0),
+  },
+  held: { atMs, fromMs: number(0), samples: whole() },
+  'gave-up': { atMs, scenario: id, held, why: text() },
+  noted: { atMs, text: text() },
+  lost: {
+    atMs,
+    witness: oneOf('packets', 'kernel-events'),
+    host: nullable(host),
+    what: text(),
+  },
+  'scenario-failed': { scenario: id, held, error: text() },
+  'run-ended': { durationMs: number(0), lines: whole(2) },
+};
+
+const SHAPES = new Map(
+  Object.entries(FIELDS).map(([type, fields]) => [type, object(fields as unknown as Fields<object>)]),
+);

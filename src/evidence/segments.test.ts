@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest';
+import {
+  CONNECTION,
+  captured,
+  crafted,
+  dropped,
+  passed,
+  ruleSet,
+  segment,
+  timelineOf,
+} from '../../test/hand-built.ts';
+import type { Input } from '../tcp/fold.ts';
+import type { HostName } from './events.ts';
+import { inputsOf, passages } from './segments.ts';
+import type { Timeline } from './timeline.ts';
+
+const syn = segment('client', 'S', 0);
+const synAck = segment('server', 'S.', 0, 1);
+const ack = segment('client', '.', 1, 1);
+
+/** `sent S`, `received S.` */
+function told(timeline: Timeline, host: HostName): string[] {
+  return inputsOf(timeline, CONNECTION, host).map(
+    (input: Input) => `${input.direction} ${'icmp' in input ? input.icmp.meaning : input.segment.flags}`,
+  );
+}
+
+/** `S delivered`, `S dropped by 1` */
+function fates(timeline: Timeline): string[] {
+  return passages(timeline, CONNECTION).map(({ wire, fate }) => {
+    const flags = wire.kind === 'tcp' ? wire.segment.flags : wire.error.meaning;
+    return `${flags} ${typeof fate === 'string' ? fate : `dropped by ${fate.dropped.rule}`}`;
+  });
+}
+
+describe('a segment', () => {
+  it('that arrives is delivered: one end sent it, the other was given it', () => {
+    const timeline = timelineOf(...passed(1, 'client', syn), ...passed(2, 'server', synAck));
+    expect(fates(timeline)).toEqual(['S delivered', 'S. delivered']);
+    expect(passages(timeline, CONNECTION)[0]).toMatchObject({ host: 'client', atMs: 1, arrivedMs: 1.01 });
+    expect(told(timeline, 'client')).toEqual(['sent S', 'received S.']);
+    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.']);
+  });
+
+  it('that a rule drops on arrival was seen, but not given', () => {
+    const timeline = timelineOf(...passed(1, 'client', syn), dropped(1.01, 'server', 'in', syn));
+    expect(fates(timeline)).toEqual(['S dropped by 1']);
+    expect(passages(timeline, CONNECTION)[0]?.arrivedMs).toBe(1.01);
+    expect(told(timeline, 'client')).toEqual(['sent S']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+
+  it('that a rule drops on its way out was sent by the end, and no capture saw it', () => {
+    const timeline = timelineOf(dropped(1, 'client', 'out', syn, 3));
+    expect(fates(timeline)).toEqual(['S dropped by 3']);
+    expect(passages(timeline, CONNECTION)[0]?.arrivedMs).toBeNull();
+    expect(told(timeline, 'client')).toEqual(['sent S']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+
+  it('that nobody drops and nobody sees arrive is lost', () => {
+    const timeline = timelineOf(captured(1, 'client', 'sent', syn));
+    expect(fates(timeline)).toEqual(['S lost']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+
+  it('of another connection is not of this one', () => {
+    const other = { ...CONNECTION, client: { ...CONNECTION.client, port: 41235 } };
+    const timeline = timelineOf(...passed(1, 'client', segment('client', 'S', 0, null, other)));
+    expect(fates(timeline)).toEqual([]);
+    expect(told(timeline, 'client')).toEqual([]);
+    expect(passages(timeline, other)).toHaveLength(1);
+  });
+
+  it('is told in the order of its sending, though the captures are read one after the other', () => {
+    const [first, second, third] = [
+      passed(1, 'client', syn),
+      passed(2, 'server', synAck),
+      passed(3, 'client', ack),
+    ];
+    const atClient = [...first, ...second, ...third].filter(
+      (event) => 'host' in event && event.host === 'client',
+    );
+    const atServer = [...first, ...second, ...third].filter(
+      (event) => 'host' in event && event.host === 'server',
+    );
+    const timeline = timelineOf(...atServer, ...atClient);
+    expect(fates(timeline)).toEqual(['S delivered', 'S. delivered', '. delivered']);
+    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .']);
+  });
+});
+
+describe('the same bytes twice', () => {
+  it('are two segments', () => {
+    const timeline = timelineOf(...passed(1, 'client', syn), ...passed(5, 'client', syn));
+    expect(fates(timeline)).toEqual(['S delivered', 'S delivered']);
+    expect(told(timeline, 'server')).toEqual(['received S', 'received S']);
+  });
+
+  it('of which the first is dropped: the second is given', () => {
+    const timeline = timelineOf(
+      ...passed(1, 'client', syn),
+      ...passed(5, 'client', syn),
+      dropped(1.01, 'server', 'in', syn),
+    );
+    expect(fates(timeline)).toEqual(['S dropped by 1', 'S delivered']);
+    expect(inputsOf(timeline, CONNECTION, 'server').map(({ atMs }) => atMs)).toEqual([5.01]);
+  });
+
+  it('of which the second is dropped: the first was given, then', () => {
+    const timeline = timelineOf(
+      ...passed(1, 'client', syn),
+      ...passed(5, 'client', syn),
+      dropped(5.01, 'server', 'in', syn),
+    );
+    expect(fates(timeline)).toEqual(['S delivered', 'S dropped by 1']);
+    expect(inputsOf(timeline, CONNECTION, 'server').map(({ atMs }) => atMs)).toEqual([1.01]);
+  });
+
+  it('that are both dropped are both kept from the end', () => {
+    const timeline = timelineOf(
+      ...passed(1, 'client', syn),
+      ...passed(5, 'client', syn),
+      dropped(1.01, 'server', 'in', syn),
+      dropped(5.01, 'server', 'in', syn),
+    );
+    expect(fates(timeline)).toEqual(['S dropped by 1', 'S dropped by 1']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+
+  it('of which only one arrives: the other is lost', () => {
+    const timeline = timelineOf(...passed(1, 'client', syn), captured(5, 'client', 'sent', syn));
+    expect(fates(timeline)).toEqual(['S delivered', 'S lost']);
+  });
+});
+
+describe('a crafted segment', () => {
+  it('was not sent by a socket of its host, but the other end was given it', () => {
+    const rst = segment('client', 'R', 1);
+    const timeline = timelineOf(
+      ...passed(1, 'client', syn),
+      ...passed(2, 'server', synAck),
+      crafted(3, 'client', rst),
+      ...passed(3.1, 'client', rst),
+    );
+    expect(told(timeline, 'client')).toEqual(['sent S', 'received S.']);
+    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.', 'received R']);
+    expect(fates(timeline)).toEqual(['S delivered', 'S. delivered', 'R delivered']);
+  });
+
+  it('that the host’s own firewall stops on its way out was not sent by a socket either', () => {
+    const rst = segment('client', 'R', 1);
+    const timeline = timelineOf(crafted(3, 'client', rst), dropped(3.1, 'client', 'out', rst));
+    expect(told(timeline, 'client')).toEqual([]);
+    expect(fates(timeline)).toEqual(['R dropped by 1']);
+  });
+
+  it('does not hide the same segment that a socket sends besides', () => {
+    const timeline = timelineOf(
+      crafted(1, 'client', syn),
+      ...passed(1.1, 'client', syn),
+      ...passed(2, 'client', syn),
+    );
+    expect(told(timeline, 'client')).toEqual(['sent S']);
+    expect(told(timeline, 'server')).toEqual(['received S', 'received S']);
+  });
+});
+
+describe('an RST with which a firewall rejects', () => {
+  const reject = 'meta l4proto tcp reject with tcp reset';
+
+  it('was not sent by a socket of the host: a segment that a rule keeps from it is answered by no socket', () => {
+    const fin = segment('client', 'F.', 1, 1);
+    const rst = segment('server', 'R', 1);
+    const timeline = timelineOf(
+      ...passed(1, 'client', syn),
+      ...passed(2, 'server', synAck),
+      ...passed(3, 'client', ack),
+      ruleSet(4, 'server', reject),
+      ...passed(5, 'client', fin),
+      dropped(5.01, 'server', 'in', fin),
+      ...passed(5.1, 'server', rst),
+    );
+    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .']);
+    expect(told(timeline, 'client')).toEqual(['sent S', 'received S.', 'sent .', 'sent F.', 'received R']);
+  });
+
+  it('is told from one with which a socket aborts meanwhile', () => {
+    const data = segment('client', 'P.', 1, 1);
+    const timeline = timelineOf(
+      ...passed(1, 'client', syn),
+      ...passed(2, 'server', synAck),
+      ...passed(3, 'client', ack),
+      ruleSet(4, 'server', reject),
+      ...passed(5, 'client', data),
+      dropped(5.01, 'server', 'in', data),
+      ...passed(5.1, 'server', segment('server', 'R', 1)),
+      ...passed(6, 'server', segment('server', 'R.', 1, 1)),
+    );
+    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .', 'sent R.']);
+  });
+});
+
+describe('an ICMP error', () => {
+  it('belongs to the connection that it quotes; the end is given it, and no end has sent it', () => {
+    const quoted = { source: CONNECTION.client, destination: CONNECTION.server, seq: syn.seq };
+    const error = { source: '192.168.2.11', destination: '192.168.2.10', type: 3, code: 3, quoted };
+    const wire = { kind: 'icmp' as const, error: { ...error, meaning: 'port unreachable' } };
+    const timeline = timelineOf(
+      ...passed(1, 'client', syn),
+      { type: 'captured', atMs: 1.1, host: 'server', direction: 'sent', wire, bytes: 'abc' },
+      { type: 'captured', atMs: 1.2, host: 'client', direction: 'received', wire, bytes: 'abc' },
+    );
+    expect(told(timeline, 'client')).toEqual(['sent S', 'received port unreachable']);
+    expect(told(timeline, 'server')).toEqual(['received S']);
+    expect(fates(timeline)).toEqual(['S delivered', 'port unreachable delivered']);
+  });
+});

@@ -1,0 +1,115 @@
+interface Check {
+  /** Undefined when it fits; else where it does not, and what was expected there. */
+  flawOf(value: unknown, path: string): string | undefined;
+}
+
+/** What a value that was read from a file has to look like, for it to be taken for a `T`. */
+export interface Shape<T> extends Check {
+  /** For the compiler alone: a shape fits its type exactly. */
+  readonly of?: (value: T) => T;
+}
+
+/** The shapes of all the fields of an object. */
+export type Fields<T> = { [K in keyof T]-?: Shape<T[K]> };
+
+export function text<T extends string = string>(pattern: RegExp = /^/, what = 'text'): Shape<T> {
+  const fits = (value: unknown) => typeof value === 'string' && pattern.test(value);
+  return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
+}
+
+/** A number that JSON can carry. */
+export function number(min = Number.NEGATIVE_INFINITY, max = Number.MAX_VALUE): Shape<number> {
+  const fits = (value: unknown) => typeof value === 'number' && value >= min && value <= max;
+  const what = `a number${min === 0 ? ', 0 or more' : ''}`;
+  return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
+}
+
+export function whole(min = 0, max = Number.MAX_SAFE_INTEGER): Shape<number> {
+  const fits = (value: unknown) => Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
+  const what =
+    max === Number.MAX_SAFE_INTEGER
+      ? `a whole number, ${min} or more`
+      : `a whole number from ${min} to ${max}`;
+  return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
+}
+
+export function oneOf<const T extends string>(...values: readonly T[]): Shape<T> {
+  const what = values.map((value) => JSON.stringify(value)).join(' or ');
+  const fits = (value: unknown) => values.some((known) => known === value);
+  return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
+}
+
+export function nullable<T>(shape: Shape<T>): Shape<T | null> {
+  return { flawOf: (value, path) => (value === null ? undefined : shape.flawOf(value, path)) };
+}
+
+export function list<T>(shape: Shape<T>): Shape<T[]> {
+  return {
+    flawOf: (value, path) =>
+      Array.isArray(value)
+        ? first(value.entries(), ([index, item]) => shape.flawOf(item, `${path}[${index}]`))
+        : flaw(path, 'a list', value),
+  };
+}
+
+export function map<T>(shape: Shape<T>): Shape<Record<string, T>> {
+  return {
+    flawOf: (value, path) =>
+      isObject(value)
+        ? first(Object.entries(value), ([key, item]) => shape.flawOf(item, `${path}.${key}`))
+        : flaw(path, 'an object', value),
+  };
+}
+
+/** An object with these fields and no others. */
+export function object<T>(fields: Fields<T>): Shape<T> {
+  const shapes = new Map(Object.entries<Check>(fields));
+  return {
+    flawOf: (value, path) => {
+      if (!isObject(value)) return flaw(path, 'an object', value);
+      const unknown = Object.keys(value).find((key) => !shapes.has(key));
+      if (unknown !== undefined) return `${join(path, unknown)} is not expected here`;
+      return first(shapes, ([key, shape]) =>
+        Object.hasOwn(value, key)
+          ? shape.flawOf(value[key], join(path, key))
+          : `${join(path, key)} is missing`,
+      );
+    },
+  };
+}
+
+/** One of several kinds of objects, told apart by the text in one of their fields. */
+export function tagged<K extends string, T extends Record<K, string>>(
+  tag: K,
+  kinds: { [N in T[K]]: Shape<Extract<T, Record<K, N>>> },
+): Shape<T> {
+  const shapes = new Map(Object.entries<Check>(kinds));
+  return {
+    flawOf: (value, path) => {
+      if (!isObject(value)) return flaw(path, 'an object', value);
+      const shape = shapes.get(String(value[tag]));
+      return shape ? shape.flawOf(value, path) : oneOf(...shapes.keys()).flawOf(value[tag], join(path, tag));
+    },
+  };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function join(path: string, key: string): string {
+  return path ? `${path}.${key}` : key;
+}
+
+function flaw(path: string, expected: string, found: unknown): string {
+  const shown = JSON.stringify(found) ?? 'nothing';
+  return `${path || 'it'}: expected ${expected}, found ${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}`;
+}
+
+function first<T>(items: Iterable<T>, flawOf: (item: T) => string | undefined): string | undefined {
+  for (const item of items) {
+    const found = flawOf(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import {
+  CONNECTION,
+  kernelSaw,
+  kernelSawListener,
+  lost,
+  opened,
+  sockets,
+  timelineOf,
+} from '../../../test/hand-built.ts';
+import type { State } from '../../tcp/state.ts';
+import { endOf } from '../connection.ts';
+import type { HostName, TimelineEvent } from '../events.ts';
+import { kernelEvents } from './kernel-events.ts';
+
+function lastSight(host: HostName, state: State, ...events: TimelineEvent[]) {
+  return kernelEvents.follow(timelineOf(opened(), ...events), endOf(CONNECTION, host, state)).at(-1);
+}
+
+describe('kernel events', () => {
+  it.each<[State, State]>([
+    ['CLOSED', 'SYN-SENT'],
+    ['SYN-SENT', 'ESTABLISHED'],
+    ['SYN-SENT', 'SYN-RECEIVED'],
+    ['SYN-SENT', 'CLOSED'],
+    ['ESTABLISHED', 'FIN-WAIT-1'],
+    ['ESTABLISHED', 'CLOSE-WAIT'],
+    ['ESTABLISHED', 'CLOSED'],
+    ['FIN-WAIT-1', 'FIN-WAIT-2'],
+    ['FIN-WAIT-1', 'CLOSING'],
+    ['FIN-WAIT-1', 'CLOSED'],
+    ['CLOSE-WAIT', 'LAST-ACK'],
+    ['LAST-ACK', 'CLOSED'],
+  ])('%s → %s say one state', (from, to) => {
+    expect(lastSight('client', to, kernelSaw(1, 'client', from, to))).toEqual({
+      atMs: 1,
+      states: [to],
+      why: null,
+    });
+  });
+
+  it('can’t tell what follows FIN-WAIT-2 → CLOSED: TIME-WAIT, an orphan, or the end', () => {
+    const sight = lastSight('client', 'TIME-WAIT', kernelSaw(1, 'client', 'FIN-WAIT-2', 'CLOSED'));
+    expect(new Set(sight?.states)).toEqual(new Set(['CLOSED', 'TIME-WAIT', 'FIN-WAIT-2']));
+    expect(sight?.why).toMatch(/^the kernel printed FIN-WAIT-2 → CLOSED, and prints the same when TIME-WAIT/);
+  });
+
+  it('can’t tell what follows CLOSING → CLOSED: TIME-WAIT or the end', () => {
+    const sight = lastSight('client', 'TIME-WAIT', kernelSaw(1, 'client', 'CLOSING', 'CLOSED'));
+    expect(new Set(sight?.states)).toEqual(new Set(['CLOSED', 'TIME-WAIT']));
+    expect(sight?.why).toMatch(
+      /^the kernel printed CLOSING → CLOSED, and prints the same when TIME-WAIT begins$/,
+    );
+  });
+
+  it('of a listener alone can’t tell whether a SYN has come to it', () => {
+    const listening = kernelSawListener(1, 'CLOSED', 'LISTEN');
+    const sight = lastSight('server', 'SYN-RECEIVED', listening);
+    expect(new Set(sight?.states)).toEqual(new Set(['LISTEN', 'SYN-RECEIVED']));
+    expect(sight?.why).toMatch(/^the kernel prints nothing between LISTEN and the final ACK/);
+  });
+
+  it('of a listener say LISTEN when the listener is meant', () => {
+    expect(lastSight('server', 'LISTEN', kernelSawListener(1, 'CLOSED', 'LISTEN'))?.states).toEqual([
+      'LISTEN',
+    ]);
+  });
+
+  it('say that a listener has closed', () => {
+    const events = [kernelSawListener(1, 'CLOSED', 'LISTEN'), kernelSawListener(2, 'LISTEN', 'CLOSED')];
+    expect(lastSight('server', 'LISTEN', ...events)).toEqual({ atMs: 2, states: ['CLOSED'], why: null });
+  });
+
+  it('of another connection or the other host say nothing of this end', () => {
+    const other = {
+      ...kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT'),
+      local: { address: '192.168.2.10', port: 5 },
+    };
+    expect(lastSight('client', 'SYN-SENT', other)).toBeUndefined();
+    expect(lastSight('client', 'SYN-SENT', kernelSaw(1, 'server', 'CLOSED', 'SYN-SENT'))).toBeUndefined();
+  });
+
+  it('that are no change of state say none', () => {
+    const retransmission: TimelineEvent = {
+      ...kernelSaw(2, 'client', 'CLOSED', 'SYN-SENT'),
+      name: 'tcp_retransmit_skb',
+      change: null,
+    };
+    const sent = kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT');
+    expect(lastSight('client', 'SYN-SENT', sent, retransmission)).toMatchObject({ atMs: 1 });
+  });
+
+  it('that can’t be read say why, whatever else is there', () => {
+    const timeline = timelineOf(
+      opened('tracefs needs root'),
+      sockets(1, 'client', 'SYN-SENT'),
+      kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT'),
+    );
+    expect(kernelEvents.follow(timeline, endOf(CONNECTION, 'client', 'SYN-SENT'))).toEqual([
+      { atMs: 0, states: [], why: 'tracefs needs root' },
+    ]);
+  });
+
+  it('that the ring lost leave both ends unsure', () => {
+    const events = [kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT'), lost(2, 'kernel-events', null, 'ran over')];
+    expect(lastSight('client', 'SYN-SENT', ...events)).toEqual({ atMs: 2, states: [], why: 'ran over' });
+    expect(lastSight('server', 'LISTEN', ...events)).toEqual({ atMs: 2, states: [], why: 'ran over' });
+  });
+});

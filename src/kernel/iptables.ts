@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { SystemError, TcplabError } from '../error.ts';
+import type { Family } from '../tcp/endpoint.ts';
+
+/** A rule of the filter table, as iptables-save(8) prints it, and the packets that it has met. */
+export interface CountedRule {
+  text: string;
+  packets: number;
+}
+
+/**
+ * iptables, or ip6tables, of this machine: whichever of its two kinds it has, over nf_tables or legacy. Each call runs one
+ * command of it (3 to 8 ms), in the namespace in which the thread is then.
+ */
+export class Iptables {
+  readonly #restore: string;
+  readonly #save: string;
+
+  constructor(family: Family) {
+    const name = family === 'ipv6' ? 'ip6tables' : 'iptables';
+    this.#restore = findCommand(`${name}-restore`);
+    this.#save = findCommand(`${name}-save`);
+  }
+
+  /** Changes the filter table, all or nothing: `-A INPUT …`, `-D INPUT …` (iptables(8)). */
+  change(commands: string[]): void {
+    const input = ['*filter', ...commands, 'COMMIT', ''].join('\n');
+    run(this.#restore, ['--noflush', '--wait', '5'], commands.join('; '), input);
+  }
+
+  list(): CountedRule[] {
+    const saved = run(this.#save, ['-c', '-t', 'filter'], 'filter');
+    return [...saved.matchAll(/^\[(\d+):\d+\] (-A .*)$/gm)].map(([, packets, text = '']) => ({
+      text,
+      packets: Number(packets),
+    }));
+  }
+}
+
+/** An ordinary user's PATH often leaves out where these commands are. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+function findCommand(name: string): string {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...SYSTEM_FOLDERS];
+  const found = folders.map((folder) => join(folder, name)).find(isExecutable);
+  if (found) return found;
+  throw new TcplabError('MACHINE', `${name} is not on this machine`, {
+    hint: 'install it: Debian, Ubuntu and Arch have it in `iptables`, Fedora in `iptables-nft`, Alpine in `iptables` (older: `ip6tables`)',
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * iptables-legacy locks /run/xtables.lock, which an ordinary user may not, and which root would leave behind. What has to be
+ * locked is the namespace, so the namespace's own file is the lock (each namespace's is another).
+ */
+const ENVIRONMENT = { XTABLES_LOCKFILE: '/proc/self/ns/net' };
+
+function run(command: string, args: string[], detail: string, input = ''): string {
+  const environment = { ...process.env, ...ENVIRONMENT };
+  const { status, signal, error, stdout, stderr } = spawnSync(command, args, {
+    input,
+    encoding: 'utf8',
+    env: environment,
+  });
+  if (status === 0) return stdout;
+  const said = error?.message ?? complaint(stderr) ?? `ended with ${signal ?? `status ${status}`}`;
+  throw new SystemError(command.slice(command.lastIndexOf('/') + 1), said, {
+    detail,
+    code: 'MACHINE',
+    hint: '`tcplab doctor` tells what this machine lacks; `--firewall nft` does without iptables',
+  });
+}
+
+/** What it said, without its name, its version, and how to get help. */
+function complaint(stderr: string): string | undefined {
+  const lines = stderr.split('\n').filter((line) => line.trim() && !/^(Error occurred at|Try `)/.test(line));
+  return lines.map((line) => line.replace(/^ip6?tables\S*( v\S+ \([\w ]+\))?: /, '')).join('; ') || undefined;
+}

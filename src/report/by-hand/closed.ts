@@ -1,0 +1,101 @@
+import type { Fate } from '../../lab/rule.ts';
+import type { ByHand, Step } from './by-hand.ts';
+import { ctrlC, endWatch, liftRule, serve, setRule, TO_SERVER, watch } from './steps.ts';
+
+const endServer = ctrlC('server', 'nc', { server: [] });
+
+/** No connection: refused, rejected, or not begun. */
+export const CLOSED: Readonly<Record<string, ByHand>> = {
+  'closed-refused': {
+    steps: [
+      watch('server'),
+      {
+        on: 'client',
+        run: 'telnet 192.168.2.11 80',
+        see: {
+          client: [],
+          server: [],
+          prints: ['Connection refused'],
+          at: { 'server/tcpdump': ['Flags [S]', 'Flags [R.]'] },
+        },
+        note: 'nobody listens',
+      },
+    ],
+    cleanUp: [endWatch('server')],
+  },
+  'closed-rejected-rst': {
+    steps: [
+      watch('client'),
+      serve,
+      setRule('server', 'in', TO_SERVER, 'reject with RST'),
+      {
+        on: 'client',
+        run: 'telnet 192.168.2.11 80',
+        see: {
+          client: [],
+          server: ['LISTEN'],
+          prints: ['Connection refused'],
+          at: { 'client/tcpdump': ['Flags [S]', 'Flags [R.]'] },
+        },
+        note: 'as if nobody listened',
+      },
+    ],
+    cleanUp: [liftRule('server', 'in', TO_SERVER, 'reject with RST'), endServer, endWatch('client')],
+  },
+  'closed-rejected-icmp': {
+    steps: [
+      {
+        on: 'client',
+        terminal: 'tcpdump',
+        run: 'tcpdump -ni any icmp',
+        see: { prints: ['listening on any'] },
+      },
+      serve,
+      ...rejected('reject with port unreachable', 'Connection refused', 'port 80 unreachable'),
+      liftRule('server', 'in', TO_SERVER, 'reject with port unreachable'),
+      ...rejected('reject with host unreachable', 'No route to host', 'host 192.168.2.11 unreachable'),
+      liftRule('server', 'in', TO_SERVER, 'reject with host unreachable'),
+      ...rejected('reject with administratively prohibited', 'No route to host', 'admin prohibited'),
+    ],
+    cleanUp: [
+      liftRule('server', 'in', TO_SERVER, 'reject with administratively prohibited'),
+      endServer,
+      endWatch('client'),
+    ],
+  },
+  bound: {
+    steps: [
+      {
+        on: 'client',
+        terminal: 'py',
+        run: `python3 -ic 'from socket import *; s = socket(); s.bind(("", 4000))'`,
+        see: { client: [], server: [], prints: ['>>>'] },
+        note: 'in neither list: only ss -tanB shows it (Linux and iproute2 6.8)',
+      },
+      {
+        on: 'client',
+        run: 'nc -l 4000',
+        see: { prints: ['Address already in use'] },
+        note: 'but it has the port',
+      },
+      {
+        on: 'server',
+        run: 'nc -zvn 192.168.2.10 4000',
+        see: { client: [], server: [], prints: ['Connection refused'] },
+        note: 'and nobody is there',
+      },
+    ],
+    cleanUp: [{ on: 'client', terminal: 'py', press: 'Ctrl-D' }],
+  },
+};
+
+function rejected(fate: Fate, error: string, icmp: string): Step[] {
+  return [
+    setRule('server', 'in', TO_SERVER, fate),
+    {
+      on: 'client',
+      run: 'telnet 192.168.2.11 80',
+      see: { client: [], server: ['LISTEN'], prints: [error], at: { 'client/tcpdump': [icmp] } },
+    },
+  ];
+}

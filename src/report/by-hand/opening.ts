@@ -1,0 +1,153 @@
+import type { HostName } from '../../evidence/events.ts';
+import type { Rule } from '../../lab/rule.ts';
+import type { State } from '../../tcp/state.ts';
+import type { ByHand, Run, Sight } from './by-hand.ts';
+import { ctrlC, endWatch, FROM_SERVER, liftRule, serve, setRule, TO_SERVER, watch } from './steps.ts';
+
+/** LISTEN, SYN-SENT, SYN-RECEIVED. */
+export const OPENING: Readonly<Record<string, ByHand>> = {
+  listen: {
+    steps: [
+      serve,
+      {
+        on: 'server',
+        look: 'ss -tln',
+        see: { client: [], server: ['LISTEN'], prints: ['LISTEN 0 1 0.0.0.0:80'] },
+        note: 'Recv-Q is the accept queue, Send-Q the backlog: nc asks for 1',
+      },
+    ],
+    cleanUp: [ctrlC('server', 'nc', { server: [] })],
+  },
+  'syn-sent': dropped(['server', 'in', TO_SERVER], 'LISTEN', {
+    'server/tcpdump': ['192.168.2.10.… > 192.168.2.11.80: Flags [S]'],
+  }),
+  'syn-sent-dropped-at-client': dropped(['client', 'out', TO_SERVER], 'LISTEN', {}, '0'),
+  'syn-received': dropped(['client', 'in', FROM_SERVER], 'SYN-RECEIVED', {
+    'server/tcpdump': ['Flags [S]', '192.168.2.11.80 > 192.168.2.10.…: Flags [S.]'],
+  }),
+  'syn-received-dropped-at-server': dropped(['server', 'out', FROM_SERVER], 'SYN-RECEIVED', {
+    'server/tcpdump': ['192.168.2.10.… > 192.168.2.11.80: Flags [S]'],
+  }),
+  'syn-received-simultaneous-open': {
+    steps: [
+      watch('client'),
+      setRule('server', 'in', TO_SERVER),
+      {
+        on: 'client',
+        terminal: 'nc',
+        run: 'nc -p 4000 192.168.2.11 80',
+        see: { client: ['SYN-SENT'] },
+      },
+      {
+        on: 'server',
+        terminal: 'nc',
+        run: 'nc -p 80 192.168.2.10 4000',
+        see: {
+          client: ['SYN-RECEIVED'],
+          server: ['SYN-SENT'],
+          at: {
+            'client/tcpdump': [
+              '192.168.2.11.80 > 192.168.2.10.4000: Flags [S]',
+              '192.168.2.10.4000 > 192.168.2.11.80: Flags [S.]',
+            ],
+          },
+        },
+        note: 'nobody listens; the client answers a SYN with SYN-ACK all the same',
+      },
+    ],
+    cleanUp: [
+      ctrlC('client', 'nc', { client: [] }),
+      ctrlC('server', 'nc', { server: [] }),
+      liftRule('server', 'in', TO_SERVER),
+      endWatch('client'),
+    ],
+  },
+  'syn-flood': {
+    steps: [
+      watch('client'),
+      {
+        on: 'server',
+        run: 'sysctl -w net.ipv4.tcp_syncookies=0',
+        see: { prints: ['tcp_syncookies = 0'] },
+      },
+      {
+        on: 'server',
+        terminal: 'http',
+        run: 'python3 -m http.server 80',
+        see: { server: ['LISTEN'] },
+        note: 'any server will do; this one has a backlog of 5 (and serves the directory that you are in)',
+      },
+      flooded('-A'),
+      {
+        on: 'client',
+        run: 'for i in 1 2 3 4 5 6 7 8; do nc -zw1 -p 400$i 192.168.2.11 80 & done; wait',
+        see: { client: [], server: ['LISTEN', ...fiveTimes('SYN-RECEIVED')] },
+        note: 'each gives up after a second; the SYN queue takes as many as the backlog, and keeps them',
+      },
+      {
+        on: 'client',
+        terminal: 'nc',
+        run: 'nc 192.168.2.11 80',
+        see: { client: ['SYN-SENT'], server: ['LISTEN', ...fiveTimes('SYN-RECEIVED')] },
+        note: 'a client that means it',
+      },
+      {
+        on: 'server',
+        run: 'sysctl -w net.ipv4.tcp_syncookies=1',
+        see: {
+          client: ['ESTABLISHED'],
+          server: ['LISTEN', 'ESTABLISHED', ...fiveTimes('SYN-RECEIVED')],
+        },
+        note: 'its next SYN, a second later, is answered with a cookie and needs no room in the queue',
+      },
+    ],
+    cleanUp: [
+      ctrlC('client', 'nc'),
+      ctrlC('server', 'http', { prints: ['Keyboard interrupt received'] }),
+      flooded('-D'),
+      endWatch('client'),
+    ],
+  },
+};
+
+/** A rule that keeps a handshake from its end, whichever of its segments it drops. */
+function dropped(
+  rule: [HostName, Rule['hook'], Parameters<typeof setRule>[2]],
+  server: State,
+  at: NonNullable<Sight['at']>,
+  packetsAtServer?: string,
+): ByHand {
+  return {
+    steps: [
+      watch('server'),
+      serve,
+      setRule(...rule),
+      {
+        on: 'client',
+        terminal: 'telnet',
+        run: 'telnet 192.168.2.11 80',
+        see: {
+          client: ['SYN-SENT'],
+          server: server === 'LISTEN' ? ['LISTEN'] : ['LISTEN', server],
+          prints: ['Trying 192.168.2.11...'],
+          at,
+        },
+      },
+    ],
+    cleanUp: [
+      ctrlC('client', 'telnet', { client: [] }),
+      ctrlC('server', 'nc'),
+      liftRule(...rule),
+      endWatch('server', packetsAtServer),
+    ],
+  };
+}
+
+/** The SYN-ACKs to these ports are not given to the client's TCP, which would answer with ACK or RST. */
+function flooded(command: '-A' | '-D'): Run {
+  return { on: 'client', run: `iptables ${command} INPUT -p tcp --sport 80 --dport 4001:4008 -j DROP` };
+}
+
+function fiveTimes(state: State): State[] {
+  return Array(5).fill(state);
+}

@@ -1,0 +1,15 @@
+import type { ByHand } from './by-hand.ts';
+import { CLOSED } from './closed.ts';
+import { CLOSING } from './closing.ts';
+import { ESTABLISHED } from './established.ts';
+import { OPENING } from './opening.ts';
+import { TIME_WAIT } from './time-wait.ts';
+
+const RECIPES: ReadonlyMap<string, ByHand> = new Map(
+  [OPENING, ESTABLISHED, CLOSING, TIME_WAIT, CLOSED].flatMap((recipes) => Object.entries(recipes)),
+);
+
+/** How a person makes a scenario on two machines; undefined for one that is not in the catalogue. */
+export function byHand(scenarioId: string): ByHand | undefined {
+  return RECIPES.get(scenarioId);
+}

@@ -1,0 +1,82 @@
+import type { ByHand } from './by-hand.ts';
+import {
+  connect,
+  connectToShutDown,
+  ctrlC,
+  endWatch,
+  liftRule,
+  serve,
+  setRule,
+  stop,
+  TO_SERVER,
+  watch,
+} from './steps.ts';
+
+export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
+  'time-wait': {
+    steps: [
+      watch('server'),
+      serve,
+      connect,
+      ctrlC(
+        'client',
+        'nc',
+        {
+          client: ['TIME-WAIT'],
+          server: [],
+          at: {
+            'server/tcpdump': [
+              '192.168.2.10.…Flags [F.]',
+              '192.168.2.11.80…Flags [F.]',
+              '192.168.2.10.…Flags [.]',
+            ],
+          },
+        },
+        'the server’s nc closes at once: its FIN carries the ACK, three segments in all',
+      ),
+    ],
+    cleanUp: [endWatch('server')],
+  },
+  'time-wait-four-segments': {
+    steps: [
+      watch('server'),
+      serve,
+      connect,
+      stop('server', 'nc', 'so that its kernel has to acknowledge the FIN without it'),
+      ctrlC('client', 'nc', { client: ['FIN-WAIT-2'], server: ['LISTEN', 'CLOSE-WAIT'] }),
+      {
+        on: 'server',
+        terminal: 'nc',
+        run: 'fg',
+        see: {
+          client: ['TIME-WAIT'],
+          server: [],
+          at: { 'server/tcpdump': ['192.168.2.11.80…Flags [F.]', '192.168.2.10.…Flags [.]'] },
+        },
+        note: 'nc reads the end of the data, and closes: FIN, ACK, FIN, ACK',
+      },
+    ],
+    cleanUp: [endWatch('server')],
+  },
+  'time-wait-both': {
+    steps: [
+      watch('server'),
+      serve,
+      connectToShutDown,
+      setRule('server', 'in', TO_SERVER),
+      {
+        on: 'client',
+        terminal: 'nc',
+        press: 'Ctrl-D',
+        see: { client: ['FIN-WAIT-1'], server: ['LISTEN', 'ESTABLISHED'] },
+      },
+      ctrlC('server', 'nc', { client: ['CLOSING'], server: ['FIN-WAIT-1'] }),
+      {
+        ...liftRule('server', 'in', TO_SERVER),
+        see: { client: ['TIME-WAIT'], server: ['TIME-WAIT'] },
+        note: 'the next FIN acknowledges the other’s',
+      },
+    ],
+    cleanUp: [endWatch('server')],
+  },
+};

@@ -1,0 +1,37 @@
+import type { Called, HostName } from '../../evidence/events.ts';
+import type { Timeline } from '../../evidence/timeline.ts';
+
+/** One or more calls of a program, one right after the other, on one line. */
+export interface CallText {
+  atMs: number;
+  host: HostName;
+  socket: number;
+  text: string;
+  /** The port that its socket is bound to or connects from, where that is known. */
+  port: number | null;
+}
+
+/** The calls on the timeline as C has them: `listen(5)`, `send(4)`, `close()`, with their results where they tell something. */
+export function callsOf(timeline: Timeline): CallText[] {
+  const ports = new Map<string, number>();
+  return timeline.of('call').map((called) => {
+    const { atMs, host, socket, call, detail } = called;
+    const key = `${host} ${socket}`;
+    const port = Number(detail.split(':').at(-1));
+    if (call === 'bind' && port > 0) ports.set(key, port);
+    return { atMs, host, socket, text: describe(called), port: ports.get(key) ?? null };
+  });
+}
+
+function describe({ call, detail, result }: Called): string {
+  const octets = /^(\d+) octets$/.exec(detail)?.[1];
+  const backlog = /^backlog (\d+)$/.exec(detail)?.[1];
+  const told = result === 'ok' || result === 'EINPROGRESS' || result === octets ? '' : ` = ${result}`;
+  if (call === 'send' && octets !== undefined) return `send(${octets})${told}`;
+  if (call === 'listen' && backlog !== undefined) return `listen(${backlog})${told}`;
+  if (call === 'shutdown') return `shutdown(${detail.replace('SHUT_', '')})${told}`;
+  if (call === 'setsockopt') return `setsockopt() ${detail}${told}`;
+  // The other calls' details are endpoints, which stand at the head.
+  const option = call === 'close' && detail ? ` ${detail.replace(/^after /, '')}` : '';
+  return `${call}()${option}${told}`;
+}

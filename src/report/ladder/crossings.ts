@@ -1,0 +1,53 @@
+import { type HostName, otherHost } from '../../evidence/events.ts';
+import type { Flight } from './flight.ts';
+import type { Moment } from './moments.ts';
+
+/**
+ * The flights that do not fit on one line, for while they were under way something happened at the host that they
+ * went to: segments cross, or a program makes a call. Drawn on one line they would seem to arrive before it.
+ */
+export function crossings(flights: readonly Flight[], rest: readonly Moment[]): Set<Flight> {
+  const split = new Set<Flight>();
+  for (;;) {
+    const busy = { client: timesAt('client', flights, rest, split), server: timesAt('server', flights, rest, split) };
+    const more = flights.filter((flight) => {
+      const { departsMs, arrivesMs, from } = flight;
+      if (arrivesMs === null || split.has(flight)) return false;
+      return firstAfter(busy[otherHost(from)], departsMs) < arrivesMs || isOvertaken(flight, flights);
+    });
+    if (more.length === 0) return split;
+    for (const flight of more) split.add(flight);
+  }
+}
+
+/** When something is shown at a host, in order. The arrivals that count are those with a line of their own. */
+function timesAt(
+  host: HostName,
+  flights: readonly Flight[],
+  rest: readonly Moment[],
+  split: ReadonlySet<Flight>,
+): number[] {
+  const times = rest.flatMap((moment) => ('host' in moment && moment.host === host ? moment.atMs : []));
+  for (const flight of flights) {
+    if (flight.from === host) times.push(flight.departsMs);
+    else if (flight.arrivesMs !== null && split.has(flight)) times.push(flight.arrivesMs);
+  }
+  return times.sort((a, b) => a - b);
+}
+
+function isOvertaken({ departsMs, arrivesMs, from }: Flight, flights: readonly Flight[]): boolean {
+  return flights.some((other) => {
+    const inside = other.departsMs > departsMs && (other.arrivesMs ?? Number.POSITIVE_INFINITY) < (arrivesMs ?? 0);
+    return inside && other.from === from;
+  });
+}
+
+function firstAfter(times: readonly number[], ms: number): number {
+  let [low, high] = [0, times.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] as number) <= ms) low = middle + 1;
+    else high = middle;
+  }
+  return times[low] ?? Number.POSITIVE_INFINITY;
+}

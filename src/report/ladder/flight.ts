@@ -1,0 +1,125 @@
+import type { Connection } from '../../evidence/connection.ts';
+import type { Dropped, HostName } from '../../evidence/events.ts';
+import { type Passage, passages } from '../../evidence/segments.ts';
+import type { Timeline } from '../../evidence/timeline.ts';
+import type { IcmpError, Segment } from '../../tcp/segment.ts';
+import type { Span } from './line.ts';
+import { Numbers } from './numbers.ts';
+
+/** A passage as it is drawn: one arrow. */
+export interface Flight {
+  connection: Connection;
+  departsMs: number;
+  /** When the other host's TCP had it; null when it never did. */
+  arrivesMs: number | null;
+  from: HostName;
+  /** tcpdump's letters; null for an ICMP error. */
+  flags: string | null;
+  label: Span[];
+  /** The sender's TCP, what tcplab made past it, or its firewall. */
+  origin: 'socket' | 'crafted' | { rule: number | null };
+  ending: Ending;
+}
+
+export type Ending =
+  | { what: 'delivered' }
+  | { what: 'lost' }
+  /** `out`: at its sender's firewall; `in`: at the other's. */
+  | { what: 'dropped'; hook: 'in' | 'out'; rule: number };
+
+/** The flights of one connection, in the order of their departure; `port` is told in each when there are several. */
+export function flightsOf(timeline: Timeline, connection: Connection, port: number | null): Flight[] {
+  const numbers = new Numbers();
+  const crafted = craftedPackets(timeline);
+  const rejections = new Rejections(timeline);
+  return passages(timeline, connection).map((passage): Flight => {
+    const { host, wire, atMs, fate } = passage;
+    const isCrafted = crafted.take(passage);
+    const rejectedBy = isCrafted ? undefined : rejections.take(passage);
+    const name = port === null ? '' : `:${port} `;
+    const label =
+      wire.kind === 'tcp'
+        ? segmentLabel(wire.segment, host, numbers, isCrafted, name)
+        : [{ text: name + icmpLabel(wire.error) }];
+    const isFromFirewall = rejectedBy !== undefined || wire.kind === 'icmp';
+    return {
+      connection,
+      departsMs: atMs,
+      arrivesMs: fate === 'delivered' ? passage.arrivedMs : null,
+      from: host,
+      flags: wire.kind === 'tcp' ? wire.segment.flags : null,
+      label,
+      origin: isCrafted ? 'crafted' : isFromFirewall ? { rule: rejectedBy ?? null } : 'socket',
+      ending: endingOf(passage),
+    };
+  });
+}
+
+function endingOf({ fate }: Passage): Ending {
+  if (typeof fate === 'string') return { what: fate };
+  return { what: 'dropped', hook: fate.dropped.hook, rule: fate.dropped.rule };
+}
+
+/** `F. seq 1 ack 1 again` */
+function segmentLabel(
+  segment: Segment,
+  host: HostName,
+  numbers: Numbers,
+  crafted: boolean,
+  name: string,
+): Span[] {
+  const { seq, ack, mark } = numbers.tell(host, segment, crafted);
+  const parts = [segment.flags, `seq ${seq}`];
+  if (ack !== null) parts.push(`ack ${ack}`);
+  if (segment.length > 0) parts.push(`length ${segment.length}`);
+  const isShut = segment.window === 0 && !crafted && !/[RS]/.test(segment.flags);
+  const marks = [isShut ? 'win 0' : null, mark, crafted ? 'crafted' : null].filter((text) => text !== null);
+  const spans: Span[] = [{ text: name + parts.join(' ') }];
+  if (marks.length > 0) spans.push({ text: ` ${marks.join(' ')}`, tone: 'unsure' });
+  return spans;
+}
+
+/** As short as tcpdump says it. */
+function icmpLabel({ meaning }: IcmpError): string {
+  return `ICMP ${meaning.replace('administratively', 'admin')}`;
+}
+
+/** Crafted packets, each of which explains one passage of the same bytes. */
+function craftedPackets(timeline: Timeline): { take(passage: Passage): boolean } {
+  const waiting = timeline.of('crafted').map(({ host, bytes }) => host + bytes);
+  return {
+    take({ host, bytes }) {
+      const index = waiting.indexOf(host + bytes);
+      if (index >= 0) waiting.splice(index, 1);
+      return index >= 0;
+    },
+  };
+}
+
+/** What rules that reject have stopped: the RST or ICMP error after it comes from the firewall, not from a socket. */
+class Rejections {
+  readonly #waiting: Dropped[];
+
+  constructor(timeline: Timeline) {
+    const rejecting = new Set(
+      timeline
+        .of('rule-set')
+        .filter(({ text }) => text.includes('reject'))
+        .map(({ rule }) => rule),
+    );
+    this.#waiting = timeline.of('dropped').filter(({ rule }) => rejecting.has(rule));
+  }
+
+  /** The rule that sent this. */
+  take({ host, atMs, wire }: Passage): number | undefined {
+    if (wire.kind === 'tcp' && !wire.segment.flags.includes('R')) return undefined;
+    const to = wire.kind === 'tcp' ? wire.segment.destination : wire.error.quoted.source;
+    const index = this.#waiting.findIndex((dropped) => {
+      const stopper = dropped.host === host && dropped.hook === 'in' && dropped.atMs <= atMs;
+      const { wire: stopped } = dropped;
+      return stopper && stopped.kind === 'tcp' && stopped.segment.source.port === to.port;
+    });
+    return index < 0 ? undefined : this.#waiting.splice(index, 1)[0]?.rule;
+  }
+}
+

@@ -1,0 +1,58 @@
+import stringWidth from 'string-width';
+import type { Style } from '../style.ts';
+
+export type Tone = keyof Style;
+
+/** A piece of text in one tone. */
+export interface Span {
+  text: string;
+  tone?: Tone | undefined;
+}
+
+const characters = new Intl.Segmenter();
+
+export function widthOf(spans: readonly Span[]): number {
+  return spans.reduce((sum, { text }) => sum + stringWidth(text), 0);
+}
+
+/** One line of a terminal as columns: what is written beyond its width is cut off. */
+export class Line {
+  /** A character of two columns is followed by an empty cell. */
+  readonly #cells: Span[];
+
+  constructor(width: number) {
+    this.#cells = Array.from({ length: width }, () => ({ text: ' ' }));
+  }
+
+  write(column: number, spans: Span | readonly Span[]): void {
+    let at = column;
+    for (const { text, tone } of Array.isArray(spans) ? spans : [spans]) {
+      for (const { segment } of characters.segment(text)) {
+        const width = stringWidth(segment);
+        if (width === 0) continue;
+        if (at >= 0 && at + width <= this.#cells.length) {
+          this.#cells[at] = { text: segment, tone };
+          for (let rest = 1; rest < width; rest++) this.#cells[at + rest] = { text: '' };
+        }
+        at += width;
+      }
+    }
+  }
+
+  at(column: number): string {
+    return this.#cells[column]?.text ?? '';
+  }
+
+  /** As one string, without blanks at its end. */
+  render(style: Style): string {
+    let last = this.#cells.length;
+    while (last > 0 && this.#cells[last - 1]?.text.trim() === '') last--;
+    const runs: Span[] = [];
+    for (const { text, tone } of this.#cells.slice(0, last)) {
+      const run = runs.at(-1);
+      if (run && run.tone === tone) run.text += text;
+      else runs.push({ text, tone });
+    }
+    return runs.map(({ text, tone }) => (tone ? style[tone](text) : text)).join('');
+  }
+}

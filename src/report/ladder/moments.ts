@@ -1,0 +1,106 @@
+import type { Connection } from '../../evidence/connection.ts';
+import type { Claimed, HostName } from '../../evidence/events.ts';
+import type { Timeline } from '../../evidence/timeline.ts';
+import { courseOf, type Transition } from '../../evidence/transitions.ts';
+import { callsOf } from './calls.ts';
+import { connectionsOf, sameConnection } from './connections.ts';
+import { crossings } from './crossings.ts';
+import { type Flight, flightsOf } from './flight.ts';
+import { summarise } from './summary.ts';
+
+/** What a ladder shows, piece by piece. */
+export type Moment = { atMs: number } & (
+  | { what: 'call'; host: HostName; text: string; socket: number; port: number | null }
+  | { what: 'rule-set'; host: HostName; rule: number; text: string }
+  | { what: 'rule-lifted'; host: HostName; rule: number }
+  /** A flight that nothing comes in between has its arrival here too; the arrival of another is told by itself. */
+  | { what: 'departure'; flight: Flight; sender: Transition[]; receiver: Transition[]; isWhole: boolean }
+  | { what: 'arrival'; flight: Flight; receiver: Transition[] }
+  /** A change that no segment shows. */
+  | { what: 'change'; transition: Transition }
+  | { what: 'hold'; edge: 'begins' | 'ends' }
+  | { what: 'note'; text: string }
+);
+
+export interface Story {
+  claim: Claimed | undefined;
+  /** The one that the states are of; undefined when no segment was seen and none was claimed. */
+  connection: Connection | undefined;
+  others: Connection[];
+  /** Whether the others are many, and so told together. */
+  isCrowd: boolean;
+  transitions: Transition[];
+  moments: Moment[];
+}
+
+/** More connections than these are not drawn one by one. */
+const FEW = 4;
+
+/** Everything on a timeline that a ladder shows, in its order. */
+export function storyOf(timeline: Timeline): Story {
+  const claim = timeline.of('claimed')[0];
+  const seen = connectionsOf(timeline);
+  const connection = claim?.connection ?? seen[0];
+  const others = connection ? seen.filter((other) => !sameConnection(other, connection)) : [];
+  const isCrowd = others.length >= FEW;
+  const transitions = connection ? courseOf(timeline, connection).transitions : [];
+  const base = { claim, connection, others, isCrowd, transitions };
+  if (!connection) return { ...base, moments: sorted(happenings(timeline, null)) };
+
+  const portOf = ({ client }: Connection) => (others.length > 0 ? client.port : null);
+  const own = flightsOf(timeline, connection, portOf(connection));
+  const foreign = others.flatMap((other) => flightsOf(timeline, other, portOf(other)));
+  const flights = isCrowd ? own : [...own, ...foreign].sort((a, b) => a.departsMs - b.departsMs);
+  const rest = happenings(timeline, others.length > 0 ? connection : null);
+  const moments = [...rest, ...tellFlights(flights, transitions, rest)];
+  return { ...base, moments: isCrowd ? summarise(sorted(moments), foreign) : sorted(moments) };
+}
+
+/** Calls, rules, notes and the hold. */
+function happenings(timeline: Timeline, among: Connection | null): Moment[] {
+  const moments: Moment[] = callsOf(timeline).map((call) => ({
+    ...call,
+    what: 'call',
+    port: among && call.host === 'client' ? call.port : null,
+  }));
+  for (const event of timeline) {
+    const { atMs } = event;
+    if (event.type === 'rule-set') moments.push({ ...event, what: 'rule-set' });
+    if (event.type === 'rule-lifted') moments.push({ ...event, what: 'rule-lifted' });
+    if (event.type === 'noted') moments.push({ atMs, what: 'note', text: event.text });
+    if (event.type === 'lost') moments.push({ atMs, what: 'note', text: event.what });
+    if (event.type === 'gave-up') moments.push({ atMs, what: 'note', text: `not reached: ${event.why}` });
+    if (event.type === 'claimed') moments.push({ atMs, what: 'hold', edge: 'begins' });
+    if (event.type === 'held') moments.push({ atMs, what: 'hold', edge: 'ends' });
+  }
+  return moments;
+}
+
+/** The flights with the changes that they made, and the changes that none of them made. */
+function tellFlights(flights: Flight[], transitions: Transition[], rest: Moment[]): Moment[] {
+  const waiting = new Set(transitions);
+  const take = (host: HostName, atMs: number) => {
+    const found = [...waiting].filter((one) => one.host === host && one.atMs === atMs);
+    for (const one of found) waiting.delete(one);
+    return found;
+  };
+  const split = crossings(flights, rest);
+  const moments: Moment[] = [];
+  for (const flight of flights) {
+    const { from, departsMs, arrivesMs } = flight;
+    const isWhole = !split.has(flight);
+    const sender = take(from, departsMs);
+    const receiver = arrivesMs === null ? [] : take(from === 'client' ? 'server' : 'client', arrivesMs);
+    const departure = { atMs: departsMs, what: 'departure' as const, flight, sender, isWhole };
+    if (isWhole || arrivesMs === null) moments.push({ ...departure, receiver });
+    else moments.push({ ...departure, receiver: [] }, { atMs: arrivesMs, what: 'arrival', flight, receiver });
+  }
+  for (const transition of waiting) moments.push({ atMs: transition.atMs, what: 'change', transition });
+  return moments;
+}
+
+const ORDER = ['call', 'rule-set', 'rule-lifted', 'arrival', 'departure', 'change', 'note', 'hold'];
+
+function sorted(moments: Moment[]): Moment[] {
+  return moments.sort((a, b) => a.atMs - b.atMs || ORDER.indexOf(a.what) - ORDER.indexOf(b.what));
+}

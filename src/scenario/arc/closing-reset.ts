@@ -1,0 +1,22 @@
+import { SERVER_PORT } from '../../lab/addresses.ts';
+import { established, seen } from '../opening.ts';
+import type { Scenario } from '../scenario.ts';
+
+export const closingReset: Scenario = {
+  id: 'closing-reset',
+  title: 'both ends close, and the server then aborts',
+  held: { host: 'client', state: 'CLOSED' },
+  peer: 'CLOSED',
+  heldBy: 'the connection was reset',
+  arcs: { client: [33] },
+  async reach(stage) {
+    const { connection, clientSocket, serverSocket } = await established(stage);
+    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.client.shutdown(clientSocket);
+    await seen(stage, connection, 'client', 'FIN-WAIT-1');
+    await stage.server.shutdown(serverSocket);
+    await seen(stage, connection, 'client', 'CLOSING');
+    await stage.server.abort(serverSocket);
+    return connection;
+  },
+};

@@ -1,0 +1,20 @@
+import { knock } from '../knock.ts';
+import { listening } from '../opening.ts';
+import type { Scenario } from '../scenario.ts';
+
+/** RFC 9293 lets a listener turn to an active open; Linux answers EISCONN, and that refusal is the proof. */
+export const listenConnectRefused: Scenario = {
+  id: 'listen-connect-refused',
+  title: 'a server connects on its listening socket, and Linux refuses',
+  held: { host: 'server', state: 'LISTEN' },
+  peer: 'CLOSED',
+  heldBy: 'connect on a listener: EISCONN',
+  arcs: { server: [4] },
+  async reach(stage) {
+    const listener = await listening(stage);
+    const client = stage.nextClientEndpoint();
+    stage.note(`connect on a listener: ${await stage.server.connect(listener, client)}`);
+    return { client, server: stage.serverEndpoint() };
+  },
+  show: (stage, { client, server }) => knock(stage.client, client, server),
+};

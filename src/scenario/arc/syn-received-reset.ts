@@ -1,0 +1,21 @@
+import { SERVER_PORT } from '../../lab/addresses.ts';
+import { craftReset } from '../crafted-reset.ts';
+import { connecting, listening, seen } from '../opening.ts';
+import type { Scenario } from '../scenario.ts';
+
+export const synReceivedReset: Scenario = {
+  id: 'syn-received-reset',
+  title: 'an RST ends a handshake, and the server listens on',
+  held: { host: 'server', state: 'LISTEN' },
+  peer: 'SYN-SENT',
+  heldBy: 'the server listens',
+  arcs: { server: [13] },
+  async reach(stage) {
+    await listening(stage);
+    await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });
+    const { connection } = await connecting(stage);
+    await seen(stage, connection, 'server', 'SYN-RECEIVED');
+    await craftReset(stage, connection, 'client');
+    return connection;
+  },
+};

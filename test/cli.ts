@@ -1,0 +1,179 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, type TestContext } from 'vitest';
+import { currentPrivilege } from '../src/kernel/privileges.ts';
+
+/** What the tests of the command line share: they run the built tcplab as people do, and look at what it does. */
+
+export const REPOSITORY: string = fileURLToPath(new URL('..', import.meta.url));
+const MAIN = 'dist/cli/main.js';
+/** What runs tcplab, before its arguments. */
+export const TCPLAB: readonly string[] = [process.execPath, join(REPOSITORY, MAIN)];
+
+/** As an ordinary user all tests run inside a user namespace, where the user's number is 0 as well. */
+export const IS_ROOT: boolean = currentPrivilege() === 'root';
+
+export function needRoot(context: TestContext, what: string): void {
+  if (!IS_ROOT) context.skip(`needs root: ${what}`);
+}
+
+export interface Outcome {
+  /** As a shell gives it: 128 and the signal's number for a program that a signal ended. */
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+const running = new Set<ChildProcess>();
+const folders: string[] = [];
+
+// Of each file of tests, for each loads this anew.
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A program that was started, and what it has said so far. */
+export class Program {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Outcome>;
+  stdout = '';
+  stderr = '';
+  #isOver = false;
+  #changed: () => void = () => {};
+
+  constructor(command: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+    const [program = '', ...args] = command;
+    const env = { ...process.env, ...environment };
+    this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+    running.add(this.child);
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      this.#changed();
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#changed();
+    });
+    this.ended = new Promise((resolve, reject) => {
+      this.child.once('error', reject);
+      this.child.once('close', (code, signal) => {
+        running.delete(this.child);
+        this.#isOver = true;
+        this.#changed();
+        const status = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+        resolve({ status, stdout: this.stdout, stderr: this.stderr });
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Waits until it has said something that matches. */
+  async until(pattern: RegExp, stream: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
+    while (!pattern.test(this[stream])) {
+      if (this.#isOver) throw new Error(`ended without ${pattern}: ${this.stdout}${this.stderr}`);
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+}
+
+/** Runs a program to its end. */
+export function run(command: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  return new Program(command, environment).ended;
+}
+
+/** Runs the tcplab of this repository to its end. */
+export function tcplab(...args: string[]): Promise<Outcome> {
+  return run([...TCPLAB, ...args]);
+}
+
+/** A folder that is gone when the tests of this file are over. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tcplab-test-'));
+  folders.push(folder);
+  return folder;
+}
+
+const NOBODY = 65534;
+
+/**
+ * Gives what runs tcplab without privileges, before its arguments. For root a copy of tcplab that everyone may read,
+ * as a user who owns nothing; in a user namespace another number than 0 in one more, which has no capabilities.
+ */
+export function tcplabAsOrdinaryUser(): string[] {
+  if (!IS_ROOT) return ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--', ...TCPLAB];
+  const folder = temporaryFolder();
+  chmodSync(folder, 0o755);
+  for (const path of ['package.json', 'dist', ...runtimePackages()]) {
+    cpSync(join(REPOSITORY, path), join(folder, path), { recursive: true });
+  }
+  const home = join(folder, 'home');
+  mkdirSync(home);
+  chownSync(home, NOBODY, NOBODY);
+  const ids = ['--reuid', `${NOBODY}`, '--regid', `${NOBODY}`, '--clear-groups'];
+  const asNobody = ['setpriv', ...ids, '--', 'env', `HOME=${home}`, `TMPDIR=${home}`];
+  const mayRunNode = spawnSync('setpriv', [...ids, '--', process.execPath, '--version']).status === 0;
+  if (!mayRunNode) cpSync(process.execPath, join(folder, 'node'));
+  spawnSync('chmod', ['-R', 'a+rX', folder]);
+  return [...asNobody, mayRunNode ? process.execPath : join(folder, 'node'), join(folder, MAIN)];
+}
+
+/** The folders of what tcplab needs when it runs, below the repository's: `node_modules/koffi` and so on. */
+export function runtimePackages(): string[] {
+  const lock = JSON.parse(readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean }>;
+  };
+  return Object.entries(lock.packages).flatMap(([path, { dev }]) =>
+    path !== '' && !dev && existsSync(join(REPOSITORY, path)) ? [path] : [],
+  );
+}
+
+/** Tries again and again until something is given. */
+export async function eventually<T>(
+  what: string,
+  attempt: () => T | Promise<T>,
+  withinMs = 20_000,
+): Promise<NonNullable<T>> {
+  for (const start = performance.now(); performance.now() - start < withinMs; await pause(5)) {
+    const result = await attempt();
+    if (result) return result;
+  }
+  throw new Error(`not seen within ${withinMs} ms: ${what}`);
+}
+
+export interface Listed {
+  id: string;
+  title: string;
+  host: 'client' | 'server';
+  state: string;
+  peer: string;
+  heldBy: string;
+}
+
+/** What `tcplab list --json` prints. */
+export function listed(): Listed[] {
+  const [node = '', ...args] = [...TCPLAB, 'list', '--json'];
+  return JSON.parse(spawnSync(node, args, { encoding: 'utf8' }).stdout) as Listed[];
+}
