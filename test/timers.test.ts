@@ -5,19 +5,11 @@ import type { HostName } from '../src/evidence/events.ts';
 import { rowOf } from '../src/evidence/witness/socket-table.ts';
 import type { SocketNumber } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
+import { type Forecast, forecast } from '../src/tcp/forecast.ts';
 import type { Segment } from '../src/tcp/segment.ts';
 import type { State } from '../src/tcp/state.ts';
-import {
-  type Forecast,
-  forecast,
-  type Peculiarities,
-  parseSysctls,
-  type Schedule,
-  SYSCTL_NAMES,
-  schedule,
-  type TcpSysctls,
-  type Waiting,
-} from '../src/tcp/timers.ts';
+import { parseSysctls, SYSCTL_NAMES, type TcpSysctls } from '../src/tcp/sysctls.ts';
+import { type Peculiarities, type Schedule, schedule, type Waiting } from '../src/tcp/timers.ts';
 
 /**
  * Forecasts against what this kernel does: every case is a lab of its own with sysctls that keep waits short, all run

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { readSysctl } from '../kernel/sysctl.ts';
 import { explainScenario, explainState, formatSections } from '../report/explain.ts';
 import { styleFor } from '../report/style.ts';
-import { parseSysctls } from '../tcp/timers.ts';
+import { parseSysctls } from '../tcp/sysctls.ts';
 import { subjectNamed } from './arguments.ts';
 
 export function explainCommand(): Command {

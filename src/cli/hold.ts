@@ -12,7 +12,7 @@ import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { parseSysctls, SYSCTL_NAMES, type TcpSysctls } from '../tcp/timers.ts';
+import { parseSysctls, SYSCTL_NAMES, type TcpSysctls } from '../tcp/sysctls.ts';
 import { parseDuration, scenarioNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';

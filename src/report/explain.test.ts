@@ -5,7 +5,7 @@ import { CATALOGUE } from '../scenario/catalogue.ts';
 import { runScenario } from '../scenario/run.ts';
 import { ARCS } from '../tcp/arcs.ts';
 import { STATES } from '../tcp/state.ts';
-import { parseSysctls, type TcpSysctls } from '../tcp/timers.ts';
+import { parseSysctls, type TcpSysctls } from '../tcp/sysctls.ts';
 import { explainScenario, explainState, formatSections, type Section } from './explain.ts';
 import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { duration, times } from './explanation/words.ts';

@@ -4,7 +4,7 @@ import { scenariosOf } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
 import type { State } from '../tcp/state.ts';
-import type { TcpSysctls } from '../tcp/timers.ts';
+import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { Block } from './explanation/explanation.ts';
 import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';

@@ -90,6 +90,26 @@ export function checksumsHold(packet: Uint8Array): boolean {
   return checksum(pseudoHeader(ip.source, ip.destination, TCP, body.length), body) === 0;
 }
 
+/**
+ * The packet with its TCP checksum as it will be on the wire. Before a packet leaves, the kernel has only the pseudo
+ * header's sum in there. Gives the same packet back where it can't be told: no TCP, or not the whole of it.
+ */
+export function completeChecksum(packet: Buffer): Buffer {
+  const ip = decodeIp(packet);
+  if (ip?.protocol !== TCP || ip.totalLength !== packet.length) return packet;
+  const complete = Buffer.from(packet);
+  const body = complete.subarray(ip.headerLength);
+  if (body.length < 20) return packet;
+  body.writeUInt16BE(0, 16);
+  body.writeUInt16BE(checksum(pseudoHeader(ip.source, ip.destination, TCP, body.length), body), 16);
+  return complete;
+}
+
+/** How long a packet is by its IP header, in octets; 0 when it has none. */
+export function packetLength(packet: Buffer): number {
+  return decodeIp(packet)?.totalLength ?? 0;
+}
+
 export function flagBits(letters: string): number {
   return FLAG_LETTERS.reduce((bits, [mask, letter]) => (letters.includes(letter) ? bits | mask : bits), 0);
 }

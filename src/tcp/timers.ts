@@ -1,110 +1,11 @@
 import type { SocketRow } from './socket-row.ts';
-import type { State } from './state.ts';
+import { SYSCTL_NAMES, type TcpSysctls } from './sysctls.ts';
 
 /**
  * What the kernel's timers will do: a model of net/ipv4/tcp_timer.c that goes by the sysctls of the host it is asked
  * about, and that test/timers.test.ts holds against real sockets. Times are what to expect: a timer of the kernel never
  * fires early and on average a little late (see `meanLatenessMs`).
  */
-
-/** The settings that rule timers and the room there is for sockets. */
-export interface TcpSysctls {
-  synRetries: number;
-  synLinearTimeouts: number;
-  synackRetries: number;
-  syncookies: number;
-  maxSynBacklog: number;
-  /** Caps the backlog of listen(2). */
-  somaxconn: number;
-  abortOnOverflow: number;
-  retries1: number;
-  retries2: number;
-  orphanRetries: number;
-  /** Null where it can't be read: it belongs to the machine, and other network namespaces do not show it. */
-  maxOrphans: number | null;
-  finTimeoutS: number;
-  keepaliveTimeS: number;
-  keepaliveIntervalS: number;
-  keepaliveProbes: number;
-  rtoMinMs: number;
-  rtoMaxMs: number;
-  /** 3 and 4: a loss probe precedes the first retransmission (RFC 8985, 7), if the peer does SACK. */
-  earlyRetrans: number;
-  sack: number;
-  rfc1337: number;
-  twReuse: number;
-  twReuseDelayMs: number;
-  maxTwBuckets: number;
-}
-
-/** Documentation/networking/ip-sysctl.rst says what each does. */
-export const SYSCTL_NAMES: Readonly<Record<keyof TcpSysctls, string>> = {
-  synRetries: 'net.ipv4.tcp_syn_retries',
-  synLinearTimeouts: 'net.ipv4.tcp_syn_linear_timeouts',
-  synackRetries: 'net.ipv4.tcp_synack_retries',
-  syncookies: 'net.ipv4.tcp_syncookies',
-  maxSynBacklog: 'net.ipv4.tcp_max_syn_backlog',
-  somaxconn: 'net.core.somaxconn',
-  abortOnOverflow: 'net.ipv4.tcp_abort_on_overflow',
-  retries1: 'net.ipv4.tcp_retries1',
-  retries2: 'net.ipv4.tcp_retries2',
-  orphanRetries: 'net.ipv4.tcp_orphan_retries',
-  maxOrphans: 'net.ipv4.tcp_max_orphans',
-  finTimeoutS: 'net.ipv4.tcp_fin_timeout',
-  keepaliveTimeS: 'net.ipv4.tcp_keepalive_time',
-  keepaliveIntervalS: 'net.ipv4.tcp_keepalive_intvl',
-  keepaliveProbes: 'net.ipv4.tcp_keepalive_probes',
-  rtoMinMs: 'net.ipv4.tcp_rto_min_us',
-  rtoMaxMs: 'net.ipv4.tcp_rto_max_ms',
-  earlyRetrans: 'net.ipv4.tcp_early_retrans',
-  sack: 'net.ipv4.tcp_sack',
-  rfc1337: 'net.ipv4.tcp_rfc1337',
-  twReuse: 'net.ipv4.tcp_tw_reuse',
-  twReuseDelayMs: 'net.ipv4.tcp_tw_reuse_delay',
-  maxTwBuckets: 'net.ipv4.tcp_max_tw_buckets',
-};
-
-/** What a kernel does that has no such sysctl, and otherwise its default. */
-const DEFAULTS: Readonly<TcpSysctls> = {
-  synRetries: 6,
-  // Linux 6.5, default 4. Before it every SYN timeout doubled.
-  synLinearTimeouts: 0,
-  synackRetries: 5,
-  syncookies: 1,
-  maxSynBacklog: 128,
-  somaxconn: 4096,
-  abortOnOverflow: 0,
-  retries1: 3,
-  retries2: 15,
-  orphanRetries: 0,
-  maxOrphans: null,
-  finTimeoutS: 60,
-  keepaliveTimeS: 7200,
-  keepaliveIntervalS: 75,
-  keepaliveProbes: 9,
-  // Linux 6.11. Before it a constant, or by route (`ip route … rto_min`).
-  rtoMinMs: 200,
-  // Linux 6.15. Before it a constant.
-  rtoMaxMs: 120_000,
-  earlyRetrans: 3,
-  sack: 1,
-  rfc1337: 0,
-  twReuse: 2,
-  // Linux 6.14. Before it a constant.
-  twReuseDelayMs: 1000,
-  maxTwBuckets: 4096,
-};
-
-/** Reads what `read` gives for a sysctl's name; undefined or not a number means that this kernel does not have it. */
-export function parseSysctls(read: (name: string) => string | undefined): TcpSysctls {
-  const result: TcpSysctls = { ...DEFAULTS };
-  for (const key of Object.keys(SYSCTL_NAMES) as (keyof TcpSysctls)[]) {
-    const value = Number.parseInt(read(SYSCTL_NAMES[key]) ?? '', 10);
-    if (Number.isNaN(value)) continue;
-    result[key] = key === 'rtoMinMs' ? value / 1000 : value;
-  }
-  return result;
-}
 
 /** TCP_TIMEOUT_INIT (include/net/tcp.h; RFC 6298, 2.1): before a round trip has been measured. */
 const INITIAL_RTO_MS = 1000;
@@ -197,125 +98,6 @@ export function schedule(waiting: Waiting, sysctls: TcpSysctls, options: Peculia
   }
 }
 
-/** A row of the socket table, as far as its timers go. */
-type TimedRow = Pick<
-  SocketRow,
-  'state' | 'timer' | 'expiresMs' | 'retransmits' | 'inode' | 'info' | 'local' | 'remote'
->;
-
-export interface Forecast {
-  /** What is waited for; null when no timer runs. */
-  timer: Waiting | null;
-  /** Until something happens. */
-  nextMs: number | null;
-  /** How many more times something is sent before the end; null when there is no end. */
-  remaining: number | null;
-  /** Until the kernel gives up, from now; null when it never does. */
-  givesUpMs: number | null;
-  /** The state after that. A request socket is no state of the listener's: it is just gone. */
-  nextState: State | null;
-  /** Which setting rules it, in a line. */
-  because: string;
-}
-
-/** Whether the program has closed the socket and the kernel finishes by itself. A row without inode may also be unaccepted. */
-export function isOrphan({ state, inode }: Pick<SocketRow, 'state' | 'inode'>): boolean {
-  return inode === 0 && ORPHAN_STATES.has(state);
-}
-
-const ORPHAN_STATES: ReadonlySet<State> = new Set(['FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSING', 'LAST-ACK']);
-
-/**
- * What will become of a socket if its peer says nothing more. The row does not tell when the first segment was sent:
- * that is reckoned back from its count of retransmissions and its present timeout.
- */
-export function forecast(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities = {}): Forecast {
-  const orphan = options.orphan ?? isOrphan(row);
-  const waiting = waitingOf(row, orphan);
-  if (!waiting || row.expiresMs === null) return noTimer(row, sysctls);
-  const told = { ...options, orphan, ...measured(row, waiting, sysctls) };
-  if (waiting === 'FIN-WAIT-2') return forecastFinWait2(row, row.expiresMs, sysctls, told);
-  const { planned, done } =
-    waiting === 'zero-window probe'
-      ? { planned: probeSchedule(sysctls, told, row), done: 0 }
-      : since(schedule(waiting, sysctls, told), row, waiting);
-  const steps = planned.endMs === null ? planned.offsetsMs : [...planned.offsetsMs, planned.endMs];
-  const stepMs = (steps[done] ?? 0) - (steps[done - 1] ?? 0);
-  const nextMs = row.expiresMs + meanLatenessMs(stepMs, options.hz);
-  const endless = planned.endMs === null;
-  return {
-    timer: waiting,
-    nextMs,
-    remaining: endless ? null : planned.offsetsMs.length - done,
-    givesUpMs: planned.endMs === null ? null : nextMs + planned.endMs - (steps[done] ?? planned.endMs),
-    nextState: endless ? null : waiting === 'SYN-ACK' ? 'LISTEN' : 'CLOSED',
-    because: planned.because,
-  };
-}
-
-function waitingOf({ state, timer, inode }: TimedRow, orphan: boolean): Waiting | null {
-  switch (timer) {
-    case 'none':
-      return null;
-    case 'time-wait':
-      return state === 'FIN-WAIT-2' ? 'FIN-WAIT-2' : 'TIME-WAIT';
-    case 'keepalive':
-      // An orphan's FIN-WAIT-2 of more than 60 s begins on the timer that keepalive has no more use for.
-      return state === 'FIN-WAIT-2' && orphan ? 'FIN-WAIT-2' : 'keepalive probe';
-    case 'probe':
-      return 'zero-window probe';
-    case 'retransmission':
-      if (state === 'SYN-SENT') return 'SYN';
-      if (state === 'SYN-RECEIVED') return inode === 0 ? 'SYN-ACK' : 'SYN-ACK of a simultaneous open';
-      return 'data or FIN';
-  }
-}
-
-function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
-  return {
-    timer: null,
-    nextMs: null,
-    remaining: null,
-    givesUpMs: null,
-    nextState: null,
-    because:
-      state === 'FIN-WAIT-2'
-        ? onlyForOrphans(sysctls)
-        : `no timer runs in ${state}: it lasts until a program or the peer ends it`,
-  };
-}
-
-/** The round trip and the timeout before backoff, as far as the row tells them. */
-function measured({ info }: TimedRow, waiting: Waiting, { rtoMaxMs, rtoMinMs }: TcpSysctls): Peculiarities {
-  if (!info || waiting === 'SYN') return {};
-  const rttMs = info.rttMs;
-  // The window is probed at the backed-off timeout, but icsk_rto is left as it is.
-  if (waiting !== 'data or FIN' || info.backoff === 0) return { rttMs, rtoMs: info.rtoMs };
-  const unbackedMs = info.rtoMs / 2 ** info.backoff;
-  return { rttMs, rtoMs: info.rtoMs < rtoMaxMs ? unbackedMs : Math.max(unbackedMs, rttMs + rtoMinMs) };
-}
-
-/** How many steps of the schedule lie behind the socket: the running timer leads to the next. */
-function since(planned: Schedule, { retransmits, info }: TimedRow, waiting: Waiting) {
-  // The loss probe is in no count but the total of the connection's life: an old one looks like a new one.
-  const probed = waiting === 'data or FIN' && (retransmits > 0 || (info?.totalRetransmits ?? 0) > 0);
-  const done = retransmits + (probed ? planned.lossProbes : 0);
-  return { planned, done: Math.min(done, planned.offsetsMs.length) };
-}
-
-function forecastFinWait2(
-  { timer }: TimedRow,
-  expiresMs: number,
-  sysctls: TcpSysctls,
-  options: Peculiarities,
-): Forecast {
-  const { stagesMs, because } = finWait2Stages(sysctls, options);
-  const secondMs = timer === 'keepalive' ? (stagesMs[1] ?? 0) : 0;
-  const nextMs = expiresMs + meanLatenessMs(stagesMs[0] ?? 0, options.hz);
-  const givesUpMs = nextMs + secondMs + (secondMs ? meanLatenessMs(secondMs, options.hz) : 0);
-  return { timer: 'FIN-WAIT-2', nextMs, remaining: 0, givesUpMs, nextState: 'CLOSED', because };
-}
-
 /**
  * tcp_write_timeout() for SYN-SENT, and for SYN-RECEIVED by simultaneous open. It is over when there have been
  * tcp_syn_retries (and, in SYN-SENT, tcp_syn_linear_timeouts more), or, which may be sooner, when as much time has gone
@@ -403,7 +185,11 @@ function orphanRetriesNow(orphanRetries: number, alive: boolean): number {
  * tcp_probe_timer() and tcp_send_probe0(). While the peer answers, nothing ends it but TCP_USER_TIMEOUT, or for an
  * orphan that the time between probes has grown to the maximum.
  */
-function probeSchedule(sysctls: TcpSysctls, options: Peculiarities, row?: TimedRow): Schedule {
+export function probeSchedule(
+  sysctls: TcpSysctls,
+  options: Peculiarities,
+  row?: Pick<SocketRow, 'expiresMs' | 'retransmits' | 'info'>,
+): Schedule {
   const { rtoMaxMs, retries2 } = sysctls;
   const { userTimeoutMs = 0, orphan = false, hz } = options;
   const baseMs = Math.max(options.rtoMs ?? nearbyRtoMs(sysctls, hz), RTO_MIN_CONSTANT_MS);
@@ -472,7 +258,7 @@ function keepaliveSchedule(sysctls: TcpSysctls, options: Peculiarities): Schedul
  * Above that what exceeds 60 s is waited twice: first by the socket, then (tcp_keepalive_timer) by the small one that
  * takes its place. So 61 makes 2 s, 90 makes 60 s, and only 120 makes 120 s.
  */
-function finWait2Stages(
+export function finWait2Stages(
   sysctls: TcpSysctls,
   options: Peculiarities,
 ): { stagesMs: number[]; because: string } {
@@ -495,7 +281,7 @@ function finWait2Schedule(sysctls: TcpSysctls, options: Peculiarities): Schedule
   return wait(stagesMs, because, options.hz);
 }
 
-function onlyForOrphans({ finTimeoutS }: TcpSysctls): string {
+export function onlyForOrphans({ finTimeoutS }: TcpSysctls): string {
   return `no timer: ${SYSCTL_NAMES.finTimeoutS} = ${finTimeoutS} counts only once the descriptor is closed`;
 }
 
@@ -515,7 +301,7 @@ interface RetransmissionRule {
 }
 
 /** tcp_retransmit_timer(), timeout after timeout. */
-function retransmissions(rule: RetransmissionRule): Schedule {
+export function retransmissions(rule: RetransmissionRule): Schedule {
   const { rtoMaxMs, linear, userTimeoutMs, hz } = rule;
   const lossProbeMs = rule.lossProbeMs ?? null;
   const offsetsMs: number[] = [];
@@ -553,7 +339,7 @@ function nearbyRtoMs({ rtoMinMs }: TcpSysctls, hz: number = USUAL_HZ): number {
 }
 
 /** One wait after the other, in which nothing is sent. */
-function wait(stagesMs: number[], because: string, hz?: number): Schedule {
+export function wait(stagesMs: number[], because: string, hz?: number): Schedule {
   const endMs = stagesMs.reduce((sumMs, stageMs) => sumMs + stageMs + meanLatenessMs(stageMs, hz), 0);
   return { offsetsMs: [], lossProbes: 0, endMs, because };
 }

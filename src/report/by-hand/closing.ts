@@ -45,7 +45,12 @@ export const CLOSING: Readonly<Record<string, ByHand>> = {
       serve,
       connect,
       setRule('server', 'in', TO_SERVER),
-      ctrlC('client', 'nc', { ...UNAWARE, at: { 'server/tcpdump': ['Flags [F.]'] } }, 'nc is gone: its socket is not'),
+      ctrlC(
+        'client',
+        'nc',
+        { ...UNAWARE, at: { 'server/tcpdump': ['Flags [F.]'] } },
+        'nc is gone: its socket is not',
+      ),
       { on: 'client', look: 'netstat -tanp', see: { prints: ['FIN_WAIT1 -'] }, note: 'no process' },
     ],
     cleanUp: endHeld,

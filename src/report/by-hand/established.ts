@@ -92,9 +92,13 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
       },
     ],
     cleanUp: [
-      ctrlC('client', 'nc', { client: ['FIN-WAIT-1'] }),
-      ctrlC('server', 'nc', {}, 'nc is stopped: Ctrl-C does nothing yet'),
-      { on: 'server', terminal: 'nc', run: 'kill %1; fg', see: { server: [] } },
+      {
+        on: 'server',
+        terminal: 'nc',
+        run: 'kill %1; fg',
+        see: { client: [], server: [] },
+        note: 'data is unread, so the connection ends with RST, and the client’s nc with it',
+      },
       endWatch('server'),
     ],
   },

@@ -1,5 +1,5 @@
 import stringWidth from 'string-width';
-import { type HostName, otherHost } from '../../evidence/events.ts';
+import type { HostName } from '../../evidence/events.ts';
 import type { State } from '../../tcp/state.ts';
 import { pad, wrap } from '../layout.ts';
 import type { ByHand, Sight, Step } from './by-hand.ts';
@@ -55,7 +55,6 @@ function describeSight({ client, server, prints, at = {} }: Sight = {}): string[
     ['server', server],
   ];
   const tables = hosts.flatMap(([host, states]) => (states ? [`${host}: ${listStates(states)}`] : []));
-  void otherHost;
   return [
     ...(tables.length ? [tables.join('; ')] : []),
     ...(prints ? [`prints: ${prints.join(' | ')}`] : []),

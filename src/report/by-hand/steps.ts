@@ -52,7 +52,12 @@ export const FROM_SERVER: Pick<Rule, 'sourcePort'> = { sourcePort: SERVER_PORT }
 
 type Matches = Pick<Rule, 'destinationPort' | 'sourcePort'>;
 
-export function setRule(on: HostName, hook: Rule['hook'], matches: Matches, fate: Rule['fate'] = 'drop'): Run {
+export function setRule(
+  on: HostName,
+  hook: Rule['hook'],
+  matches: Matches,
+  fate: Rule['fate'] = 'drop',
+): Run {
   return { on, run: iptablesCommand({ hook, ...matches, fate }, 'ipv4') };
 }
 

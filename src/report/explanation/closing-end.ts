@@ -1,4 +1,5 @@
-import { schedule, type TcpSysctls } from '../../tcp/timers.ts';
+import type { TcpSysctls } from '../../tcp/sysctls.ts';
+import { schedule } from '../../tcp/timers.ts';
 import type { Block } from './explanation.ts';
 import { end, setting, times } from './words.ts';
 

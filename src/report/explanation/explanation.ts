@@ -1,6 +1,6 @@
 import type { HostName } from '../../evidence/events.ts';
 import type { Rule } from '../../lab/rule.ts';
-import type { TcpSysctls } from '../../tcp/timers.ts';
+import type { TcpSysctls } from '../../tcp/sysctls.ts';
 
 /** A paragraph, a command and what it shows or does, or a list. */
 export type Block = string | { run: string; does: string } | { points: readonly string[] };

@@ -160,9 +160,6 @@ function aboveArrow({ label, from }: Flight, wire: Wire): Span[][] {
   return lines.map((text) => {
     const shown = from === 'client' ? text : text.padStart(room);
     const mark = marks.find((one) => shown.endsWith(one));
-    return mark
-      ? [{ text: shown.slice(0, -mark.length) }, { text: mark, tone }]
-      : [{ text: shown }];
+    return mark ? [{ text: shown.slice(0, -mark.length) }, { text: mark, tone }] : [{ text: shown }];
   });
 }
-

@@ -1,5 +1,6 @@
 import type { Called, HostName } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
+import type { Moment } from './moments.ts';
 
 /** One or more calls of a program, one right after the other, on one line. */
 export interface CallText {
@@ -34,4 +35,26 @@ function describe({ call, detail, result }: Called): string {
   // The other calls' details are endpoints, which stand at the head.
   const option = call === 'close' && detail ? ` ${detail.replace(/^after /, '')}` : '';
   return `${call}()${option}${told}`;
+}
+
+/** Joins calls that nothing came in between: the same again as `×2`, those on one socket where they fit on a line. */
+export function mergeCalls(moments: readonly Moment[], width: number): Moment[] {
+  const merged: Moment[] = [];
+  let times = 1;
+  for (const moment of moments) {
+    const last = merged.at(-1);
+    const isNext = moment.what === 'call' && last?.what === 'call' && last.host === moment.host;
+    if (!isNext || last.socket !== moment.socket) {
+      merged.push(moment);
+      times = 1;
+      continue;
+    }
+    const once = times > 1 ? last.text.slice(0, last.text.lastIndexOf(' ')) : last.text;
+    const both = `${last.text} ${moment.text}`;
+    if (once === moment.text) merged[merged.length - 1] = { ...last, text: `${once} ×${++times}` };
+    else if (both.length <= width) merged[merged.length - 1] = { ...last, text: both };
+    else merged.push(moment);
+    if (once !== moment.text) times = 1;
+  }
+  return merged;
 }

@@ -9,7 +9,10 @@ import type { Moment } from './moments.ts';
 export function crossings(flights: readonly Flight[], rest: readonly Moment[]): Set<Flight> {
   const split = new Set<Flight>();
   for (;;) {
-    const busy = { client: timesAt('client', flights, rest, split), server: timesAt('server', flights, rest, split) };
+    const busy = {
+      client: timesAt('client', flights, rest, split),
+      server: timesAt('server', flights, rest, split),
+    };
     const more = flights.filter((flight) => {
       const { departsMs, arrivesMs, from } = flight;
       if (arrivesMs === null || split.has(flight)) return false;
@@ -37,7 +40,8 @@ function timesAt(
 
 function isOvertaken({ departsMs, arrivesMs, from }: Flight, flights: readonly Flight[]): boolean {
   return flights.some((other) => {
-    const inside = other.departsMs > departsMs && (other.arrivesMs ?? Number.POSITIVE_INFINITY) < (arrivesMs ?? 0);
+    const inside =
+      other.departsMs > departsMs && (other.arrivesMs ?? Number.POSITIVE_INFINITY) < (arrivesMs ?? 0);
     return inside && other.from === from;
   });
 }

@@ -122,4 +122,3 @@ class Rejections {
     return index < 0 ? undefined : this.#waiting.splice(index, 1)[0]?.rule;
   }
 }
-

@@ -1,33 +1,72 @@
-import type { Connection } from '../../evidence/connection.ts';
-import {
-  type Captured,
-  type Crafted,
-  type Dropped,
-  type HostName,
-  otherHost,
-  type RuleSet,
-} from '../../evidence/events.ts';
-import { type Passage, passages } from '../../evidence/segments.ts';
+import { belongs, type Connection } from '../../evidence/connection.ts';
+import { type HostName, otherHost } from '../../evidence/events.ts';
+import { passages } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
-import type { Endpoint } from '../../tcp/endpoint.ts';
-import type { State } from '../../tcp/state.ts';
-import { Retransmissions } from './retransmissions.ts';
+import { connectionsOf } from '../ladder/connections.ts';
+import { craftedAmong, leaves, type PacketEvent, packetsOf, retransmissionsAmong } from './packets.ts';
 
-type PacketEvent = Captured | Dropped;
-
-/** What each packet did, in a few short sentences: who changed its state by it, who dropped it, who made it. */
-export function packetComments(timeline: Timeline): Map<PacketEvent, string[]> {
-  const comments = new Map<PacketEvent, string[]>();
+/** What each packet did: whose state it changed, who dropped it, who made it. */
+export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
+  const comments = new Map<PacketEvent, string>();
   for (const connection of connectionsOf(timeline)) {
+    const packets = packetsOf(timeline).filter((event) => isOf(connection, event));
+    const crafted = craftedAmong(packets, timeline);
+    const retransmissions = retransmissionsAmong(packets.filter((event) => !crafted.has(event)));
     const { transitions } = courseOf(timeline, connection);
-    const told = new Teller(timeline, transitions);
-    for (const passage of passages(timeline, connection)) {
-      const { host, atMs, arrivedMs, bytes } = passage;
-      put(comments, find(timeline, host, atMs, bytes), told.leaving(passage));
-      if (arrivedMs !== null)
-        put(comments, find(timeline, otherHost(host), arrivedMs, bytes), told.arriving(passage));
+    const ends = endsOf(timeline, connection);
+    for (const event of packets) {
+      const sentences = [
+        ...(crafted.has(event) ? ['crafted by tcplab'] : []),
+        ...changesBy(event, transitions),
+        ...(retransmissions.has(event) ? [`retransmission ${retransmissions.get(event)}`] : []),
+        ...(ends.get(keyOf(event)) ?? []),
+      ];
+      comments.set(event, sentences.join('; ') || nothingNew(event, transitions));
     }
   }
   return comments;
+}
+
+/** `server ESTABLISHED → CLOSE-WAIT (arc 18, RFC 9293 3.10.7.4)` */
+function changesBy(event: PacketEvent, transitions: readonly Transition[]): string[] {
+  return transitions
+    .filter(({ source, host, atMs }) => source === 'packets' && host === event.host && atMs === event.atMs)
+    .map(({ host, from, to, arc }) => {
+      const why = arc ? `arc ${arc.number}, RFC 9293 ${arc.clause}` : 'no arc of RFC 9293';
+      return `${host} ${from} → ${to} (${why})`;
+    });
+}
+
+/** Of a packet that changes nothing, in which state it was sent or came. */
+function nothingNew(event: PacketEvent, transitions: readonly Transition[]): string {
+  const own = transitions.filter(({ host }) => host === event.host);
+  const state = own.findLast(({ atMs }) => atMs <= event.atMs)?.to;
+  const what = leaves(event) ? `sent by the ${event.host}` : `given to the ${event.host}`;
+  return state ? `${what} in ${state}` : what;
+}
+
+/** Where packets ended, if not at the other end: by the host, the time and the bytes of those who saw it. */
+function endsOf(timeline: Timeline, connection: Connection): Map<string, string[]> {
+  const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
+  return new Map(
+    passages(timeline, connection).flatMap((passage) => {
+      const { host, fate, arrivedMs } = passage;
+      if (fate === 'delivered') return [];
+      if (fate === 'lost') return [[keyOf(passage), ['not seen to arrive']]];
+      const dropped = `dropped by ${rules.get(fate.dropped.rule) ?? `rule ${fate.dropped.rule}`}`;
+      return arrivedMs === null
+        ? [[keyOf(passage), [`${dropped}, on its way out: never on the wire`]]]
+        : [[keyOf({ ...passage, host: otherHost(host), atMs: arrivedMs }), [dropped]]];
+    }),
+  );
+}
+
+function isOf(connection: Connection, { wire }: PacketEvent): boolean {
+  const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
+  return belongs(connection, source, destination);
+}
+
+function keyOf({ host, atMs, bytes }: { host: HostName; atMs: number; bytes: string }): string {
+  return `${host} ${atMs} ${bytes}`;
 }

@@ -1,9 +1,10 @@
-import type { Captured, Dropped, LabOpened, RunStarted } from '../../evidence/events.ts';
+import type { LabOpened, RunStarted } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { completeChecksum, packetLength } from '../../tcp/segment.ts';
 import { resultOf } from '../result.ts';
 import { enhancedPacket, interfaceDescription, type Packet, sectionHeader } from './blocks.ts';
 import { packetComments } from './comments.ts';
+import { leaves, type PacketEvent, packetsOf } from './packets.ts';
 
 const INTERFACES = ['client', 'server'] as const;
 
@@ -26,22 +27,13 @@ export function formatPcapng(timeline: Timeline, { tool, machine }: RunStarted):
       interfaceDescription({ name, description: `the ${name}, ${opened.addresses[name]}` }),
     ),
     ...packetsOf(timeline).map((event) =>
-      enhancedPacket(packet(event, startNs, comments.get(event)?.join('; ') ?? '')),
+      enhancedPacket(packet(event, startNs, comments.get(event) ?? '')),
     ),
   ]);
 }
 
-/** In the order of the timeline. */
-export function packetsOf(timeline: Timeline): (Captured | Dropped)[] {
-  return [...timeline].filter(
-    (event): event is Captured | Dropped =>
-      event.type === 'captured' || (event.type === 'dropped' && event.hook === 'out'),
-  );
-}
-
-function packet(event: Captured | Dropped, startNs: bigint, comment: string): Packet {
+function packet(event: PacketEvent, startNs: bigint, comment: string): Packet {
   const raw = Buffer.from(event.bytes, 'base64');
-  const leaves = event.type === 'dropped' || event.direction === 'sent';
   // Only at the interface does the kernel fill in the checksum (net/core/dev.c, skb_csum_hwoffload_help).
   const bytes = event.type === 'dropped' ? completeChecksum(raw) : raw;
   return {
@@ -49,7 +41,7 @@ function packet(event: Captured | Dropped, startNs: bigint, comment: string): Pa
     atNs: startNs + BigInt(Math.round(event.atMs * 1e6)),
     bytes,
     length: Math.max(packetLength(bytes), bytes.length),
-    direction: leaves ? 'outbound' : 'inbound',
+    direction: leaves(event) ? 'outbound' : 'inbound',
     comment,
   };
 }

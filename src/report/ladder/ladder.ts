@@ -1,0 +1,45 @@
+import type { Timeline } from '../../evidence/timeline.ts';
+import type { Style } from '../style.ts';
+import { ASCII, type Glyphs, UNICODE } from './glyphs.ts';
+import { headLines } from './head.ts';
+import { legendLines } from './legend.ts';
+import { storyOf } from './moments.ts';
+import { pageOf } from './page.ts';
+import { drawRows, type LadderRow } from './rows.ts';
+
+export interface LadderOptions {
+  /** Nothing but ASCII, for terminals and locales that can't do more; see `localeIsUtf8`. */
+  ascii: boolean;
+  style: Style;
+  /** At most so many columns, from 60 to 80. */
+  width?: number;
+}
+
+/**
+ * What happened on a timeline, from top to bottom: both hosts' lifelines with their calls, their states and their
+ * firewalls' rules, and the segments between them as arrows that end where the segments ended.
+ */
+export function formatLadder(timeline: Timeline, options: LadderOptions): string {
+  const { style } = options;
+  const scenario = (timeline.of('claimed')[0] ?? timeline.of('gave-up')[0])?.scenario;
+  const { head, rows, legend } = ladderParts(timeline, options);
+  const title = scenario === undefined ? [] : [style.bold(scenario)];
+  return `${[...title, ...head, ...rows.map(({ text }) => text), ...legend].join('\n')}\n`;
+}
+
+export interface LadderParts {
+  head: string[];
+  rows: LadderRow[];
+  legend: string[];
+}
+
+export function ladderParts(timeline: Timeline, { ascii, style, width }: LadderOptions): LadderParts {
+  const story = storyOf(timeline);
+  const page = pageOf(width);
+  const glyphs: Glyphs = ascii ? ASCII : UNICODE;
+  return {
+    head: headLines(story, page, style),
+    rows: drawRows(story, page, glyphs, style),
+    legend: legendLines(story, glyphs, page.width).map((line) => style.dim(line)),
+  };
+}

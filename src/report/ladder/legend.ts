@@ -1,0 +1,20 @@
+import { wrap } from '../layout.ts';
+import type { Glyphs } from './glyphs.ts';
+import type { Story } from './moments.ts';
+
+const FLAGS: Record<string, string> = { S: 'SYN', '.': 'ACK', F: 'FIN', P: 'PSH', R: 'RST', U: 'URG' };
+
+/** What the letters and signs mean, those that occur. */
+export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyphs, width: number): string[] {
+  const flights = moments.flatMap((moment) => (moment.what === 'departure' ? moment.flight : []));
+  const letters = new Set(flights.flatMap(({ flags }) => [...(flags ?? '')]));
+  const flags = Object.entries(FLAGS).filter(([letter]) => letters.has(letter));
+  const signs = [
+    ...flags.map(([letter, name]) => `${letter} ${name}`),
+    `${glyphs.none} closed`,
+    ...(claim ? [`${glyphs.held} held`] : []),
+    ...(flights.some(({ ending }) => ending.what === 'dropped') ? [`${glyphs.stopped} dropped`] : []),
+    ...(transitions.some(({ arc }) => arc === null) ? ['? not in RFC 9293'] : []),
+  ];
+  return wrap(signs.join('   '), width).split('\n');
+}

@@ -1,0 +1,268 @@
+import type { HostName } from '../../evidence/events.ts';
+import type { Transition } from '../../evidence/transitions.ts';
+import { wrap } from '../layout.ts';
+import type { Style } from '../style.ts';
+import { drawArrival, drawDeparture, drawFlight, laneFor, ruleName } from './arrow.ts';
+import { mergeCalls } from './calls.ts';
+import type { Flight } from './flight.ts';
+import { ASCII, type Glyphs, toAscii } from './glyphs.ts';
+import { Lifelines } from './lifelines.ts';
+import { Line, type Span, widthOf } from './line.ts';
+import type { Moment, Story } from './moments.ts';
+import type { Page } from './page.ts';
+import { formatPause, formatTime } from './time.ts';
+
+export interface LadderRow {
+  /** What it tells was all known at this time. */
+  atMs: number;
+  text: string;
+}
+
+/** Shorter pauses than this are no pauses: most of a ladder's moments are some microseconds apart. */
+const PAUSE_MS = 20;
+
+/** The rows of a ladder, from its first moment on. */
+export function drawRows(story: Story, page: Page, glyphs: Glyphs, style: Style): LadderRow[] {
+  const rows = new Rows(story, page, glyphs, style);
+  for (const moment of mergeCalls(story.moments, page.beside)) rows.tell(moment);
+  return rows.drawn;
+}
+
+class Rows {
+  readonly drawn: LadderRow[] = [];
+  readonly #page: Page;
+  readonly #glyphs: Glyphs;
+  readonly #style: Style;
+  readonly #lifelines: Lifelines;
+  readonly #held: HostName | undefined;
+  /** The flights that are under way, each in a column of its own. */
+  readonly #lanes = new Map<Flight, number>();
+  readonly #firstMs: number;
+  #lastMs: number;
+  #lastTime = '';
+
+  constructor(story: Story, page: Page, glyphs: Glyphs, style: Style) {
+    this.#page = page;
+    this.#glyphs = glyphs;
+    this.#style = style;
+    this.#lifelines = new Lifelines(story);
+    this.#held = story.claim?.held.host;
+    this.#firstMs = story.moments[0]?.atMs ?? 0;
+    this.#lastMs = this.#firstMs;
+  }
+
+  tell(moment: Moment): void {
+    if (moment.atMs - this.#lastMs >= PAUSE_MS) this.#pause(moment.atMs);
+    this.#lastMs = moment.atMs;
+    switch (moment.what) {
+      case 'call':
+        this.#call(moment);
+        break;
+      case 'rule-set':
+        this.#rule(moment.host, `${ruleName(moment.rule)}: ${moment.text}`);
+        break;
+      case 'rule-lifted':
+        this.#rule(moment.host, `${ruleName(moment.rule)} lifted`);
+        break;
+      case 'departure':
+        this.#departure(moment);
+        break;
+      case 'arrival':
+        this.#arrival(moment);
+        break;
+      case 'change':
+        this.#change(moment.transition, whyChanged(moment.transition));
+        break;
+      case 'hold':
+        this.#hold(moment.edge);
+        break;
+      case 'note':
+        this.#note(moment.text);
+        break;
+    }
+  }
+
+  #call({ host, text, port }: Extract<Moment, { what: 'call' }>): void {
+    for (const [index, part] of this.#wrap(text, this.#page.beside).entries()) {
+      const line = this.#line();
+      this.#beside(line, host, { text: part });
+      if (index === 0 && port !== null) this.#inside(line, host, { text: `:${port}`, tone: 'dim' });
+      this.#push(line);
+    }
+  }
+
+  #rule(host: HostName, text: string): void {
+    for (const part of this.#wrap(text, this.#room - 4)) {
+      const line = this.#line();
+      const wall = host === 'client' ? this.#page.client + 1 : this.#page.server - 1;
+      line.write(wall, { text: this.#glyphs.firewall });
+      this.#inside(line, host, { text: part }, 2);
+      this.#push(line);
+    }
+  }
+
+  #departure({ flight, sender, receiver, isWhole }: Extract<Moment, { what: 'departure' }>): void {
+    const { client, server } = this.#page;
+    for (const change of [sender[0], receiver[0]]) if (change) this.#lifelines.change(change);
+    const line = this.#line();
+    if (flight.origin === 'socket') this.#leave(line, flight.from);
+    let above: Span[][];
+    const plain = {
+      ...flight,
+      label: flight.label.map((span) => ({ ...span, text: this.#plain(span.text) })),
+    };
+    if (isWhole) {
+      above = drawFlight(line, { client, server }, plain, this.#glyphs);
+    } else {
+      const lane = this.#freeLane(plain);
+      above = drawDeparture(line, { client, server }, plain, lane, this.#glyphs);
+      this.#crossLanes(line);
+      this.#lanes.set(flight, lane);
+    }
+    for (const spans of above) {
+      const label = this.#line();
+      label.write(client + 2, spans);
+      this.#push(label);
+    }
+    this.#states(line, sender[0], receiver[0]);
+    this.#push(line);
+    for (const change of [...sender.slice(1), ...receiver.slice(1)]) this.#change(change, null);
+  }
+
+  #arrival({ flight, receiver }: Extract<Moment, { what: 'arrival' }>): void {
+    const lane = this.#lanes.get(flight) ?? this.#page.client + 1;
+    this.#lanes.delete(flight);
+    if (receiver[0]) this.#lifelines.change(receiver[0]);
+    const line = this.#line();
+    drawArrival(line, this.#page, flight, lane, this.#glyphs);
+    this.#states(line, receiver[0]);
+    this.#push(line);
+    for (const change of receiver.slice(1)) this.#change(change, null);
+  }
+
+  #change(change: Transition, why: string | null): void {
+    this.#lifelines.change(change);
+    const line = this.#line();
+    this.#states(line, change);
+    if (why !== null) this.#inside(line, change.host, { text: why, tone: 'dim' });
+    this.#push(line);
+  }
+
+  #hold(edge: 'begins' | 'ends'): void {
+    const host = this.#held;
+    if (!host) return;
+    const wasHeld = this.#lifelines.isHeld(host);
+    this.#lifelines.hold(edge);
+    const line = this.#line();
+    const isKept = edge === 'begins' ? this.#lifelines.isHeld(host) : wasHeld;
+    const cap = edge === 'begins' ? this.#glyphs.holdBegins : this.#glyphs.holdEnds;
+    if (isKept) line.write(this.#page[host], { text: cap, tone: 'good' });
+    const text = edge === 'begins' ? 'held from here' : isKept ? 'held to here' : 'watched to here';
+    this.#beside(line, host, { text, tone: 'good' });
+    this.#push(line);
+  }
+
+  #note(text: string): void {
+    for (const [index, part] of this.#wrap(text, this.#room - 4).entries()) {
+      const line = this.#line();
+      const sign = index === 0 ? this.#glyphs.note : ' ';
+      line.write(this.#page.client + 2, { text: `${sign} ${part}`, tone: 'dim' });
+      this.#push(line);
+    }
+  }
+
+  #pause(untilMs: number): void {
+    const { client, server } = this.#page;
+    const line = new Line(this.#page.width);
+    const text = `${this.#glyphs.pause} ${formatPause(untilMs - this.#lastMs)}`;
+    line.write(Math.max(0, this.#page.time - text.length), { text, tone: 'dim' });
+    for (const column of [client, server, ...this.#lanes.values()])
+      line.write(column, { text: this.#glyphs.pause });
+    this.drawn.push({ atMs: untilMs, text: line.render(this.#style) });
+    this.#lastTime = '';
+  }
+
+  /** A line with both lifelines. */
+  #line(): Line {
+    const line = new Line(this.#page.width);
+    for (const host of ['client', 'server'] as const) {
+      const tone = this.#lifelines.isHeld(host) ? 'good' : undefined;
+      line.write(this.#page[host], { text: this.#lifelines.glyph(host, this.#glyphs), tone });
+    }
+    return line;
+  }
+
+  /** Puts the time before the line, if it is another than that of the line above. */
+  #push(line: Line): void {
+    const time = this.#plain(formatTime(this.#lastMs - this.#firstMs));
+    if (time !== this.#lastTime)
+      line.write(this.#page.time - widthOf([{ text: time }]), { text: time, tone: 'dim' });
+    this.#lastTime = time;
+    this.#crossLanes(line);
+    this.drawn.push({ atMs: this.#lastMs, text: line.render(this.#style) });
+  }
+
+  #crossLanes(line: Line): void {
+    const { shaft, icmpShaft, underWay, crossing } = this.#glyphs;
+    for (const lane of this.#lanes.values()) {
+      const there = line.at(lane);
+      if (there === ' ') line.write(lane, { text: underWay });
+      if (there === shaft || there === icmpShaft) line.write(lane, { text: crossing });
+    }
+  }
+
+  /** The column in which a flight waits for its arrival: not in, and not right beside, another's. */
+  #freeLane(flight: Flight): number {
+    const { client, server } = this.#page;
+    const middle = (client + server) >> 1;
+    let lane = laneFor(flight, this.#page) ?? middle;
+    const isTaken = () => [...this.#lanes.values()].some((other) => Math.abs(other - lane) < 2);
+    const onward = flight.from === 'client' ? 1 : -1;
+    while (isTaken() && lane + onward > client + 2 && lane + onward < server - 2) lane += onward;
+    return lane;
+  }
+
+  #leave(line: Line, host: HostName): void {
+    const isHeld = this.#lifelines.isHeld(host);
+    const text = (isHeld ? this.#glyphs.leavesHeld : this.#glyphs.leaves)[host];
+    line.write(this.#page[host], { text, tone: isHeld ? 'good' : undefined });
+  }
+
+  #states(line: Line, ...changes: (Transition | undefined)[]): void {
+    for (const change of changes) {
+      if (!change) continue;
+      const unexplained = change.arc === null ? ' ?' : '';
+      this.#beside(line, change.host, { text: change.to + unexplained, tone: 'bold' });
+    }
+  }
+
+  /** Outside of the host's lifeline. */
+  #beside(line: Line, host: HostName, span: Span): void {
+    const { client, server } = this.#page;
+    line.write(host === 'client' ? client - 1 - widthOf([span]) : server + 2, span);
+  }
+
+  /** Between the lifelines, near the host's. */
+  #inside(line: Line, host: HostName, span: Span, gap = 1): void {
+    const { client, server } = this.#page;
+    line.write(host === 'client' ? client + 1 + gap : server - gap - widthOf([span]), span);
+  }
+
+  get #room(): number {
+    return this.#page.server - this.#page.client - 1;
+  }
+
+  #wrap(text: string, width: number): string[] {
+    return wrap(this.#plain(text), width).split('\n');
+  }
+
+  #plain(text: string): string {
+    return this.#glyphs === ASCII ? toAscii(text) : text;
+  }
+}
+
+/** A change that no segment made: the timer, where it was one. A call stands there by itself. */
+function whyChanged({ arc }: Transition): string | null {
+  if (arc === null) return null;
+  return /exhausted|timeout|MSL/.test(arc.trigger) ? arc.trigger : null;
+}

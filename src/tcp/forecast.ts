@@ -1,0 +1,132 @@
+import type { SocketRow } from './socket-row.ts';
+import type { State } from './state.ts';
+import type { TcpSysctls } from './sysctls.ts';
+import {
+  finWait2Stages,
+  meanLatenessMs,
+  onlyForOrphans,
+  type Peculiarities,
+  probeSchedule,
+  type Schedule,
+  schedule,
+  type Waiting,
+} from './timers.ts';
+
+/** A row of the socket table, as far as its timers go. */
+type TimedRow = Pick<
+  SocketRow,
+  'state' | 'timer' | 'expiresMs' | 'retransmits' | 'inode' | 'info' | 'local' | 'remote'
+>;
+
+export interface Forecast {
+  /** What is waited for; null when no timer runs. */
+  timer: Waiting | null;
+  /** Until something happens. */
+  nextMs: number | null;
+  /** How many more times something is sent before the end; null when there is no end. */
+  remaining: number | null;
+  /** Until the kernel gives up, from now; null when it never does. */
+  givesUpMs: number | null;
+  /** The state after that. A request socket is no state of the listener's: it is just gone. */
+  nextState: State | null;
+  /** Which setting rules it, in a line. */
+  because: string;
+}
+
+/** Whether the program has closed the socket and the kernel finishes by itself. A row without inode may also be unaccepted. */
+export function isOrphan({ state, inode }: Pick<SocketRow, 'state' | 'inode'>): boolean {
+  return inode === 0 && ORPHAN_STATES.has(state);
+}
+
+const ORPHAN_STATES: ReadonlySet<State> = new Set(['FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSING', 'LAST-ACK']);
+
+/**
+ * What will become of a socket if its peer says nothing more. The row does not tell when the first segment was sent:
+ * that is reckoned back from its count of retransmissions and its present timeout.
+ */
+export function forecast(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities = {}): Forecast {
+  const orphan = options.orphan ?? isOrphan(row);
+  const waiting = waitingOf(row, orphan);
+  if (!waiting || row.expiresMs === null) return noTimer(row, sysctls);
+  const told = { ...options, orphan, ...measured(row, waiting, sysctls) };
+  if (waiting === 'FIN-WAIT-2') return forecastFinWait2(row, row.expiresMs, sysctls, told);
+  const { planned, done } =
+    waiting === 'zero-window probe'
+      ? { planned: probeSchedule(sysctls, told, row), done: 0 }
+      : since(schedule(waiting, sysctls, told), row, waiting);
+  const steps = planned.endMs === null ? planned.offsetsMs : [...planned.offsetsMs, planned.endMs];
+  const stepMs = (steps[done] ?? 0) - (steps[done - 1] ?? 0);
+  const nextMs = row.expiresMs + meanLatenessMs(stepMs, options.hz);
+  const endless = planned.endMs === null;
+  return {
+    timer: waiting,
+    nextMs,
+    remaining: endless ? null : planned.offsetsMs.length - done,
+    givesUpMs: planned.endMs === null ? null : nextMs + planned.endMs - (steps[done] ?? planned.endMs),
+    nextState: endless ? null : waiting === 'SYN-ACK' ? 'LISTEN' : 'CLOSED',
+    because: planned.because,
+  };
+}
+
+function waitingOf({ state, timer, inode }: TimedRow, orphan: boolean): Waiting | null {
+  switch (timer) {
+    case 'none':
+      return null;
+    case 'time-wait':
+      return state === 'FIN-WAIT-2' ? 'FIN-WAIT-2' : 'TIME-WAIT';
+    case 'keepalive':
+      // An orphan's FIN-WAIT-2 of more than 60 s begins on the timer that keepalive has no more use for.
+      return state === 'FIN-WAIT-2' && orphan ? 'FIN-WAIT-2' : 'keepalive probe';
+    case 'probe':
+      return 'zero-window probe';
+    case 'retransmission':
+      if (state === 'SYN-SENT') return 'SYN';
+      if (state === 'SYN-RECEIVED') return inode === 0 ? 'SYN-ACK' : 'SYN-ACK of a simultaneous open';
+      return 'data or FIN';
+  }
+}
+
+function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
+  return {
+    timer: null,
+    nextMs: null,
+    remaining: null,
+    givesUpMs: null,
+    nextState: null,
+    because:
+      state === 'FIN-WAIT-2'
+        ? onlyForOrphans(sysctls)
+        : `no timer runs in ${state}: it lasts until a program or the peer ends it`,
+  };
+}
+
+/** The round trip and the timeout before backoff, as far as the row tells them. */
+function measured({ info }: TimedRow, waiting: Waiting, { rtoMaxMs, rtoMinMs }: TcpSysctls): Peculiarities {
+  if (!info || waiting === 'SYN') return {};
+  const rttMs = info.rttMs;
+  // The window is probed at the backed-off timeout, but icsk_rto is left as it is.
+  if (waiting !== 'data or FIN' || info.backoff === 0) return { rttMs, rtoMs: info.rtoMs };
+  const unbackedMs = info.rtoMs / 2 ** info.backoff;
+  return { rttMs, rtoMs: info.rtoMs < rtoMaxMs ? unbackedMs : Math.max(unbackedMs, rttMs + rtoMinMs) };
+}
+
+/** How many steps of the schedule lie behind the socket: the running timer leads to the next. */
+function since(planned: Schedule, { retransmits, info }: TimedRow, waiting: Waiting) {
+  // The loss probe is in no count but the total of the connection's life: an old one looks like a new one.
+  const probed = waiting === 'data or FIN' && (retransmits > 0 || (info?.totalRetransmits ?? 0) > 0);
+  const done = retransmits + (probed ? planned.lossProbes : 0);
+  return { planned, done: Math.min(done, planned.offsetsMs.length) };
+}
+
+function forecastFinWait2(
+  { timer }: TimedRow,
+  expiresMs: number,
+  sysctls: TcpSysctls,
+  options: Peculiarities,
+): Forecast {
+  const { stagesMs, because } = finWait2Stages(sysctls, options);
+  const secondMs = timer === 'keepalive' ? (stagesMs[1] ?? 0) : 0;
+  const nextMs = expiresMs + meanLatenessMs(stagesMs[0] ?? 0, options.hz);
+  const givesUpMs = nextMs + secondMs + (secondMs ? meanLatenessMs(secondMs, options.hz) : 0);
+  return { timer: 'FIN-WAIT-2', nextMs, remaining: 0, givesUpMs, nextState: 'CLOSED', because };
+}
