@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { TcplabError } from '../error.ts';
-import { arcsCommand } from './arcs.ts';
-import { doctorCommand } from './doctor.ts';
 import { EXIT } from './exit.ts';
-import { explainCommand } from './explain.ts';
-import { holdCommand } from './hold.ts';
 import { exitOnSignals } from './interrupt.ts';
-import { listCommand } from './list.ts';
-import { runCommand } from './run.ts';
 import { VERSION } from './version.ts';
+
+/** Each command is loaded when it is asked for: the kernel's side of some takes a while. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  run: async () => (await import('./run.ts')).runCommand(),
+  hold: async () => (await import('./hold.ts')).holdCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
+  arcs: async () => (await import('./arcs.ts')).arcsCommand(),
+  list: async () => (await import('./list.ts')).listCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+};
 
 const program = new Command('tcplab')
   .description('Puts a real Linux TCP connection into any state, holds it there, and proves it.')
@@ -30,19 +34,17 @@ Exit status: 0 all proven · 1 something not proven · 2 wrong use ·
   .showHelpAfterError('(`tcplab --help` and `tcplab COMMAND --help` tell more)')
   .exitOverride();
 
-for (const command of [
-  runCommand(),
-  holdCommand(),
-  explainCommand(),
-  arcsCommand(),
-  listCommand(),
-  doctorCommand(),
-]) {
-  program.addCommand(command.exitOverride().copyInheritedSettings(program));
-}
-
 exitOnSignals();
+// A reader that has seen enough (`tcplab list | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 try {
+  const named = COMMANDS[process.argv[2] ?? ''];
+  for (const load of named ? [named] : Object.values(COMMANDS)) {
+    program.addCommand((await load()).exitOverride().copyInheritedSettings(program));
+  }
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
@@ -57,7 +59,7 @@ function report(error: unknown): number {
     if (error.code === 'USAGE') return EXIT.wrongUse;
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }
-  process.stderr.write(`tcplab: this is a fault of tcplab itself, please report it\n`);
+  process.stderr.write('tcplab: this is a fault of tcplab itself, please report it\n');
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   return EXIT.notProven;
 }

@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import { textWidth } from '../report/layout.ts';
 
 /**
  * Lines that scroll, over a block that stays at the bottom and is written anew. Without a terminal only the lines
@@ -37,10 +37,7 @@ export class Screen {
   #erase(): void {
     if (this.#block.length === 0) return;
     const width = this.stream.columns || 80;
-    const rows = this.#block.reduce(
-      (sum, line) => sum + Math.max(1, Math.ceil(stringWidth(line) / width)),
-      0,
-    );
+    const rows = this.#block.reduce((sum, line) => sum + Math.max(1, Math.ceil(textWidth(line) / width)), 0);
     this.stream.write(`\x1b[${rows}A\x1b[J`);
     this.#block = [];
   }

@@ -1,8 +1,13 @@
-import stringWidth from 'string-width';
+import { stripVTControlCharacters } from 'node:util';
+
+/** Columns on a terminal. All texts are tcplab's own: none has wide or combining characters. */
+export function textWidth(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
 
 /** Pads to a width in columns of a terminal, not in characters. */
 export function pad(text: string, width: number): string {
-  return text + ' '.repeat(Math.max(0, width - stringWidth(text)));
+  return text + ' '.repeat(Math.max(0, width - textWidth(text)));
 }
 
 /** Breaks at spaces so that no line is wider than `width`; each line begins with `indent`. */
@@ -11,7 +16,7 @@ export function wrap(text: string, width: number, indent = ''): string {
   let line = '';
   for (const word of text.split(' ')) {
     const longer = line ? `${line} ${word}` : word;
-    if (line && stringWidth(indent + longer) > width) {
+    if (line && textWidth(indent + longer) > width) {
       lines.push(indent + line);
       line = word;
     } else {

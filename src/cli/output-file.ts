@@ -1,0 +1,48 @@
+import { accessSync, closeSync, constants, mkdirSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { TcplabError } from '../error.ts';
+
+/** A file that is opened before there is anything to write, so that a path that can't be written is known at once. */
+export class OutputFile {
+  readonly #path: string;
+  readonly #fd: number;
+
+  /** What was in the file is gone. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#fd = attempt(path, () => openSync(path, 'w'), 'USAGE');
+  }
+
+  write(text: string | Uint8Array): void {
+    const bytes = Buffer.from(text);
+    attempt(this.#path, () => {
+      for (let written = 0; written < bytes.length; ) {
+        written += writeSync(this.#fd, bytes, written);
+      }
+    });
+  }
+
+  close(): void {
+    attempt(this.#path, () => closeSync(this.#fd));
+  }
+}
+
+/** Makes the folder where there is none, and makes sure that files can be put there. */
+export function openFolder(path: string): void {
+  attempt(
+    path,
+    () => {
+      mkdirSync(path, { recursive: true });
+      rmdirSync(mkdtempSync(join(path, '.tcplab-')));
+    },
+    'USAGE',
+  );
+}
+
+export function attempt<T>(path: string, work: () => T, code: 'USAGE' | 'SYSTEM' = 'SYSTEM'): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new TcplabError(code, `cannot write ${path}: ${reason(error)}`, { cause: error });
+  }
+}
