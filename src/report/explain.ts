@@ -5,6 +5,8 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
 import type { State } from '../tcp/state.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
+import { formatByHand } from './by-hand/format.ts';
+import { byHand } from './by-hand/recipes.ts';
 import type { Block } from './explanation/explanation.ts';
 import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';
@@ -47,6 +49,7 @@ export function explainScenario(scenario: Scenario, sysctls: TcpSysctls): Sectio
   const { id, title, held, peer, heldBy } = scenario;
   const { what, end } = STATE_EXPLANATIONS[held.state];
   const told = SCENARIO_EXPLANATIONS[id];
+  const recipe = byHand(id);
   const summary = section(id, [
     `${title.charAt(0).toUpperCase()}${title.slice(1)}.`,
     `The ${held.host} is held in ${held.state}; the ${otherHost(held.host)} is in ${peer}. Held by: ${heldBy}.`,
@@ -69,6 +72,7 @@ export function explainScenario(scenario: Scenario, sysctls: TcpSysctls): Sectio
     ...(own ?? []),
     section(held.state, what),
     section(`What ends ${held.state} on this machine`, end(sysctls)),
+    ...(recipe ? [{ title: 'By hand, on two machines', text: formatByHand(recipe) }] : []),
     section('See it', [
       { run: `tcplab hold ${id}`, does: 'brings it there and stays, with a live view of both ends' },
       { run: `tcplab run ${id}`, does: 'brings it there, proves it, and is done' },

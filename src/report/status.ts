@@ -49,7 +49,7 @@ function endLines(
 }
 
 /** What the kernel will do by itself, and which setting rules that. */
-function timerLines(row: SocketRow, sysctls: TcpSysctls): string[] {
+export function timerLines(row: SocketRow, sysctls: TcpSysctls): string[] {
   const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(row, sysctls);
   const lines = timer === null || nextMs === null ? [because] : [soon(timer, nextMs, remaining), because];
   if (givesUpMs !== null) {

@@ -13,8 +13,10 @@ export type Step = Run | Look | Type | Press;
 
 interface StepBase {
   on: HostName;
-  /** What is to be seen then, and what to wait for before going on. */
+  /** What is to be seen then; one goes on when it is. */
   see?: Sight;
+  /** Part of a line that its terminal prints when it has taken effect, and that is not worth telling of. */
+  ready?: string;
   /** What happens, or why. */
   note?: string;
 }
@@ -44,10 +46,12 @@ export interface Press extends StepBase {
 
 export type Key = 'Ctrl-C' | 'Ctrl-D' | 'Ctrl-Z';
 
+/** Of all of a host's TCP sockets, in any order, as `netstat -tan` and `ss -tan` list them; `…`: maybe more alike. */
+export type States = readonly (State | '…')[];
+
 export interface Sight {
-  /** The states of all of a host's TCP sockets, in any order, as `netstat -tan` and `ss -tan` list them. */
-  client?: readonly State[];
-  server?: readonly State[];
+  client?: States;
+  server?: States;
   /** Parts of lines that follow each other in what the step's own command prints; `…` stands for anything. */
   prints?: readonly string[];
   /** The same for another terminal: `server/tcpdump`. */

@@ -1,6 +1,6 @@
 import type { Fate } from '../../lab/rule.ts';
 import type { ByHand, Step } from './by-hand.ts';
-import { ctrlC, endWatch, liftRule, serve, setRule, TO_SERVER, watch } from './steps.ts';
+import { ctrlC, endPython, endWatch, liftRule, python, serve, setRule, TO_SERVER, watch } from './steps.ts';
 
 const endServer = ctrlC('server', 'nc', { server: [] });
 
@@ -48,7 +48,7 @@ export const CLOSED: Readonly<Record<string, ByHand>> = {
         on: 'client',
         terminal: 'tcpdump',
         run: 'tcpdump -ni any icmp',
-        see: { prints: ['listening on any'] },
+        ready: 'listening on any',
       },
       serve,
       ...rejected('reject with port unreachable', 'Connection refused', 'port 80 unreachable'),
@@ -65,13 +65,15 @@ export const CLOSED: Readonly<Record<string, ByHand>> = {
   },
   bound: {
     steps: [
-      {
-        on: 'client',
-        terminal: 'py',
-        run: `python3 -ic 'from socket import *; s = socket(); s.bind(("", 4000))'`,
-        see: { client: [], server: [], prints: ['>>>'] },
-        note: 'in neither list: only ss -tanB shows it (Linux and iproute2 6.8)',
-      },
+      ...python('client', [
+        { type: 'from socket import *' },
+        { type: 's = socket()' },
+        {
+          type: 's.bind(("", 4000))',
+          see: { client: [] },
+          note: 'netstat and ss do not list it; ss -tanB does (Linux and iproute2 6.8)',
+        },
+      ]),
       {
         on: 'client',
         run: 'nc -l 4000',
@@ -85,7 +87,7 @@ export const CLOSED: Readonly<Record<string, ByHand>> = {
         note: 'and nobody is there',
       },
     ],
-    cleanUp: [{ on: 'client', terminal: 'py', press: 'Ctrl-D' }],
+    cleanUp: [endPython('client')],
   },
 };
 

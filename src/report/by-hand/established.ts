@@ -44,10 +44,13 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
       serve,
       connect,
       setRule('server', 'in', TO_SERVER),
-      setRule('server', 'out', FROM_SERVER),
+      {
+        ...setRule('server', 'out', FROM_SERVER),
+        note: 'the wire is cut, both ways',
+      },
       {
         on: 'client',
-        run: 'ss -K dst 192.168.2.11',
+        run: 'ss -Ktn dst 192.168.2.11',
         see: {
           client: [],
           server: ['LISTEN', 'ESTABLISHED'],

@@ -1,15 +1,16 @@
 import stringWidth from 'string-width';
-import type { HostName } from '../../evidence/events.ts';
 import type { State } from '../../tcp/state.ts';
 import { pad, wrap } from '../layout.ts';
-import type { ByHand, Sight, Step } from './by-hand.ts';
+import type { ByHand, Sight, States, Step } from './by-hand.ts';
 
 const WIDTH = 80;
+const HOSTS = ['client', 'server'] as const;
+const COMMENT = '# ';
 const PREAMBLE = [
-  '  # Two machines, client 192.168.2.10 and server 192.168.2.11, as root.',
-  '  # host/name is a terminal of its own, for a program that stays.',
-  '  # After a #: what netstat -tan then lists (ss -tan spells it a little',
-  '  # differently), or what is printed.',
+  '  # client is 192.168.2.10, server 192.168.2.11; as root; nc is OpenBSD’s.',
+  '  # host/name is a terminal of its own. Below a command, after a #: what',
+  '  # netstat -tan then lists (ss -tan spells it a little differently), or',
+  '  # what is printed, … standing for anything.',
 ];
 
 /** As lines of at most 80 columns: where, what to type, and after a `#` what is then to be seen. */
@@ -25,18 +26,22 @@ function placeOf(step: Step): string {
 
 function formatStep(step: Step, column: number): string[] {
   const indent = ' '.repeat(column);
-  const remarks = [step.note, ...describeSight(step.see)].filter((remark) => remark !== undefined);
+  const width = WIDTH - column - COMMENT.length;
+  const remarks = [
+    ...(step.note ? wrap(step.note, width).split('\n') : []),
+    ...describeSight(step.see, width),
+  ];
   return [
     ...formatAction(step, column).map((line, index) =>
       index === 0 ? pad(`  ${placeOf(step)}`, column) + line : indent + line,
     ),
-    ...remarks.flatMap((remark) => wrap(remark, WIDTH, `${indent}# `).split('\n')),
+    ...remarks.map((remark) => indent + COMMENT + remark),
   ];
 }
 
 function formatAction(step: Step, column: number): string[] {
   if ('press' in step) return [step.press];
-  if ('type' in step) return [`${step.type} (typed)`];
+  if ('type' in step) return [step.type];
   return breakCommand('run' in step ? step.run : step.look, WIDTH - column);
 }
 
@@ -49,21 +54,29 @@ function breakCommand(command: string, width: number): string[] {
   );
 }
 
-function describeSight({ client, server, prints, at = {} }: Sight = {}): string[] {
-  const hosts: [HostName, readonly State[] | undefined][] = [
-    ['client', client],
-    ['server', server],
-  ];
-  const tables = hosts.flatMap(([host, states]) => (states ? [`${host}: ${listStates(states)}`] : []));
+function describeSight({ client, server, prints, at = {} }: Sight = {}, width: number): string[] {
+  const tables = { client, server };
+  const hosts = HOSTS.flatMap((host) => (tables[host] ? [`${host}: ${listStates(tables[host])}`] : []));
+  const outputs = Object.entries({ ...(prints ? { prints } : {}), ...at });
   return [
-    ...(tables.length ? [tables.join('; ')] : []),
-    ...(prints ? [`prints: ${prints.join(' | ')}`] : []),
-    ...Object.entries(at).map(([terminal, texts]) => `${terminal}: ${texts.join(' | ')}`),
+    ...fitted(hosts, '; ', width),
+    ...outputs.flatMap(([place, parts]) =>
+      parts.length > 1
+        ? [`${place}:`, ...parts.map((part) => `  ${part}`)]
+        : fitted([`${place}:`, ...parts], ' ', width),
+    ),
   ];
 }
 
+/** In one line if there is room, else in one each. */
+function fitted(parts: readonly string[], separator: string, width: number): string[] {
+  const line = parts.join(separator);
+  if (stringWidth(line) <= width) return line ? [line] : [];
+  return [...parts];
+}
+
 /** `LISTEN, 5 SYN_RECV`, as netstat spells them. */
-function listStates(states: readonly State[]): string {
+function listStates(states: States): string {
   const names = [...new Set(states)].map((state) => {
     const count = states.filter((other) => other === state).length;
     return `${count > 1 ? `${count} ` : ''}${netstatName(state)}`;
@@ -71,7 +84,7 @@ function listStates(states: readonly State[]): string {
   return names.join(', ') || 'none';
 }
 
-function netstatName(state: State): string {
+function netstatName(state: State | '…'): string {
   if (state === 'SYN-RECEIVED') return 'SYN_RECV';
   return state.replace(/-(?=\d)/, '').replaceAll('-', '_');
 }

@@ -2,7 +2,20 @@ import type { HostName } from '../../evidence/events.ts';
 import type { Rule } from '../../lab/rule.ts';
 import type { State } from '../../tcp/state.ts';
 import type { ByHand, Run, Sight } from './by-hand.ts';
-import { ctrlC, endWatch, FROM_SERVER, liftRule, serve, setRule, TO_SERVER, watch } from './steps.ts';
+import {
+  ctrlC,
+  endPython,
+  endWatch,
+  FROM_SERVER,
+  liftRule,
+  python,
+  serve,
+  setRule,
+  TO_SERVER,
+  watch,
+} from './steps.ts';
+
+const HALF_OPEN = ['SYN-RECEIVED', '…'] as const;
 
 /** LISTEN, SYN-SENT, SYN-RECEIVED. */
 export const OPENING: Readonly<Record<string, ByHand>> = {
@@ -21,7 +34,14 @@ export const OPENING: Readonly<Record<string, ByHand>> = {
   'syn-sent': dropped(['server', 'in', TO_SERVER], 'LISTEN', {
     'server/tcpdump': ['192.168.2.10.… > 192.168.2.11.80: Flags [S]'],
   }),
-  'syn-sent-dropped-at-client': dropped(['client', 'out', TO_SERVER], 'LISTEN', {}, '0'),
+  'syn-sent-dropped-at-client': dropped(
+    ['client', 'out', TO_SERVER],
+    'LISTEN',
+    {},
+    {
+      prints: ['0 packets captured'],
+    },
+  ),
   'syn-received': dropped(['client', 'in', FROM_SERVER], 'SYN-RECEIVED', {
     'server/tcpdump': ['Flags [S]', '192.168.2.11.80 > 192.168.2.10.…: Flags [S.]'],
   }),
@@ -56,9 +76,13 @@ export const OPENING: Readonly<Record<string, ByHand>> = {
       },
     ],
     cleanUp: [
-      ctrlC('client', 'nc', { client: [] }),
+      ctrlC('client', 'nc', { client: ['FIN-WAIT-1'] }),
       ctrlC('server', 'nc', { server: [] }),
-      liftRule('server', 'in', TO_SERVER),
+      {
+        ...liftRule('server', 'in', TO_SERVER),
+        see: { client: [] },
+        note: 'the next FIN is answered with RST',
+      },
       endWatch('client'),
     ],
   },
@@ -70,43 +94,35 @@ export const OPENING: Readonly<Record<string, ByHand>> = {
         run: 'sysctl -w net.ipv4.tcp_syncookies=0',
         see: { prints: ['tcp_syncookies = 0'] },
       },
-      {
-        on: 'server',
-        terminal: 'http',
-        run: 'python3 -m http.server 80',
-        see: { server: ['LISTEN'] },
-        note: 'any server will do; this one has a backlog of 5 (and serves the directory that you are in)',
-      },
+      ...python('server', [
+        { type: 'from socket import *' },
+        { type: 's = create_server(("", 80), backlog=3)', see: { server: ['LISTEN'] } },
+      ]),
       flooded('-A'),
       {
         on: 'client',
-        run: 'for i in 1 2 3 4 5 6 7 8; do nc -zw1 -p 400$i 192.168.2.11 80 & done; wait',
-        see: { client: [], server: ['LISTEN', ...fiveTimes('SYN-RECEIVED')] },
-        note: 'each gives up after a second; the SYN queue takes as many as the backlog, and keeps them',
+        run: 'for i in $(seq 8); do nc -zw1 -p 400$i 192.168.2.11 80 & done',
+        see: { client: [], server: ['LISTEN', ...HALF_OPEN] },
+        note: 'each gives up after a second; the SYN queue keeps as many as the backlog, or one more',
       },
       {
         on: 'client',
         terminal: 'nc',
         run: 'nc 192.168.2.11 80',
-        see: { client: ['SYN-SENT'], server: ['LISTEN', ...fiveTimes('SYN-RECEIVED')] },
-        note: 'a client that means it',
+        see: { client: ['SYN-SENT'], server: ['LISTEN', ...HALF_OPEN] },
+        note: 'a client that means it finds the queue full',
       },
       {
         on: 'server',
         run: 'sysctl -w net.ipv4.tcp_syncookies=1',
         see: {
           client: ['ESTABLISHED'],
-          server: ['LISTEN', 'ESTABLISHED', ...fiveTimes('SYN-RECEIVED')],
+          server: ['LISTEN', 'ESTABLISHED', ...HALF_OPEN],
         },
         note: 'its next SYN, a second later, is answered with a cookie and needs no room in the queue',
       },
     ],
-    cleanUp: [
-      ctrlC('client', 'nc'),
-      ctrlC('server', 'http', { prints: ['Keyboard interrupt received'] }),
-      flooded('-D'),
-      endWatch('client'),
-    ],
+    cleanUp: [ctrlC('client', 'nc'), endPython('server'), flooded('-D'), endWatch('client')],
   },
 };
 
@@ -115,7 +131,7 @@ function dropped(
   rule: [HostName, Rule['hook'], Parameters<typeof setRule>[2]],
   server: State,
   at: NonNullable<Sight['at']>,
-  packetsAtServer?: string,
+  atEnd?: Sight,
 ): ByHand {
   return {
     steps: [
@@ -138,7 +154,7 @@ function dropped(
       ctrlC('client', 'telnet', { client: [] }),
       ctrlC('server', 'nc'),
       liftRule(...rule),
-      endWatch('server', packetsAtServer),
+      { ...endWatch('server'), ...(atEnd ? { see: atEnd } : {}) },
     ],
   };
 }
@@ -146,8 +162,4 @@ function dropped(
 /** The SYN-ACKs to these ports are not given to the client's TCP, which would answer with ACK or RST. */
 function flooded(command: '-A' | '-D'): Run {
   return { on: 'client', run: `iptables ${command} INPUT -p tcp --sport 80 --dport 4001:4008 -j DROP` };
-}
-
-function fiveTimes(state: State): State[] {
-  return Array(5).fill(state);
 }

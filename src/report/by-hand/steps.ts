@@ -1,7 +1,7 @@
 import type { HostName } from '../../evidence/events.ts';
 import { SERVER_PORT } from '../../lab/addresses.ts';
 import { iptablesCommand, type Rule } from '../../lab/rule.ts';
-import type { Press, Run, Sight } from './by-hand.ts';
+import type { Press, Run, Sight, Step, Type } from './by-hand.ts';
 
 /** Steps that many recipes share. */
 
@@ -10,7 +10,7 @@ export function watch(on: HostName): Run {
     on,
     terminal: 'tcpdump',
     run: `tcpdump -ni any tcp port ${SERVER_PORT}`,
-    see: { prints: ['listening on any'] },
+    ready: 'listening on any',
   };
 }
 
@@ -36,15 +36,30 @@ export const connectToShutDown: Run = { ...connect, run: 'nc -N 192.168.2.11 80'
 
 /** A program that hangs: its kernel goes on without it. */
 export function stop(on: HostName, terminal: string, note: string): Press {
-  return { on, terminal, press: 'Ctrl-Z', see: { prints: ['Stopped'] }, note };
+  return { on, terminal, press: 'Ctrl-Z', ready: 'Stopped', note };
 }
 
 export function ctrlC(on: HostName, terminal: string, see: Sight = {}, note?: string): Press {
   return { on, terminal, press: 'Ctrl-C', see, ...(note ? { note } : {}) };
 }
 
-export function endWatch(on: HostName, packets = '…'): Press {
-  return ctrlC(on, 'tcpdump', { prints: [`${packets} packets captured`] });
+/** Where no tool will do: lines typed at an interactive Python. */
+export function python(on: HostName, lines: readonly Pick<Type, 'type' | 'see' | 'note'>[]): Step[] {
+  const at = { on, terminal: 'python' };
+  return [
+    { ...at, run: 'python3', ready: PROMPT },
+    ...lines.map((line): Type => ({ ...at, ...line, ready: PROMPT })),
+  ];
+}
+
+export function endPython(on: HostName): Press {
+  return { on, terminal: 'python', press: 'Ctrl-D' };
+}
+
+const PROMPT = '>>>';
+
+export function endWatch(on: HostName): Press {
+  return { on, terminal: 'tcpdump', press: 'Ctrl-C', ready: ' captured' };
 }
 
 export const TO_SERVER: Pick<Rule, 'destinationPort'> = { destinationPort: SERVER_PORT };

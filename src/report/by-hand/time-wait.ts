@@ -18,6 +18,13 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
       watch('server'),
       serve,
       connect,
+      {
+        on: 'client',
+        terminal: 'nc',
+        type: 'hello',
+        see: { at: { 'server/nc': ['hello'] } },
+        note: 'once data has come, the server’s ACKs may be delayed, by 40 ms',
+      },
       ctrlC(
         'client',
         'nc',
@@ -43,7 +50,11 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
       serve,
       connect,
       stop('server', 'nc', 'so that its kernel has to acknowledge the FIN without it'),
-      ctrlC('client', 'nc', { client: ['FIN-WAIT-2'], server: ['LISTEN', 'CLOSE-WAIT'] }),
+      ctrlC('client', 'nc', {
+        client: ['FIN-WAIT-2'],
+        server: ['LISTEN', 'CLOSE-WAIT'],
+        at: { 'server/tcpdump': ['192.168.2.10.…Flags [F.]', '192.168.2.11.80…Flags [.]'] },
+      }),
       {
         on: 'server',
         terminal: 'nc',
@@ -53,7 +64,7 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
           server: [],
           at: { 'server/tcpdump': ['192.168.2.11.80…Flags [F.]', '192.168.2.10.…Flags [.]'] },
         },
-        note: 'nc reads the end of the data, and closes: FIN, ACK, FIN, ACK',
+        note: 'nc reads the end of the data, and closes',
       },
     ],
     cleanUp: [endWatch('server')],
