@@ -11,6 +11,7 @@ export { Timeline } from './evidence/timeline.ts';
 export { judge, type Testimony, type Verdict, type VerdictWord } from './evidence/verdict.ts';
 export type { WitnessName } from './evidence/witness/witness.ts';
 export type { SocketOption } from './kernel/socket.ts';
+export type { FirewallKind } from './lab/firewall.ts';
 export type { Host, SocketNumber, SpawnOptions } from './lab/host.ts';
 export { Lab, type LabOptions, type Tables } from './lab/lab.ts';
 export type { Fate, Rule } from './lab/rule.ts';

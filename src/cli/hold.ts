@@ -3,8 +3,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
+import type { Timeline } from '../evidence/timeline.ts';
 import type { Host } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
+import { LadderFeed } from '../report/ladder/feed.ts';
+import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatMs } from '../report/layout.ts';
 import { resultOf } from '../report/result.ts';
 import { segmentLine } from '../report/segment-line.ts';
@@ -25,6 +28,8 @@ interface Options {
   on?: HostName;
   ipv6?: boolean;
   json?: boolean;
+  ladder?: boolean;
+  ascii?: boolean;
 }
 
 /** How often a held lab is looked at. */
@@ -44,12 +49,15 @@ export function holdCommand(): Command {
     .option('--for <duration>', 'lift it after this time', parseDuration)
     .option('--ipv6', 'the two hosts speak IPv6')
     .option('--json', 'print one JSON object at the end (as one of `results` of `tcplab run --json`)')
+    .option('--ladder', 'draw the segments, calls and states between two lifelines as they happen')
+    .option('--ascii', 'draw the ladder in plain ASCII (so too where the locale is not UTF-8)')
     .addHelpText(
       'after',
       `
 Examples:
   tcplab hold fin-wait-1
   tcplab hold time-wait --for 30s
+  tcplab hold zero-window --ladder
   tcplab hold fin-wait-1 --on client -- netstat -tan
   tcplab hold close-wait --on server -- bash
 
@@ -66,6 +74,11 @@ async function hold(name: string, command: string[], options: Options): Promise<
       hint: `for example: tcplab hold ${scenario.id} --on ${scenario.held.host} -- ss -tan`,
     });
   }
+  if (options.on && options.ladder) {
+    throw new TcplabError('USAGE', '--ladder and --on do not go together', {
+      hint: 'with --on nothing but the command’s own output is printed',
+    });
+  }
   const [program, ...args] = command;
   if (program !== undefined) findProgram(program);
   ensurePrivilege();
@@ -80,35 +93,76 @@ async function hold(name: string, command: string[], options: Options): Promise<
     return;
   }
   const enough = options.for === undefined ? signal : Promise.race([signal, pause(options.for)]);
-  await watch(lab, scenario, enough, new Screen(options.json ? process.stderr : process.stdout));
+  const screen = new Screen(options.json ? process.stderr : process.stdout);
+  await watch(lab, scenario, enough, screen, options.ladder ? ladderFeed(screen, options) : segmentFeed());
   const result = resultOf(lab.timeline);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.verdict === 'proven' ? EXIT.proven : EXIT.notProven;
 }
 
+/** What scrolls over the status: the lines that are new since it was last asked. */
+interface Feed {
+  next(timeline: Timeline, knownUntilMs: number): string[];
+  /** What is left when it is over. */
+  end(timeline: Timeline): string[];
+}
+
+function ladderFeed({ stream }: Screen, options: Options): Feed {
+  const ascii = options.ascii ?? !localeIsUtf8(process.env);
+  return new LadderFeed({
+    ascii,
+    style: styleFor(stream),
+    ...(stream.columns ? { width: stream.columns } : {}),
+  });
+}
+
+function segmentFeed(): Feed {
+  let printed = 0;
+  const next = (timeline: Timeline) => {
+    const { segments } = resultOf(timeline);
+    const lines = segments.slice(printed).map((segment) => segmentLine(segment));
+    printed = segments.length;
+    return lines;
+  };
+  return { next, end: () => [] };
+}
+
 /** Shows what happens until it is enough or the state is gone. */
-async function watch(lab: Lab, scenario: Scenario, enough: Promise<unknown>, screen: Screen): Promise<void> {
+async function watch(
+  lab: Lab,
+  scenario: Scenario,
+  enough: Promise<unknown>,
+  screen: Screen,
+  feed: Feed,
+): Promise<void> {
   const style = styleFor(screen.stream);
   const sysctls = { client: await readSysctls(lab.client), server: await readSysctls(lab.server) };
-  let [over, shown, printed] = [false, false, 0];
+  const print = (lines: string[]) => {
+    for (const line of lines) screen.print(line);
+  };
+  let [over, shown] = [false, false];
   const ended = enough.then(() => {
     over = true;
   });
-  screen.print(`${style.bold(scenario.id)}: ${scenario.title}`);
+  // A look brings the timeline up to its beginning.
+  let lookedMs = lab.nowMs();
+  print([`${style.bold(scenario.id)}: ${scenario.title}`]);
   await holdState(lab, scenario, {
-    wait: () => Promise.race([ended, pause(LOOK_EVERY_MS)]),
+    wait: async () => {
+      await Promise.race([ended, pause(LOOK_EVERY_MS)]);
+      lookedMs = lab.nowMs();
+    },
     isOver: () => over,
     onLook: async (tables) => {
       await Promise.all([lab.client.countRules(), lab.server.countRules()]);
-      const { segments } = resultOf(lab.timeline);
-      for (const segment of segments.slice(printed)) screen.print(segmentLine(segment));
-      printed = segments.length;
+      print(feed.next(lab.timeline, lookedMs));
       const status = statusLines(lab.timeline, tables, sysctls, lab.nowMs(), style);
-      if (!screen.isLive && !shown) for (const line of status) screen.print(line);
+      if (!screen.isLive && !shown) print(status);
       shown = true;
       screen.update([...status, style.dim('Ctrl-C lifts it')]);
     },
   });
+  print(feed.end(lab.timeline));
   const { verdict, because, heldMs } = resultOf(lab.timeline);
   screen.finish();
   const said = `${verdict}, held for ${formatMs(heldMs ?? 0)}${because ? `: ${because}` : ''}`;

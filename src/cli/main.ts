@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   hold: async () => (await import('./hold.ts')).holdCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
   arcs: async () => (await import('./arcs.ts')).arcsCommand(),
+  replay: async () => (await import('./replay.ts')).replayCommand(),
   list: async () => (await import('./list.ts')).listCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
 };

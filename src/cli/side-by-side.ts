@@ -33,14 +33,14 @@ export async function runSideBySide(
     while (next < scenarios.length) {
       const index = next++;
       const scenario = scenarios[index] as Scenario;
+      let timeline: Timeline | undefined;
       try {
-        const timeline = await runScenario(scenario, { ...runOptions, turn });
-        if (!onDone(scenario, timeline, index)) failed++;
+        timeline = await runScenario(scenario, { ...runOptions, turn });
       } catch (error) {
         if (!onError) throw error;
         onError(scenario, error, index);
-        failed++;
       }
+      if (!timeline || !onDone(scenario, timeline, index)) failed++;
       const not = failed ? `, ${failed} not proven` : '';
       progress.show(`${++done} of ${scenarios.length} done${not}, ${formatMs(performance.now() - startMs)}`);
     }
@@ -48,6 +48,8 @@ export async function runSideBySide(
   try {
     await Promise.all(Array.from({ length: Math.min(jobs, scenarios.length) }, work));
   } finally {
+    // When one has thrown, those at work end theirs and begin no other.
+    next = scenarios.length;
     progress.clear();
   }
 }

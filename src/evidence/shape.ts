@@ -18,13 +18,13 @@ export function text<T extends string = string>(pattern: RegExp = /^/, what = 't
 }
 
 /** A number that JSON can carry. */
-export function number(min = Number.NEGATIVE_INFINITY, max = Number.MAX_VALUE): Shape<number> {
-  const fits = (value: unknown) => typeof value === 'number' && value >= min && value <= max;
+export function number(min: number = Number.NEGATIVE_INFINITY): Shape<number> {
+  const fits = (value: unknown) => typeof value === 'number' && value >= min;
   const what = `a number${min === 0 ? ', 0 or more' : ''}`;
   return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
 }
 
-export function whole(min = 0, max = Number.MAX_SAFE_INTEGER): Shape<number> {
+export function whole(min = 0, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
   const fits = (value: unknown) => Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
   const what =
     max === Number.MAX_SAFE_INTEGER

@@ -47,7 +47,10 @@ export function courseOf(timeline: Timeline, connection: Connection): Course {
   };
 }
 
-type Draft = Omit<Transition, 'seenBy'>;
+interface Draft extends Omit<Transition, 'seenBy'> {
+  /** Printed for the socket that listens, which may close while a connection that came from it stands. */
+  ofListener?: boolean;
+}
 
 function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
   const end = endOf(connection, host, 'CLOSED');
@@ -59,17 +62,35 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
   const particularities = addKernelChanges(timeline, end, drafts, evidence);
   addTableChanges(timeline, end, drafts, evidence);
   for (const { atMs, from, to } of steps.filter(({ arc }) => arc === null)) {
-    // Found changed: when it happened, others may have seen.
-    if (drafts.some((draft) => draft.from === from && draft.to === to && draft.atMs <= atMs)) continue;
+    // Found changed: when it happened, others may have seen; or found it too, later.
+    const same = drafts.filter((draft) => draft.from === from && draft.to === to);
+    if (same.some((draft) => draft.atMs <= atMs)) continue;
+    const later = same.find(({ source }) => source === 'socket-table');
+    if (later) drafts.splice(drafts.indexOf(later), 1);
     drafts.push({ atMs, host, from, to, arc: evidence.arcAt(from, to, 0, atMs), source: 'packets' });
   }
   drafts.sort(inTime);
+  const own = ofConnection(drafts);
   return {
-    transitions: drafts.map((draft, index) =>
-      corroborate(timeline, connection, draft, nextAfter(draft, drafts.slice(index + 1))),
-    ),
+    transitions: drafts.map((draft) => {
+      const next = nextAfter(
+        draft,
+        own.filter((later) => drafts.indexOf(later) > drafts.indexOf(draft)),
+      );
+      return corroborate(timeline, connection, draft, next);
+    }),
     particularities,
   };
+}
+
+/** In the order of time, without what the listener did once the end was a connection of its own. */
+function ofConnection(drafts: readonly Draft[]): Draft[] {
+  const own: Draft[] = [];
+  for (const draft of [...drafts].sort(inTime)) {
+    const state = own.at(-1)?.to ?? draft.from;
+    if (!draft.ofListener || draft.from === state) own.push(draft);
+  }
+  return own;
 }
 
 /** What the kernel printed and no segment shows: calls, timers, and the ways in which Linux differs from the RFC's picture. */
@@ -81,13 +102,14 @@ function addKernelChanges(
 ): Particularity[] {
   const particularities: Particularity[] = [];
   const unmatched = [...drafts];
-  for (const { atMs, from, to } of kernelChanges(timeline, end)) {
+  for (const { atMs, from, to, ofListener } of kernelChanges(timeline, end)) {
     const match = unmatched.findIndex((draft) => draft.from === from && draft.to === to);
     if (match >= 0) {
       unmatched.splice(match, 1);
       continue;
     }
-    const why = whyParticular(from, to, drafts);
+    const isEnded = to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
+    const why = isEnded ? null : whyParticular(from, to, drafts);
     if (why) particularities.push({ atMs, host: end.host, from, to, why });
     else
       drafts.push({
@@ -97,6 +119,7 @@ function addKernelChanges(
         to,
         arc: evidence.arcAt(from, to, atMs, atMs),
         source: 'kernel-events',
+        ofListener,
       });
   }
   return particularities;
@@ -133,8 +156,9 @@ function addTableChanges(
   for (const { atMs, tookMs, rows } of tables) {
     const seen = stateInTable(rows, { ...end, listening: true });
     first ??= seen;
-    const before = drafts.filter((draft) => draft.atMs <= atMs - tookMs).sort(inTime);
-    const meanwhile = drafts.filter((draft) => draft.atMs > atMs - tookMs && draft.atMs <= atMs).sort(inTime);
+    const own = ofConnection(drafts);
+    const before = own.filter((draft) => draft.atMs <= atMs - tookMs);
+    const meanwhile = own.filter((draft) => draft.atMs > atMs - tookMs && draft.atMs <= atMs);
     // While the table was read the end may have moved on: each of these may be what was read.
     const possible = [before.at(-1)?.to ?? first, ...meanwhile.map(({ to }) => to)];
     const from = possible.at(-1) as State;
@@ -166,44 +190,67 @@ class CallsAndTimers {
 
   /**
    * An RST that is sent ends a connection for several reasons: the program aborts, the administrator destroys it, a
-   * keepalive gives up. The segment is the same; the calls and the timer tell.
+   * keepalive gives up. The segment is the same; the calls and the timer tell. Whose retries are exhausted sends none
+   * (tcp_timer.c, tcp_write_err).
    */
   confirm(arc: Arc | null, atMs: number): Arc | null {
     if (arc?.trigger !== 'abort') return arc;
-    return this.arcAt(arc.from, arc.to, atMs, atMs) ?? arc;
+    const told = this.arcAt(arc.from, arc.to, atMs, atMs);
+    return told?.trigger === 'retries exhausted' ? arc : (told ?? arc);
   }
 
   arcAt(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
     const candidates = ARCS.filter((arc) => arc.from === from && arc.to === to);
     const called = this.#callsWithin(sinceMs, untilMs);
     const byCall = candidates.find(({ trigger }) => called.has(trigger));
-    return byCall ?? candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs)) ?? null;
+    if (byCall) return byCall;
+    // It was ended by a call for which the table has no arc, not by a timer.
+    if (to === 'CLOSED' && this.isEndedByCall(sinceMs, untilMs)) return null;
+    return candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs)) ?? null;
+  }
+
+  /** Whether there was a call that ends a connection in any state. */
+  isEndedByCall(sinceMs: number, untilMs: number): boolean {
+    return this.#within(sinceMs, untilMs).some((call) => isAbort(call) || call.call === 'destroy');
   }
 
   #callsWithin(sinceMs: number, untilMs: number): Set<Trigger> {
-    const calls = this.#calls.filter(({ atMs, tookMs }) => atMs <= untilMs && atMs + tookMs >= sinceMs);
-    return new Set(
-      calls.flatMap(({ call, detail }) => TRIGGERS[detail.includes('SO_LINGER') ? 'abort' : call] ?? []),
-    );
+    const calls = this.#within(sinceMs, untilMs);
+    return new Set(calls.flatMap((call) => (isAbort(call) ? ['abort'] : (TRIGGERS[call.call] ?? []))));
   }
 
-  /** The timer that would end this state; in a state with several, the one that the socket table last showed. */
-  #timerBefore(from: State, untilMs: number): Trigger {
+  #within(sinceMs: number, untilMs: number): Called[] {
+    return this.#calls.filter(({ atMs, tookMs }) => atMs <= untilMs && atMs + tookMs >= sinceMs);
+  }
+
+  /** The timer that can have ended this state, by what the socket table last showed of it; null when none ran. */
+  #timerBefore(from: State, untilMs: number): Trigger | null {
+    const before = this.#tables.findLast(({ atMs, rows }) => atMs < untilMs && rowOf(rows, this.#end));
+    const row = before && rowOf(before.rows, this.#end);
+    if (!before || !row || row.timer === 'none') return null;
+    // Nothing makes this one shorter: a row that is gone sooner was ended by something else.
+    const isEarly = untilMs < before.atMs + (row.expiresMs ?? 0) - EARLY_MS;
+    if (row.timer === 'time-wait' && isEarly) return null;
     if (from === 'TIME-WAIT') return '2 MSL';
     if (from === 'FIN-WAIT-2') return 'FIN-WAIT-2 timeout';
-    const before = this.#tables.findLast(({ atMs, rows }) => atMs < untilMs && rowOf(rows, this.#end));
-    const timer = before && rowOf(before.rows, this.#end)?.timer;
-    return timer === 'keepalive' ? 'keepalive exhausted' : 'retries exhausted';
+    return row.timer === 'keepalive' ? 'keepalive exhausted' : 'retries exhausted';
   }
 }
 
-const TRIGGERS: Record<string, Trigger> = {
-  listen: 'listen',
-  connect: 'connect',
-  close: 'close',
-  shutdown: 'close',
-  abort: 'abort',
-  destroy: 'destroy',
+/** What the table tells of a timer is rounded to ticks of the kernel, of up to 10 ms. */
+const EARLY_MS = 20;
+
+function isAbort({ call, detail }: Called): boolean {
+  return call === 'abort' || detail.includes('SO_LINGER');
+}
+
+/** The triggers that a call may be. A close aborts when there is data that was not read (RFC 2525, 2.17). */
+const TRIGGERS: Record<string, Trigger[]> = {
+  listen: ['listen'],
+  connect: ['connect'],
+  close: ['close', 'abort'],
+  shutdown: ['close'],
+  destroy: ['destroy'],
 };
 
 function corroborate(
@@ -219,7 +266,8 @@ function corroborate(
       return inTime && states.length === 1 && states[0] === draft.to;
     });
   const seenBy = [socketTable, packets, kernelEvents].filter(saw).map(({ name }) => name);
-  return { ...draft, seenBy };
+  const { atMs, host, from, to, arc, source } = draft;
+  return { atMs, host, from, to, arc, source, seenBy };
 }
 
 /** A listener stays one while connections come from it. */

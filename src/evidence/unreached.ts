@@ -23,15 +23,20 @@ export interface Unreached {
  * connections, since the counters are those of the host. Without counters nothing is said.
  */
 export function unreached(timeline: Timeline): Unreached[] {
-  return timeline
-    .of('counted')
-    .filter(({ host }, index, all) => all.findLastIndex((later) => later.host === host) === index)
-    .flatMap(({ host, counters }) => {
-      const arrivals = connectionsOf(timeline, host).flatMap((connection) =>
-        arrivalsOf(timeline, connection, host),
-      );
-      return [...unanswered(host, arrivals, counters), ...refused(host, arrivals, counters)];
-    });
+  const lost = timeline.of('lost').filter(({ witness }) => witness === 'packets');
+  return (
+    timeline
+      .of('counted')
+      .filter(({ host }, index, all) => all.findLastIndex((later) => later.host === host) === index)
+      // An answer that the capture lost would be missed.
+      .filter(({ host }) => !lost.some((event) => event.host === host))
+      .flatMap(({ host, counters }) => {
+        const arrivals = connectionsOf(timeline, host).flatMap((connection) =>
+          arrivalsOf(timeline, connection, host),
+        );
+        return [...unanswered(host, arrivals, counters), ...refused(host, arrivals, counters)];
+      })
+  );
 }
 
 interface Arrival {
@@ -55,7 +60,7 @@ function unanswered(host: HostName, arrivals: Arrival[], all: Record<string, num
   const syns = count(arrivals, ({ what, met, answer }) => {
     return what === 'SYN' && met === 'listener' && answer === 'none';
   });
-  const acks = count(arrivals, ({ what, met }) => what === 'final ACK' && met === 'request');
+  const acks = count(arrivals, ({ what, answer }) => what === 'final ACK' && answer !== 'RST');
   const [overflows, queueDrops, drops] = [all[OVERFLOWS] ?? 0, all[QUEUE_DROPS] ?? 0, all[DROPS] ?? 0];
   const told = (what: Unreached['what'], segments: number, why: Unreached['why'], names: string[]) =>
     segments > 0 ? [{ host, what, segments, why, counters: pick(all, names) }] : [];

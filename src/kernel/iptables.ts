@@ -47,7 +47,7 @@ function findCommand(name: string): string {
   const found = folders.map((folder) => join(folder, name)).find(isExecutable);
   if (found) return found;
   throw new TcplabError('MACHINE', `${name} is not on this machine`, {
-    hint: 'install it: Debian, Ubuntu and Arch have it in `iptables`, Fedora in `iptables-nft`, Alpine in `iptables` (older: `ip6tables`)',
+    hint: 'install it: Debian and Ubuntu `apt-get install iptables`, Fedora `dnf install iptables-nft`, Alpine `apk add iptables`, Arch `pacman -S iptables`',
   });
 }
 
@@ -78,12 +78,18 @@ function run(command: string, args: string[], detail: string, input = ''): strin
   throw new SystemError(command.slice(command.lastIndexOf('/') + 1), said, {
     detail,
     code: 'MACHINE',
-    hint: '`tcplab doctor` tells what this machine lacks; `--firewall nft` does without iptables',
+    hint: HINT,
   });
 }
 
+const HINT =
+  'where the kernel lacks a part: modprobe -a nft_compat xt_tcpudp xt_comment xt_NFLOG ipt_REJECT ip6t_REJECT; `--firewall nft` does without iptables';
+
 /** What it said, without its name, its version, and how to get help. */
 function complaint(stderr: string): string | undefined {
-  const lines = stderr.split('\n').filter((line) => line.trim() && !/^(Error occurred at|Try `)/.test(line));
-  return lines.map((line) => line.replace(/^ip6?tables\S*( v\S+ \([\w ]+\))?: /, '')).join('; ') || undefined;
+  const lines = stderr
+    .split('\n')
+    .filter((line) => !/^(Error occurred at|Try `)/.test(line))
+    .map((line) => line.replace(/^ip6?tables\S*( v\S+ \([\w ]+\))?:\s*/, '').trim());
+  return lines.filter(Boolean).join('; ') || undefined;
 }

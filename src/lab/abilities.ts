@@ -8,7 +8,10 @@ import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { KernelEvents } from '../kernel/tracefs.ts';
+import type { Family } from '../tcp/endpoint.ts';
 import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
+import { IptablesFirewall } from './firewall-iptables.ts';
+import { FATES } from './rule.ts';
 
 /** Something that a lab uses of the machine, tried out. */
 export interface Ability {
@@ -62,6 +65,20 @@ const TRIALS: readonly Trial[] = [
     },
   },
   {
+    name: 'iptables',
+    gives: '--firewall iptables',
+    needed: false,
+    mend: 'install iptables',
+    attempt: () => tryIptables('ipv4'),
+  },
+  {
+    name: 'ip6tables',
+    gives: '--firewall iptables --ipv6',
+    needed: false,
+    mend: 'install iptables',
+    attempt: () => tryIptables('ipv6'),
+  },
+  {
     name: 'packet log',
     gives: 'which rule dropped which segment',
     needed: true,
@@ -107,6 +124,13 @@ const TRIALS: readonly Trial[] = [
     },
   },
 ];
+
+/** All that rules can do, since each part of it may be missing by itself. */
+function tryIptables(family: Family): void {
+  const firewall = new IptablesFirewall(family, 1);
+  for (const [index, fate] of FATES.entries()) firewall.set(index, { hook: 'in', fate });
+  firewall.count();
+}
 
 /** Tries everything that a lab uses, in namespaces that are gone afterwards. The privilege to make those is tried first. */
 export async function tryAbilities(): Promise<Ability[]> {

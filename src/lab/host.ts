@@ -56,7 +56,7 @@ export interface Host {
   liftRule(number: number): Promise<void>;
   /** Puts each rule's counter on the timeline. */
   countRules(): Promise<void>;
-  /** The same, and what the kernel has counted in this host; after it rules, counters and segments fit. For the end. */
+  /** Observes, and puts all counters on the timeline, the rules' and the kernel's: they fit what was seen. For the end. */
   count(): Promise<void>;
 
   readSysctl(name: string): Promise<string | undefined>;

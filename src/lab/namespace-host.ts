@@ -196,17 +196,18 @@ export class NamespaceHost implements Host, Watcher {
   }
 
   async count(): Promise<void> {
-    this.#readPackets();
     for (let tries = 1; ; tries++) {
-      const counted = this.#namespace.enter(() => ({
-        rules: this.#firewall?.count() ?? [],
-        counters: countedSince(this.#counters, readCounters()),
-      }));
-      // What came meanwhile may be counted or not: again, until nothing did.
+      await this.observe();
+      const [rules, counters] = this.#namespace.enter(() => [this.#firewall?.count() ?? [], readCounters()]);
+      // What comes meanwhile may be counted or not: again, until nothing does.
       if (this.#readPackets() > 0 && tries < 5) continue;
-      this.#emitRuleCounts(counted.rules);
-      const { counters } = counted;
-      this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters });
+      this.#emitRuleCounts(rules);
+      this.#options.emit({
+        type: 'counted',
+        atMs: this.#nowMs(),
+        host: this.name,
+        counters: countedSince(this.#counters, counters),
+      });
       return;
     }
   }

@@ -1,12 +1,15 @@
 import type { Family } from '../tcp/endpoint.ts';
 
 /** What becomes of a segment that a rule matches. `drop` says nothing to the sender; the others answer it. */
-export type Fate =
-  | 'drop'
-  | 'reject with RST'
-  | 'reject with port unreachable'
-  | 'reject with host unreachable'
-  | 'reject with administratively prohibited';
+export const FATES = [
+  'drop',
+  'reject with RST',
+  'reject with port unreachable',
+  'reject with host unreachable',
+  'reject with administratively prohibited',
+] as const;
+
+export type Fate = (typeof FATES)[number];
 
 /** A packet-filter rule as a value. What is not named matches everything. */
 export interface Rule {

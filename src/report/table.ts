@@ -4,15 +4,11 @@ import { formatMs, pad, wrap } from './layout.ts';
 import type { ScenarioResult, WitnessKey } from './result.ts';
 import type { RunReport } from './run-report.ts';
 import type { Style } from './style.ts';
+import { WITNESS_NAMES } from './witness-lines.ts';
 
 const WIDTH = 80;
 const COLUMNS = { verdict: 11, scenario: 32, state: 14 };
 const INDENT = ' '.repeat(COLUMNS.verdict);
-const WITNESS_NAMES: Record<WitnessKey, string> = {
-  socketTable: 'socket table',
-  packets: 'packets',
-  kernelEvents: 'kernel events',
-};
 
 /** What holds each scenario, by its id. */
 export type HeldBy = (scenario: string) => string | undefined;

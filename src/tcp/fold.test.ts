@@ -1,58 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import {
+  closeWait,
+  closing,
+  established,
+  finWait1,
+  finWait2,
+  fold,
+  got,
+  lastAck,
+  sent,
+  stateAfter,
+  synReceived,
+  synReceivedSimultaneously,
+  synSent,
+  timeWait,
+  unreachable,
+} from '../../test/one-end.ts';
 import { ARCS, type Trigger } from './arcs.ts';
-import type { Endpoint } from './endpoint.ts';
-import { type End, foldEnd, type Input } from './fold.ts';
+import type { Input } from './fold.ts';
 import type { State } from './state.ts';
-
-const OURS: Endpoint = { address: '192.168.2.10', port: 41234 };
-const THEIRS: Endpoint = { address: '192.168.2.11', port: 80 };
-const OUR_ISN = 1000;
-const THEIR_ISN = 9000;
-
-/** What the end sends: `seq` and `ack` count from the first sequence number of each side, as tcpdump prints them. */
-function sent(flags: string, seq: number, ack: number | null = null, length = 0): Input {
-  const numbers = { seq: wire(seq, OUR_ISN), ack: ack === null ? null : wire(ack, THEIR_ISN) };
-  const segment = { source: OURS, destination: THEIRS, flags, window: 64240, length, ...numbers };
-  return { atMs: 0, direction: 'sent', segment };
-}
-
-/** What the end is given. */
-function got(flags: string, seq: number, ack: number | null = null, length = 0): Input {
-  const numbers = { seq: wire(seq, THEIR_ISN), ack: ack === null ? null : wire(ack, OUR_ISN) };
-  const segment = { source: THEIRS, destination: OURS, flags, window: 64240, length, ...numbers };
-  return { atMs: 0, direction: 'received', segment };
-}
-
-function unreachable(quotedSeq: number): Input {
-  const quoted = { source: OURS, destination: THEIRS, seq: wire(quotedSeq, OUR_ISN) };
-  const error = { source: THEIRS.address, destination: OURS.address, type: 3, code: 1, quoted };
-  return { atMs: 0, direction: 'received', icmp: { ...error, meaning: 'host unreachable' } };
-}
-
-function wire(number: number, isn: number): number {
-  return (isn + number) >>> 0;
-}
-
-function fold(inputs: Input[]): End {
-  return foldEnd(inputs.map((input, index) => ({ ...input, atMs: index })));
-}
-
-function stateAfter(...inputs: Input[]): State | null {
-  return fold(inputs).state;
-}
-
-/** Each builds on one before it. */
-const synSent = [sent('S', 0)];
-const synReceivedSimultaneously = [...synSent, got('S', 0), sent('S.', 0, 1)];
-const synReceived = [got('S', 0), sent('S.', 0, 1)];
-const established = [...synSent, got('S.', 0, 1), sent('.', 1, 1)];
-const accepted = [...synReceived, got('.', 1, 1)];
-const finWait1 = [...established, sent('F.', 1, 1)];
-const finWait2 = [...finWait1, got('.', 1, 2)];
-const closing = [...finWait1, got('F.', 1, 1), sent('.', 2, 2)];
-const timeWait = [...finWait2, got('F.', 1, 2), sent('.', 2, 2)];
-const closeWait = [...accepted, got('F.', 1, 1), sent('.', 1, 2)];
-const lastAck = [...closeWait, sent('F.', 1, 2)];
 
 /** An arc, what goes before it, and the input that takes it. */
 const ARRIVALS: [arc: number, title: string, before: Input[], input: Input][] = [
@@ -336,125 +302,5 @@ describe('an acknowledgment', () => {
     const before = [...established, got('P.', 1, 1, 20), sent('F.', 1, 21)];
     expect(stateAfter(...before, got('.', 20, 2))).toBe('FIN-WAIT-1');
     expect(stateAfter(...before, got('.', 21, 2))).toBe('FIN-WAIT-2');
-  });
-});
-
-describe('an RST', () => {
-  it.each<[State, Input[], number]>([
-    ['ESTABLISHED', established, 1],
-    ['FIN-WAIT-1', finWait1, 1],
-    ['FIN-WAIT-2', finWait2, 1],
-    ['CLOSING', closing, 2],
-    ['CLOSE-WAIT', closeWait, 2],
-    ['LAST-ACK', lastAck, 2],
-    ['TIME-WAIT', timeWait, 2],
-  ])(
-    'in %s that is not exactly at the next sequence number changes nothing (RFC 5961)',
-    (_, before, next) => {
-      const state = fold(before);
-      // Linux also takes the one just before, once it has heard a FIN (net/ipv4/tcp_input.c, tcp_reset_check).
-      const justBefore = next === 1 ? [next - 1] : [];
-      for (const seq of [...justBefore, next + 1, next + 1000, next - 1000]) {
-        expect(fold([...before, got('R', seq)]), `at ${seq}`).toEqual(state);
-        expect(fold([...before, got('R.', seq, 1)]), `at ${seq}`).toEqual(state);
-      }
-    },
-  );
-
-  it('must be after the octets that have come, not before', () => {
-    const before = [...established, got('P.', 1, 1, 20)];
-    expect(stateAfter(...before, got('R', 1))).toBe('ESTABLISHED');
-    expect(stateAfter(...before, got('R', 21))).toBe('CLOSED');
-  });
-
-  it('that an end sends after it has aborted changes nothing more', () => {
-    const aborted = [...established, sent('R.', 1, 1)];
-    expect(fold([...aborted, got('P.', 1, 1, 5), sent('R', 1)])).toEqual(fold(aborted));
-  });
-
-  it('of an end in FIN-WAIT-2 that was given octets nobody will read closes it', () => {
-    expect(stateAfter(...finWait2, got('P.', 1, 2, 5), sent('R', 2))).toBe('CLOSED');
-  });
-});
-
-describe('a retransmission', () => {
-  it.each<[State, Input[]]>([
-    ['SYN-SENT', synSent],
-    ['SYN-RECEIVED', synReceived],
-    ['SYN-RECEIVED', synReceivedSimultaneously],
-    ['ESTABLISHED', established],
-    ['ESTABLISHED', [...accepted, sent('P.', 1, 1, 20), got('P.', 1, 1, 30)]],
-    ['FIN-WAIT-1', finWait1],
-    ['FIN-WAIT-2', finWait2],
-    ['CLOSING', closing],
-    ['CLOSE-WAIT', closeWait],
-    ['LAST-ACK', lastAck],
-    ['TIME-WAIT', timeWait],
-  ])('in %s of anything that either side has sent changes nothing', (_state, before) => {
-    const { state, steps } = fold(before);
-    for (const again of before) expect(fold([...before, again])).toMatchObject({ state, steps });
-    expect(fold([...before, ...before])).toMatchObject({ state, steps });
-  });
-
-  it('that now carries more octets, and the FIN with them, is a close', () => {
-    const before = [...established, sent('P.', 1, 1, 20)];
-    expect(stateAfter(...before, sent('FP.', 1, 1, 40))).toBe('FIN-WAIT-1');
-    expect(stateAfter(...before, sent('FP.', 1, 1, 40), got('.', 1, 42))).toBe('FIN-WAIT-2');
-  });
-});
-
-describe('a SYN', () => {
-  it.each<[State, Input[]]>([
-    ['ESTABLISHED', established],
-    ['FIN-WAIT-1', finWait1],
-    ['FIN-WAIT-2', finWait2],
-    ['CLOSING', closing],
-    ['CLOSE-WAIT', closeWait],
-    ['LAST-ACK', lastAck],
-  ])('in %s changes nothing (RFC 5961)', (state, before) => {
-    const challenged = [...before, got('S', 1), sent('.', 2, 2)];
-    expect(stateAfter(...challenged)).toBe(state);
-    expect(stateAfter(...before, got('S', 500))).toBe(state);
-  });
-
-  it('in TIME-WAIT changes nothing until it is answered with SYN-ACK', () => {
-    expect(stateAfter(...timeWait, got('S', 70))).toBe('TIME-WAIT');
-    expect(stateAfter(...timeWait, got('S', 70), sent('.', 2, 2))).toBe('TIME-WAIT');
-  });
-
-  it('that TIME-WAIT gave way to opens a connection with numbers of its own', () => {
-    const again = [...timeWait, got('S', 70), sent('S.', 700, 71)];
-    expect(stateAfter(...again, got('.', 71, 701))).toBe('ESTABLISHED');
-    expect(stateAfter(...again, got('.', 71, 701), got('F.', 71, 701))).toBe('CLOSE-WAIT');
-    expect(stateAfter(...again, got('R', 71))).toBe('LISTEN');
-  });
-
-  it('after CLOSED begins a new connection from the same port', () => {
-    const again = [...established, got('R', 1), sent('S', 600_000), got('S.', 400_000, 600_001)];
-    const { state, steps } = fold(again);
-    expect(state).toBe('ESTABLISHED');
-    expect(steps.map(({ arc }) => arc?.number)).toEqual([2, 6, 19, 2, 6]);
-  });
-});
-
-describe('a listener', () => {
-  it('that refuses a stray ACK with RST still listens', () => {
-    const reset = [...synReceived, got('R', 1)];
-    expect(stateAfter(...reset, got('.', 1, 1), sent('R', 1))).toBe('LISTEN');
-    expect(stateAfter(...reset, got('.', 1, 50), sent('R', 50))).toBe('LISTEN');
-  });
-
-  it('that is gone refuses a SYN with RST', () => {
-    expect(stateAfter(...synReceived, got('R', 1), got('S', 50), sent('R.', 0, 51))).toBe('CLOSED');
-  });
-});
-
-describe('an ICMP error', () => {
-  it.each<[State, Input[]]>([
-    ['ESTABLISHED', established],
-    ['FIN-WAIT-1', finWait1],
-    ['TIME-WAIT', timeWait],
-  ])('in %s is only a hint, and changes nothing', (state, before) => {
-    expect(stateAfter(...before, unreachable(0), unreachable(1))).toBe(state);
   });
 });

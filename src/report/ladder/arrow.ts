@@ -1,7 +1,7 @@
-import { wrap } from '../layout.ts';
 import type { Flight } from './flight.ts';
 import type { Glyphs } from './glyphs.ts';
 import { type Line, type Span, type Tone, widthOf } from './line.ts';
+import { broken } from './text.ts';
 
 /** The columns of the two lifelines; between them is the wire. */
 export interface Wire {
@@ -155,7 +155,7 @@ export function ruleName(rule: number): string {
 function aboveArrow({ label, from }: Flight, wire: Wire): Span[][] {
   const room = wire.server - wire.client - 3;
   const tone: Tone | undefined = label.at(-1)?.tone;
-  const lines = wrap(label.map(({ text }) => text).join(''), room).split('\n');
+  const lines = broken(label.map(({ text }) => text).join(''), room);
   const marks = label.slice(1).map(({ text }) => text.trim());
   return lines.map((text) => {
     const shown = from === 'client' ? text : text.padStart(room);

@@ -27,7 +27,8 @@ export function callsOf(timeline: Timeline): CallText[] {
 function describe({ call, detail, result }: Called): string {
   const octets = /^(\d+) octets$/.exec(detail)?.[1];
   const backlog = /^backlog (\d+)$/.exec(detail)?.[1];
-  const told = result === 'ok' || result === 'EINPROGRESS' || result === octets ? '' : ` = ${result}`;
+  // Kept on one line by a no-break space.
+  const told = result === 'ok' || result === 'EINPROGRESS' || result === octets ? '' : ` =\u00a0${result}`;
   if (call === 'send' && octets !== undefined) return `send(${octets})${told}`;
   if (call === 'listen' && backlog !== undefined) return `listen(${backlog})${told}`;
   if (call === 'shutdown') return `shutdown(${detail.replace('SHUT_', '')})${told}`;

@@ -4,9 +4,14 @@ import type { Moment } from './moments.ts';
 
 /**
  * The flights that do not fit on one line, for while they were under way something happened at the host that they
- * went to: segments cross, or a program makes a call. Drawn on one line they would seem to arrive before it.
+ * went to: segments cross, or a program makes a call. Drawn on one line they would seem to arrive before it. For one
+ * that changes a state what happens at its sender counts too; others may follow it closely on lines of their own.
  */
-export function crossings(flights: readonly Flight[], rest: readonly Moment[]): Set<Flight> {
+export function crossings(
+  flights: readonly Flight[],
+  rest: readonly Moment[],
+  changesState: (flight: Flight) => boolean,
+): Set<Flight> {
   const split = new Set<Flight>();
   for (;;) {
     const busy = {
@@ -16,7 +21,9 @@ export function crossings(flights: readonly Flight[], rest: readonly Moment[]): 
     const more = flights.filter((flight) => {
       const { departsMs, arrivesMs, from } = flight;
       if (arrivesMs === null || split.has(flight)) return false;
-      return firstAfter(busy[otherHost(from)], departsMs) < arrivesMs || isOvertaken(flight, flights);
+      const isBusy = (host: HostName) => firstAfter(busy[host], departsMs) < arrivesMs;
+      if (isBusy(otherHost(from)) || isOvertaken(flight, flights)) return true;
+      return changesState(flight) && isBusy(from);
     });
     if (more.length === 0) return split;
     for (const flight of more) split.add(flight);

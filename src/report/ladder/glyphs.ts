@@ -45,10 +45,10 @@ export const UNICODE: Glyphs = {
 };
 
 export const ASCII: Glyphs = {
-  none: '.',
+  none: ':',
   alive: '|',
   held: '#',
-  pause: ':',
+  pause: '~',
   holdBegins: '+',
   holdEnds: '+',
   leaves: { client: '|', server: '|' },
@@ -68,7 +68,7 @@ export const ASCII: Glyphs = {
 /** Whether a terminal with these settings shows more than ASCII: of the three the first that is set counts (locale(7)). */
 export function localeIsUtf8(env: NodeJS.ProcessEnv): boolean {
   const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '';
-  return /\.utf-?8\b/i.test(locale);
+  return /utf-?8/i.test(locale);
 }
 
 const PLAIN: Record<string, string> = {
@@ -84,6 +84,7 @@ const PLAIN: Record<string, string> = {
   '×': 'x',
   '·': '-',
   µ: 'u',
+  '\u00a0': ' ',
 };
 
 /** The same in ASCII; what has no likeness there becomes a question mark. */

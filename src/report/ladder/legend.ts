@@ -1,6 +1,6 @@
-import { wrap } from '../layout.ts';
 import type { Glyphs } from './glyphs.ts';
 import type { Story } from './moments.ts';
+import { broken } from './text.ts';
 
 const FLAGS: Record<string, string> = { S: 'SYN', '.': 'ACK', F: 'FIN', P: 'PSH', R: 'RST', U: 'URG' };
 
@@ -16,5 +16,5 @@ export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyp
     ...(flights.some(({ ending }) => ending.what === 'dropped') ? [`${glyphs.stopped} dropped`] : []),
     ...(transitions.some(({ arc }) => arc === null) ? ['? not in RFC 9293'] : []),
   ];
-  return wrap(signs.join('   '), width).split('\n');
+  return broken(signs.join('   '), width);
 }

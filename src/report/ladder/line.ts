@@ -1,5 +1,5 @@
-import stringWidth from 'string-width';
 import type { Style } from '../style.ts';
+import { charactersOf, columnsOf } from './text.ts';
 
 export type Tone = keyof Style;
 
@@ -9,10 +9,10 @@ export interface Span {
   tone?: Tone | undefined;
 }
 
-const characters = new Intl.Segmenter();
+const NO_BREAK_SPACE = '\u00a0';
 
 export function widthOf(spans: readonly Span[]): number {
-  return spans.reduce((sum, { text }) => sum + stringWidth(text), 0);
+  return spans.reduce((sum, { text }) => sum + columnsOf(text), 0);
 }
 
 /** One line of a terminal as columns: what is written beyond its width is cut off. */
@@ -27,14 +27,13 @@ export class Line {
   write(column: number, spans: Span | readonly Span[]): void {
     let at = column;
     for (const { text, tone } of Array.isArray(spans) ? spans : [spans]) {
-      for (const { segment } of characters.segment(text)) {
-        const width = stringWidth(segment);
-        if (width === 0) continue;
-        if (at >= 0 && at + width <= this.#cells.length) {
-          this.#cells[at] = { text: segment, tone };
-          for (let rest = 1; rest < width; rest++) this.#cells[at + rest] = { text: '' };
+      for (const character of charactersOf(text)) {
+        const { columns } = character;
+        if (columns > 0 && at >= 0 && at + columns <= this.#cells.length) {
+          this.#cells[at] = { text: character.text === NO_BREAK_SPACE ? ' ' : character.text, tone };
+          for (let rest = 1; rest < columns; rest++) this.#cells[at + rest] = { text: '' };
         }
-        at += width;
+        at += columns;
       }
     }
   }

@@ -1,7 +1,9 @@
 import type { Connection } from '../../evidence/connection.ts';
-import type { Claimed, HostName } from '../../evidence/events.ts';
+import { type Claimed, type Counted, type HostName, otherHost } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
+import { unreached } from '../../evidence/unreached.ts';
+import { unreachedLine } from '../unreached-line.ts';
 import { callsOf } from './calls.ts';
 import { connectionsOf, sameConnection } from './connections.ts';
 import { crossings } from './crossings.ts';
@@ -52,7 +54,7 @@ export function storyOf(timeline: Timeline): Story {
   const foreign = others.flatMap((other) => flightsOf(timeline, other, portOf(other)));
   const flights = isCrowd ? own : [...own, ...foreign].sort((a, b) => a.departsMs - b.departsMs);
   const rest = happenings(timeline, others.length > 0 ? connection : null);
-  const moments = [...rest, ...tellFlights(flights, transitions, rest)];
+  const moments = [...rest, ...tellFlights(flights, connection, transitions, rest)];
   return { ...base, moments: isCrowd ? summarise(sorted(moments), foreign) : sorted(moments) };
 }
 
@@ -70,27 +72,45 @@ function happenings(timeline: Timeline, among: Connection | null): Moment[] {
     if (event.type === 'noted') moments.push({ atMs, what: 'note', text: event.text });
     if (event.type === 'lost') moments.push({ atMs, what: 'note', text: event.what });
     if (event.type === 'gave-up') moments.push({ atMs, what: 'note', text: `not reached: ${event.why}` });
+    if (event.type === 'counted') moments.push(...unreachedNotes(timeline, event));
     if (event.type === 'claimed') moments.push({ atMs, what: 'hold', edge: 'begins' });
     if (event.type === 'held') moments.push({ atMs, what: 'hold', edge: 'ends' });
   }
   return moments;
 }
 
+/** An arrow that ends at a host's lifeline does not show that nobody took the segment: the counters do. */
+function unreachedNotes(timeline: Timeline, counted: Counted): Moment[] {
+  const isLast = timeline.of('counted').findLast(({ host }) => host === counted.host) === counted;
+  if (!isLast) return [];
+  return unreached(timeline)
+    .filter(({ host, why }) => host === counted.host && why !== 'no socket')
+    .map((one) => ({ atMs: counted.atMs, what: 'note', text: unreachedLine(one) }));
+}
+
 /** The flights with the changes that they made, and the changes that none of them made. */
-function tellFlights(flights: Flight[], transitions: Transition[], rest: Moment[]): Moment[] {
+function tellFlights(
+  flights: Flight[],
+  connection: Connection,
+  transitions: Transition[],
+  rest: Moment[],
+): Moment[] {
   const waiting = new Set(transitions);
-  const take = (host: HostName, atMs: number) => {
+  const take = (flight: Flight, host: HostName, atMs: number | null) => {
+    if (flight.connection !== connection) return [];
     const found = [...waiting].filter((one) => one.host === host && one.atMs === atMs);
     for (const one of found) waiting.delete(one);
     return found;
   };
-  const split = crossings(flights, rest);
+  const split = crossings(flights, rest, ({ connection: own, from, arrivesMs }) => {
+    return own === connection && transitions.some((one) => one.atMs === arrivesMs && one.host !== from);
+  });
   const moments: Moment[] = [];
   for (const flight of flights) {
     const { from, departsMs, arrivesMs } = flight;
     const isWhole = !split.has(flight);
-    const sender = take(from, departsMs);
-    const receiver = arrivesMs === null ? [] : take(from === 'client' ? 'server' : 'client', arrivesMs);
+    const sender = take(flight, from, departsMs);
+    const receiver = take(flight, otherHost(from), arrivesMs);
     const departure = { atMs: departsMs, what: 'departure' as const, flight, sender, isWhole };
     if (isWhole || arrivesMs === null) moments.push({ ...departure, receiver });
     else moments.push({ ...departure, receiver: [] }, { atMs: arrivesMs, what: 'arrival', flight, receiver });

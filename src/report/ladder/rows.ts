@@ -1,15 +1,15 @@
 import type { HostName } from '../../evidence/events.ts';
 import type { Transition } from '../../evidence/transitions.ts';
-import { wrap } from '../layout.ts';
 import type { Style } from '../style.ts';
 import { drawArrival, drawDeparture, drawFlight, laneFor, ruleName } from './arrow.ts';
 import { mergeCalls } from './calls.ts';
 import type { Flight } from './flight.ts';
 import { ASCII, type Glyphs, toAscii } from './glyphs.ts';
 import { Lifelines } from './lifelines.ts';
-import { Line, type Span, widthOf } from './line.ts';
+import { Line, type Span } from './line.ts';
 import type { Moment, Story } from './moments.ts';
 import type { Page } from './page.ts';
+import { broken, columnsOf } from './text.ts';
 import { formatPause, formatTime } from './time.ts';
 
 export interface LadderRow {
@@ -83,7 +83,7 @@ class Rows {
   }
 
   #call({ host, text, port }: Extract<Moment, { what: 'call' }>): void {
-    for (const [index, part] of this.#wrap(text, this.#page.beside).entries()) {
+    for (const [index, part] of this.#broken(text, this.#page.beside).entries()) {
       const line = this.#line();
       this.#beside(line, host, { text: part });
       if (index === 0 && port !== null) this.#inside(line, host, { text: `:${port}`, tone: 'dim' });
@@ -92,40 +92,38 @@ class Rows {
   }
 
   #rule(host: HostName, text: string): void {
-    for (const part of this.#wrap(text, this.#room - 4)) {
+    const parts = this.#broken(text, this.#room - 4);
+    const width = Math.max(...parts.map(columnsOf));
+    for (const part of parts) {
       const line = this.#line();
       const wall = host === 'client' ? this.#page.client + 1 : this.#page.server - 1;
       line.write(wall, { text: this.#glyphs.firewall });
-      this.#inside(line, host, { text: part }, 2);
+      this.#inside(line, host, { text: part + ' '.repeat(width - columnsOf(part)) }, 2);
       this.#push(line);
     }
   }
 
   #departure({ flight, sender, receiver, isWhole }: Extract<Moment, { what: 'departure' }>): void {
-    const { client, server } = this.#page;
     for (const change of [sender[0], receiver[0]]) if (change) this.#lifelines.change(change);
     const line = this.#line();
     if (flight.origin === 'socket') this.#leave(line, flight.from);
-    let above: Span[][];
     const plain = {
       ...flight,
       label: flight.label.map((span) => ({ ...span, text: this.#plain(span.text) })),
     };
-    if (isWhole) {
-      above = drawFlight(line, { client, server }, plain, this.#glyphs);
-    } else {
-      const lane = this.#freeLane(plain);
-      above = drawDeparture(line, { client, server }, plain, lane, this.#glyphs);
-      this.#crossLanes(line);
-      this.#lanes.set(flight, lane);
-    }
+    const lane = isWhole ? undefined : this.#freeLane(plain);
+    const above =
+      lane === undefined
+        ? drawFlight(line, this.#page, plain, this.#glyphs)
+        : drawDeparture(line, this.#page, plain, lane, this.#glyphs);
     for (const spans of above) {
       const label = this.#line();
-      label.write(client + 2, spans);
+      label.write(this.#page.client + 2, spans);
       this.#push(label);
     }
     this.#states(line, sender[0], receiver[0]);
     this.#push(line);
+    if (lane !== undefined) this.#lanes.set(flight, lane);
     for (const change of [...sender.slice(1), ...receiver.slice(1)]) this.#change(change, null);
   }
 
@@ -163,7 +161,7 @@ class Rows {
   }
 
   #note(text: string): void {
-    for (const [index, part] of this.#wrap(text, this.#room - 4).entries()) {
+    for (const [index, part] of this.#broken(text, this.#room - 4).entries()) {
       const line = this.#line();
       const sign = index === 0 ? this.#glyphs.note : ' ';
       line.write(this.#page.client + 2, { text: `${sign} ${part}`, tone: 'dim' });
@@ -195,8 +193,7 @@ class Rows {
   /** Puts the time before the line, if it is another than that of the line above. */
   #push(line: Line): void {
     const time = this.#plain(formatTime(this.#lastMs - this.#firstMs));
-    if (time !== this.#lastTime)
-      line.write(this.#page.time - widthOf([{ text: time }]), { text: time, tone: 'dim' });
+    if (time !== this.#lastTime) line.write(this.#page.time - columnsOf(time), { text: time, tone: 'dim' });
     this.#lastTime = time;
     this.#crossLanes(line);
     this.drawn.push({ atMs: this.#lastMs, text: line.render(this.#style) });
@@ -239,21 +236,21 @@ class Rows {
   /** Outside of the host's lifeline. */
   #beside(line: Line, host: HostName, span: Span): void {
     const { client, server } = this.#page;
-    line.write(host === 'client' ? client - 1 - widthOf([span]) : server + 2, span);
+    line.write(host === 'client' ? client - 1 - columnsOf(span.text) : server + 2, span);
   }
 
   /** Between the lifelines, near the host's. */
   #inside(line: Line, host: HostName, span: Span, gap = 1): void {
     const { client, server } = this.#page;
-    line.write(host === 'client' ? client + 1 + gap : server - gap - widthOf([span]), span);
+    line.write(host === 'client' ? client + 1 + gap : server - gap - columnsOf(span.text), span);
   }
 
   get #room(): number {
     return this.#page.server - this.#page.client - 1;
   }
 
-  #wrap(text: string, width: number): string[] {
-    return wrap(this.#plain(text), width).split('\n');
+  #broken(text: string, columns: number): string[] {
+    return broken(this.#plain(text), columns);
   }
 
   #plain(text: string): string {

@@ -40,10 +40,19 @@ function changesBy(event: PacketEvent, transitions: readonly Transition[]): stri
 
 /** Of a packet that changes nothing, in which state it was sent or came. */
 function nothingNew(event: PacketEvent, transitions: readonly Transition[]): string {
-  const own = transitions.filter(({ host }) => host === event.host);
-  const state = own.findLast(({ atMs }) => atMs <= event.atMs)?.to;
-  const what = leaves(event) ? `sent by the ${event.host}` : `given to the ${event.host}`;
-  return state ? `${what} in ${state}` : what;
+  const { host, wire } = event;
+  if (leaves(event)) {
+    // ICMP errors, and RSTs that end no connection, may come from the firewall: that has no state.
+    const byFirewall = wire.kind === 'icmp' || wire.segment.flags.includes('R');
+    return `sent by the ${host}${byFirewall ? '' : inState(event, transitions)}`;
+  }
+  return `given to the ${host}${inState(event, transitions)}`;
+}
+
+function inState({ host, atMs }: PacketEvent, transitions: readonly Transition[]): string {
+  const before = transitions.filter((transition) => transition.host === host && transition.atMs <= atMs);
+  const state = before.at(-1)?.to;
+  return state ? ` in ${state}` : '';
 }
 
 /** Where packets ended, if not at the other end: by the host, the time and the bytes of those who saw it. */

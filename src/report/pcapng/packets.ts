@@ -33,7 +33,7 @@ export function craftedAmong(packets: readonly PacketEvent[], timeline: Timeline
   );
 }
 
-/** Which packets a host's TCP sent again, and for the how manieth time. They are those of one connection, in order. */
+/** Of the packets of one connection those that a host’s TCP sent again, each with how often it had been sent before. */
 export function retransmissionsAmong(packets: readonly PacketEvent[]): Map<PacketEvent, number> {
   const sent = { client: new Map<string, number>(), server: new Map<string, number>() };
   const again = new Map<PacketEvent, number>();

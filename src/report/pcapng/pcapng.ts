@@ -26,9 +26,7 @@ export function formatPcapng(timeline: Timeline, { tool, machine }: RunStarted):
     ...INTERFACES.map((name) =>
       interfaceDescription({ name, description: `the ${name}, ${opened.addresses[name]}` }),
     ),
-    ...packetsOf(timeline).map((event) =>
-      enhancedPacket(packet(event, startNs, comments.get(event) ?? '')),
-    ),
+    ...packetsOf(timeline).map((event) => enhancedPacket(packet(event, startNs, comments.get(event) ?? ''))),
   ]);
 }
 

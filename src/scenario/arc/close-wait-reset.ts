@@ -1,11 +1,12 @@
+import { craftReset } from '../crafted-reset.ts';
 import { established, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
 
 export const closeWaitReset: Scenario = {
   id: 'close-wait-reset',
-  title: 'a client has shut down, and then aborts',
+  title: 'a client has shut down, and an RST then ends the server’s end',
   held: { host: 'server', state: 'CLOSED' },
-  peer: 'CLOSED',
+  peer: 'FIN-WAIT-2',
   heldBy: 'the connection was reset',
   arcs: { server: [36] },
   async reach(stage) {
@@ -13,7 +14,7 @@ export const closeWaitReset: Scenario = {
     await stage.client.shutdown(clientSocket);
     await seen(stage, connection, 'client', 'FIN-WAIT-2');
     await seen(stage, connection, 'server', 'CLOSE-WAIT');
-    await stage.client.abort(clientSocket);
+    await craftReset(stage, connection, 'client');
     return connection;
   },
 };

@@ -1,12 +1,13 @@
 import { SERVER_PORT } from '../../lab/addresses.ts';
+import { craftReset } from '../crafted-reset.ts';
 import { established, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
 
 export const closingReset: Scenario = {
   id: 'closing-reset',
-  title: 'both ends close, and the server then aborts',
+  title: 'both ends close, and an RST then ends the client’s end',
   held: { host: 'client', state: 'CLOSED' },
-  peer: 'CLOSED',
+  peer: 'FIN-WAIT-1',
   heldBy: 'the connection was reset',
   arcs: { client: [33] },
   async reach(stage) {
@@ -16,7 +17,7 @@ export const closingReset: Scenario = {
     await seen(stage, connection, 'client', 'FIN-WAIT-1');
     await stage.server.shutdown(serverSocket);
     await seen(stage, connection, 'client', 'CLOSING');
-    await stage.server.abort(serverSocket);
+    await craftReset(stage, connection, 'server');
     return connection;
   },
 };

@@ -1,12 +1,13 @@
 import { SERVER_PORT } from '../../lab/addresses.ts';
+import { craftReset } from '../crafted-reset.ts';
 import { established, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
 
 export const lastAckReset: Scenario = {
   id: 'last-ack-reset',
-  title: 'the server closes second, its FIN is lost, and the client aborts',
+  title: 'the server closes second, its FIN is lost, and an RST ends its end',
   held: { host: 'server', state: 'CLOSED' },
-  peer: 'CLOSED',
+  peer: 'FIN-WAIT-1',
   heldBy: 'the connection was reset',
   arcs: { server: [39] },
   async reach(stage) {
@@ -16,7 +17,7 @@ export const lastAckReset: Scenario = {
     await seen(stage, connection, 'server', 'CLOSE-WAIT');
     await stage.server.close(serverSocket);
     await seen(stage, connection, 'server', 'LAST-ACK');
-    await stage.client.abort(clientSocket);
+    await craftReset(stage, connection, 'client');
     return connection;
   },
 };

@@ -1,0 +1,99 @@
+import { join, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { TcplabError } from '../error.ts';
+import type { RunStarted } from '../evidence/events.ts';
+import { Timeline } from '../evidence/timeline.ts';
+import { formatJunit } from '../report/junit.ts';
+import { formatPcapng } from '../report/pcapng/pcapng.ts';
+import type { RunOutput } from '../report/run-fold.ts';
+import { styleFor } from '../report/style.ts';
+import { formatTable } from '../report/table.ts';
+import { tapBailOut, tapPoint, tapStart } from '../report/tap.ts';
+import { TimelineWriter } from '../report/timeline-file/write.ts';
+import { OutputFile, openFolder, writeWhole } from './output-file.ts';
+
+/** What can be made of a run, while it goes on or from its saved timeline. */
+export interface OutputOptions {
+  json?: boolean;
+  tap?: boolean;
+  junit?: string;
+  pcap?: string;
+  timeline?: string;
+}
+
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON object (schema/run.schema.json)')
+    .addOption(new Option('--tap', 'print in the Test Anything Protocol').conflicts('json'))
+    .option('--junit <file>', 'write a JUnit report')
+    .option('--pcap <folder>', 'write the packets of each scenario for Wireshark: FOLDER/SCENARIO.pcapng');
+}
+
+/** Opens all that is asked for; what can't be written is wrong use, and known before anything has run. */
+export function openOutputs(options: OutputOptions, started: RunStarted): RunOutput[] {
+  const { json, tap, junit, pcap, timeline } = options;
+  if (junit !== undefined && timeline !== undefined && resolve(junit) === resolve(timeline)) {
+    throw new TcplabError('USAGE', `--junit and --timeline name the same file: ${junit}`);
+  }
+  const outputs: RunOutput[] = [];
+  if (pcap !== undefined) outputs.push(pcapOutput(pcap, started));
+  if (timeline !== undefined) outputs.push(timelineOutput(new OutputFile(timeline), started));
+  if (junit !== undefined) outputs.push(junitOutput(new OutputFile(junit)));
+  outputs.push(tap ? tapOutput(started) : json ? jsonOutput() : tableOutput(started));
+  return outputs;
+}
+
+function tableOutput({ scenarios }: RunStarted): RunOutput {
+  const heldBy = new Map(scenarios.map((scenario) => [scenario.id, scenario.heldBy]));
+  const style = styleFor(process.stdout);
+  return { end: (report) => print(formatTable(report, (id) => heldBy.get(id), style)) };
+}
+
+function jsonOutput(): RunOutput {
+  return { end: (report) => print(`${JSON.stringify(report)}\n`) };
+}
+
+function tapOutput({ scenarios, repeat }: RunStarted): RunOutput {
+  let place = 0;
+  print(tapStart(scenarios.length * repeat));
+  return {
+    lab: (lab) => print(tapPoint(++place, lab)),
+    fail: (why) => print(tapBailOut(why)),
+  };
+}
+
+function junitOutput(file: OutputFile): RunOutput {
+  return {
+    end: (report) => {
+      file.write(formatJunit(report));
+      file.close();
+    },
+  };
+}
+
+function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
+  const writer = new TimelineWriter();
+  file.write(writer.start(started));
+  return {
+    lab: ({ outcome }) => file.write(writer.lab(outcome)),
+    end: ({ durationMs }) => {
+      file.write(writer.end(durationMs));
+      file.close();
+    },
+  };
+}
+
+function pcapOutput(folder: string, started: RunStarted): RunOutput {
+  openFolder(folder);
+  return {
+    lab: ({ outcome, result, number }) => {
+      if (!(outcome instanceof Timeline)) return;
+      const name = number === null ? result.scenario : `${result.scenario}.${number}`;
+      writeWhole(join(folder, `${name}.pcapng`), formatPcapng(outcome, started));
+    },
+  };
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}

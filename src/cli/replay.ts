@@ -1,0 +1,75 @@
+import { createReadStream, fstatSync, statSync } from 'node:fs';
+import { Command } from 'commander';
+import { TcplabError } from '../error.ts';
+import { Timeline } from '../evidence/timeline.ts';
+import { RunFold } from '../report/run-fold.ts';
+import { readTimeline } from '../report/timeline-file/read.ts';
+import { EXIT } from './exit.ts';
+import { reasonOf } from './output-file.ts';
+import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
+
+export function replayCommand(): Command {
+  const command = new Command('replay')
+    .summary('print again what a run printed, from its saved timeline')
+    .description(
+      'Makes of a timeline that `tcplab run --timeline` saved all that the run could make of it.\n' +
+        'Needs no privileges, and no lab.',
+    )
+    .argument('<file>', 'the saved timeline; - for stdin');
+  return addOutputOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tcplab run --timeline run.ndjson && tcplab replay run.ndjson
+  tcplab replay run.ndjson --pcap packets && wireshark packets/time-wait.pcapng
+  zcat run.ndjson.gz | tcplab replay - --json
+
+Exit status: as the run's: 0 all proven, 1 something not proven; 2 wrong use, or no
+whole timeline.`,
+    )
+    .action(replay);
+}
+
+async function replay(file: string, options: OutputOptions): Promise<void> {
+  const name = file === '-' ? 'stdin' : file;
+  if (options.junit !== undefined && isSameFile(file, options.junit)) {
+    throw new TcplabError('USAGE', `${options.junit} is the timeline itself, and would be overwritten`);
+  }
+  let fold: RunFold | undefined;
+  let index = 0;
+  try {
+    for await (const piece of readTimeline(chunksOf(file, name), name)) {
+      if (piece instanceof Timeline || piece.type === 'scenario-failed') {
+        fold?.lab(index++, piece);
+      } else if (piece.type === 'run-started') {
+        fold = new RunFold(piece, openOutputs(options, piece));
+      } else {
+        const results = fold?.end(piece.durationMs).results ?? [];
+        const proven = results.every(({ verdict }) => verdict === 'proven');
+        process.exitCode = proven ? EXIT.proven : EXIT.notProven;
+      }
+    }
+  } catch (error) {
+    if (error instanceof Error) fold?.fail(error.message);
+    throw error;
+  }
+}
+
+async function* chunksOf(file: string, name: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* file === '-' ? process.stdin : createReadStream(file);
+  } catch (error) {
+    throw new TcplabError('USAGE', `cannot read ${name}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function isSameFile(input: string, output: string): boolean {
+  try {
+    const [a, b] = [input === '-' ? fstatSync(0) : statSync(input), statSync(output)];
+    return a.isFile() && a.dev === b.dev && a.ino === b.ino;
+  } catch {
+    // What isn't there is no other's file, and whether it can be read or written is found out by whoever does it.
+    return false;
+  }
+}

@@ -1,0 +1,29 @@
+import type { RunEnded, RunStarted, TimelineLine } from '../../evidence/events.ts';
+import { Timeline } from '../../evidence/timeline.ts';
+import type { LabOutcome } from '../run-fold.ts';
+
+/** Turns a run, piece by piece and in order, into the lines of a saved timeline. */
+export class TimelineWriter {
+  #lines = 0;
+
+  start(started: RunStarted): string {
+    return this.#format([started]);
+  }
+
+  lab(outcome: LabOutcome): string {
+    return this.#format(outcome instanceof Timeline ? outcome : [outcome]);
+  }
+
+  end(durationMs: RunEnded['durationMs']): string {
+    return this.#format([{ type: 'run-ended', durationMs, lines: this.#lines + 1 }]);
+  }
+
+  #format(events: Iterable<TimelineLine>): string {
+    let text = '';
+    for (const event of events) {
+      text += `${JSON.stringify(event)}\n`;
+      this.#lines++;
+    }
+    return text;
+  }
+}
