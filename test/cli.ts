@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
 } from 'node:fs';
@@ -37,17 +38,21 @@ export interface Outcome {
   stderr: string;
 }
 
-const running = new Set<ChildProcess>();
 const folders: string[] = [];
 
 // Of each file of tests, for each loads this anew.
 afterAll(() => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const pid of allLiving()) process.kill(pid, 'SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
+/** Every program carries it and a number in its environment, and so do all that it starts. */
+const MARK = `TCPLAB_TEST_MARK=${process.pid} ${performance.timeOrigin}`;
+let programs = 0;
+
 /** A program that was started, and what it has said so far. */
 export class Program {
+  readonly #mark = `${MARK} ${++programs}.`;
   readonly child: ChildProcess;
   readonly ended: Promise<Outcome>;
   stdout = '';
@@ -57,9 +62,9 @@ export class Program {
 
   constructor(command: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     const [program = '', ...args] = command;
-    const env = { ...process.env, ...environment };
+    const [mark = '', value] = this.#mark.split('=');
+    const env = { ...process.env, ...environment, [mark]: value };
     this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-    running.add(this.child);
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#changed();
@@ -71,7 +76,6 @@ export class Program {
     this.ended = new Promise((resolve, reject) => {
       this.child.once('error', reject);
       this.child.once('close', (code, signal) => {
-        running.delete(this.child);
         this.#isOver = true;
         this.#changed();
         const status = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
@@ -88,6 +92,11 @@ export class Program {
     this.child.kill(signal);
   }
 
+  /** The processes that it has started, and these in turn, as far as they live. */
+  offspring(): number[] {
+    return livingWith(this.#mark).filter((pid) => pid !== this.pid);
+  }
+
   /** Waits until it has said something that matches. */
   async until(pattern: RegExp, stream: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
     while (!pattern.test(this[stream])) {
@@ -96,6 +105,27 @@ export class Program {
         this.#changed = resolve;
       });
     }
+  }
+}
+
+/** The living processes of all programs that this file of tests has started. */
+export function allLiving(): number[] {
+  return livingWith(MARK);
+}
+
+function livingWith(mark: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    return pid && environmentOf(pid).some((entry) => entry.startsWith(mark)) ? [pid] : [];
+  });
+}
+
+function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  } catch {
+    // It has ended meanwhile, or is not ours.
+    return [];
   }
 }
 

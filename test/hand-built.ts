@@ -100,7 +100,7 @@ export function sockets(
   ...others: SocketRow[]
 ): SocketsSeen {
   const own = state === null ? [] : [row(state, CONNECTION[host], CONNECTION[otherHost(host)])];
-  return { type: 'sockets', atMs, host, rows: [...others, ...own] };
+  return { type: 'sockets', atMs, tookMs: 0.2, host, rows: [...others, ...own] };
 }
 
 export function row(state: State, local: Endpoint, remote: Endpoint): SocketRow {

@@ -674,7 +674,10 @@ describe('the packet capture', () => {
     await sendMany(pair, count, 1400);
     const lost = pair.captures.server.takeLost();
     expect(lost).toBeGreaterThan(0);
-    expect(segmentsOf(pair.captures.server).length + lost).toBe(count);
+    const seenOrLost = segmentsOf(pair.captures.server).length + lost;
+    expect(seenOrLost).toBeGreaterThanOrEqual(count);
+    // What the kernel itself has to say to its neighbours may be among those lost.
+    expect(seenOrLost).toBeLessThan(count + 20);
     expect(pair.captures.server.takeLost()).toBe(0);
     await sendMany(pair, 10, 100);
     expect(segmentsOf(pair.captures.server)).toHaveLength(10);
@@ -722,8 +725,9 @@ describe('kernel events', () => {
     try {
       for (const family of ['ipv4', 'ipv6'] as const) {
         await using pair = await Pair.open();
-        const listener = pair.listen(64_999, family);
-        const client = pair.connect(64_998, 64_999, family);
+        const [clientPort, serverPort] = portsFor(events);
+        const listener = pair.listen(serverPort, family);
+        const client = pair.connect(clientPort, serverPort, family);
         const accepted = await pair.accept(listener);
         socket.shutdown(client, 'write');
         await until('its FIN', () => socket.receive(accepted)?.length === 0);
@@ -731,14 +735,14 @@ describe('kernel events', () => {
         await until('the other FIN', () => socket.receive(client)?.length === 0);
         const seen = events.read();
         const { address } = pair.at('client', 0, family);
-        expect(changes(seen, address, 64_998)).toEqual([
+        expect(changes(seen, address, clientPort)).toEqual([
           'CLOSED→SYN-SENT',
           'SYN-SENT→ESTABLISHED',
           'ESTABLISHED→FIN-WAIT-1',
           'FIN-WAIT-1→FIN-WAIT-2',
           'FIN-WAIT-2→CLOSED',
         ]);
-        const server = changes(seen, pair.at('server', 0, family).address, 64_999);
+        const server = changes(seen, pair.at('server', 0, family).address, serverPort);
         expect(server.slice(0, 3)).toEqual([
           'CLOSED→LISTEN',
           'LISTEN→SYN-RECEIVED',
@@ -758,9 +762,10 @@ describe('kernel events', () => {
     try {
       await using pair = await Pair.open();
       const beforeNs = monotonicNs();
-      pair.listen(64_997);
+      const [port] = portsFor(events);
+      pair.listen(port);
       const afterNs = monotonicNs();
-      const listened = events.read().find(({ local }) => local.port === 64_997);
+      const listened = events.read().find(({ local }) => local.port === port);
       expect(listened).toMatchObject({
         name: 'inet_sock_set_state',
         from: 'CLOSED',
@@ -779,31 +784,27 @@ describe('kernel events', () => {
     const events = await KernelEvents.open();
     try {
       await using pair = await Pair.open();
-      const listener = pair.listen(64_995);
-      const client = pair.connect(64_994, 64_995);
+      const [clientPort, serverPort, nobodys] = portsFor(events);
+      const listener = pair.listen(serverPort);
+      const client = pair.connect(clientPort, serverPort);
       await pair.accept(listener);
       const nft = pair.server.enter(() => new Nftables());
       nft.run(
-        'add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c tcp dport 64995 drop',
+        `add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c tcp dport ${serverPort} drop`,
       );
       socket.send(client, Buffer.from('lost'));
       const seen: KernelEvent[] = [];
-      const named = (name: KernelEvent['name']) =>
-        seen.some(
-          (event) => event.name === name && event.local.port === 64_994 && event.remote.port === 64_995,
+      const told = (name: KernelEvent['name'], from: number, to: number) => {
+        seen.push(...events.read());
+        return seen.some(
+          (event) => event.name === name && event.local.port === from && event.remote.port === to,
         );
-      await until('a retransmission', () => {
-        seen.push(...events.read());
-        return named('tcp_retransmit_skb');
-      });
-      // A crafted RST: the client's port refuses nothing, so it is the server's socket that is asked.
-      nft.run('flush chain inet t c');
+      };
+      await until('a retransmission', () => told('tcp_retransmit_skb', clientPort, serverPort));
       nft.close();
-      pair.connect(64_993, 64_992);
-      await until('a reset, sent', () => {
-        seen.push(...events.read());
-        return seen.some(({ name }) => name === 'tcp_send_reset');
-      });
+      pair.connect(clientPort + 3, nobodys);
+      await until('a reset that is sent', () => told('tcp_send_reset', nobodys, clientPort + 3));
+      await until('a reset that is received', () => told('tcp_receive_reset', clientPort + 3, nobodys));
     } finally {
       await events.close();
     }
@@ -861,6 +862,12 @@ describe('kernel events', () => {
     else await expect(opening).rejects.toMatchObject({ code: 'MACHINE', message: 'tracefs needs root' });
   });
 });
+
+/** Events do not tell in which namespace they were, so whoever reads them now has ports of its own. */
+function portsFor({ slot }: KernelEvents): [number, number, number] {
+  const first = 40_000 + slot * 10;
+  return [first, first + 1, first + 2];
+}
 
 function changes(events: KernelEvent[], address: string, port: number): string[] {
   return events.flatMap((event) => {

@@ -75,15 +75,15 @@ function unknownName(name: string): TcplabError {
 
 function suggestion(name: string, known: string[]): string {
   const text = name.toLowerCase();
-  const near = closest(
-    text,
-    known.map((candidate) => candidate.toLowerCase()),
-  );
-  const names = known.filter(
-    (candidate) => candidate.toLowerCase() === near || candidate.toLowerCase().startsWith(text),
-  );
-  const alike = distance(text, near) <= Math.max(2, name.length / 3) || names.length > 1;
-  return alike
-    ? `did you mean ${names.slice(0, 4).join(', ')}? \`tcplab list\` shows all`
+  // A scenario and a state may have the same name but for its case.
+  const names = [...new Map(known.map((candidate) => [candidate.toLowerCase(), candidate])).keys()];
+  const near = closest(text, names);
+  const alike = names.filter((candidate) => candidate.startsWith(text));
+  if (distance(text, near) <= Math.max(2, text.length / 3)) alike.unshift(near);
+  const suggested = [...new Set(alike)]
+    .slice(0, 4)
+    .map((candidate) => known.find((k) => k.toLowerCase() === candidate));
+  return suggested.length > 0
+    ? `did you mean ${suggested.join(', ')}? \`tcplab list\` shows all`
     : '`tcplab list` shows all';
 }

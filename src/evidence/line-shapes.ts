@@ -26,8 +26,9 @@ export function flawOfLine(value: unknown): string | undefined {
   if (!isObject(value)) return 'expected an object';
   const { type, ...rest } = value;
   const shape = SHAPES.get(String(type));
-  if (!shape) return `type: tcplab knows no event ${JSON.stringify(type) ?? 'without a type'}`;
-  return shape.flawOf(rest, '');
+  if (!shape) return `tcplab knows no event ${JSON.stringify(type) ?? 'without a type'}`;
+  const flaw = shape.flawOf(rest, '');
+  return flaw && `${String(type)}: ${flaw}`;
 }
 
 type FieldsOf<T extends TimelineLine['type']> = Fields<Omit<Extract<TimelineLine, { type: T }>, 'type'>>;

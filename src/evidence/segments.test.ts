@@ -128,6 +128,17 @@ describe('the same bytes twice', () => {
     expect(told(timeline, 'server')).toEqual([]);
   });
 
+  it('that are both dropped, and told late and together, are both kept from the end', () => {
+    const timeline = timelineOf(
+      ...passed(1, 'client', syn),
+      ...passed(5, 'client', syn),
+      dropped(6, 'server', 'in', syn),
+      dropped(6, 'server', 'in', syn),
+    );
+    expect(fates(timeline)).toEqual(['S dropped by 1', 'S dropped by 1']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+
   it('of which only one arrives: the other is lost', () => {
     const timeline = timelineOf(...passed(1, 'client', syn), captured(5, 'client', 'sent', syn));
     expect(fates(timeline)).toEqual(['S delivered', 'S lost']);

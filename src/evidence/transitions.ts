@@ -1,5 +1,5 @@
 import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
-import { foldEnd } from '../tcp/fold.ts';
+import { foldEnd, type Step } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
 import type { Called, HostName, SocketsSeen } from './events.ts';
@@ -57,7 +57,7 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
   const evidence = new CallsAndTimers(timeline, end);
   const { steps } = foldEnd(inputsOf(timeline, connection, host));
   const drafts = steps
-    .filter(({ arc }) => arc !== null)
+    .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));
   const particularities = addKernelChanges(timeline, end, drafts, evidence);
   addTableChanges(timeline, end, drafts, evidence);
@@ -197,6 +197,16 @@ class CallsAndTimers {
     if (arc?.trigger !== 'abort') return arc;
     const told = this.arcAt(arc.from, arc.to, atMs, atMs);
     return told?.trigger === 'retries exhausted' ? arc : (told ?? arc);
+  }
+
+  /**
+   * An RST ends TIME-WAIT or not, as net.ipv4.tcp_rfc1337 has it: the segment does not tell. The table is recorded when
+   * it changes, so a row that was never seen gone is there.
+   */
+  isLeftOpen({ atMs, arc }: Step): boolean {
+    if (arc?.from !== 'TIME-WAIT' || arc.trigger !== 'RST') return false;
+    const isGone = ({ rows }: SocketsSeen) => rowOf(rows, this.#end)?.state !== 'TIME-WAIT';
+    return !this.#tables.some((table) => table.atMs >= atMs && isGone(table));
   }
 
   arcAt(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {

@@ -1,5 +1,6 @@
-import { closeSync, openSync } from 'node:fs';
-import { check, libc } from './libc.ts';
+import { closeSync, openSync, readlinkSync } from 'node:fs';
+import { SystemError } from '../error.ts';
+import { check, lastErrno, libc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
 const SELF = '/proc/thread-self/ns/net';
@@ -18,15 +19,20 @@ export class NetworkNamespace {
     this.#fd = fd;
   }
 
-  /** Needs CAP_SYS_ADMIN in the current user namespace. */
+  /** Needs CAP_SYS_ADMIN in the current user namespace. Throws with code MACHINE where it is not allowed. */
   static create(): NetworkNamespace {
     const home = openSync(SELF, 'r');
-    try {
-      check(libc.unshare(CLONE_NEWNET), 'unshare', 'CLONE_NEWNET');
-      return new NetworkNamespace(home, openSync(SELF, 'r'));
-    } catch (error) {
+    if (libc.unshare(CLONE_NEWNET) !== 0) {
+      const errno = lastErrno();
       closeSync(home);
-      throw error;
+      throw new SystemError('unshare', errno, {
+        detail: 'CLONE_NEWNET',
+        code: 'MACHINE',
+        hint: 'this system lets no network namespace be made: `tcplab doctor` tells more',
+      });
+    }
+    try {
+      return new NetworkNamespace(home, openSync(SELF, 'r'));
     } finally {
       goTo(home);
     }
@@ -35,6 +41,11 @@ export class NetworkNamespace {
   /** For rtnetlink: the descriptor that stands for this namespace. */
   get fd(): number {
     return this.#fd;
+  }
+
+  /** Its name in the kernel, as /proc/PID/ns/net has it: `net:[4026532201]`. */
+  get name(): string {
+    return readlinkSync(`/proc/self/fd/${this.#fd}`);
   }
 
   /**

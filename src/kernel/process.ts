@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { check, libc } from './libc.ts';
 
 /** When a process started, in ticks since boot: with its number it names the process for good (proc_pid_stat(5)). */
@@ -8,6 +8,30 @@ export function processStartTime(pid: number): string | undefined {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
     return undefined;
+  }
+}
+
+/** The processes that are in a network namespace, as far as this user may see (proc_pid_ns(5)). */
+export function processesIn(namespace: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && networkOf(name) === namespace)
+    .map(Number);
+}
+
+function networkOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    // Gone meanwhile, or somebody else's.
+    return undefined;
+  }
+}
+
+export function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone meanwhile.
   }
 }
 

@@ -142,6 +142,17 @@ export class Lab implements AsyncDisposable {
     return { client: await this.client.observe(), server: await this.server.observe() };
   }
 
+  /** Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. */
+  async count(): Promise<void> {
+    for (let tries = 1; tries <= 5; tries++) {
+      await this.client.count();
+      await this.server.count();
+      const seen = this.timeline.of('captured').length;
+      await this.observe();
+      if (this.timeline.of('captured').length === seen) return;
+    }
+  }
+
   /**
    * Tries until `attempt` gives something, at once at first and then less often; gives that. When the time is over,
    * throws a TcplabError with code TIMEOUT that says what was waited for. `onIdle` is called when it begins to pause.

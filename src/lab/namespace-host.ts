@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setImmediate as turn } from 'node:timers/promises';
 import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
@@ -6,6 +7,7 @@ import { type Counters, countedSince, readCounters } from '../kernel/counters.ts
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketLog } from '../kernel/nflog.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
+import { killProcess, processesIn } from '../kernel/process.ts';
 import { setNeighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
@@ -54,7 +56,7 @@ export class NamespaceHost implements Host, Watcher {
   readonly #counters: Counters;
   readonly #realtimeOffsetNs = realtimeOffsetNs();
   readonly #sockets = new Map<SocketNumber, number>();
-  readonly #programs = new Set<ChildProcess>();
+  #spawned = false;
   #firewall: Firewall | undefined;
   #rawSocket: number | undefined;
   #lastSocket = 0;
@@ -228,8 +230,7 @@ export class NamespaceHost implements Host, Watcher {
         env: options.environment ?? process.env,
       }),
     );
-    this.#programs.add(child);
-    child.once('exit', () => this.#programs.delete(child));
+    this.#spawned = true;
     return child;
   }
 
@@ -251,7 +252,7 @@ export class NamespaceHost implements Host, Watcher {
 
   async dispose(): Promise<void> {
     this.#options.watch.remove(this);
-    for (const program of this.#programs) program.kill('SIGKILL');
+    if (this.#spawned) await this.#endPrograms();
     for (const fd of this.#sockets.values()) kernel.close(fd);
     this.#sockets.clear();
     if (this.#rawSocket !== undefined) kernel.close(this.#rawSocket);
@@ -260,6 +261,17 @@ export class NamespaceHost implements Host, Watcher {
     this.#log.close();
     this.#namespace.close();
     await this.#capture.close();
+  }
+
+  /** Whatever is still in it: a program may have left others behind. One that the kernel itself holds up is left to it. */
+  async #endPrograms(): Promise<void> {
+    const startMs = this.#nowMs();
+    for (;;) {
+      const left = processesIn(this.#namespace.name);
+      if (left.length === 0 || this.#nowMs() - startMs > 1000) return;
+      for (const pid of left) killProcess(pid);
+      await turn();
+    }
   }
 
   owns({ local, remote }: KernelEvent): boolean {

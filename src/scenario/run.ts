@@ -31,7 +31,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
     const reached = await reachState(lab, scenario, options.withinMs, pass);
     pass();
     if (reached) await holdFor(lab, scenario, options);
-    await Promise.all([lab.client.count(), lab.server.count()]);
+    await lab.count();
     return lab.timeline;
   } finally {
     pass();

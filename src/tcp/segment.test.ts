@@ -79,6 +79,20 @@ describe('a segment', () => {
     });
   });
 
+  it('of a real kernel over IPv6 is read, too, and its checksum is the one that we sum', () => {
+    const syn = Buffer.from(SYN_V6, 'hex');
+    expect(checksumsHold(syn)).toBe(true);
+    expect(decodePacket(syn)).toMatchObject({
+      segment: {
+        source: { address: 'fd00:2::10', port: 10000 },
+        destination: { address: 'fd00:2::11', port: 80 },
+        seq: 3182416703,
+        flags: 'S',
+        length: 0,
+      },
+    });
+  });
+
   it('carries as much as its headers say, though the capture holds less', () => {
     const packet = encodePacket({ ...EXAMPLE, payload: new Uint8Array(1000) });
     expect(decodePacket(packet.subarray(0, 60))).toMatchObject({ segment: { length: 1000 } });
@@ -317,3 +331,6 @@ function coveredBytes(packet: Buffer): number[] {
 /** Captured on the wire between two hosts: a SYN of Linux 6.18. */
 const SYN =
   '4500003c910b40004006244bc0a8020ac0a8020b271000508ad4b67f00000000a002faf0e6710000020405b40402080abaa8bdd7000000000103030a';
+
+const SYN_V6 =
+  '600f523f00280640fd000002000000000000000000000010fd00000200000000000000000000001127100050bdafd33f00000000a002fd20dabc0000020405a00402080a27c195fc000000000103030a';

@@ -29,7 +29,7 @@ export interface Run extends StepBase {
 }
 
 /** A command that changes nothing, so that one can look again. */
-export interface Look extends StepBase {
+interface Look extends StepBase {
   look: string;
 }
 

@@ -15,12 +15,16 @@ export interface CallText {
 /** The calls on the timeline as C has them: `listen(5)`, `send(4)`, `close()`, with their results where they tell something. */
 export function callsOf(timeline: Timeline): CallText[] {
   const ports = new Map<string, number>();
+  const listeners = new Set<string>();
   return timeline.of('call').map((called) => {
     const { atMs, host, socket, call, detail } = called;
     const key = `${host} ${socket}`;
     const port = Number(detail.split(':').at(-1));
     if (call === 'bind' && port > 0) ports.set(key, port);
-    return { atMs, host, socket, text: describe(called), port: ports.get(key) ?? null };
+    if (call === 'listen') listeners.add(key);
+    // Its end says nothing of the connections that came from it.
+    const whose = call === 'close' && listeners.has(key) ? ' listener' : '';
+    return { atMs, host, socket, text: describe(called) + whose, port: ports.get(key) ?? null };
   });
 }
 

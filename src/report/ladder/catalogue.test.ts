@@ -3,8 +3,10 @@ import { otherHost } from '../../evidence/events.ts';
 import { passages } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf } from '../../evidence/transitions.ts';
+import { ARC_SCENARIOS } from '../../scenario/arc-catalogue.ts';
 import { CATALOGUE } from '../../scenario/catalogue.ts';
 import { runScenario } from '../../scenario/run.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
 import { Turn } from '../../scenario/turn.ts';
 import type { Family } from '../../tcp/endpoint.ts';
 import { STATES } from '../../tcp/state.ts';
@@ -22,16 +24,23 @@ const timelines = new Map<string, Timeline>();
 
 beforeAll(async () => {
   const turn = new Turn();
-  const families: Family[] = ['ipv4', 'ipv6'];
-  const runs = families.flatMap((family) =>
-    CATALOGUE.map(async (scenario) => {
-      timelines.set(`${scenario.id} ${family}`, await runScenario(scenario, { turn, family, holdMs: 250 }));
-    }),
-  );
+  const runs = CASES.map(async ([name, scenario, family]) => {
+    timelines.set(name, await runScenario(scenario, { turn, family, holdMs: 100 }));
+  });
   await Promise.all(runs);
 });
 
-const CASES = CATALOGUE.flatMap(({ id }) => [`${id} ipv4`, `${id} ipv6`]);
+const CASES: [name: string, scenario: Scenario, family: Family][] = [
+  ...CATALOGUE.flatMap((scenario): typeof CASES => [
+    [scenario.id, scenario, 'ipv4'],
+    [`${scenario.id} over IPv6`, scenario, 'ipv6'],
+  ]),
+  ...ARC_SCENARIOS.filter(({ slow }) => !slow).map((scenario): (typeof CASES)[number] => [
+    scenario.id,
+    scenario,
+    'ipv4',
+  ]),
+];
 
 describe.each(CASES)('the ladder of %s', (name) => {
   const timeline = () => timelines.get(name) as Timeline;
@@ -68,7 +77,9 @@ describe.each(CASES)('the ladder of %s', (name) => {
   it('shows each transition once, at its host, in order', () => {
     const { transitions } = courseOf(timeline(), connection());
     const shown = (texts: string[]) => {
-      return texts.map((text) => text.trim()).filter((text) => STATES.some((state) => state === text));
+      return texts
+        .map((text) => text.trim().replace(/ \?$|^LISTEN → /, ''))
+        .filter((text) => STATES.some((state) => state === text));
     };
     const of = (host: string) => transitions.filter((one) => one.host === host).map(({ to }) => to);
     expect(shown(rows().map(({ left }) => left))).toEqual(of('client'));

@@ -8,14 +8,18 @@ import {
   heldFrom,
   kernelSaw,
   kernelSawListener,
+  listenerRow,
   opened,
   passed,
+  row,
   ruleSet,
   segment,
+  sockets,
   timelineOf,
 } from '../../../test/hand-built.ts';
 import type { Connection } from '../../evidence/connection.ts';
 import type { Called, Captured, HostName, TimelineEvent } from '../../evidence/events.ts';
+import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { Style } from '../style.ts';
 import { LadderFeed } from './feed.ts';
 import { localeIsUtf8 } from './glyphs.ts';
@@ -213,6 +217,17 @@ describe('what no socket has sent', () => {
 });
 
 describe('a segment', () => {
+  it('that refuses from where there is no connection has the number 0', () => {
+    const reset = { ...segment('client', 'R.', 0, 1), seq: 0 };
+    const knock = { ...segment('server', 'S', 0), seq: 3_000_000_000 };
+    const refusal = { ...reset, ack: 3_000_000_001 };
+    expect(
+      rows(...passed(1, 'client', syn), ...passed(2, 'server', knock), ...passed(3, 'client', refusal)),
+    ).toContain(`
+2.00 ms         CLOSED ? ├─ R. seq 0 ack 1 ──────────────────▶┊ CLOSED
+`);
+  });
+
   it('that is sent again is marked, a bare ACK or a first SYN-ACK is not', () => {
     const simultaneous = segment('client', 'S.', 0, 1);
     const data = { ...segment('client', 'P.', 1, 1), payload: Buffer.from('ping') };
@@ -313,6 +328,25 @@ describe('a segment', () => {
   });
 });
 
+describe('a segment that arrived and that nobody took', () => {
+  it('is told by the counters', () => {
+    const counters = { TcpExtListenOverflows: 1, TcpExtListenDrops: 1 };
+    expect(
+      rows(
+        sockets(0.5, 'server', null, listenerRow()),
+        ...passed(1, 'client', syn),
+        sockets(2, 'server', null, listenerRow()),
+        { type: 'counted', atMs: 3, host: 'server', counters: {} },
+        { type: 'counted', atMs: 4, host: 'server', counters },
+      ),
+    ).toContain(`
+3.00 ms                  │ · 1 SYN met a full accept queue at ┊
+                         │   the server                       ┊
+                         │   (TcpExtListenOverflows +1)       ┊
+`);
+  });
+});
+
 describe('a rule', () => {
   it('stands at its host’s firewall, and goes', () => {
     expect(
@@ -376,9 +410,37 @@ describe('calls', () => {
   });
 });
 
+describe('a listener that closes', () => {
+  it('leaves the state of its connection as it is', () => {
+    expect(
+      rows(
+        called(0.1, 'server', 'listen', 'backlog 5'),
+        kernelSawListener(0.2, 'CLOSED', 'LISTEN'),
+        ...handshake,
+        called(2, 'server', 'accept', 'gives socket 2'),
+        called(2.1, 'server', 'close'),
+        kernelSawListener(2.2, 'LISTEN', 'CLOSED'),
+        called(2.3, 'server', 'close', '', 'ok', 2),
+      ),
+    ).toContain(`
+1.90 ms                  │                                    │ accept()
+2.00 ms                  │                                    │ close() listener
+2.10 ms                  │                                    │ LISTEN → CLOSED
+2.20 ms                  │                                    │ close()
+`);
+  });
+});
+
 describe('a change that no segment shows', () => {
   it('names the timer that made it', () => {
-    expect(rows(...handshake, kernelSaw(9, 'client', 'ESTABLISHED', 'CLOSED'))).toContain(`
+    const [local, remote] = [CONNECTION.client, CONNECTION.server];
+    const waiting: SocketRow = {
+      ...row('ESTABLISHED', local, remote),
+      timer: 'retransmission',
+      retransmits: 3,
+    };
+    const seen = sockets(8, 'client', null, waiting);
+    expect(rows(...handshake, seen, kernelSaw(9, 'client', 'ESTABLISHED', 'CLOSED'))).toContain(`
 8.00 ms           CLOSED ┊ retries exhausted                  │
 `);
   });
@@ -454,6 +516,21 @@ describe('other connections', () => {
 1.50 ms         SYN-SENT ├─ :41234 S seq 0 ──────────────────▶│
 2.50 ms   held from here ┳                                    │`,
     );
+  });
+
+  it('take no state from the claimed one, not even with a segment that arrives at the same time', () => {
+    const foreign = slow(1.95, 2.01, 'server', segment('server', '.', 1, 1, other(41235)));
+    expect(
+      rows(
+        ...passed(1, 'client', syn),
+        ...foreign,
+        ...passed(2, 'server', synAck),
+        claimed(3, 'client', 'ESTABLISHED'),
+      ),
+    ).toContain(`
+ 950 µs                  │◀──────────── :41235 . seq 0 ack 0 ─┤
+1.00 ms      ESTABLISHED │◀─────────── :41234 S. seq 0 ack 1 ─┤ SYN-RECEIVED
+`);
   });
 
   it('are told together when they are many', () => {

@@ -1,6 +1,6 @@
 import type { Glyphs } from './glyphs.ts';
 import type { Story } from './moments.ts';
-import { broken } from './text.ts';
+import { broken, NO_BREAK_SPACE } from './text.ts';
 
 const FLAGS: Record<string, string> = { S: 'SYN', '.': 'ACK', F: 'FIN', P: 'PSH', R: 'RST', U: 'URG' };
 
@@ -16,5 +16,7 @@ export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyp
     ...(flights.some(({ ending }) => ending.what === 'dropped') ? [`${glyphs.stopped} dropped`] : []),
     ...(transitions.some(({ arc }) => arc === null) ? ['? not in RFC 9293'] : []),
   ];
-  return broken(signs.join('   '), width);
+  // No line breaks within a sign's meaning.
+  const whole = signs.map((sign) => sign.replaceAll(' ', NO_BREAK_SPACE));
+  return broken(whole.join('   '), width).map((line) => line.replaceAll(NO_BREAK_SPACE, ' ').trim());
 }

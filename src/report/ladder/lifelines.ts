@@ -19,8 +19,13 @@ export class Lifelines {
     this.#held = claim?.held;
   }
 
-  change({ host, to }: Transition): void {
-    this.#states[host] = to;
+  change(transition: Transition): void {
+    if (!this.isOfListener(transition)) this.#states[transition.host] = transition.to;
+  }
+
+  /** Whether it is the listener's, from which the connection came and which may close before it. */
+  isOfListener({ host, from }: Transition): boolean {
+    return from === 'LISTEN' && this.#states[host] !== 'LISTEN' && this.#states[host] !== 'CLOSED';
   }
 
   hold(edge: 'begins' | 'ends'): void {

@@ -1,5 +1,5 @@
 import type { Style } from '../style.ts';
-import { charactersOf, columnsOf } from './text.ts';
+import { charactersOf, columnsOf, NO_BREAK_SPACE } from './text.ts';
 
 export type Tone = keyof Style;
 
@@ -8,8 +8,6 @@ export interface Span {
   text: string;
   tone?: Tone | undefined;
 }
-
-const NO_BREAK_SPACE = '\u00a0';
 
 export function widthOf(spans: readonly Span[]): number {
   return spans.reduce((sum, { text }) => sum + columnsOf(text), 0);

@@ -29,8 +29,10 @@ export class Numbers {
   /** What was `crafted` is no sign of what a host's TCP has sent. */
   tell(host: HostName, segment: Segment, crafted: boolean): Numbered {
     const [sender, peer] = [this.#senders[host], this.#senders[otherHost(host)]];
+    // An RST of a host that has no number of its own has 0 (RFC 9293, 3.10.7.1).
+    const isOfNothing = segment.flags.includes('R') && segment.seq === 0;
     const isSyn = segment.flags.includes('S');
-    if ((isSyn || sender.bases.length === 0) && !sender.bases.includes(segment.seq)) {
+    if ((isSyn || sender.bases.length === 0) && !isOfNothing && !sender.bases.includes(segment.seq)) {
       sender.bases.push(segment.seq);
     }
     const base = nearest(sender.bases, segment.seq) ?? segment.seq;
@@ -39,7 +41,7 @@ export class Numbers {
     if (segment.ack !== null && !segment.flags.includes('R')) peer.acknowledged = segment.ack;
     const peerBase = segment.ack === null ? undefined : nearest(peer.bases, segment.ack);
     return {
-      seq: seqDistance(segment.seq, base),
+      seq: isOfNothing ? 0 : seqDistance(segment.seq, base),
       ack: segment.ack === null ? null : seqDistance(segment.ack, peerBase ?? segment.ack),
       mark,
     };

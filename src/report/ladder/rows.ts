@@ -139,9 +139,14 @@ class Rows {
   }
 
   #change(change: Transition, why: string | null): void {
+    const isOfListener = this.#lifelines.isOfListener(change);
     this.#lifelines.change(change);
     const line = this.#line();
-    this.#states(line, change);
+    if (isOfListener) {
+      this.#beside(line, change.host, { text: this.#plain(`${change.from} → ${change.to}`), tone: 'dim' });
+    } else {
+      this.#states(line, change);
+    }
     if (why !== null) this.#inside(line, change.host, { text: why, tone: 'dim' });
     this.#push(line);
   }

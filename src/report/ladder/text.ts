@@ -1,5 +1,7 @@
 import stringWidth from 'string-width';
 
+export const NO_BREAK_SPACE = '\u00a0';
+
 const characters = new Intl.Segmenter();
 
 /** Characters as a reader sees them, each with its columns on a terminal. */

@@ -14,9 +14,7 @@ export function parseLine({ number, text, ended }: Line): TimelineLine {
       : new LineError(number, 'expected the rest of an event, found the end of the file', CUT);
   }
   const flaw = flawOfLine(value);
-  if (flaw !== undefined) {
-    throw new LineError(number, isObject(value) ? `${String(value['type'])}: ${flaw}` : flaw);
-  }
+  if (flaw !== undefined) throw new LineError(number, flaw);
   return value as TimelineLine;
 }
 

@@ -1,0 +1,223 @@
+import { spawn } from 'node:child_process';
+import { arch, cpus, loadavg, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { cpuOf, median, peakOf, quantile, timed } from './measure.mjs';
+
+/**
+ * @typedef {object} Measured
+ * @property {string} what
+ * @property {number} value
+ * @property {string} unit
+ * @property {string} target
+ * @property {boolean} met
+ * @property {string} how the numbers behind it
+ */
+
+const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
+const TCPLAB = [process.execPath, here('../dist/cli/main.js')];
+
+/**
+ * To reach these, a timer of the kernel has to pass, or many connections have to be made; it is not tcplab that takes
+ * the time.
+ * @type {Record<string, string>}
+ */
+const WAITS = {
+  'fin-wait-2': 'the server’s delayed ACK, 40 ms',
+  'fin-wait-2-orphaned': 'the server’s delayed ACK, 40 ms',
+  'time-wait-both': 'a FIN sent again, 200 ms',
+  'zero-window': 'the persist timer, 200 ms',
+};
+
+/**
+ * Everything that is compared is measured in turn, so that what else the machine does falls on both alike.
+ * @param {{ rounds: number, say: (line: string) => void }} options
+ */
+export async function bench({ rounds, say }) {
+  /** @type {Measured[]} */
+  const measured = [];
+  const note = (/** @type {Measured} */ one) => {
+    measured.push(one);
+    say(line(one));
+  };
+  say(machineLine());
+  say('');
+
+  const [byHand, ours, peaks, reports] = await runs(rounds);
+  const ratio = median(byHand) / median(ours);
+  note({
+    what: 'all scenarios against eight states by hand',
+    value: ratio,
+    unit: '× faster',
+    target: '≥ 10',
+    met: ratio >= 10,
+    how: `${rounds} rounds in turn: by hand ${spread(byHand)}, tcplab run ${spread(ours)} for ${reports[0].results.length} scenarios`,
+  });
+  const peak = Math.max(...peaks);
+  note({
+    what: 'peak memory of tcplab run',
+    value: peak,
+    unit: 'MB',
+    target: '< 150',
+    met: peak < 150,
+    how: `the highest VmHWM of ${rounds} runs`,
+  });
+
+  const reached = await reachTimes();
+  const quick = reached.filter(({ scenario }) => !(scenario in WAITS));
+  const slowest = quick.toSorted((a, b) => b.ms - a.ms)[0];
+  const all = median(quick.map(({ ms }) => ms));
+  note({
+    what: 'reaching a state where no kernel timer has to pass',
+    value: all,
+    unit: 'ms',
+    target: '< 5',
+    met: all < 5,
+    how: `median of the medians of ${quick.length} scenarios, 20 runs each; the slowest median is ${slowest.scenario} with ${slowest.ms.toFixed(1)} ms`,
+  });
+  for (const { scenario, ms, p95 } of reached) {
+    const waits = WAITS[scenario] ? `  (waits for ${WAITS[scenario]})` : '';
+    say(
+      `    ${scenario.padEnd(32)} ${ms.toFixed(1).padStart(6)} ms, 95 % below ${p95.toFixed(1)} ms${waits}`,
+    );
+  }
+
+  const [list, bare] = await inTurn(15 + 3 * rounds, [...TCPLAB, 'list'], [process.execPath, '-e', '0']);
+  const starts = median(list) / median(bare);
+  note({
+    what: 'tcplab list against node -e 0',
+    value: starts,
+    unit: '×',
+    target: '< 2',
+    met: starts < 2,
+    how: `${list.length} of each in turn: ${spread(list)} against ${spread(bare)}`,
+  });
+
+  const held = await heldCpu(['established', 'fin-wait-1', 'time-wait'], 10);
+  const worst = held.toSorted((a, b) => b.share - a.share)[0];
+  note({
+    what: 'processor time of a held lab',
+    value: worst.share * 100,
+    unit: '% of a core',
+    target: '< 2',
+    met: worst.share < 0.02,
+    how: `over 10 s: ${held.map(({ scenario, share }) => `${scenario} ${(share * 100).toFixed(1)} %`).join(', ')}; in ticks of 10 ms`,
+  });
+  const memory = Math.max(...held.map(({ peakMb }) => peakMb));
+  note({
+    what: 'peak memory of a held lab',
+    value: memory,
+    unit: 'MB',
+    target: '< 150',
+    met: memory < 150,
+    how: 'VmHWM after 10 s',
+  });
+  return { machine: machineLine(), measured, reached };
+}
+
+/**
+ * @param {number} rounds
+ * @returns {Promise<[number[], number[], number[], { results: unknown[] }[]]>}
+ */
+async function runs(rounds) {
+  /** @type {[number[], number[], number[], { results: unknown[] }[]]} */
+  const [byHand, ours, peaks, reports] = [[], [], [], []];
+  for (let round = 0; round < rounds; round++) {
+    byHand.push((await timed(['bash', here('./by-hand.sh')])).ms);
+    const { ms } = await timed([...TCPLAB, 'run']);
+    ours.push(ms);
+    // What is said last comes when all is done; and JSON says how many there were.
+    const { stdout, peakMb } = await timed([...TCPLAB, 'run', '--json']);
+    peaks.push(peakMb);
+    reports.push(JSON.parse(stdout));
+  }
+  return [byHand, ours, peaks, reports];
+}
+
+/** @returns {Promise<{ scenario: string, ms: number, p95: number }[]>} */
+async function reachTimes() {
+  const { stdout } = await timed([...TCPLAB, 'run', '--repeat', '20', '--json']);
+  /** @type {Map<string, number[]>} */
+  const times = new Map();
+  for (const { scenario, reachedMs } of JSON.parse(stdout).results) {
+    times.set(scenario, [...(times.get(scenario) ?? []), reachedMs]);
+  }
+  return [...times].map(([scenario, all]) => ({ scenario, ms: median(all), p95: quantile(all, 0.95) }));
+}
+
+/**
+ * @param {number} times
+ * @param {string[]} one
+ * @param {string[]} other
+ */
+async function inTurn(times, one, other) {
+  /** @type {[number[], number[]]} */
+  const [first, second] = [[], []];
+  for (let time = 0; time < times; time++) {
+    first.push((await timed(one)).ms);
+    second.push((await timed(other)).ms);
+  }
+  return [first, second];
+}
+
+/**
+ * Of labs side by side, each from when it is held.
+ * @param {string[]} scenarios
+ * @param {number} seconds
+ */
+async function heldCpu(scenarios, seconds) {
+  return Promise.all(
+    scenarios.map(async (scenario) => {
+      const [node, ...args] = [...TCPLAB, 'hold', scenario];
+      const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      const pid = child.pid ?? 0;
+      try {
+        await new Promise((resolve, reject) => {
+          let said = '';
+          child.once('error', reject);
+          child.stdout.setEncoding('utf8').on('data', (text) => {
+            said += text;
+            if (/ms in /.test(said)) resolve(said);
+          });
+        });
+        const startMs = performance.now();
+        const before = cpuOf(pid);
+        await pause(seconds * 1000);
+        const share = (cpuOf(pid) - before) / ((performance.now() - startMs) / 1000);
+        return { scenario, share, peakMb: peakOf(pid) ?? 0 };
+      } finally {
+        child.kill('SIGINT');
+        await ended;
+      }
+    }),
+  );
+}
+
+/** @param {number[]} times */
+function spread(times) {
+  return `${median(times).toFixed(0)} ms (${Math.min(...times).toFixed(0)}–${Math.max(...times).toFixed(0)})`;
+}
+
+/** @param {Measured} measured */
+function line({ what, value, unit, target, met, how }) {
+  const verdict = met ? 'met   ' : 'MISSED';
+  return `${verdict}  ${what.padEnd(52)} ${value.toFixed(1).padStart(6)} ${unit.padEnd(12)} target ${target}\n        ${how}`;
+}
+
+function machineLine() {
+  const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GB`;
+  const load = loadavg()[0]?.toFixed(2);
+  return `Linux ${release()}, ${arch()}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${memory}, Node ${process.version}, load ${load} at the start`;
+}
+
+if (process.argv[1] === join(here('.'), 'bench.mjs')) {
+  const json = process.argv.includes('--json');
+  const rounds = Number(/--rounds=(\d+)/.exec(process.argv.join(' '))?.[1] ?? 5);
+  const say = (/** @type {string} */ text) =>
+    void (json ? process.stderr : process.stdout).write(`${text}\n`);
+  const result = await bench({ rounds, say });
+  if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  process.exitCode = result.measured.every(({ met }) => met) ? 0 : 1;
+}

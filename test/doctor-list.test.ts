@@ -1,0 +1,241 @@
+import stringWidth from 'string-width';
+import { describe, expect, it } from 'vitest';
+import { CATALOGUE } from '../src/scenario/catalogue.ts';
+import { STATES } from '../src/tcp/state.ts';
+import { IS_ROOT, listed, type Outcome, Program, run, TCPLAB, tcplab, tcplabAsOrdinaryUser } from './cli.ts';
+
+const ESCAPE = '\u001b';
+const COLOUR = new RegExp(`${ESCAPE}\\[[\\d;]+m`);
+const ANY_CODE = new RegExp(`${ESCAPE}\\[[\\d;]*[A-Za-z]`, 'g');
+/** Lines are taken back, to be drawn anew. */
+const REDRAWN = new RegExp(`(${ESCAPE}\\[\\d+A${ESCAPE}\\[J[\\s\\S]*){2}`);
+
+describe.concurrent('tcplab list', () => {
+  it('shows every scenario below the state that it holds', async () => {
+    const { status, stdout, stderr } = await tcplab('list');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    let state = '';
+    const found: string[] = [];
+    for (const line of stdout.split('\n')) {
+      if (/^\S/.test(line)) state = line;
+      else if (/^ {2}\S/.test(line)) found.push(`${state} ${line.trim()}`);
+    }
+    const known = CATALOGUE.map(({ id, held }) => `${held.state} ${id}`);
+    expect(found.toSorted()).toEqual(known.toSorted());
+    expect(found.length).toBeGreaterThanOrEqual(17);
+  });
+
+  it('--json gives the same, with what each is', () => {
+    expect(listed()).toEqual(
+      CATALOGUE.map(({ id, title, held, peer, heldBy }) =>
+        expect.objectContaining({ id, title, ...held, peer, heldBy }),
+      ),
+    );
+    const states = new Set(listed().map(({ state }) => state));
+    expect(STATES.filter((state) => !states.has(state))).toEqual([]);
+  });
+
+  it('an ordinary user gets the same', async () => {
+    const own = await tcplab('list', '--json');
+    expect(await run([...tcplabAsOrdinaryUser(), 'list', '--json'])).toEqual(own);
+  });
+});
+
+interface Doctor {
+  machine: Record<'kernel' | 'arch' | 'node' | 'tcplab', string>;
+  works: boolean;
+  abilities: {
+    name: string;
+    gives: string;
+    needed: boolean;
+    works: boolean;
+    why: string | null;
+    mend: string | null;
+  }[];
+}
+
+describe.concurrent('tcplab doctor', () => {
+  it('finds that labs work here', async () => {
+    const { status, stdout, stderr } = await tcplab('doctor');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/\nLabs work here\.\n$/);
+    expect(stdout).toContain(`node ${process.version}`);
+  });
+
+  it('--json says the same of each ability', async () => {
+    const [human, { status, stdout, stderr }] = await Promise.all([
+      tcplab('doctor'),
+      tcplab('doctor', '--json'),
+    ]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const { machine, works, abilities } = JSON.parse(stdout) as Doctor;
+    expect(works).toBe(true);
+    expect(Object.values(machine)).not.toContain('');
+    const lines = human.stdout.split('\n');
+    for (const ability of abilities) {
+      const word = ability.works ? 'ok' : 'without';
+      expect(lines.find((line) => line.includes(` ${ability.name} `))).toMatch(new RegExp(`^${word} `));
+      expect(ability.why === null).toBe(ability.works);
+      expect(ability.mend === null).toBe(ability.works);
+    }
+    expect(abilities.length).toBeGreaterThanOrEqual(10);
+  });
+
+  it('an ordinary user is told what root would give, and how', async () => {
+    const { status, stdout } = await run([...tcplabAsOrdinaryUser(), 'doctor', '--json']);
+    expect(status).toBe(0);
+    const { abilities } = JSON.parse(stdout) as Doctor;
+    expect(abilities.filter(({ works }) => !works)).toEqual([
+      expect.objectContaining({
+        name: 'kernel events',
+        needed: false,
+        why: 'tracefs needs root',
+        mend: expect.stringContaining('sudo tcplab'),
+      }),
+    ]);
+  });
+
+  it('root has all', async (context) => {
+    if (!IS_ROOT) context.skip('needs root: kernel events');
+    const { abilities } = JSON.parse((await tcplab('doctor', '--json')).stdout) as Doctor;
+    expect(abilities.filter(({ works }) => !works)).toEqual([]);
+  });
+});
+
+/** What people look at. */
+const SHOWN: string[][] = [
+  ['list'],
+  ['doctor'],
+  ['run', 'close-wait', 'closed-rejected-icmp', 'syn-received'],
+  ['run', 'fin-wait-1', '--repeat', '2'],
+  ['hold', 'fin-wait-1', '--for', '500ms'],
+  ['hold', 'time-wait', '--for', '100ms'],
+  ['explain', 'CLOSE-WAIT'],
+  ['explain', 'syn-received-simultaneous-open'],
+];
+
+for (const args of SHOWN) {
+  describe.concurrent(`tcplab ${args.join(' ')}`, () => {
+    it('without a terminal: no escape codes, 80 columns', async () => {
+      const { status, stdout, stderr } = await tcplab(...args);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).not.toContain(ESCAPE);
+      expect(stdout).not.toBe('');
+      expect(tooWide(stdout)).toEqual([]);
+    });
+
+    it('in a terminal: colours, and 80 columns still', async () => {
+      const { status, stdout } = await inTerminal(args);
+      expect(status).toBe(0);
+      expect(stdout).toMatch(COLOUR);
+      expect(tooWide(stdout)).toEqual([]);
+    });
+
+    it('in a terminal with NO_COLOR: no colours', async () => {
+      const { status, stdout } = await inTerminal(args, 'NO_COLOR=1');
+      expect(status).toBe(0);
+      expect(stdout).not.toMatch(COLOUR);
+    });
+
+    it('in a terminal that can do nothing: no codes at all', async () => {
+      const { status, stdout } = await inTerminal(args, 'TERM=dumb');
+      expect(status).toBe(0);
+      expect(stdout).not.toContain(ESCAPE);
+    });
+  });
+}
+
+describe.concurrent('tcplab hold', () => {
+  it('in a terminal: a live view that is written over, until Ctrl-C lifts it', async () => {
+    const program = inPseudoTerminal([...TCPLAB, 'hold', 'fin-wait-1']);
+    // Two FINs sent again, and the block at the bottom drawn anew in between.
+    await program.until(/F\. seq 1[\s\S]*F\. seq 1[\s\S]*F\. seq 1/);
+    await program.until(REDRAWN);
+    const [tcplabItself = 0] = program.offspring();
+    process.kill(tcplabItself, 'SIGINT');
+    const { status, stdout } = await program.ended;
+    const text = withoutEscapes(stdout);
+    expect(status).toBe(0);
+    for (const words of [
+      /client → server {2}S seq 0/,
+      /dropped: rule 1/,
+      /client {2}192\.168\.2\.10:\d+ +FIN-WAIT-1/,
+      /server {2}192\.168\.2\.11:80 +ESTABLISHED/,
+      /next retransmission in .*gives up in about/s,
+      /rule 1: tcp dport 80 drop: \d+ packets/,
+      /Ctrl-C lifts it/,
+      /proven, held for/,
+    ]) {
+      expect(text).toMatch(words);
+    }
+  });
+
+  it('without a terminal: lines only, until SIGINT', async () => {
+    const program = new Program([...TCPLAB, 'hold', 'syn-sent']);
+    await program.until(/LISTEN/);
+    program.kill('SIGINT');
+    const { status, stdout, stderr } = await program.ended;
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/client {2}192\.168\.2\.10:\d+ +SYN-SENT\n[\s\S]*proven, held for/);
+    expect(stdout).not.toContain('Ctrl-C');
+    expect(stdout).not.toContain(ESCAPE);
+  });
+
+  it('--json: the result on stdout, what is watched on stderr', async () => {
+    const { status, stdout, stderr } = await tcplab('hold', 'close-wait', '--for', '100ms', '--json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      scenario: 'close-wait',
+      state: 'CLOSE-WAIT',
+      verdict: 'proven',
+    });
+    expect(stderr).toMatch(/proven, held for/);
+  });
+
+  it('tells when it is lost, and ends with 1', async () => {
+    // The kernel gives up FIN-WAIT-1 at once when it may not retransmit.
+    const { status, stderr } = await tcplab(
+      'hold',
+      'fin-wait-1',
+      '--on',
+      'client',
+      '--',
+      'sh',
+      '-c',
+      GIVE_UP,
+    );
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /while it ran, fin-wait-1 was disproven: socket-table of client: saw FIN-WAIT-1, then CLOSED/,
+    );
+  });
+});
+
+/** Waits until the kernel has given the connection up. */
+const GIVE_UP =
+  'echo 1 >/proc/sys/net/ipv4/tcp_orphan_retries; while ss -tanH | grep -q FIN-WAIT-1; do sleep 0.05; done';
+
+/** With script(1): a terminal of 80 columns. */
+function inPseudoTerminal(command: readonly string[], setting = 'TERM=xterm'): Program {
+  const quoted = command.map((word) => `'${word}'`).join(' ');
+  const shell = `stty cols 80 rows 50; exec env ${setting} ${quoted}`;
+  return new Program(['script', '--quiet', '--return', '--command', shell, '/dev/null'], {
+    NO_COLOR: '',
+    TERM: 'xterm',
+  });
+}
+
+function inTerminal(args: readonly string[], setting?: string): Promise<Outcome> {
+  return inPseudoTerminal([...TCPLAB, ...args], setting).ended;
+}
+
+function withoutEscapes(text: string): string {
+  // A line that shows progress is erased before the next is written in its place.
+  return text.replaceAll(`\r${ESCAPE}[K`, '\n').replaceAll(ANY_CODE, '').replaceAll('\r', '');
+}
+
+function tooWide(text: string): string[] {
+  return withoutEscapes(text)
+    .split('\n')
+    .filter((line) => stringWidth(line) > 80);
+}

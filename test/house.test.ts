@@ -1,0 +1,235 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+import { ARC_SCENARIOS } from '../src/scenario/arc-catalogue.ts';
+import { CATALOGUE } from '../src/scenario/catalogue.ts';
+import type { Scenario } from '../src/scenario/scenario.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** A folder imports only from those above it, and the thin layer over the kernel from `tcp` alone. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  tcp: [],
+  evidence: ['tcp'],
+  kernel: ['tcp'],
+  lab: ['tcp', 'evidence', 'kernel'],
+  scenario: ['tcp', 'evidence', 'kernel', 'lab'],
+  report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
+  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+};
+const FOR_ALL = 'src/error.ts';
+const OF_ALL = 'src/index.ts';
+const FORBIDDEN_NAMES = ['utils', 'util', 'helpers', 'helper', 'common', 'misc', 'shared', 'lib'];
+const LONGEST = 400;
+
+interface SourceFile {
+  /** From the repository on: `src/tcp/fold.ts`. */
+  path: string;
+  text: string;
+}
+
+function filesOfSource(): SourceFile[] {
+  return readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => ({ path: join('src', name), text: readFileSync(join(ROOT, 'src', name), 'utf8') }));
+}
+
+/** What a file imports, in whichever way: import, export from, import(), a type's import(), require(). */
+function importsOf({ path, text }: SourceFile): string[] {
+  const imports: string[] = [];
+  const add = (specifier: ts.Node | undefined) => {
+    if (!specifier) return;
+    imports.push(ts.isStringLiteralLike(specifier) ? specifier.text : `? ${specifier.getText()}`);
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier);
+    if (ts.isImportTypeNode(node))
+      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : node.argument);
+    if (ts.isExternalModuleReference(node)) add(node.expression);
+    if (ts.isCallExpression(node)) {
+      const { expression } = node;
+      const required = ts.isIdentifier(expression) && expression.text === 'require';
+      if (expression.kind === ts.SyntaxKind.ImportKeyword || required) add(node.arguments[0]);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
+  return imports;
+}
+
+/** What is against the rules of the house in a file, in a sentence each. */
+function faultsOf(file: SourceFile): string[] {
+  const { path, text } = file;
+  const faults: string[] = [];
+  const parts = path.split('/');
+  const lines = text.split('\n').length - 1;
+  if (lines > LONGEST) faults.push(`${path} has ${lines} lines`);
+  for (const part of parts) {
+    if (FORBIDDEN_NAMES.includes(part.replace(/\..*$/, '')))
+      faults.push(`${path}: nothing is called ${part}`);
+  }
+  // A test may look at whatever it tests, from wherever.
+  if (path.endsWith('.test.ts') || path === OF_ALL) return faults;
+  const folder = parts.length > 2 ? (parts[1] as string) : undefined;
+  const allowed = folder === undefined ? [] : MAY_IMPORT[folder];
+  if (!allowed) return [...faults, `${path}: the house has no folder ${folder}`];
+  for (const specifier of importsOf(file)) {
+    const target = specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : undefined;
+    if (specifier.startsWith('?')) faults.push(`${path} imports what nobody can read: ${specifier.slice(2)}`);
+    else if (target === undefined) faults.push(...faultsOfPackage(path, folder, specifier));
+    else if (target !== FOR_ALL) {
+      const from = /^src\/([^/]+)\/.*\.ts$/.exec(target)?.[1];
+      if (from !== folder && !allowed.includes(from ?? '')) faults.push(`${path} imports ${target}`);
+    }
+  }
+  return faults;
+}
+
+function faultsOfPackage(path: string, folder: string | undefined, name: string): string[] {
+  if (folder === 'tcp') return [`${path} imports ${name}: tcp is pure`];
+  if (/^koffi($|\/)/.test(name) && folder !== 'kernel') return [`${path} imports koffi`];
+  if (!name.startsWith('node:') && isBuiltIn(name)) return [`${path} imports ${name} without node:`];
+  return [];
+}
+
+function isBuiltIn(name: string): boolean {
+  return ['fs', 'path', 'os', 'net', 'child_process', 'url', 'events', 'timers'].includes(
+    name.split('/')[0] ?? '',
+  );
+}
+
+describe('the house', () => {
+  const files = filesOfSource();
+
+  it('has all its folders, and nothing else beside the two files for all', () => {
+    const inFolders = files.map(({ path }) => path.split('/')).filter(({ length }) => length > 2);
+    const folders = new Set(inFolders.map(([, folder]) => folder));
+    expect([...folders].sort()).toEqual(Object.keys(MAY_IMPORT).sort());
+    const alone = files.map(({ path }) => path).filter((path) => path.split('/').length === 2);
+    expect(alone.filter((path) => !path.endsWith('.test.ts')).sort()).toEqual([FOR_ALL, OF_ALL]);
+  });
+
+  it('keeps its rules: who imports whom, how long a file is, what nothing is called', () => {
+    expect(files.flatMap((file) => faultsOf(file))).toEqual([]);
+  });
+
+  it('is read whole: each file but those without imports has some', () => {
+    const imports = files.flatMap((file) => importsOf(file));
+    expect(imports.length).toBeGreaterThan(files.length);
+    expect(imports).toContain('koffi');
+    expect(imports.filter((specifier) => specifier.startsWith('?'))).toEqual([]);
+  });
+});
+
+describe('the check of the house', () => {
+  const bad = (path: string, text: string) => faultsOf({ path, text });
+
+  it.each([
+    ['an import', "import { judge } from '../evidence/verdict.ts';"],
+    ['an import of types alone', "import type { Verdict } from '../evidence/verdict.ts';"],
+    ['an import for its effects', "import '../evidence/verdict.ts';"],
+    ['an export from', "export { judge } from '../evidence/verdict.ts';"],
+    ['an export of all', "export * from '../evidence/verdict.ts';"],
+    ['an import()', "const verdict = await import('../evidence/verdict.ts');"],
+    ['an import() with a template', 'const verdict = await import(`../evidence/verdict.ts`);'],
+    ['an import() of a type', "type Verdict = import('../evidence/verdict.ts').Verdict;"],
+    ['a typeof import()', "type All = typeof import('../evidence/verdict.ts');"],
+    ['an import =', "import verdict = require('../evidence/verdict.ts');"],
+    ['a require()', "const verdict = require('../evidence/verdict.ts');"],
+    ['an import() deep within', "export class A { b() { return () => import('../evidence/verdict.ts'); } }"],
+    ['a detour', "import { judge } from '../tcp/../evidence/verdict.ts';"],
+  ])('sees %s', (_title, text) => {
+    expect(bad('src/kernel/bad.ts', text)).toEqual(['src/kernel/bad.ts imports src/evidence/verdict.ts']);
+  });
+
+  it.each([
+    ['tcp', '../evidence/verdict.ts'],
+    ['tcp', 'node:fs'],
+    ['tcp', 'koffi'],
+    ['evidence', '../kernel/clock.ts'],
+    ['evidence', 'koffi'],
+    ['kernel', '../lab/lab.ts'],
+    ['lab', '../scenario/run.ts'],
+    ['lab', 'koffi'],
+    ['lab', 'koffi/indirect'],
+    ['scenario', '../report/table.ts'],
+    ['report', '../cli/main.ts'],
+    ['report', '../index.ts'],
+    ['cli', '../index.ts'],
+    ['lab', '../../scripts/start.mjs'],
+    ['lab', '../kernel/clock.js'],
+    ['lab', 'fs'],
+  ])('does not let %s import %s', (folder, specifier) => {
+    expect(bad(`src/${folder}/bad.ts`, `import '${specifier}';`)).toHaveLength(1);
+    expect(
+      bad(`src/${folder}/deeper/bad.ts`, `import '${specifier.replace('../', '../../')}';`),
+    ).toHaveLength(1);
+  });
+
+  it.each([
+    ['tcp', '../error.ts'],
+    ['tcp', './state.ts'],
+    ['evidence', '../tcp/state.ts'],
+    ['kernel', 'koffi'],
+    ['kernel', '../tcp/state.ts'],
+    ['lab', '../kernel/clock.ts'],
+    ['cli', '../report/table.ts'],
+    ['cli', 'commander'],
+    ['cli', 'node:fs'],
+  ])('lets %s import %s', (folder, specifier) => {
+    expect(bad(`src/${folder}/good.ts`, `import '${specifier}';`)).toEqual([]);
+  });
+
+  it('does not mind what is written in a comment or a text', () => {
+    const text = "// import '../evidence/verdict.ts';\nexport const a = \"import '../evidence/verdict.ts'\";";
+    expect(bad('src/kernel/good.ts', text)).toEqual([]);
+  });
+
+  it('does not let anything import what nobody can read', () => {
+    const [fault] = bad('src/cli/bad.ts', "const name = './run.ts'; await import(name);");
+    expect(fault).toBe('src/cli/bad.ts imports what nobody can read: name');
+  });
+
+  it('sees a file that is too long, a forbidden name, and a folder that the house does not have', () => {
+    expect(bad('src/tcp/long.ts', 'export {};\n'.repeat(401))).toEqual(['src/tcp/long.ts has 401 lines']);
+    expect(bad('src/tcp/long.ts', 'export {};\n'.repeat(400))).toEqual([]);
+    expect(bad('src/tcp/utils/seq.ts', '')).toEqual(['src/tcp/utils/seq.ts: nothing is called utils']);
+    expect(bad('src/tcp/helpers.ts', '')).toEqual(['src/tcp/helpers.ts: nothing is called helpers.ts']);
+    expect(bad('src/attic/a.ts', '')).toEqual(['src/attic/a.ts: the house has no folder attic']);
+  });
+
+  it('lets the entry import all, and error.ts nothing', () => {
+    expect(bad('src/index.ts', "export * from './lab/lab.ts';")).toEqual([]);
+    expect(bad('src/error.ts', "import './tcp/state.ts';")).toEqual([
+      'src/error.ts imports src/tcp/state.ts',
+    ]);
+  });
+});
+
+describe('the scenarios', () => {
+  const known = [...CATALOGUE, ...ARC_SCENARIOS];
+
+  it('are each in a file of their name, and each such file is in a catalogue', async () => {
+    const found: string[] = [];
+    for (const { path } of filesOfSource()) {
+      if (!path.startsWith('src/scenario/') || path.endsWith('.test.ts')) continue;
+      const exported: unknown[] = Object.values(await import(pathToFileURL(join(ROOT, path)).href));
+      for (const scenario of exported.filter(isScenario)) {
+        expect(`${scenario.id}.ts`, path).toBe(basename(path));
+        expect(known, `${path} is in a catalogue`).toContain(scenario);
+        found.push(scenario.id);
+      }
+    }
+    expect(found.sort()).toEqual(known.map(({ id }) => id).sort());
+  });
+
+  it('have names of their own', () => {
+    expect(new Set(known.map(({ id }) => id)).size).toBe(known.length);
+  });
+});
+
+function isScenario(value: unknown): value is Scenario {
+  return typeof value === 'object' && value !== null && 'id' in value && 'held' in value && 'reach' in value;
+}

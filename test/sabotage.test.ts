@@ -1,0 +1,507 @@
+import { describe, expect, it } from 'vitest';
+import { endOf } from '../src/evidence/connection.ts';
+import { type Claimed, type HostName, otherHost, type TimelineEvent } from '../src/evidence/events.ts';
+import { inputsOf } from '../src/evidence/segments.ts';
+import { Timeline } from '../src/evidence/timeline.ts';
+import { judge } from '../src/evidence/verdict.ts';
+import { rowOf } from '../src/evidence/witness/socket-table.ts';
+import type { WitnessName } from '../src/evidence/witness/witness.ts';
+import { currentPrivilege } from '../src/kernel/privileges.ts';
+import type { Host } from '../src/lab/host.ts';
+import type { Lab } from '../src/lab/lab.ts';
+import { resultOf, type ScenarioResult } from '../src/report/result.ts';
+import { CATALOGUE } from '../src/scenario/catalogue.ts';
+import { type RunOptions, runScenario } from '../src/scenario/run.ts';
+import type { Scenario } from '../src/scenario/scenario.ts';
+import { Turn } from '../src/scenario/turn.ts';
+import { foldEnd } from '../src/tcp/fold.ts';
+import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../src/tcp/segment.ts';
+import { STATES, type State } from '../src/tcp/state.ts';
+import { listenerRow, row } from './hand-built.ts';
+
+/** A verdict can be false: whatever is done to a scenario here, it must not be called proven. */
+
+const turn = new Turn();
+const IDS = CATALOGUE.map(({ id }) => id);
+
+function scenarioOf(id: string): Scenario {
+  const scenario = CATALOGUE.find((each) => each.id === id);
+  if (!scenario) throw new Error(`no scenario ${id}`);
+  return scenario;
+}
+
+function play(scenario: Scenario, options: RunOptions = {}): Promise<Timeline> {
+  return runScenario(scenario, { turn, ...options });
+}
+
+async function resultOfPlay(scenario: Scenario, options: RunOptions = {}): Promise<ScenarioResult> {
+  return resultOf(await play(scenario, options));
+}
+
+describe.concurrent('a scenario that is left alone', () => {
+  it.each(IDS)('%s is proven', async (id) => {
+    const result = await resultOfPlay(scenarioOf(id));
+    expect([result.verdict, result.because]).toEqual(['proven', null]);
+    const wanted = currentPrivilege() === 'root' ? ['socketTable', 'packets'] : [];
+    for (const witness of wanted) expect(result.witnesses).toHaveProperty([witness, 'agrees'], true);
+    // So that a scenario with rules is not forgotten below.
+    expect(result.rules.length > 0).toBe(id in RULES_NOT_SET);
+  });
+});
+
+/** What is seen when the rules of a scenario are not set. */
+const RULES_NOT_SET: Record<string, RegExp> = {
+  'syn-sent': /client in SYN-SENT.*; socket-table saw client ESTABLISHED/,
+  'syn-sent-dropped-at-client': /client in SYN-SENT.*; socket-table saw client ESTABLISHED/,
+  'syn-received': /server in SYN-RECEIVED.*; socket-table saw server ESTABLISHED, client ESTABLISHED/,
+  'syn-received-dropped-at-server': /; socket-table saw server ESTABLISHED, client ESTABLISHED/,
+  'syn-received-simultaneous-open': /; socket-table saw client CLOSED, server (CLOSED|SYN-SENT)/,
+  'syn-flood': /; socket-table saw server CLOSED, client CLOSED/,
+  'half-open': /; socket-table saw server CLOSED, client CLOSED/,
+  'fin-wait-1': /; socket-table saw client FIN-WAIT-2, server CLOSE-WAIT/,
+  'fin-wait-1-descriptor-open': /; socket-table saw client FIN-WAIT-2, server CLOSE-WAIT/,
+  // Sooner or later, as the acknowledgment of the client's FIN is delayed or not.
+  closing: /client in FIN-WAIT-1: not seen|; socket-table saw client TIME-WAIT, server CLOSED/,
+  'last-ack': /; socket-table saw server CLOSED, client TIME-WAIT/,
+  'time-wait-both':
+    /client in (FIN-WAIT-1|CLOSING): not seen|; socket-table saw client TIME-WAIT, server CLOSED/,
+  'closed-rejected-rst': /^connect to fail: not seen within/,
+  'closed-rejected-icmp': /^connect to fail: not seen within/,
+};
+
+describe.concurrent('a scenario whose rules are not set', () => {
+  it.each(Object.entries(RULES_NOT_SET))('%s is not proven', async (id, seen) => {
+    const scenario = scenarioOf(id);
+    const reach: Scenario['reach'] = (stage) =>
+      scenario.reach({ ...stage, client: withoutRules(stage.client), server: withoutRules(stage.server) });
+    const result = await resultOfPlay({ ...scenario, reach }, { withinMs: 700 });
+    expect(result).toMatchObject({ verdict: 'unproven', rules: [], connection: null });
+    expect(result.because).toMatch(seen);
+  });
+});
+
+/** The host, deaf to whoever sets a rule. */
+function withoutRules(host: Host): Host {
+  return new Proxy(host, {
+    get(target, key) {
+      if (key === 'setRule') return async () => 0;
+      if (key === 'liftRule') return async () => {};
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+/**
+ * Long enough for a retransmission after half of it: that of a SYN or SYN-ACK comes after 1 s, that of a FIN after
+ * 0.2, 0.6 and 1.4 s, or somewhat later where an acknowledgment was delayed.
+ */
+const [SYN_AGAIN_MS, FIN_AGAIN_MS] = [1600, 2400];
+
+/** What becomes of the held end when its rules are lifted: something is sent again, and it goes on. */
+const LIFTED: [id: string, then: State, holdMs: number][] = [
+  ['syn-sent', 'ESTABLISHED', SYN_AGAIN_MS],
+  ['syn-sent-dropped-at-client', 'ESTABLISHED', SYN_AGAIN_MS],
+  ['syn-received', 'ESTABLISHED', SYN_AGAIN_MS],
+  ['syn-received-dropped-at-server', 'ESTABLISHED', SYN_AGAIN_MS],
+  ['syn-received-simultaneous-open', 'ESTABLISHED', SYN_AGAIN_MS],
+  ['syn-flood', 'CLOSED', SYN_AGAIN_MS],
+  ['fin-wait-1', 'FIN-WAIT-2', FIN_AGAIN_MS],
+  ['fin-wait-1-descriptor-open', 'FIN-WAIT-2', FIN_AGAIN_MS],
+  ['closing', 'TIME-WAIT', FIN_AGAIN_MS],
+  ['last-ack', 'CLOSED', FIN_AGAIN_MS],
+];
+/** Nothing is sent again there: once refused, once both are in TIME-WAIT, or when one end is gone, nobody speaks. */
+const LIFTED_IN_VAIN = ['half-open', 'time-wait-both', 'closed-rejected-rst', 'closed-rejected-icmp'];
+
+describe.concurrent('a scenario whose rules are lifted in mid-hold', () => {
+  it.each(LIFTED)('%s is disproven: it goes on to %s', async (id, then, holdMs) => {
+    const result = await resultOfPlay(scenarioOf(id), { holdMs, during: liftRules });
+    const { host, state } = result;
+    expect(result.verdict).toBe('disproven');
+    expect(result.because).toMatch(
+      new RegExp(`^socket-table of ${host}: saw ${state}, then ${then} [\\d.]+ ms into the hold$`),
+    );
+    expect(result.witnesses.socketTable).toMatchObject({ says: then, agrees: false });
+    // By the segments it is seen as well, not by the table alone.
+    expect(result.witnesses.packets?.agrees).toBe(false);
+    expect(result.witnesses.packets?.why).toMatch(new RegExp(`^saw ${state}, then `));
+  });
+
+  it.each(LIFTED_IN_VAIN)('%s stays what it is, for nobody sends anything more', async (id) => {
+    const result = await resultOfPlay(scenarioOf(id), { holdMs: 300, during: liftRules });
+    expect([result.verdict, result.because]).toEqual(['proven', null]);
+  });
+
+  it('is tried with each that has rules', () => {
+    expect([...LIFTED.map(([id]) => id), ...LIFTED_IN_VAIN].sort()).toEqual(
+      Object.keys(RULES_NOT_SET).sort(),
+    );
+  });
+});
+
+async function liftRules(lab: Lab): Promise<void> {
+  const lifted = lab.timeline.of('rule-lifted').map(({ rule }) => rule);
+  for (const { host, rule } of lab.timeline.of('rule-set')) {
+    if (!lifted.includes(rule)) await lab.host(host).liftRule(rule);
+  }
+}
+
+interface ChangeOfMind {
+  what: string;
+  act: (lab: Lab) => Promise<unknown>;
+  /** What the verdict says, for the connection that was held. */
+  seen: RegExp;
+}
+
+/** What a program may do after all; sockets have numbers in the order in which their host opened them. */
+const CHANGES_OF_MIND: Record<string, ChangeOfMind> = {
+  listen: {
+    what: 'the server closes',
+    act: (lab) => lab.server.close(1),
+    seen: /^socket-table of server: saw LISTEN, then CLOSED/,
+  },
+  'syn-sent': {
+    what: 'the client gives up',
+    act: (lab) => lab.client.close(1),
+    seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
+  },
+  'syn-sent-dropped-at-client': {
+    what: 'the client gives up',
+    act: (lab) => lab.client.abort(1),
+    seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
+  },
+  'syn-received': {
+    what: 'the client gives up',
+    act: (lab) => lab.client.close(1),
+    seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
+  },
+  'syn-received-dropped-at-server': {
+    what: 'the client gives up',
+    act: (lab) => lab.client.close(1),
+    seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
+  },
+  'syn-received-simultaneous-open': {
+    what: 'the client closes',
+    act: (lab) => lab.client.close(1),
+    seen: /^socket-table of client: saw SYN-RECEIVED, then FIN-WAIT-1/,
+  },
+  established: {
+    what: 'the client closes',
+    act: (lab) => lab.client.close(1),
+    seen: /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-[12]/,
+  },
+  'half-open': {
+    what: 'the server sends, and nothing keeps the client’s RST from it',
+    act: async (lab) => {
+      await liftRules(lab);
+      await lab.server.send(2, Buffer.from('anybody there?'));
+    },
+    seen: /^socket-table of server: saw ESTABLISHED, then CLOSED/,
+  },
+  'fin-wait-1': {
+    what: 'the server closes',
+    act: (lab) => lab.server.close(2),
+    seen: /^socket-table of client: saw FIN-WAIT-1, then CLOSING/,
+  },
+  'fin-wait-1-descriptor-open': {
+    what: 'the client aborts',
+    act: (lab) => lab.client.abort(1),
+    seen: /^socket-table of client: saw FIN-WAIT-1, then CLOSED/,
+  },
+  'close-wait': {
+    what: 'the server closes',
+    act: (lab) => lab.server.close(2),
+    seen: /^socket-table of server: saw CLOSE-WAIT, then (LAST-ACK|CLOSED)/,
+  },
+  'close-wait-never-accepted': {
+    what: 'the server accepts after all, and aborts',
+    act: async (lab) => lab.server.abort((await lab.server.accept(1)) ?? 0),
+    seen: /^socket-table of server: saw CLOSE-WAIT, then CLOSED/,
+  },
+  'fin-wait-2': {
+    what: 'the client aborts',
+    act: (lab) => lab.client.abort(1),
+    seen: /^socket-table of client: saw FIN-WAIT-2, then CLOSED/,
+  },
+  'fin-wait-2-orphaned': {
+    what: 'the server closes',
+    act: (lab) => lab.server.close(2),
+    seen: /^socket-table of client: saw FIN-WAIT-2, then TIME-WAIT/,
+  },
+  closing: {
+    what: 'the client aborts',
+    act: (lab) => lab.client.abort(1),
+    seen: /^socket-table of client: saw CLOSING, then CLOSED/,
+  },
+  'closed-refused': {
+    what: 'a server listens, and the client connects again',
+    act: async (lab) => {
+      await listen(lab);
+      await connectAgain(lab, 1);
+    },
+    seen: /^socket-table of client: saw CLOSED, then ESTABLISHED/,
+  },
+  'closed-rejected-rst': {
+    what: 'nothing is rejected, and the client connects again',
+    act: async (lab) => {
+      await liftRules(lab);
+      await connectAgain(lab, 1);
+    },
+    seen: /^socket-table of client: saw CLOSED, then ESTABLISHED/,
+  },
+  'closed-rejected-icmp': {
+    what: 'nothing is rejected, and the client connects again',
+    act: async (lab) => {
+      await liftRules(lab);
+      // The last of its three connections is the one that is held.
+      await connectAgain(lab, 3);
+    },
+    seen: /^socket-table of client: saw CLOSED, then ESTABLISHED/,
+  },
+  bound: {
+    what: 'the client connects',
+    act: async (lab) => {
+      await listen(lab);
+      await lab.client.connect(1, lab.serverEndpoint());
+    },
+    seen: /^socket-table of client: saw CLOSED, then ESTABLISHED/,
+  },
+  'accept-queue-full': {
+    what: 'the client gives up',
+    act: (lab) => lab.client.close(2),
+    seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
+  },
+  'zero-window': {
+    what: 'the client closes',
+    act: (lab) => lab.client.close(1),
+    seen: /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-1/,
+  },
+};
+/** No program holds a socket there that could change it. */
+const NOBODY_TO_CHANGE = ['syn-flood', 'last-ack', 'time-wait', 'time-wait-four-segments', 'time-wait-both'];
+
+describe.concurrent('a scenario whose program changes its mind in mid-hold', () => {
+  const changes = Object.entries(CHANGES_OF_MIND).map(([id, change]) => [id, change.what, change] as const);
+
+  it.each(changes)('%s is disproven: %s', async (id, _what, { act, seen }) => {
+    const during = async (lab: Lab) => {
+      await act(lab);
+    };
+    const result = await resultOfPlay(scenarioOf(id), { holdMs: 300, during });
+    expect(result.verdict).toBe('disproven');
+    expect(result.because).toMatch(seen);
+    expect(result.because).toMatch(/ [\d.]+ ms into the hold$/);
+  });
+
+  it('is tried with each that has a program', () => {
+    expect([...Object.keys(CHANGES_OF_MIND), ...NOBODY_TO_CHANGE].sort()).toEqual(IDS.toSorted());
+  });
+});
+
+async function listen(lab: Lab): Promise<void> {
+  const listener = await lab.server.openSocket();
+  await lab.server.bind(listener, lab.serverEndpoint());
+  await lab.server.listen(listener, 5);
+}
+
+async function connectAgain(lab: Lab, socket: number): Promise<void> {
+  // The first call after a connect that failed only takes note of that (net/ipv4/af_inet.c).
+  await lab.client.connect(socket, lab.serverEndpoint());
+  await lab.client.connect(socket, lab.serverEndpoint());
+}
+
+function claimOf(timeline: Timeline): Claimed {
+  const claim = timeline.of('claimed')[0];
+  if (!claim) throw new Error(`not reached: ${timeline.of('gave-up')[0]?.why}`);
+  return claim;
+}
+
+/** For what is done to the timeline afterwards. */
+const BRIEFLY: RunOptions = { holdMs: 30 };
+
+describe.concurrent('a wrong state that is claimed', () => {
+  it.each(IDS)(
+    'of %s, of the held end or of its peer, is disproven by what the socket table saw',
+    async (id) => {
+      const timeline = await play(scenarioOf(id), BRIEFLY);
+      const claim = claimOf(timeline);
+      const { host, state } = claim.held;
+      for (const wrong of STATES.filter((each) => each !== state)) {
+        const { word, because } = judge(changed(timeline, claim, { ...claim, held: { host, state: wrong } }));
+        expect({ wrong, word }).toEqual({ wrong, word: 'disproven' });
+        expect(because).toMatch(sawInstead(host, state, wrong));
+      }
+      const peer = otherHost(host);
+      for (const wrong of STATES.filter((each) => each !== claim.peer && !bothTrue(peer, claim.peer, each))) {
+        const { word, because } = judge(changed(timeline, claim, { ...claim, peer: wrong }));
+        expect({ wrong, word }).toEqual({ wrong, word: 'disproven' });
+        expect(because).toMatch(sawInstead(peer, claim.peer as State, wrong));
+      }
+    },
+  );
+
+  it.each(IDS)(
+    'is not claimed by a run of %s: it gives up, and says what the socket table saw',
+    async (id) => {
+      const scenario = scenarioOf(id);
+      const { held, peer } = scenario;
+      const wrongFor = (host: HostName, is: State) =>
+        STATES.find((each) => each !== is && !bothTrue(host, is, each)) as State;
+      const wrongs: Scenario[] = [
+        { ...scenario, held: { ...held, state: wrongFor(held.host, held.state) } },
+        { ...scenario, peer: wrongFor(otherHost(held.host), peer) },
+      ];
+      const results = await Promise.all(wrongs.map((wrong) => resultOfPlay(wrong, { withinMs: 800 })));
+      for (const { verdict, because } of results) {
+        expect(verdict).toBe('unproven');
+        expect(because).toMatch(
+          new RegExp(
+            `^${held.host} in .*: not seen within 800 ms; socket-table saw ${held.host} [A-Z0-9-]+, `,
+          ),
+        );
+      }
+    },
+  );
+});
+
+/** Without a connection a server's end of it is CLOSED, and where it listens it is LISTEN as well. */
+function bothTrue(host: HostName, is: State | null, claimed: State): boolean {
+  const either = [is, claimed];
+  return host === 'server' && either.includes('LISTEN') && either.includes('CLOSED');
+}
+
+function sawInstead(host: HostName, state: State, wrong: State): RegExp {
+  // Whoever only listens has no row for this connection: to say that it does not exist, it takes the other witnesses.
+  const witness = wrong === 'CLOSED' && state === 'LISTEN' ? '(packets|kernel-events)' : 'socket-table';
+  const truth = state === 'LISTEN' ? '(LISTEN|CLOSED)' : state;
+  return new RegExp(`^${witness} of ${host}: saw ${truth}( or [A-Z0-9-]+)*, not ${wrong}$`);
+}
+
+describe.concurrent('one witness', () => {
+  const EVENTS: Record<WitnessName, TimelineEvent['type'][]> = {
+    'socket-table': ['sockets'],
+    packets: ['captured', 'dropped'],
+    'kernel-events': ['kernel'],
+  };
+
+  it.each(IDS)('of %s that is blind does not hinder two others, and one alone is not enough', async (id) => {
+    const timeline = await play(scenarioOf(id), BRIEFLY);
+    const { held } = judge(timeline);
+    const agreeing = held.filter(({ agrees }) => agrees).map(({ witness }) => witness);
+    expect(agreeing).toEqual(expect.arrayContaining(['socket-table', 'packets']));
+    for (const [witness, types] of Object.entries(EVENTS) as [WitnessName, TimelineEvent['type'][]][]) {
+      const left = agreeing.filter((each) => each !== witness);
+      const { word, because } = judge(without(timeline, types));
+      expect({ witness, word }).toEqual({ witness, word: left.length >= 2 ? 'proven' : 'unproven' });
+      if (left.length < 2) expect(because).toContain(`${witness}: it saw nothing of this end`);
+    }
+    const alone = judge(without(timeline, ['captured', 'dropped', 'kernel']));
+    expect(alone.word).toBe('unproven');
+    expect(alone.because).toMatch(/^too few witnesses could see it \(packets: .*; kernel-events: .*\)$/);
+    const none = judge(without(timeline, ['captured', 'dropped', 'kernel', 'sockets']));
+    expect(none.word).toBe('unproven');
+    expect(none.because).toMatch(/socket-table: .*packets: .*kernel-events: /);
+  });
+
+  it.each(IDS)('of %s that says something else disproves it: the socket table', async (id) => {
+    const timeline = await play(scenarioOf(id), BRIEFLY);
+    const { held, connection } = claimOf(timeline);
+    const end = endOf(connection, held.host, held.state);
+    const lie: State = held.state === 'ESTABLISHED' ? 'CLOSE-WAIT' : 'ESTABLISHED';
+    const lying = mapped(timeline, (event) => {
+      if (event.type !== 'sockets' || event.host !== held.host) return event;
+      const others = event.rows.filter((each) => each !== rowOf(event.rows, end));
+      return { ...event, rows: [...others, row(lie, end.local, end.remote)] };
+    });
+    expect(judge(lying)).toMatchObject({
+      word: 'disproven',
+      because: `socket-table of ${held.host}: saw ${lie}, not ${held.state}`,
+    });
+  });
+
+  it.each(IDS)('of %s that says something else disproves it: packets', async (id) => {
+    const timeline = await play(scenarioOf(id), BRIEFLY);
+    const claim = claimOf(timeline);
+    const lie = lieOfPackets(timeline, claim);
+    const lying = mapped(timeline, (event) => event);
+    for (const each of lie) lying.add(each);
+    const { word, because } = judge(lying);
+    expect(word).toBe('disproven');
+    expect(because).toMatch(
+      new RegExp(`^packets of ${claim.held.host}: saw [A-Z0-9-]+, not ${claim.held.state}$`),
+    );
+  });
+
+  it.for(IDS)('of %s that says something else disproves it: kernel events', async (id, { skip }) => {
+    if (currentPrivilege() !== 'root') skip('needs root: tracefs');
+    const timeline = await play(scenarioOf(id), BRIEFLY);
+    const { held, connection, atMs } = claimOf(timeline);
+    const { local, remote } = endOf(connection, held.host, held.state);
+    const lie: State = held.state === 'ESTABLISHED' ? 'CLOSE-WAIT' : 'ESTABLISHED';
+    const lying = mapped(timeline, (event) => event);
+    const change = { from: held.state, to: lie };
+    const event = { atMs, host: held.host, name: 'inet_sock_set_state', local, remote, change } as const;
+    lying.add({ type: 'kernel', ...event });
+    expect(judge(lying)).toMatchObject({
+      word: 'disproven',
+      because: `kernel-events of ${held.host}: saw ${lie}, not ${held.state}`,
+    });
+  });
+
+  it.each(IDS)('of %s that is alone with the truth does not outweigh another that lies', async (id) => {
+    const timeline = without(await play(scenarioOf(id), BRIEFLY), ['captured', 'dropped', 'kernel']);
+    const { held } = claimOf(timeline);
+    const lying = mapped(timeline, (event) =>
+      event.type === 'sockets' && event.host === held.host
+        ? { ...event, rows: [listenerRow('127.0.0.1', 9)] }
+        : event,
+    );
+    const { word } = judge(lying);
+    // Of a connection that is CLOSED the table has no row anyway.
+    expect(word).toBe(held.state === 'CLOSED' ? 'unproven' : 'disproven');
+  });
+});
+
+/** Segments on their way just before the claim that show the held end in another state. */
+function lieOfPackets(timeline: Timeline, { connection, held, atMs }: Claimed): TimelineEvent[] {
+  const [own, other] = [connection[held.host], connection[otherHost(held.host)]];
+  const { sendNext, receiveNext } = foldEnd(inputsOf(timeline, connection, held.host));
+  const make = (direction: 'sent' | 'received', of: Pick<SegmentToEncode, 'flags' | 'seq' | 'ack'>) => {
+    const [source, destination] = direction === 'sent' ? [own, other] : [other, own];
+    const bytes = encodePacket({ source, destination, window: 0, ...of });
+    const wire = decodePacket(bytes) as WirePacket;
+    const base = { atMs, host: held.host, direction, wire, bytes: bytes.toString('base64') };
+    return { type: 'captured', ...base } as const;
+  };
+  switch (held.state) {
+    case 'CLOSED':
+      return [make('sent', { flags: 'S', seq: 7, ack: null })];
+    case 'LISTEN':
+      return [
+        make('received', { flags: 'S', seq: 7, ack: null }),
+        make('sent', { flags: 'R.', seq: 0, ack: 8 }),
+      ];
+    case 'SYN-SENT':
+      return [make('received', { flags: 'R.', seq: 0, ack: sendNext })];
+    default:
+      return [make('received', { flags: 'R', seq: receiveNext, ack: null })];
+  }
+}
+
+function changed(timeline: Timeline, claim: Claimed, to: Claimed): Timeline {
+  return mapped(timeline, (event) => (event === claim ? to : event));
+}
+
+function without(timeline: Timeline, types: TimelineEvent['type'][]): Timeline {
+  return mapped(timeline, (event) => (types.includes(event.type) ? undefined : event));
+}
+
+function mapped(timeline: Timeline, map: (event: TimelineEvent) => TimelineEvent | undefined): Timeline {
+  const copy = new Timeline();
+  for (const event of timeline) {
+    const other = map(event);
+    if (other) copy.add(other);
+  }
+  return copy;
+}
