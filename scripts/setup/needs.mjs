@@ -43,6 +43,21 @@ export const testNeeds = [
     packages: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux-misc', pacman: 'util-linux' },
   },
   {
+    command: 'script',
+    why: 'gives the programs of the by-hand tests a terminal',
+    packages: { apt: 'bsdutils', dnf: 'util-linux-script', apk: 'util-linux-misc', pacman: 'util-linux' },
+  },
+  {
+    command: 'python3',
+    why: 'makes by hand what nc cannot',
+    packages: { apt: 'python3', dnf: 'python3', apk: 'python3', pacman: 'python' },
+  },
+  {
+    command: 'sysctl',
+    why: 'sets what the by-hand commands set',
+    packages: { apt: 'procps', dnf: 'procps-ng', apk: 'procps', pacman: 'procps-ng' },
+  },
+  {
     command: 'setpriv',
     why: 'runs tests as an ordinary user',
     packages: { apt: 'util-linux', dnf: 'util-linux', apk: 'setpriv', pacman: 'util-linux' },

@@ -180,8 +180,9 @@ export type TimelineEvent =
   | Lost;
 
 /**
- * What stands on the lines of a saved timeline (docs/timeline.md). The events of one lab follow each other, and
- * those of the next come after them.
+ * What stands on the lines of a saved timeline. The events of one lab follow each other, and those of the next come
+ * after them. For what is new or changed here the compiler asks in line-shapes.ts, and a test in
+ * schema/timeline.schema.json and docs/timeline.md.
  */
 export type TimelineLine = RunStarted | TimelineEvent | ScenarioFailed | RunEnded;
 

@@ -1,5 +1,6 @@
 import type { Input } from '../tcp/fold.ts';
-import type { WirePacket } from '../tcp/segment.ts';
+import type { Segment, WirePacket } from '../tcp/segment.ts';
+import { seqAdd } from '../tcp/sequence.ts';
 import { belongs, type Connection } from './connection.ts';
 import { type Captured, type Dropped, type HostName, otherHost } from './events.ts';
 import type { Timeline } from './timeline.ts';
@@ -23,10 +24,8 @@ export interface Passage {
  */
 export function passages(timeline: Timeline, connection: Connection): Passage[] {
   const seen = sightings(timeline, connection);
-  const arrivals = new Matcher(
-    seen.filter((event) => event.type === 'captured' && event.direction === 'received'),
-  );
-  const dropsIn = new Matcher(seen.filter((event) => event.type === 'dropped' && event.hook === 'in'));
+  const arrivals = new Matcher(seen.filter(isArrival));
+  const drops = dropsOfArrivals(seen);
   const sent = seen.filter((event) =>
     event.type === 'captured' ? event.direction === 'sent' : event.hook === 'out',
   );
@@ -35,8 +34,8 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
     const base = { atMs, host, wire, bytes };
     if (event.type === 'dropped') return { ...base, arrivedMs: null, fate: { dropped: event } };
     const arrival = arrivals.take(otherHost(host), bytes);
-    const drop = arrival && dropsIn.take(otherHost(host), bytes);
-    const fate = drop ? { dropped: drop as Dropped } : arrival ? 'delivered' : 'lost';
+    const drop = arrival && drops.get(arrival);
+    const fate = drop ? { dropped: drop } : arrival ? 'delivered' : 'lost';
     return { ...base, arrivedMs: arrival?.atMs ?? null, fate };
   });
 }
@@ -44,20 +43,81 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
 /** What one end sent (even if a rule stopped it at once) and what its TCP was really given, in order. */
 export function inputsOf(timeline: Timeline, connection: Connection, host: HostName): Input[] {
   const seen = sightings(timeline, connection).filter((event) => event.host === host);
-  const dropsIn = new Matcher(seen.filter((event) => event.type === 'dropped' && event.hook === 'in'));
+  const drops = dropsOfArrivals(seen);
   const crafted = new Matcher(timeline.of('crafted'));
+  const refusals = new Refusals(timeline, seen);
   const inputs: Input[] = [];
   for (const event of seen) {
     const leaves = event.type === 'dropped' ? event.hook === 'out' : event.direction === 'sent';
-    const kept = !leaves && (event.type === 'dropped' || dropsIn.take(host, event.bytes) !== undefined);
+    const kept = !leaves && (event.type === 'dropped' || drops.has(event));
     const { atMs, wire } = event;
-    // What was crafted here, no socket of this host has sent.
-    if (kept || (leaves && crafted.take(host, event.bytes))) continue;
+    // What was crafted here, or sent by the firewall, no socket of this host has sent.
+    if (kept || (leaves && (crafted.take(host, event.bytes) || refusals.take(event)))) continue;
     if (wire.kind === 'tcp')
       inputs.push({ atMs, direction: leaves ? 'sent' : 'received', segment: wire.segment });
     else if (!leaves) inputs.push({ atMs, direction: 'received', icmp: wire.error });
   }
   return inputs;
+}
+
+function isArrival(event: Captured | Dropped): event is Captured {
+  return event.type === 'captured' && event.direction === 'received';
+}
+
+/** NFLOG gives the packet's own stamp, in whole microseconds. */
+const STAMPS_AGREE_MS = 0.002;
+
+/** Which arrivals rules dropped, and which drop each was: of the same bytes the last that had arrived by then. */
+function dropsOfArrivals(seen: readonly (Captured | Dropped)[]): Map<Captured | Dropped, Dropped> {
+  const drops = new Map<Captured | Dropped, Dropped>();
+  const arrivals = seen.filter(isArrival);
+  for (const drop of seen.toReversed()) {
+    if (drop.type !== 'dropped' || drop.hook !== 'in') continue;
+    const arrival = arrivals.findLast(
+      (event) =>
+        event.host === drop.host &&
+        event.bytes === drop.bytes &&
+        event.atMs <= drop.atMs + STAMPS_AGREE_MS &&
+        !drops.has(event),
+    );
+    if (arrival) drops.set(arrival, drop);
+  }
+  return drops;
+}
+
+/** The RSTs with which rules answer what they drop: sent by the host, and by none of its sockets. */
+class Refusals {
+  readonly #unanswered: Dropped[];
+
+  constructor(timeline: Timeline, seen: readonly (Captured | Dropped)[]) {
+    const rejecting = new Set(
+      timeline
+        .of('rule-set')
+        .flatMap(({ rule, text }) => (text.endsWith('reject with tcp reset') ? rule : [])),
+    );
+    this.#unanswered = seen.filter(
+      (event): event is Dropped =>
+        event.type === 'dropped' && event.hook === 'in' && rejecting.has(event.rule),
+    );
+  }
+
+  /** Whether this is one; each drop is answered once. */
+  take({ atMs, wire }: Captured | Dropped): boolean {
+    if (wire.kind !== 'tcp' || !wire.segment.flags.includes('R')) return false;
+    const { segment: rst } = wire;
+    const answered = this.#unanswered.findIndex(
+      (drop) => drop.atMs <= atMs && drop.wire.kind === 'tcp' && refuses(rst, drop.wire.segment),
+    );
+    if (answered >= 0) this.#unanswered.splice(answered, 1);
+    return answered >= 0;
+  }
+}
+
+/** An RST in answer to a segment that met no connection has its numbers from that segment (RFC 9293, 3.10.7.1). */
+function refuses(rst: Segment, segment: Segment): boolean {
+  if (segment.ack !== null) return rst.ack === null && rst.seq === segment.ack;
+  const controls = Number(segment.flags.includes('S')) + Number(segment.flags.includes('F'));
+  return rst.seq === 0 && rst.ack === seqAdd(segment.seq, segment.length + controls);
 }
 
 function sightings(timeline: Timeline, connection: Connection): (Captured | Dropped)[] {

@@ -238,7 +238,7 @@ function receiveIcmp(end: End, icmp: IcmpError, atMs: number): End {
 }
 
 /** Whether a segment that is sent acknowledges the SYN that came in, and nothing else. */
-function answersKnock({ knock }: End, { ack }: Segment): boolean {
+export function answersKnock({ knock }: End, { ack }: Segment): boolean {
   return knock?.flags.includes('S') === true && ack === seqAdd(knock.seq, 1);
 }
 

@@ -85,7 +85,7 @@ export function checksumsHold(packet: Uint8Array): boolean {
   const ip = decodeIp(bytes);
   if (ip?.protocol !== TCP) return false;
   const header = bytes.subarray(0, ip.headerLength);
-  if (header.length === 20 && checksum(header) !== 0) return false;
+  if (header.readUInt8(0) >> 4 === 4 && checksum(header) !== 0) return false;
   const body = bytes.subarray(ip.headerLength, ip.totalLength);
   return checksum(pseudoHeader(ip.source, ip.destination, TCP, body.length), body) === 0;
 }
@@ -157,6 +157,9 @@ function decodeIp(bytes: Buffer): IpHeader | undefined {
 function decodeTcp(body: Buffer, ip: IpHeader): Segment | undefined {
   if (body.length < 20) return undefined;
   const bits = body.readUInt8(13);
+  const headerLength = (body.readUInt8(12) >> 4) * 4;
+  const length = ip.totalLength - ip.headerLength - headerLength;
+  if (headerLength < 20 || length < 0) return undefined;
   return {
     source: { address: addressText(ip.source), port: body.readUInt16BE(0) },
     destination: { address: addressText(ip.destination), port: body.readUInt16BE(2) },
@@ -164,7 +167,7 @@ function decodeTcp(body: Buffer, ip: IpHeader): Segment | undefined {
     ack: bits & 0x10 ? body.readUInt32BE(8) : null,
     flags: flagLetters(bits),
     window: body.readUInt16BE(14),
-    length: ip.totalLength - ip.headerLength - (body.readUInt8(12) >> 4) * 4,
+    length,
   };
 }
 

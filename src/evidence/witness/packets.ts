@@ -1,4 +1,4 @@
-import { advance, type End, UNKNOWN_END } from '../../tcp/fold.ts';
+import { advance, answersKnock, type End, type Input, UNKNOWN_END } from '../../tcp/fold.ts';
 import type { State } from '../../tcp/state.ts';
 import type { Connection, ConnectionEnd } from '../connection.ts';
 import { inputsOf } from '../segments.ts';
@@ -10,9 +10,11 @@ export const packets: Witness = {
   follow(timeline, end) {
     const sights: Sight[] = [];
     let folded = UNKNOWN_END;
+    let listener: State | null = null;
     for (const input of inputsOf(timeline, connectionOf(end), end.host)) {
+      listener = listenerAfter(listener, folded, input);
       folded = advance(folded, input);
-      const state = end.listening ? listenerState(folded) : folded.state;
+      const state = end.listening ? listener : folded.state;
       sights.push({
         atMs: input.atMs,
         states: state ? [state] : [],
@@ -26,9 +28,10 @@ export const packets: Witness = {
   },
 };
 
-/** A listener stays one while the connections that come from it go their way. */
-function listenerState({ state, passive }: End): State | null {
-  return passive && state !== 'CLOSED' ? 'LISTEN' : state;
+/** A listener shows in its answers to SYNs, whatever becomes of the connections. */
+function listenerAfter(before: State | null, end: End, input: Input): State | null {
+  if (input.direction !== 'sent' || !answersKnock(end, input.segment)) return before;
+  return input.segment.flags.includes('R') ? 'CLOSED' : 'LISTEN';
 }
 
 function connectionOf({ host, local, remote }: ConnectionEnd): Connection {
