@@ -1,10 +1,12 @@
 import { Command } from 'commander';
+import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
 import { styleFor } from '../report/style.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
 import { EXIT } from './exit.ts';
+import { firewallOption } from './firewall-option.ts';
 import { machineReport } from './machine-report.ts';
 import { ensurePrivilege } from './privileges.ts';
 import { runSideBySide } from './side-by-side.ts';
@@ -14,6 +16,7 @@ interface Options {
   json?: boolean;
   slow?: boolean;
   ipv6?: boolean;
+  firewall: FirewallKind;
   jobs: number;
 }
 
@@ -28,6 +31,7 @@ export function arcsCommand(): Command {
     .option('--json', 'print one JSON object (schema/arcs.schema.json)')
     .option('--slow', 'also those that have to be waited out (about a minute)')
     .option('--ipv6', 'the two hosts speak IPv6')
+    .addOption(firewallOption())
     .option('--jobs <n>', 'how many labs at a time', parseCount, 40)
     .addHelpText(
       'after',
@@ -60,7 +64,7 @@ async function arcs(options: Options): Promise<void> {
   let noKernelEvents: string | null = null;
   await runSideBySide(
     scenarios,
-    { jobs: options.jobs, runOptions: { family, withinMs: 90_000 } },
+    { jobs: options.jobs, runOptions: { family, firewall: options.firewall, withinMs: 90_000 } },
     (scenario, timeline) => {
       judged.set(
         scenario.id,

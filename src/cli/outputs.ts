@@ -4,6 +4,8 @@ import { TcplabError } from '../error.ts';
 import type { RunStarted } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { formatJunit } from '../report/junit.ts';
+import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
+import { formatLadder } from '../report/ladder/ladder.ts';
 import { formatPcapng } from '../report/pcapng/pcapng.ts';
 import type { RunOutput } from '../report/run-fold.ts';
 import { styleFor } from '../report/style.ts';
@@ -18,6 +20,8 @@ export interface OutputOptions {
   tap?: boolean;
   junit?: string;
   pcap?: string;
+  ladder?: boolean;
+  ascii?: boolean;
   timeline?: string;
 }
 
@@ -26,6 +30,8 @@ export function addOutputOptions(command: Command): Command {
     .option('--json', 'print one JSON object (schema/run.schema.json)')
     .addOption(new Option('--tap', 'print in the Test Anything Protocol').conflicts('json'))
     .option('--junit <file>', 'write a JUnit report')
+    .addOption(new Option('--ladder', 'draw what both hosts did, above the table').conflicts(['json', 'tap']))
+    .option('--ascii', 'draw with ASCII alone')
     .option('--pcap <folder>', 'write the packets of each scenario for Wireshark: FOLDER/SCENARIO.pcapng');
 }
 
@@ -39,6 +45,7 @@ export function openOutputs(options: OutputOptions, started: RunStarted): RunOut
   if (pcap !== undefined) outputs.push(pcapOutput(pcap, started));
   if (timeline !== undefined) outputs.push(timelineOutput(new OutputFile(timeline), started));
   if (junit !== undefined) outputs.push(junitOutput(new OutputFile(junit)));
+  if (options.ladder) outputs.push(ladderOutput(options.ascii || !localeIsUtf8(process.env)));
   outputs.push(tap ? tapOutput(started) : json ? jsonOutput() : tableOutput(started));
   return outputs;
 }
@@ -47,6 +54,15 @@ function tableOutput({ scenarios }: RunStarted): RunOutput {
   const heldBy = new Map(scenarios.map((scenario) => [scenario.id, scenario.heldBy]));
   const style = styleFor(process.stdout);
   return { end: (report) => print(formatTable(report, (id) => heldBy.get(id), style)) };
+}
+
+function ladderOutput(ascii: boolean): RunOutput {
+  const style = styleFor(process.stdout);
+  return {
+    lab: ({ outcome }) => {
+      if (outcome instanceof Timeline) print(`${formatLadder(outcome, { ascii, style }).trimEnd()}\n\n`);
+    },
+  };
 }
 
 function jsonOutput(): RunOutput {

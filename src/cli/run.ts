@@ -44,6 +44,7 @@ Examples:
   tcplab run close-wait TIME_WAIT --hold 2s
   tcplab run --json | jq '.results[] | {scenario, verdict}'
   tcplab run fin-wait-1 --repeat 100
+  tcplab run closing --ladder
   tcplab run time-wait --pcap . && wireshark time-wait.pcapng
   tcplab run --timeline run.ndjson && tcplab replay run.ndjson
   tcplab run --tap --junit report.xml
