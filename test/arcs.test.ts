@@ -791,7 +791,7 @@ describe.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, privilege }
   it('says the same in its table', async (context) => {
     if (name === 'as an ordinary user') needRoot(context, 'to become an ordinary user');
     const { status, stdout, stderr } = await printed();
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^42 of 42 arcs proven, 1 skipped \(--slow runs them\), in /m);
     expect(stdout).toMatch(/^0 transitions unexplained$/m);
     const rows = stdout.split('\n').filter((line) => /^(proven|skipped) +\d+ {2}/.test(line));

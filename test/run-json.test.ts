@@ -231,12 +231,17 @@ function oddities({ state, host, rules, segments, transitions }: ScenarioResult)
   const last = transitions[host].at(-1);
   return [
     ...uncounted.map(({ rule, packets }) => `${rule} dropped ${dropsOf(rule)} and has met ${packets}`),
-    ...(segments.some(({ fate }) => fate === 'lost') ? ['a segment was lost'] : []),
+    ...(isLostOnTheWay(segments) ? ['a segment was lost'] : []),
     ...(segments.filter(({ fate }) => fate.startsWith('dropped')).length > drops
       ? ['an unknown rule drops']
       : []),
     ...(last === state || state === 'LISTEN' ? [] : [`its transitions end in ${last}`]),
   ];
+}
+
+/** The last of all may be on its way when the last look is taken. */
+function isLostOnTheWay(segments: ScenarioResult['segments']): boolean {
+  return segments.some(({ fate }, index) => fate === 'lost' && index < segments.length - 1);
 }
 
 function contradict(witness: WitnessReport | undefined): void {

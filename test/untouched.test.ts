@@ -26,7 +26,8 @@ function start(...args: string[]): Program {
   return new Program([...TCPLAB, ...args]);
 }
 
-describe('as root', () => {
+// Fifty runs take their time on a busy machine.
+describe('as root', { timeout: 300_000 }, () => {
   let before: Snapshot;
   beforeAll(() => {
     if (IS_ROOT) before = snapshot();

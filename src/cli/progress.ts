@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { isLive } from './terminal.ts';
 
 /** One line on a terminal that is written over; nothing where there is no terminal. */
 export class Progress {
@@ -12,7 +13,7 @@ export class Progress {
 
   show(text: string): void {
     const nowMs = performance.now();
-    if (!this.#stream.isTTY || nowMs - this.#shownAtMs < 100) return;
+    if (!isLive(this.#stream) || nowMs - this.#shownAtMs < 100) return;
     this.#shownAtMs = nowMs;
     this.#shown = true;
     this.#stream.write(`\r\x1b[K${text}`);

@@ -1,4 +1,5 @@
 import { textWidth } from '../report/layout.ts';
+import { isLive } from './terminal.ts';
 
 /**
  * Lines that scroll, over a block that stays at the bottom and is written anew. Without a terminal only the lines
@@ -13,7 +14,7 @@ export class Screen {
   }
 
   get isLive(): boolean {
-    return this.stream.isTTY === true;
+    return isLive(this.stream);
   }
 
   print(line: string): void {

@@ -81,13 +81,13 @@ export interface RuleSet extends AtHost {
   iptables: string;
 }
 
-export interface RuleLifted extends AtHost {
+interface RuleLifted extends AtHost {
   type: 'rule-lifted';
   rule: number;
 }
 
 /** How many packets a rule has met, by its own counter. */
-export interface RuleCounted extends AtHost {
+interface RuleCounted extends AtHost {
   type: 'rule-counted';
   rule: number;
   packets: number;
@@ -140,7 +140,7 @@ export interface Held extends Happening {
 }
 
 /** The state was not reached: what was waited for, and what was there instead. */
-export interface GaveUp extends Happening {
+interface GaveUp extends Happening {
   type: 'gave-up';
   scenario: string;
   held: { host: HostName; state: State };

@@ -76,7 +76,7 @@ export interface NftObject {
   add?: { rule?: NftRule };
 }
 
-export interface NftRule {
+interface NftRule {
   handle: number;
   comment?: string;
   expr: { counter?: { packets: number; bytes: number } }[];

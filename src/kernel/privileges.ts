@@ -44,7 +44,7 @@ export function enterUserNamespace(script: string, args: string[]): never {
 }
 
 /** Undefined when this user may make user namespaces, which is found out by making one in a child. */
-export function whyNoUserNamespace(): string | undefined {
+function whyNoUserNamespace(): string | undefined {
   const tried = spawnSync(unsharePath(), [...UNSHARE, 'true'], { encoding: 'utf8' });
   if (tried.status === 0) return undefined;
   if (tried.error) return 'unshare(1) of util-linux is not on this machine';

@@ -147,9 +147,10 @@ export class Lab implements AsyncDisposable {
     for (let tries = 1; tries <= 5; tries++) {
       await this.client.count();
       await this.server.count();
-      const seen = this.timeline.of('captured').length;
+      const packets = () => this.timeline.of('captured').length + this.timeline.of('dropped').length;
+      const counted = packets();
       await this.observe();
-      if (this.timeline.of('captured').length === seen) return;
+      if (packets() === counted) return;
     }
   }
 

@@ -226,6 +226,15 @@ describe('SYN-RECEIVED', () => {
     expect(stateAfter(...again, got('.', 5001, 8001))).toBe('ESTABLISHED');
   });
 
+  it('goes by the last number of a listener that forgot its SYN-ACK, and answered the same SYN with another', () => {
+    // A request whose SYN-ACK can't be sent again is dropped (net/ipv4/inet_connection_sock.c, reqsk_timer_handler).
+    const again = [...synReceived, got('S', 0), sent('S.', 500, 1)];
+    expect(stateAfter(...again)).toBe('SYN-RECEIVED');
+    expect(stateAfter(...again, got('.', 1, 1))).toBe('SYN-RECEIVED');
+    expect(stateAfter(...again, got('.', 1, 501))).toBe('ESTABLISHED');
+    expect(stateAfter(...again, got('F.', 1, 501))).toBe('CLOSE-WAIT');
+  });
+
   it('closed before it is ESTABLISHED does not finish by the ACK of the SYN', () => {
     const closed = [...synReceivedSimultaneously, sent('F.', 1, 1)];
     expect(stateAfter(...closed, got('.', 1, 1))).toBe('FIN-WAIT-1');

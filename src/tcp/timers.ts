@@ -301,7 +301,7 @@ interface RetransmissionRule {
 }
 
 /** tcp_retransmit_timer(), timeout after timeout. */
-export function retransmissions(rule: RetransmissionRule): Schedule {
+function retransmissions(rule: RetransmissionRule): Schedule {
   const { rtoMaxMs, linear, userTimeoutMs, hz } = rule;
   const lossProbeMs = rule.lossProbeMs ?? null;
   const offsetsMs: number[] = [];
@@ -339,7 +339,7 @@ function nearbyRtoMs({ rtoMinMs }: TcpSysctls, hz: number = USUAL_HZ): number {
 }
 
 /** One wait after the other, in which nothing is sent. */
-export function wait(stagesMs: number[], because: string, hz?: number): Schedule {
+function wait(stagesMs: number[], because: string, hz?: number): Schedule {
   const endMs = stagesMs.reduce((sumMs, stageMs) => sumMs + stageMs + meanLatenessMs(stageMs, hz), 0);
   return { offsetsMs: [], lossProbes: 0, endMs, because };
 }

@@ -71,6 +71,32 @@ describe('kernel events', () => {
     expect(lastSight('server', 'LISTEN', ...events)).toEqual({ atMs: 2, states: ['CLOSED'], why: null });
   });
 
+  it('of a listener that closes say nothing of a connection that stands', () => {
+    const events = [
+      kernelSawListener(1, 'CLOSED', 'LISTEN'),
+      kernelSaw(2, 'server', 'SYN-RECEIVED', 'ESTABLISHED'),
+      kernelSawListener(3, 'LISTEN', 'CLOSED'),
+    ];
+    expect(lastSight('server', 'ESTABLISHED', ...events)?.states).toEqual(['ESTABLISHED']);
+    expect(lastSight('server', 'LISTEN', ...events)?.states).toEqual(['CLOSED']);
+  });
+
+  it('of a connection that came and went leave its listener listening', () => {
+    const events = [
+      kernelSawListener(1, 'CLOSED', 'LISTEN'),
+      kernelSaw(2, 'server', 'SYN-RECEIVED', 'ESTABLISHED'),
+      kernelSaw(3, 'server', 'ESTABLISHED', 'CLOSED'),
+    ];
+    expect(lastSight('server', 'LISTEN', ...events)?.states).toEqual(['LISTEN']);
+  });
+
+  it('of a listener that closes can’t tell whether a SYN was under way, which outlives it', () => {
+    const events = [kernelSawListener(1, 'CLOSED', 'LISTEN'), kernelSawListener(2, 'LISTEN', 'CLOSED')];
+    const sight = lastSight('server', 'SYN-RECEIVED', ...events);
+    expect(new Set(sight?.states)).toEqual(new Set(['CLOSED', 'SYN-RECEIVED']));
+    expect(sight?.why).toMatch(/^the kernel prints nothing between LISTEN and the final ACK/);
+  });
+
   it('of another connection or the other host say nothing of this end', () => {
     const other = {
       ...kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT'),

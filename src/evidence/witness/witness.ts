@@ -2,7 +2,7 @@ import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { Timeline } from '../timeline.ts';
 
-export const WITNESSES = ['socket-table', 'packets', 'kernel-events'] as const;
+const WITNESSES = ['socket-table', 'packets', 'kernel-events'] as const;
 export type WitnessName = (typeof WITNESSES)[number];
 
 /** What a witness knows from a moment on: the states that fit what it saw. */

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { PLAIN } from '../../../test/drawn.ts';
 import { otherHost } from '../../evidence/events.ts';
 import { passages } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
@@ -10,14 +11,12 @@ import type { Scenario } from '../../scenario/scenario.ts';
 import { Turn } from '../../scenario/turn.ts';
 import type { Family } from '../../tcp/endpoint.ts';
 import { STATES } from '../../tcp/state.ts';
-import type { Style } from '../style.ts';
+
 import { connectionsOf, sameConnection } from './connections.ts';
 import { formatLadder, ladderParts } from './ladder.ts';
 import { pageOf } from './page.ts';
 import { columnsOf } from './text.ts';
 
-const same = (text: string) => text;
-const PLAIN: Style = { bold: same, dim: same, good: same, bad: same, unsure: same };
 const PAGE = pageOf();
 
 const timelines = new Map<string, Timeline>();

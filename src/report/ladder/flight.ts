@@ -21,7 +21,7 @@ export interface Flight {
   ending: Ending;
 }
 
-export type Ending =
+type Ending =
   | { what: 'delivered' }
   | { what: 'lost' }
   /** `out`: at its sender's firewall; `in`: at the other's. */

@@ -19,7 +19,7 @@ export class Line {
   readonly #cells: Span[];
 
   constructor(width: number) {
-    this.#cells = Array.from({ length: width }, () => ({ text: ' ' }));
+    this.#cells = Array<Span>(width).fill({ text: ' ' });
   }
 
   write(column: number, spans: Span | readonly Span[]): void {

@@ -4,8 +4,12 @@ export const NO_BREAK_SPACE = '\u00a0';
 
 const characters = new Intl.Segmenter();
 
+/** What a ladder is mostly made of: ASCII and the signs, each one column wide. To know that takes no tables. */
+const NARROW = /^[\x20-\x7e\xa0µ·×’→⋮✗\u2500-\u25c0]*$/;
+
 /** Characters as a reader sees them, each with its columns on a terminal. */
 export function charactersOf(text: string): { text: string; columns: number }[] {
+  if (NARROW.test(text)) return Array.from(text, (character) => ({ text: character, columns: 1 }));
   return [...characters.segment(text)].map(({ segment }) => ({
     text: segment,
     columns: stringWidth(segment),
@@ -14,7 +18,7 @@ export function charactersOf(text: string): { text: string; columns: number }[] 
 
 /** Unlike the rest of tcplab's texts, those of a timeline may hold whatever a file held. */
 export function columnsOf(text: string): number {
-  return stringWidth(text);
+  return NARROW.test(text) ? text.length : stringWidth(text);
 }
 
 /** Broken at spaces, and where a word is wider than a line, within it. */

@@ -1,0 +1,466 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  CONNECTION,
+  kernelSaw,
+  kernelSawListener,
+  listenerRow,
+  opened,
+  passed,
+  row,
+  segment,
+  timelineOf,
+} from '../../test/hand-built.ts';
+import type { SocketTimer } from '../tcp/socket-row.ts';
+import type { State } from '../tcp/state.ts';
+import { type Called, type HostName, otherHost, type SocketsSeen, type TimelineEvent } from './events.ts';
+import { courseOf, type Transition } from './transitions.ts';
+
+interface TableOptions {
+  /** How long it took to read it, up to its stamp. */
+  tookMs?: number;
+  timer?: SocketTimer;
+  expiresMs?: number;
+  /** Whether a listener is there as well. */
+  listens?: boolean;
+}
+
+/** The socket table of a host, with its end of the connection in a state, or without it. */
+function table(atMs: number, host: HostName, state: State | null, options: TableOptions = {}): SocketsSeen {
+  const { tookMs = 0, timer = 'none', expiresMs = null, listens = false } = options;
+  const [local, remote] = [CONNECTION[host], CONNECTION[otherHost(host)]];
+  const own = state === null ? [] : [{ ...row(state, local, remote), timer, expiresMs }];
+  return { type: 'sockets', atMs, tookMs, host, rows: [...(listens ? [listenerRow()] : []), ...own] };
+}
+
+function called(atMs: number, host: HostName, call: string, detail = '', result = 'ok'): Called {
+  return { type: 'call', atMs, host, call, socket: 1, detail, result, tookMs: 0.2 };
+}
+
+const aborted = (atMs: number, host: HostName) => called(atMs, host, 'close', 'after SO_LINGER 0');
+
+/** The server listens from 1, the client connects at 2, and both are ESTABLISHED by 4. */
+const HANDSHAKE: TimelineEvent[] = [
+  called(0.9, 'server', 'listen'),
+  called(1.95, 'client', 'connect', '', 'EINPROGRESS'),
+  ...passed(2, 'client', segment('client', 'S', 0)),
+  ...passed(3, 'server', segment('server', 'S.', 0, 1)),
+  ...passed(4, 'client', segment('client', '.', 1, 1)),
+];
+
+/** And what the kernel prints of it. */
+const HANDSHAKE_PRINTED: TimelineEvent[] = [
+  kernelSawListener(1, 'CLOSED', 'LISTEN'),
+  kernelSaw(1.98, 'client', 'CLOSED', 'SYN-SENT'),
+  kernelSaw(3.02, 'client', 'SYN-SENT', 'ESTABLISHED'),
+  kernelSaw(4.02, 'server', 'LISTEN', 'SYN-RECEIVED'),
+  kernelSaw(4.03, 'server', 'SYN-RECEIVED', 'ESTABLISHED'),
+];
+
+/** The client shuts down at 10, the server acknowledges it at 12 and closes at 14. */
+const CLOSE: TimelineEvent[] = [
+  called(9.9, 'client', 'shutdown', 'SHUT_WR'),
+  ...passed(10, 'client', segment('client', 'F.', 1, 1)),
+  ...passed(12, 'server', segment('server', '.', 1, 2)),
+  called(13.9, 'server', 'close'),
+  ...passed(14, 'server', segment('server', 'F.', 1, 2)),
+  ...passed(15, 'client', segment('client', '.', 2, 2)),
+];
+
+const BLIND = opened('tracefs needs root');
+
+function transitionsAt(host: HostName, ...events: TimelineEvent[]): Transition[] {
+  const { transitions } = courseOf(timelineOf(...events), CONNECTION);
+  return transitions.filter((transition) => transition.host === host);
+}
+
+/** From the handshake on: `FIN-WAIT-1 → CLOSED (28, socket-table)`. */
+function courseAt(host: HostName, ...events: TimelineEvent[]): string[] {
+  return transitionsAt(host, ...events)
+    .slice(host === 'client' ? 2 : 0)
+    .map(({ from, to, arc, source }) => `${from} → ${to} (${arc?.number ?? 'no arc'}, ${source})`);
+}
+
+describe('a connection that opens and closes', () => {
+  const events = [opened(), ...HANDSHAKE, ...HANDSHAKE_PRINTED, ...CLOSE];
+
+  it('takes the arcs of the RFC’s table, at both ends, in the order of time', () => {
+    const { transitions } = courseOf(timelineOf(...events), CONNECTION);
+    expect(transitions.map(({ host, arc }) => [host, arc?.number])).toEqual([
+      ['server', 1],
+      ['client', 2],
+      ['server', 3],
+      ['client', 6],
+      ['server', 12],
+      ['client', 17],
+      ['server', 18],
+      ['client', 24],
+      ['server', 35],
+      ['client', 29],
+      ['server', 38],
+    ]);
+    for (const { arc, from, to } of transitions) expect(arc).toMatchObject({ from, to });
+    const times = transitions.map(({ atMs }) => atMs);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  it('is told by the segments first, and by the kernel what no segment shows', () => {
+    expect(transitionsAt('server', ...events).map(({ source }) => source)).toEqual([
+      'kernel-events',
+      ...Array(5).fill('packets'),
+    ]);
+  });
+
+  it('names who saw where a transition led, before the next one', () => {
+    const looks = [table(11, 'client', 'FIN-WAIT-1'), table(13, 'client', 'FIN-WAIT-2')];
+    const printed = kernelSaw(10.01, 'client', 'ESTABLISHED', 'FIN-WAIT-1');
+    const seen = transitionsAt('client', ...events, ...looks, printed).map(({ to, seenBy }) => [to, seenBy]);
+    expect(seen).toEqual([
+      ['SYN-SENT', ['packets', 'kernel-events']],
+      ['ESTABLISHED', ['packets', 'kernel-events']],
+      ['FIN-WAIT-1', ['socket-table', 'packets', 'kernel-events']],
+      ['FIN-WAIT-2', ['socket-table', 'packets']],
+      ['TIME-WAIT', ['packets']],
+    ]);
+  });
+
+  it('is none that another connection takes', () => {
+    const other = { ...CONNECTION, client: { ...CONNECTION.client, port: 41_235 } };
+    const { transitions, particularities } = courseOf(timelineOf(...events), other);
+    expect(transitions.map(({ arc }) => arc?.number)).toEqual([1]);
+    expect(particularities).toEqual([]);
+  });
+});
+
+describe('a socket table that is read while a segment arrives', () => {
+  const events = [BLIND, ...HANDSHAKE, ...CLOSE];
+  const without = courseAt('client', ...events);
+
+  it.each<[string, SocketsSeen]>([
+    ['before it', table(12.2, 'client', 'FIN-WAIT-1', { tookMs: 0.4 })],
+    ['after it', table(12.2, 'client', 'FIN-WAIT-2', { tookMs: 0.4 })],
+    ['before two of them', table(14.2, 'client', 'FIN-WAIT-1', { tookMs: 2.5 })],
+    ['between two of them', table(14.2, 'client', 'FIN-WAIT-2', { tookMs: 2.5 })],
+    ['after two of them', table(14.2, 'client', 'TIME-WAIT', { tookMs: 2.5 })],
+  ])('and shows what was %s makes no transition', (_, seen) => {
+    expect(courseAt('client', ...events, seen)).toEqual(without);
+  });
+
+  it('makes one when it was read before or after and shows something else', () => {
+    const late = table(12.2, 'client', 'FIN-WAIT-1', { tookMs: 0.1 });
+    expect(courseAt('client', ...events, late)).toContain('FIN-WAIT-2 → FIN-WAIT-1 (no arc, socket-table)');
+    const early = table(11.9, 'client', 'FIN-WAIT-2', { tookMs: 0.4 });
+    expect(courseAt('client', ...events, early)).toContain('FIN-WAIT-1 → FIN-WAIT-2 (24, packets)');
+    expect(courseAt('client', ...events, early)).toContain('FIN-WAIT-1 → FIN-WAIT-2 (no arc, socket-table)');
+  });
+
+  it('makes none whenever it is read, and however long that takes', () => {
+    const history: [fromMs: number, state: State | null][] = [
+      [0, null],
+      [2, 'SYN-SENT'],
+      [3.01, 'ESTABLISHED'],
+      [10, 'FIN-WAIT-1'],
+      [12.01, 'FIN-WAIT-2'],
+      [14.01, 'TIME-WAIT'],
+    ];
+    const moment = fc.double({ min: 0.5, max: 30, noNaN: true });
+    const look = fc.tuple(
+      moment,
+      fc.double({ min: 0, max: 4, noNaN: true }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+    );
+    fc.assert(
+      fc.property(fc.array(look, { maxLength: 8 }), (looks) => {
+        const tables = looks.map(([atMs, tookMs, part]) => {
+          const readMs = atMs - tookMs * part;
+          const state = history.findLast(([fromMs]) => fromMs <= readMs)?.[1] ?? null;
+          return table(atMs, 'client', state, { tookMs });
+        });
+        expect(courseAt('client', ...events, ...tables)).toEqual(without);
+      }),
+    );
+  });
+});
+
+describe('an RST that an end sends', () => {
+  const reset = passed(20, 'client', segment('client', 'R.', 1, 1));
+  const idle = table(6, 'client', 'ESTABLISHED');
+  const probing = table(6, 'client', 'ESTABLISHED', { timer: 'keepalive' });
+  const retransmitting = table(6, 'client', 'ESTABLISHED', { timer: 'retransmission' });
+
+  it.each<[string, number, TimelineEvent[]]>([
+    ['the program aborts', 20, [idle, aborted(19.9, 'client')]],
+    ['the program aborts a connection that keepalive probes', 20, [probing, aborted(19.9, 'client')]],
+    ['the program closes and has not read all', 20, [idle, called(19.9, 'client', 'close')]],
+    ['the administrator destroys it', 23, [idle, called(19.9, 'client', 'destroy')]],
+    ['the administrator destroys what keepalive probes', 23, [probing, called(19.9, 'client', 'destroy')]],
+    ['a keepalive gives up', 22, [probing]],
+    ['nothing else tells: some other program aborts', 20, [idle]],
+    // Whose retries are exhausted sends none.
+    ['some other program aborts while data is under way', 20, [retransmitting]],
+    ['a call of long before is not it', 22, [probing, aborted(5, 'server'), called(5, 'client', 'close')]],
+    ['a call that failed is not it', 22, [probing, called(19.9, 'client', 'destroy', '', 'ENOENT')]],
+    ['a call of the other host is not it', 22, [probing, aborted(19.9, 'server')]],
+  ])('means that %s: arc %i', (_, number, events) => {
+    const gone = table(21, 'client', null);
+    const printed = kernelSaw(20.01, 'client', 'ESTABLISHED', 'CLOSED');
+    const without = [BLIND, ...HANDSHAKE, ...events, ...reset, gone];
+    const withKernel = [opened(), ...HANDSHAKE_PRINTED, printed, ...without.slice(1)];
+    for (const all of [without, withKernel])
+      expect(courseAt('client', ...all)).toEqual([`ESTABLISHED → CLOSED (${number}, packets)`]);
+  });
+
+  it('is what the other end is given', () => {
+    const server = courseAt('server', BLIND, ...HANDSHAKE, ...reset, table(21, 'server', null));
+    expect(server.at(-1)).toBe('ESTABLISHED → CLOSED (19, packets)');
+  });
+});
+
+describe('a row that vanishes without a segment', () => {
+  const finWait1 = CLOSE.slice(0, 2);
+  const finWait2 = CLOSE.slice(0, 4);
+  const timer = (state: State, name: SocketTimer, expiresMs = 100) =>
+    table(100, 'client', state, { timer: name, expiresMs });
+
+  const vanishing: [State, TimelineEvent[], SocketTimer, number | 'no arc'][] = [
+    ['ESTABLISHED', [], 'retransmission', 21],
+    ['ESTABLISHED', [], 'keepalive', 22],
+    ['FIN-WAIT-1', finWait1, 'retransmission', 28],
+    ['FIN-WAIT-2', finWait2, 'time-wait', 31],
+    // The kernel's keepalive timer measures the part of tcp_fin_timeout that is above a minute.
+    ['FIN-WAIT-2', finWait2, 'keepalive', 31],
+    ['TIME-WAIT', CLOSE, 'time-wait', 41],
+    ['ESTABLISHED', [], 'none', 'no arc'],
+    ['FIN-WAIT-1', finWait1, 'none', 'no arc'],
+    ['FIN-WAIT-2', finWait2, 'none', 'no arc'],
+  ];
+
+  it.each(vanishing)('in %s is the arc of its timer', (state, events, name, number) => {
+    const all = [BLIND, ...HANDSHAKE, ...events, timer(state, name), table(300, 'client', null)];
+    expect(courseAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (${number}, socket-table)`);
+  });
+
+  it.each(vanishing)('in %s is it by the kernel’s word as well', (state, events, name, number) => {
+    if (state === 'TIME-WAIT' || state === 'FIN-WAIT-2') return;
+    const printed = kernelSaw(299, 'client', state, 'CLOSED');
+    const all = [
+      ...HANDSHAKE,
+      ...HANDSHAKE_PRINTED,
+      ...events,
+      timer(state, name),
+      table(300, 'client', null),
+    ];
+    const course = courseAt('client', opened(), ...all, printed);
+    expect(course.at(-1)).toBe(`${state} → CLOSED (${number}, kernel-events)`);
+    expect(course.filter((each) => each.includes('→ CLOSED'))).toHaveLength(1);
+  });
+
+  it.each<[State, TimelineEvent[]]>([
+    ['FIN-WAIT-1', finWait1],
+    ['FIN-WAIT-2', finWait2],
+    ['TIME-WAIT', CLOSE],
+  ])('in %s by a call that the table has no arc for is not its timer’s', (state, events) => {
+    for (const call of [aborted(200, 'client'), called(200, 'client', 'destroy')]) {
+      const name = state === 'FIN-WAIT-1' ? 'retransmission' : 'time-wait';
+      const all = [BLIND, ...HANDSHAKE, ...events, timer(state, name), call, table(300, 'client', null)];
+      expect(courseAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (no arc, socket-table)`);
+    }
+  });
+
+  it('in TIME-WAIT, long before its timer would have fired, is not explained', () => {
+    const minute = timer('TIME-WAIT', 'time-wait', 60_000);
+    const gone = (atMs: number) =>
+      courseAt('client', BLIND, ...HANDSHAKE, ...CLOSE, minute, table(atMs, 'client', null)).at(-1);
+    expect(gone(5000)).toBe('TIME-WAIT → CLOSED (no arc, socket-table)');
+    expect(gone(60_100)).toBe('TIME-WAIT → CLOSED (41, socket-table)');
+  });
+
+  it('in SYN-SENT is a close, or the retries', () => {
+    const opening = [BLIND, called(1.95, 'client', 'connect', '', 'EINPROGRESS')];
+    const syn = passed(2, 'client', segment('client', 'S', 0));
+    const waits = table(100, 'client', 'SYN-SENT', { timer: 'retransmission' });
+    const ends = (...events: TimelineEvent[]) =>
+      transitionsAt('client', ...opening, ...syn, waits, ...events, table(300, 'client', null)).at(-1);
+    expect(ends()?.arc?.number).toBe(10);
+    expect(ends(called(200, 'client', 'close'))?.arc?.number).toBe(11);
+  });
+
+  it('is told once, though the end is found CLOSED by its RST before the table is read', () => {
+    const opening = [BLIND, called(1.95, 'client', 'connect', '', 'EINPROGRESS')];
+    const syn = passed(2, 'client', segment('client', 'S', 0));
+    const waits = table(100, 'client', 'SYN-SENT', { timer: 'retransmission' });
+    const close = called(200, 'client', 'close');
+    const knock = [
+      ...passed(210, 'server', segment('server', 'S', 500)),
+      ...passed(210.1, 'client', segment('client', 'R.', 0, 501)),
+    ];
+    for (const goneMs of [205, 215]) {
+      const gone = table(goneMs, 'client', null);
+      const course = transitionsAt('client', ...opening, ...syn, waits, close, ...knock, gone);
+      expect(course.map(({ arc }) => arc?.number)).toEqual([2, 11]);
+    }
+  });
+
+  it('of a request is the end of its retries, and the listener listens on', () => {
+    const all = [
+      BLIND,
+      table(0.5, 'server', null),
+      ...HANDSHAKE.slice(0, 6),
+      table(3.5, 'server', 'SYN-RECEIVED', { listens: true, timer: 'retransmission' }),
+      table(1100, 'server', null, { listens: true }),
+    ];
+    expect(courseAt('server', ...all).at(-1)).toBe('SYN-RECEIVED → LISTEN (15, socket-table)');
+  });
+});
+
+describe('an RST in TIME-WAIT', () => {
+  const waits = table(16, 'client', 'TIME-WAIT', { timer: 'time-wait', expiresMs: 60_000 });
+  const reset = passed(20, 'server', segment('server', 'R', 2));
+  const events = [BLIND, ...HANDSHAKE, ...CLOSE, waits, ...reset];
+
+  it('ends it when the row is then gone', () => {
+    const course = courseAt('client', ...events, table(20.3, 'client', null, { tookMs: 0.1 }));
+    expect(course.at(-1)).toBe('TIME-WAIT → CLOSED (42, packets)');
+  });
+
+  it('is not said to end it while the row is there (tcp_rfc1337 = 1)', () => {
+    expect(courseAt('client', ...events).at(-1)).toBe('FIN-WAIT-2 → TIME-WAIT (29, packets)');
+    const still = table(30, 'client', 'TIME-WAIT', { timer: 'time-wait', expiresMs: 50_000 });
+    expect(courseAt('client', ...events, still).at(-1)).toBe('FIN-WAIT-2 → TIME-WAIT (29, packets)');
+  });
+});
+
+describe('a listener', () => {
+  it('that closes while a connection from it stands changes nothing of that', () => {
+    const listens = [table(0.5, 'server', null), called(4.9, 'server', 'close')];
+    const printed = kernelSawListener(5, 'LISTEN', 'CLOSED');
+    const stands = table(6, 'server', 'ESTABLISHED');
+    const events = [opened(), ...HANDSHAKE, ...HANDSHAKE_PRINTED, ...listens, printed, stands, ...CLOSE];
+    expect(courseAt('server', ...events)).toEqual([
+      'CLOSED → LISTEN (1, kernel-events)',
+      'LISTEN → SYN-RECEIVED (3, packets)',
+      'SYN-RECEIVED → ESTABLISHED (12, packets)',
+      'LISTEN → CLOSED (5, kernel-events)',
+      'ESTABLISHED → CLOSE-WAIT (18, packets)',
+      'CLOSE-WAIT → LAST-ACK (35, packets)',
+      'LAST-ACK → CLOSED (38, packets)',
+    ]);
+    const established = transitionsAt('server', ...events).find(({ to }) => to === 'ESTABLISHED');
+    expect(established?.seenBy).toContain('socket-table');
+  });
+
+  it('is told by the table alone where the kernel’s word is missing', () => {
+    const looks = [table(0.5, 'server', null), table(5, 'server', null, { listens: true })];
+    const calls = [called(1, 'server', 'listen'), called(6, 'server', 'close')];
+    const events = [BLIND, ...looks, ...calls, table(7, 'server', null)];
+    expect(courseAt('server', ...events)).toEqual([
+      'CLOSED → LISTEN (1, socket-table)',
+      'LISTEN → CLOSED (5, socket-table)',
+    ]);
+  });
+});
+
+describe('a change that the kernel prints', () => {
+  const events = [opened(), ...HANDSHAKE, ...HANDSHAKE_PRINTED];
+
+  it('and that nothing explains is shown, without an arc', () => {
+    const odd = kernelSaw(8, 'client', 'ESTABLISHED', 'LAST-ACK');
+    const { transitions, particularities } = courseOf(timelineOf(...events, odd), CONNECTION);
+    expect(transitions.at(-1)).toEqual({
+      atMs: 8,
+      host: 'client',
+      from: 'ESTABLISHED',
+      to: 'LAST-ACK',
+      arc: null,
+      source: 'kernel-events',
+      seenBy: ['kernel-events'],
+    });
+    expect(particularities).toHaveLength(0);
+  });
+
+  it('more often than it was taken is shown as often', () => {
+    const again = kernelSaw(8, 'client', 'SYN-SENT', 'ESTABLISHED');
+    expect(courseAt('client', ...events, again)).toEqual(['SYN-SENT → ESTABLISHED (no arc, kernel-events)']);
+  });
+
+  it('of an end that a call ends in FIN-WAIT-2 is no orphan’s', () => {
+    const printed = kernelSaw(20, 'client', 'FIN-WAIT-2', 'CLOSED');
+    const closing = [...events, ...CLOSE.slice(0, 4)];
+    const orphan = courseOf(timelineOf(...closing, printed), CONNECTION);
+    expect(orphan.particularities.map(({ why }) => why)).toEqual([
+      'an orphan’s FIN-WAIT-2 goes on without a full socket',
+    ]);
+    const ended = courseOf(timelineOf(...closing, aborted(19.9, 'client'), printed), CONNECTION);
+    expect(ended.particularities).toEqual([]);
+    expect(ended.transitions.at(-1)).toMatchObject({ from: 'FIN-WAIT-2', to: 'CLOSED', arc: null });
+  });
+
+  const bundle = [
+    called(9.9, 'client', 'shutdown', 'SHUT_WR'),
+    ...passed(10, 'client', segment('client', 'F.', 1, 1)),
+    ...passed(12, 'server', segment('server', 'F.', 1, 2)),
+    ...passed(13, 'client', segment('client', '.', 2, 2)),
+  ];
+  const crossed = [
+    called(9.9, 'client', 'shutdown', 'SHUT_WR'),
+    ...passed(10, 'client', segment('client', 'F.', 1, 1)),
+    ...passed(12, 'server', segment('server', 'F.', 1, 1)),
+    ...passed(13, 'server', segment('server', '.', 2, 2)),
+  ];
+
+  it.each<[string, string, TimelineEvent[], [State, State][]]>([
+    [
+      'FIN-WAIT-2 → FIN-WAIT-2',
+      'closing a socket that was shut down sets its state again',
+      CLOSE.slice(0, 4),
+      [['FIN-WAIT-2', 'FIN-WAIT-2']],
+    ],
+    [
+      'FIN-WAIT-1 → FIN-WAIT-2',
+      'a FIN that acknowledges ours passes through FIN-WAIT-2',
+      bundle,
+      [['FIN-WAIT-1', 'FIN-WAIT-2']],
+    ],
+    [
+      'FIN-WAIT-2 → CLOSED',
+      'the full socket ends where TIME-WAIT begins',
+      bundle,
+      [['FIN-WAIT-2', 'CLOSED']],
+    ],
+    ['FIN-WAIT-2 → CLOSED', 'the full socket ends where TIME-WAIT begins', CLOSE, [['FIN-WAIT-2', 'CLOSED']]],
+    ['CLOSING → CLOSED', 'the full socket ends where TIME-WAIT begins', crossed, [['CLOSING', 'CLOSED']]],
+    [
+      'FIN-WAIT-2 → CLOSED',
+      'an orphan’s FIN-WAIT-2 goes on without a full socket',
+      CLOSE.slice(0, 4),
+      [['FIN-WAIT-2', 'CLOSED']],
+    ],
+  ])('%s, is no transition: %s', (_, why, closing, printed) => {
+    const before = courseOf(timelineOf(...events, ...closing), CONNECTION);
+    const changes = printed.map(([from, to]) => kernelSaw(20, 'client', from, to));
+    const after = courseOf(timelineOf(...events, ...closing, ...changes), CONNECTION);
+    expect(after.particularities).toEqual(
+      printed.map(([from, to]) => ({ atMs: 20, host: 'client', from, to, why })),
+    );
+    const plain = ({ transitions }: typeof after) =>
+      transitions.map(({ host, from, to }) => [host, from, to]);
+    expect(plain(after)).toEqual(plain(before));
+  });
+
+  it('as SYN-RECEIVED at the final ACK is matched where the SYN was seen, and else a particularity', () => {
+    expect(courseOf(timelineOf(...events), CONNECTION).particularities).toEqual([]);
+    const again = [kernelSaw(5, 'server', 'LISTEN', 'SYN-RECEIVED')];
+    const { particularities } = courseOf(timelineOf(...events, ...again), CONNECTION);
+    expect(particularities.map(({ why }) => why)).toEqual([
+      'the full socket is made, by way of SYN-RECEIVED, at the final ACK',
+    ]);
+  });
+
+  it('is a particularity only where it fits: FIN-WAIT-1 → FIN-WAIT-2 without TIME-WAIT is a transition', () => {
+    const finWait1 = CLOSE.slice(0, 3);
+    const odd = kernelSaw(11, 'client', 'CLOSING', 'CLOSED');
+    const { transitions, particularities } = courseOf(timelineOf(...events, ...finWait1, odd), CONNECTION);
+    expect(particularities).toEqual([]);
+    expect(transitions.at(-1)).toMatchObject({ from: 'CLOSING', to: 'CLOSED', source: 'kernel-events' });
+  });
+});
