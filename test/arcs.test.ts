@@ -752,7 +752,7 @@ function way(name: string, privilege: Way['privilege'], make: () => readonly str
 const AS_WE_ARE: Way = way('as whoever runs the tests', IS_ROOT ? 'root' : 'user-namespace', () => TCPLAB);
 const WAYS: Way[] = [AS_WE_ARE, way('as an ordinary user', 'user-namespace', tcplabAsOrdinaryUser)];
 
-describe.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, privilege }) => {
+describe.concurrent.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, privilege }) => {
   const witnesses = ['socket-table', 'packets', ...(privilege === 'root' ? ['kernel-events'] : [])];
 
   it('--json ends with 0, one object on stdout and nothing on stderr', async (context) => {

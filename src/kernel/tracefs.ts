@@ -1,5 +1,14 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { rmdir, writeFile } from 'node:fs/promises';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { TcplabError } from '../error.ts';
 import { addressText, type Endpoint } from '../tcp/endpoint.ts';
 import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
@@ -66,12 +75,16 @@ export class KernelEvents {
       // The instance is the machine's, and would outlive the process.
       const removeAtExit = () => {
         for (const ring of rings.splice(0)) closeSync(ring);
-        rmdirSync(directory);
+        try {
+          rmdirSync(directory);
+        } catch {
+          // Already being removed; what is still there, the next start removes.
+        }
       };
       process.once('exit', removeAtExit);
       undo.unshift(() => process.off('exit', removeAtExit), removeAtExit);
-      await writeFile(`${directory}/trace_clock`, 'mono');
-      const decoders = await enableEvents(directory);
+      writeFileSync(`${directory}/trace_clock`, 'mono');
+      const decoders = enableEvents(directory);
       const O_NONBLOCK = 0o4000;
       for (const cpu of readdirSync(`${directory}/per_cpu`)) {
         rings.push(openSync(`${directory}/per_cpu/${cpu}/trace_pipe_raw`, O_NONBLOCK));
@@ -153,8 +166,11 @@ const PADDING = 29;
 const TIME_EXTEND = 30;
 const TIME_STAMP = 31;
 
-/** Switches the events on. Gives for each what reads its records, by the number that they carry. */
-async function enableEvents(directory: string): Promise<Map<number, Decoder>> {
+/**
+ * Switches the events on. Gives for each what reads its records, by the number that they carry. At one go: a file of the
+ * instance that a signal leaves open would keep it from being removed.
+ */
+function enableEvents(directory: string): Map<number, Decoder> {
   const decoders = new Map<number, Decoder>();
   for (const [name, system] of Object.entries(EVENTS)) {
     const event = `${directory}/events/${system}/${name}`;
@@ -162,7 +178,7 @@ async function enableEvents(directory: string): Promise<Map<number, Decoder>> {
     if (!existsSync(event) && name !== 'inet_sock_set_state') continue;
     const decoder = new Decoder(name as KernelEventName, readFileSync(`${event}/format`, 'utf8'));
     decoders.set(decoder.id, decoder);
-    await writeFile(`${event}/enable`, '1');
+    writeFileSync(`${event}/enable`, '1');
   }
   return decoders;
 }

@@ -92,7 +92,7 @@ function sendSyn(end: End, segment: Segment, atMs: number): End {
 
 /** The answer to a SYN shows that a listener was there, or that TIME-WAIT gave way (RFC 9293, 3.10.7.4, fourth). */
 function sendSynAck(end: End, segment: Segment, atMs: number): End {
-  if (!answersKnock(end, segment)) return end;
+  if (!answersKnock(end, segment)) return answerAgain(end, segment);
   if (end.state === 'SYN-SENT' && seqAdd(segment.seq, 1) === end.sendNext) {
     return take(synchronized(end, seqAdd(segment.ack ?? 0, -1)), 'SYN', atMs);
   }
@@ -106,6 +106,12 @@ function sendSynAck(end: End, segment: Segment, atMs: number): End {
     passive: true,
   };
   return take(synchronized(opened, seqAdd(segment.ack ?? 0, -1)), 'SYN', atMs);
+}
+
+/** A listener that forgot its SYN-ACK answers the same SYN with another number, which then counts. */
+function answerAgain(end: End, { seq, ack }: Segment): End {
+  const sameSyn = end.passive && end.state === 'SYN-RECEIVED' && ack === end.receiveNext;
+  return sameSyn ? { ...end, sendNext: seqAdd(seq, 1) } : end;
 }
 
 /** An RST is an abort, unless it only refuses an acknowledgment that can't be ours (3.10.7.3, first; 3.10.7.4). */

@@ -11,24 +11,26 @@ export const kernelEvents: Witness = {
   follow(timeline, end) {
     const unseen = timeline.of('lab-opened')[0]?.noKernelEvents;
     if (unseen) return [{ atMs: 0, states: [], why: unseen }];
-    let listens = false;
-    const sights = kernelChanges(timeline, end).map(({ atMs, from, to, ofListener }) => {
-      if (ofListener) listens = to === 'LISTEN';
-      const { states, why } = meaning({ from, to }, ofListener && !end.listening);
-      if (!listens || end.listening || !states.includes('CLOSED')) return { atMs, states, why };
-      // Where somebody listens a new handshake may be under way, of which the kernel prints nothing.
-      return { atMs, states: [...states, 'SYN-RECEIVED' as const], why: why ?? NOTHING_PRINTED };
-    });
+    const changes = kernelChanges(timeline, end);
+    const sights = end.listening
+      ? changes
+          .filter(({ ofListener }) => ofListener)
+          .map(({ atMs, to }) => ({ atMs, states: [to], why: null }))
+      : sightsOfConnection(changes);
     const lost = timeline.of('lost').filter(({ witness }) => witness === 'kernel-events');
     return [...sights, ...lost.map(({ atMs, what }): Sight => ({ atMs, states: [], why: what }))];
   },
 };
 
+interface Change {
+  atMs: number;
+  from: State;
+  to: State;
+  ofListener: boolean;
+}
+
 /** The changes that the kernel printed for the end's own socket and for a listener on its port. */
-export function kernelChanges(
-  timeline: Timeline,
-  end: ConnectionEnd,
-): { atMs: number; from: State; to: State; ofListener: boolean }[] {
+export function kernelChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
   return timeline
     .of('kernel')
     .filter((event) => event.host === end.host && concerns(event, end))
@@ -45,21 +47,35 @@ function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean 
 
 const NOTHING_PRINTED = 'the kernel prints nothing between LISTEN and the final ACK of a handshake';
 
+/** While the end has a full socket its listener does not matter; without one, a SYN may always be under way. */
+function sightsOfConnection(changes: readonly Change[]): Sight[] {
+  const sights: Sight[] = [];
+  let [stands, listens] = [false, false];
+  for (const { atMs, from, to, ofListener } of changes) {
+    if (ofListener) {
+      listens = to === 'LISTEN';
+      if (!stands) sights.push({ atMs, states: [to, 'SYN-RECEIVED'], why: NOTHING_PRINTED });
+      continue;
+    }
+    stands = to !== 'CLOSED';
+    const { states, why } = meaning(from, to);
+    const mayOpen = listens && !stands;
+    sights.push({
+      atMs,
+      states: mayOpen ? [...states, 'SYN-RECEIVED'] : states,
+      why: why ?? (mayOpen ? NOTHING_PRINTED : null),
+    });
+  }
+  return sights;
+}
+
 /**
  * The states that fit a printed change. Request sockets and TIME-WAIT are no full sockets to the kernel: it prints
  * nothing when a SYN arrives, and for TIME-WAIT that the full socket is gone (net/ipv4/tcp_minisocks.c).
  */
-function meaning(
-  { from, to }: { from: State; to: State },
-  onlyListener: boolean,
-): { states: State[]; why: string | null } {
-  if (onlyListener && to === 'LISTEN') {
-    return { states: ['LISTEN', 'SYN-RECEIVED'], why: NOTHING_PRINTED };
-  }
-  if (to === 'CLOSED' && (from === 'FIN-WAIT-2' || from === 'CLOSING')) {
-    const orphan: State[] = from === 'FIN-WAIT-2' ? ['FIN-WAIT-2'] : [];
-    const why = `the kernel printed ${from} → CLOSED, and prints the same when ${['TIME-WAIT', ...orphan].join(' or an orphan’s ')} begins`;
-    return { states: ['CLOSED', 'TIME-WAIT', ...orphan], why };
-  }
-  return { states: [to], why: null };
+function meaning(from: State, to: State): { states: State[]; why: string | null } {
+  if (to !== 'CLOSED' || (from !== 'FIN-WAIT-2' && from !== 'CLOSING')) return { states: [to], why: null };
+  const orphan: State[] = from === 'FIN-WAIT-2' ? ['FIN-WAIT-2'] : [];
+  const why = `the kernel printed ${from} → CLOSED, and prints the same when ${['TIME-WAIT', ...orphan].join(' or an orphan’s ')} begins`;
+  return { states: ['CLOSED', 'TIME-WAIT', ...orphan], why };
 }
