@@ -1,85 +1,29 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  aborted,
+  BLIND,
+  CLOSE,
+  called,
+  courseAt,
+  HANDSHAKE,
+  HANDSHAKE_PRINTED,
+  table,
+  transitionsAt,
+} from '../../test/course.ts';
+import {
   CONNECTION,
   kernelSaw,
   kernelSawListener,
-  listenerRow,
   opened,
   passed,
-  row,
   segment,
   timelineOf,
 } from '../../test/hand-built.ts';
 import type { SocketTimer } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
-import { type Called, type HostName, otherHost, type SocketsSeen, type TimelineEvent } from './events.ts';
-import { courseOf, type Transition } from './transitions.ts';
-
-interface TableOptions {
-  /** How long it took to read it, up to its stamp. */
-  tookMs?: number;
-  timer?: SocketTimer;
-  expiresMs?: number;
-  /** Whether a listener is there as well. */
-  listens?: boolean;
-}
-
-/** The socket table of a host, with its end of the connection in a state, or without it. */
-function table(atMs: number, host: HostName, state: State | null, options: TableOptions = {}): SocketsSeen {
-  const { tookMs = 0, timer = 'none', expiresMs = null, listens = false } = options;
-  const [local, remote] = [CONNECTION[host], CONNECTION[otherHost(host)]];
-  const own = state === null ? [] : [{ ...row(state, local, remote), timer, expiresMs }];
-  return { type: 'sockets', atMs, tookMs, host, rows: [...(listens ? [listenerRow()] : []), ...own] };
-}
-
-function called(atMs: number, host: HostName, call: string, detail = '', result = 'ok'): Called {
-  return { type: 'call', atMs, host, call, socket: 1, detail, result, tookMs: 0.2 };
-}
-
-const aborted = (atMs: number, host: HostName) => called(atMs, host, 'close', 'after SO_LINGER 0');
-
-/** The server listens from 1, the client connects at 2, and both are ESTABLISHED by 4. */
-const HANDSHAKE: TimelineEvent[] = [
-  called(0.9, 'server', 'listen'),
-  called(1.95, 'client', 'connect', '', 'EINPROGRESS'),
-  ...passed(2, 'client', segment('client', 'S', 0)),
-  ...passed(3, 'server', segment('server', 'S.', 0, 1)),
-  ...passed(4, 'client', segment('client', '.', 1, 1)),
-];
-
-/** And what the kernel prints of it. */
-const HANDSHAKE_PRINTED: TimelineEvent[] = [
-  kernelSawListener(1, 'CLOSED', 'LISTEN'),
-  kernelSaw(1.98, 'client', 'CLOSED', 'SYN-SENT'),
-  kernelSaw(3.02, 'client', 'SYN-SENT', 'ESTABLISHED'),
-  kernelSaw(4.02, 'server', 'LISTEN', 'SYN-RECEIVED'),
-  kernelSaw(4.03, 'server', 'SYN-RECEIVED', 'ESTABLISHED'),
-];
-
-/** The client shuts down at 10, the server acknowledges it at 12 and closes at 14. */
-const CLOSE: TimelineEvent[] = [
-  called(9.9, 'client', 'shutdown', 'SHUT_WR'),
-  ...passed(10, 'client', segment('client', 'F.', 1, 1)),
-  ...passed(12, 'server', segment('server', '.', 1, 2)),
-  called(13.9, 'server', 'close'),
-  ...passed(14, 'server', segment('server', 'F.', 1, 2)),
-  ...passed(15, 'client', segment('client', '.', 2, 2)),
-];
-
-const BLIND = opened('tracefs needs root');
-
-function transitionsAt(host: HostName, ...events: TimelineEvent[]): Transition[] {
-  const { transitions } = courseOf(timelineOf(...events), CONNECTION);
-  return transitions.filter((transition) => transition.host === host);
-}
-
-/** From the handshake on: `FIN-WAIT-1 → CLOSED (28, socket-table)`. */
-function courseAt(host: HostName, ...events: TimelineEvent[]): string[] {
-  return transitionsAt(host, ...events)
-    .slice(host === 'client' ? 2 : 0)
-    .map(({ from, to, arc, source }) => `${from} → ${to} (${arc?.number ?? 'no arc'}, ${source})`);
-}
+import type { SocketsSeen, TimelineEvent } from './events.ts';
+import { courseOf } from './transitions.ts';
 
 describe('a connection that opens and closes', () => {
   const events = [opened(), ...HANDSHAKE, ...HANDSHAKE_PRINTED, ...CLOSE];
@@ -357,110 +301,5 @@ describe('a listener', () => {
       'CLOSED → LISTEN (1, socket-table)',
       'LISTEN → CLOSED (5, socket-table)',
     ]);
-  });
-});
-
-describe('a change that the kernel prints', () => {
-  const events = [opened(), ...HANDSHAKE, ...HANDSHAKE_PRINTED];
-
-  it('and that nothing explains is shown, without an arc', () => {
-    const odd = kernelSaw(8, 'client', 'ESTABLISHED', 'LAST-ACK');
-    const { transitions, particularities } = courseOf(timelineOf(...events, odd), CONNECTION);
-    expect(transitions.at(-1)).toEqual({
-      atMs: 8,
-      host: 'client',
-      from: 'ESTABLISHED',
-      to: 'LAST-ACK',
-      arc: null,
-      source: 'kernel-events',
-      seenBy: ['kernel-events'],
-    });
-    expect(particularities).toHaveLength(0);
-  });
-
-  it('more often than it was taken is shown as often', () => {
-    const again = kernelSaw(8, 'client', 'SYN-SENT', 'ESTABLISHED');
-    expect(courseAt('client', ...events, again)).toEqual(['SYN-SENT → ESTABLISHED (no arc, kernel-events)']);
-  });
-
-  it('of an end that a call ends in FIN-WAIT-2 is no orphan’s', () => {
-    const printed = kernelSaw(20, 'client', 'FIN-WAIT-2', 'CLOSED');
-    const closing = [...events, ...CLOSE.slice(0, 4)];
-    const orphan = courseOf(timelineOf(...closing, printed), CONNECTION);
-    expect(orphan.particularities.map(({ why }) => why)).toEqual([
-      'an orphan’s FIN-WAIT-2 goes on without a full socket',
-    ]);
-    const ended = courseOf(timelineOf(...closing, aborted(19.9, 'client'), printed), CONNECTION);
-    expect(ended.particularities).toEqual([]);
-    expect(ended.transitions.at(-1)).toMatchObject({ from: 'FIN-WAIT-2', to: 'CLOSED', arc: null });
-  });
-
-  const bundle = [
-    called(9.9, 'client', 'shutdown', 'SHUT_WR'),
-    ...passed(10, 'client', segment('client', 'F.', 1, 1)),
-    ...passed(12, 'server', segment('server', 'F.', 1, 2)),
-    ...passed(13, 'client', segment('client', '.', 2, 2)),
-  ];
-  const crossed = [
-    called(9.9, 'client', 'shutdown', 'SHUT_WR'),
-    ...passed(10, 'client', segment('client', 'F.', 1, 1)),
-    ...passed(12, 'server', segment('server', 'F.', 1, 1)),
-    ...passed(13, 'server', segment('server', '.', 2, 2)),
-  ];
-
-  it.each<[string, string, TimelineEvent[], [State, State][]]>([
-    [
-      'FIN-WAIT-2 → FIN-WAIT-2',
-      'closing a socket that was shut down sets its state again',
-      CLOSE.slice(0, 4),
-      [['FIN-WAIT-2', 'FIN-WAIT-2']],
-    ],
-    [
-      'FIN-WAIT-1 → FIN-WAIT-2',
-      'a FIN that acknowledges ours passes through FIN-WAIT-2',
-      bundle,
-      [['FIN-WAIT-1', 'FIN-WAIT-2']],
-    ],
-    [
-      'FIN-WAIT-2 → CLOSED',
-      'the full socket ends where TIME-WAIT begins',
-      bundle,
-      [['FIN-WAIT-2', 'CLOSED']],
-    ],
-    ['FIN-WAIT-2 → CLOSED', 'the full socket ends where TIME-WAIT begins', CLOSE, [['FIN-WAIT-2', 'CLOSED']]],
-    ['CLOSING → CLOSED', 'the full socket ends where TIME-WAIT begins', crossed, [['CLOSING', 'CLOSED']]],
-    [
-      'FIN-WAIT-2 → CLOSED',
-      'an orphan’s FIN-WAIT-2 goes on without a full socket',
-      CLOSE.slice(0, 4),
-      [['FIN-WAIT-2', 'CLOSED']],
-    ],
-  ])('%s, is no transition: %s', (_, why, closing, printed) => {
-    const before = courseOf(timelineOf(...events, ...closing), CONNECTION);
-    const changes = printed.map(([from, to]) => kernelSaw(20, 'client', from, to));
-    const after = courseOf(timelineOf(...events, ...closing, ...changes), CONNECTION);
-    expect(after.particularities).toEqual(
-      printed.map(([from, to]) => ({ atMs: 20, host: 'client', from, to, why })),
-    );
-    const plain = ({ transitions }: typeof after) =>
-      transitions.map(({ host, from, to }) => [host, from, to]);
-    expect(plain(after)).toEqual(plain(before));
-  });
-
-  it('as SYN-RECEIVED at the final ACK is matched where the SYN was seen, and else a particularity', () => {
-    expect(courseOf(timelineOf(...events), CONNECTION).particularities).toEqual([]);
-    const again = [kernelSaw(5, 'server', 'LISTEN', 'SYN-RECEIVED')];
-    const { particularities } = courseOf(timelineOf(...events, ...again), CONNECTION);
-    expect(particularities.map(({ why }) => why)).toEqual([
-      'the full socket is made, by way of SYN-RECEIVED, at the final ACK',
-    ]);
-  });
-
-  it('is a particularity only where it fits: FIN-WAIT-1 → FIN-WAIT-2 without TIME-WAIT is a transition', () => {
-    const finWait1 = CLOSE.slice(0, 3);
-    const odd = kernelSaw(11, 'client', 'CLOSING', 'CLOSED');
-    const { transitions, particularities } = courseOf(timelineOf(...events, ...finWait1, odd), CONNECTION);
-    expect(particularities).toEqual([]);
-    expect(transitions.at(-1)).toMatchObject({ from: 'CLOSING', to: 'CLOSED', source: 'kernel-events' });
   });
 });
