@@ -255,12 +255,26 @@ export class NamespaceHost implements Host, Watcher {
     if (this.#spawned) await this.#endPrograms();
     for (const fd of this.#sockets.values()) kernel.close(fd);
     this.#sockets.clear();
+    this.#endOrphans();
     if (this.#rawSocket !== undefined) kernel.close(this.#rawSocket);
     this.#firewall?.close();
     this.#table.close();
     this.#log.close();
     this.#namespace.close();
     await this.#capture.close();
+  }
+
+  /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
+  #endOrphans(): void {
+    for (const { state, local, remote } of this.#table.read()) {
+      if (state === 'LISTEN' || state === 'TIME-WAIT') continue;
+      try {
+        this.#table.destroy(local, remote);
+      } catch (error) {
+        // Gone meanwhile, or a kernel that does not do it (CONFIG_INET_DIAG_DESTROY).
+        if (!(error instanceof SystemError)) throw error;
+      }
+    }
   }
 
   /** Whatever is still in it: a program may have left others behind. One that the kernel itself holds up is left to it. */
