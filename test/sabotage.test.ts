@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { TcplabError } from '../src/error.ts';
 import { endOf } from '../src/evidence/connection.ts';
 import { type Claimed, type HostName, otherHost, type TimelineEvent } from '../src/evidence/events.ts';
 import { inputsOf } from '../src/evidence/segments.ts';
@@ -394,6 +395,18 @@ describe('another lab of this process', () => {
       .map(({ host, change }) => `${host} ${change?.from}→${change?.to}`);
     expect(changes).toEqual(['server CLOSED→LISTEN']);
   });
+
+  it('has other ports, however many there are at a time: by these the kernel’s events are told apart', async () => {
+    const tries = await Promise.allSettled(Array.from({ length: 100 }, () => Lab.open()));
+    const labs = tries.flatMap((tried) => (tried.status === 'fulfilled' ? tried.value : []));
+    const ports = labs.map((lab) => lab.nextClientEndpoint().port);
+    await Promise.all(labs.map((lab) => lab[Symbol.asyncDispose]()));
+    expect(new Set(ports).size).toBe(labs.length);
+    // If there can't be so many, that is said.
+    for (const tried of tries)
+      if (tried.status === 'rejected') expect(tried.reason).toBeInstanceOf(TcplabError);
+    expect(labs.length).toBeGreaterThan(50);
+  });
 });
 
 describe.concurrent('one witness', () => {
@@ -456,7 +469,8 @@ describe.concurrent('one witness', () => {
     if (currentPrivilege() !== 'root') skip('needs root: tracefs');
     const timeline = await play(scenarioOf(id), BRIEFLY);
     const { held, connection, atMs } = claimOf(timeline);
-    const { local, remote } = endOf(connection, held.host, held.state);
+    const { local, remote: peer, listening } = endOf(connection, held.host, held.state);
+    const remote = listening ? { address: '0.0.0.0', port: 0 } : peer;
     const lie: State = held.state === 'ESTABLISHED' ? 'CLOSE-WAIT' : 'ESTABLISHED';
     const lying = mapped(timeline, (event) => event);
     const change = { from: held.state, to: lie };

@@ -4,7 +4,7 @@
  * of that, below the range from which the kernel takes ports by itself. A process that does not see them stays out of
  * the way of those that do.
  */
-const SLOTS = { first: 1024, blocks: 66, count: 40 };
+const SLOTS = { first: 1024, blocks: 100, count: 26 };
 const UNSEEING = { first: 33_000, blocks: 1400 };
 const BLOCK = 12;
 
@@ -15,7 +15,7 @@ export interface PortBlock {
   last: number;
 }
 
-/** The blocks in turn; one is used again after some 60 labs, when nothing of its first user is left. */
+/** The blocks in turn; one is used again after a hundred labs, when nothing of its first user is left. */
 export function takePortBlock(slot: number | null): PortBlock {
   const { first, blocks } =
     slot === null

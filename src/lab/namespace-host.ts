@@ -251,11 +251,15 @@ export class NamespaceHost implements Host, Watcher {
   }
 
   async dispose(): Promise<void> {
-    this.#options.watch.remove(this);
+    const { watch } = this.#options;
+    watch.read();
+    watch.remove(this);
     if (this.#spawned) await this.#endPrograms();
     for (const fd of this.#sockets.values()) kernel.close(fd);
     this.#sockets.clear();
     this.#endOrphans();
+    // What the kernel has to say of this end of things is no other lab's.
+    watch.read(NOBODY);
     if (this.#rawSocket !== undefined) kernel.close(this.#rawSocket);
     this.#firewall?.close();
     this.#table.close();
@@ -392,6 +396,9 @@ export class NamespaceHost implements Host, Watcher {
     return Number(ns - this.#options.startNs) / 1e6;
   }
 }
+
+/** Takes what nobody wants to know any more. */
+const NOBODY: Watcher = { owns: () => false, see: () => {}, lose: () => {} };
 
 /** What changes in a socket's row with time alone. */
 const VOLATILE = new Set(['expiresMs', 'info']);

@@ -15,6 +15,8 @@ export const synReceivedReset: Scenario = {
     await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });
     const { connection } = await connecting(stage);
     await seen(stage, connection, 'server', 'SYN-RECEIVED');
+    // The client sends its SYN again after a second, and the server would be there once more.
+    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, flags: 'S', fate: 'drop' });
     await craftReset(stage, connection, 'client');
     return connection;
   },
