@@ -37,6 +37,7 @@ export class Lab implements AsyncDisposable {
   readonly #startNs: bigint;
   readonly #watch: KernelWatch;
   readonly #takePort: () => number;
+  readonly #endTimeline: () => void;
 
   private constructor(parts: {
     timeline: Timeline;
@@ -46,6 +47,7 @@ export class Lab implements AsyncDisposable {
     startNs: bigint;
     watch: KernelWatch;
     takePort: () => number;
+    endTimeline: () => void;
   }) {
     this.timeline = parts.timeline;
     this.client = parts.client;
@@ -54,6 +56,7 @@ export class Lab implements AsyncDisposable {
     this.#startNs = parts.startNs;
     this.#watch = parts.watch;
     this.#takePort = parts.takePort;
+    this.#endTimeline = parts.endTimeline;
   }
 
   /** Takes some 3 ms, the first of a process with root 50 ms more. Needs the privileges that `doctor` tells of. */
@@ -82,7 +85,7 @@ export class Lab implements AsyncDisposable {
       });
       const captures = await layWire({ client, server });
       const ports = takePortBlock(watch.slot);
-      let [lastRule, nextPort] = [0, ports.first];
+      let [lastRule, nextPort, isOver] = [0, ports.first, false];
       const shared: Omit<NamespaceHostOptions, 'name' | 'address' | 'namespace' | 'capture' | 'neighbour'> = {
         family,
         firewall,
@@ -90,7 +93,10 @@ export class Lab implements AsyncDisposable {
         clientPorts: ports,
         startNs,
         nextRule: () => ++lastRule,
-        emit: (event) => timeline.add(event),
+        // What its own end causes is not part of the story.
+        emit: (event) => {
+          if (!isOver) timeline.add(event);
+        },
       };
       const host = (name: HostName, namespace: NetworkNamespace) =>
         new NamespaceHost({
@@ -112,6 +118,9 @@ export class Lab implements AsyncDisposable {
         startNs,
         watch,
         takePort: () => nextPort++,
+        endTimeline: () => {
+          isOver = true;
+        },
       });
     } catch (error) {
       for (const step of undo) await step();
@@ -180,6 +189,7 @@ export class Lab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#endTimeline();
     await Promise.all([this.client.dispose(), this.server.dispose()]);
     await this.#watch.release();
   }

@@ -2,10 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
-import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
+import { monotonicNs } from '../kernel/clock.ts';
 import { type Counters, countedSince, readCounters } from '../kernel/counters.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
-import { PacketLog } from '../kernel/nflog.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
 import { killProcess, processesIn } from '../kernel/process.ts';
 import { setNeighbour } from '../kernel/rtnetlink.ts';
@@ -21,9 +20,8 @@ import type { PortBlock } from './client-ports.ts';
 import { type Firewall, type FirewallKind, openFirewall, type RuleCount, ruleSetEvent } from './firewall.ts';
 import type { Host, SocketNumber, SpawnOptions } from './host.ts';
 import type { KernelWatch, Watcher } from './kernel-watch.ts';
+import { LOG_GROUP, PacketWatch } from './packet-watch.ts';
 import type { Rule } from './rule.ts';
-
-const LOG_GROUP = 1;
 
 export interface NamespaceHostOptions {
   name: HostName;
@@ -50,11 +48,9 @@ export class NamespaceHost implements Host, Watcher {
   readonly address: string;
   readonly #options: NamespaceHostOptions;
   readonly #namespace: NetworkNamespace;
-  readonly #capture: PacketCapture;
-  readonly #log: PacketLog;
+  readonly #packets: PacketWatch;
   readonly #table: SocketTable;
   readonly #counters: Counters;
-  readonly #realtimeOffsetNs = realtimeOffsetNs();
   readonly #sockets = new Map<SocketNumber, number>();
   #spawned = false;
   #firewall: Firewall | undefined;
@@ -67,9 +63,8 @@ export class NamespaceHost implements Host, Watcher {
     this.name = options.name;
     this.address = options.address;
     this.#namespace = options.namespace;
-    this.#capture = options.capture;
-    [this.#log, this.#table, this.#counters] = this.#namespace.enter(() => [
-      new PacketLog(LOG_GROUP),
+    [this.#packets, this.#table, this.#counters] = this.#namespace.enter(() => [
+      new PacketWatch(options),
       new SocketTable(),
       readCounters(),
     ]);
@@ -202,7 +197,7 @@ export class NamespaceHost implements Host, Watcher {
       await this.observe();
       const [rules, counters] = this.#namespace.enter(() => [this.#firewall?.count() ?? [], readCounters()]);
       // What comes meanwhile may be counted or not: again, until nothing does.
-      if (this.#readPackets() > 0 && tries < 5) continue;
+      if (this.#packets.read() > 0 && tries < 5) continue;
       this.#emitRuleCounts(rules);
       this.#options.emit({
         type: 'counted',
@@ -235,11 +230,11 @@ export class NamespaceHost implements Host, Watcher {
   }
 
   async observe(): Promise<SocketRow[]> {
-    this.#readPackets();
+    this.#packets.read();
     const startMs = this.#nowMs();
     const rows = this.#table.read();
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    this.#readPackets();
+    this.#packets.read();
     this.#options.watch.read();
     const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
     if (seen !== this.#lastRows) {
@@ -263,9 +258,8 @@ export class NamespaceHost implements Host, Watcher {
     if (this.#rawSocket !== undefined) kernel.close(this.#rawSocket);
     this.#firewall?.close();
     this.#table.close();
-    this.#log.close();
     this.#namespace.close();
-    await this.#capture.close();
+    await this.#packets.close();
   }
 
   /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
@@ -311,7 +305,8 @@ export class NamespaceHost implements Host, Watcher {
   }
 
   lose(): void {
-    this.#lost('kernel-events', null, 'the kernel’s trace ring ran over: events are missing');
+    const what = 'the kernel’s trace ring ran over: events are missing';
+    this.#options.emit({ type: 'lost', atMs: this.#nowMs(), witness: 'kernel-events', host: null, what });
   }
 
   #emitRuleCounts(counts: RuleCount[]): void {
@@ -319,33 +314,6 @@ export class NamespaceHost implements Host, Watcher {
     for (const counted of counts) {
       this.#options.emit({ type: 'rule-counted', atMs, host: this.name, ...counted });
     }
-  }
-
-  /** Gives how many there were. */
-  #readPackets(): number {
-    const captured = this.#capture.read();
-    const logged = this.#log.read();
-    for (const { atNs, direction, packet } of captured) {
-      const wire = decodePacket(packet);
-      if (!wire) continue;
-      const atMs = this.#toMs(atNs - this.#realtimeOffsetNs);
-      const bytes = packet.toString('base64');
-      this.#options.emit({ type: 'captured', atMs, host: this.name, direction, wire, bytes });
-    }
-    const lost = this.#capture.takeLost();
-    if (lost > 0) this.#lost('packets', this.name, `the capture lost ${lost} packets: its buffer was full`);
-    for (const { atNs, hook, prefix, packet } of logged) {
-      const wire = decodePacket(packet);
-      if (!wire) continue;
-      const atMs = atNs === null ? this.#nowMs() : this.#toMs(atNs - this.#realtimeOffsetNs);
-      const bytes = packet.toString('base64');
-      this.#options.emit({ type: 'dropped', atMs, host: this.name, rule: Number(prefix), hook, wire, bytes });
-    }
-    return captured.length + logged.length;
-  }
-
-  #lost(witness: 'packets' | 'kernel-events', host: HostName | null, what: string): void {
-    this.#options.emit({ type: 'lost', atMs: this.#nowMs(), witness, host, what });
   }
 
   /** Makes a call, puts it on the timeline with its outcome, and reads the kernel's events that it caused. */

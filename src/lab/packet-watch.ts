@@ -1,0 +1,69 @@
+import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
+import { PacketLog } from '../kernel/nflog.ts';
+import type { PacketCapture } from '../kernel/packet-capture.ts';
+import { decodePacket } from '../tcp/segment.ts';
+
+/** The group of the packet log to which all rules of a host tell of their packets. */
+export const LOG_GROUP = 1;
+
+interface Options {
+  name: HostName;
+  capture: PacketCapture;
+  startNs: bigint;
+  emit: (event: TimelineEvent) => void;
+}
+
+/** The packets of one host: those that its capture saw, and those that its rules decided on. */
+export class PacketWatch {
+  readonly #options: Options;
+  readonly #log = new PacketLog(LOG_GROUP);
+  readonly #realtimeOffsetNs = realtimeOffsetNs();
+
+  /** In the namespace in which the thread is now. */
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** Puts what has come since the last call onto the timeline. Gives how many there were. */
+  read(): number {
+    const { name: host, capture, emit } = this.#options;
+    const captured = capture.read();
+    const logged = this.#log.read();
+    for (const { atNs, direction, packet } of captured) {
+      const wire = decodePacket(packet);
+      const bytes = packet.toString('base64');
+      if (wire) emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
+    }
+    const lost = capture.takeLost();
+    if (lost > 0) {
+      const what = `the capture lost ${lost} packets: its buffer was full`;
+      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
+    }
+    for (const { atNs, hook, prefix, packet } of logged) {
+      const wire = decodePacket(packet);
+      const atMs = atNs === null ? this.#nowMs() : this.#stampMs(atNs);
+      const bytes = packet.toString('base64');
+      if (wire) emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });
+    }
+    return captured.length + logged.length;
+  }
+
+  async close(): Promise<void> {
+    this.#log.close();
+    await this.#options.capture.close();
+  }
+
+  /** Packets are stamped by the clock of the day. */
+  #stampMs(atNs: bigint): number {
+    return this.#toMs(atNs - this.#realtimeOffsetNs);
+  }
+
+  #nowMs(): number {
+    return this.#toMs(monotonicNs());
+  }
+
+  #toMs(ns: bigint): number {
+    return Number(ns - this.#options.startNs) / 1e6;
+  }
+}
