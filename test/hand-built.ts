@@ -89,7 +89,7 @@ export function crafted(atMs: number, host: HostName, of: SegmentToEncode): Craf
 }
 
 export function ruleSet(atMs: number, host: HostName, text: string, rule = 1): RuleSet {
-  return { type: 'rule-set', atMs, host, rule, text, nft: text, iptables: text };
+  return { type: 'rule-set', atMs, host, rule, hook: 'in', text, nft: text, iptables: text };
 }
 
 /** The socket table of a host: its end of the connection in a state, and what else there is. */

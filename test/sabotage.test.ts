@@ -148,6 +148,16 @@ async function liftRules(lab: Lab): Promise<void> {
   }
 }
 
+describe.concurrent('a socket that is replaced by another in the same state', () => {
+  // What a server can't send a second time, it forgets, and the client's next SYN makes a request of its own
+  // (net/ipv4/inet_connection_sock.c, reqsk_timer_handler).
+  it('is not proven to have been held: a request whose SYN-ACKs never leave the server lives for a second', async () => {
+    const result = await resultOfPlay(scenarioOf('syn-received-dropped-at-server'), { holdMs: 2400 });
+    expect(result.verdict).not.toBe('proven');
+    expect(result.because).toMatch(/socket-table.*: (.*another socket|saw SYN-RECEIVED, then CLOSED)/);
+  });
+});
+
 interface ChangeOfMind {
   what: string;
   act: (lab: Lab) => Promise<unknown>;

@@ -118,13 +118,15 @@ function ladderFeed({ stream }: Screen, options: Options): Feed {
 
 function segmentFeed(): Feed {
   let printed = 0;
-  const next = (timeline: Timeline) => {
+  // What was sent just now may be on its way still, or its arrival not read yet: its fate is not known.
+  const next = (timeline: Timeline, knownUntilMs: number) => {
     const { segments } = resultOf(timeline);
-    const lines = segments.slice(printed).map((segment) => segmentLine(segment));
-    printed = segments.length;
+    const settled = segments.filter(({ atMs }) => atMs <= knownUntilMs);
+    const lines = settled.slice(printed).map((segment) => segmentLine(segment));
+    printed = Math.max(printed, settled.length);
     return lines;
   };
-  return { next, end: () => [] };
+  return { next, end: (timeline) => next(timeline, Number.POSITIVE_INFINITY) };
 }
 
 /** Shows what happens until it is enough or the state is gone. */

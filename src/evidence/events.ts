@@ -74,6 +74,8 @@ export interface Dropped extends AtHost {
 export interface RuleSet extends AtHost {
   type: 'rule-set';
   rule: number;
+  /** `in`: what arrives for the host's sockets. `out`: what they send. */
+  hook: 'in' | 'out';
   /** What it matches and does, in nft's words: `tcp dport 80 drop`. */
   text: string;
   /** The commands with which a person would set it. */

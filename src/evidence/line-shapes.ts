@@ -135,7 +135,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   captured: { ...packet, direction: oneOf('sent', 'received') },
   crafted: packet,
   dropped: { ...packet, rule, hook: oneOf('in', 'out') },
-  'rule-set': { atMs, host, rule, text: text(), nft: text(), iptables: text() },
+  'rule-set': { atMs, host, rule, hook: oneOf('in', 'out'), text: text(), nft: text(), iptables: text() },
   'rule-lifted': { atMs, host, rule },
   'rule-counted': { atMs, host, rule, packets: whole() },
   counted: { atMs, host, counters: map(whole(Number.MIN_SAFE_INTEGER)) },

@@ -1,33 +1,34 @@
 import { readFileSync } from 'node:fs';
 
 /** By the names of nstat(8): `TcpExtListenOverflows`, `TcpOutRsts`, `Icmp6InDestUnreachs`. */
-export type Counters = Record<string, number>;
+export type Counters = ReadonlyMap<string, number>;
 
 /**
  * What the kernel has counted in the namespace in which the thread is now (proc_pid_net(5); the kernel's
  * Documentation/networking/snmp_counter.rst says what each counts). Takes about 0.1 ms.
  */
 export function readCounters(): Counters {
-  return {
+  return new Map([
     ...parseTables(read('snmp')),
     ...parseTables(read('netstat')),
     ...parseList(read('snmp6')),
-  };
+  ]);
 }
 
 /** Those that have changed, and by how much. */
-export function countedSince(before: Counters, after: Counters): Counters {
-  return Object.fromEntries(
-    Object.entries(after)
-      .map(([name, value]): [string, number] => [name, value - (before[name] ?? 0)])
-      .filter(([, change]) => change !== 0),
-  );
+export function countedSince(before: Counters, after: Counters): Record<string, number> {
+  const changes: Record<string, number> = {};
+  for (const [name, value] of after) {
+    const change = value - (before.get(name) ?? 0);
+    if (change !== 0) changes[name] = change;
+  }
+  return changes;
 }
 
 /** A line of names, then a line of values, both after the name of their table (net/ipv4/proc.c). */
 export function parseTables(text: string): Counters {
   const lines = text.split('\n').map((line) => line.split(' '));
-  const counters: Counters = {};
+  const counters = new Map<string, number>();
   for (let index = 0; index + 1 < lines.length; index += 2) {
     const [[table = '', ...names], [, ...values]] = [lines[index] ?? [], lines[index + 1] ?? []];
     for (const [column, name] of names.entries())
@@ -38,7 +39,7 @@ export function parseTables(text: string): Counters {
 
 /** A name and a value a line; the names have their table in them (net/ipv6/proc.c). */
 export function parseList(text: string): Counters {
-  const counters: Counters = {};
+  const counters = new Map<string, number>();
   for (const line of text.split('\n')) {
     const [name, value] = line.split(/\s+/);
     if (name) put(counters, name, Number(value));
@@ -58,8 +59,8 @@ const NO_COUNTERS = new Set([
   'MPTcpExtMPCurrEstab',
 ]);
 
-function put(counters: Counters, name: string, value: number): void {
-  if (Number.isFinite(value) && !NO_COUNTERS.has(name)) counters[name] = value;
+function put(counters: Map<string, number>, name: string, value: number): void {
+  if (Number.isFinite(value) && !NO_COUNTERS.has(name)) counters.set(name, value);
 }
 
 /** /proc/net is that of the process's first thread. Without IPv6 there is no snmp6. */

@@ -19,11 +19,16 @@ export class NetworkNamespace {
     this.#fd = fd;
   }
 
-  /** Needs CAP_SYS_ADMIN in the current user namespace. Throws with code MACHINE where it is not allowed. */
-  static create(): NetworkNamespace {
+  /**
+   * Needs CAP_SYS_ADMIN in the current user namespace. Throws with code MACHINE where it is not allowed. A few settings
+   * of a namespace are told by the one that it is made from: `parent`, or else the one in which the thread is.
+   */
+  static create(parent?: NetworkNamespace): NetworkNamespace {
     const home = openSync(SELF, 'r');
+    if (parent) check(libc.setns(parent.#fd, CLONE_NEWNET), 'setns', 'into the parent');
     if (libc.unshare(CLONE_NEWNET) !== 0) {
       const errno = lastErrno();
+      goTo(home);
       closeSync(home);
       throw new SystemError('unshare', errno, {
         detail: 'CLONE_NEWNET',

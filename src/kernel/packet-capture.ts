@@ -111,6 +111,7 @@ const [MESSAGE, VECTOR, NAME, CONTROL, DATA] = [64, 16, 32, 64, 2048];
 class Batch {
   readonly address: bigint;
   readonly #bytes: Buffer;
+  readonly #headers: Buffer;
 
   constructor() {
     const size = BATCH * (MESSAGE + VECTOR + NAME + CONTROL + DATA);
@@ -118,21 +119,29 @@ class Batch {
     this.address = libc.mmap(null, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
     check(this.address === 2n ** 64n - 1n ? -1 : 0, 'mmap');
     this.#bytes = Buffer.from(koffi.view(this.address, size));
+    this.#headers = this.#layOut();
   }
 
   /** The kernel overwrites lengths, so they are set before each call. */
   prepare(): void {
+    this.#bytes.set(this.#headers);
+  }
+
+  /** The messages with their vectors: they point to what comes after them. */
+  #layOut(): Buffer {
+    const headers = Buffer.alloc(BATCH * (MESSAGE + VECTOR));
     for (let index = 0; index < BATCH; index++) {
       const [message, vector] = [this.#message(index), this.#vector(index)];
-      this.#bytes.writeBigUInt64LE(this.address + BigInt(this.#name(index)), message);
-      this.#bytes.writeUInt32LE(NAME, message + 8);
-      this.#bytes.writeBigUInt64LE(this.address + BigInt(vector), message + 16);
-      this.#bytes.writeBigUInt64LE(1n, message + 24);
-      this.#bytes.writeBigUInt64LE(this.address + BigInt(this.#control(index)), message + 32);
-      this.#bytes.writeBigUInt64LE(BigInt(CONTROL), message + 40);
-      this.#bytes.writeBigUInt64LE(this.address + BigInt(this.#data(index)), vector);
-      this.#bytes.writeBigUInt64LE(BigInt(DATA), vector + 8);
+      headers.writeBigUInt64LE(this.address + BigInt(this.#name(index)), message);
+      headers.writeUInt32LE(NAME, message + 8);
+      headers.writeBigUInt64LE(this.address + BigInt(vector), message + 16);
+      headers.writeBigUInt64LE(1n, message + 24);
+      headers.writeBigUInt64LE(this.address + BigInt(this.#control(index)), message + 32);
+      headers.writeBigUInt64LE(BigInt(CONTROL), message + 40);
+      headers.writeBigUInt64LE(this.address + BigInt(this.#data(index)), vector);
+      headers.writeBigUInt64LE(BigInt(DATA), vector + 8);
     }
+    return headers;
   }
 
   parse(index: number): Frame | undefined {

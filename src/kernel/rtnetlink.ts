@@ -16,6 +16,7 @@ import {
 const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;
 const RTM_NEWNEIGH = 28;
+const RTM_DELNEIGH = 29;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
@@ -81,15 +82,27 @@ export function configureLink(name: string, addresses: AddressWithPrefix[]): voi
 
 /** Says which link-layer address a neighbour has; what waits for it leaves in this very call. */
 export function setNeighbour(name: string, address: string, linkAddress: Uint8Array): void {
+  const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  const linkLayer = attribute(NDA_LLADDR, Buffer.from(linkAddress));
+  ask(
+    [netlinkMessage(RTM_NEWNEIGH, flags, ...neighbour(name, address), linkLayer)],
+    `set neighbour ${address}`,
+  );
+}
+
+/** Has the kernel forget it. */
+export function forgetNeighbour(name: string, address: string): void {
+  ask([netlinkMessage(RTM_DELNEIGH, NLM_F_ACK, ...neighbour(name, address))], `forget neighbour ${address}`);
+}
+
+/** struct ndmsg and the address. */
+function neighbour(name: string, address: string): Buffer[] {
   const bytes = addressBytes(address);
-  // struct ndmsg.
   const header = Buffer.alloc(12);
   header.writeUInt8(bytes.length === 16 ? 10 : 2, 0);
   header.writeInt32LE(interfaceIndex(name), 4);
   header.writeUInt16LE(NUD_PERMANENT, 8);
-  const body = [header, attribute(NDA_DST, bytes), attribute(NDA_LLADDR, Buffer.from(linkAddress))];
-  const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
-  ask([netlinkMessage(RTM_NEWNEIGH, flags, ...body)], `neighbour ${address}`);
+  return [header, attribute(NDA_DST, bytes)];
 }
 
 /**

@@ -41,6 +41,7 @@ export function ruleSetEvent(
     atMs,
     host,
     rule: number,
+    hook: rule.hook,
     text: describeRule(rule, family),
     nft: nftCommand(rule, family),
     iptables: iptablesCommand(rule, family),

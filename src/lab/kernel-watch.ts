@@ -1,25 +1,14 @@
 import { TcplabError } from '../error.ts';
 import { KernelEvents } from '../kernel/tracefs.ts';
-import type { KernelEvent } from '../tcp/kernel-event.ts';
+import { EventOwners, type Watcher } from './event-owners.ts';
 
-/** A host that wants the kernel's events of its own sockets. */
-export interface Watcher {
-  owns(event: KernelEvent): boolean;
-  see(event: KernelEvent): void;
-  /** From here on some events may be missing. */
-  lose(): void;
-}
-
-/**
- * The kernel traces all its sockets into one ring, and its events do not say in which namespace they were. One watch
- * serves all hosts of this process, and gives each what is its own.
- */
+/** The kernel traces all its sockets into one ring. One watch serves all hosts of this process, and gives each what is its own. */
 export class KernelWatch {
   static #current: Promise<KernelWatch> | undefined;
   static #users = 0;
 
   readonly #events: KernelEvents | undefined;
-  readonly #watchers = new Set<Watcher>();
+  readonly #owners = new EventOwners();
   /** Null when kernel events are seen; else why not. */
   readonly unavailable: string | null;
 
@@ -54,24 +43,17 @@ export class KernelWatch {
   }
 
   add(watcher: Watcher): void {
-    this.#watchers.add(watcher);
+    this.#owners.add(watcher);
   }
 
   remove(watcher: Watcher): void {
-    this.#watchers.delete(watcher);
+    this.#owners.remove(watcher);
   }
 
-  /**
-   * Gives all new events away. One that names no client (a listener's) belongs to whoever has just made a call:
-   * a host reads right after each call that can cause one.
-   */
+  /** Gives all new events away: a host does right after each of its calls that can cause one, as their `caller`. */
   read(caller?: Watcher): void {
     if (!this.#events) return;
-    for (const event of this.#events.read()) {
-      const owner = [...this.#watchers].find((watcher) => watcher.owns(event));
-      const ownCall = event.pid === process.pid && event.remote.port === 0 ? caller : undefined;
-      (owner ?? ownCall)?.see(event);
-    }
-    if (this.#events.takeLost()) for (const watcher of this.#watchers) watcher.lose();
+    for (const event of this.#events.read()) this.#owners.give(event, caller);
+    if (this.#events.takeLost()) this.#owners.lose();
   }
 }

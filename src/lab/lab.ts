@@ -4,7 +4,7 @@ import { type HostName, otherHost, TIMELINE_FORMAT } from '../evidence/events.ts
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { Iptables } from '../kernel/iptables.ts';
-import { NetworkNamespace } from '../kernel/namespace.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { hasNftables } from '../kernel/nftables.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
@@ -14,6 +14,7 @@ import type { FirewallKind } from './firewall.ts';
 import type { Host } from './host.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { NamespaceHost, type NamespaceHostOptions } from './namespace-host.ts';
+import { createWithOwnTable } from './own-table.ts';
 import { layWire } from './wire.ts';
 
 export interface LabOptions {
@@ -67,7 +68,7 @@ export class Lab implements AsyncDisposable {
     const watch = await KernelWatch.acquire();
     const undo: (() => unknown)[] = [() => watch.release()];
     try {
-      const [client, server] = [NetworkNamespace.create(), NetworkNamespace.create()];
+      const [client, server] = [createWithOwnTable(), createWithOwnTable()];
       undo.unshift(
         () => client.close(),
         () => server.close(),

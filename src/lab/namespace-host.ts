@@ -7,7 +7,7 @@ import { type Counters, countedSince, readCounters } from '../kernel/counters.ts
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
 import { killProcess, processesIn } from '../kernel/process.ts';
-import { setNeighbour } from '../kernel/rtnetlink.ts';
+import { forgetNeighbour, setNeighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
@@ -17,9 +17,10 @@ import { decodePacket, encodePacket, type SegmentToEncode } from '../tcp/segment
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { INTERFACE } from './addresses.ts';
 import type { PortBlock } from './client-ports.ts';
+import type { Watcher } from './event-owners.ts';
 import { type Firewall, type FirewallKind, openFirewall, type RuleCount, ruleSetEvent } from './firewall.ts';
 import type { Host, SocketNumber, SpawnOptions } from './host.ts';
-import type { KernelWatch, Watcher } from './kernel-watch.ts';
+import type { KernelWatch } from './kernel-watch.ts';
 import { LOG_GROUP, PacketWatch } from './packet-watch.ts';
 import type { Rule } from './rule.ts';
 
@@ -156,6 +157,7 @@ export class NamespaceHost implements Host, Watcher {
       this.#namespace.enter(() => {
         writeSysctl(`${neighbours}.app_solicit`, 1);
         writeSysctl(`${neighbours}.mcast_solicit`, 0);
+        forgetNeighbour(INTERFACE, this.#options.neighbour.address);
       });
       return true;
     } catch (error) {

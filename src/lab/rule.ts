@@ -31,7 +31,8 @@ export function describeRule(rule: Rule, family: Family): string {
 export function nftCommand(rule: Rule, family: Family): string {
   const chain = rule.hook === 'in' ? 'input' : 'output';
   const text = [...nftMatches(rule), 'counter', nftFate(rule.fate, family)].join(' ');
-  return `nft add rule inet tcplab ${chain} ${text}`;
+  // A shell would take the flags' signs for its own.
+  return `nft add rule inet tcplab ${chain} ${rule.flags ? `'${text}'` : text}`;
 }
 
 /** The rule as tcplab sets it: each segment that it decides on is counted and told under the rule's number. */

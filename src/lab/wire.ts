@@ -4,7 +4,7 @@ import { type HostName, otherHost } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
-import { configureLink, createVethPair, disableOffloads } from '../kernel/rtnetlink.ts';
+import { configureLink, createVethPair, disableOffloads, setNeighbour } from '../kernel/rtnetlink.ts';
 import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
 
 /** Joins two namespaces by a wire and gives the capture of each end, once frames pass and are stamped. */
@@ -17,6 +17,12 @@ export async function layWire(
     namespaces[name].enter(() => {
       disableOffloads(INTERFACE);
       configureLink(INTERFACE, [ADDRESSES[name].ipv4, ADDRESSES[name].ipv6]);
+      // Found by ARP it would be one of the thousand that the kernel keeps for all namespaces together
+      // (arp(7), gc_thresh3): many labs would take them from the machine's own network.
+      const other = otherHost(name);
+      for (const family of ['ipv4', 'ipv6'] as const) {
+        setNeighbour(INTERFACE, ADDRESSES[other][family].address, LINK_ADDRESSES[other]);
+      }
       return new PacketCapture(INTERFACE);
     });
   const captures = { client: open('client'), server: open('server') };
@@ -30,7 +36,8 @@ export async function layWire(
   return captures;
 }
 
-const PATIENCE_NS = 5_000_000_000n;
+/** It is a matter of milliseconds, but of many seconds on a machine that is busy with other things. */
+const PATIENCE_NS = 30_000_000_000n;
 
 /**
  * The kernel brings an interface up, and starts to stamp packets on arrival, some time after it was asked to: before
@@ -44,5 +51,5 @@ async function untilReady(captures: Record<HostName, PacketCapture>, from: HostN
     if (receiver.takeProbe()) return;
     await turn();
   }
-  throw new TcplabError('MACHINE', `frames from the ${from} do not pass the wire`);
+  throw new TcplabError('TIMEOUT', `frames from the ${from} did not pass the wire within 30 s`);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CONNECTION, listenerRow, row, sockets, timelineOf } from '../../../test/hand-built.ts';
 import { endOf } from '../connection.ts';
+import type { SocketsSeen } from '../events.ts';
 import { listenerOf, rowOf, socketTable, stateInTable } from './socket-table.ts';
 
 const { client, server } = CONNECTION;
@@ -22,6 +23,19 @@ describe('the socket table', () => {
       { atMs: 3, states: ['FIN-WAIT-1'], why: null },
       { atMs: 4, states: ['CLOSED'], why: null },
     ]);
+  });
+
+  it('can’t say that a state was held when the socket in it is another than before', () => {
+    const seen = (atMs: number, cookie: string): SocketsSeen => ({
+      ...sockets(atMs, 'server', null),
+      rows: [{ ...row('SYN-RECEIVED', server, client), cookie }],
+    });
+    const sights = socketTable.follow(timelineOf(seen(1, 'a'), seen(2, 'a'), seen(3, 'b')), serverEnd);
+    expect(sights.filter(({ atMs }) => atMs < 3).map(({ states }) => states)).toEqual([
+      ['SYN-RECEIVED'],
+      ['SYN-RECEIVED'],
+    ]);
+    expect(sights).toContainEqual({ atMs: 3, states: [], why: expect.stringMatching(/another socket/) });
   });
 
   it('has seen nothing before it was first read', () => {

@@ -2,22 +2,30 @@ import { sameEndpoint } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
-import type { Witness } from './witness.ts';
+import type { Sight, Witness } from './witness.ts';
 
 /** What sock_diag lists in the end's host. */
 export const socketTable: Witness = {
   name: 'socket-table',
-  follow: (timeline, end) =>
-    timeline
-      .of('sockets')
-      .filter(({ host }) => host === end.host)
-      .map(({ atMs, rows }) => ({ atMs, states: [stateInTable(rows, end)], why: null })),
+  follow(timeline, end) {
+    const tables = timeline.of('sockets').filter(({ host }) => host === end.host);
+    return tables.map(({ atMs, rows }, index): Sight => {
+      const [row, before] = [rows, tables[index - 1]?.rows ?? []].map((each) => ownOrListener(each, end));
+      // Between two looks the first has gone, and with it, for a while, its state.
+      const replaced = row && before?.state === row.state && before.cookie !== row.cookie;
+      if (replaced) return { atMs, states: [], why: `another socket than before is in ${row.state}` };
+      return { atMs, states: [stateInTable(rows, end)], why: null };
+    });
+  },
 };
 
 /** The state of an end by the rows of its host: without a row it is CLOSED, whoever else may listen. */
 export function stateInTable(rows: readonly SocketRow[], end: ConnectionEnd): State {
-  const listener = end.listening ? listenerOf(rows, end) : undefined;
-  return (rowOf(rows, end) ?? listener)?.state ?? 'CLOSED';
+  return ownOrListener(rows, end)?.state ?? 'CLOSED';
+}
+
+function ownOrListener(rows: readonly SocketRow[], end: ConnectionEnd): SocketRow | undefined {
+  return rowOf(rows, end) ?? (end.listening ? listenerOf(rows, end) : undefined);
 }
 
 /** A socket whose connection has gone to TIME-WAIT stays behind, CLOSED, while its descriptor is open: that is not the row. */

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import type { KernelEvent } from '../tcp/kernel-event.ts';
+import type { State } from '../tcp/state.ts';
+import { EventOwners, type Watcher } from './event-owners.ts';
+
+const CLIENT = { address: '192.168.2.10', port: 1024 };
+const SERVER = { address: '192.168.2.11', port: 80 };
+const NOBODY = { address: '0.0.0.0', port: 0 };
+
+/** A server whose client has port 1024, and what it was given. */
+function serverWatching(owners: EventOwners): { watcher: Watcher; seen: KernelEvent[] } {
+  const seen: KernelEvent[] = [];
+  const watcher = {
+    owns: ({ local, remote }: KernelEvent) => local.port === 80 && remote.port === 1024,
+    see: (event: KernelEvent) => seen.push(event),
+    lose: () => {},
+  };
+  owners.add(watcher);
+  return { watcher, seen };
+}
+
+function change(from: State, to: State, remote = CLIENT, pid = process.pid): KernelEvent {
+  return { name: 'inet_sock_set_state', atNs: 1n, pid, local: SERVER, remote, socket: 0xffffn, from, to };
+}
+
+describe('an event of the kernel', () => {
+  it('is of the host that has the ports, from the socket’s beginning on', () => {
+    const owners = new EventOwners();
+    const { seen } = serverWatching(owners);
+    owners.give(change('SYN-RECEIVED', 'ESTABLISHED'), undefined);
+    owners.give(change('ESTABLISHED', 'CLOSE-WAIT'), undefined);
+    expect(seen.map((event) => 'to' in event && event.to)).toEqual(['ESTABLISHED', 'CLOSE-WAIT']);
+  });
+
+  it('is nobody’s when it ends a socket whose beginning nobody saw: a killed process’s, with the same ports', () => {
+    const owners = new EventOwners();
+    const { seen } = serverWatching(owners);
+    owners.give(change('LAST-ACK', 'CLOSED'), undefined);
+    owners.give({ ...change('LAST-ACK', 'CLOSED'), name: 'tcp_retransmit_skb' }, undefined);
+    expect(seen).toEqual([]);
+  });
+
+  it('is nobody’s when the host whose socket it was has gone, though another has its ports now', () => {
+    const owners = new EventOwners();
+    const before = serverWatching(owners);
+    owners.give(change('SYN-RECEIVED', 'ESTABLISHED'), undefined);
+    owners.remove(before.watcher);
+    const { seen } = serverWatching(owners);
+    owners.give(change('ESTABLISHED', 'CLOSED'), undefined);
+    expect(seen).toEqual([]);
+  });
+
+  it('is given with its peer’s name once the kernel has told it: it says first that a socket comes from a listener', () => {
+    const owners = new EventOwners();
+    const { seen } = serverWatching(owners);
+    owners.give(change('LISTEN', 'SYN-RECEIVED', NOBODY, 1), undefined);
+    expect(seen).toEqual([]);
+    owners.give(change('SYN-RECEIVED', 'ESTABLISHED'), undefined);
+    expect(seen.map(({ remote }) => remote)).toEqual([CLIENT, CLIENT]);
+  });
+
+  it('of a listener is the caller’s, but not what another process does meanwhile', () => {
+    const owners = new EventOwners();
+    const { watcher, seen } = serverWatching(owners);
+    owners.give(change('CLOSED', 'LISTEN', NOBODY), watcher);
+    owners.give(change('LISTEN', 'CLOSED', NOBODY, 1), watcher);
+    owners.give(change('LISTEN', 'SYN-RECEIVED', NOBODY), watcher);
+    expect(seen.map((event) => 'to' in event && event.to)).toEqual(['LISTEN']);
+  });
+
+  it('of a segment that met no socket is known by its ports alone', () => {
+    const owners = new EventOwners();
+    const { seen } = serverWatching(owners);
+    owners.give({ ...change('CLOSED', 'CLOSED'), name: 'tcp_send_reset', socket: 0n }, undefined);
+    expect(seen).toHaveLength(1);
+  });
+});

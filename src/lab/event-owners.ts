@@ -1,0 +1,63 @@
+import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
+
+/** A host that wants the kernel's events of its own sockets. */
+export interface Watcher {
+  owns(event: KernelEvent): boolean;
+  see(event: KernelEvent): void;
+  /** From here on some events may be missing. */
+  lose(): void;
+}
+
+/** Whose an event of the kernel is: events do not say in which namespace they were. */
+export class EventOwners {
+  readonly #watchers = new Set<Watcher>();
+  /** Of the sockets whose beginning was seen. */
+  readonly #owners = new Map<KernelEvent['socket'], Watcher>();
+  /** Of a socket that comes from a listener the kernel says first that it does, and then who its peer is. */
+  readonly #unnamed = new Map<KernelEvent['socket'], KernelEvent>();
+
+  add(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+  }
+
+  remove(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    for (const [socket, owner] of this.#owners) if (owner === watcher) this.#owners.delete(socket);
+  }
+
+  /** Gives an event to whose it is, if to anyone. A listener's names no client: it is of `caller`, who has just made a call. */
+  give(event: KernelEvent, caller: Watcher | undefined): void {
+    if (event.remote.port === 0) this.#giveUnconnected(event, caller);
+    else this.#giveConnected(event);
+  }
+
+  /** Tells all that something was lost. */
+  lose(): void {
+    for (const watcher of this.#watchers) watcher.lose();
+  }
+
+  #giveUnconnected(event: KernelEvent, caller: Watcher | undefined): void {
+    if (event.name !== 'inet_sock_set_state') return;
+    const states = [event.from, event.to];
+    const isListener = states.includes('LISTEN') && states.includes('CLOSED');
+    if (isListener && event.pid === process.pid) caller?.see(event);
+    if (event.from === 'LISTEN' && event.to === 'SYN-RECEIVED') this.#unnamed.set(event.socket, event);
+  }
+
+  #giveConnected(event: KernelEvent): void {
+    const beginning = this.#unnamed.get(event.socket);
+    this.#unnamed.delete(event.socket);
+    const owner = [...this.#watchers].find((watcher) => watcher.owns(event));
+    if (!owner) return;
+    if (event.name === 'inet_sock_set_state' && (event.from === 'CLOSED' || event.to === 'ESTABLISHED')) {
+      this.#owners.set(event.socket, owner);
+    }
+    // A process that was killed leaves sockets behind, which may have the same ports, and end now.
+    if (!OF_NO_FULL_SOCKET.has(event.name) && this.#owners.get(event.socket) !== owner) return;
+    if (beginning) owner.see({ ...beginning, local: event.local, remote: event.remote });
+    owner.see(event);
+  }
+}
+
+/** Requests, TIME-WAITs and segments that meet no socket have these too. */
+const OF_NO_FULL_SOCKET: ReadonlySet<KernelEventName> = new Set(['tcp_retransmit_synack', 'tcp_send_reset']);

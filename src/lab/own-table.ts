@@ -1,0 +1,39 @@
+import { SystemError } from '../error.ts';
+import { NetworkNamespace } from '../kernel/namespace.ts';
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+
+/** Of TCP connections, in each host: enough for tens of thousands of them. */
+const BUCKETS = 16_384;
+/** Those that the kernel derives from the size of the table. */
+const DERIVED = ['net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_max_syn_backlog'];
+
+let parent: NetworkNamespace | undefined;
+
+/**
+ * A namespace with a TCP table of its own (ip-sysctl: tcp_child_ehash_entries, Linux 6.1). Else all share the machine's,
+ * which has hundreds of thousands of buckets: to look at three sockets the kernel then walks through them all, and once
+ * more for each namespace that ends.
+ */
+export function createWithOwnTable(): NetworkNamespace {
+  parent ??= NetworkNamespace.create();
+  parent.enter(() => {
+    if (readSysctl(CHILD_BUCKETS) === '0') writeIfAllowed(CHILD_BUCKETS, BUCKETS);
+  });
+  const namespace = NetworkNamespace.create(parent);
+  const asAtHome = DERIVED.map((name) => [name, readSysctl(name)] as const);
+  namespace.enter(() => {
+    for (const [name, value] of asAtHome) if (value !== undefined) writeIfAllowed(name, value);
+  });
+  return namespace;
+}
+
+const CHILD_BUCKETS = 'net.ipv4.tcp_child_ehash_entries';
+
+/** It is only faster with it. */
+function writeIfAllowed(name: string, value: string | number): void {
+  try {
+    writeSysctl(name, value);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+  }
+}
