@@ -288,6 +288,7 @@ describe('forecasts and this kernel', () => {
 
   beforeAll(async () => {
     observations = await Promise.allSettled(CASES.map(observe));
+    if (process.env['TCPLAB_TABLE']) process.stdout.write(tableOf(observations));
   });
 
   for (const [index, { title, counts, waiting }] of CASES.entries()) {
@@ -329,6 +330,32 @@ function compare({ atMs, forecast: told }: Sample, seen: Observation, waiting: W
   // Where a wait has two stages, nothing is seen of the first one's end.
   if (waiting === 'FIN-WAIT-2') return;
   expectNear(told.nextMs ?? Number.NaN, (later[0] ?? seen.endMs) - atMs, `the next, foretold at ${atMs}`);
+}
+
+/** What `npm run bench:forecasts` prints: of each case what was foretold, what happened, and the worst deviation. */
+function tableOf(observations: PromiseSettledResult<Observation>[]): string {
+  const line = (title: string, ...columns: string[]) =>
+    `${title.padEnd(44)} ${columns.map((text) => text.padStart(11)).join(' ')}\n`;
+  const lines = CASES.map(({ title, counts }, index) => {
+    const observation = observations[index];
+    if (observation?.status !== 'fulfilled') return line(title.slice(0, 44), 'failed');
+    const { sentMs, endMs, planned, samples } = observation.value;
+    const zeroMs = counts && sentMs[0] !== undefined ? sentMs[0] : (samples[0]?.atMs ?? 0);
+    const again = counts ? `${planned.offsetsMs.length} / ${sentMs.length - 1}` : '';
+    const ms = (time: number | null) => (time === null ? 'never' : time.toFixed(0));
+    const told = counts ? planned.endMs : (samples[0]?.forecast.givesUpMs ?? null);
+    const end = `${ms(told)} / ${endMs === null ? 'not yet' : ms(endMs - zeroMs)}`;
+    const late = planned.offsetsMs.map((offset, nth) =>
+      Math.abs((sentMs[nth + 1] ?? zeroMs) - zeroMs - offset),
+    );
+    const foretold = samples.map(({ atMs, forecast: { givesUpMs } }) =>
+      endMs === null || givesUpMs === null ? 0 : Math.abs(atMs + givesUpMs - endMs),
+    );
+    const worst = ms(Math.max(0, ...(counts ? late : []), ...foretold));
+    const [first = '', ...rest] = title.match(/.{1,44}(\s|$)/g) ?? [title];
+    return line(first.trim(), again, end, worst) + rest.map((part) => `  ${part.trim()}\n`).join('');
+  });
+  return `${line('foretold / seen', 'sent again', 'end, ms', 'worst, ms')}${lines.join('')}`;
 }
 
 const AT_ONCE_MS = 60;

@@ -92,6 +92,20 @@ describe('as root', { timeout: 300_000 }, () => {
     expect(instancesOf(left)).toEqual([]);
   });
 
+  it('a lab takes none of the neighbours that the kernel keeps for all namespaces together', async (context) => {
+    needRoot(context, 'the table’s counter is only root’s');
+    // arp(7): what is told and not found does not count towards gc_thresh3.
+    for (const family of ['-4', '-6']) {
+      const neighbours = 'ip -o $0 neighbour show nud all | grep -v -e PERMANENT -e NOARP; exit 0';
+      for (const args of [['--ipv6'], []]) {
+        const { status, stdout } = await tcplab(
+          ...['hold', 'established', ...args, '--on', 'client', '--', 'sh', '-c', neighbours, family],
+        );
+        expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+      }
+    }
+  });
+
   it('no packet of a lab is seen on the machine’s own interfaces', async (context) => {
     needRoot(context, 'packets of all interfaces are shown to root only');
     if (isInUse('192.168.2.')) context.skip('this machine itself is in 192.168.2.0/24');
