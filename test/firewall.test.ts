@@ -21,7 +21,9 @@ import { run, TCPLAB, tcplabAsOrdinaryUser, temporaryFolder } from './cli.ts';
 const LEGACY = '/usr/sbin/xtables-legacy-multi';
 
 const WAYS = (['nft', 'iptables'] as const).flatMap((firewall) =>
-  (['ipv4', 'ipv6'] as const).map((family): Required<LabOptions> => ({ firewall, family })),
+  (['ipv4', 'ipv6'] as const).map(
+    (family): Required<Omit<LabOptions, 'serverPort'>> => ({ firewall, family }),
+  ),
 );
 
 describe.each(WAYS)('every scenario with $firewall and $family', (way) => {

@@ -21,6 +21,8 @@ export interface LabOptions {
   family?: Family;
   /** What sets the rules. */
   firewall?: FirewallKind;
+  /** The port of the server, 80 if not said. */
+  serverPort?: number;
 }
 
 /** The socket tables of both hosts, read at about one moment. */
@@ -35,6 +37,7 @@ export class Lab implements AsyncDisposable {
   readonly client: Host;
   readonly server: Host;
   readonly family: Family;
+  readonly serverPort: number;
   readonly #startNs: bigint;
   readonly #watch: KernelWatch;
   readonly #takePort: () => number;
@@ -48,6 +51,7 @@ export class Lab implements AsyncDisposable {
     startNs: bigint;
     watch: KernelWatch;
     takePort: () => number;
+    serverPort: number;
     endTimeline: () => void;
   }) {
     this.timeline = parts.timeline;
@@ -57,11 +61,16 @@ export class Lab implements AsyncDisposable {
     this.#startNs = parts.startNs;
     this.#watch = parts.watch;
     this.#takePort = parts.takePort;
+    this.serverPort = parts.serverPort;
     this.#endTimeline = parts.endTimeline;
   }
 
   /** Takes some 3 ms, the first of a process with root 50 ms more. Needs the privileges that `doctor` tells of. */
-  static async open({ family = 'ipv4', firewall = 'nft' }: LabOptions = {}): Promise<Lab> {
+  static async open({
+    family = 'ipv4',
+    firewall = 'nft',
+    serverPort = SERVER_PORT,
+  }: LabOptions = {}): Promise<Lab> {
     // Loads the library now, so that the first rule does not have to; or finds that there is no such command.
     if (firewall === 'nft') hasNftables();
     else new Iptables(family);
@@ -119,6 +128,7 @@ export class Lab implements AsyncDisposable {
         startNs,
         watch,
         takePort: () => nextPort++,
+        serverPort,
         endTimeline: () => {
           isOver = true;
         },
@@ -139,7 +149,7 @@ export class Lab implements AsyncDisposable {
   }
 
   serverEndpoint(): Endpoint {
-    return { address: this.server.address, port: SERVER_PORT };
+    return { address: this.server.address, port: this.serverPort };
   }
 
   /** Milliseconds since the lab was opened, on the timeline's clock. */

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { connecting, listening } from './opening.ts';
 import { failure } from './refusal.ts';
 import type { Scenario } from './scenario.ts';
@@ -26,7 +25,7 @@ export const closedRejectedIcmp: Scenario = {
           await server.setRule({
             hook: 'in',
             sourcePort: port,
-            destinationPort: SERVER_PORT,
+            destinationPort: stage.serverPort,
             fate: `reject with ${meaning}`,
           });
         },

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { listening } from './opening.ts';
 import { refused } from './refusal.ts';
 import type { Scenario } from './scenario.ts';
@@ -11,7 +10,7 @@ export const closedRejectedRst: Scenario = {
   heldBy: 'server rejects in',
   async reach(stage) {
     await listening(stage);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'reject with RST' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'reject with RST' });
     return (await refused(stage, 'RST')).connection;
   },
 };

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { established } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -11,7 +10,7 @@ export const finWait1DescriptorOpen: Scenario = {
   heldBy: 'server drops in',
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
     await stage.client.shutdown(clientSocket);
     return connection;
   },

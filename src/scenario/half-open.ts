@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { established } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -11,8 +10,8 @@ export const halfOpen: Scenario = {
   heldBy: 'server drops in and out',
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
-    await stage.server.setRule({ hook: 'out', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
+    await stage.server.setRule({ hook: 'out', sourcePort: stage.serverPort, fate: 'drop' });
     await stage.client.abort(clientSocket);
     return connection;
   },

@@ -1,11 +1,10 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { knock } from './knock.ts';
 import { listening, seen } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
 export const listen: Scenario = {
   id: 'listen',
-  title: `a server listens on port ${SERVER_PORT}`,
+  title: 'a server listens',
   held: { host: 'server', state: 'LISTEN' },
   peer: 'CLOSED',
   heldBy: 'the server listens',

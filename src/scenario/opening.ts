@@ -2,7 +2,6 @@ import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { SocketOption } from '../kernel/socket.ts';
-import { SERVER_PORT } from '../lab/addresses.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
@@ -78,7 +77,7 @@ export interface SimultaneousOpening extends Opening {
 export async function simultaneousOpen(stage: Stage): Promise<SimultaneousOpening> {
   const { client, server } = stage;
   const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
-  const rule = await server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+  const rule = await server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
   const [clientSocket, serverSocket] = [await client.openSocket(), await server.openSocket()];
   await client.bind(clientSocket, connection.client);
   await server.bind(serverSocket, connection.server);

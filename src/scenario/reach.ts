@@ -65,6 +65,7 @@ export function stageOf(
     server: lab.server,
     nextClientEndpoint: () => lab.nextClientEndpoint(),
     serverEndpoint: () => lab.serverEndpoint(),
+    serverPort: lab.serverPort,
     nowMs: () => lab.nowMs(),
     note: (text) => lab.timeline.add({ type: 'noted', atMs: lab.nowMs(), text }),
     waitFor: (what, attempt) => lab.waitFor(what, attempt, withinMs, onIdle),

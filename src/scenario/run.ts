@@ -11,6 +11,7 @@ import type { Turn } from './turn.ts';
 export interface RunOptions {
   family?: Family;
   firewall?: FirewallKind;
+  serverPort?: number;
   /** How long the state is held, from when both ends have reached theirs. */
   holdMs?: number;
   /** How long it may take to reach them. */

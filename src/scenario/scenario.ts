@@ -12,6 +12,8 @@ export interface Stage {
   readonly server: Host;
   nextClientEndpoint(): Endpoint;
   serverEndpoint(): Endpoint;
+  /** Its port. */
+  readonly serverPort: number;
   /** Tries until something is given; see `Lab.waitFor`. */
   waitFor<T>(what: string, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
   observe(): Promise<Tables>;

@@ -1,6 +1,5 @@
 import { type Connection, endOf } from '../evidence/connection.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { knock } from './knock.ts';
 import { connecting, listening } from './opening.ts';
 import type { Scenario, Stage } from './scenario.ts';
@@ -20,7 +19,7 @@ export const synFlood: Scenario = {
     await server.writeSysctl('net.ipv4.tcp_syncookies', 0);
     await listening(stage, { backlog: BACKLOG });
     // The client's kernel knows nothing of these SYNs, and would end each by an RST.
-    await client.setRule({ hook: 'out', destinationPort: SERVER_PORT, flags: 'R', fate: 'drop' });
+    await client.setRule({ hook: 'out', destinationPort: stage.serverPort, flags: 'R', fate: 'drop' });
     const flood: Connection[] = [];
     for (let sent = 0; sent < SYNS; sent++) {
       const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };

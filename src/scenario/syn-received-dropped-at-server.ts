@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { connecting, listening } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -10,7 +9,7 @@ export const synReceivedDroppedAtServer: Scenario = {
   heldBy: 'server drops out',
   async reach(stage) {
     await listening(stage);
-    await stage.server.setRule({ hook: 'out', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'out', sourcePort: stage.serverPort, fate: 'drop' });
     return (await connecting(stage)).connection;
   },
 };

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { connecting, listening } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -11,7 +10,7 @@ export const synReceived: Scenario = {
   arcs: { server: [3] },
   async reach(stage) {
     await listening(stage);
-    await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     return (await connecting(stage)).connection;
   },
 };

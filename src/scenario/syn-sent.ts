@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { connecting, listening } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -11,7 +10,7 @@ export const synSent: Scenario = {
   arcs: { client: [2] },
   async reach(stage) {
     await listening(stage);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
     return (await connecting(stage)).connection;
   },
 };

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../lab/addresses.ts';
 import { established, seen } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -12,7 +11,7 @@ export const timeWaitBoth: Scenario = {
   arcs: { client: [32], server: [26] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
-    const rule = await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    const rule = await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
     await stage.client.shutdown(clientSocket);
     await seen(stage, connection, 'client', 'FIN-WAIT-1');
     await stage.server.close(serverSocket);

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { knock } from '../knock.ts';
 import { established } from '../opening.ts';
 import { failure } from '../refusal.ts';
@@ -14,7 +13,7 @@ export const establishedKeepaliveTimedOut: Scenario = {
   arcs: { client: [22] },
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
     await stage.client.setOption(clientSocket, 'TCP_KEEPIDLE', 1);
     await stage.client.setOption(clientSocket, 'TCP_KEEPINTVL', 1);
     await stage.client.setOption(clientSocket, 'TCP_KEEPCNT', 1);

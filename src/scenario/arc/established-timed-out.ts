@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { knock } from '../knock.ts';
 import { established } from '../opening.ts';
 import { failure } from '../refusal.ts';
@@ -14,7 +13,7 @@ export const establishedTimedOut: Scenario = {
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);
     await stage.client.setOption(clientSocket, 'TCP_USER_TIMEOUT', 300);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
     const startMs = stage.nowMs();
     await stage.client.send(clientSocket, Buffer.from('ping'));
     await stage.observe();

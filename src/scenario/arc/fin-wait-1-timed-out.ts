@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { knock } from '../knock.ts';
 import { established, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
@@ -13,7 +12,7 @@ export const finWait1TimedOut: Scenario = {
   async reach(stage) {
     await stage.client.writeSysctl('net.ipv4.tcp_orphan_retries', 1);
     const { connection, clientSocket } = await established(stage);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
     await stage.client.close(clientSocket);
     await seen(stage, connection, 'client', 'FIN-WAIT-1');
     await seen(stage, connection, 'client', 'CLOSED');

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { craftReset } from '../crafted-reset.ts';
 import { established, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
@@ -12,7 +11,7 @@ export const lastAckReset: Scenario = {
   arcs: { server: [39] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
-    await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     await stage.client.shutdown(clientSocket);
     await seen(stage, connection, 'server', 'CLOSE-WAIT');
     await stage.server.close(serverSocket);

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { knock } from '../knock.ts';
 import { established, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
@@ -15,7 +14,7 @@ export const lastAckTimedOut: Scenario = {
     const { connection, clientSocket, serverSocket, listener } = await established(stage);
     // A listener would answer for the connection that is gone.
     await stage.server.close(listener);
-    await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     await stage.client.shutdown(clientSocket);
     await seen(stage, connection, 'server', 'CLOSE-WAIT');
     await stage.server.close(serverSocket);

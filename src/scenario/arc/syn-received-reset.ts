@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { craftReset } from '../crafted-reset.ts';
 import { connecting, listening, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
@@ -12,11 +11,11 @@ export const synReceivedReset: Scenario = {
   arcs: { server: [13] },
   async reach(stage) {
     await listening(stage);
-    await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     const { connection } = await connecting(stage);
     await seen(stage, connection, 'server', 'SYN-RECEIVED');
     // The client sends its SYN again after a second, and the server would be there once more.
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, flags: 'S', fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, flags: 'S', fate: 'drop' });
     await craftReset(stage, connection, 'client');
     return connection;
   },

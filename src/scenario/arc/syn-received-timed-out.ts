@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { knock } from '../knock.ts';
 import { listening, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
@@ -16,7 +15,7 @@ export const synReceivedTimedOut: Scenario = {
     await listening(stage);
     const rule = await stage.client.setRule({
       hook: 'out',
-      destinationPort: SERVER_PORT,
+      destinationPort: stage.serverPort,
       flags: 'R',
       fate: 'drop',
     });

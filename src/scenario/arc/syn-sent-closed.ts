@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { knock } from '../knock.ts';
 import { connecting, listening, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
@@ -12,7 +11,7 @@ export const synSentClosed: Scenario = {
   arcs: { client: [11] },
   async reach(stage) {
     await listening(stage);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
     const { connection, clientSocket } = await connecting(stage);
     await seen(stage, connection, 'client', 'SYN-SENT');
     await stage.client.close(clientSocket);

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { knock } from '../knock.ts';
 import { connecting, listening } from '../opening.ts';
 import { failure } from '../refusal.ts';
@@ -13,7 +12,7 @@ export const synSentTimedOut: Scenario = {
   arcs: { client: [10] },
   async reach(stage) {
     await listening(stage);
-    await stage.server.setRule({ hook: 'in', destinationPort: SERVER_PORT, fate: 'drop' });
+    await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
     const startMs = stage.nowMs();
     // The user timeout (RFC 9293, 3.8.3) is looked at when the first SYN is sent again, after a second.
     const { connection, clientSocket } = await connecting(stage, { options: { TCP_USER_TIMEOUT: 100 } });

@@ -1,4 +1,3 @@
-import { SERVER_PORT } from '../../lab/addresses.ts';
 import { established, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -16,7 +15,7 @@ export const timeWaitReopened: Scenario = {
     await seen(stage, connection, 'client', 'CLOSE-WAIT');
     await stage.client.close(clientSocket);
     await seen(stage, connection, 'server', 'TIME-WAIT');
-    await stage.client.setRule({ hook: 'in', sourcePort: SERVER_PORT, fate: 'drop' });
+    await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     const again = await stage.client.openSocket();
     await stage.client.bind(again, connection.client);
     await stage.client.connect(again, connection.server);
