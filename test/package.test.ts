@@ -57,10 +57,12 @@ describe('as a package', () => {
       .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1))
       .filter((path) => !path.startsWith('node_modules/'));
     const foreign = own.filter(
-      (path) => !/^(dist\/.*\.(js|d\.ts)|schema\/[\w.]+\.json|[A-Z]+(\.md)?|package\.json)$/.test(path),
+      (path) =>
+        !/^(dist\/.*\.(js|d\.ts)|schema\/[\w.]+\.json|docs\/.*\.md|[A-Z]+(\.md)?|package\.json)$/.test(path),
     );
     expect(foreign).toEqual([]);
     expect(own).toContain('schema/run.schema.json');
+    expect(own).toContain('docs/timeline.md');
     expect(own.filter((path) => /\.test\./.test(path))).toEqual([]);
   });
 

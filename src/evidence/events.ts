@@ -122,6 +122,42 @@ export interface KernelTraced extends AtHost {
   change: { from: State; to: State } | null;
 }
 
+/** A program was started in a host: for an end of the connection, or beside it. */
+export interface ProgramStarted extends AtHost {
+  type: 'program-started';
+  /** By a number of its own in the lab. */
+  program: number;
+  pid: number;
+  /** As a shell would be told. */
+  command: string;
+}
+
+/** What a program wrote; the first 64 KiB of it. */
+export interface ProgramSaid extends AtHost {
+  type: 'program-said';
+  program: number;
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+export interface ProgramEnded extends AtHost {
+  type: 'program-ended';
+  program: number;
+  /** As a shell gives it: 128 and the signal's number when a signal ended it. */
+  status: number;
+  signal: string | null;
+}
+
+/** Which process holds a socket that the host's table shows, under which descriptor. */
+export interface SocketOwned extends AtHost {
+  type: 'socket-owned';
+  inode: number;
+  pid: number;
+  /** Its name, as in /proc/PID/comm. */
+  name: string;
+  fd: number;
+}
+
 /** What a scenario says to have reached. */
 export interface Claimed extends Happening {
   type: 'claimed';
@@ -175,6 +211,10 @@ export type TimelineEvent =
   | Counted
   | SocketsSeen
   | KernelTraced
+  | ProgramStarted
+  | ProgramSaid
+  | ProgramEnded
+  | SocketOwned
   | Claimed
   | Held
   | GaveUp

@@ -46,6 +46,7 @@ const held = object({ host, state });
 const endsOfConnection = object({ client: end, server: end });
 const atMs = number();
 const rule = whole(1);
+const program = whole(1);
 
 const segment: Shape<Segment> = object({
   source: end,
@@ -155,6 +156,10 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     remote: end,
     change: nullable(object({ from: state, to: state })),
   },
+  'program-started': { atMs, host, program, pid: whole(0), command: text() },
+  'program-said': { atMs, host, program, stream: oneOf('stdout', 'stderr'), text: text() },
+  'program-ended': { atMs, host, program, status: whole(0, 255), signal: nullable(text()) },
+  'socket-owned': { atMs, host, inode: whole(1), pid: whole(1), name: text(), fd: whole() },
   claimed: {
     atMs,
     scenario: id,

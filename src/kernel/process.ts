@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { check, libc } from './libc.ts';
 
@@ -18,7 +19,8 @@ export function processesIn(namespace: string): number[] {
     .map(Number);
 }
 
-function networkOf(pid: string): string | undefined {
+/** The name of the network namespace that a process is in; undefined when it is gone, or somebody else's. */
+export function networkOf(pid: number | string): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/net`);
   } catch {
@@ -33,6 +35,69 @@ export function killProcess(pid: number): void {
   } catch {
     // Gone meanwhile.
   }
+}
+
+/** To all of a process group, as far as there is one. */
+export function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // All of it has ended.
+  }
+}
+
+/** A descriptor of a process that is a socket (proc_pid_fd(5)). */
+export interface SocketHolder {
+  inode: number;
+  pid: number;
+  /** The program's name, as in /proc/PID/comm. */
+  name: string;
+  fd: number;
+}
+
+/** Who holds sockets among these processes: all descriptors that are one. */
+export function socketHolders(pids: readonly number[]): SocketHolder[] {
+  return pids.flatMap((pid) => {
+    try {
+      const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+      return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+        const inode = socketInode(`/proc/${pid}/fd/${fd}`);
+        return inode === undefined ? [] : [{ inode, pid, name, fd: Number(fd) }];
+      });
+    } catch {
+      // Gone meanwhile.
+      return [];
+    }
+  });
+}
+
+function socketInode(path: string): number | undefined {
+  try {
+    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1];
+    return inode === undefined ? undefined : Number(inode);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A shell that waits until this process is gone, however it went, and then kills what is left in a network namespace.
+ * Gives what calls it off.
+ */
+export function watchOver(namespace: string): () => void {
+  const script =
+    'read -r over && exit; for try in 1 2 3; do for process in /proc/[0-9]*; do ' +
+    '[ "$(readlink "$process/ns/net")" = "$0" ] && kill -9 "${process#/proc/}"; done; done 2>/dev/null';
+  const shell = spawn('sh', ['-c', script, namespace], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  shell.unref();
+  shell.stdin.on('error', () => {
+    // It was killed: there is nobody to be told any more.
+  });
+  (shell.stdin as unknown as { unref(): void }).unref();
+  return () => shell.stdin.end('over\n');
 }
 
 /** Becomes another program: the same process, so that signals, terminal and exit status need no passing on. */

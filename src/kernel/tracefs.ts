@@ -212,16 +212,20 @@ function instanceName(slot: number): string {
 
 /** Makes an instance under the lowest number that no living process has. Of two that take the same, one tries again. */
 function claimSlot(instances: string): number {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     const taken = livingInstances(instances).map(({ slot }) => slot);
-    const slot = [...taken.keys(), taken.length].find((number) => !taken.includes(number)) ?? 0;
+    const free = Array.from({ length: taken.length + tries }, (_, number) => number).filter(
+      (number) => !taken.includes(number),
+    );
+    const slot = free[Math.floor(Math.random() * tries)] ?? 0;
     const name = instanceName(slot);
     try {
       mkdirSync(`${instances}/${name}`);
     } catch (error) {
       throw new TcplabError('MACHINE', `tracefs refuses an instance: ${(error as Error).message}`);
     }
-    const rivals = livingInstances(instances).filter((other) => other.slot === slot && other.name < name);
+    // Who sees another with the same number leaves it, and tries one of some more: who came first may have it already.
+    const rivals = livingInstances(instances).filter((other) => other.slot === slot && other.name !== name);
     if (rivals.length === 0) return slot;
     rmdirSync(`${instances}/${name}`);
   }

@@ -12,6 +12,7 @@ function serverWatching(owners: EventOwners): { watcher: Watcher; seen: KernelEv
   const seen: KernelEvent[] = [];
   const watcher = {
     owns: ({ local, remote }: KernelEvent) => local.port === 80 && remote.port === 1024,
+    runs: (pid: number) => pid === process.pid,
     see: (event: KernelEvent) => seen.push(event),
     lose: () => {},
   };
@@ -27,9 +28,14 @@ describe('an event of the kernel', () => {
   it('is of the host that has the ports, from the socket’s beginning on', () => {
     const owners = new EventOwners();
     const { seen } = serverWatching(owners);
+    owners.give(change('LISTEN', 'SYN-RECEIVED', NOBODY), undefined);
     owners.give(change('SYN-RECEIVED', 'ESTABLISHED'), undefined);
     owners.give(change('ESTABLISHED', 'CLOSE-WAIT'), undefined);
-    expect(seen.map((event) => 'to' in event && event.to)).toEqual(['ESTABLISHED', 'CLOSE-WAIT']);
+    expect(seen.map((event) => 'to' in event && event.to)).toEqual([
+      'SYN-RECEIVED',
+      'ESTABLISHED',
+      'CLOSE-WAIT',
+    ]);
   });
 
   it('is nobody’s when it ends a socket whose beginning nobody saw: a killed process’s, with the same ports', () => {
@@ -43,7 +49,9 @@ describe('an event of the kernel', () => {
   it('is nobody’s when the host whose socket it was has gone, though another has its ports now', () => {
     const owners = new EventOwners();
     const before = serverWatching(owners);
+    owners.give(change('LISTEN', 'SYN-RECEIVED', NOBODY), undefined);
     owners.give(change('SYN-RECEIVED', 'ESTABLISHED'), undefined);
+    expect(before.seen).toHaveLength(2);
     owners.remove(before.watcher);
     const { seen } = serverWatching(owners);
     owners.give(change('ESTABLISHED', 'CLOSED'), undefined);
@@ -57,6 +65,26 @@ describe('an event of the kernel', () => {
     expect(seen).toEqual([]);
     owners.give(change('SYN-RECEIVED', 'ESTABLISHED'), undefined);
     expect(seen.map(({ remote }) => remote)).toEqual([CLIENT, CLIENT]);
+  });
+
+  it('is nobody’s when a stranger has connected from the same port', () => {
+    const owners = new EventOwners();
+    const { seen } = serverWatching(owners);
+    owners.give(change('CLOSED', 'SYN-SENT', CLIENT, 1), undefined);
+    owners.give(change('SYN-SENT', 'CLOSED', CLIENT, 1), undefined);
+    expect(seen).toEqual([]);
+    owners.give(change('CLOSED', 'SYN-SENT', CLIENT), undefined);
+    owners.give(change('SYN-SENT', 'CLOSED', CLIENT, 1), undefined);
+    expect(seen).toHaveLength(2);
+  });
+
+  it('is given with its own port once the kernel has told it: a program lets the kernel choose one', () => {
+    const owners = new EventOwners();
+    const { seen } = serverWatching(owners);
+    const portless = { ...change('CLOSED', 'SYN-SENT'), local: { ...SERVER, port: 0 } };
+    owners.give(portless, undefined);
+    owners.give(change('SYN-SENT', 'ESTABLISHED'), undefined);
+    expect(seen.map(({ local }) => local)).toEqual([SERVER, SERVER]);
   });
 
   it('of a listener is the caller’s, but not what another process does meanwhile', () => {

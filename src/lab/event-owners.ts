@@ -3,6 +3,8 @@ import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
 /** A host that wants the kernel's events of its own sockets. */
 export interface Watcher {
   owns(event: KernelEvent): boolean;
+  /** Whether this process makes the host's calls, or is a program in it. */
+  runs(pid: number): boolean;
   see(event: KernelEvent): void;
   /** From here on some events may be missing. */
   lose(): void;
@@ -13,7 +15,7 @@ export class EventOwners {
   readonly #watchers = new Set<Watcher>();
   /** Of the sockets whose beginning was seen. */
   readonly #owners = new Map<KernelEvent['socket'], Watcher>();
-  /** Of a socket that comes from a listener the kernel says first that it does, and then who its peer is. */
+  /** A socket that comes from a listener has no peer yet in the first that is said of it; one that connects no port. */
   readonly #unnamed = new Map<KernelEvent['socket'], KernelEvent>();
 
   add(watcher: Watcher): void {
@@ -27,7 +29,7 @@ export class EventOwners {
 
   /** Gives an event to whose it is, if to anyone. A listener's names no client: it is of `caller`, who has just made a call. */
   give(event: KernelEvent, caller: Watcher | undefined): void {
-    if (event.remote.port === 0) this.#giveUnconnected(event, caller);
+    if (event.remote.port === 0 || event.local.port === 0) this.#giveUnconnected(event, caller);
     else this.#giveConnected(event);
   }
 
@@ -41,7 +43,8 @@ export class EventOwners {
     const states = [event.from, event.to];
     const isListener = states.includes('LISTEN') && states.includes('CLOSED');
     if (isListener && event.pid === process.pid) caller?.see(event);
-    if (event.from === 'LISTEN' && event.to === 'SYN-RECEIVED') this.#unnamed.set(event.socket, event);
+    const isBeginning = event.to === 'SYN-RECEIVED' || event.to === 'SYN-SENT';
+    if (isBeginning) this.#unnamed.set(event.socket, event);
   }
 
   #giveConnected(event: KernelEvent): void {
@@ -49,13 +52,18 @@ export class EventOwners {
     this.#unnamed.delete(event.socket);
     const owner = [...this.#watchers].find((watcher) => watcher.owns(event));
     if (!owner) return;
-    if (event.name === 'inet_sock_set_state' && (event.from === 'CLOSED' || event.to === 'ESTABLISHED')) {
-      this.#owners.set(event.socket, owner);
-    }
+    if (this.#begins(event, beginning, owner)) this.#owners.set(event.socket, owner);
     // A process that was killed leaves sockets behind, which may have the same ports, and end now.
     if (!OF_NO_FULL_SOCKET.has(event.name) && this.#owners.get(event.socket) !== owner) return;
     if (beginning) owner.see({ ...beginning, local: event.local, remote: event.remote });
     owner.see(event);
+  }
+
+  /** A socket begins with the connect() of somebody who is in the host, or at its listener. */
+  #begins(event: KernelEvent, beginning: KernelEvent | undefined, owner: Watcher): boolean {
+    const first = beginning ?? event;
+    if (first.name !== 'inet_sock_set_state') return false;
+    return first.from === 'LISTEN' || (first.from === 'CLOSED' && owner.runs(first.pid));
   }
 }
 

@@ -4,6 +4,7 @@ import type { SocketOption } from '../kernel/socket.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { SegmentToEncode } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
 
 /** A socket of a host that tcplab's own calls drive, by a number of that host. */
@@ -62,7 +63,15 @@ export interface Host {
   readSysctl(name: string): Promise<string | undefined>;
   writeSysctl(name: string, value: string | number): Promise<void>;
 
-  /** Runs a program in this host. It is killed when tcplab ends, however it ends. */
+  /**
+   * Starts a program in this host, in a process group of its own, and keeps what it says. It ends with the host, and all
+   * that it started; also when tcplab is killed. A text is for the shell.
+   */
+  start(command: string | readonly string[], options?: StartOptions): Promise<Program>;
+  /** The ports that a program's own connections get, from the first to the last. */
+  giveLocalPorts(first: number, last: number): Promise<void>;
+
+  /** Runs a program in this host with streams of its own choice. It is killed when tcplab ends, however it ends. */
   spawn(command: string, args: string[], options?: SpawnOptions): Promise<ChildProcess>;
 
   /**
@@ -73,6 +82,12 @@ export interface Host {
 
   /** Ends all that is in it. */
   dispose(): Promise<void>;
+}
+
+export interface StartOptions {
+  environment?: NodeJS.ProcessEnv;
+  /** Where it runs; else where tcplab does. */
+  directory?: string;
 }
 
 export interface SpawnOptions {

@@ -95,7 +95,7 @@ export class Lab implements AsyncDisposable {
       });
       const captures = await layWire({ client, server });
       const ports = takePortBlock(watch.slot);
-      let [lastRule, nextPort, isOver] = [0, ports.first, false];
+      let [lastRule, lastProgram, nextPort, isOver] = [0, 0, ports.first, false];
       const shared: Omit<NamespaceHostOptions, 'name' | 'address' | 'namespace' | 'capture' | 'neighbour'> = {
         family,
         firewall,
@@ -103,6 +103,7 @@ export class Lab implements AsyncDisposable {
         clientPorts: ports,
         startNs,
         nextRule: () => ++lastRule,
+        nextProgram: () => ++lastProgram,
         // What its own end causes is not part of the story.
         emit: (event) => {
           if (!isOver) timeline.add(event);

@@ -6,7 +6,7 @@ import { monotonicNs } from '../kernel/clock.ts';
 import { type Counters, countedSince, readCounters } from '../kernel/counters.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
-import { killProcess, processesIn } from '../kernel/process.ts';
+import { killProcess, networkOf, processesIn, socketHolders, watchOver } from '../kernel/process.ts';
 import { forgetNeighbour, setNeighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
@@ -19,9 +19,10 @@ import { INTERFACE } from './addresses.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { Watcher } from './event-owners.ts';
 import { type Firewall, type FirewallKind, openFirewall, type RuleCount, ruleSetEvent } from './firewall.ts';
-import type { Host, SocketNumber, SpawnOptions } from './host.ts';
+import type { Host, SocketNumber, SpawnOptions, StartOptions } from './host.ts';
 import type { KernelWatch } from './kernel-watch.ts';
 import { LOG_GROUP, PacketWatch } from './packet-watch.ts';
+import { type Program, SpawnedProgram } from './program.ts';
 import type { Rule } from './rule.ts';
 
 export interface NamespaceHostOptions {
@@ -40,6 +41,8 @@ export interface NamespaceHostOptions {
   startNs: bigint;
   /** The lab's next rule number. */
   nextRule: () => number;
+  /** The number of the lab's next program. */
+  nextProgram: () => number;
   emit: (event: TimelineEvent) => void;
 }
 
@@ -53,6 +56,9 @@ export class NamespaceHost implements Host, Watcher {
   readonly #table: SocketTable;
   readonly #counters: Counters;
   readonly #sockets = new Map<SocketNumber, number>();
+  /** Inodes of sockets whose holders were looked for. */
+  readonly #known = new Set<number>();
+  #stopWatching: (() => void) | undefined;
   #spawned = false;
   #firewall: Firewall | undefined;
   #rawSocket: number | undefined;
@@ -219,6 +225,29 @@ export class NamespaceHost implements Host, Watcher {
     this.#namespace.enter(() => writeSysctl(name, value));
   }
 
+  async start(command: string | readonly string[], options: StartOptions = {}): Promise<Program> {
+    const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+    this.#stopWatching ??= watchOver(this.#namespace.name);
+    this.#spawned = true;
+    const child = this.#namespace.enter(() =>
+      spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: options.environment ?? process.env,
+        detached: true,
+        ...(options.directory === undefined ? {} : { cwd: options.directory }),
+      }),
+    );
+    await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+    const { emit, nextProgram } = this.#options;
+    const shown = typeof command === 'string' ? command : command.map(quoted).join(' ');
+    const nowMs = () => this.#nowMs();
+    return new SpawnedProgram(child, shown, { host: this.name, number: nextProgram(), nowMs, emit });
+  }
+
+  async giveLocalPorts(first: number, last: number): Promise<void> {
+    await this.writeSysctl('net.ipv4.ip_local_port_range', `${first} ${last}`);
+  }
+
   /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
     const child = this.#namespace.enter(() =>
@@ -238,6 +267,7 @@ export class NamespaceHost implements Host, Watcher {
     // What happened up to the moment at which the table was read must be known when the table is judged.
     this.#packets.read();
     this.#options.watch.read();
+    if (this.#spawned) this.#findOwners(rows);
     const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
     if (seen !== this.#lastRows) {
       this.#lastRows = seen;
@@ -252,6 +282,7 @@ export class NamespaceHost implements Host, Watcher {
     watch.read();
     watch.remove(this);
     if (this.#spawned) await this.#endPrograms();
+    this.#stopWatching?.();
     for (const fd of this.#sockets.values()) kernel.close(fd);
     this.#sockets.clear();
     this.#endOrphans();
@@ -262,6 +293,21 @@ export class NamespaceHost implements Host, Watcher {
     this.#table.close();
     this.#namespace.close();
     await this.#packets.close();
+  }
+
+  /** Once for each socket that the table shows: who has it open. */
+  #findOwners(rows: readonly SocketRow[]): void {
+    const inodes = new Set(
+      rows.map(({ inode }) => inode).filter((inode) => inode && !this.#known.has(inode)),
+    );
+    if (inodes.size === 0) return;
+    for (const inode of inodes) this.#known.add(inode);
+    const atMs = this.#nowMs();
+    // What this process holds itself, it has on the timeline as calls.
+    for (const holder of socketHolders(processesIn(this.#namespace.name))) {
+      if (inodes.has(holder.inode))
+        this.#options.emit({ type: 'socket-owned', atMs, host: this.name, ...holder });
+    }
   }
 
   /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
@@ -292,6 +338,10 @@ export class NamespaceHost implements Host, Watcher {
     const { first, last } = this.#options.clientPorts;
     const client = this.name === 'client' ? local : remote;
     return local.address === this.address && client.port >= first && client.port <= last;
+  }
+
+  runs(pid: number): boolean {
+    return pid === process.pid || networkOf(pid) === this.#namespace.name;
   }
 
   see(event: KernelEvent): void {
@@ -368,7 +418,12 @@ export class NamespaceHost implements Host, Watcher {
 }
 
 /** Takes what nobody wants to know any more. */
-const NOBODY: Watcher = { owns: () => false, see: () => {}, lose: () => {} };
+const NOBODY: Watcher = { owns: () => false, runs: () => false, see: () => {}, lose: () => {} };
 
 /** What changes in a socket's row with time alone. */
 const VOLATILE = new Set(['expiresMs', 'info']);
+
+/** For a person to copy: as a shell needs it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -7,6 +7,7 @@ export const closedRefused: Scenario = {
   held: { host: 'client', state: 'CLOSED' },
   peer: 'CLOSED',
   heldBy: 'nobody listens',
+  ours: { server: 'nobody may listen' },
   arcs: { client: [8] },
   async reach(stage) {
     return (await refused(stage, 'no listener')).connection;

@@ -8,6 +8,7 @@ export const closing: Scenario = {
   held: { host: 'client', state: 'CLOSING' },
   peer: 'FIN-WAIT-1',
   heldBy: 'server drops in',
+  ours: { server: 'it must close without having heard of the client’s FIN' },
   arcs: { client: [25] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);

@@ -8,6 +8,7 @@ export const halfOpen: Scenario = {
   held: { host: 'server', state: 'ESTABLISHED' },
   peer: 'CLOSED',
   heldBy: 'server drops in and out',
+  ours: { client: 'it must vanish without a word' },
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);
     await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });

@@ -1,24 +1,32 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
-import { otherHost } from '../evidence/events.ts';
+import { type HostName, otherHost } from '../evidence/events.ts';
 import { inputsOf } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
 import { foldEnd } from '../tcp/fold.ts';
+import { type Programs, programEnd } from './program-end.ts';
 import type { Scenario, Stage } from './scenario.ts';
 
 const DEFAULT_WITHIN_MS = 5000;
 
+export interface ReachOptions {
+  /** How long each thing that is waited for may take. */
+  withinMs?: number | undefined;
+  /** Called when all that is left to do is to wait for a timer of the kernel. */
+  onIdle?: () => void;
+  /** What plays an end, in place of tcplab's own calls. */
+  programs?: Programs | undefined;
+}
+
 /**
  * Takes the lab to the scenario's state and puts the claim on its timeline, once the socket tables show both ends
  * where they should be. Gives the connection; undefined when it was not reached, which then is on the timeline.
- * Calls `onIdle` when all that is left to do is to wait for a timer of the kernel.
  */
 export async function reachState(
   lab: Lab,
   scenario: Scenario,
-  withinMs: number = DEFAULT_WITHIN_MS,
-  onIdle: () => void = () => {},
+  options: ReachOptions = {},
 ): Promise<Connection | undefined> {
   const { held, peer } = scenario;
   // What is there before is the beginning of all that will be seen.
@@ -31,7 +39,7 @@ export async function reachState(
       last = await lab.observe();
       return last;
     };
-    const stage = stageOf(lab, withinMs, observe, onIdle);
+    const stage = stageOf(lab, options, observe);
     connection = await scenario.reach(stage);
     await scenario.show?.(stage, connection);
     const heldEnd = endOf(connection, held.host, held.state);
@@ -56,13 +64,16 @@ export async function reachState(
 /** What a scenario sees of a lab. */
 export function stageOf(
   lab: Lab,
-  withinMs: number = DEFAULT_WITHIN_MS,
+  { withinMs = DEFAULT_WITHIN_MS, onIdle, programs = {} }: ReachOptions = {},
   observe: Stage['observe'] = () => lab.observe(),
-  onIdle?: () => void,
 ): Stage {
-  return {
-    client: lab.client,
-    server: lab.server,
+  const host = (name: HostName) => {
+    const command = programs[name];
+    return command === undefined ? lab.host(name) : programEnd(lab.host(name), command, lab, () => stage);
+  };
+  const stage: Stage = {
+    client: host('client'),
+    server: host('server'),
     nextClientEndpoint: () => lab.nextClientEndpoint(),
     serverEndpoint: () => lab.serverEndpoint(),
     serverPort: lab.serverPort,
@@ -75,6 +86,7 @@ export function stageOf(
       return foldEnd(inputsOf(lab.timeline, connection, host));
     },
   };
+  return stage;
 }
 
 function describeEnds(tables: Tables, connection: Connection, { held, peer }: Scenario): string {

@@ -4,6 +4,7 @@ import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { holdState } from './hold.ts';
+import type { Programs } from './program-end.ts';
 import { reachState } from './reach.ts';
 import type { Scenario } from './scenario.ts';
 import type { Turn } from './turn.ts';
@@ -16,6 +17,8 @@ export interface RunOptions {
   holdMs?: number;
   /** How long it may take to reach them. */
   withinMs?: number;
+  /** What plays an end, in place of tcplab's own calls. */
+  programs?: Programs | undefined;
   /** Shared by those that run side by side. */
   turn?: Turn;
   /** Something to do in mid-hold: a test's sabotage, say. */
@@ -29,7 +32,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   const pass = (await options.turn?.take()) ?? (() => {});
   try {
     await using lab = await Lab.open(options);
-    const reached = await reachState(lab, scenario, options.withinMs, pass);
+    const reached = await reachState(lab, scenario, { ...options, onIdle: pass });
     pass();
     if (reached) await holdFor(lab, scenario, options);
     await lab.count();

@@ -36,6 +36,8 @@ export interface Scenario {
   heldBy: string;
   /** The arcs that it is made to drive, by the host whose end takes them. */
   arcs?: Partial<Record<HostName, readonly number[]>>;
+  /** The ends that no program can play, with what tcplab has to do or leave there: `the server must not accept`. */
+  ours?: Partial<Record<HostName, string>>;
   /** Whether it waits for a timer of a minute. */
   slow?: boolean;
   /** Makes the calls and sets the rules; the state itself is waited for by whoever runs it. */

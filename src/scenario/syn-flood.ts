@@ -14,6 +14,7 @@ export const synFlood: Scenario = {
   held: { host: 'server', state: 'SYN-RECEIVED' },
   peer: 'CLOSED',
   heldBy: 'client drops its RSTs',
+  ours: { client: 'its SYNs are crafted', server: 'its backlog must be known' },
   async reach(stage) {
     const { client, server } = stage;
     await server.writeSysctl('net.ipv4.tcp_syncookies', 0);

@@ -7,6 +7,10 @@ export const synReceivedSimultaneousOpen: Scenario = {
   held: { host: 'client', state: 'SYN-RECEIVED' },
   peer: 'SYN-SENT',
   heldBy: 'server drops in',
+  ours: {
+    client: 'both ends must connect from a known port',
+    server: 'both ends must connect from a known port',
+  },
   arcs: { client: [7] },
   reach: async (stage) => (await simultaneousOpen(stage)).connection,
 };

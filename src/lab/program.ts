@@ -1,0 +1,96 @@
+import type { ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import { signalGroup } from '../kernel/process.ts';
+
+/** A program that was started in a host, with all that it starts. */
+export interface Program {
+  /** Of its first process, which is its process group's as well. */
+  readonly pid: number;
+  /** As a shell would be told. */
+  readonly command: string;
+  /** As a shell gives it: 128 and the signal's number when a signal ended it. Undefined while it runs. */
+  readonly status: number | undefined;
+  /** With its status. */
+  readonly ended: Promise<number>;
+  /** The end of what it has said so far, on both streams. */
+  readonly output: string;
+  /** To its whole process group. */
+  signal(name: NodeJS.Signals): void;
+  /** SIGTERM, and SIGKILL to whatever of its group is left then. Gives its status. */
+  stop(graceMs?: number): Promise<number>;
+}
+
+/** What is kept of what a program says: one that never stops must not fill the memory. */
+const KEPT = 64 * 1024;
+
+/** A program whose standard output and error are read. */
+export class SpawnedProgram implements Program {
+  readonly command: string;
+  readonly ended: Promise<number>;
+  readonly #child: ChildProcess;
+  #status: number | undefined;
+  #output = '';
+  #told = 0;
+
+  /** `number` names it on the timeline. */
+  constructor(
+    child: ChildProcess,
+    command: string,
+    {
+      host,
+      number,
+      nowMs,
+      emit,
+    }: { host: HostName; number: number; nowMs: () => number; emit: (event: TimelineEvent) => void },
+  ) {
+    this.#child = child;
+    this.command = command;
+    emit({ type: 'program-started', atMs: nowMs(), host, program: number, pid: this.pid, command });
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output = (this.#output + text).slice(-KEPT);
+        if (this.#told >= KEPT) return;
+        const told = text.slice(0, KEPT - this.#told);
+        this.#told += told.length;
+        emit({ type: 'program-said', atMs: nowMs(), host, program: number, stream, text: told });
+      });
+    }
+    this.ended = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        const status = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+        this.#status = status;
+        emit({ type: 'program-ended', atMs: nowMs(), host, program: number, status, signal });
+        resolve(status);
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get status(): number | undefined {
+    return this.#status;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    signalGroup(this.pid, name);
+  }
+
+  async stop(graceMs = 1000): Promise<number> {
+    if (this.#status === undefined) {
+      this.signal('SIGTERM');
+      const timer = setTimeout(() => this.signal('SIGKILL'), graceMs);
+      await this.ended;
+      clearTimeout(timer);
+    }
+    // What it has left behind in its group.
+    this.signal('SIGKILL');
+    return this.ended;
+  }
+}
