@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { ARC_SCENARIOS } from '../src/scenario/arc-catalogue.ts';
 import { Program, run, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
 
 /** What a run printed, replay prints, byte for byte. */
@@ -31,6 +32,14 @@ describe.each(['ipv4', 'ipv6'] as const)('replay of a run of all scenarios, %s',
     });
     expect((await run(['ls', at('ran')])).stdout.split('\n').length).toBeGreaterThan(26);
   });
+});
+
+it('replay of a run of all arcs that need not be waited out prints what the run did', async () => {
+  const saved = join(temporaryFolder(), 'arcs.ndjson');
+  const arcs = ARC_SCENARIOS.filter(({ slow }) => !slow).map(({ id }) => id);
+  const ran = await tcplab('run', ...arcs, '--ladder', '--timeline', saved);
+  expect(ran.stdout).toContain(`${arcs.length} of ${arcs.length} proven`);
+  expect(await tcplab('replay', saved, '--ladder')).toEqual({ ...ran, stderr: '' });
 });
 
 describe('replay', () => {

@@ -9,6 +9,7 @@ import type { Lab } from '../lab/lab.ts';
 import { LadderFeed } from '../report/ladder/feed.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatMs } from '../report/layout.ts';
+import { programLines } from '../report/program-lines.ts';
 import { resultOf } from '../report/result.ts';
 import { segmentLine } from '../report/segment-line.ts';
 import { statusLines } from '../report/status.ts';
@@ -21,9 +22,10 @@ import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
 import { untilSignal } from './interrupt.ts';
 import { ensurePrivilege } from './privileges.ts';
+import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { Screen } from './screen.ts';
 
-interface Options {
+interface Options extends ProgramOptions {
   for?: number;
   on?: HostName;
   ipv6?: boolean;
@@ -36,7 +38,7 @@ interface Options {
 const LOOK_EVERY_MS = 200;
 
 export function holdCommand(): Command {
-  return new Command('hold')
+  const command = new Command('hold')
     .summary('bring a connection into a state and stay there')
     .description(
       'Brings a scenario into its state and stays: shows both ends, segments as they come,\n' +
@@ -44,7 +46,8 @@ export function holdCommand(): Command {
         'that host while the state is held, and ends with its exit status.',
     )
     .argument('<name>', 'a scenario, or a state in any spelling (see `tcplab list`)')
-    .argument('[command...]', 'after `--`: what to run inside the host')
+    .argument('[command...]', 'after `--`: what to run inside the host');
+  return addProgramOptions(command)
     .addOption(new Option('--on <host>', 'run the command inside this host').choices(['client', 'server']))
     .option('--for <duration>', 'lift it after this time', parseDuration)
     .option('--ipv6', 'the two hosts speak IPv6')
@@ -60,6 +63,8 @@ Examples:
   tcplab hold zero-window --ladder
   tcplab hold fin-wait-1 --on client -- netstat -tan
   tcplab hold close-wait --on server -- bash
+  tcplab hold close-wait --server 'node server.js' --port 8080
+  tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'
 
 Exit status: 0 held to the end, 1 not reached or lost, 2 wrong use, 3 this machine
 can't; with --on the command's own.`,
@@ -79,13 +84,17 @@ async function hold(name: string, command: string[], options: Options): Promise<
       hint: 'with --on nothing but the command’s own output is printed',
     });
   }
+  const programs = programsOf(options, [scenario]);
   const [program, ...args] = command;
   if (program !== undefined) findProgram(program);
   ensurePrivilege();
   const [{ Lab }, { reachState }] = await load();
   const signal = untilSignal();
-  await using lab = await Lab.open(options.ipv6 ? { family: 'ipv6' } : {});
-  if (!(await reachState(lab, scenario))) {
+  await using lab = await Lab.open({
+    ...(options.ipv6 ? { family: 'ipv6' } : {}),
+    ...(options.port === undefined ? {} : { serverPort: options.port }),
+  });
+  if (!(await reachState(lab, scenario, { programs }))) {
     throw new TcplabError('TIMEOUT', `${scenario.id}: ${resultOf(lab.timeline).because}`);
   }
   if (program !== undefined && options.on) {
@@ -120,9 +129,14 @@ function segmentFeed(): Feed {
   let printed = 0;
   // What was sent just now may be on its way still, or its arrival not read yet: its fate is not known.
   const next = (timeline: Timeline, knownUntilMs: number) => {
-    const { segments } = resultOf(timeline);
-    const settled = segments.filter(({ atMs }) => atMs <= knownUntilMs);
-    const lines = settled.slice(printed).map((segment) => segmentLine(segment));
+    const segments = resultOf(timeline).segments.map((one) => ({
+      atMs: one.atMs,
+      lines: [segmentLine(one)],
+    }));
+    const settled = [...segments, ...programLines(timeline)]
+      .filter(({ atMs }) => atMs <= knownUntilMs)
+      .sort((a, b) => a.atMs - b.atMs);
+    const lines = settled.slice(printed).flatMap((one) => one.lines);
     printed = Math.max(printed, settled.length);
     return lines;
   };

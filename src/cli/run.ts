@@ -10,10 +10,11 @@ import { EXIT } from './exit.ts';
 import { firewallOption } from './firewall-option.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { ensurePrivilege } from './privileges.ts';
+import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { runSideBySide } from './side-by-side.ts';
 import { VERSION } from './version.ts';
 
-interface Options extends OutputOptions {
+interface Options extends OutputOptions, ProgramOptions {
   ipv6?: boolean;
   firewall: FirewallKind;
   hold: number;
@@ -29,7 +30,7 @@ export function runCommand(): Command {
         'there, and prints what the witnesses say. All of them if none is named.',
     )
     .argument('[name...]', 'scenarios, states in any spelling, or arcs (see `tcplab list`, `tcplab arcs`)');
-  return addOutputOptions(command)
+  return addProgramOptions(addOutputOptions(command))
     .option('--timeline <file>', 'save all that happened, for `tcplab replay` (docs/timeline.md)')
     .option('--ipv6', 'the two hosts speak IPv6')
     .addOption(firewallOption())
@@ -48,6 +49,8 @@ Examples:
   tcplab run time-wait --pcap . && wireshark time-wait.pcapng
   tcplab run --timeline run.ndjson && tcplab replay run.ndjson
   tcplab run --tap --junit report.xml
+  tcplab run close-wait --server 'node server.js' --port 8080
+  tcplab run syn-sent --client 'curl -sS http://192.168.2.11:{port}/'
 
 Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine can't.`,
     )
@@ -56,6 +59,7 @@ Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine c
 
 async function run(names: string[], options: Options): Promise<void> {
   const scenarios = scenariosNamed(names);
+  const programs = programsOf(options, scenarios);
   const started = runStarted(ensurePrivilege(), scenarios, options.repeat);
   const fold = new RunFold(started, openOutputs(options, started));
   const labs = scenarios.flatMap((scenario) => Array.from({ length: options.repeat }, () => scenario));
@@ -63,6 +67,8 @@ async function run(names: string[], options: Options): Promise<void> {
     holdMs: options.hold,
     family: options.ipv6 ? 'ipv6' : 'ipv4',
     firewall: options.firewall,
+    programs,
+    ...(options.port === undefined ? {} : { serverPort: options.port }),
   } as const;
   const onError = (scenario: Scenario, error: unknown, index: number) => {
     fold.lab(index, failure(scenario, error));

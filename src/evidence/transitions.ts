@@ -179,9 +179,11 @@ class CallsAndTimers {
   readonly #calls: Called[];
   readonly #tables: SocketsSeen[];
   readonly #end: ConnectionEnd;
+  readonly #hasProgram: boolean;
 
   constructor(timeline: Timeline, end: ConnectionEnd) {
     this.#end = end;
+    this.#hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
     this.#calls = timeline
       .of('call')
       .filter(({ host, result }) => host === end.host && (result === 'ok' || result === 'EINPROGRESS'));
@@ -216,7 +218,10 @@ class CallsAndTimers {
     if (byCall) return byCall;
     // It was ended by a call for which the table has no arc, not by a timer.
     if (to === 'CLOSED' && this.isEndedByCall(sinceMs, untilMs)) return null;
-    return candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs)) ?? null;
+    const byTimer = candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs));
+    if (byTimer || !this.#hasProgram || (from !== 'CLOSED' && from !== 'LISTEN')) return byTimer ?? null;
+    // Nobody saw the program's call, but nothing else leads from here to there.
+    return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
   }
 
   /** Whether there was a call that ends a connection in any state. */

@@ -87,7 +87,7 @@ function socketInode(path: string): number | undefined {
 export function watchOver(namespace: string): () => void {
   const script =
     'read -r over && exit; for try in 1 2 3; do for process in /proc/[0-9]*; do ' +
-    '[ "$(readlink "$process/ns/net")" = "$0" ] && kill -9 "${process#/proc/}"; done; done 2>/dev/null';
+    '[ "$(readlink "$process/ns/net")" = "$0" ] && kill -9 "$(basename "$process")"; done; done 2>/dev/null';
   const shell = spawn('sh', ['-c', script, namespace], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,

@@ -42,7 +42,7 @@ export class EventOwners {
     if (event.name !== 'inet_sock_set_state') return;
     const states = [event.from, event.to];
     const isListener = states.includes('LISTEN') && states.includes('CLOSED');
-    if (isListener && event.pid === process.pid) caller?.see(event);
+    if (isListener) (event.pid === process.pid ? caller : this.#hostOf(event.pid))?.see(event);
     const isBeginning = event.to === 'SYN-RECEIVED' || event.to === 'SYN-SENT';
     if (isBeginning) this.#unnamed.set(event.socket, event);
   }
@@ -57,6 +57,10 @@ export class EventOwners {
     if (!OF_NO_FULL_SOCKET.has(event.name) && this.#owners.get(event.socket) !== owner) return;
     if (beginning) owner.see({ ...beginning, local: event.local, remote: event.remote });
     owner.see(event);
+  }
+
+  #hostOf(pid: number): Watcher | undefined {
+    return [...this.#watchers].find((watcher) => watcher.runs(pid));
   }
 
   /** A socket begins with the connect() of somebody who is in the host, or at its listener. */

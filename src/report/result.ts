@@ -1,10 +1,10 @@
-import { endOf } from '../evidence/connection.ts';
+import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { inputsOf, type Passage, passages } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { unreached } from '../evidence/unreached.ts';
 import { judge, type Testimony, type VerdictWord } from '../evidence/verdict.ts';
-import { socketTable } from '../evidence/witness/socket-table.ts';
+import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import { foldEnd } from '../tcp/fold.ts';
@@ -46,6 +46,20 @@ export interface RuleReport {
   packets: number;
 }
 
+/** A program that played an end. */
+export interface ProgramReport {
+  host: HostName;
+  /** As a shell would be told. */
+  command: string;
+  pid: number;
+  /** As a shell gives it; null when it ran until tcplab ended it. */
+  status: number | null;
+  /** What it wrote, on both streams: the last 2000 characters of the first 64 KiB. */
+  output: string;
+  /** Which of its processes have its end of the connection open. */
+  sockets: { pid: number; name: string; fd: number }[];
+}
+
 /** One run of one scenario: what `tcplab run --json` prints of it. Times in milliseconds. */
 export interface ScenarioResult {
   scenario: string;
@@ -61,6 +75,7 @@ export interface ScenarioResult {
   /** How often the socket table was looked at. */
   samples: number;
   witnesses: Partial<Record<WitnessKey, WitnessReport>>;
+  programs: ProgramReport[];
   rules: RuleReport[];
   segments: SegmentReport[];
   transitions: Record<HostName, State[]>;
@@ -102,6 +117,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     heldMs: hold ? hold.atMs - hold.fromMs : null,
     samples: hold?.samples ?? 0,
     witnesses: witnessReports(verdict.held),
+    programs: programReports(timeline, connection),
     rules: ruleReports(timeline),
     segments: connection ? segmentReports(passages(timeline, connection), timeline) : [],
     transitions: { client: pathOf(timeline, 'client'), server: pathOf(timeline, 'server') },
@@ -128,6 +144,7 @@ export function failedResult(
     heldMs: null,
     samples: 0,
     witnesses: {},
+    programs: [],
     rules: [],
     segments: [],
     transitions: { client: [], server: [] },
@@ -156,6 +173,28 @@ export function ruleReports(timeline: Timeline): RuleReport[] {
     iptables,
     packets: counted.findLast((count) => count.rule === rule)?.packets ?? 0,
   }));
+}
+
+const OUTPUT_KEPT = 2000;
+
+function programReports(timeline: Timeline, connection: Connection | null): ProgramReport[] {
+  return timeline.of('program-started').map(({ host, program, pid, command }) => {
+    const said = timeline.of('program-said').filter((event) => event.program === program);
+    const ended = timeline.of('program-ended').find((event) => event.program === program);
+    const inodes = connection ? inodesOf(timeline, endOf(connection, host, 'CLOSED')) : new Set();
+    const sockets = timeline
+      .of('socket-owned')
+      .filter((event) => event.host === host && inodes.has(event.inode))
+      .map(({ pid, name, fd }) => ({ pid, name, fd }));
+    const output = said.map(({ text }) => text).join('');
+    return { host, command, pid, status: ended?.status ?? null, output: output.slice(-OUTPUT_KEPT), sockets };
+  });
+}
+
+/** Of all rows that an end ever had. */
+function inodesOf(timeline: Timeline, end: ConnectionEnd): Set<number> {
+  const tables = timeline.of('sockets').filter(({ host }) => host === end.host);
+  return new Set(tables.flatMap(({ rows }) => rowOf(rows, end)?.inode || []));
 }
 
 function countersOf(timeline: Timeline, host: HostName): Record<string, number> {

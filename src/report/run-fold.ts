@@ -30,6 +30,7 @@ export class RunFold {
   readonly #outputs: readonly RunOutput[];
   readonly #waiting = new Map<number, LabReport>();
   readonly #results: ScenarioResult[] = [];
+  #traced = false;
 
   constructor(started: RunStarted, outputs: readonly RunOutput[]) {
     this.#started = started;
@@ -42,6 +43,8 @@ export class RunFold {
       outcome instanceof Timeline
         ? resultOf(outcome)
         : failedResult(outcome.scenario, outcome.held, outcome.error);
+    if (outcome instanceof Timeline && outcome.of('lab-opened')[0]?.noKernelEvents === null)
+      this.#traced = true;
     const { repeat } = this.#started;
     const number = repeat > 1 ? (index % repeat) + 1 : null;
     this.#waiting.set(index, { outcome, result, number });
@@ -55,13 +58,12 @@ export class RunFold {
   end(durationMs: number): RunReport {
     const { tool, machine, startedAt } = this.#started;
     const results = this.#results;
-    const traced = results.some(({ witnesses }) => witnesses.kernelEvents?.agrees === true);
     const report: RunReport = {
       format: RUN_FORMAT,
       tool,
       machine: {
         ...machine,
-        witnesses: ['socket-table', 'packets', ...(traced ? (['kernel-events'] as const) : [])],
+        witnesses: ['socket-table', 'packets', ...(this.#traced ? (['kernel-events'] as const) : [])],
       },
       startedAt,
       durationMs,

@@ -1,7 +1,7 @@
 import type { HostName } from '../evidence/events.ts';
 import type { VerdictWord } from '../evidence/verdict.ts';
 import { formatMs, pad, wrap } from './layout.ts';
-import type { ScenarioResult, WitnessKey } from './result.ts';
+import type { ProgramReport, ScenarioResult, WitnessKey } from './result.ts';
 import type { RunReport } from './run-report.ts';
 import type { Style } from './style.ts';
 import { WITNESS_NAMES } from './witness-lines.ts';
@@ -31,16 +31,24 @@ function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style): strin
   const [client, server] = [stateAt(worst, 'client'), stateAt(worst, 'server')];
   const time = reached === undefined ? '' : formatMs(reached);
   const line = row(worst.verdict, worst.scenario, client, server, time);
-  const details = [`${heldBy(worst.scenario) ?? ''} · ${witnesses(worst)}`];
+  const details = [[heldBy(worst.scenario), witnesses(worst)].filter(Boolean).join(' · ')];
   if (runs.length > 1) {
     const proven = runs.filter(({ verdict }) => verdict === 'proven').length;
     details.push(`${proven} of ${runs.length} runs proven`);
   }
-  const lines = [...details, ...worst.notes].map((text) => style.dim(wrap(text, WIDTH, INDENT)));
+  const lines = [...details, ...worst.programs.map(programLine), ...worst.notes].map((text) =>
+    style.dim(wrap(text, WIDTH, INDENT)),
+  );
   const because = worst.because ? [colour(wrap(worst.because, WIDTH, INDENT))] : [];
   return [colour(line.slice(0, COLUMNS.verdict)) + line.slice(COLUMNS.verdict), ...because, ...lines].join(
     '\n',
   );
+}
+
+function programLine({ host, command, status, sockets }: ProgramReport): string {
+  const holders = sockets.map(({ pid, name, fd }) => `${name}, pid ${pid}, fd ${fd}`);
+  const open = holders.length > 0 ? `: open in ${holders.join('; ')}` : '';
+  return `${host}: ${command}${open}${status === null ? '' : `; ended with status ${status}`}`;
 }
 
 function row(verdict: string, scenario: string, client: string, server: string, reached: string): string {

@@ -10,6 +10,7 @@ export const established: Scenario = {
   arcs: { client: [6], server: [12] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await open(stage);
+    if (stage.hasPrograms) return connection;
     await stage.client.send(clientSocket, Buffer.from('ping'));
     await stage.waitFor('the server to receive', () => stage.server.receive(serverSocket));
     await stage.server.send(serverSocket, Buffer.from('pong'));

@@ -1,4 +1,4 @@
-import { established, seen } from './opening.ts';
+import { established, gone } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
 export const lastAck: Scenario = {
@@ -12,7 +12,7 @@ export const lastAck: Scenario = {
     const { connection, clientSocket, serverSocket } = await established(stage);
     await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     await stage.client.close(clientSocket);
-    await seen(stage, connection, 'server', 'CLOSE-WAIT');
+    await gone(stage, connection, 'server', 'ESTABLISHED');
     await stage.server.close(serverSocket);
     return connection;
   },

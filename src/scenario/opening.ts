@@ -99,3 +99,17 @@ export async function seen(
     async () => stateInTable((await stage.observe())[host], end) === state,
   );
 }
+
+/** Waits until the end is no longer in the state, whatever it is in by then: a program may be quick to go on. */
+export async function gone(
+  stage: Stage,
+  connection: Connection,
+  host: HostName,
+  state: State,
+): Promise<void> {
+  const end = endOf(connection, host, state);
+  await stage.waitFor(
+    `${host} no longer in ${state}`,
+    async () => stateInTable((await stage.observe())[host], end) !== state,
+  );
+}

@@ -143,8 +143,9 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
     return data.length;
   }
 
-  async receive(): Promise<undefined> {
-    return undefined;
+  /** And reads by itself: what is asked for here has happened, or will. */
+  async receive(): Promise<Uint8Array> {
+    return new Uint8Array();
   }
 
   /** What it sets is its own affair. */

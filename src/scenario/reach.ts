@@ -77,6 +77,7 @@ export function stageOf(
     nextClientEndpoint: () => lab.nextClientEndpoint(),
     serverEndpoint: () => lab.serverEndpoint(),
     serverPort: lab.serverPort,
+    hasPrograms: Object.keys(programs).length > 0,
     nowMs: () => lab.nowMs(),
     note: (text) => lab.timeline.add({ type: 'noted', atMs: lab.nowMs(), text }),
     waitFor: (what, attempt) => lab.waitFor(what, attempt, withinMs, onIdle),

@@ -14,6 +14,8 @@ export interface Stage {
   serverEndpoint(): Endpoint;
   /** Its port. */
   readonly serverPort: number;
+  /** Whether an end is a program: what it understands, nobody here knows. */
+  readonly hasPrograms: boolean;
   /** Tries until something is given; see `Lab.waitFor`. */
   waitFor<T>(what: string, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
   observe(): Promise<Tables>;

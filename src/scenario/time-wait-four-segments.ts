@@ -7,6 +7,7 @@ export const timeWaitFourSegments: Scenario = {
   held: { host: 'client', state: 'TIME-WAIT' },
   peer: 'CLOSED',
   heldBy: 'the kernel: 2 MSL, 60 s',
+  ours: { server: 'it must close after it has acknowledged the client’s FIN' },
   arcs: { client: [29] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);

@@ -1,5 +1,12 @@
 import type { Connection } from '../../evidence/connection.ts';
-import { type Claimed, type Counted, type HostName, otherHost } from '../../evidence/events.ts';
+import {
+  type Claimed,
+  type Counted,
+  type HostName,
+  otherHost,
+  type ProgramEnded,
+  type ProgramStarted,
+} from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
@@ -69,6 +76,8 @@ function happenings(timeline: Timeline, among: Connection | null): Moment[] {
     const { atMs } = event;
     if (event.type === 'rule-set') moments.push({ ...event, what: 'rule-set' });
     if (event.type === 'rule-lifted') moments.push({ ...event, what: 'rule-lifted' });
+    if (event.type === 'program-started') moments.push(programMoment(event, `$ ${event.command}`));
+    if (event.type === 'program-ended') moments.push(programMoment(event, `$ ended: ${event.status}`));
     if (event.type === 'noted') moments.push({ atMs, what: 'note', text: event.text });
     if (event.type === 'lost') moments.push({ atMs, what: 'note', text: event.what });
     if (event.type === 'gave-up') moments.push({ atMs, what: 'note', text: `not reached: ${event.why}` });
@@ -77,6 +86,10 @@ function happenings(timeline: Timeline, among: Connection | null): Moment[] {
     if (event.type === 'held') moments.push({ atMs, what: 'hold', edge: 'ends' });
   }
   return moments;
+}
+
+function programMoment({ atMs, host }: ProgramStarted | ProgramEnded, text: string): Moment {
+  return { atMs, what: 'call', host, text, socket: 0, port: null };
 }
 
 /** An arrow that ends at a host's lifeline does not show that nobody took the segment: the counters do. */
