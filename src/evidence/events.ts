@@ -133,7 +133,7 @@ export interface ProgramStarted extends AtHost {
 }
 
 /** What a program wrote; the first 64 KiB of it. */
-export interface ProgramSaid extends AtHost {
+interface ProgramSaid extends AtHost {
   type: 'program-said';
   program: number;
   stream: 'stdout' | 'stderr';
@@ -149,7 +149,7 @@ export interface ProgramEnded extends AtHost {
 }
 
 /** Which process holds a socket that the host's table shows, under which descriptor. */
-export interface SocketOwned extends AtHost {
+interface SocketOwned extends AtHost {
   type: 'socket-owned';
   inode: number;
   pid: number;

@@ -90,7 +90,8 @@ export interface StartOptions {
   directory?: string;
 }
 
-export interface SpawnOptions {
+export interface SpawnOptions extends StartOptions {
   stdio?: StdioOptions;
-  environment?: NodeJS.ProcessEnv;
+  /** In a process group of its own. */
+  detached?: boolean;
 }

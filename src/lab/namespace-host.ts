@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { setImmediate as turn } from 'node:timers/promises';
+import type { ChildProcess } from 'node:child_process';
 import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type Counters, countedSince, readCounters } from '../kernel/counters.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
-import { killProcess, networkOf, processesIn, socketHolders, watchOver } from '../kernel/process.ts';
+import { networkOf } from '../kernel/process.ts';
 import { forgetNeighbour, setNeighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
@@ -21,8 +20,9 @@ import type { Watcher } from './event-owners.ts';
 import { type Firewall, type FirewallKind, openFirewall, type RuleCount, ruleSetEvent } from './firewall.ts';
 import type { Host, SocketNumber, SpawnOptions, StartOptions } from './host.ts';
 import type { KernelWatch } from './kernel-watch.ts';
+import { NamespacePrograms } from './namespace-programs.ts';
 import { LOG_GROUP, PacketWatch } from './packet-watch.ts';
-import { type Program, SpawnedProgram } from './program.ts';
+import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
 
 export interface NamespaceHostOptions {
@@ -55,11 +55,8 @@ export class NamespaceHost implements Host, Watcher {
   readonly #packets: PacketWatch;
   readonly #table: SocketTable;
   readonly #counters: Counters;
+  readonly #programs: NamespacePrograms;
   readonly #sockets = new Map<SocketNumber, number>();
-  /** Inodes of sockets whose holders were looked for. */
-  readonly #known = new Set<number>();
-  #stopWatching: (() => void) | undefined;
-  #spawned = false;
   #firewall: Firewall | undefined;
   #rawSocket: number | undefined;
   #lastSocket = 0;
@@ -70,6 +67,7 @@ export class NamespaceHost implements Host, Watcher {
     this.name = options.name;
     this.address = options.address;
     this.#namespace = options.namespace;
+    this.#programs = new NamespacePrograms({ ...options, nowMs: () => this.#nowMs() });
     [this.#packets, this.#table, this.#counters] = this.#namespace.enter(() => [
       new PacketWatch(options),
       new SocketTable(),
@@ -225,39 +223,16 @@ export class NamespaceHost implements Host, Watcher {
     this.#namespace.enter(() => writeSysctl(name, value));
   }
 
-  async start(command: string | readonly string[], options: StartOptions = {}): Promise<Program> {
-    const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-    this.#stopWatching ??= watchOver(this.#namespace.name);
-    this.#spawned = true;
-    const child = this.#namespace.enter(() =>
-      spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: options.environment ?? process.env,
-        detached: true,
-        ...(options.directory === undefined ? {} : { cwd: options.directory }),
-      }),
-    );
-    await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
-    const { emit, nextProgram } = this.#options;
-    const shown = typeof command === 'string' ? command : command.map(quoted).join(' ');
-    const nowMs = () => this.#nowMs();
-    return new SpawnedProgram(child, shown, { host: this.name, number: nextProgram(), nowMs, emit });
+  start(command: string | readonly string[], options: StartOptions = {}): Promise<Program> {
+    return this.#programs.start(command, options);
   }
 
   async giveLocalPorts(first: number, last: number): Promise<void> {
     await this.writeSysctl('net.ipv4.ip_local_port_range', `${first} ${last}`);
   }
 
-  /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
-    const child = this.#namespace.enter(() =>
-      spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
-        stdio: options.stdio ?? 'inherit',
-        env: options.environment ?? process.env,
-      }),
-    );
-    this.#spawned = true;
-    return child;
+    return this.#programs.spawn([command, ...args], options);
   }
 
   async observe(): Promise<SocketRow[]> {
@@ -267,7 +242,7 @@ export class NamespaceHost implements Host, Watcher {
     // What happened up to the moment at which the table was read must be known when the table is judged.
     this.#packets.read();
     this.#options.watch.read();
-    if (this.#spawned) this.#findOwners(rows);
+    this.#programs.findOwners(rows);
     const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
     if (seen !== this.#lastRows) {
       this.#lastRows = seen;
@@ -281,8 +256,7 @@ export class NamespaceHost implements Host, Watcher {
     const { watch } = this.#options;
     watch.read();
     watch.remove(this);
-    if (this.#spawned) await this.#endPrograms();
-    this.#stopWatching?.();
+    await this.#programs.end();
     for (const fd of this.#sockets.values()) kernel.close(fd);
     this.#sockets.clear();
     this.#endOrphans();
@@ -295,21 +269,6 @@ export class NamespaceHost implements Host, Watcher {
     await this.#packets.close();
   }
 
-  /** Once for each socket that the table shows: who has it open. */
-  #findOwners(rows: readonly SocketRow[]): void {
-    const inodes = new Set(
-      rows.map(({ inode }) => inode).filter((inode) => inode && !this.#known.has(inode)),
-    );
-    if (inodes.size === 0) return;
-    for (const inode of inodes) this.#known.add(inode);
-    const atMs = this.#nowMs();
-    // What this process holds itself, it has on the timeline as calls.
-    for (const holder of socketHolders(processesIn(this.#namespace.name))) {
-      if (inodes.has(holder.inode))
-        this.#options.emit({ type: 'socket-owned', atMs, host: this.name, ...holder });
-    }
-  }
-
   /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
   #endOrphans(): void {
     for (const { state, local, remote } of this.#table.read()) {
@@ -320,17 +279,6 @@ export class NamespaceHost implements Host, Watcher {
         // Gone meanwhile, or a kernel that does not do it (CONFIG_INET_DIAG_DESTROY).
         if (!(error instanceof SystemError)) throw error;
       }
-    }
-  }
-
-  /** Whatever is still in it: a program may have left others behind. One that the kernel itself holds up is left to it. */
-  async #endPrograms(): Promise<void> {
-    const startMs = this.#nowMs();
-    for (;;) {
-      const left = processesIn(this.#namespace.name);
-      if (left.length === 0 || this.#nowMs() - startMs > 1000) return;
-      for (const pid of left) killProcess(pid);
-      await turn();
     }
   }
 
@@ -422,8 +370,3 @@ const NOBODY: Watcher = { owns: () => false, runs: () => false, see: () => {}, l
 
 /** What changes in a socket's row with time alone. */
 const VOLATILE = new Set(['expiresMs', 'info']);
-
-/** For a person to copy: as a shell needs it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}

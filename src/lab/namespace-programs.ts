@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
+import { killProcess, processesIn, socketHolders, watchOver } from '../kernel/process.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+import type { SpawnOptions, StartOptions } from './host.ts';
+import { type Program, SpawnedProgram } from './program.ts';
+
+interface Options {
+  name: HostName;
+  namespace: NetworkNamespace;
+  nextProgram: () => number;
+  nowMs: () => number;
+  emit: (event: TimelineEvent) => void;
+}
+
+/** How long the end of programs that were killed may take. */
+const END_WITHIN_MS = 1000;
+
+/** The programs that run in a namespace, and all that they start. */
+export class NamespacePrograms {
+  readonly #options: Options;
+  /** Inodes of sockets whose holders were looked for. */
+  readonly #known = new Set<number>();
+  #stopWatching: (() => void) | undefined;
+  #areThere = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  async start(command: string | readonly string[], options: StartOptions): Promise<Program> {
+    const { name, namespace, nextProgram, nowMs, emit } = this.#options;
+    const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+    this.#stopWatching ??= watchOver(namespace.name);
+    const child = this.spawn(argv, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      ...options,
+    });
+    await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+    const shown = typeof command === 'string' ? command : command.map(quoted).join(' ');
+    return new SpawnedProgram(child, shown, { host: name, number: nextProgram(), nowMs, emit });
+  }
+
+  /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
+  spawn(argv: readonly string[], options: SpawnOptions): ChildProcess {
+    this.#areThere = true;
+    return this.#options.namespace.enter(() =>
+      spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
+        stdio: options.stdio ?? 'inherit',
+        env: options.environment ?? process.env,
+        detached: options.detached ?? false,
+        cwd: options.directory,
+      }),
+    );
+  }
+
+  /** Once for each socket that the table shows: which of them has it open. */
+  findOwners(rows: readonly SocketRow[]): void {
+    if (!this.#areThere) return;
+    const inodes = new Set(
+      rows.map(({ inode }) => inode).filter((inode) => inode && !this.#known.has(inode)),
+    );
+    if (inodes.size === 0) return;
+    for (const inode of inodes) this.#known.add(inode);
+    const { name: host, namespace, nowMs, emit } = this.#options;
+    const atMs = nowMs();
+    for (const holder of socketHolders(processesIn(namespace.name))) {
+      if (inodes.has(holder.inode)) emit({ type: 'socket-owned', atMs, host, ...holder });
+    }
+  }
+
+  /** Whatever is still there: a program may have left others behind. One that the kernel itself holds up is left to it. */
+  async end(): Promise<void> {
+    const { namespace, nowMs } = this.#options;
+    const startMs = nowMs();
+    while (this.#areThere) {
+      const left = processesIn(namespace.name);
+      if (left.length === 0 || nowMs() - startMs > END_WITHIN_MS) break;
+      for (const pid of left) killProcess(pid);
+      await turn();
+    }
+    this.#stopWatching?.();
+  }
+}
+
+/** For a person to copy: as a shell needs it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
