@@ -9,6 +9,7 @@ import { VERSION } from './version.ts';
 const COMMANDS: Record<string, () => Promise<Command>> = {
   run: async () => (await import('./run.ts')).runCommand(),
   hold: async () => (await import('./hold.ts')).holdCommand(),
+  exec: async () => (await import('./exec.ts')).execCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
   arcs: async () => (await import('./arcs.ts')).arcsCommand(),
   replay: async () => (await import('./replay.ts')).replayCommand(),
@@ -27,6 +28,8 @@ Examples:
   tcplab run SYN-SENT                      all that hold this state
   tcplab hold fin-wait-1                   bring it there, stay, and watch
   tcplab hold close-wait --on server -- ss -tan
+  tcplab run close-wait --server 'node server.js' --port 8080
+  tcplab exec -- npx vitest run            tests in a network of their own
   tcplab explain CLOSE-WAIT                what it means and what to do
 
 Exit status: 0 all proven · 1 something not proven · 2 wrong use ·

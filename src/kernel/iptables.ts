@@ -74,7 +74,8 @@ function run(command: string, args: string[], detail: string, input = ''): strin
     env: environment,
   });
   if (status === 0) return stdout;
-  const said = error?.message ?? complaint(stderr) ?? `ended with ${signal ?? `status ${status}`}`;
+  // One that ends before it has read its input is an EPIPE here, and a reason there.
+  const said = complaint(stderr ?? '') ?? error?.message ?? `ended with ${signal ?? `status ${status}`}`;
   throw new SystemError(command.slice(command.lastIndexOf('/') + 1), said, {
     detail,
     code: 'MACHINE',

@@ -74,6 +74,11 @@ export class NetworkNamespace {
   }
 }
 
+/** Leaves the network that this thread is in for a new one, for good. */
+export function moveToNewNetwork(): void {
+  check(libc.unshare(CLONE_NEWNET), 'unshare', 'CLONE_NEWNET');
+}
+
 /** A thread that can't come home must do nothing more: whatever it did next, it would do in the wrong network. */
 function goTo(home: number): void {
   if (libc.setns(home, CLONE_NEWNET) === 0) return;

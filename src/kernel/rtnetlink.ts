@@ -69,6 +69,10 @@ export function createVethPair(
   ask([netlinkMessage(RTM_NEWLINK, CREATE, ...body)], `create veth ${name}`);
 }
 
+export function setLoopbackUp(): void {
+  ask([netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(LOOPBACK, IFF_UP))], 'set the loopback up');
+}
+
 /** Gives an interface its addresses and sets it and the loopback up. */
 export function configureLink(name: string, addresses: AddressWithPrefix[]): void {
   const index = interfaceIndex(name);

@@ -79,11 +79,18 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
   async listen(socket: SocketNumber): Promise<void> {
     const local = this.#sockets.get(socket)?.local ?? this.#lab.serverEndpoint();
     const program = await this.#start();
-    await this.#stage().waitFor(`${this.#named} to listen on port ${local.port}`, async () => {
-      const rows = await this.#host.observe();
-      this.#mustRun(program, `listened on port ${local.port}`);
-      return rows.some((row) => listensFor(row, local));
-    });
+    let listeners: SocketRow[] = [];
+    try {
+      await this.#stage().waitFor(`${this.#named} to listen on port ${local.port}`, async () => {
+        listeners = (await this.#host.observe()).filter(({ state }) => state === 'LISTEN');
+        this.#mustRun(program, `listened on port ${local.port}`);
+        return listeners.some((row) => listensFor(row, local));
+      });
+    } catch (error) {
+      if (!(error instanceof TcplabError) || listeners.length === 0) throw error;
+      const elsewhere = listeners.map((row) => formatEndpoint(row.local)).join(', ');
+      throw new TcplabError(error.code, `${error.message}; it listens on ${elsewhere}`);
+    }
   }
 
   async connect(socket: SocketNumber, remote: Endpoint): Promise<string | null> {
@@ -205,10 +212,6 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
 
 const STILL_OPEN = new Set(['SYN-SENT', 'SYN-RECEIVED', 'ESTABLISHED', 'CLOSE-WAIT']);
 
-function listensFor({ state, local }: SocketRow, wanted: Endpoint): boolean {
-  return (
-    state === 'LISTEN' &&
-    local.port === wanted.port &&
-    [wanted.address, '0.0.0.0', '::'].includes(local.address)
-  );
+function listensFor({ local }: SocketRow, wanted: Endpoint): boolean {
+  return local.port === wanted.port && [wanted.address, '0.0.0.0', '::'].includes(local.address);
 }

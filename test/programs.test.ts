@@ -1,0 +1,211 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { RunReport } from '../src/report/run-report.ts';
+import { CATALOGUE } from '../src/scenario/catalogue.ts';
+import { allLiving, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
+
+/** People's own programs as ends of a scenario. */
+
+const SERVER = `${process.execPath} ${join(REPOSITORY, 'test/programs/server.mjs')}`;
+
+async function result(...args: string[]) {
+  const { status, stdout, stderr } = await tcplab('run', ...args, '--json');
+  expect(stderr).toBe('');
+  const report = JSON.parse(stdout) as RunReport;
+  return { status, ...(report.results[0] as RunReport['results'][number]) };
+}
+
+describe('a server that is a program', () => {
+  it('is held in CLOSE-WAIT when it never closes, and is known by its process and descriptor', async () => {
+    const { verdict, programs, status } = await result(
+      'close-wait',
+      '--server',
+      `${SERVER} leak 8080`,
+      '--port',
+      '8080',
+    );
+    expect({ verdict, status }).toEqual({ verdict: 'proven', status: 0 });
+    expect(programs).toMatchObject([{ host: 'server', status: null, sockets: [{ name: 'node' }] }]);
+  });
+
+  it('is not said to be in CLOSE-WAIT when it closes as it should', async () => {
+    const { verdict, because, status } = await result('close-wait', '--server', `${SERVER} echo`);
+    expect({ verdict, status }).toEqual({ verdict: 'unproven', status: 1 });
+    expect(because).toMatch(/server in CLOSE-WAIT.* not seen within 5000 ms; socket-table saw server CLOSED/);
+  });
+
+  // What else a good server can be brought to.
+  it.each(['syn-received', 'established', 'fin-wait-1', 'last-ack', 'time-wait'])(
+    'is brought to %s',
+    async (id) => {
+      expect(await result(id, '--server', `${SERVER} echo`)).toMatchObject({ verdict: 'proven', status: 0 });
+    },
+  );
+
+  it.each(['ipv4', 'ipv6'])('is found on its wildcard address, %s', async (family) => {
+    const options = family === 'ipv6' ? ['--ipv6'] : [];
+    expect(await result('listen', '--server', `${SERVER} echo`, ...options)).toMatchObject({
+      verdict: 'proven',
+    });
+  });
+
+  it.each([
+    ['ends at once', 'gone', 'ended with status 3 before it listened on port 80: no configuration'],
+    ['never listens', 'idle', 'to listen on port 80: not seen within 5000 ms'],
+    [
+      'listens on another port',
+      'echo 8081',
+      'not seen within 5000 ms; it listens on 0.0.0.0:8081, [::]:8081',
+    ],
+    ['listens on ::1 alone', 'echo 80 ::1', 'not seen within 5000 ms; it listens on [::1]:80'],
+  ])('that %s is not proven, and it is said why', async (_, mode, why) => {
+    const { verdict, because, status } = await result('established', '--server', `${SERVER} ${mode}`);
+    expect({ verdict, status }).toEqual({ verdict: 'unproven', status: 1 });
+    const loose = why.split(', [::]:8081')[0] ?? why;
+    expect(because?.replace('[::]:8081', '0.0.0.0:8081')).toContain(loose);
+  });
+
+  it.each(['stubborn', 'forks', 'chatty'])(
+    'that is %s is served well, and nothing of it is left',
+    async (mode) => {
+      const { verdict } = await result('established', '--server', `${SERVER} ${mode}`);
+      expect(verdict).toBe('proven');
+      expect(allLiving()).toEqual([]);
+    },
+  );
+
+  it('is gone, with all that it started, when tcplab is killed', async () => {
+    const program = new Program([...TCPLAB, 'hold', 'established', '--server', `${SERVER} forks`]);
+    await program.until(/in ESTABLISHED/);
+    const offspring = program.offspring();
+    // The shell that the command is told to may be the program itself; its child is there in any case.
+    expect(offspring.length).toBeGreaterThanOrEqual(2);
+    program.kill('SIGKILL');
+    await program.ended;
+    await expect.poll(() => allLiving(), { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('shows what it says in the live view', async () => {
+    const { status, stdout } = await tcplab(
+      'hold',
+      'close-wait',
+      '--server',
+      `echo here I am; exec ${SERVER} leak`,
+      '--for',
+      '200ms',
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/server \$ echo here I am/);
+    expect(stdout).toMatch(/server > here I am/);
+  });
+});
+
+describe('a client that is a program', () => {
+  it.each([
+    ['syn-sent', 'curl -sS http://192.168.2.11:{port}/'],
+    ['syn-sent-dropped-at-client', 'curl -sS http://{server}:{port}/'],
+    ['syn-received', 'curl -sS http://{server}:{port}/'],
+    ['established', 'nc {server} {port}'],
+    ['close-wait', 'printf x | nc -N {server} {port}'],
+  ])('is brought to %s', async (id, client) => {
+    const { verdict, programs } = await result(id, '--client', `sleep 0.05; ${client}`, '--port', '8080');
+    expect(verdict).toBe('proven');
+    expect(programs[0]).toMatchObject({ host: 'client' });
+  });
+
+  it('is not said to be in SYN-SENT when it gives up', async () => {
+    const { verdict, because } = await result(
+      'syn-sent',
+      '--client',
+      'curl -sS -m 0.2 http://{server}/',
+      '--hold',
+      '1s',
+    );
+    expect(verdict).toBe('disproven');
+    expect(because).toMatch(/socket-table of client: saw SYN-SENT, then CLOSED/);
+  });
+
+  it('that never connects is not proven', async () => {
+    const { verdict, because } = await result('syn-sent', '--client', 'echo nothing to do');
+    expect(verdict).toBe('unproven');
+    expect(because).toMatch(/ended with status 0 before it connected to 192.168.2.11:80: nothing to do/);
+  });
+});
+
+describe('an end that must be tcplab’s own', () => {
+  const refused = CATALOGUE.flatMap(({ id, ours = {} }) =>
+    Object.entries(ours).map(([host, why]) => [id, host, why] as const),
+  );
+
+  it.each(refused)('%s refuses a program as its %s, and says why', async (id, host, why) => {
+    const { status, stdout, stderr } = await tcplab('run', id, `--${host}`, 'true');
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain(`its ${host} must be tcplab’s own`);
+    expect(stderr).toContain(why);
+  });
+
+  it.each([
+    ['--server', ''],
+    ['--client', '  '],
+    ['--port', '0'],
+    ['--port', '70000'],
+    ['--port', 'http'],
+  ])('and %s %j is wrong use', async (option, value) => {
+    const { status, stderr } = await tcplab('run', 'established', option, value);
+    expect(status).toBe(2);
+    expect(stderr).toContain(option);
+  });
+});
+
+describe('tcplab exec', () => {
+  let addresses: string;
+  beforeAll(async () => {
+    addresses = (await run(['ip', '-br', 'addr'])).stdout;
+  });
+
+  it('passes on the command’s output and status, in a network where only a loopback is', async () => {
+    const { status, stdout, stderr } = await tcplab('exec', '--', 'sh', '-c', 'ip -br link; exit 7');
+    expect({ status, stderr }).toEqual({ status: 7, stderr: '' });
+    expect(stdout).toMatch(/^lo +UNKNOWN.*\n$/);
+  });
+
+  it('lets it make rules and labs there, and leaves the machine’s own network alone', async () => {
+    const script = 'nft add table inet mine && nft list tables && "$@" run established';
+    const { status, stdout } = await tcplab('exec', '--', 'sh', '-c', script, 'sh', ...TCPLAB);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/table inet mine\n[^]*1 of 1 proven/);
+    expect((await run(['nft', 'list', 'tables'])).stdout).not.toContain('mine');
+    expect((await run(['ip', '-br', 'addr'])).stdout).toBe(addresses);
+  });
+
+  it.each(['client', 'server'])('--on %s runs it inside that host', async (on) => {
+    const script = 'echo $TCPLAB_CLIENT $TCPLAB_SERVER; ip -4 -br addr show eth0; exit 4';
+    const { status, stdout } = await tcplab('exec', '--on', on, '--', 'sh', '-c', script);
+    expect(status).toBe(4);
+    expect(stdout).toMatch(/^192\.168\.2\.10 192\.168\.2\.11\n/);
+    expect(stdout).toContain(on === 'client' ? '192.168.2.10/24' : '192.168.2.11/24');
+  });
+
+  it.each([[[]], [['--on', 'client']]])('with %j passes on signals', async (options) => {
+    const program = new Program([
+      ...TCPLAB,
+      'exec',
+      ...options,
+      '--',
+      'sh',
+      '-c',
+      'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done',
+    ]);
+    await program.until(/ready/);
+    program.kill('SIGTERM');
+    expect(await program.ended).toMatchObject({ status: 9 });
+  });
+
+  it('says what is wrong with its use', async () => {
+    expect(await tcplab('exec', '--', 'no-such-command')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("no command 'no-such-command'"),
+    });
+    expect((await tcplab('exec')).status).toBe(2);
+  });
+});
