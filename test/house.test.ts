@@ -16,8 +16,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   kernel: ['tcp'],
   lab: ['tcp', 'evidence', 'kernel'],
   scenario: ['tcp', 'evidence', 'kernel', 'lab'],
-  report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+  check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
+  report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
+  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report'],
 };
 const FOR_ALL = 'src/error.ts';
 const OF_ALL = 'src/index.ts';

@@ -1,11 +1,11 @@
 import { InvalidArgumentError } from 'commander';
-import { closest, distance } from 'fastest-levenshtein';
 import { TcplabError } from '../error.ts';
 import { ARC_SCENARIOS, scenariosDriving } from '../scenario/arc-catalogue.ts';
 import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { ARCS } from '../tcp/arcs.ts';
 import { parseState, STATES, type State } from '../tcp/state.ts';
+import { suggestion } from './suggestion.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
 
@@ -69,21 +69,6 @@ function scenariosOfArc(name: string): Scenario[] {
 function unknownName(name: string): TcplabError {
   const known = [...CATALOGUE, ...ARC_SCENARIOS].map(({ id }): string => id).concat(STATES);
   return new TcplabError('USAGE', `no scenario, state or arc is called '${name}'`, {
-    hint: suggestion(name, known),
+    hint: suggestion(name, known, '`tcplab list`'),
   });
-}
-
-function suggestion(name: string, known: string[]): string {
-  const text = name.toLowerCase();
-  // A scenario and a state may have the same name but for its case.
-  const names = [...new Map(known.map((candidate) => [candidate.toLowerCase(), candidate])).keys()];
-  const near = closest(text, names);
-  const alike = names.filter((candidate) => candidate.startsWith(text));
-  if (distance(text, near) <= Math.max(2, text.length / 3)) alike.unshift(near);
-  const suggested = [...new Set(alike)]
-    .slice(0, 4)
-    .map((candidate) => known.find((k) => k.toLowerCase() === candidate));
-  return suggested.length > 0
-    ? `did you mean ${suggested.join(', ')}? \`tcplab list\` shows all`
-    : '`tcplab list` shows all';
 }

@@ -4,8 +4,8 @@ import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import type { Host } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
+import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { LadderFeed } from '../report/ladder/feed.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatMs } from '../report/layout.ts';
@@ -16,7 +16,6 @@ import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { parseSysctls, SYSCTL_NAMES, type TcpSysctls } from '../tcp/sysctls.ts';
 import { parseDuration, scenarioNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
@@ -152,7 +151,7 @@ async function watch(
   feed: Feed,
 ): Promise<void> {
   const style = styleFor(screen.stream);
-  const sysctls = { client: await readSysctls(lab.client), server: await readSysctls(lab.server) };
+  const sysctls = { client: await readTcpSysctls(lab.client), server: await readTcpSysctls(lab.server) };
   const print = (lines: string[]) => {
     for (const line of lines) screen.print(line);
   };
@@ -211,12 +210,6 @@ async function holdWhileRunning(
   if (verdict !== 'proven')
     process.stderr.write(`tcplab: while it ran, ${scenario.id} was ${verdict}: ${because}\n`);
   return status ?? EXIT.notProven;
-}
-
-async function readSysctls(host: Host): Promise<TcpSysctls> {
-  const values = new Map<string, string | undefined>();
-  for (const name of Object.values(SYSCTL_NAMES)) values.set(name, await host.readSysctl(name));
-  return parseSysctls((name) => values.get(name));
 }
 
 /**

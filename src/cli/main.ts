@@ -9,6 +9,7 @@ import { VERSION } from './version.ts';
 const COMMANDS: Record<string, () => Promise<Command>> = {
   run: async () => (await import('./run.ts')).runCommand(),
   hold: async () => (await import('./hold.ts')).holdCommand(),
+  check: async () => (await import('./check.ts')).checkCommand(),
   exec: async () => (await import('./exec.ts')).execCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
   arcs: async () => (await import('./arcs.ts')).arcsCommand(),
@@ -29,6 +30,7 @@ Examples:
   tcplab hold fin-wait-1                   bring it there, stay, and watch
   tcplab hold close-wait --on server -- ss -tan
   tcplab run close-wait --server 'node server.js' --port 8080
+  tcplab check server --port 8080 --http / -- node server.js
   tcplab exec -- npx vitest run            tests in a network of their own
   tcplab explain CLOSE-WAIT                what it means and what to do
 

@@ -37,7 +37,7 @@ export function programsOf({ client, server }: ProgramOptions, scenarios: readon
   return programs;
 }
 
-function parsePort(text: string): number {
+export function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
     throw new InvalidArgumentError('Expected a port from 1 to 65535.');

@@ -1,3 +1,4 @@
+import { SystemError } from '../error.ts';
 import {
   attribute,
   NETLINK_NETFILTER,
@@ -40,6 +41,7 @@ export interface LoggedPacket {
 /** What the rules of a namespace log to one group. Works in a user namespace too. */
 export class PacketLog {
   readonly #netlink: NetlinkSocket = new NetlinkSocket(NETLINK_NETFILTER);
+  #lost = false;
 
   /** Binds the group in the namespace in which the thread is now. Every packet is delivered at once, none is gathered. */
   constructor(group: number) {
@@ -64,7 +66,7 @@ export class PacketLog {
   read(): LoggedPacket[] {
     const packets: LoggedPacket[] = [];
     for (;;) {
-      const datagram = this.#netlink.receive();
+      const datagram = this.#receive();
       if (!datagram) return packets;
       for (const { type, body } of parseMessages(datagram)) {
         if (type === ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET)) packets.push(parse(body));
@@ -72,8 +74,26 @@ export class PacketLog {
     }
   }
 
+  /** Whether something was logged since the last call for which there was no room (netlink(7), ENOBUFS). */
+  takeLost(): boolean {
+    const lost = this.#lost;
+    this.#lost = false;
+    return lost;
+  }
+
   close(): void {
     this.#netlink.close();
+  }
+
+  /** The kernel says once that there was no room; what found room follows. */
+  #receive(): Buffer | undefined {
+    try {
+      return this.#netlink.receive();
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.errno !== 'ENOBUFS') throw error;
+      this.#lost = true;
+      return this.#netlink.receive();
+    }
   }
 }
 

@@ -40,6 +40,10 @@ export class PacketWatch {
       const what = `the capture lost ${lost} packets: its buffer was full`;
       emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
     }
+    if (this.#log.takeLost()) {
+      const what = 'the packet log ran over: what rules dropped is not all known';
+      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
+    }
     for (const { atNs, hook, prefix, packet } of logged) {
       const wire = decodePacket(packet);
       const atMs = atNs === null ? this.#nowMs() : this.#stampMs(atNs);

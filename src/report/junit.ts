@@ -2,6 +2,7 @@ import { otherHost } from '../evidence/events.ts';
 import type { ScenarioResult } from './result.ts';
 import type { RunReport } from './run-report.ts';
 import { witnessLines } from './witness-lines.ts';
+import { empty, escapeText, open, seconds } from './xml.ts';
 
 /**
  * The report as JUnit's XML, in the form that Jenkins publishes (junit-10.xsd): a test case for each lab. What is
@@ -68,32 +69,4 @@ function testCase(name: string, result: ScenarioResult): string[] {
 function describe({ host, state, peer }: ScenarioResult): string {
   const other = peer.state === null ? '' : `, ${otherHost(host)} in ${peer.state}`;
   return `claimed: ${host} in ${state}${other}`;
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(4);
-}
-
-type Attributes = Record<string, string | number>;
-
-function open(name: string, attributes: Attributes): string {
-  const all = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeAttribute(`${value}`)}"`);
-  return `<${name}${all.join('')}>`;
-}
-
-function empty(name: string, attributes: Attributes): string {
-  return open(name, attributes).replace(/>$/, '/>');
-}
-
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-/** What XML 1.0 can't carry, escaped or not (2.2, Char). */
-const NO_CHARACTERS = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
-
-function escapeText(text: string): string {
-  return text.replace(NO_CHARACTERS, '').replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
-}
-
-/** A reader makes spaces of line ends in attributes, unless they are written as numbers (XML 1.0, 3.3.3). */
-function escapeAttribute(text: string): string {
-  return escapeText(text).replace(/[\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

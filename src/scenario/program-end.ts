@@ -4,8 +4,8 @@ import type { Host, SocketNumber } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Program } from '../lab/program.ts';
 import { type Endpoint, formatEndpoint, sameEndpoint } from '../tcp/endpoint.ts';
-import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Stage } from './scenario.ts';
+import { commandIn, mustRun, nameOf, startListening } from './started-program.ts';
 
 /** Programs that people bring, by the host that they run in, as a shell is told them. */
 export type Programs = Partial<Record<HostName, string>>;
@@ -77,20 +77,8 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
   }
 
   async listen(socket: SocketNumber): Promise<void> {
-    const local = this.#sockets.get(socket)?.local ?? this.#lab.serverEndpoint();
-    const program = await this.#start();
-    let listeners: SocketRow[] = [];
-    try {
-      await this.#stage().waitFor(`${this.#named} to listen on port ${local.port}`, async () => {
-        listeners = (await this.#host.observe()).filter(({ state }) => state === 'LISTEN');
-        this.#mustRun(program, `listened on port ${local.port}`);
-        return listeners.some((row) => listensFor(row, local));
-      });
-    } catch (error) {
-      if (!(error instanceof TcplabError) || listeners.length === 0) throw error;
-      const elsewhere = listeners.map((row) => formatEndpoint(row.local)).join(', ');
-      throw new TcplabError(error.code, `${error.message}; it listens on ${elsewhere}`);
-    }
+    this.#sockets.set(socket, { local: this.#lab.serverEndpoint() });
+    this.#program ??= await startListening(this.#lab, this.#host, this.#command, this.#stage().waitFor);
   }
 
   async connect(socket: SocketNumber, remote: Endpoint): Promise<string | null> {
@@ -98,7 +86,8 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
     this.#sockets.set(socket, { local, remote });
     // The first connection that it opens is given this port, which the lab's witnesses know.
     await this.#host.giveLocalPorts(local.port, local.port);
-    const program = await this.#start();
+    this.#program ??= await this.#host.start(commandIn(this.#lab, this.#command));
+    const program = this.#program;
     await this.#stage().waitFor(`${this.#named} to connect to ${formatEndpoint(remote)}`, async () => {
       await this.#host.observe();
       const tried = [...this.#lab.timeline.of('captured'), ...this.#lab.timeline.of('dropped')].some(
@@ -109,7 +98,7 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
           sameEndpoint(wire.segment.source, local) &&
           sameEndpoint(wire.segment.destination, remote),
       );
-      if (!tried) this.#mustRun(program, `connected to ${formatEndpoint(remote)}`);
+      if (!tried) mustRun(program, this.#named, `connected to ${formatEndpoint(remote)}`);
       return tried;
     });
     await this.#host.giveLocalPorts(OTHER_PORTS.first, OTHER_PORTS.last);
@@ -169,26 +158,7 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
   }
 
   get #named(): string {
-    return `the program of the ${this.#host.name} (${this.#command})`;
-  }
-
-  async #start(): Promise<Program> {
-    const { port } = this.#lab.serverEndpoint();
-    const words = { port, server: this.#lab.server.address, client: this.#lab.client.address };
-    const command = this.#command.replace(/\{(port|server|client)\}/g, (_, word: keyof typeof words) =>
-      String(words[word]),
-    );
-    this.#program ??= await this.#host.start(command);
-    return this.#program;
-  }
-
-  #mustRun(program: Program, before: string): void {
-    if (program.status === undefined) return;
-    const said = program.output.trim().split('\n').at(-1);
-    throw new TcplabError(
-      'TIMEOUT',
-      `${this.#named} ended with status ${program.status} before it ${before}${said ? `: ${said}` : ''}`,
-    );
+    return nameOf(this.#host, this.#command);
   }
 
   /** Nothing can make it close its end; but most do when the peer has. */
@@ -211,7 +181,3 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
 }
 
 const STILL_OPEN = new Set(['SYN-SENT', 'SYN-RECEIVED', 'ESTABLISHED', 'CLOSE-WAIT']);
-
-function listensFor({ local }: SocketRow, wanted: Endpoint): boolean {
-  return local.port === wanted.port && [wanted.address, '0.0.0.0', '::'].includes(local.address);
-}

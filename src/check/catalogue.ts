@@ -1,0 +1,55 @@
+import { closesBeforeAnswer } from './client/closes-before-answer.ts';
+import { leavesNothing } from './client/leaves-nothing.ts';
+import { neverAccepted } from './client/never-accepted.ts';
+import { neverAnswered } from './client/never-answered.ts';
+import { refused } from './client/refused.ts';
+import { resetsInAnswer } from './client/resets-in-answer.ts';
+import { stopsReading } from './client/stops-reading.ts';
+import { synDropped } from './client/syn-dropped.ts';
+import { unreachable } from './client/unreachable.ts';
+import { vanishesInAnswer } from './client/vanishes-in-answer.ts';
+import type { ClientBench } from './client-bench.ts';
+import type { Probe } from './probe.ts';
+import { halfFinishedHandshakes } from './server/half-finished-handshakes.ts';
+import { keepsTimeWait } from './server/keeps-time-wait.ts';
+import { manyConnections } from './server/many-connections.ts';
+import { peerCloses } from './server/peer-closes.ts';
+import { peerHalfCloses } from './server/peer-half-closes.ts';
+import { peerResets } from './server/peer-resets.ts';
+import { peerStopsReading } from './server/peer-stops-reading.ts';
+import { peerVanishesIdle } from './server/peer-vanishes-idle.ts';
+import { peerVanishesInFlight } from './server/peer-vanishes-in-flight.ts';
+import { restarted } from './server/restarted.ts';
+import { serves } from './server/serves.ts';
+import { stopped } from './server/stopped.ts';
+import type { ServerBench } from './server-bench.ts';
+
+/** What is done to a server, in the order in which it is reported. */
+export const SERVER_PROBES: readonly Probe<ServerBench>[] = [
+  serves,
+  peerCloses,
+  peerHalfCloses,
+  peerResets,
+  peerVanishesIdle,
+  peerVanishesInFlight,
+  peerStopsReading,
+  manyConnections,
+  halfFinishedHandshakes,
+  stopped,
+  restarted,
+  keepsTimeWait,
+];
+
+/** And to a client. */
+export const CLIENT_PROBES: readonly Probe<ClientBench>[] = [
+  synDropped,
+  refused,
+  unreachable,
+  neverAnswered,
+  closesBeforeAnswer,
+  resetsInAnswer,
+  vanishesInAnswer,
+  neverAccepted,
+  stopsReading,
+  leavesNothing,
+];

@@ -1,0 +1,98 @@
+import { TcplabError } from '../error.ts';
+import type { Bench, CheckOptions } from './bench.ts';
+import { CLIENT_PROBES, SERVER_PROBES } from './catalogue.ts';
+import { ClientBench } from './client-bench.ts';
+import { type Finding, fault, type Probe, type ProbeResult, unknown } from './probe.ts';
+import { ServerBench } from './server-bench.ts';
+
+/** What kind of program is looked at. */
+export type Target = 'server' | 'client';
+
+/** The probes of a target, by their ids; all when none is named. */
+export function probesOf(target: Target): readonly Pick<Probe<never>, 'id' | 'title' | 'why' | 'mend'>[] {
+  return target === 'server' ? SERVER_PROBES : CLIENT_PROBES;
+}
+
+export interface RunCheckOptions extends CheckOptions {
+  target: Target;
+  /** Ids; undefined for all. */
+  only?: readonly string[] | undefined;
+  onBegin?: (probe: { id: string; title: string }, index: number, count: number) => void;
+  onDone?: (result: ProbeResult) => void;
+}
+
+/** Does one thing after the other to the program, each time started anew, in a lab of its own. */
+export async function runCheck({
+  target,
+  only,
+  onBegin,
+  onDone,
+  ...options
+}: RunCheckOptions): Promise<ProbeResult[]> {
+  const wanted = <B>(probes: readonly Probe<B>[]) => probes.filter(({ id }) => !only || only.includes(id));
+  const probes: readonly Task[] =
+    target === 'server'
+      ? wanted(SERVER_PROBES).map((probe) => task(probe, () => ServerBench.open(options), startServer))
+      : wanted(CLIENT_PROBES).map((probe) =>
+          task(
+            probe,
+            () => ClientBench.open(options),
+            async () => {},
+          ),
+        );
+  const results: ProbeResult[] = [];
+  for (const [index, { probe, run }] of probes.entries()) {
+    onBegin?.(probe, index, probes.length);
+    const result = await run();
+    results.push(result);
+    onDone?.(result);
+  }
+  return results;
+}
+
+interface Task {
+  probe: { id: string; title: string };
+  run: () => Promise<ProbeResult>;
+}
+
+function task<B extends Bench>(
+  probe: Probe<B>,
+  open: () => Promise<B>,
+  start: (bench: B) => Promise<void>,
+): Task {
+  const { id, title, why, mend } = probe;
+  const run = async (): Promise<ProbeResult> => {
+    const startMs = performance.now();
+    await using bench = await open();
+    const finding = await find(probe, bench, start);
+    await bench.lab.count();
+    const durationMs = performance.now() - startMs;
+    return { id, title, ...finding, why, mend, durationMs, timeline: bench.lab.timeline };
+  };
+  return { probe, run };
+}
+
+/** A server that does not start is at fault, and nothing more can be said of it. */
+async function find<B extends Bench>(
+  probe: Probe<B>,
+  bench: B,
+  start: (bench: B) => Promise<void>,
+): Promise<Finding> {
+  try {
+    await start(bench);
+  } catch (error) {
+    if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
+    return probe.id === 'serves' ? fault(error.message) : unknown(error.message);
+  }
+  try {
+    return await probe.run(bench);
+  } catch (error) {
+    // What happens to a socket meanwhile (EPIPE, ECONNRESET) is the program's doing.
+    if (!(error instanceof TcplabError) || error.code === 'MACHINE') throw error;
+    return unknown(error.message);
+  }
+}
+
+function startServer(bench: ServerBench): Promise<void> {
+  return bench.start();
+}

@@ -1,0 +1,109 @@
+import { endOf } from '../evidence/connection.ts';
+import { listenerOf } from '../evidence/witness/socket-table.ts';
+import type { Program } from '../lab/program.ts';
+import { startListening } from '../scenario/started-program.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+import { Bench, type CheckOptions, seconds } from './bench.ts';
+import { Visitor } from './visitor.ts';
+
+/** The first ports belong to the lab's witnesses; those of crowds are above. */
+const CROWD_FIRST_PORT = 50_000;
+
+/** A lab whose server is the program. */
+export class ServerBench extends Bench {
+  #program: Program | undefined;
+  #visitors = 0;
+
+  static async open(options: CheckOptions): Promise<ServerBench> {
+    return new ServerBench(await Bench.openLab(options), options);
+  }
+
+  get program(): Program {
+    if (!this.#program) throw new Error('the program was not started');
+    return this.#program;
+  }
+
+  /** Whether something is said, so that there is an answer to look at. */
+  get talks(): boolean {
+    return this.options.talk.request.length > 0;
+  }
+
+  /** Starts it, for the first time or once more. Throws TIMEOUT when it does not listen in time. */
+  async start(): Promise<void> {
+    const { lab, stage, options } = this;
+    this.#program = await startListening(lab, lab.server, options.command, stage.waitFor);
+  }
+
+  /** Connects. Undefined when the connection does not stand in time. `receiveBuffer`: SO_RCVBUF, octets. */
+  async visit({ receiveBuffer }: { receiveBuffer?: number } = {}): Promise<Visitor | undefined> {
+    const visitor = await this.knock(receiveBuffer);
+    const stands = await this.until(
+      async () => (await this.row(visitor.connection, 'client'))?.state === 'ESTABLISHED',
+    );
+    return stands && visitor;
+  }
+
+  /** Starts to connect, and does not wait. */
+  async knock(receiveBuffer?: number): Promise<Visitor> {
+    const { lab } = this;
+    const own = this.#visitors < 10;
+    const client = own
+      ? lab.nextClientEndpoint()
+      : { address: lab.client.address, port: CROWD_FIRST_PORT + this.#visitors };
+    this.#visitors++;
+    const connection = { client, server: lab.serverEndpoint() };
+    const socket = await lab.client.openSocket();
+    if (receiveBuffer) await lab.client.setOption(socket, 'SO_RCVBUF', receiveBuffer);
+    await lab.client.bind(socket, client);
+    await lab.client.connect(socket, connection.server);
+    return new Visitor(this, connection, socket);
+  }
+
+  /** Waits until a process of the program has the connection open. */
+  async isAccepted({ connection }: Visitor): Promise<boolean> {
+    const accepted = await this.until(async () => {
+      const row = await this.row(connection, 'server');
+      return row === undefined || row.inode !== 0;
+    });
+    return accepted !== undefined;
+  }
+
+  serverRow({ connection }: Visitor): Promise<SocketRow | undefined> {
+    return this.row(connection, 'server');
+  }
+
+  async listener(): Promise<SocketRow | undefined> {
+    const rows = await this.lab.server.observe();
+    const { client, server } = { client: { address: '', port: 0 }, server: this.lab.serverEndpoint() };
+    return listenerOf(rows, endOf({ client, server }, 'server', 'LISTEN'));
+  }
+
+  /** Rows of the program's port in a state. */
+  async countInState(state: SocketRow['state']): Promise<number> {
+    const rows = await this.lab.server.observe();
+    return rows.filter((row) => row.local.port === this.lab.serverPort && row.state === state).length;
+  }
+
+  /** Whether a new client is served as it should be; null, or what is wrong. */
+  async whatIsWrong(): Promise<string | null> {
+    const { status } = this.program;
+    if (status !== undefined) return `the program has ended, with status ${status}`;
+    const visitor = await this.visit();
+    if (!visitor) return `a new connection did not stand within ${seconds(this.withinMs)}`;
+    if (!(await this.isAccepted(visitor)))
+      return `a new connection was not accepted within ${seconds(this.withinMs)}`;
+    const tookMs = await visitor.exchange();
+    const { ended } = visitor;
+    await visitor.close();
+    if (tookMs !== undefined) return null;
+    return ended === 'open'
+      ? `a new client had no answer within ${seconds(this.withinMs)}`
+      : `a new client had a ${ended} in place of an answer`;
+  }
+
+  /** What the machine has counted on the server since the lab was opened. */
+  async counted(name: string): Promise<number> {
+    await this.lab.server.count();
+    return this.lab.timeline.of('counted').findLast(({ host }) => host === 'server')?.counters[name] ?? 0;
+  }
+}

@@ -1,0 +1,190 @@
+import { arch, release } from 'node:os';
+import { Command, Option } from 'commander';
+import type { ProbeResult } from '../check/probe.ts';
+import type { Target } from '../check/run-check.ts';
+import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
+import { TcplabError } from '../error.ts';
+import { formatCheckJunit } from '../report/check-junit.ts';
+import {
+  CHECK_FORMAT,
+  type CheckReport,
+  formatCheckSummary,
+  formatProbe,
+  probeReport,
+} from '../report/check-report.ts';
+import { styleFor } from '../report/style.ts';
+import { parseDuration } from './arguments.ts';
+import { EXIT } from './exit.ts';
+import { findProgram } from './find-program.ts';
+import { OutputFile } from './output-file.ts';
+import { ensurePrivilege } from './privileges.ts';
+import { parsePort } from './program-options.ts';
+import { Progress } from './progress.ts';
+import { suggestion } from './suggestion.ts';
+import { VERSION } from './version.ts';
+
+interface Options {
+  port: number;
+  http?: string;
+  request?: string;
+  expect?: string;
+  within: number;
+  only?: string[];
+  ipv6?: boolean;
+  list?: boolean;
+  ladder?: boolean;
+  json?: boolean;
+  junit?: string;
+}
+
+export function checkCommand(): Command {
+  return new Command('check')
+    .summary('find out how a program lives with what networks do')
+    .description(
+      'Starts a program inside a host, again and again, and does to it what networks do:\n' +
+        'peers that close, reset, vanish, stop reading, come all at once. Says of each what\n' +
+        'the program did, why it matters and how it is mended, with what was seen.',
+    )
+    .argument('<what>', '`server` or `client`: which end the program is')
+    .argument('[command...]', 'after `--`: the program, as a shell or as words')
+    .option(
+      '--port <port>',
+      'the port that the server listens on, or that the client connects to',
+      parsePort,
+      80,
+    )
+    .option('--http <path>', 'server: ask for this by HTTP')
+    .addOption(
+      new Option('--request <text>', 'server: say this (\\r \\n \\t \\xNN \\\\ as in C)').conflicts('http'),
+    )
+    .option('--expect <text>', 'server: what its answer has in it')
+    .option('--within <duration>', 'how long it may take for what it ought to do', parseDuration, 5000)
+    .option('--only <probe...>', 'these probes alone')
+    .option('--ipv6', 'the two hosts speak IPv6')
+    .option('--list', 'show the probes, and run none')
+    .option('--ladder', 'draw what happened where it is no good')
+    .option('--json', 'print one JSON object (schema/check.schema.json)')
+    .option('--junit <file>', 'write a JUnit report')
+    .addHelpText(
+      'after',
+      `
+A client is started with {server} and {port} in its words standing for where to connect.
+
+Examples:
+  tcplab check server --port 8080 --http / -- node server.js
+  tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- redis-server
+  tcplab check server --port 8080 --only peer-closes --ladder -- ./server
+  tcplab check client -- curl -sS 'http://{server}:{port}/'
+  tcplab check client --within 2s --junit report.xml -- node fetch.js
+  tcplab check server --list
+
+Exit status: 0 no fault, 1 a fault, 2 wrong use, 3 this machine can't.`,
+    )
+    .action(check);
+}
+
+async function check(what: string, words: string[], options: Options): Promise<void> {
+  const target = targetNamed(what);
+  const { probesOf, runCheck } = await import('../check/run-check.ts');
+  const known = probesOf(target);
+  for (const id of options.only ?? []) {
+    if (known.some((probe) => probe.id === id)) continue;
+    const ids = known.map((probe) => probe.id);
+    throw new TcplabError('USAGE', `no probe of a ${target} is called '${id}'`, {
+      hint: suggestion(id, ids, `\`tcplab check ${target} --list\``),
+    });
+  }
+  if (options.list) {
+    for (const { id, title } of known) process.stdout.write(`${id}\t${title}\n`);
+    return;
+  }
+  const command = commandOf(words);
+  const talk = talkOf(target, options);
+  const junit = options.junit === undefined ? undefined : new OutputFile(options.junit);
+  const privilege = ensurePrivilege();
+  const startedAt = new Date();
+  const style = styleFor(process.stdout);
+  const progress = new Progress(process.stderr);
+  const results: ProbeResult[] = await runCheck({
+    target,
+    command,
+    talk,
+    port: options.port,
+    family: options.ipv6 ? 'ipv6' : 'ipv4',
+    withinMs: options.within,
+    only: options.only,
+    onBegin: ({ id, title }, index, count) => progress.show(`${index + 1} of ${count}: ${id}: ${title}`),
+    onDone: (result) => {
+      progress.clear();
+      if (!options.json) process.stdout.write(formatProbe(result, style, options.ladder ?? false));
+    },
+  });
+  const report: CheckReport = {
+    format: CHECK_FORMAT,
+    tool: { name: 'tcplab', version: VERSION },
+    machine: { kernel: release(), arch: arch(), privilege },
+    startedAt: startedAt.toISOString(),
+    durationMs: Date.now() - startedAt.getTime(),
+    target,
+    command,
+    probes: results.map(probeReport),
+  };
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatCheckSummary(report, style));
+  junit?.write(formatCheckJunit(report));
+  junit?.close();
+  process.exitCode = results.some(({ verdict }) => verdict === 'fault') ? EXIT.notProven : EXIT.proven;
+}
+
+function targetNamed(what: string): Target {
+  if (what === 'server' || what === 'client') return what;
+  throw new TcplabError('USAGE', `'${what}' can't be checked`, {
+    hint: 'say `server` or `client`: tcplab check server --port 8080 -- node server.js',
+  });
+}
+
+/** One word is for the shell; of several the first must be a program. */
+function commandOf(words: string[]): string {
+  const [program] = words;
+  if (program === undefined || words.join('').trim() === '') {
+    throw new TcplabError('USAGE', 'there is no program to check', {
+      hint: 'it comes after `--`: tcplab check server --port 8080 -- node server.js',
+    });
+  }
+  if (words.length === 1) return program;
+  findProgram(program);
+  return words.map(quoted).join(' ');
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./{}-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function talkOf(target: Target, { http, request, expect }: Options): Talk {
+  if (target === 'client') {
+    if (http === undefined && request === undefined && expect === undefined) return SILENCE;
+    throw new TcplabError('USAGE', '--http, --request and --expect are for servers', {
+      hint: 'what a client says is its own affair; HTTP is answered by HTTP',
+    });
+  }
+  if (http !== undefined) {
+    if (!http.startsWith('/')) throw new TcplabError('USAGE', `--http needs a path such as /, not '${http}'`);
+    return httpTalk(http, 'tcplab');
+  }
+  if (request !== undefined)
+    return textTalk(unescaped(request), expect === undefined ? undefined : unescaped(expect));
+  if (expect === undefined) return SILENCE;
+  throw new TcplabError('USAGE', '--expect goes with --request', {
+    hint: "for example --request 'PING\\r\\n' --expect PONG",
+  });
+}
+
+const ESCAPES: Record<string, string> = { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' };
+
+/** Escapes as in C, which a shell's quotes leave as they are. */
+function unescaped(text: string): string {
+  return text.replace(
+    /\\(?:x([0-9a-fA-F]{2})|(.))/g,
+    (whole, hex: string | undefined, letter: string | undefined) =>
+      hex === undefined ? (ESCAPES[letter ?? ''] ?? whole) : String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
