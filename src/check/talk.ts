@@ -18,11 +18,10 @@ export function httpTalk(path: string, host: string): Talk {
 }
 
 /** Bytes that are sent as they are; the answer is whole when it has the expected text, or else when anything has come. */
-export function textTalk(request: string, expected: string | undefined): Talk {
-  const wanted = Buffer.from(expected ?? '');
+export function textTalk(request: Buffer, expected: Buffer = Buffer.alloc(0)): Talk {
   return {
-    request: Buffer.from(request),
-    isWhole: (answer) => answer.length > 0 && answer.includes(wanted),
+    request,
+    isWhole: (answer) => answer.length > 0 && answer.includes(expected),
   };
 }
 

@@ -18,10 +18,11 @@ export class Visitor {
     this.#socket = socket;
   }
 
-  /** Sends the request, as far as the kernel takes it. */
-  async ask(): Promise<void> {
+  /** Sends the request, so many times, as far as the kernel takes it. */
+  async ask(times = 1): Promise<void> {
     const { request } = this.#bench.options.talk;
-    if (request.length > 0) await this.#bench.lab.client.send(this.#socket, request);
+    const requests = Buffer.concat(Array.from({ length: times }, () => request));
+    if (requests.length > 0) await this.#bench.lab.client.send(this.#socket, requests);
   }
 
   /** Takes in what has arrived. Gives how many octets of the answer there are in all. */

@@ -178,13 +178,15 @@ function talkOf(target: Target, { http, request, expect }: Options): Talk {
   });
 }
 
-const ESCAPES: Record<string, string> = { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' };
+const ESCAPES: Record<string, number> = { r: 13, n: 10, t: 9, '0': 0, '\\': 92 };
 
-/** Escapes as in C, which a shell's quotes leave as they are. */
-function unescaped(text: string): string {
-  return text.replace(
-    /\\(?:x([0-9a-fA-F]{2})|(.))/g,
-    (whole, hex: string | undefined, letter: string | undefined) =>
-      hex === undefined ? (ESCAPES[letter ?? ''] ?? whole) : String.fromCharCode(Number.parseInt(hex, 16)),
+/** Escapes as in C, which a shell's quotes leave as they are; all else is UTF-8. */
+function unescaped(text: string): Buffer {
+  const pieces = text.split(/(\\x[0-9a-fA-F]{2}|\\[rnt0\\])/);
+  return Buffer.concat(
+    pieces.map((piece, index) => {
+      if (index % 2 === 0) return Buffer.from(piece);
+      return Buffer.of(ESCAPES[piece[1] ?? ''] ?? Number.parseInt(piece.slice(2), 16));
+    }),
   );
 }

@@ -4,12 +4,7 @@ import { check, libc } from './libc.ts';
 
 /** When a process started, in ticks since boot: with its number it names the process for good (proc_pid_stat(5)). */
 export function processStartTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
+  return statOf(pid)[19];
 }
 
 /** The processes that are in a network namespace, as far as this user may see (proc_pid_ns(5)). */
@@ -43,6 +38,29 @@ export function signalGroup(leader: number, signal: NodeJS.Signals): void {
     process.kill(-leader, signal);
   } catch {
     // All of it has ended.
+  }
+}
+
+/** Whether any process of a group still runs; those that only wait to be reaped do not. */
+export function groupRuns(leader: number): boolean {
+  try {
+    process.kill(-leader, 0);
+  } catch {
+    return false;
+  }
+  return readdirSync('/proc').some((name) => {
+    const [state, , group] = /^\d+$/.test(name) ? statOf(name) : [];
+    return Number(group) === leader && state !== 'Z' && state !== 'X';
+  });
+}
+
+/** The fields of /proc/PID/stat from the third on (proc_pid_stat(5)): state, parent, group and so on. */
+function statOf(pid: number | string): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
   }
 }
 

@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
-import { signalGroup } from '../kernel/process.ts';
+import { groupRuns, signalGroup } from '../kernel/process.ts';
 
 /** A program that was started in a host, with all that it starts. */
 export interface Program {
@@ -57,13 +58,19 @@ export class SpawnedProgram implements Program {
       });
     }
     this.ended = new Promise((resolve) => {
-      child.once('exit', (code, signal) => {
+      child.once('exit', async (code, signal) => {
+        await this.#groupGone();
         const status = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
         this.#status = status;
         emit({ type: 'program-ended', atMs: nowMs(), host, program: number, status, signal });
         resolve(status);
       });
     });
+  }
+
+  /** The shell that was told the command may be gone before what it started. Who has nobody to reap them stay for good. */
+  async #groupGone(): Promise<void> {
+    for (let waitedMs = 0; waitedMs < 1000 && groupRuns(this.pid); waitedMs += 2) await pause(2);
   }
 
   get pid(): number {

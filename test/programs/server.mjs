@@ -1,5 +1,6 @@
-// A server of the tests: `server.mjs MODE [PORT [HOST]]`. Each mode does one thing as it should not be done.
+// A server of the tests: `server.mjs MODE [PORT [HOST]]`. Each mode but the first does one thing as it should not be done.
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 
 const [mode = 'echo', port = '80', host] = process.argv.slice(2);
@@ -8,8 +9,74 @@ const [mode = 'echo', port = '80', host] = process.argv.slice(2);
 const modes = {
   // Answers what it is told, and closes when its peer does.
   echo: () => listen({}, (socket) => socket.pipe(socket)),
+  // Also what comes before a FIN; ends what is idle, and takes its leave when it is told to.
+  careful: () => {
+    /** @type {Set<net.Socket>} */
+    const busy = new Set();
+    const server = listen({ allowHalfOpen: true }, (socket) => {
+      socket.setTimeout(300, () => socket.destroy());
+      socket.pipe(socket);
+      busy.add(socket);
+      socket.on('close', () => busy.delete(socket));
+    });
+    process.on('SIGTERM', () => {
+      server.close();
+      for (const socket of busy) setTimeout(() => socket.destroySoon(), 50);
+    });
+  },
+  // Never answers.
+  mute: () => listen({}, (socket) => socket.resume()),
   // Never closes: the leak.
   leak: () => listen({ allowHalfOpen: true }, (socket) => socket.resume()),
+  // Takes a while, and forgets the answer when its peer's FIN comes, or SIGTERM.
+  hasty: () =>
+    listen({ allowHalfOpen: true }, (socket) => {
+      socket.on('data', (data) => setTimeout(() => socket.write(data), 200));
+      socket.on('end', () => socket.destroy());
+    }),
+  // An error of one connection ends it.
+  fragile: () => {
+    const server = net.createServer((socket) => socket.on('data', (data) => socket.write(data)));
+    server.listen(Number(port));
+  },
+  // Serves one after the other.
+  serial: () => {
+    /** @type {net.Socket[]} */
+    const queue = [];
+    const next = () => {
+      const socket = queue[0];
+      if (!socket) return;
+      socket.pipe(socket);
+      socket.once('close', () => {
+        queue.shift();
+        next();
+      });
+    };
+    listen({}, (socket) => {
+      queue.push(socket);
+      if (queue.length === 1) next();
+    });
+  },
+  // Has room for two in its queue, and something else to do when the first comes.
+  tiny: () => {
+    let untilMs = 0;
+    listen(
+      {},
+      (socket) => {
+        untilMs ||= Date.now() + 300;
+        while (Date.now() < untilMs);
+        socket.pipe(socket);
+      },
+      1,
+    );
+  },
+  // Not even syncookies help it.
+  flooded: () => {
+    writeFileSync('/proc/sys/net/ipv4/tcp_syncookies', '0');
+    listen({}, (socket) => socket.pipe(socket), 1);
+  },
+  // Closes first.
+  curt: () => listen({}, (socket) => socket.on('data', (data) => socket.end(data))),
   // SIGTERM does nothing to it.
   stubborn: () => {
     process.on('SIGTERM', () => {});
@@ -47,12 +114,12 @@ const modes = {
  * @param {net.ServerOpts} options
  * @param {(socket: net.Socket) => void} serve
  */
-function listen(options, serve) {
+function listen(options, serve, backlog = 511) {
   const server = net.createServer(options, (socket) => {
     socket.on('error', () => {});
     serve(socket);
   });
-  server.listen({ port: Number(port), ...(host ? { host } : {}) });
+  return server.listen({ port: Number(port), backlog, ...(host ? { host } : {}) });
 }
 
 modes[mode]?.();

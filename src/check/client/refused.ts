@@ -1,5 +1,5 @@
 import type { ClientBench } from '../client-bench.ts';
-import { type Probe, unknown } from '../probe.ts';
+import { type Probe, risk, unknown } from '../probe.ts';
 import { NOT_TRIED } from './syn-dropped.ts';
 
 export const refused: Probe<ClientBench> = {
@@ -9,10 +9,11 @@ export const refused: Probe<ClientBench> = {
   mend: 'Report ECONNREFUSED at once, or try again a few times with growing pauses.',
   async run(bench) {
     if (!(await bench.start())) return unknown(NOT_TRIED);
-    const attempts = bench.attempts();
-    const finding = await bench.judge(await bench.reaction());
-    const times = bench.attempts() - attempts + 1;
-    return times > MANY ? { verdict: 'risk', says: `${finding.says}: that is a storm` } : finding;
+    const isStorm = () => bench.attempts() > MANY;
+    const reaction = await bench.reaction({ orWhen: isStorm });
+    if (!isStorm()) return bench.judge(reaction);
+    await bench.program.stop(0);
+    return risk(`it tried ${bench.attempts()} times in a row: that is a storm`);
   },
 };
 

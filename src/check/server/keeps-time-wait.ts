@@ -2,6 +2,7 @@ import { good, type Probe, risk, unknown } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
 
 const TIMES = 5;
+const LEAVES_WITHIN_MS = 100;
 
 export const keepsTimeWait: Probe<ServerBench> = {
   id: 'keeps-time-wait',
@@ -16,6 +17,11 @@ export const keepsTimeWait: Probe<ServerBench> = {
       const visitor = await bench.visit();
       if (!visitor || !(await bench.isAccepted(visitor))) break;
       await visitor.exchange();
+      // Who closes when all is said, does it about now.
+      await bench.until(async () => {
+        await visitor.read();
+        return visitor.ended !== 'open';
+      }, LEAVES_WITHIN_MS);
       await visitor.close();
       await bench.until(async () => {
         const row = await bench.serverRow(visitor);

@@ -3,6 +3,8 @@ import type { ServerBench } from '../server-bench.ts';
 
 /** Octets; the kernel makes the least of it that it can. */
 const SMALL_BUFFER = 1;
+/** Octets of requests. */
+const AT_A_TIME = 32_768;
 
 export const peerStopsReading: Probe<ServerBench> = {
   id: 'peer-stops-reading',
@@ -17,7 +19,7 @@ export const peerStopsReading: Probe<ServerBench> = {
     if (!visitor) return unknown('no connection stood');
     const full = await bench.until(async () => {
       try {
-        await visitor.ask();
+        await visitor.ask(Math.ceil(AT_A_TIME / bench.options.talk.request.length));
       } catch {
         // It has ended the connection.
         return 'ended' as const;

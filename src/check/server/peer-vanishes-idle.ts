@@ -27,6 +27,7 @@ export const peerVanishesIdle: Probe<ServerBench> = {
     if (!row) return good('it closed the idle connection by itself');
     const told = await bench.forecast(row, 'server');
     const says = `within ${seconds(bench.withinMs)} it did not close; ${describeEnd(row, told)}`;
-    return told.givesUpMs !== null && told.givesUpMs <= SOON_MS ? good(says) : risk(says);
+    if (told.givesUpMs !== null && told.givesUpMs <= SOON_MS) return good(says);
+    return risk(`${says}. A longer --within shows whether it has an idle timeout`);
   },
 };

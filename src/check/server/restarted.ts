@@ -15,7 +15,13 @@ export const restarted: Probe<ServerBench> = {
     for (const visitor of visitors) await visitor?.exchange();
     await bench.program.stop(Math.min(bench.withinMs, 2000));
     // The program's end has closed them first; now their other end does.
-    for (const visitor of visitors) await visitor?.close();
+    for (const visitor of visitors) {
+      await bench.until(async () => {
+        await visitor?.read();
+        return visitor?.ended !== 'open';
+      }, 500);
+      await visitor?.close();
+    }
     const waiting = await bench.until(async () => (await bench.countInState('TIME-WAIT')) > 0, 500);
     const left = waiting ? await bench.countInState('TIME-WAIT') : 0;
     try {

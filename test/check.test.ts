@@ -1,0 +1,206 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { CLIENT_PROBES, SERVER_PROBES } from '../src/check/catalogue.ts';
+import type { CheckReport } from '../src/report/check-report.ts';
+import { allLiving, REPOSITORY, run, tcplab, temporaryFolder } from './cli.ts';
+
+/** Each probe can fail and can pass: for each a program that does it badly, and one that does it well. */
+
+const validate = new Ajv2020({ strict: true }).compile(
+  JSON.parse(readFileSync(join(REPOSITORY, 'schema/check.schema.json'), 'utf8')),
+);
+
+const programs = join(REPOSITORY, 'test/programs');
+const server = (mode: string) => `${process.execPath} ${programs}/server.mjs ${mode}`;
+const client = (...words: string[]) =>
+  `${process.execPath} ${programs}/client.mjs {server} {port} ${words.join(' ')}`;
+const TALK = ['--request', 'hello\\n', '--expect', 'hello'];
+
+/** Of all the programs that were looked at. */
+afterAll(() => expect(allLiving()).toEqual([]));
+
+async function check(target: string, id: string, command: string, ...options: string[]) {
+  const { status, stdout, stderr } = await tcplab(
+    ...['check', target, '--only', id, '--within', '1s', '--json', ...options, '--', command],
+  );
+  expect(stderr).toBe('');
+  const report = JSON.parse(stdout) as CheckReport;
+  expect(validate(report), JSON.stringify(validate.errors)).toBe(true);
+  const [probe, ...others] = report.probes;
+  expect(others).toEqual([]);
+  return { status, ...(probe as CheckReport['probes'][number]) };
+}
+
+type Case = [id: string, verdict: string, command: string, says: RegExp];
+
+const SERVERS: Case[] = [
+  ['serves', 'good', server('echo'), /answered within/],
+  ['serves', 'fault', server('mute'), /no whole answer within 1\.0 s/],
+  ['peer-closes', 'good', server('echo'), /closed .* after the client’s FIN/],
+  ['peer-closes', 'fault', server('leak'), /still in CLOSE-WAIT 1\.0 s after/],
+  ['peer-half-closes', 'good', server('careful'), /whole/],
+  ['peer-half-closes', 'risk', server('hasty'), /sent a FIN after 0 octets/],
+  ['peer-resets', 'good', server('echo'), /still serves/],
+  ['peer-resets', 'fault', server('fragile'), /after [1-5] resets?: .*(ended, with status 1|did not stand)/],
+  ['peer-vanishes-idle', 'good', server('careful'), /closed the idle connection by itself/],
+  ['peer-vanishes-idle', 'risk', server('echo'), /no timer runs/],
+  [
+    'peer-vanishes-in-flight',
+    'good',
+    server('careful'),
+    /closed within 1\.0 s, and left the rest to the kernel/,
+  ],
+  ['peer-vanishes-in-flight', 'risk', server('echo'), /finds out after about 16 min/],
+  ['peer-stops-reading', 'good', server('echo'), /window was zero, and others were served/],
+  ['peer-stops-reading', 'fault', server('serial'), /a new client had no answer within 1\.0 s/],
+  ['many-connections', 'good', server('echo'), /backlog of 511, no overflow/],
+  ['many-connections', 'risk', server('tiny'), /backlog of 1, [1-9]\d* overflows/],
+  ['half-finished-handshakes', 'good', server('echo'), /served after .*syncookies/],
+  [
+    'half-finished-handshakes',
+    'risk',
+    server('flooded'),
+    /did not stand within 1\.0 s .*half-open, 0 syncookies/,
+  ],
+  ['stopped', 'good', server('careful'), /3 of 3 answers were whole/],
+  ['stopped', 'fault', server('hasty'), /0 of 3 answers were whole/],
+  ['stopped', 'risk', server('stubborn'), /had not ended 1\.0 s after SIGTERM/],
+  ['restarted', 'good', server('echo'), /with 2 of its connections in TIME-WAIT it listened again/],
+  ['restarted', 'fault', `python3 ${programs}/exclusive.py 80`, /in TIME-WAIT: .*Address already in use/],
+  ['keeps-time-wait', 'good', server('echo'), /0 are in TIME-WAIT at the server, 5 at the client/],
+  ['keeps-time-wait', 'risk', server('curt'), /5 are in TIME-WAIT at the server, 0 at the client/],
+];
+
+const CLIENTS: Case[] = [
+  ['syn-dropped', 'good', client('deadline'), /status 1 after .*1 attempt/],
+  ['syn-dropped', 'risk', client(), /still in SYN-SENT, 1 attempt; its kernel gives up in about 2 min/],
+  ['refused', 'good', client(), /status 1/],
+  ['refused', 'risk', client('careless'), /status 0 .*as if all were well/],
+  ['refused', 'risk', client('retries'), /tried \d\d+ times in a row/],
+  ['unreachable', 'good', client(), /status 1/],
+  ['unreachable', 'risk', client('careless'), /as if all were well/],
+  ['never-answered', 'good', client('deadline'), /status 1/],
+  ['never-answered', 'risk', client(), /still in ESTABLISHED.*no timer ends that/],
+  ['closes-before-answer', 'good', client(), /status 1/],
+  ['closes-before-answer', 'fault', client('careless'), /as if all were well/],
+  ['closes-before-answer', 'fault', client('leaks'), /still in CLOSE-WAIT/],
+  ['resets-in-answer', 'good', client(), /status 1/],
+  ['resets-in-answer', 'fault', client('careless'), /as if all were well/],
+  ['vanishes-in-answer', 'good', client('deadline'), /status 1/],
+  ['vanishes-in-answer', 'risk', client(), /still in ESTABLISHED.*no timer runs/],
+  ['never-accepted', 'good', client('deadline'), /status 1/],
+  ['never-accepted', 'risk', client(), /still in ESTABLISHED/],
+  ['stops-reading', 'good', client('upload', 'deadline'), /status 1/],
+  ['stops-reading', 'risk', client('upload'), /window of zero it still waited/],
+  ['stops-reading', 'unknown', client(), /uploads too little/],
+  ['leaves-nothing', 'good', client(), /1 connection, left in use: none/],
+  ['leaves-nothing', 'risk', client('stays'), /left in use: .* in ESTABLISHED; it was still there/],
+];
+
+describe.concurrent.each([
+  ['server', SERVERS, SERVER_PROBES, TALK],
+  ['client', CLIENTS, CLIENT_PROBES, []],
+] as const)('a %s', (target, cases, probes, talk) => {
+  it.each(cases.map((one) => [...one] as const))('%s: %s', async (id, verdict, command, says) => {
+    const { status, ...found } = await check(target, id, command, ...talk);
+    expect({ verdict: found.verdict, says: found.says }).toEqual({
+      verdict,
+      says: expect.stringMatching(says),
+    });
+    expect(status).toBe(verdict === 'fault' ? 1 : 0);
+    // What is said has been seen: it is there to be looked at.
+    expect(found.evidence.ladder).toMatch(/SYN-SENT|LISTEN/);
+  });
+
+  it('is looked at by probes of which each is shown here to fail and to pass', () => {
+    for (const { id } of probes) {
+      const verdicts = cases.filter(([of]) => of === id).map(([, verdict]) => verdict);
+      expect([id, verdicts.includes('good')]).toEqual([id, true]);
+      expect([id, verdicts.some((verdict) => verdict === 'fault' || verdict === 'risk')]).toEqual([id, true]);
+    }
+  });
+});
+
+describe('tcplab check', () => {
+  it('prints what was found, why it matters and what mends it, and writes JUnit', async () => {
+    const junit = join(temporaryFolder(), 'report.xml');
+    const { status, stdout, stderr } = await tcplab(
+      ...[
+        'check',
+        'server',
+        '--only',
+        'serves',
+        'peer-closes',
+        '--within',
+        '1s',
+        '--ladder',
+        '--junit',
+        junit,
+      ],
+      ...['--', server('leak')],
+    );
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+    expect(stdout).toMatch(/^good {5}serves: /);
+    expect(stdout).toMatch(/fault {4}peer-closes: [^]*Why: [^]*Mend: [^]*CLOSE-WAIT[^]*1 good, 1 fault in/);
+    expect(stdout.split('\n').every((line) => [...line].length <= 80)).toBe(true);
+    expect(readFileSync(junit, 'utf8')).toMatch(/tests="2" failures="1"[^]*<failure type="fault"/);
+  });
+
+  it('takes a program in words as well as one for a shell, and IPv6', async () => {
+    const [node = '', ...words] = server('echo').split(' ');
+    const options = ['--only', 'serves', '--ipv6', '--http', '/', '--port', '8080'];
+    const script = "require('http').createServer((_, answer) => answer.end('hi')).listen(8080)";
+    expect((await tcplab('check', 'server', ...options, '--', node, '-e', script)).stdout).toContain('good');
+    expect((await tcplab('check', 'server', '--only', 'serves', '--', node, ...words)).stdout).toContain(
+      'good',
+    );
+  });
+
+  it.each([
+    ['gone', /ended with status 3 before it listened on port 80: no configuration/],
+    ['idle', /to listen on port 80: not seen within 1000 ms/],
+    ['echo 8081', /it listens on .*:8081/],
+    ['echo 80 ::1', /it listens on \[::1\]:80/],
+  ])('of a server that is %s has a fault, and says why', async (mode, says) => {
+    const { verdict, says: said } = await check('server', 'serves', server(mode));
+    expect(verdict).toBe('fault');
+    expect(said).toMatch(says);
+  });
+
+  it('lists its probes', async () => {
+    const { stdout } = await tcplab('check', 'server', '--list');
+    expect(stdout.trimEnd().split('\n')).toHaveLength(SERVER_PROBES.length);
+    expect((await tcplab('check', 'client', '--list')).stdout).toContain('syn-dropped\t');
+  });
+
+  it.each([
+    ['check', /missing required argument 'what'/],
+    ['check moon -- true', /'moon' can't be checked\n.*server.*client/],
+    ['check server', /no program to check\n.*after `--`/],
+    ['check server -- no-such-command --now', /no command 'no-such-command'/],
+    [
+      'check server --only peer-close -- true',
+      /no probe of a server is called 'peer-close'\n.*did you mean peer-closes/,
+    ],
+    ['check client --http / -- true', /--http, --request and --expect are for servers/],
+    ['check server --http index -- true', /--http needs a path/],
+    ['check server --expect hi -- true', /--expect goes with --request/],
+    [
+      'check server --http / --request hi -- true',
+      /'--request <text>' cannot be used with option '--http <path>'/,
+    ],
+    ['check server --within soon -- true', /--within.*'soon'/],
+    ['check server --junit /no/such/folder/file -- true', /\/no\/such\/folder\/file/],
+  ])('%s is wrong use', async (line, message) => {
+    const { status, stdout, stderr } = await run([
+      process.execPath,
+      join(REPOSITORY, 'dist/cli/main.js'),
+      ...line.split(' '),
+    ]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n {4}at /);
+  });
+});
