@@ -31,11 +31,12 @@ export class SocketTable {
   }
 
   /**
-   * The ports of each row in a state, with nothing else read or kept of it: for tables of many thousands. What is asked
-   * for is IPv4 and IPv6 alike, but no `struct tcp_info`, which takes the kernel most of the time.
+   * The ports of each row in a state, or in any, with nothing else read or kept of it: for tables of many thousands. No
+   * `struct tcp_info` is asked for, which takes the kernel most of the time.
    */
-  scan(state: State, visit: (localPort: number, remotePort: number) => void): void {
-    const request = dumpRequest({ states: 1 << linuxNumberOf(state), info: false });
+  scan(state: State | 'any', visit: (localPort: number, remotePort: number) => void): void {
+    const states = state === 'any' ? ALL_STATES : 1 << linuxNumberOf(state);
+    const request = dumpRequest({ states, info: false });
     this.#netlink.dump(request, 'socket table', (datagram, at) => {
       visit(datagram.readUInt16BE(at + 4), datagram.readUInt16BE(at + 6));
     });

@@ -4,13 +4,14 @@ import { SystemError } from '../error.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { killProcess, processesIn } from '../kernel/process.ts';
+import { setQueue } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { type Slice, SocketBatch } from '../kernel/socket-batch.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
-import { ADDRESSES } from './addresses.ts';
+import { ADDRESSES, INTERFACE } from './addresses.ts';
 import { CROWD_PORTS } from './client-ports.ts';
 import { type Firewall, openFirewall } from './firewall.ts';
 import { LOG_GROUP } from './packet-watch.ts';
@@ -51,6 +52,15 @@ export class CrowdHost {
       kernel.bind(this.#listener, this.#endpoint(this.#options.name, 0));
       kernel.listen(this.#listener, backlog);
     });
+  }
+
+  /**
+   * All send again at about the same moment, more than the other end takes at a time (net.core.netdev_max_backlog, of
+   * the whole machine). Without a queue between them the sender is told, and a SYN-ACK that was not sent ends its
+   * request (net/ipv4/inet_connection_sock.c, reqsk_timer_handler); with one it is as lost as on any wire.
+   */
+  loseSilently(packets: number): void {
+    this.#namespace.enter(() => setQueue(INTERFACE, packets));
   }
 
   /** So that the kernel keeps as many in TIME-WAIT, and in an orphan's FIN-WAIT-2. */
@@ -111,25 +121,25 @@ export class CrowdHost {
     this.#namespace.enter(() => this.#firewall?.lift(rule));
   }
 
-  /** How many of these connections the socket table has in a state, at this end. */
+  /** How many of these connections the socket table has in a state, at this end; CLOSED are those that it has not. */
   countIn(state: State, { from, to }: Slice): number {
     const { name, serverPort } = this.#options;
     const [first, last] = [clientPort(to - 1), clientPort(from)];
     let count = 0;
-    this.#table.scan(state, (local, remote) => {
+    this.#table.scan(state === 'CLOSED' ? 'any' : state, (local, remote) => {
       const [client, server] = name === 'client' ? [local, remote] : [remote, local];
       if (server === serverPort && client >= first && client <= last) count++;
     });
-    return count;
+    return state === 'CLOSED' ? to - from - count : count;
   }
 
-  /** Whether its listener listens. */
-  get listens(): boolean {
+  /** Whether its listener listens, and has none of these connections. */
+  listensAlone(slice: Slice): boolean {
     let found = false;
     this.#table.scan('LISTEN', (local) => {
       found ||= local === this.#options.serverPort;
     });
-    return found;
+    return found && this.countIn('CLOSED', slice) === slice.to - slice.from;
   }
 
   /** Runs a program in it. By way of setpriv(1), which has the kernel kill the program when this thread ends. */

@@ -13,7 +13,7 @@ export interface CrowdResult {
   scenario: string;
   state: State;
   host: HostName;
-  /** The other ends, at the last look. `inState` is null where they are none of a connection: CLOSED, LISTEN. */
+  /** The other ends, at the last look. `inState` is null where one listener is the other end of all. */
   peer: { host: HostName; state: State; inState: number | null };
   family: Family;
   count: number;

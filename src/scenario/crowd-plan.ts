@@ -33,7 +33,7 @@ export function planCrowd(scenario: Scenario, count: number): CrowdPlan {
       `each has a client port of its own, from ${CROWD_PORTS.first} to ${CROWD_PORTS.last}`,
     ],
     [
-      kept === 0 ? Number.POSITIVE_INFINITY : Math.floor((descriptorsFree() - most * SLICE) / kept),
+      kept === 0 ? Number.POSITIVE_INFINITY : Math.floor((descriptorsFree() - (most - kept) * SLICE) / kept),
       `each keeps ${kept === 1 ? 'a descriptor' : `${kept} descriptors`} open in this process; raise the hard limit (\`ulimit -Hn\`)`,
     ],
     [
@@ -53,7 +53,7 @@ export function planCrowd(scenario: Scenario, count: number): CrowdPlan {
       },
     );
   }
-  return { scenario, steps, count, descriptors: count * kept + Math.min(count, SLICE) * most };
+  return { scenario, steps, count, descriptors: count * kept + Math.min(count, SLICE) * (most - kept) };
 }
 
 /** What a connection needs: descriptors in the end and at most, and sockets without one that wait for an answer. */

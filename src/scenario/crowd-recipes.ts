@@ -27,7 +27,6 @@ export const RECIPES: Readonly<Record<string, readonly CrowdStep[]>> = {
   'syn-sent': [drop('server', 'in'), clients('connect')],
   'syn-sent-dropped-at-client': [drop('client', 'out'), clients('connect')],
   'syn-received': [drop('client', 'in'), clients('connect')],
-  'syn-received-dropped-at-server': [drop('server', 'out'), clients('connect')],
   'syn-received-simultaneous-open': [drop('server', 'in'), clients('connect'), servers('connect')],
   established: [
     ...OPEN,
@@ -69,6 +68,8 @@ const NO_ROW = 'nothing of it is in the socket table that could be counted';
 /** Of those of the catalogue that have no recipe, why. */
 export const WHY_NOT: Readonly<Record<string, string>> = {
   listen: 'one listener is there for any number of connections, and has none',
+  'syn-received-dropped-at-server':
+    'the kernel ends a request whose SYN-ACK it can’t send again, and the client’s next SYN makes another; syn-received holds as many as you like',
   'syn-flood':
     'it is many by itself, against a backlog that is too small; syn-received holds as many as you like',
   'closed-refused': NO_ROW,

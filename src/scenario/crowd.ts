@@ -11,7 +11,7 @@ import type { CrowdStep } from './crowd-recipes.ts';
 export interface CrowdLook {
   /** In the state that is held, at the end that is held. */
   inState: number;
-  /** The other ends, in the state that they have meanwhile. Null where that is none of a connection. */
+  /** The other ends, in the state that they have meanwhile. Null where that is one listener’s for all. */
   peersInState: number | null;
 }
 
@@ -39,6 +39,7 @@ export async function makeCrowd(
   const listens = !steps.some((step) => step.do === 'connect' && step.at === 'server');
   // A half-full queue already makes the kernel give up requests sooner (net/ipv4/inet_connection_sock.c).
   if (listens) crowd.server.listen(isQueued ? Math.max(SLICE * 4, count * 4) : SLICE * 4);
+  if (plan.scenario.held.state === 'SYN-RECEIVED') crowd.server.loseSilently(count);
   for (const host of ['client', 'server'] as const) crowd.host(host).admitTimeWaits(count * 2);
   const startMs = performance.now();
   let made = 0;
@@ -103,20 +104,18 @@ async function untilAll(what: string, { from, to }: Slice, call: (rest: Slice) =
 
 /** Looks once at both socket tables. */
 export function lookAtCrowd(crowd: Crowd, { scenario: { held, peer }, count }: CrowdPlan): CrowdLook {
-  const all = { from: 0, to: count };
-  const inState = countedIn(crowd, held.host, held.state, count);
-  const isConnection = peer !== 'LISTEN' && peer !== 'CLOSED';
   return {
-    inState,
-    peersInState: isConnection ? crowd.host(otherHost(held.host)).countIn(peer, all) : null,
+    inState: countedIn(crowd, held.host, held.state, count),
+    peersInState: peer === 'LISTEN' ? null : countedIn(crowd, otherHost(held.host), peer, count),
   };
 }
 
 /** When rows leave the table while it is read, the kernel may pass over others: so too few are counted once more. */
-function countedIn(crowd: Crowd, host: HostName, state: State, count: number): number {
+function countedIn(crowd: Crowd, name: HostName, state: State, count: number): number {
   const all = { from: 0, to: count };
-  const first = crowd.host(host).countIn(state, all);
-  return first === count ? first : Math.max(first, crowd.host(host).countIn(state, all));
+  const host = crowd.host(name);
+  const first = host.countIn(state, all);
+  return first === count ? first : Math.max(first, host.countIn(state, all));
 }
 
 /** Waits until the tables show all of them where they should be. Gives the last look, and whether it did. */
@@ -126,13 +125,11 @@ export async function untilReached(
 ): Promise<{ look: CrowdLook; reached: boolean }> {
   const { scenario, count } = plan;
   let look = lookAtCrowd(crowd, plan);
-  const peer = crowd.host(otherHost(scenario.held.host));
   const isThere = () => {
     look = lookAtCrowd(crowd, plan);
     if (look.inState !== count) return false;
-    if (scenario.peer === 'LISTEN') return peer.listens;
-    if (scenario.peer === 'CLOSED') return true;
-    return look.peersInState === count;
+    if (look.peersInState !== null) return look.peersInState === count;
+    return crowd.host(otherHost(scenario.held.host)).listensAlone({ from: 0, to: count });
   };
   try {
     await until('all in their states', isThere);
