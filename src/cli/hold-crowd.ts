@@ -57,7 +57,7 @@ export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promis
     progress.clear();
   }
   let status: number | undefined;
-  if (!interrupted) {
+  if (course.result.because === null) {
     const { look, reached } = await untilReached(crowd, plan);
     const tookMs = performance.now() - startMs;
     if (!reached) course.notReached(look, tookMs);

@@ -1,6 +1,6 @@
 import { type HostName, otherHost } from '../evidence/events.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
-import type { CrowdLook } from '../scenario/crowd.ts';
+import type { CrowdLook, Made } from '../scenario/crowd.ts';
 import type { CrowdPlan } from '../scenario/crowd-plan.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
@@ -41,7 +41,7 @@ export interface CrowdResult {
 export class CrowdCourse {
   readonly #plan: CrowdPlan;
   readonly #family: Family;
-  #made = { made: 0, tookMs: 0 };
+  #made: Made = { made: 0, tookMs: 0, because: null };
   #last: CrowdLook = { inState: 0, peersInState: null };
   #fewest: number | null = null;
   #reachedMs: number | null = null;
@@ -54,9 +54,9 @@ export class CrowdCourse {
     this.#family = family;
   }
 
-  wasMade(made: { made: number; tookMs: number }): void {
+  wasMade(made: Made): void {
     this.#made = made;
-    if (made.made < this.#plan.count) this.#because = `stopped after ${made.made} of ${this.#plan.count}`;
+    this.#because = made.because;
   }
 
   reached(look: CrowdLook, reachedMs: number): void {

@@ -26,6 +26,8 @@ export interface Made {
   made: number;
   /** For the calls, and what was waited for between them. */
   tookMs: number;
+  /** Why not for all. */
+  because: string | null;
 }
 
 /** Makes the calls for all of them. The state is waited for by `untilReached`. */
@@ -44,15 +46,21 @@ export async function makeCrowd(
   const startMs = performance.now();
   let made = 0;
   const tookMs = () => performance.now() - startMs;
-  while (made < count && !isOver()) {
+  while (made < count) {
+    if (isOver()) return { made, tookMs: tookMs(), because: `stopped after ${made} of ${count}` };
     const slice = { from: made, to: Math.min(count, made + SLICE) };
     const rules: { at: HostName; rule: number }[] = [];
-    for (const step of steps) await take(crowd, step, slice, rules);
+    try {
+      for (const step of steps) await take(crowd, step, slice, rules);
+    } catch (error) {
+      if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
+      return { made, tookMs: tookMs(), because: `with ${made} of ${count} made, ${error.message}` };
+    }
     made = slice.to;
     onSlice(made, (made / tookMs()) * 1000);
     if (made < count) await turn();
   }
-  return { made, tookMs: tookMs() };
+  return { made, tookMs: tookMs(), because: null };
 }
 
 async function take(
