@@ -19,7 +19,6 @@ export interface CrowdOptions {
 
 /** What the kernel does without one of its timers, it has done by then. */
 const AT_ONCE_MS = 3;
-const PATIENCE_MS = 5000;
 
 /**
  * Two hosts for many connections. Unlike in a `Lab` no packet is captured, no event of the kernel is read, and no call
@@ -63,11 +62,10 @@ export class Crowd implements AsyncDisposable {
 }
 
 /** Tries until it is done, at once at first and then less often. Throws a TcplabError with code TIMEOUT. */
-export async function until(what: string, attempt: () => boolean): Promise<void> {
+export async function until(what: string, withinMs: number, attempt: () => boolean): Promise<void> {
   for (const startMs = performance.now(); !attempt(); ) {
     const waitedMs = performance.now() - startMs;
-    if (waitedMs > PATIENCE_MS)
-      throw new TcplabError('TIMEOUT', `${what}: not seen within ${PATIENCE_MS} ms`);
+    if (waitedMs > withinMs) throw new TcplabError('TIMEOUT', `${what}: not seen within ${withinMs} ms`);
     if (waitedMs < AT_ONCE_MS) await turn();
     else await pause(Math.min(5, waitedMs / 4));
   }

@@ -7,7 +7,7 @@ import type { State } from '../tcp/state.ts';
 import { formatMs, pad } from './layout.ts';
 import type { Style } from './style.ts';
 
-/** What `tcplab hold --count --json` prints. */
+/** What `tcplab hold --count --json` prints; schema/crowd.schema.json describes it. */
 export interface CrowdResult {
   format: 'tcplab.crowd/1';
   scenario: string;

@@ -9,7 +9,7 @@ import type { Scenario } from './scenario.ts';
  * So many connections go through all steps before the next ones begin: few enough for their descriptors and the
  * accept queue, and to show how far it is; enough that a rule for each such slice does not slow the others down.
  */
-export const SLICE = 256;
+export const SLICE = 128;
 
 /** A scenario that is to be held many times over, after it was made sure that this machine can. */
 export interface CrowdPlan extends Pick<CrowdOptions, 'count' | 'descriptors'> {

@@ -15,7 +15,11 @@ export interface CrowdLook {
   peersInState: number | null;
 }
 
+const DEFAULT_WITHIN_MS = 5000;
+
 export interface MakeOptions {
+  /** How long each thing that is waited for may take. */
+  withinMs?: number;
   /** Stops it. */
   isOver: () => boolean;
   onSlice: (made: number, perSecond: number) => void;
@@ -34,7 +38,7 @@ export interface Made {
 export async function makeCrowd(
   crowd: Crowd,
   plan: CrowdPlan,
-  { isOver, onSlice }: MakeOptions,
+  { isOver, onSlice, withinMs = DEFAULT_WITHIN_MS }: MakeOptions,
 ): Promise<Made> {
   const { steps, count } = plan;
   const isQueued = !steps.some((step) => step.do === 'accept');
@@ -51,7 +55,7 @@ export async function makeCrowd(
     const slice = { from: made, to: Math.min(count, made + SLICE) };
     const rules: { at: HostName; rule: number }[] = [];
     try {
-      for (const step of steps) await take(crowd, step, slice, rules);
+      for (const step of steps) await take(crowd, step, slice, rules, withinMs);
     } catch (error) {
       if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
       return { made, tookMs: tookMs(), because: `with ${made} of ${count} made, ${error.message}` };
@@ -68,6 +72,7 @@ async function take(
   step: CrowdStep,
   slice: Slice,
   rules: { at: HostName; rule: number }[],
+  withinMs: number,
 ): Promise<void> {
   const size = slice.to - slice.from;
   switch (step.do) {
@@ -81,10 +86,12 @@ async function take(
       crowd.host(step.at).send(slice, Buffer.from(step.data));
       break;
     case 'accept':
-      await untilAll('a connection to accept', slice, (rest) => crowd.server.accept(rest));
+      await untilAll('a connection to accept', withinMs, slice, (rest) => crowd.server.accept(rest));
       break;
     case 'receive':
-      await untilAll(`the ${step.at} to receive`, slice, (rest) => crowd.host(step.at).receive(rest));
+      await untilAll(`the ${step.at} to receive`, withinMs, slice, (rest) =>
+        crowd.host(step.at).receive(rest),
+      );
       break;
     case 'drop':
       rules.push({ at: step.at, rule: crowd.host(step.at).drop(step.hook, slice) });
@@ -95,6 +102,7 @@ async function take(
     case 'see':
       await until(
         `${step.at} in ${step.state}`,
+        withinMs,
         () => crowd.host(step.at).countIn(step.state, slice) === size,
       );
       break;
@@ -102,9 +110,14 @@ async function take(
 }
 
 /** Calls until it was done for each: what is given is how far it came. */
-async function untilAll(what: string, { from, to }: Slice, call: (rest: Slice) => number): Promise<void> {
+async function untilAll(
+  what: string,
+  withinMs: number,
+  { from, to }: Slice,
+  call: (rest: Slice) => number,
+): Promise<void> {
   let next = from;
-  await until(what, () => {
+  await until(what, withinMs, () => {
     next = call({ from: next, to });
     return next === to;
   });
@@ -130,6 +143,7 @@ function countedIn(crowd: Crowd, name: HostName, state: State, count: number): n
 export async function untilReached(
   crowd: Crowd,
   plan: CrowdPlan,
+  withinMs: number = DEFAULT_WITHIN_MS,
 ): Promise<{ look: CrowdLook; reached: boolean }> {
   const { scenario, count } = plan;
   let look = lookAtCrowd(crowd, plan);
@@ -140,7 +154,7 @@ export async function untilReached(
     return crowd.host(otherHost(scenario.held.host)).listensAlone({ from: 0, to: count });
   };
   try {
-    await until('all in their states', isThere);
+    await until('all in their states', withinMs, isThere);
     return { look, reached: true };
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
