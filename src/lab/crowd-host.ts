@@ -34,6 +34,7 @@ export class CrowdHost {
   readonly #batch: SocketBatch;
   #listener: number | undefined;
   #firewall: Firewall | undefined;
+  readonly #dropped = new Map<Rule['hook'], { rule: number; slice: Slice }>();
   #rules = 0;
   #spawned = false;
 
@@ -101,24 +102,37 @@ export class CrowdHost {
     this.#batch.abort(slice);
   }
 
-  /** Drops all that comes in or goes out of these connections, from now on. Gives the rule's number. */
-  drop(hook: Rule['hook'], { from, to }: Slice): number {
-    const { name, serverPort, family } = this.#options;
-    const clients = { first: clientPort(to - 1), last: clientPort(from) };
-    const isFromClient = (name === 'client') === (hook === 'out');
-    const rule: Rule = isFromClient
-      ? { hook, sourcePort: clients, destinationPort: serverPort, fate: 'drop' }
-      : { hook, sourcePort: serverPort, destinationPort: clients, fate: 'drop' };
+  /**
+   * Drops all that comes in or goes out of these connections from now on. One rule is there for all of them, however many
+   * such slices there were, for each packet is compared with every rule.
+   */
+  drop(hook: Rule['hook'], slice: Slice): void {
+    const before = this.#dropped.get(hook);
+    const all = { from: before?.slice.from ?? slice.from, to: slice.to };
     const number = ++this.#rules;
     this.#namespace.enter(() => {
-      this.#firewall ??= openFirewall('nft', family, LOG_GROUP);
-      this.#firewall.set(number, rule);
+      this.#firewall ??= openFirewall('nft', this.#options.family, LOG_GROUP);
+      this.#firewall.set(number, this.#dropRule(hook, all));
+      if (before) this.#firewall.lift(before.rule);
     });
-    return number;
+    this.#dropped.set(hook, { rule: number, slice: all });
   }
 
-  lift(rule: number): void {
-    this.#namespace.enter(() => this.#firewall?.lift(rule));
+  /** Drops nothing any more. */
+  lift(): void {
+    this.#namespace.enter(() => {
+      for (const { rule } of this.#dropped.values()) this.#firewall?.lift(rule);
+    });
+    this.#dropped.clear();
+  }
+
+  #dropRule(hook: Rule['hook'], { from, to }: Slice): Rule {
+    const { name, serverPort } = this.#options;
+    const clients = { first: clientPort(to - 1), last: clientPort(from) };
+    const isFromClient = (name === 'client') === (hook === 'out');
+    return isFromClient
+      ? { hook, sourcePort: clients, destinationPort: serverPort, fate: 'drop' }
+      : { hook, sourcePort: serverPort, destinationPort: clients, fate: 'drop' };
   }
 
   /** How many of these connections the socket table has in a state, at this end; CLOSED are those that it has not. */

@@ -6,8 +6,8 @@ import { type CrowdStep, RECIPES, WHY_NOT } from './crowd-recipes.ts';
 import type { Scenario } from './scenario.ts';
 
 /**
- * So many connections go through all steps before the next ones begin: few enough for their descriptors and the
- * accept queue, and to show how far it is; enough that a rule for each such slice does not slow the others down.
+ * So many connections go through all steps before the next ones begin: few enough for the accept queue, and to show how
+ * far it is; enough that what is done once for each slice does not count.
  */
 export const SLICE = 128;
 

@@ -53,9 +53,8 @@ export async function makeCrowd(
   while (made < count) {
     if (isOver()) return { made, tookMs: tookMs(), because: `stopped after ${made} of ${count}` };
     const slice = { from: made, to: Math.min(count, made + SLICE) };
-    const rules: { at: HostName; rule: number }[] = [];
     try {
-      for (const step of steps) await take(crowd, step, slice, rules, withinMs);
+      for (const step of steps) await take(crowd, step, slice, withinMs);
     } catch (error) {
       if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
       return { made, tookMs: tookMs(), because: `with ${made} of ${count} made, ${error.message}` };
@@ -67,13 +66,7 @@ export async function makeCrowd(
   return { made, tookMs: tookMs(), because: null };
 }
 
-async function take(
-  crowd: Crowd,
-  step: CrowdStep,
-  slice: Slice,
-  rules: { at: HostName; rule: number }[],
-  withinMs: number,
-): Promise<void> {
+async function take(crowd: Crowd, step: CrowdStep, slice: Slice, withinMs: number): Promise<void> {
   const size = slice.to - slice.from;
   switch (step.do) {
     case 'connect':
@@ -94,10 +87,11 @@ async function take(
       );
       break;
     case 'drop':
-      rules.push({ at: step.at, rule: crowd.host(step.at).drop(step.hook, slice) });
+      crowd.host(step.at).drop(step.hook, slice);
       break;
     case 'lift':
-      for (const { at, rule } of rules.splice(0)) crowd.host(at).lift(rule);
+      crowd.client.lift();
+      crowd.server.lift();
       break;
     case 'see':
       await until(
