@@ -12,7 +12,7 @@ export const FATES = [
 export type Fate = (typeof FATES)[number];
 
 /** From the first to the last. */
-export interface PortRange {
+interface PortRange {
   first: number;
   last: number;
 }
