@@ -86,7 +86,7 @@ if (process.argv[1] === here('./crowd.mjs')) {
   const { values } = parseArgs({
     options: {
       json: { type: 'boolean' },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '9' },
       count: { type: 'string', default: '10000' },
     },
   });
