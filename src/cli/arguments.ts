@@ -30,6 +30,15 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** How many is too many depends on what it is of, and is said where that is known. */
+export function parseWholeNumber(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || !Number.isSafeInteger(count)) {
+    throw new InvalidArgumentError('Expected a whole number from 1.');
+  }
+  return count;
+}
+
 /** The scenarios that the names mean, each once, in the order of the catalogue; all when no name is given. */
 export function scenariosNamed(names: string[]): Scenario[] {
   if (names.length === 0) return [...CATALOGUE];

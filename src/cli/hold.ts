@@ -16,15 +16,17 @@ import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { parseDuration, scenarioNamed } from './arguments.ts';
+import { parseDuration, parseWholeNumber, scenarioNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
+import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
 import { untilSignal } from './interrupt.ts';
 import { ensurePrivilege } from './privileges.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { Screen } from './screen.ts';
 
 interface Options extends ProgramOptions {
+  count?: number;
   for?: number;
   on?: HostName;
   ipv6?: boolean;
@@ -49,6 +51,7 @@ export function holdCommand(): Command {
   return addProgramOptions(command)
     .addOption(new Option('--on <host>', 'run the command inside this host').choices(['client', 'server']))
     .option('--for <duration>', 'lift it after this time', parseDuration)
+    .option('--count <number>', 'hold it so many times over, at once', parseWholeNumber)
     .option('--ipv6', 'the two hosts speak IPv6')
     .option('--json', 'print one JSON object at the end (as one of `results` of `tcplab run --json`)')
     .option('--ladder', 'draw the segments, calls and states between two lifelines as they happen')
@@ -64,9 +67,11 @@ Examples:
   tcplab hold close-wait --on server -- bash
   tcplab hold close-wait --server 'node server.js' --port 8080
   tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'
+  tcplab hold close-wait --count 10000 --on server -- ss -s
 
 Exit status: 0 held to the end, 1 not reached or lost, 2 wrong use, 3 this machine
-can't; with --on the command's own.`,
+can't; with --on the command's own. With --count the socket tables alone are asked,
+and 0 means that every look found all of them in the state, with --on as well.`,
     )
     .action(hold);
 }
@@ -86,6 +91,10 @@ async function hold(name: string, command: string[], options: Options): Promise<
   const programs = programsOf(options, [scenario]);
   const [program, ...args] = command;
   if (program !== undefined) findProgram(program);
+  if (options.count !== undefined) {
+    await holdCrowd(scenario, crowdCommand(options, options.count, command));
+    return;
+  }
   ensurePrivilege();
   const [{ Lab }, { reachState }] = await load();
   const signal = untilSignal();
@@ -106,6 +115,21 @@ async function hold(name: string, command: string[], options: Options): Promise<
   const result = resultOf(lab.timeline);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.verdict === 'proven' ? EXIT.proven : EXIT.notProven;
+}
+
+/** Refuses what is told of one connection alone. */
+function crowdCommand(options: Options, count: number, command: string[]): CrowdCommand {
+  for (const alone of ['ladder', 'server', 'client'] as const) {
+    if (options[alone] === undefined) continue;
+    throw new TcplabError('USAGE', `--${alone} and --count do not go together`, {
+      hint:
+        alone === 'ladder'
+          ? 'the packets of a crowd are not captured: leave out --count to see those of one connection'
+          : 'the calls of a crowd are tcplab’s own: leave out --count to have a program play an end',
+    });
+  }
+  const { for: forMs, on, port, ipv6, json } = options;
+  return { count, command, on, forMs, serverPort: port, family: ipv6 ? 'ipv6' : 'ipv4', json: json === true };
 }
 
 /** What scrolls over the status: the lines that are new since it was last asked. */

@@ -67,6 +67,7 @@ export interface Libc {
   fsconfig(number: number, fd: number, command: number, key: null, value: null, aux: number): number;
   fsmount(number: number, fd: number, flags: number, attributes: number): number;
   clock_gettime(clock: number, time: Uint8Array): number;
+  getrlimit(resource: number, limit: Uint8Array): number;
   execve(path: string, args: (string | null)[], environment: (string | null)[]): number;
 }
 
@@ -102,6 +103,7 @@ export const libc: Libc = {
   ),
   fsmount: lib.func('long syscall(long number, int fd, unsigned int flags, unsigned int attributes)'),
   clock_gettime: lib.func('int clock_gettime(int clock, uint8_t *time)'),
+  getrlimit: lib.func('int getrlimit(int resource, uint8_t *limit)'),
   execve: lib.func('int execve(const char *path, const char **arguments, const char **environment)'),
 };
 

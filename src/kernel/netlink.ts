@@ -74,6 +74,26 @@ export class NetlinkSocket {
     }
   }
 
+  /** A dump of which nothing is kept: `visit` is told where in the socket's buffer each message's body begins. */
+  dump(message: Buffer, detail: string, visit: (datagram: Buffer, bodyAt: number) => void): void {
+    message.writeUInt32LE(++this.#sequence, 8);
+    check(Number(libc.send(this.#fd, message, message.length, 0)), 'send', detail);
+    for (;;) {
+      const datagram = this.receive();
+      if (!datagram)
+        throw new SystemError('recv', 'EAGAIN', { detail: `${detail}: no answer from the kernel` });
+      for (let at = 0; at + 16 <= datagram.length; at += align(datagram.readUInt32LE(at))) {
+        const type = datagram.readUInt16LE(at + 4);
+        if (type === NLMSG_DONE) return;
+        if (type === NLMSG_ERROR) {
+          for (const error of parseMessages(datagram.subarray(at))) throwIfError(error, detail);
+          return;
+        }
+        visit(datagram, at + 16);
+      }
+    }
+  }
+
   /** One datagram, or undefined when none waits. The buffer is used again by the next call. */
   receive(): Buffer | undefined {
     const length = Number(libc.recv(this.#fd, this.#buffer, this.#buffer.length, 0));

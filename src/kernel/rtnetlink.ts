@@ -17,6 +17,7 @@ const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;
 const RTM_NEWNEIGH = 28;
 const RTM_DELNEIGH = 29;
+const RTM_NEWQDISC = 36;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
@@ -32,6 +33,9 @@ const NDA_LLADDR = 2;
 const NUD_PERMANENT = 0x80;
 const NLM_F_REPLACE = 0x100;
 const IFF_UP = 1;
+const TCA_KIND = 1;
+const TCA_OPTIONS = 2;
+const TC_H_ROOT = 0xffffffff;
 const LOOPBACK = 1;
 const CREATE = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
 
@@ -97,6 +101,15 @@ export function setNeighbour(name: string, address: string, linkAddress: Uint8Ar
 /** Has the kernel forget it. */
 export function forgetNeighbour(name: string, address: string): void {
   ask([netlinkMessage(RTM_DELNEIGH, NLM_F_ACK, ...neighbour(name, address))], `forget neighbour ${address}`);
+}
+
+/** Gives an interface a queue for what it sends: first in, first out, of so many packets (tc-pfifo(8)). */
+export function setQueue(name: string, packets: number): void {
+  const header = Buffer.alloc(20);
+  header.writeInt32LE(interfaceIndex(name), 4);
+  header.writeUInt32LE(TC_H_ROOT, 12);
+  const body = [header, attribute(TCA_KIND, text('pfifo')), attribute(TCA_OPTIONS, u32(packets))];
+  ask([netlinkMessage(RTM_NEWQDISC, CREATE, ...body)], `set queue of ${name}`);
 }
 
 /** struct ndmsg and the address. */

@@ -149,7 +149,7 @@ export function sendPacket(fd: number, packet: Uint8Array, destination: string):
 }
 
 /** struct sockaddr_in and sockaddr_in6. */
-function socketAddress({ address, port }: Endpoint): Buffer {
+export function socketAddress({ address, port }: Endpoint): Buffer {
   const bytes = addressBytes(address);
   const result = Buffer.alloc(bytes.length === 16 ? 28 : 16);
   result.writeUInt16LE(bytes.length === 16 ? AF_INET6 : AF_INET, 0);

@@ -8,6 +8,15 @@ const SLOTS = { first: 1024, blocks: 100, count: 26 };
 const UNSEEING = { first: 33_000, blocks: 1400 };
 const BLOCK = 12;
 
+/**
+ * What a crowd has: it is above all blocks that anybody tells events apart by. A lab that sees events must not take
+ * those of another's crowd for its own.
+ */
+export const CROWD_PORTS: PortBlock = {
+  first: SLOTS.first + SLOTS.count * SLOTS.blocks * BLOCK,
+  last: 65_535,
+};
+
 let next = 0;
 
 export interface PortBlock {

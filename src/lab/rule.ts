@@ -11,12 +11,18 @@ export const FATES = [
 
 export type Fate = (typeof FATES)[number];
 
+/** From the first to the last. */
+interface PortRange {
+  first: number;
+  last: number;
+}
+
 /** A packet-filter rule as a value. What is not named matches everything. */
 export interface Rule {
   /** `in`: what arrives for this host's sockets. `out`: what they send. */
   hook: 'in' | 'out';
-  sourcePort?: number;
-  destinationPort?: number;
+  sourcePort?: number | PortRange;
+  destinationPort?: number | PortRange;
   /** Segments that carry all of these (tcpdump's letters): `S`, `S.`, `F`, `R`. */
   flags?: string;
   fate: Fate;
@@ -61,8 +67,8 @@ export function iptablesRules(rule: Rule, family: Family, number: number, logGro
 
 function nftMatches({ sourcePort, destinationPort, flags }: Rule): string[] {
   const matches: string[] = [];
-  if (sourcePort !== undefined) matches.push(`tcp sport ${sourcePort}`);
-  if (destinationPort !== undefined) matches.push(`tcp dport ${destinationPort}`);
+  if (sourcePort !== undefined) matches.push(`tcp sport ${ports(sourcePort, '-')}`);
+  if (destinationPort !== undefined) matches.push(`tcp dport ${ports(destinationPort, '-')}`);
   if (flags) {
     const names = flagNames(flags).join('|');
     matches.push(`tcp flags & (${names}) == ${names}`);
@@ -76,13 +82,17 @@ function iptablesChain({ hook }: Rule): string {
 
 function iptablesMatches({ sourcePort, destinationPort, flags }: Rule): string[] {
   const matches = ['-p tcp'];
-  if (sourcePort !== undefined) matches.push(`--sport ${sourcePort}`);
-  if (destinationPort !== undefined) matches.push(`--dport ${destinationPort}`);
+  if (sourcePort !== undefined) matches.push(`--sport ${ports(sourcePort, ':')}`);
+  if (destinationPort !== undefined) matches.push(`--dport ${ports(destinationPort, ':')}`);
   if (flags) {
     const names = flagNames(flags).join(',').toUpperCase();
     matches.push(`--tcp-flags ${names} ${names}`);
   }
   return matches;
+}
+
+function ports(port: number | PortRange, to: string): string {
+  return typeof port === 'number' ? String(port) : `${port.first}${to}${port.last}`;
 }
 
 const FLAG_NAMES: Record<string, string> = { F: 'fin', S: 'syn', R: 'rst', P: 'psh', '.': 'ack', U: 'urg' };

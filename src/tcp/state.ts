@@ -42,6 +42,13 @@ export function stateOfLinux(number: number): State {
   return state;
 }
 
+/** The number that sock_diag(7) shows for a state of a connection: the first, where Linux has more than one. */
+export function linuxNumberOf(state: State): number {
+  const number = Object.entries(LINUX_STATES).find(([, name]) => name === state)?.[0];
+  if (number === undefined) throw new RangeError(`Linux has no number for ${state}`);
+  return Number(number);
+}
+
 const ALIASES: Record<string, State> = {
   ESTAB: 'ESTABLISHED',
   SYNRECV: 'SYN-RECEIVED',

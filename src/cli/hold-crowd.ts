@@ -1,0 +1,182 @@
+import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { HostName } from '../evidence/events.ts';
+import { SERVER_PORT } from '../lab/addresses.ts';
+import type { Crowd } from '../lab/crowd.ts';
+import {
+  CrowdCourse,
+  type CrowdResult,
+  crowdLines,
+  crowdVerdict,
+  makingLine,
+} from '../report/crowd-report.ts';
+import { styleFor } from '../report/style.ts';
+import type { CrowdPlan } from '../scenario/crowd-plan.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import type { Family } from '../tcp/endpoint.ts';
+import { EXIT } from './exit.ts';
+import { untilSignal } from './interrupt.ts';
+import { ensurePrivilege } from './privileges.ts';
+import { Progress } from './progress.ts';
+import { Screen } from './screen.ts';
+
+/** What was asked for, as far as it goes with many connections. */
+export interface CrowdCommand {
+  count: number;
+  command: readonly string[];
+  on: HostName | undefined;
+  forMs: number | undefined;
+  serverPort: number | undefined;
+  family: Family;
+  json: boolean;
+}
+
+/** How often the tables are looked at: each row costs, and none comes back that was lost. */
+const LOOK_EVERY_MS = 1000;
+
+/** A scenario many times over, at once. */
+export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promise<void> {
+  const [{ Crowd }, { planCrowd }, { makeCrowd, untilReached }] = await load();
+  const { count, command, on, forMs, family, json } = asked;
+  const plan = planCrowd(scenario, count);
+  ensurePrivilege();
+  const signal = untilSignal();
+  let interrupted = false;
+  void signal.then(() => {
+    interrupted = true;
+  });
+  await using crowd = await Crowd.open({ ...plan, family, serverPort: asked.serverPort ?? SERVER_PORT });
+  const course = new CrowdCourse(plan, family);
+  const progress = new Progress(process.stderr);
+  const startMs = performance.now();
+  const isOver = () => interrupted;
+  const onSlice = (made: number, perSecond: number) => progress.show(makingLine(plan, made, perSecond));
+  try {
+    course.wasMade(await makeCrowd(crowd, plan, { isOver, onSlice }));
+  } finally {
+    progress.clear();
+  }
+  let status: number | undefined;
+  if (course.result.because === null) {
+    const { look, reached } = await untilReached(crowd, plan);
+    const tookMs = performance.now() - startMs;
+    if (!reached) course.notReached(look, tookMs);
+    else {
+      course.reached(look, tookMs);
+      if (on === undefined) await watch(crowd, plan, course, signal, forMs, json);
+      else status = await watchWhileRunning(crowd, plan, course, signal, on, command);
+    }
+  }
+  const { result } = course;
+  end(result, { status, json });
+}
+
+/** Says how it ended, where nobody else does, and ends with a status that says so. */
+function end(result: CrowdResult, { status, json }: { status: number | undefined; json: boolean }): void {
+  if (status === undefined && json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else if (!result.held && (status !== undefined || result.heldMs === null))
+    process.stderr.write(`tcplab: ${result.scenario}: ${crowdVerdict(result)}\n`);
+  process.exitCode = status || (result.held ? EXIT.proven : EXIT.notProven);
+}
+
+/** Shows how it stands until it is enough, or some of it is lost. */
+async function watch(
+  crowd: Crowd,
+  plan: CrowdPlan,
+  course: CrowdCourse,
+  signal: Promise<number>,
+  forMs: number | undefined,
+  json: boolean,
+): Promise<void> {
+  const screen = new Screen(json ? process.stderr : process.stdout);
+  const style = styleFor(screen.stream);
+  const { id, title } = plan.scenario;
+  screen.print(`${style.bold(id)}, ${plan.count} times: ${title}`);
+  if (!screen.isLive) for (const line of crowdLines(course.result, style)) screen.print(line);
+  const update = () => screen.update([...crowdLines(course.result, style), style.dim('Ctrl-C lifts it')]);
+  update();
+  await lookUntil(crowd, plan, course, enough(signal, forMs), { onLook: update });
+  const { result } = course;
+  screen.finish();
+  const said = crowdVerdict(result);
+  screen.print(result.held ? style.good(said) : style.bad(said));
+}
+
+/** Gives the exit status of the program, or as a shell gives it for one that a signal ended. */
+async function watchWhileRunning(
+  crowd: Crowd,
+  plan: CrowdPlan,
+  course: CrowdCourse,
+  signal: Promise<number>,
+  on: HostName,
+  [program = '', ...args]: readonly string[],
+): Promise<number> {
+  const child = crowd.host(on).spawn(program, args);
+  const ended = new Promise<number>((resolve) => {
+    child.once('exit', (code, name) => resolve(code ?? 128 + constants.signals[name ?? 'SIGKILL']));
+  });
+  void signal.then((number) => child.kill(number));
+  await lookUntil(crowd, plan, course, { promise: ended, cancel: () => {} }, { evenIfLost: true });
+  return ended;
+}
+
+/** Something that ends the looking, and what has it end no more. */
+interface Enough {
+  promise: Promise<unknown>;
+  cancel: () => void;
+}
+
+function enough(signal: Promise<number>, forMs: number | undefined): Enough {
+  if (forMs === undefined) return { promise: signal, cancel: () => {} };
+  const timer = cancellablePause(forMs);
+  return { promise: Promise.race([signal, timer.promise]), cancel: timer.cancel };
+}
+
+/** Looks about once a second, and once more at the end. */
+async function lookUntil(
+  crowd: Crowd,
+  plan: CrowdPlan,
+  course: CrowdCourse,
+  { promise, cancel }: Enough,
+  { onLook = () => {}, evenIfLost = false }: { onLook?: () => void; evenIfLost?: boolean },
+): Promise<void> {
+  const { lookAtCrowd } = await import('../scenario/crowd.ts');
+  const fromMs = performance.now();
+  let over = false;
+  const ended = promise.then(() => {
+    over = true;
+  });
+  while (!over && (evenIfLost || course.result.because === null)) {
+    const timer = cancellablePause(LOOK_EVERY_MS);
+    await Promise.race([ended, timer.promise]);
+    timer.cancel();
+    course.looked(lookAtCrowd(crowd, plan), performance.now() - fromMs);
+    onLook();
+  }
+  cancel();
+}
+
+/** A timer that was started and is not waited for would keep the process. */
+function cancellablePause(ms: number): Enough {
+  const abort = new AbortController();
+  const promise = pause(ms, undefined, { signal: abort.signal }).catch(() => {});
+  return { promise, cancel: () => abort.abort() };
+}
+
+/**
+ * What touches the kernel, only when it is needed. Not inside holdCrowd(): tsc does not rewrite an import() that stands
+ * beside `await using`.
+ */
+function load(): Promise<
+  [
+    typeof import('../lab/crowd.ts'),
+    typeof import('../scenario/crowd-plan.ts'),
+    typeof import('../scenario/crowd.ts'),
+  ]
+> {
+  return Promise.all([
+    import('../lab/crowd.ts'),
+    import('../scenario/crowd-plan.ts'),
+    import('../scenario/crowd.ts'),
+  ]);
+}

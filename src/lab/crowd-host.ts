@@ -1,0 +1,221 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setImmediate as turn } from 'node:timers/promises';
+import { SystemError } from '../error.ts';
+import { type HostName, otherHost } from '../evidence/events.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
+import { killProcess, processesIn } from '../kernel/process.ts';
+import { setQueue } from '../kernel/rtnetlink.ts';
+import { SocketTable } from '../kernel/sock-diag.ts';
+import * as kernel from '../kernel/socket.ts';
+import { type Slice, SocketBatch } from '../kernel/socket-batch.ts';
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import type { Endpoint, Family } from '../tcp/endpoint.ts';
+import type { State } from '../tcp/state.ts';
+import { ADDRESSES, INTERFACE } from './addresses.ts';
+import { CROWD_PORTS } from './client-ports.ts';
+import { type Firewall, openFirewall } from './firewall.ts';
+import { LOG_GROUP } from './packet-watch.ts';
+import type { Rule } from './rule.ts';
+
+export interface CrowdHostOptions {
+  name: HostName;
+  family: Family;
+  namespace: NetworkNamespace;
+  /** How many connections there are to be. */
+  count: number;
+  serverPort: number;
+}
+
+/** One end of many connections. Its calls are made in a row, and only the socket table tells what became of them. */
+export class CrowdHost {
+  readonly #options: CrowdHostOptions;
+  readonly #namespace: NetworkNamespace;
+  readonly #table: SocketTable;
+  readonly #batch: SocketBatch;
+  #listener: number | undefined;
+  #firewall: Firewall | undefined;
+  readonly #dropped = new Map<Rule['hook'], { rule: number; slice: Slice }>();
+  #rules = 0;
+  #spawned = false;
+
+  constructor(options: CrowdHostOptions) {
+    this.#options = options;
+    this.#namespace = options.namespace;
+    this.#table = this.#namespace.enter(() => new SocketTable());
+    this.#batch = new SocketBatch(options.count);
+  }
+
+  /** With a queue that has room for so many. */
+  listen(backlog: number): void {
+    this.#namespace.enter(() => {
+      raiseSysctl('net.core.somaxconn', backlog);
+      this.#listener = kernel.openTcpSocket(this.#options.family);
+      kernel.bind(this.#listener, this.#endpoint(this.#options.name, 0));
+      kernel.listen(this.#listener, backlog);
+    });
+  }
+
+  /**
+   * All send again at about the same moment, more than the other end takes at a time (net.core.netdev_max_backlog, of
+   * the whole machine). Without a queue between them the sender is told, and a SYN-ACK that was not sent ends its
+   * request (net/ipv4/inet_connection_sock.c, reqsk_timer_handler); with one it is as lost as on any wire.
+   */
+  loseSilently(packets: number): void {
+    this.#namespace.enter(() => setQueue(INTERFACE, packets));
+  }
+
+  /** So that the kernel keeps as many in TIME-WAIT, and in an orphan's FIN-WAIT-2. */
+  admitTimeWaits(count: number): void {
+    this.#namespace.enter(() => raiseSysctl('net.ipv4.tcp_max_tw_buckets', count));
+  }
+
+  connect(slice: Slice): void {
+    const { name, family } = this.#options;
+    const other = otherHost(name);
+    const [local, remote] = [this.#endpoint(name, 0), this.#endpoint(other, 0)];
+    const step = { local: STEP[name], remote: STEP[other] };
+    this.#namespace.enter(() => this.#batch.connect(family, slice, local, remote, step));
+  }
+
+  accept(slice: Slice): number {
+    if (this.#listener === undefined) throw new Error(`${this.#options.name} does not listen`);
+    return this.#batch.accept(this.#listener, slice);
+  }
+
+  send(slice: Slice, data: Uint8Array): void {
+    this.#batch.send(slice, data);
+  }
+
+  receive(slice: Slice): number {
+    return this.#batch.receive(slice);
+  }
+
+  shutdown(slice: Slice): void {
+    this.#batch.shutdown(slice, 'write');
+  }
+
+  close(slice: Slice): void {
+    this.#batch.close(slice);
+  }
+
+  abort(slice: Slice): void {
+    this.#batch.abort(slice);
+  }
+
+  /**
+   * Drops all that comes in or goes out of these connections from now on. One rule is there for all of them, however many
+   * such slices there were, for each packet is compared with every rule.
+   */
+  drop(hook: Rule['hook'], slice: Slice): void {
+    const before = this.#dropped.get(hook);
+    const all = { from: before?.slice.from ?? slice.from, to: slice.to };
+    const number = ++this.#rules;
+    this.#namespace.enter(() => {
+      this.#firewall ??= openFirewall('nft', this.#options.family, LOG_GROUP);
+      this.#firewall.set(number, this.#dropRule(hook, all));
+      if (before) this.#firewall.lift(before.rule);
+    });
+    this.#dropped.set(hook, { rule: number, slice: all });
+  }
+
+  /** Drops nothing any more. */
+  lift(): void {
+    this.#namespace.enter(() => {
+      for (const { rule } of this.#dropped.values()) this.#firewall?.lift(rule);
+    });
+    this.#dropped.clear();
+  }
+
+  #dropRule(hook: Rule['hook'], { from, to }: Slice): Rule {
+    const { name, serverPort } = this.#options;
+    const clients = { first: clientPort(to - 1), last: clientPort(from) };
+    const isFromClient = (name === 'client') === (hook === 'out');
+    return isFromClient
+      ? { hook, sourcePort: clients, destinationPort: serverPort, fate: 'drop' }
+      : { hook, sourcePort: serverPort, destinationPort: clients, fate: 'drop' };
+  }
+
+  /** How many of these connections the socket table has in a state, at this end; CLOSED are those that it has not. */
+  countIn(state: State, { from, to }: Slice): number {
+    const { name, serverPort } = this.#options;
+    const [first, last] = [clientPort(to - 1), clientPort(from)];
+    let count = 0;
+    this.#table.scan(state === 'CLOSED' ? 'any' : state, (local, remote) => {
+      const [client, server] = name === 'client' ? [local, remote] : [remote, local];
+      if (server === serverPort && client >= first && client <= last) count++;
+    });
+    return state === 'CLOSED' ? to - from - count : count;
+  }
+
+  /** Whether its listener listens, and has none of these connections. */
+  listensAlone(slice: Slice): boolean {
+    let found = false;
+    this.#table.scan('LISTEN', (local) => {
+      found ||= local === this.#options.serverPort;
+    });
+    return found && this.countIn('CLOSED', slice) === slice.to - slice.from;
+  }
+
+  /** Runs a program in it. By way of setpriv(1), which has the kernel kill the program when this thread ends. */
+  spawn(command: string, args: readonly string[]): ChildProcess {
+    this.#spawned = true;
+    const argv = ['--pdeathsig', 'KILL', '--', command, ...args];
+    return this.#namespace.enter(() => spawn('setpriv', argv, { stdio: 'inherit' }));
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#spawned) await this.#endPrograms();
+    this.#batch.abort();
+    if (this.#listener !== undefined) kernel.close(this.#listener);
+    this.#endOrphans();
+    this.#firewall?.close();
+    this.#table.close();
+    this.#namespace.close();
+  }
+
+  /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
+  #endOrphans(): void {
+    const { name } = this.#options;
+    const left: number[] = [];
+    for (const state of ORPHANED) {
+      this.#table.scan(state, (local, remote) => left.push(name === 'client' ? local : remote));
+    }
+    for (const port of left) {
+      const index = CROWD_PORTS.last - port;
+      try {
+        this.#table.destroy(this.#endpoint(name, index), this.#endpoint(otherHost(name), index));
+      } catch (error) {
+        // Gone meanwhile, or a kernel that does not do it (CONFIG_INET_DIAG_DESTROY).
+        if (!(error instanceof SystemError)) throw error;
+      }
+    }
+  }
+
+  async #endPrograms(): Promise<void> {
+    for (const startMs = performance.now(); performance.now() - startMs < 1000; await turn()) {
+      const left = processesIn(this.#namespace.name);
+      if (left.length === 0) return;
+      for (const pid of left) killProcess(pid);
+    }
+  }
+
+  /** Of the connection of this number. */
+  #endpoint(host: HostName, index: number): Endpoint {
+    const { address } = ADDRESSES[host][this.#options.family];
+    return { address, port: host === 'client' ? clientPort(index) : this.#options.serverPort };
+  }
+}
+
+/** From one connection to the next, the client's port goes down and the server's stays. */
+const STEP: Record<HostName, number> = { client: -1, server: 0 };
+
+function clientPort(index: number): number {
+  return CROWD_PORTS.last + index * STEP.client;
+}
+
+const ORPHANED: readonly State[] = ['FIN-WAIT-1', 'CLOSING', 'LAST-ACK'];
+
+/** Only upwards, and only when it has to be: where it may not be written, most crowds do without. */
+function raiseSysctl(name: string, atLeast: number): void {
+  if (Number(readSysctl(name) ?? atLeast) < atLeast) writeSysctl(name, atLeast);
+}

@@ -1,0 +1,89 @@
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import { TcplabError } from '../error.ts';
+import type { HostName } from '../evidence/events.ts';
+import { descriptorLimit, descriptorsOpen, makeRoomForDescriptors } from '../kernel/limits.ts';
+import { hasNftables } from '../kernel/nftables.ts';
+import { readSysctl } from '../kernel/sysctl.ts';
+import type { Family } from '../tcp/endpoint.ts';
+import { CrowdHost } from './crowd-host.ts';
+import { createWithOwnTable } from './own-table.ts';
+import { layWire } from './wire.ts';
+
+export interface CrowdOptions {
+  family: Family;
+  serverPort: number;
+  count: number;
+  /** The highest number of descriptors that it will have open at a time. */
+  descriptors: number;
+}
+
+/** What the kernel does without one of its timers, it has done by then. */
+const AT_ONCE_MS = 3;
+
+/**
+ * Two hosts for many connections. Unlike in a `Lab` no packet is captured, no event of the kernel is read, and no call
+ * is put onto a timeline: with ten thousand connections that would be a hundred thousand packets. So what there is to
+ * know of a crowd is what the socket tables show, and nothing more may be claimed of it.
+ */
+export class Crowd implements AsyncDisposable {
+  readonly client: CrowdHost;
+  readonly server: CrowdHost;
+
+  private constructor(client: CrowdHost, server: CrowdHost) {
+    this.client = client;
+    this.server = server;
+  }
+
+  static async open({ descriptors, ...options }: CrowdOptions): Promise<Crowd> {
+    // Loads the library now, so that the first rule does not have to.
+    hasNftables();
+    makeRoomForDescriptors(descriptorsOpen() + descriptors);
+    const namespaces = { client: createWithOwnTable(), server: createWithOwnTable() };
+    const host = (name: HostName) => new CrowdHost({ ...options, name, namespace: namespaces[name] });
+    try {
+      const captures = await layWire(namespaces);
+      await Promise.all([captures.client.close(), captures.server.close()]);
+      return new Crowd(host('client'), host('server'));
+    } catch (error) {
+      namespaces.client.close();
+      namespaces.server.close();
+      throw error;
+    }
+  }
+
+  host(name: HostName): CrowdHost {
+    return name === 'client' ? this.client : this.server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client.dispose();
+    await this.server.dispose();
+  }
+}
+
+/** Tries until it is done, at once at first and then less often. Throws a TcplabError with code TIMEOUT. */
+export async function until(what: string, withinMs: number, attempt: () => boolean): Promise<void> {
+  for (const startMs = performance.now(); !attempt(); ) {
+    const waitedMs = performance.now() - startMs;
+    if (waitedMs > withinMs) throw new TcplabError('TIMEOUT', `${what}: not seen within ${withinMs} ms`);
+    if (waitedMs < AT_ONCE_MS) await turn();
+    else await pause(Math.min(5, waitedMs / 4));
+  }
+}
+
+/** What this process keeps for other things: standard streams, namespaces, a command's pipes. */
+const SPARE_DESCRIPTORS = 64;
+
+/** How many descriptors a crowd may have in this process. */
+export function descriptorsFree(): number {
+  return descriptorLimit() - descriptorsOpen() - SPARE_DESCRIPTORS;
+}
+
+/**
+ * How many sockets without a descriptor the kernel lets send their FIN again and again, on the whole machine (tcp(7),
+ * tcp_max_orphans); those above it are reset. Undefined inside a user namespace, where it can't be read.
+ */
+export function orphansAllowed(): number | undefined {
+  const value = readSysctl('net.ipv4.tcp_max_orphans');
+  return value === undefined ? undefined : Number(value);
+}

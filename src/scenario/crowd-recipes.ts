@@ -1,0 +1,81 @@
+import type { HostName } from '../evidence/events.ts';
+import type { State } from '../tcp/state.ts';
+
+/** One of the things that are done for each connection of a crowd, by the end that does it. */
+export type CrowdStep =
+  | { do: 'connect' | 'accept' | 'receive' | 'shutdown' | 'close' | 'abort'; at: HostName }
+  | { do: 'send'; at: HostName; data: string }
+  /** From here on a rule of this end drops all that comes to it, or that it sends, of these connections. */
+  | { do: 'drop'; at: HostName; hook: 'in' | 'out' }
+  /** The rules that were set for these connections are lifted. */
+  | { do: 'lift' }
+  /** They are waited for in the socket table. */
+  | { do: 'see'; at: HostName; state: State };
+
+const clients = (call: 'connect' | 'receive' | 'shutdown' | 'close' | 'abort'): CrowdStep => ({
+  do: call,
+  at: 'client',
+});
+const servers = (call: 'connect' | 'accept' | 'receive' | 'close'): CrowdStep => ({ do: call, at: 'server' });
+const drop = (at: HostName, hook: 'in' | 'out'): CrowdStep => ({ do: 'drop', at, hook });
+const see = (at: HostName, state: State): CrowdStep => ({ do: 'see', at, state });
+const send = (at: HostName, data: string): CrowdStep => ({ do: 'send', at, data });
+const OPEN = [clients('connect'), servers('accept')];
+
+/** By the scenario's name, what it does to a connection, in as few calls as its state needs. */
+export const RECIPES: Readonly<Record<string, readonly CrowdStep[]>> = {
+  'syn-sent': [drop('server', 'in'), clients('connect')],
+  'syn-sent-dropped-at-client': [drop('client', 'out'), clients('connect')],
+  'syn-received': [drop('client', 'in'), clients('connect')],
+  'syn-received-simultaneous-open': [drop('server', 'in'), clients('connect'), servers('connect')],
+  established: [
+    ...OPEN,
+    send('client', 'ping'),
+    servers('receive'),
+    send('server', 'pong'),
+    clients('receive'),
+  ],
+  'half-open': [...OPEN, drop('server', 'in'), drop('server', 'out'), clients('abort')],
+  'fin-wait-1': [...OPEN, drop('server', 'in'), clients('close')],
+  'fin-wait-1-descriptor-open': [...OPEN, drop('server', 'in'), clients('shutdown')],
+  'close-wait': [...OPEN, clients('close')],
+  'close-wait-never-accepted': [clients('connect'), see('server', 'ESTABLISHED'), clients('close')],
+  'fin-wait-2': [...OPEN, clients('shutdown')],
+  'fin-wait-2-orphaned': [...OPEN, clients('close')],
+  closing: [...OPEN, drop('server', 'in'), clients('shutdown'), servers('close')],
+  'last-ack': [
+    ...OPEN,
+    drop('client', 'in'),
+    clients('close'),
+    see('server', 'CLOSE-WAIT'),
+    servers('close'),
+  ],
+  // The server's receive() gives the end of the client's data.
+  'time-wait': [...OPEN, clients('close'), servers('receive'), servers('close')],
+  'time-wait-four-segments': [...OPEN, clients('close'), see('client', 'FIN-WAIT-2'), servers('close')],
+  'time-wait-both': [
+    ...OPEN,
+    drop('server', 'in'),
+    clients('shutdown'),
+    servers('close'),
+    see('client', 'CLOSING'),
+    { do: 'lift' },
+  ],
+};
+
+const NO_ROW = 'nothing of it is in the socket table that could be counted';
+
+/** Of those of the catalogue that have no recipe, why. */
+export const WHY_NOT: Readonly<Record<string, string>> = {
+  listen: 'one listener is there for any number of connections, and has none',
+  'syn-received-dropped-at-server':
+    'the kernel ends a request whose SYN-ACK it can’t send again, and the client’s next SYN makes another; syn-received holds as many as you like',
+  'syn-flood':
+    'it is many by itself, against a backlog that is too small; syn-received holds as many as you like',
+  'closed-refused': NO_ROW,
+  'closed-rejected-rst': NO_ROW,
+  'closed-rejected-icmp': NO_ROW,
+  bound: NO_ROW,
+  'accept-queue-full': 'what it shows is one listener’s queue; syn-sent holds as many SYN-SENT as you like',
+  'zero-window': 'the socket table counts it as ESTABLISHED, as it does those that can send',
+};

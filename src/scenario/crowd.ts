@@ -1,0 +1,157 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { TcplabError } from '../error.ts';
+import { type HostName, otherHost } from '../evidence/events.ts';
+import type { Slice } from '../kernel/socket-batch.ts';
+import { type Crowd, until } from '../lab/crowd.ts';
+import type { State } from '../tcp/state.ts';
+import { type CrowdPlan, SLICE } from './crowd-plan.ts';
+import type { CrowdStep } from './crowd-recipes.ts';
+
+/** What the socket tables show of a crowd. */
+export interface CrowdLook {
+  /** In the state that is held, at the end that is held. */
+  inState: number;
+  /** The other ends, in the state that they have meanwhile. Null where that is one listener’s for all. */
+  peersInState: number | null;
+}
+
+const DEFAULT_WITHIN_MS = 5000;
+
+export interface MakeOptions {
+  /** How long each thing that is waited for may take. */
+  withinMs?: number;
+  /** Stops it. */
+  isOver: () => boolean;
+  onSlice: (made: number, perSecond: number) => void;
+}
+
+/** How a crowd was made. */
+export interface Made {
+  made: number;
+  /** For the calls, and what was waited for between them. */
+  tookMs: number;
+  /** Why not for all. */
+  because: string | null;
+}
+
+/** Makes the calls for all of them. The state is waited for by `untilReached`. */
+export async function makeCrowd(
+  crowd: Crowd,
+  plan: CrowdPlan,
+  { isOver, onSlice, withinMs = DEFAULT_WITHIN_MS }: MakeOptions,
+): Promise<Made> {
+  const { steps, count } = plan;
+  const isQueued = !steps.some((step) => step.do === 'accept');
+  const listens = !steps.some((step) => step.do === 'connect' && step.at === 'server');
+  // A half-full queue already makes the kernel give up requests sooner (net/ipv4/inet_connection_sock.c).
+  if (listens) crowd.server.listen(isQueued ? Math.max(SLICE * 4, count * 4) : SLICE * 4);
+  if (plan.scenario.held.state === 'SYN-RECEIVED') crowd.server.loseSilently(count);
+  for (const host of ['client', 'server'] as const) crowd.host(host).admitTimeWaits(count * 2);
+  const startMs = performance.now();
+  let made = 0;
+  const tookMs = () => performance.now() - startMs;
+  while (made < count) {
+    if (isOver()) return { made, tookMs: tookMs(), because: `stopped after ${made} of ${count}` };
+    const slice = { from: made, to: Math.min(count, made + SLICE) };
+    try {
+      for (const step of steps) await take(crowd, step, slice, withinMs);
+    } catch (error) {
+      if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
+      return { made, tookMs: tookMs(), because: `with ${made} of ${count} made, ${error.message}` };
+    }
+    made = slice.to;
+    onSlice(made, (made / tookMs()) * 1000);
+    if (made < count) await turn();
+  }
+  return { made, tookMs: tookMs(), because: null };
+}
+
+async function take(crowd: Crowd, step: CrowdStep, slice: Slice, withinMs: number): Promise<void> {
+  const size = slice.to - slice.from;
+  switch (step.do) {
+    case 'connect':
+    case 'shutdown':
+    case 'close':
+    case 'abort':
+      crowd.host(step.at)[step.do](slice);
+      break;
+    case 'send':
+      crowd.host(step.at).send(slice, Buffer.from(step.data));
+      break;
+    case 'accept':
+      await untilAll('a connection to accept', withinMs, slice, (rest) => crowd.server.accept(rest));
+      break;
+    case 'receive':
+      await untilAll(`the ${step.at} to receive`, withinMs, slice, (rest) =>
+        crowd.host(step.at).receive(rest),
+      );
+      break;
+    case 'drop':
+      crowd.host(step.at).drop(step.hook, slice);
+      break;
+    case 'lift':
+      crowd.client.lift();
+      crowd.server.lift();
+      break;
+    case 'see':
+      await until(
+        `${step.at} in ${step.state}`,
+        withinMs,
+        () => crowd.host(step.at).countIn(step.state, slice) === size,
+      );
+      break;
+  }
+}
+
+/** Calls until it was done for each: what is given is how far it came. */
+async function untilAll(
+  what: string,
+  withinMs: number,
+  { from, to }: Slice,
+  call: (rest: Slice) => number,
+): Promise<void> {
+  let next = from;
+  await until(what, withinMs, () => {
+    next = call({ from: next, to });
+    return next === to;
+  });
+}
+
+/** Looks once at both socket tables. */
+export function lookAtCrowd(crowd: Crowd, { scenario: { held, peer }, count }: CrowdPlan): CrowdLook {
+  return {
+    inState: countedIn(crowd, held.host, held.state, count),
+    peersInState: peer === 'LISTEN' ? null : countedIn(crowd, otherHost(held.host), peer, count),
+  };
+}
+
+/** When rows leave the table while it is read, the kernel may pass over others: so too few are counted once more. */
+function countedIn(crowd: Crowd, name: HostName, state: State, count: number): number {
+  const all = { from: 0, to: count };
+  const host = crowd.host(name);
+  const first = host.countIn(state, all);
+  return first === count ? first : Math.max(first, host.countIn(state, all));
+}
+
+/** Waits until the tables show all of them where they should be. Gives the last look, and whether it did. */
+export async function untilReached(
+  crowd: Crowd,
+  plan: CrowdPlan,
+  withinMs: number = DEFAULT_WITHIN_MS,
+): Promise<{ look: CrowdLook; reached: boolean }> {
+  const { scenario, count } = plan;
+  let look = lookAtCrowd(crowd, plan);
+  const isThere = () => {
+    look = lookAtCrowd(crowd, plan);
+    if (look.inState !== count) return false;
+    if (look.peersInState !== null) return look.peersInState === count;
+    return crowd.host(otherHost(scenario.held.host)).listensAlone({ from: 0, to: count });
+  };
+  try {
+    await until('all in their states', withinMs, isThere);
+    return { look, reached: true };
+  } catch (error) {
+    if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
+    return { look, reached: false };
+  }
+}

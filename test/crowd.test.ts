@@ -1,0 +1,248 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { SERVER_PORT } from '../src/lab/addresses.ts';
+import { Crowd } from '../src/lab/crowd.ts';
+import type { CrowdResult } from '../src/report/crowd-report.ts';
+import { CATALOGUE } from '../src/scenario/catalogue.ts';
+import { makeCrowd, untilReached } from '../src/scenario/crowd.ts';
+import { planCrowd } from '../src/scenario/crowd-plan.ts';
+import { RECIPES, WHY_NOT } from '../src/scenario/crowd-recipes.ts';
+import type { Scenario } from '../src/scenario/scenario.ts';
+import { parseState } from '../src/tcp/state.ts';
+import {
+  eventually,
+  type Outcome,
+  Program,
+  REPOSITORY,
+  run,
+  TCPLAB,
+  tcplab,
+  tcplabAsOrdinaryUser,
+} from './cli.ts';
+
+const schema = JSON.parse(readFileSync(join(REPOSITORY, 'schema/crowd.schema.json'), 'utf8')) as object;
+const validate: ValidateFunction = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
+
+/** More than one slice, and the last one not full. */
+const COUNT = 300;
+const COUNTABLE = CATALOGUE.filter(({ id }) => id in RECIPES);
+
+function parse({ stdout }: Outcome): CrowdResult {
+  const result = JSON.parse(stdout) as CrowdResult;
+  expect(validate(result), JSON.stringify(validate.errors)).toBe(true);
+  return result;
+}
+
+/** The connections that `ss -Htan` shows, by the client's port: in which state. */
+function statesOf(printed: string): Map<string, string | undefined> {
+  const rows = printed.split('\n').filter((line) => line && !/^LISTEN/.test(line));
+  return new Map(
+    rows.map((line) => {
+      const [state = '', , , local = '', remote = ''] = line.split(/\s+/);
+      const client = [local, remote].find((end) => !end.endsWith(`:${SERVER_PORT}`)) ?? line;
+      return [client, parseState(state)];
+    }),
+  );
+}
+
+describe.concurrent('tcplab hold SCENARIO --count', () => {
+  it('has a recipe for each scenario, or says why there is none', () => {
+    const known = [...Object.keys(RECIPES), ...Object.keys(WHY_NOT)];
+    expect(known.sort()).toEqual(CATALOGUE.map(({ id }) => id).sort());
+  });
+
+  it.each(COUNTABLE)(
+    '$id: ss finds all in the state that the scenario claims',
+    async ({ id, held, peer }) => {
+      const ss = ['--', 'ss', '-Htan'];
+      for (const host of ['client', 'server'] as const) {
+        const claimed = host === held.host ? held.state : peer;
+        const outcome = await tcplab('hold', id, '--count', `${COUNT}`, '--on', host, ...ss);
+        expect({ status: outcome.status, stderr: outcome.stderr }).toEqual({ status: 0, stderr: '' });
+        const states = statesOf(outcome.stdout);
+        const isConnection = claimed !== 'CLOSED' && claimed !== 'LISTEN';
+        expect(states.size).toBe(isConnection ? COUNT : 0);
+        expect(new Set(states.values())).toEqual(new Set(isConnection ? [claimed] : []));
+      }
+    },
+  );
+
+  it.each(COUNTABLE)('$id: says what it saw, and nothing more', async ({ id, held, peer }) => {
+    const outcome = await tcplab('hold', id, '--count', `${COUNT}`, '--for', '10ms', '--json');
+    expect(outcome.status).toBe(0);
+    expect(parse(outcome)).toMatchObject({
+      scenario: id,
+      state: held.state,
+      host: held.host,
+      peer: { state: peer, inState: peer === 'LISTEN' ? null : COUNT },
+      count: COUNT,
+      made: COUNT,
+      inState: COUNT,
+      fewest: COUNT,
+      held: true,
+      because: null,
+      seenBy: ['socket-table'],
+    });
+  });
+
+  it('10,000 CLOSE-WAITs, by the word of ss', async () => {
+    const args = ['--count', '10000', '--on', 'server', '--', 'ss', '-Htan'];
+    const { status, stdout, stderr } = await tcplab('hold', 'close-wait', ...args);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const states = statesOf(stdout);
+    expect(states.size).toBe(10_000);
+    expect(new Set(states.values())).toEqual(new Set(['CLOSE-WAIT']));
+  });
+
+  it.each(['close-wait', 'last-ack'])('%s over IPv6', async (id) => {
+    const outcome = await tcplab('hold', id, '--count', `${COUNT}`, '--ipv6', '--for', '10ms', '--json');
+    expect(outcome.status).toBe(0);
+    expect(parse(outcome)).toMatchObject({ family: 'ipv6', inState: COUNT, held: true });
+  });
+
+  it('as an ordinary user', async () => {
+    const args = ['hold', 'last-ack', '--count', `${COUNT}`, '--for', '10ms', '--json'];
+    const outcome = await run([...tcplabAsOrdinaryUser(), ...args]);
+    expect(outcome.status).toBe(0);
+    expect(parse(outcome)).toMatchObject({ inState: COUNT, held: true });
+  });
+
+  it('one is a crowd as well', async () => {
+    const outcome = await tcplab('hold', 'close-wait', '--count', '1', '--for', '10ms', '--json');
+    expect(outcome.status).toBe(0);
+    expect(parse(outcome)).toMatchObject({ count: 1, inState: 1, held: true });
+  });
+
+  it('looks again and again', async () => {
+    const outcome = await tcplab('hold', 'close-wait', '--count', '10', '--for', '1300ms', '--json');
+    const { looks, heldMs } = parse(outcome);
+    expect(looks).toBeGreaterThanOrEqual(3);
+    expect(heldMs).toBeGreaterThan(1200);
+  });
+
+  it('Ctrl-C lifts it, long before its time is over', async () => {
+    const args = ['hold', 'close-wait', '--count', `${COUNT}`, '--for', '1h', '--json'];
+    const holding = new Program([...TCPLAB, ...args]);
+    await holding.until(/300 of 300/, 'stderr');
+    holding.kill('SIGINT');
+    const outcome = await holding.ended;
+    expect(outcome.status).toBe(0);
+    expect(parse(outcome)).toMatchObject({ held: true, inState: COUNT });
+  });
+
+  it('a command’s own exit status is passed on', async () => {
+    const args = ['--count', '10', '--on', 'client', '--', 'sh', '-c', 'exit 7'];
+    expect((await tcplab('hold', 'close-wait', ...args)).status).toBe(7);
+  });
+});
+
+describe.concurrent('a crowd is not held', () => {
+  it('when one is destroyed, though the command that did it is content', async () => {
+    const kill = 'ss -K state close-wait dport = :65500 >&2';
+    const args = ['--count', `${COUNT}`, '--on', 'server', '--', 'sh', '-c', kill];
+    const { status, stderr } = await tcplab('hold', 'close-wait', ...args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/not held: after .* the socket table had 299 of 300 in CLOSE-WAIT at the server/);
+  });
+
+  it('when it is stopped before all are made', async () => {
+    const count = 15_000;
+    const making = new Program([...TCPLAB, 'hold', 'close-wait', '--count', `${count}`, '--json']);
+    await eventually('descriptors', () => descriptorsOf(making.pid) > 1000);
+    making.kill('SIGINT');
+    const outcome = await making.ended;
+    expect(outcome.status).toBe(1);
+    const result = parse(outcome);
+    expect(result).toMatchObject({ held: false, reachedMs: null, heldMs: null, fewest: null });
+    expect(result.because).toBe(`stopped after ${result.made} of ${count}`);
+    expect(result.made).toBeLessThan(count);
+  });
+
+  /** So that no recipe is held by something other than what it says. */
+  const withRules = COUNTABLE.filter(({ id }) => RECIPES[id]?.some((step) => step.do === 'drop'));
+
+  it.each(withRules)('when the rules of $id are not set', async (scenario) => {
+    expect(await isReached(scenario, 'drop')).toBe(false);
+  });
+
+  it.each(['close-wait', 'close-wait-never-accepted', 'fin-wait-2', 'fin-wait-2-orphaned', 'time-wait'])(
+    'when nobody closes first in %s',
+    async (id) => {
+      const scenario = COUNTABLE.find((each) => each.id === id) as Scenario;
+      expect(await isReached(scenario, 'close', 'shutdown')).toBe(false);
+    },
+  );
+});
+
+/** Whether a small crowd gets to its states when some steps are left out. */
+async function isReached(scenario: Scenario, ...withheld: string[]): Promise<boolean> {
+  const whole = planCrowd(scenario, 20);
+  const plan = { ...whole, steps: whole.steps.filter((step) => !withheld.includes(step.do)) };
+  await using crowd = await Crowd.open({ ...plan, family: 'ipv4', serverPort: SERVER_PORT });
+  const withinMs = 300;
+  const made = await makeCrowd(crowd, plan, { isOver: () => false, onSlice: () => {}, withinMs });
+  return made.because === null && (await untilReached(crowd, plan, withinMs)).reached;
+}
+
+function descriptorsOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return 0;
+  }
+}
+
+describe.concurrent('wrong use of --count ends with 2 and says why', () => {
+  const wrong: [args: string, message: RegExp][] = [
+    ['close-wait --count 0', /--count.*'0'.*whole number from 1/],
+    ['close-wait --count -5', /--count.*'-5'/],
+    ['close-wait --count 1.5', /--count.*'1.5'/],
+    ['close-wait --count 1e3', /--count.*'1e3'/],
+    ['close-wait --count many', /--count.*'many'/],
+    ['close-wait --count', /--count.*argument missing/],
+    ['time-wait --count 33313', /33313 is too many for time-wait: at most 33312 here\n.*client port/],
+    ['time-wait --count 99999999999999', /at most 33312 here/],
+    [
+      'listen --count 2',
+      /listen can’t be held many times over: one listener.*\n.*--count goes with syn-sent, /,
+    ],
+    ['bound --count 2', /bound can’t be held many times over: nothing of it is in the socket table/],
+    ['zero-window --count 2', /zero-window can’t be held many times over/],
+    ['listen-closed --count 2', /listen-closed can’t be held many times over: it is there for an arc/],
+    ['close-wait --count 2 --ladder', /--ladder and --count do not go together/],
+    ['close-wait --count 2 --server cat', /--server and --count do not go together/],
+    ['close-wait --count 2 --client cat', /--client and --count do not go together/],
+    ['close-wait --count 2 --on server', /--on and a command belong together/],
+  ];
+
+  it.each(wrong)('tcplab hold %s', async (args, message) => {
+    const { status, stdout, stderr } = await tcplab('hold', ...args.split(' '));
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it.each(['established', 'close-wait', 'close-wait-never-accepted'])(
+    '%s: as many as the descriptors allow, and not one more',
+    async (id) => {
+      const limited = (count: number) =>
+        run([
+          ...['sh', '-c', 'ulimit -n 700 && exec "$@"', 'sh', ...TCPLAB],
+          ...['hold', id, '--count', `${count}`, '--for', '10ms', '--json'],
+        ]);
+      if (id === 'close-wait-never-accepted') {
+        // It needs none in the end.
+        expect((await limited(2000)).status).toBe(0);
+        return;
+      }
+      const refused = await limited(2000);
+      expect(refused.status).toBe(2);
+      expect(refused.stderr).toMatch(/descriptors? open in this process; raise the hard limit/);
+      const most = Number(/at most (\d+) here/.exec(refused.stderr)?.[1]);
+      expect(parse(await limited(most))).toMatchObject({ held: true, inState: most });
+      expect((await limited(most + 1)).status).toBe(2);
+    },
+  );
+});
