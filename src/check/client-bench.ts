@@ -1,3 +1,4 @@
+import { TcplabError } from '../error.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Program } from '../lab/program.ts';
 import { listening } from '../scenario/opening.ts';
@@ -32,22 +33,27 @@ export class ClientBench extends Bench {
     return listening(this.stage, options);
   }
 
-  /** Starts the program. Whether it has sent a SYN to the server in time. */
-  async start(): Promise<boolean> {
+  /** Starts the program, and waits until it has sent a SYN to the server. TIMEOUT when it has not. */
+  async start(): Promise<void> {
     const { lab, options } = this;
     this.#program = await lab.client.start(commandIn(lab, options.command));
-    const came = await this.until(async () => {
+    await this.until(async () => {
       await lab.client.observe();
       return this.attempts() > 0 || this.program.status !== undefined;
     });
-    return came !== undefined && this.attempts() > 0;
+    if (this.attempts() > 0) return;
+    throw new TcplabError('TIMEOUT', 'it did not try to connect to the server’s address and port');
   }
 
   /** Starts it against a server that accepts, and waits for its connection and what it first says. */
-  async call(listener: SocketNumber): Promise<Call | undefined> {
-    if (!(await this.start())) return undefined;
+  async call(options: Parameters<ClientBench['listen']>[0] = {}): Promise<Call> {
+    const listener = await this.listen(options);
+    await this.start();
     const accepted = await this.until(() => this.lab.server.accept(listener));
-    return accepted && new Call(this, accepted.value);
+    if (!accepted) throw new TcplabError('TIMEOUT', 'its connection did not come to stand');
+    const call = new Call(this, accepted.value);
+    await call.listen();
+    return call;
   }
 
   /** How often it has tried: SYNs from different ports. */

@@ -26,7 +26,7 @@ export function textTalk(request: Buffer, expected: Buffer = Buffer.alloc(0)): T
 }
 
 /** RFC 9112, 6.3: by its length, its last chunk, or the end of the connection. */
-export function isWholeHttpAnswer(answer: Buffer, isOver: boolean): boolean {
+function isWholeHttpAnswer(answer: Buffer, isOver: boolean): boolean {
   const end = answer.indexOf('\r\n\r\n');
   if (end < 0) return false;
   const head = answer.subarray(0, end).toString('latin1');

@@ -109,7 +109,10 @@ async function hold(name: string, command: string[], options: Options): Promise<
     process.exitCode = await holdWhileRunning(lab, scenario, options.on, [program, ...args], signal);
     return;
   }
-  const enough = options.for === undefined ? signal : Promise.race([signal, pause(options.for)]);
+  const enough =
+    options.for === undefined
+      ? signal
+      : Promise.race([signal, pause(options.for, undefined, { ref: false })]);
   const screen = new Screen(options.json ? process.stderr : process.stdout);
   await watch(lab, scenario, enough, screen, options.ladder ? ladderFeed(screen, options) : segmentFeed());
   const result = resultOf(lab.timeline);

@@ -29,7 +29,7 @@ export interface ProbeReport extends Omit<ProbeResult, 'timeline'> {
 }
 
 /** What was seen. */
-export interface ProbeEvidence {
+interface ProbeEvidence {
   /** The rows of each host at the end. */
   sockets: Record<HostName, SocketRow[]>;
   /** What each host's kernel counted, by the names of nstat(8). */

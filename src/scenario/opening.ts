@@ -87,29 +87,16 @@ export async function simultaneousOpen(stage: Stage): Promise<SimultaneousOpenin
 }
 
 /** Waits until the socket table of a host has its end in the state. */
-export async function seen(
-  stage: Stage,
-  connection: Connection,
-  host: HostName,
-  state: State,
-): Promise<void> {
-  const end = endOf(connection, host, state);
-  await stage.waitFor(
-    `${host} in ${state}`,
-    async () => stateInTable((await stage.observe())[host], end) === state,
-  );
+export function seen(stage: Stage, connection: Connection, host: HostName, state: State): Promise<unknown> {
+  return stage.waitFor(`${host} in ${state}`, () => isIn(stage, connection, host, state));
 }
 
 /** Waits until the end is no longer in the state, whatever it is in by then: a program may be quick to go on. */
-export async function gone(
-  stage: Stage,
-  connection: Connection,
-  host: HostName,
-  state: State,
-): Promise<void> {
-  const end = endOf(connection, host, state);
-  await stage.waitFor(
-    `${host} no longer in ${state}`,
-    async () => stateInTable((await stage.observe())[host], end) !== state,
-  );
+export function gone(stage: Stage, connection: Connection, host: HostName, state: State): Promise<unknown> {
+  const isGone = async () => !(await isIn(stage, connection, host, state));
+  return stage.waitFor(`${host} no longer in ${state}`, isGone);
+}
+
+async function isIn(stage: Stage, connection: Connection, host: HostName, state: State): Promise<boolean> {
+  return stateInTable((await stage.observe())[host], endOf(connection, host, state)) === state;
 }

@@ -1,7 +1,6 @@
 import { seconds } from '../bench.ts';
 import { type ClientBench, isInUse } from '../client-bench.ts';
 import { fault, good, type Probe, risk, unknown } from '../probe.ts';
-import { NOT_TRIED } from './syn-dropped.ts';
 
 export const leavesNothing: Probe<ClientBench> = {
   id: 'leaves-nothing',
@@ -9,9 +8,7 @@ export const leavesNothing: Probe<ClientBench> = {
   why: 'What a client does when all is well, a thousand copies of it do at once: connections that are opened anew and left behind add up.',
   mend: 'Use a connection again, and close each that is no longer needed.',
   async run(bench) {
-    const call = await bench.call(await bench.listen());
-    if (!call) return unknown(NOT_TRIED);
-    await call.listen();
+    const call = await bench.call();
     await call.answer({ part: false });
     const reaction = await bench.reaction();
     const { program } = bench;

@@ -1,6 +1,5 @@
 import type { ClientBench } from '../client-bench.ts';
-import { type Probe, unknown } from '../probe.ts';
-import { NOT_TRIED } from './syn-dropped.ts';
+import type { Probe } from '../probe.ts';
 
 export const neverAnswered: Probe<ClientBench> = {
   id: 'never-answered',
@@ -8,9 +7,7 @@ export const neverAnswered: Probe<ClientBench> = {
   why: 'The server hangs. To TCP all is well, so no timer runs: only the program can end the wait.',
   mend: 'Give the whole request a deadline (curl --max-time, wget --read-timeout, AbortSignal.timeout).',
   async run(bench) {
-    const call = await bench.call(await bench.listen());
-    if (!call) return unknown(NOT_TRIED);
-    await call.listen();
+    await bench.call();
     return bench.judge(await bench.reaction(), { isThere: true });
   },
 };

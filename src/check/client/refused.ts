@@ -1,6 +1,5 @@
 import type { ClientBench } from '../client-bench.ts';
-import { type Probe, risk, unknown } from '../probe.ts';
-import { NOT_TRIED } from './syn-dropped.ts';
+import { type Probe, risk } from '../probe.ts';
 
 export const refused: Probe<ClientBench> = {
   id: 'refused',
@@ -8,7 +7,7 @@ export const refused: Probe<ClientBench> = {
   why: 'The server is being restarted. Who gives up at once loses the request; who tries again without a pause makes it worse.',
   mend: 'Report ECONNREFUSED at once, or try again a few times with growing pauses.',
   async run(bench) {
-    if (!(await bench.start())) return unknown(NOT_TRIED);
+    await bench.start();
     const isStorm = () => bench.attempts() > MANY;
     const reaction = await bench.reaction({ orWhen: isStorm });
     if (!isStorm()) return bench.judge(reaction);

@@ -1,7 +1,6 @@
 import { roughly, seconds } from '../bench.ts';
 import type { ClientBench } from '../client-bench.ts';
 import { good, type Probe, risk, unknown } from '../probe.ts';
-import { NOT_TRIED } from './syn-dropped.ts';
 
 export const stopsReading: Probe<ClientBench> = {
   id: 'stops-reading',
@@ -9,8 +8,7 @@ export const stopsReading: Probe<ClientBench> = {
   why: 'The window goes to zero, and the kernel asks without end whether it has opened: as long as the server answers that, TCP never gives up.',
   mend: 'Give writes a deadline, or watch how fast the upload goes (curl --speed-limit with --speed-time).',
   async run(bench) {
-    const call = await bench.call(await bench.listen({ receiveBuffer: 1 }));
-    if (!call) return unknown(NOT_TRIED);
+    await bench.call({ receiveBuffer: 1 });
     const full = await bench.until(async () => {
       const [row] = await bench.sockets();
       return bench.program.status !== undefined || (row?.timer === 'probe' && row.sendQueue > 0);

@@ -1,6 +1,5 @@
 import type { ClientBench } from '../client-bench.ts';
-import { type Probe, unknown } from '../probe.ts';
-import { NOT_TRIED } from './syn-dropped.ts';
+import type { Probe } from '../probe.ts';
 
 export const unreachable: Probe<ClientBench> = {
   id: 'unreachable',
@@ -14,7 +13,7 @@ export const unreachable: Probe<ClientBench> = {
       destinationPort: bench.lab.serverPort,
       fate: 'reject with host unreachable',
     });
-    if (!(await bench.start())) return unknown(NOT_TRIED);
+    await bench.start();
     return bench.judge(await bench.reaction());
   },
 };
