@@ -17,7 +17,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   lab: ['tcp', 'evidence', 'kernel'],
   scenario: ['tcp', 'evidence', 'kernel', 'lab'],
   report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+  testing: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report', 'testing'],
 };
 const FOR_ALL = 'src/error.ts';
 const OF_ALL = 'src/index.ts';
@@ -157,6 +158,8 @@ describe('the check of the house', () => {
     ['scenario', '../report/table.ts'],
     ['report', '../cli/main.ts'],
     ['report', '../index.ts'],
+    ['report', '../testing/index.ts'],
+    ['testing', '../cli/main.ts'],
     ['cli', '../index.ts'],
     ['lab', '../../scripts/start.mjs'],
     ['lab', '../kernel/clock.js'],

@@ -40,6 +40,7 @@ export interface Libc {
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  getpeername(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
   send(fd: number, data: Uint8Array, length: number, flags: number): number;
@@ -81,6 +82,7 @@ export const libc: Libc = {
   shutdown: lib.func('int shutdown(int fd, int how)'),
   close: lib.func('int close(int fd)'),
   getsockname: lib.func('int getsockname(int fd, uint8_t *address, uint32_t *length)'),
+  getpeername: lib.func('int getpeername(int fd, uint8_t *address, uint32_t *length)'),
   setsockopt: lib.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)'),
   getsockopt: lib.func('int getsockopt(int fd, int level, int name, uint8_t *value, uint32_t *length)'),
   send: lib.func('long send(int fd, const uint8_t *data, size_t length, int flags)'),

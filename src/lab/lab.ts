@@ -41,6 +41,7 @@ export class Lab implements AsyncDisposable {
   readonly #startNs: bigint;
   readonly #watch: KernelWatch;
   readonly #takePort: () => number;
+  readonly #portsLeft: () => number;
   readonly #endTimeline: () => void;
 
   private constructor(parts: {
@@ -51,6 +52,7 @@ export class Lab implements AsyncDisposable {
     startNs: bigint;
     watch: KernelWatch;
     takePort: () => number;
+    portsLeft: () => number;
     serverPort: number;
     endTimeline: () => void;
   }) {
@@ -61,6 +63,7 @@ export class Lab implements AsyncDisposable {
     this.#startNs = parts.startNs;
     this.#watch = parts.watch;
     this.#takePort = parts.takePort;
+    this.#portsLeft = parts.portsLeft;
     this.serverPort = parts.serverPort;
     this.#endTimeline = parts.endTimeline;
   }
@@ -129,6 +132,7 @@ export class Lab implements AsyncDisposable {
         startNs,
         watch,
         takePort: () => nextPort++,
+        portsLeft: () => Math.max(0, ports.last + 1 - nextPort),
         serverPort,
         endTimeline: () => {
           isOver = true;
@@ -147,6 +151,11 @@ export class Lab implements AsyncDisposable {
   /** A port for the client that no lab on this machine has used lately. */
   nextClientEndpoint(): Endpoint {
     return { address: this.client.address, port: this.#takePort() };
+  }
+
+  /** How many of them this lab has left: what is taken beyond that may be the next lab's. */
+  get clientPortsLeft(): number {
+    return this.#portsLeft();
   }
 
   serverEndpoint(): Endpoint {
