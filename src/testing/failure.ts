@@ -1,3 +1,4 @@
+import type { Connection } from '../evidence/connection.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { formatLadder } from '../report/ladder/ladder.ts';
 import { reasonOf } from '../report/reason.ts';
@@ -14,28 +15,28 @@ export async function describeFailure(
   { not = false, test }: { not?: boolean; test?: string | undefined } = {},
 ): Promise<string> {
   const { lab } = connection;
-  // Else what is printed of the rules would be without their counts.
+  // Else the rules in the files would be without their counts. It is one more look besides.
   await lab.count();
   const { host, wanted, state, tables, looks, fromMs, toMs } = sighting;
-  const timeline = claimed(connection, sighting, nameFor(test));
-  const lookedMs = Math.round(toMs - fromMs);
-  const times = looks === 1 ? 'looked once' : `looked ${looks} times in ${lookedMs} ms`;
-  const verdict = not ? `the ${host} is still in ${wanted}` : `the ${host} is in ${state}, not in ${wanted}`;
+  const timeline = new Timeline();
+  for (const event of lab.timeline) timeline.add(event);
+  timeline.add({ type: 'noted', atMs: fromMs, text: `the test looks for ${wanted} on the ${host}` });
+  const tried = looks === 1 ? 'looked once' : `looked ${looks} times in ${Math.round(toMs - fromMs)} ms`;
+  const found = not ? `the ${host} is still in ${wanted}` : `the ${host} is in ${state}, not in ${wanted}`;
   return [
-    `${verdict} (${times})`,
+    `${found} (${tried})`,
     '',
-    ladderOf(timeline).trimEnd(),
+    ladderOf(timeline, connection.endpoints).trimEnd(),
     '',
-    formatSockets('client', tables.client, timeline) +
-      formatSockets('server', tables.server, timeline).trimEnd(),
+    ...(['client', 'server'] as const).map((each) => formatSockets(each, tables[each], timeline)),
     ...contradictions(sighting),
     '',
-    kept(connection, timeline, nameFor(test)),
+    kept(connection, timeline, sighting, nameFor(test)),
   ].join('\n');
 }
 
-export function ladderOf(timeline: Timeline): string {
-  return formatLadder(timeline, { ascii: false, style: styleFor({ isTTY: false }) });
+export function ladderOf(timeline: Timeline, connection?: Connection): string {
+  return formatLadder(timeline, { ascii: false, style: styleFor({}), connection });
 }
 
 /** The table is the kernel’s own word; but where segments tell otherwise, that is worth knowing. */
@@ -48,14 +49,25 @@ function contradictions({ host, state, others }: Sighting): string[] {
     );
 }
 
-/** The timeline with what the test claimed, in the words of a scenario, so that all that reads timelines can read it. */
-function claimed(
-  connection: TestConnection,
-  { host, wanted, fromMs, toMs, looks }: Sighting,
+function kept(connection: TestConnection, timeline: Timeline, sighting: Sighting, name: string): string {
+  try {
+    claim(timeline, connection, sighting, name);
+    const folder = keep(connection.lab, timeline, name);
+    return `kept: ${folder}/timeline.ndjson (tcplab replay --ladder) and packets.pcapng (Wireshark)`;
+  } catch (error) {
+    // What the test is told must not be lost for that.
+    return `nothing kept: ${reasonOf(error)}`;
+  }
+}
+
+/** What the test claimed, in the words of a scenario: so all that reads timelines can read it. */
+function claim(
+  timeline: Timeline,
+  { lab, endpoints }: TestConnection,
+  sighting: Sighting,
   scenario: string,
-): Timeline {
-  const timeline = new Timeline();
-  for (const event of connection.lab.timeline) timeline.add(event);
+): void {
+  const { host, wanted, fromMs, looks } = sighting;
   const held = { host, state: wanted };
   timeline.add({
     type: 'claimed',
@@ -63,21 +75,10 @@ function claimed(
     scenario,
     held,
     peer: null,
-    connection: connection.endpoints,
+    connection: endpoints,
     reachedMs: 0,
   });
-  timeline.add({ type: 'held', atMs: toMs, fromMs, samples: looks });
-  return timeline;
-}
-
-function kept(connection: TestConnection, timeline: Timeline, name: string): string {
-  try {
-    const folder = keep(connection.lab, timeline, name);
-    return `kept: ${folder}/timeline.ndjson (tcplab replay --ladder) and packets.pcapng (Wireshark)`;
-  } catch (error) {
-    // What the test is told must not be lost for that.
-    return `nothing kept: ${reasonOf(error)}`;
-  }
+  timeline.add({ type: 'held', atMs: lab.nowMs(), fromMs, samples: looks + 1 });
 }
 
 /** Scenarios have names that can be a file’s. */

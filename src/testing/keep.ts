@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { join } from 'node:path';
 import { type RunStarted, TIMELINE_FORMAT } from '../evidence/events.ts';
@@ -21,6 +21,8 @@ export function keep(lab: Lab, timeline: Timeline, scenario: string): string {
   const parent = folders.get(lab) as string;
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, `${scenario}-`));
+  // For whoever collects them, when the tests ran as root.
+  chmodSync(folder, 0o755);
   const privilege = currentPrivilege();
   const started: RunStarted = {
     type: 'run-started',

@@ -22,7 +22,7 @@ export interface Sighting {
   wanted: State;
   /** By the socket table, at the last look. */
   state: State;
-  /** On the lab’s clock. */
+  /** The first look and the last, on the lab’s clock. */
   fromMs: number;
   toMs: number;
   looks: number;
@@ -49,7 +49,7 @@ export async function look(
   }
   const { lab, endpoints } = connection;
   const end = endOf(endpoints, on, wanted);
-  const fromMs = lab.nowMs();
+  let fromMs: number | undefined;
   let [looks, tables, state]: [number, Tables, State] = [0, { client: [], server: [] }, 'CLOSED'];
   const isSo = () => (state === wanted) !== not;
   try {
@@ -58,6 +58,7 @@ export async function look(
       async () => {
         looks++;
         tables = await lab.observe();
+        fromMs ??= lab.nowMs();
         state = stateInTable(tables[on], end);
         return isSo();
       },
@@ -70,7 +71,8 @@ export async function look(
     const last = witness.follow(lab.timeline, end).at(-1);
     return { witness: witness.name, states: last?.states ?? [], why: last?.why ?? null };
   });
-  const seen = { host: on, wanted, state, fromMs, toMs: lab.nowMs(), looks, tables, others };
+  const toMs = lab.nowMs();
+  const seen = { host: on, wanted, state, fromMs: fromMs ?? toMs, toMs, looks, tables, others };
   return { ...seen, isSo: isSo() };
 }
 

@@ -7,12 +7,12 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 /** A host’s socket table as ss(8) would show it, and who has each socket open. */
 export function formatSockets(host: HostName, rows: readonly SocketRow[], timeline: Timeline): string {
   const title = `sockets of the ${host}`;
-  if (rows.length === 0) return `${title}: none\n`;
+  if (rows.length === 0) return `${title}: none`;
   const lines = rows.map((row) => [
     row.state,
     formatEndpoint(row.local),
     row.remote.port === 0 ? '*' : formatEndpoint(row.remote),
-    `${row.receiveQueue} to read, ${row.sendQueue} to send`,
+    queuesOf(row),
     timerOf(row),
     holderOf(row, host, timeline),
   ]);
@@ -22,11 +22,16 @@ export function formatSockets(host: HostName, rows: readonly SocketRow[], timeli
   const text = lines.map((line) =>
     `  ${line.map((cell, column) => pad(cell, widths?.[column] ?? 0)).join('  ')}`.trimEnd(),
   );
-  return `${title}:\n${text.join('\n')}\n`;
+  return `${title}:\n${text.join('\n')}`;
 }
 
-function timerOf({ state, timer, expiresMs, retransmits, receiveQueue, sendQueue }: SocketRow): string {
-  if (state === 'LISTEN') return `${receiveQueue} of ${sendQueue} to accept`;
+function queuesOf({ state, receiveQueue, sendQueue }: SocketRow): string {
+  return state === 'LISTEN'
+    ? `${receiveQueue} to accept, backlog ${sendQueue}`
+    : `${receiveQueue} to read, ${sendQueue} not acknowledged`;
+}
+
+function timerOf({ timer, expiresMs, retransmits }: SocketRow): string {
   if (timer === 'none' || expiresMs === null) return '';
   const again = retransmits > 0 ? `, ${retransmits} sent again` : '';
   return `${timer} in ${formatMs(expiresMs)}${again}`;
