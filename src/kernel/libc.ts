@@ -21,8 +21,11 @@ function loadLibc(): LibraryHandle {
 
 const lib = loadLibc();
 
-/** struct ifreq with a pointer in its union (netdevice(7)). */
-koffi.struct('ifreq_data', {
+/**
+ * struct ifreq with a pointer in its union (netdevice(7)). Without a name: koffi has one namespace of them a process, and
+ * jest loads this file anew for each file of tests.
+ */
+const ifreqData = koffi.struct({
   name: koffi.array('char', 16),
   data: 'void *',
   rest: koffi.array('uint8_t', 16),
@@ -94,7 +97,7 @@ export const libc: Libc = {
   read: lib.func('long read(int fd, uint8_t *data, size_t length)'),
   fcntl: lib.func('int fcntl(int fd, int command, long argument)'),
   ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
-  ethtool: lib.func('int ioctl(int fd, unsigned long request, const ifreq_data *argument)'),
+  ethtool: lib.func('ioctl', 'int', ['int', 'unsigned long', koffi.pointer(ifreqData)]),
   mmap: lib.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)'),
   munmap: lib.func('int munmap(void *address, size_t length)'),
   // The mount calls have the same numbers on every architecture (Linux 5.2), and older C libraries do not wrap them.
