@@ -29,7 +29,7 @@ export async function describeFailure(
     ladderOf(timeline, connection.endpoints).trimEnd(),
     '',
     ...(['client', 'server'] as const).map((each) => formatSockets(each, tables[each], timeline)),
-    ...contradictions(sighting),
+    ...contradiction(sighting),
     '',
     kept(connection, timeline, sighting, nameFor(test)),
   ].join('\n');
@@ -39,14 +39,13 @@ export function ladderOf(timeline: Timeline, connection?: Connection): string {
   return formatLadder(timeline, { ascii: false, style: styleFor({}), connection });
 }
 
-/** The table is the kernel’s own word; but where segments tell otherwise, that is worth knowing. */
-function contradictions({ host, state, others }: Sighting): string[] {
-  return others
-    .filter(({ states }) => states.length > 0 && !states.includes(state))
-    .map(
-      ({ witness, states }) =>
-        `but by the ${witness === 'packets' ? 'segments' : 'kernel’s events'} alone the ${host} would be in ${states.join(' or ')}`,
-    );
+/**
+ * The table is the kernel’s own word; but where the segments tell otherwise, that is worth knowing: a timer ended it, say,
+ * or a FIN waits behind data.
+ */
+function contradiction({ host, state, bySegments }: Sighting): string[] {
+  if (bySegments === null || bySegments === state) return [];
+  return [`by its segments alone the ${host} would be in ${bySegments}`];
 }
 
 function kept(connection: TestConnection, timeline: Timeline, sighting: Sighting, name: string): string {

@@ -1,10 +1,8 @@
 import { TcplabError } from '../error.ts';
 import { endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
-import { kernelEvents } from '../evidence/witness/kernel-events.ts';
 import { packets } from '../evidence/witness/packets.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
-import type { WitnessName } from '../evidence/witness/witness.ts';
 import type { Tables } from '../lab/lab.ts';
 import { parseState, STATES, type State } from '../tcp/state.ts';
 import type { TestConnection } from './connection.ts';
@@ -27,8 +25,8 @@ export interface Sighting {
   toMs: number;
   looks: number;
   tables: Tables;
-  /** What the other witnesses say: the states that fit what they saw. */
-  others: { witness: WitnessName; states: readonly State[]; why: string | null }[];
+  /** By its segments alone; null when they do not tell. */
+  bySegments: State | null;
 }
 
 const DEFAULT_WITHIN_MS = 1000;
@@ -67,12 +65,9 @@ export async function look(
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
   }
-  const others = [packets, kernelEvents].map((witness) => {
-    const last = witness.follow(lab.timeline, end).at(-1);
-    return { witness: witness.name, states: last?.states ?? [], why: last?.why ?? null };
-  });
+  const [bySegments = null] = packets.follow(lab.timeline, end).at(-1)?.states ?? [];
   const toMs = lab.nowMs();
-  const seen = { host: on, wanted, state, fromMs: fromMs ?? toMs, toMs, looks, tables, others };
+  const seen = { host: on, wanted, state, fromMs: fromMs ?? toMs, toMs, looks, tables, bySegments };
   return { ...seen, isSo: isSo() };
 }
 
