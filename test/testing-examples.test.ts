@@ -32,6 +32,13 @@ describe('the same tests', () => {
     expect(status).toBe(0);
   });
 
+  it.concurrent('are refused in a worker thread', async () => {
+    const command = [...VITEST, '--root', example('vitest'), '--pool', 'threads'];
+    const { status, stderr } = await run(command, ENVIRONMENT);
+    expect(stderr).toContain('a lab can’t be in a worker thread');
+    expect(status).not.toBe(0);
+  });
+
   it.concurrent('pass in jest in one process, file after file', async () => {
     const folder = project();
     const config = readFileSync(join(example('jest'), 'jest.config.json'));

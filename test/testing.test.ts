@@ -508,6 +508,30 @@ describe('labs', () => {
     expect(growth).toBeLessThan(10_000);
   });
 
+  it('that are over say so', async () => {
+    const lab = await open();
+    const connection = await lab.connected();
+    const forgotten = failure(expect(connection).toBeInState('CLOSE-WAIT', { on: 'server' }));
+    await lab.close();
+    expect(await forgotten).toBe('the lab is over: was an await forgotten?');
+    expect(await failure(connection.client.state())).toContain('the lab is over');
+    expect(() => lab.client.run(() => net.connect(80, lab.server.address))).toThrow('the lab is over');
+  });
+
+  it('draw what has happened', async () => {
+    await using lab = await open();
+    await using rule = await lab.client.reject({
+      direction: 'out',
+      destinationPort: 81,
+      with: 'host-unreachable',
+    });
+    await lab.connected();
+    expect(await rule.met()).toBe(0);
+    const ladder = await lab.ladder();
+    expect(ladder).toContain('ESTABLISHED │◀────────────────── S. seq 0 ack 1 ─┤ SYN-RECEIVED');
+    expect(lab.timeline.of('call').map(({ call }) => call)).toContain('accept');
+  });
+
   it('at once do not disturb each other', async () => {
     const seen = await Promise.all(
       Array.from({ length: 20 }, async (_, index) => {

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readlinkSync } from 'node:fs';
-import { SystemError } from '../error.ts';
+import { SystemError, TcplabError } from '../error.ts';
 import { check, lastErrno, libc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
@@ -73,6 +73,8 @@ export class NetworkNamespace {
 
   /** The two halves of `enter`, for who is called at the beginning and at the end of such a stretch. Gives what goes back. */
   goIn(): () => void {
+    // The number of its descriptor is another's by now.
+    if (!this.#open) throw new TcplabError('USAGE', 'the lab is over');
     const before = NetworkNamespace.#current;
     check(libc.setns(this.#fd, CLONE_NEWNET), 'setns', 'into the lab');
     NetworkNamespace.#current = this;

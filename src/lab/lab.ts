@@ -43,6 +43,7 @@ export class Lab implements AsyncDisposable {
   readonly #takePort: () => number;
   readonly #portsLeft: () => number;
   readonly #endTimeline: () => void;
+  #isOver = false;
 
   private constructor(parts: {
     timeline: Timeline;
@@ -169,7 +170,12 @@ export class Lab implements AsyncDisposable {
 
   /** Brings the timeline up to now. */
   async observe(): Promise<Tables> {
-    return { client: await this.client.observe(), server: await this.server.observe() };
+    return { client: await this.#observe('client'), server: await this.#observe('server') };
+  }
+
+  async #observe(name: HostName): Promise<SocketRow[]> {
+    if (this.#isOver) throw new TcplabError('USAGE', 'the lab is over: was an await forgotten?');
+    return this.host(name).observe();
   }
 
   /** Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. */
@@ -210,6 +216,7 @@ export class Lab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     this.#endTimeline();
     await Promise.all([this.client.dispose(), this.server.dispose()]);
     await this.#watch.release();

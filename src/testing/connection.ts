@@ -103,12 +103,12 @@ export class TestEnd {
 
   /** By the socket table, now: CLOSED when it has no row. */
   async state(): Promise<State> {
-    return stateInTable(await this.#lab.host(this.host).observe(), this.#end);
+    return stateInTable((await this.#lab.observe())[this.host], this.#end);
   }
 
   /** Its row in the socket table, now, with its queues and timers. */
   async socket(): Promise<SocketRow | undefined> {
-    return rowOf(await this.#lab.host(this.host).observe(), this.#end);
+    return rowOf((await this.#lab.observe())[this.host], this.#end);
   }
 
   toString(): string {

@@ -58,8 +58,8 @@ export class TestHost {
   }
 
   /** The socket table, now. */
-  sockets(): Promise<SocketRow[]> {
-    return this.host.observe();
+  async sockets(): Promise<SocketRow[]> {
+    return (await this.lab.observe())[this.name];
   }
 
   readSysctl(name: string): Promise<string | undefined> {

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { isMainThread } from 'node:worker_threads';
 import { TcplabError } from '../error.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { Timeline } from '../evidence/timeline.ts';
@@ -129,6 +130,13 @@ export class TestLab implements AsyncDisposable {
 /** Opens a lab: `await using lab = await createLab()`. When it is disposed of, nothing of it is left. */
 export async function createLab(options: TestLabOptions = {}): Promise<TestLab> {
   const { ipv6 = false, firewall, serverPort, keep = join(tmpdir(), 'tcplab-failures') } = options;
+  if (!isMainThread) {
+    throw new TcplabError(
+      'USAGE',
+      'a lab can’t be in a worker thread, whose end may abort the process: let the tests run in processes ' +
+        '(pool: ‘forks’ in vitest; jest without --workerThreads)',
+    );
+  }
   if (currentPrivilege() === 'none') {
     throw new TcplabError(
       'MACHINE',
