@@ -148,6 +148,23 @@ describe('rules', () => {
     expect(await connection.client.error()).toBe(errno);
   });
 
+  it('tell what connect() itself gave, once', async () => {
+    await using lab = await open();
+    await lab.connected();
+    const [known = ''] = (await lab.client.sockets()).map(({ local }) => `${local.port}`);
+    const again = await lab.client
+      .connect({ localPort: Number(known) })
+      .catch((error: Error) => error.message);
+    expect(again).toMatch(/EADDRINUSE/);
+    await lab.client.reject({ direction: 'out', flags: 'S' });
+    const connection = await lab.client.connect();
+    await expect(connection).toBeInState('CLOSED', { on: 'client', within: 3000 });
+    expect([await connection.client.error(), await connection.client.error()]).toEqual([
+      'ECONNREFUSED',
+      null,
+    ]);
+  });
+
   it('want flags as tcpdump writes them', async () => {
     await using lab = await open();
     await expect(lab.server.drop({ flags: 'SYN,FIN' })).rejects.toThrow('no flags of TCP: "SYN,FIN"');
