@@ -18,7 +18,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   scenario: ['tcp', 'evidence', 'kernel', 'lab'],
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
   report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report'],
+  testing: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report', 'testing'],
 };
 const FOR_ALL = 'src/error.ts';
 const OF_ALL = 'src/index.ts';
@@ -158,6 +159,8 @@ describe('the check of the house', () => {
     ['scenario', '../report/table.ts'],
     ['report', '../cli/main.ts'],
     ['report', '../index.ts'],
+    ['report', '../testing/index.ts'],
+    ['testing', '../cli/main.ts'],
     ['cli', '../index.ts'],
     ['lab', '../../scripts/start.mjs'],
     ['lab', '../kernel/clock.js'],

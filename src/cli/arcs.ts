@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
 import { styleFor } from '../report/style.ts';
+import { VERSION } from '../report/version.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
@@ -10,7 +11,6 @@ import { firewallOption } from './firewall-option.ts';
 import { machineReport } from './machine-report.ts';
 import { ensurePrivilege } from './privileges.ts';
 import { runSideBySide } from './side-by-side.ts';
-import { VERSION } from './version.ts';
 
 interface Options {
   json?: boolean;

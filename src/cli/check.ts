@@ -13,6 +13,7 @@ import {
   probeReport,
 } from '../report/check-report.ts';
 import { styleFor } from '../report/style.ts';
+import { VERSION } from '../report/version.ts';
 import { parseDuration } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
@@ -21,7 +22,6 @@ import { ensurePrivilege } from './privileges.ts';
 import { parsePort } from './program-options.ts';
 import { Progress } from './progress.ts';
 import { suggestion } from './suggestion.ts';
-import { VERSION } from './version.ts';
 
 interface Options {
   port: number;

@@ -4,9 +4,9 @@ import { TcplabError } from '../error.ts';
 import { type Ability, tryAbilities } from '../lab/abilities.ts';
 import { pad, wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
+import { VERSION } from '../report/version.ts';
 import { EXIT } from './exit.ts';
 import { ensurePrivilege } from './privileges.ts';
-import { VERSION } from './version.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')

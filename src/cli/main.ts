@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { TcplabError } from '../error.ts';
+import { VERSION } from '../report/version.ts';
 import { EXIT } from './exit.ts';
 import { exitOnSignals } from './interrupt.ts';
-import { VERSION } from './version.ts';
 
 /** Each command is loaded when it is asked for: the kernel's side of some takes a while. */
 const COMMANDS: Record<string, () => Promise<Command>> = {

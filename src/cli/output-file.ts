@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { getSystemErrorMap } from 'node:util';
 import { TcplabError } from '../error.ts';
+import { reasonOf } from '../report/reason.ts';
 
 /** A file that is opened before there is anything to write, so that a path that can't be written is known at once. */
 export class OutputFile {
@@ -42,12 +42,6 @@ export function openFolder(path: string): void {
 
 export function writeWhole(path: string, bytes: Uint8Array): void {
   attempt(path, () => writeFileSync(path, bytes));
-}
-
-/** `no such file or directory` */
-export function reasonOf(error: unknown): string {
-  const { errno, message } = error as NodeJS.ErrnoException;
-  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? message;
 }
 
 function attempt<T>(path: string, work: () => T, code: 'USAGE' | 'SYSTEM' = 'SYSTEM'): T {

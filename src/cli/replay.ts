@@ -2,10 +2,10 @@ import { createReadStream, fstatSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { TcplabError } from '../error.ts';
 import { Timeline } from '../evidence/timeline.ts';
+import { reasonOf } from '../report/reason.ts';
 import { RunFold } from '../report/run-fold.ts';
 import { readTimeline } from '../report/timeline-file/read.ts';
 import { EXIT } from './exit.ts';
-import { reasonOf } from './output-file.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 
 export function replayCommand(): Command {

@@ -4,6 +4,7 @@ import { TcplabError } from '../error.ts';
 import { type RunStarted, type ScenarioFailed, TIMELINE_FORMAT } from '../evidence/events.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { RunFold } from '../report/run-fold.ts';
+import { VERSION } from '../report/version.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { parseCount, parseDuration, scenariosNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
@@ -12,7 +13,6 @@ import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts'
 import { ensurePrivilege } from './privileges.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { runSideBySide } from './side-by-side.ts';
-import { VERSION } from './version.ts';
 
 interface Options extends OutputOptions, ProgramOptions {
   ipv6?: boolean;

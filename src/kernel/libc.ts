@@ -21,8 +21,11 @@ function loadLibc(): LibraryHandle {
 
 const lib = loadLibc();
 
-/** struct ifreq with a pointer in its union (netdevice(7)). */
-koffi.struct('ifreq_data', {
+/**
+ * struct ifreq with a pointer in its union (netdevice(7)). Without a name: koffi has one namespace of them a process, and
+ * jest loads this file anew for each file of tests.
+ */
+const ifreqData = koffi.struct({
   name: koffi.array('char', 16),
   data: 'void *',
   rest: koffi.array('uint8_t', 16),
@@ -40,6 +43,7 @@ export interface Libc {
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  getpeername(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number;
   send(fd: number, data: Uint8Array, length: number, flags: number): number;
@@ -82,6 +86,7 @@ export const libc: Libc = {
   shutdown: lib.func('int shutdown(int fd, int how)'),
   close: lib.func('int close(int fd)'),
   getsockname: lib.func('int getsockname(int fd, uint8_t *address, uint32_t *length)'),
+  getpeername: lib.func('int getpeername(int fd, uint8_t *address, uint32_t *length)'),
   setsockopt: lib.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)'),
   getsockopt: lib.func('int getsockopt(int fd, int level, int name, uint8_t *value, uint32_t *length)'),
   send: lib.func('long send(int fd, const uint8_t *data, size_t length, int flags)'),
@@ -93,7 +98,7 @@ export const libc: Libc = {
   read: lib.func('long read(int fd, uint8_t *data, size_t length)'),
   fcntl: lib.func('int fcntl(int fd, int command, long argument)'),
   ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
-  ethtool: lib.func('int ioctl(int fd, unsigned long request, const ifreq_data *argument)'),
+  ethtool: lib.func('ioctl', 'int', ['int', 'unsigned long', koffi.pointer(ifreqData)]),
   mmap: lib.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)'),
   munmap: lib.func('int munmap(void *address, size_t length)'),
   // The mount calls have the same numbers on every architecture (Linux 5.2), and older C libraries do not wrap them.

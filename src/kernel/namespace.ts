@@ -1,5 +1,5 @@
 import { closeSync, openSync, readlinkSync } from 'node:fs';
-import { SystemError } from '../error.ts';
+import { SystemError, TcplabError } from '../error.ts';
 import { check, lastErrno, libc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
@@ -10,6 +10,9 @@ const SELF = '/proc/thread-self/ns/net';
  * it are gone, so nothing can be left behind (network_namespaces(7)).
  */
 export class NetworkNamespace {
+  /** The one that the thread is in; undefined at home. */
+  static #current: NetworkNamespace | undefined;
+
   readonly #home: number;
   readonly #fd: number;
   #open = true;
@@ -24,6 +27,8 @@ export class NetworkNamespace {
    * of a namespace are told by the one that it is made from: `parent`, or else the one in which the thread is.
    */
   static create(parent?: NetworkNamespace): NetworkNamespace {
+    const current = NetworkNamespace.#current;
+    if (current) return current.#leave(() => NetworkNamespace.create(parent));
     const home = openSync(SELF, 'r');
     if (parent) check(libc.setns(parent.#fd, CLONE_NEWNET), 'setns', 'into the parent');
     if (libc.unshare(CLONE_NEWNET) !== 0) {
@@ -58,12 +63,41 @@ export class NetworkNamespace {
    * It must be synchronous: while it runs, this thread has left the machine's own network.
    */
   enter<T>(work: () => T extends PromiseLike<unknown> ? never : T): T {
-    check(libc.setns(this.#fd, CLONE_NEWNET), 'setns', 'into the lab');
+    const leave = this.goIn();
     try {
       return work();
     } finally {
-      goTo(this.#home);
+      leave();
     }
+  }
+
+  /** The two halves of `enter`, for who is called at the beginning and at the end of such a stretch. Gives what goes back. */
+  goIn(): () => void {
+    // The number of its descriptor is another's by now.
+    if (!this.#open) throw new TcplabError('USAGE', 'the lab is over');
+    const before = NetworkNamespace.#current;
+    check(libc.setns(this.#fd, CLONE_NEWNET), 'setns', 'into the lab');
+    NetworkNamespace.#current = this;
+    return () => {
+      goTo(before?.isOpen ? before.#fd : this.#home);
+      NetworkNamespace.#current = before;
+    };
+  }
+
+  /** The other way round: what is done in here for a moment at home. */
+  #leave<T>(work: () => T): T {
+    goTo(this.#home);
+    NetworkNamespace.#current = undefined;
+    try {
+      return work();
+    } finally {
+      goTo(this.#fd);
+      NetworkNamespace.#current = this;
+    }
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
   }
 
   close(): void {

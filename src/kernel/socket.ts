@@ -113,10 +113,25 @@ export function takeError(fd: number): string | null {
 
 /** Where the socket is bound. */
 export function localEndpoint(fd: number): Endpoint {
+  const { address, length } = roomForAddress();
+  check(libc.getsockname(fd, address, length), 'getsockname');
+  return endpointOf(address);
+}
+
+/** Undefined when it is not connected, or no longer. */
+export function remoteEndpoint(fd: number): Endpoint | undefined {
+  const { address, length } = roomForAddress();
+  return libc.getpeername(fd, address, length) === 0 ? endpointOf(address) : undefined;
+}
+
+function roomForAddress(): { address: Buffer; length: Buffer } {
   const address = Buffer.alloc(28);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(address.length);
-  check(libc.getsockname(fd, address, length), 'getsockname');
+  return { address, length };
+}
+
+function endpointOf(address: Buffer): Endpoint {
   const bytes = address.readUInt16LE(0) === AF_INET6 ? address.subarray(8, 24) : address.subarray(4, 8);
   return { address: addressText(bytes), port: address.readUInt16BE(2) };
 }

@@ -38,6 +38,8 @@ export interface Host {
   /** SO_ERROR: the errno's name or null. Reading clears it. */
   takeError(socket: SocketNumber): Promise<string | null>;
   localEndpoint(socket: SocketNumber): Promise<Endpoint>;
+  /** Undefined when it is not connected, or no longer. */
+  remoteEndpoint(socket: SocketNumber): Promise<Endpoint | undefined>;
 
   /** Has the kernel end a connection of this host, whoever's it is, as `ss -K` does (SOCK_DESTROY). */
   destroySocket(local: Endpoint, remote: Endpoint): Promise<void>;
@@ -82,6 +84,18 @@ export interface Host {
 
   /** Ends all that is in it. */
   dispose(): Promise<void>;
+}
+
+/** A host that this very process can be in, for what it makes itself with its own sockets. */
+export interface EnterableHost extends Host {
+  /** Runs `work` inside the host, and all that it puts off: callbacks, timers, promises, the events of its sockets. */
+  within<T>(work: () => T): T;
+  /** Whether what runs now is such work. */
+  isWithin(): boolean;
+}
+
+export function isEnterable(host: Host): host is EnterableHost {
+  return 'within' in host;
 }
 
 export interface StartOptions {

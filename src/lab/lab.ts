@@ -41,7 +41,9 @@ export class Lab implements AsyncDisposable {
   readonly #startNs: bigint;
   readonly #watch: KernelWatch;
   readonly #takePort: () => number;
+  readonly #portsLeft: () => number;
   readonly #endTimeline: () => void;
+  #isOver = false;
 
   private constructor(parts: {
     timeline: Timeline;
@@ -51,6 +53,7 @@ export class Lab implements AsyncDisposable {
     startNs: bigint;
     watch: KernelWatch;
     takePort: () => number;
+    portsLeft: () => number;
     serverPort: number;
     endTimeline: () => void;
   }) {
@@ -61,6 +64,7 @@ export class Lab implements AsyncDisposable {
     this.#startNs = parts.startNs;
     this.#watch = parts.watch;
     this.#takePort = parts.takePort;
+    this.#portsLeft = parts.portsLeft;
     this.serverPort = parts.serverPort;
     this.#endTimeline = parts.endTimeline;
   }
@@ -129,6 +133,7 @@ export class Lab implements AsyncDisposable {
         startNs,
         watch,
         takePort: () => nextPort++,
+        portsLeft: () => Math.max(0, ports.last + 1 - nextPort),
         serverPort,
         endTimeline: () => {
           isOver = true;
@@ -149,6 +154,11 @@ export class Lab implements AsyncDisposable {
     return { address: this.client.address, port: this.#takePort() };
   }
 
+  /** How many of them this lab has left: what is taken beyond that may be the next lab's. */
+  get clientPortsLeft(): number {
+    return this.#portsLeft();
+  }
+
   serverEndpoint(): Endpoint {
     return { address: this.server.address, port: this.serverPort };
   }
@@ -160,7 +170,12 @@ export class Lab implements AsyncDisposable {
 
   /** Brings the timeline up to now. */
   async observe(): Promise<Tables> {
-    return { client: await this.client.observe(), server: await this.server.observe() };
+    return { client: await this.#observe('client'), server: await this.#observe('server') };
+  }
+
+  async #observe(name: HostName): Promise<SocketRow[]> {
+    if (this.#isOver) throw new TcplabError('USAGE', 'the lab is over: was an await forgotten?');
+    return this.host(name).observe();
   }
 
   /** Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. */
@@ -201,6 +216,7 @@ export class Lab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     this.#endTimeline();
     await Promise.all([this.client.dispose(), this.server.dispose()]);
     await this.#watch.release();

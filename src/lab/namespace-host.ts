@@ -3,6 +3,7 @@ import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type Counters, countedSince, readCounters } from '../kernel/counters.ts';
+import { followInto, isFollowedInto, stopFollowingInto } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
 import { networkOf } from '../kernel/process.ts';
@@ -18,7 +19,7 @@ import { INTERFACE } from './addresses.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { Watcher } from './event-owners.ts';
 import { type Firewall, type FirewallKind, openFirewall, type RuleCount, ruleSetEvent } from './firewall.ts';
-import type { Host, SocketNumber, SpawnOptions, StartOptions } from './host.ts';
+import type { EnterableHost, SocketNumber, SpawnOptions, StartOptions } from './host.ts';
 import type { KernelWatch } from './kernel-watch.ts';
 import { NamespacePrograms } from './namespace-programs.ts';
 import { LOG_GROUP, PacketWatch } from './packet-watch.ts';
@@ -47,7 +48,7 @@ export interface NamespaceHostOptions {
 }
 
 /** A host that is a network namespace of this machine. */
-export class NamespaceHost implements Host, Watcher {
+export class NamespaceHost implements EnterableHost, Watcher {
   readonly name: HostName;
   readonly address: string;
   readonly #options: NamespaceHostOptions;
@@ -133,6 +134,18 @@ export class NamespaceHost implements Host, Watcher {
 
   async localEndpoint(socket: SocketNumber): Promise<Endpoint> {
     return kernel.localEndpoint(this.#fd(socket));
+  }
+
+  async remoteEndpoint(socket: SocketNumber): Promise<Endpoint | undefined> {
+    return kernel.remoteEndpoint(this.#fd(socket));
+  }
+
+  within<T>(work: () => T): T {
+    return followInto(this.#namespace, work);
+  }
+
+  isWithin(): boolean {
+    return isFollowedInto(this.#namespace);
   }
 
   async destroySocket(local: Endpoint, remote: Endpoint): Promise<void> {
@@ -265,6 +278,7 @@ export class NamespaceHost implements Host, Watcher {
     if (this.#rawSocket !== undefined) kernel.close(this.#rawSocket);
     this.#firewall?.close();
     this.#table.close();
+    stopFollowingInto(this.#namespace);
     this.#namespace.close();
     await this.#packets.close();
   }

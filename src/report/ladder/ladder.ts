@@ -1,3 +1,4 @@
+import type { Connection } from '../../evidence/connection.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { Style } from '../style.ts';
 import { ASCII, type Glyphs, UNICODE } from './glyphs.ts';
@@ -13,6 +14,8 @@ export interface LadderOptions {
   style: Style;
   /** At most so many columns, from 60 to 80. */
   width?: number;
+  /** Whose states are shown when the timeline claims none; else those of the first that was seen. */
+  connection?: Connection | undefined;
 }
 
 /**
@@ -33,8 +36,11 @@ export interface LadderParts {
   legend: string[];
 }
 
-export function ladderParts(timeline: Timeline, { ascii, style, width }: LadderOptions): LadderParts {
-  const story = storyOf(timeline);
+export function ladderParts(
+  timeline: Timeline,
+  { ascii, style, width, connection }: LadderOptions,
+): LadderParts {
+  const story = storyOf(timeline, connection);
   const page = pageOf(width);
   const glyphs: Glyphs = ascii ? ASCII : UNICODE;
   return {

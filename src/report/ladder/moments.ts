@@ -45,11 +45,11 @@ export interface Story {
 /** More connections than these are not drawn one by one. */
 const FEW = 4;
 
-/** Everything on a timeline that a ladder shows, in its order. */
-export function storyOf(timeline: Timeline): Story {
+/** Everything on a timeline that a ladder shows, in its order. Without a claim it is of `chosen`, or of the first connection. */
+export function storyOf(timeline: Timeline, chosen?: Connection): Story {
   const claim = timeline.of('claimed')[0];
   const seen = connectionsOf(timeline);
-  const connection = claim?.connection ?? seen[0];
+  const connection = claim?.connection ?? chosen ?? seen[0];
   const others = connection ? seen.filter((other) => !sameConnection(other, connection)) : [];
   const isCrowd = others.length >= FEW;
   const transitions = connection ? courseOf(timeline, connection).transitions : [];

@@ -1,0 +1,187 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createLab } from '../src/testing/index.ts';
+import '../src/testing/vitest.ts';
+import { type Outcome, REPOSITORY, run, temporaryFolder } from './cli.ts';
+
+const NODE = process.execPath;
+const bin = (path: string) => join(REPOSITORY, 'node_modules', path);
+const VITEST = [NODE, bin('vitest/vitest.mjs'), 'run', '--disable-console-intercept'];
+const ENVIRONMENT = { NODE_OPTIONS: '', NO_COLOR: '1' };
+
+describe('the same tests', () => {
+  const example = (name: string) => join(REPOSITORY, 'examples', name);
+
+  it.concurrent('pass in vitest', async () => {
+    const { status, stdout, stderr } = await run([...VITEST, '--root', example('vitest')], ENVIRONMENT);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/Tests +2 passed \(2\)/);
+  });
+
+  it.concurrent('pass in node:test', async () => {
+    const command = [NODE, '--test', '--test-reporter=tap', join(example('node-test'), 'lab.test.mjs')];
+    const { status, stdout, stderr } = await run(command, ENVIRONMENT);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('# pass 2\n# fail 0\n');
+  });
+
+  it.concurrent('pass in jest', async () => {
+    const { status, stderr } = await jest(example('jest'));
+    expect(stderr).toMatch(/Tests: +2 passed, 2 total/);
+    expect(status).toBe(0);
+  });
+
+  it.concurrent('are refused in a worker thread', async () => {
+    const command = [...VITEST, '--root', example('vitest'), '--pool', 'threads'];
+    const { status, stderr } = await run(command, ENVIRONMENT);
+    expect(stderr).toContain('a lab can’t be in a worker thread');
+    expect(status).not.toBe(0);
+  });
+
+  it.concurrent('pass in jest in one process, file after file', async () => {
+    const folder = project();
+    const config = readFileSync(join(example('jest'), 'jest.config.json'));
+    const test = readFileSync(join(example('jest'), 'lab.test.mjs'));
+    writeFileSync(join(folder, 'jest.config.json'), config);
+    for (const name of ['one', 'two']) writeFileSync(join(folder, `${name}.test.mjs`), test);
+    const { status, stderr } = await jest(folder, '--runInBand');
+    expect(stderr).toMatch(/Tests: +4 passed, 4 total/);
+    expect(status).toBe(0);
+  });
+});
+
+describe('docs/testing.md', () => {
+  const text = readFileSync(join(REPOSITORY, 'docs/testing.md'), 'utf8');
+  const files = [...text.matchAll(/^```(?:ts|js)\n\/\/ (\S+\.\w+)\n(.*?)^```$/gms)].map(
+    ([, name = '', code = '']) => ({ name, code }),
+  );
+
+  it('has tests that run', async () => {
+    const folder = project();
+    for (const { name, code } of files) writeFileSync(join(folder, name), code);
+    writeFileSync(join(folder, 'vitest.config.ts'), "export default { test: { pool: 'forks' } };\n");
+    const inFolder = ['sh', '-c', 'cd "$0" && exec "$@"', folder];
+    const { status, stdout, stderr } = await run([...inFolder, ...VITEST], ENVIRONMENT);
+    expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/Test Files +4 passed \(4\)/);
+    expect(stdout).toMatch(/Tests +5 passed \(5\)/);
+  });
+
+  it('has tests whose types are right, and a wrong use does not compile', async () => {
+    const folder = project();
+    const tests = files.filter(({ name }) => name.endsWith('.test.ts'));
+    for (const { name, code } of tests) writeFileSync(join(folder, name), code);
+    expect(
+      await compile(
+        folder,
+        tests.map(({ name }) => name),
+      ),
+    ).toEqual({ status: 0, stdout: '', stderr: '' });
+    const [first] = tests;
+    writeFileSync(join(folder, 'wrong.test.ts'), first?.code.replace("on: 'server', ", '') ?? '');
+    const { status, stdout } = await compile(folder, ['wrong.test.ts']);
+    expect(status).not.toBe(0);
+    expect(stdout).toMatch(/Property 'on' is missing/);
+  });
+
+  it('tells of all that a lab has', () => {
+    expect(files.length).toBe(5);
+    for (const word of [
+      'connected',
+      'connectionOf',
+      'nextConnection',
+      'ladder()',
+      'timeline',
+      'assertState',
+      'matchers',
+    ])
+      expect(text).toContain(word);
+  });
+});
+
+describe('what a failure looks like', () => {
+  it('has the ladder and both tables', async () => {
+    const keep = temporaryFolder();
+    await using lab = await createLab({ keep });
+    const listener = await lab.server.listen();
+    const connection = await lab.client.connect({ localPort: 40_000 });
+    await listener.accept();
+    await lab.server.drop({ flags: 'F' });
+    await connection.client.shutdown();
+    const error = await expect(connection)
+      .toBeInState('CLOSE-WAIT', { on: 'server', within: 0 })
+      .catch((thrown: Error) => thrown);
+    expect(masked(error?.message ?? '', keep)).toMatchInlineSnapshot(`
+      "the server is in ESTABLISHED, not in CLOSE-WAIT (looked once)
+
+                            client                               server
+                      192.168.2.10:40000                     192.168.2.11:80
+                               ┊                                    ┊ setsockopt()
+                               ┊                                    ┊ SO_REUSEADDR 1
+                               ┊                                    ┊ bind() listen(5)
+                               ┊                                    │ LISTEN
+              bind() connect() ┊                                    │
+                      SYN-SENT ├─ S seq 0 ─────────────────────────▶│
+                   ESTABLISHED │◀────────────────── S. seq 0 ack 1 ─┤ SYN-RECEIVED
+                               ├─ . seq 1 ack 1 ───────────────────▶│ ESTABLISHED
+                               │                                    │ accept()
+                               │  rule 1: tcp flags & (fin) == fin ▒│
+                               │  drop                             ▒│
+                  shutdown(WR) │                                    │
+                    FIN-WAIT-1 ├─ F. seq 1 ack 1 ──────────✗ rule 1 │
+                               │ · the test looks for CLOSE-WAIT on │
+                               │   the server                       │
+      S SYN   . ACK   F FIN   ┊ closed   ✗ dropped
+
+      sockets of the client:
+        FIN-WAIT-1  192.168.2.10:40000  192.168.2.11:80  0 to read, 1 not acknowledged  retransmission in TIME
+      sockets of the server:
+        LISTEN       192.168.2.11:80  *                   0 to accept, backlog 5
+        ESTABLISHED  192.168.2.11:80  192.168.2.10:40000  0 to read, 0 not acknowledged
+
+      kept: KEEP/what-a-failure-looks-like-TEST/timeline.ndjson (tcplab replay --ladder) and packets.pcapng (Wireshark)"
+    `);
+  });
+});
+
+/** Without what is another time another: times, pauses, and the folder. */
+function masked(text: string, keep: string): string {
+  return text
+    .replaceAll(keep, 'KEEP')
+    .replace(/has-the-ladder-and-both-tables-\w+/, 'TEST')
+    .replace(/^⋮.*\n/gm, '')
+    .replace(/^(?: *[\d.]+ (?:µs|ms|s)| {6}0) /gm, '        ')
+    .replace(/in [\d.]+ ms$/gm, 'in TIME');
+}
+
+/** A folder in which packages are found as in one where they were installed. */
+function project(): string {
+  const folder = temporaryFolder();
+  const modules = join(folder, 'node_modules');
+  mkdirSync(join(modules, '@types'), { recursive: true });
+  symlinkSync(REPOSITORY, join(modules, 'tcplab'));
+  for (const name of ['vitest', '@types/node']) symlinkSync(bin(name), join(modules, name));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  return folder;
+}
+
+function jest(folder: string, ...args: string[]): Promise<Outcome> {
+  const config = join(folder, 'jest.config.json');
+  const options = ['--experimental-vm-modules', '--no-warnings', bin('jest/bin/jest.js')];
+  return run([NODE, ...options, '--config', config, ...args], ENVIRONMENT);
+}
+
+function compile(folder: string, files: string[]): Promise<Outcome> {
+  const compilerOptions = {
+    module: 'nodenext',
+    target: 'es2023',
+    lib: ['es2023', 'esnext.disposable', 'dom'],
+    strict: true,
+    skipLibCheck: true,
+    noEmit: true,
+    types: ['node'],
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+  return run([NODE, bin('typescript/bin/tsc'), '-p', folder]);
+}
