@@ -111,7 +111,7 @@ frontend all
   {
     name: 'nc',
     target: 'client',
-    version: ['dpkg-query', '-W', '-f', 'nc ${Version}', 'netcat-openbsd'],
+    version: ['dpkg-query', '-W', 'netcat-openbsd'],
     command: () => "printf 'hello\\n' | nc {server} {port}",
   },
   {

@@ -174,7 +174,7 @@ describe('tcplab exec', () => {
     const script = 'nft add table inet mine && nft list tables && "$@" run established';
     const { status, stdout } = await tcplab('exec', '--', 'sh', '-c', script, 'sh', ...TCPLAB);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/table inet mine\n[^]*1 of 1 proven/);
+    expect(stdout).toMatch(/table inet mine\n[\s\S]*1 of 1 proven/);
     expect((await run(['nft', 'list', 'tables'])).stdout).not.toContain('mine');
     expect((await run(['ip', '-br', 'addr'])).stdout).toBe(addresses);
   });

@@ -25,7 +25,7 @@ export const peerStopsReading: Probe<ServerBench> = {
         return 'ended' as const;
       }
       const row = await bench.serverRow(visitor);
-      if (!row || row.state !== 'ESTABLISHED') return 'ended' as const;
+      if (row?.state !== 'ESTABLISHED') return 'ended' as const;
       return row.timer === 'probe' && row.sendQueue > 0 ? ('full' as const) : undefined;
     });
     const wrong = await bench.whatIsWrong();
