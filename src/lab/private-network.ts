@@ -1,11 +1,10 @@
 import { moveToNewNetwork } from '../kernel/namespace.ts';
-import { currentPrivilege } from '../kernel/privileges.ts';
 import { execute } from '../kernel/process.ts';
 import { setLoopbackUp } from '../kernel/rtnetlink.ts';
 
-/** Becomes a program, in a network that nobody else is in and that ends with it. An ordinary user's process is in one already. */
+/** Becomes a program, in a network that nobody else is in and that ends with it. */
 export function becomeInPrivateNetwork(program: string, args: string[]): never {
-  if (currentPrivilege() === 'root') moveToNewNetwork();
+  moveToNewNetwork();
   setLoopbackUp();
   execute(program, args, process.env);
 }
