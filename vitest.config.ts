@@ -6,6 +6,8 @@ const CROWDS = 'test/crowd.test.ts';
 const common = {
   // koffi and worker threads do not go together: ending a worker can abort the process.
   pool: 'forks',
+  // They wait more than they work: for the kernel's timers.
+  maxWorkers: 2,
   testTimeout: 60_000,
   hookTimeout: 60_000,
 } as const;

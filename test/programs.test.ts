@@ -40,7 +40,11 @@ describe.concurrent('a server that is a program', () => {
   it.each(['syn-received', 'established', 'fin-wait-1', 'last-ack', 'time-wait'])(
     'is brought to %s',
     async (id) => {
-      expect(await result(id, '--server', `${SERVER} echo`)).toMatchObject({ verdict: 'proven', because: null, status: 0 });
+      expect(await result(id, '--server', `${SERVER} echo`)).toMatchObject({
+        verdict: 'proven',
+        because: null,
+        status: 0,
+      });
     },
   );
 

@@ -28,6 +28,9 @@ const NFULA_PREFIX = 10;
 const NF_INET_LOCAL_IN = 1;
 
 /** A packet that a rule logged before it decided on it. */
+/** That are read at a time: more than its buffer holds. */
+const MOST = 10_000;
+
 export interface LoggedPacket {
   /** The prefix that the rule gives: tells which rule. */
   prefix: string;
@@ -65,13 +68,15 @@ export class PacketLog {
   /** What has been logged since the last call. */
   read(): LoggedPacket[] {
     const packets: LoggedPacket[] = [];
-    for (;;) {
+    // More may come than can be read meanwhile.
+    while (packets.length < MOST) {
       const datagram = this.#receive();
       if (!datagram) return packets;
       for (const { type, body } of parseMessages(datagram)) {
         if (type === ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET)) packets.push(parse(body));
       }
     }
+    return packets;
   }
 
   /** Whether something was logged since the last call for which there was no room (netlink(7), ENOBUFS). */

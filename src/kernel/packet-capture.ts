@@ -81,7 +81,9 @@ export class PacketCapture {
     return closeLater(this.#fd);
   }
 
+  /** More may come than can be read meanwhile: what comes after the call is for the next. */
   #read(): Frame[] {
+    const calledNs = monotonicNs() + realtimeOffsetNs();
     const packets: Frame[] = [];
     for (;;) {
       batch.prepare();
@@ -92,7 +94,7 @@ export class PacketCapture {
         const packet = batch.parse(index);
         if (packet) packets.push(packet);
       }
-      if (count < BATCH) return packets;
+      if (count < BATCH || (packets.at(-1)?.atNs ?? 0n) > calledNs) return packets;
     }
   }
 }

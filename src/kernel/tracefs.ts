@@ -13,6 +13,7 @@ import { TcplabError } from '../error.ts';
 import { addressText, type Endpoint } from '../tcp/endpoint.ts';
 import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
 import { stateOfLinux } from '../tcp/state.ts';
+import { monotonicNs } from './clock.ts';
 import { check, lastErrno, libc } from './libc.ts';
 import { processStartTime } from './process.ts';
 
@@ -96,9 +97,10 @@ export class KernelEvents {
     }
   }
 
-  /** What happened since the last call, on all processors, in the order of time. */
+  /** What happened between the last call and this one, on all processors, in the order of time. */
   read(): KernelEvent[] {
-    const events = this.#rings.flatMap((ring) => this.#readRing(ring));
+    const calledNs = monotonicNs();
+    const events = this.#rings.flatMap((ring) => this.#readRing(ring, calledNs));
     return events.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
   }
 
@@ -117,12 +119,14 @@ export class KernelEvents {
     closeSync(this.#root);
   }
 
-  #readRing(ring: number): KernelEvent[] {
+  /** A machine may have more to tell than can be read meanwhile: what comes after the call is for the next. */
+  #readRing(ring: number, calledNs: bigint): KernelEvent[] {
     const events: KernelEvent[] = [];
     for (;;) {
       const length = Number(libc.read(ring, this.#page, PAGE));
       if (length <= 0) return events;
       this.#parsePage(events);
+      if (this.#page.readBigUInt64LE(0) > calledNs) return events;
     }
   }
 
