@@ -45,7 +45,7 @@ const SERVERS: Case[] = [
   ['peer-half-closes', 'good', server('careful'), /whole/],
   ['peer-half-closes', 'risk', server('hasty'), /sent a FIN after 0 octets/],
   ['peer-resets', 'good', server('echo'), /still serves/],
-  ['peer-resets', 'fault', server('fragile'), /after [1-5] resets?: .*(ended, with status 1|did not stand)/],
+  ['peer-resets', 'fault', server('fragile'), /after [1-5] resets?: /],
   ['peer-vanishes-idle', 'good', server('careful'), /closed the idle connection by itself/],
   ['peer-vanishes-idle', 'risk', server('echo'), /no timer runs/],
   [

@@ -22,7 +22,13 @@ export class Visitor {
   async ask(times = 1): Promise<void> {
     const { request } = this.#bench.options.talk;
     const requests = Buffer.concat(Array.from({ length: times }, () => request));
-    if (requests.length > 0) await this.#bench.lab.client.send(this.#socket, requests);
+    if (requests.length === 0) return;
+    try {
+      await this.#bench.lab.client.send(this.#socket, requests);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.ended = 'RST';
+    }
   }
 
   /** Takes in what has arrived. Gives how many octets of the answer there are in all. */

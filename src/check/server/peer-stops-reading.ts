@@ -18,12 +18,8 @@ export const peerStopsReading: Probe<ServerBench> = {
     const visitor = await bench.visit({ receiveBuffer: SMALL_BUFFER });
     if (!visitor) return unknown('no connection stood');
     const full = await bench.until(async () => {
-      try {
-        await visitor.ask(Math.ceil(AT_A_TIME / bench.options.talk.request.length));
-      } catch {
-        // It has ended the connection.
-        return 'ended' as const;
-      }
+      await visitor.ask(Math.ceil(AT_A_TIME / bench.options.talk.request.length));
+      if (visitor.ended !== 'open') return 'ended' as const;
       const row = await bench.serverRow(visitor);
       if (row?.state !== 'ESTABLISHED') return 'ended' as const;
       return row.timer === 'probe' && row.sendQueue > 0 ? ('full' as const) : undefined;
