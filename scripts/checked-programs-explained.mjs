@@ -31,6 +31,8 @@ export const EXPLAINED = {
   PostgreSQL: {
     'peer-vanishes-idle':
       'Keepalive with the system’s two hours: tcp_keepalives_idle is 0, which means that. authentication_timeout (60 s) would end this very connection, which has not logged in; one that has stays.',
+    'many-connections':
+      'It forks a process for each connection, and its listener has a backlog of 244 (`ss -ltn`: twice max_connections, and what is reserved); in some runs 300 SYNs at once are more than it forks for in time. Above max_connections (100) it answers with an error, which is beyond this probe.',
     stopped:
       'SIGTERM is its smart shutdown: it lets sessions end by themselves and waits for them, here for one that is idle. SIGINT (fast) ends them.',
   },
@@ -57,6 +59,8 @@ export const EXPLAINED = {
     'never-accepted': 'As when nobody answers: its read timeout of 900 s.',
   },
   nc: {
+    'leaves-nothing':
+      'The input is over, and nc waits on: `ss -tano` shows the row in ESTABLISHED without a timer. It sends no FIN of its own unless `-N` says so.',
     'closes-before-answer':
       'netcat-openbsd ends with 0 when the peer closes: it has no notion of an answer. A script that needs one has to look at what came.',
     'resets-in-answer': 'An RST is not told from a FIN by its exit status: half an answer counts as success.',
