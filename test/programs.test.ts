@@ -90,6 +90,24 @@ describe.concurrent('a server that is a program', () => {
     await expect.poll(() => program.offspring(), { timeout: 10_000 }).toEqual([]);
   });
 
+  it('leaves nothing of a command either that was run beside it', async () => {
+    const script = 'setsid sleep 300 & echo ready; sleep 300';
+    const program = new Program([
+      ...TCPLAB,
+      'hold',
+      'established',
+      '--on',
+      'client',
+      '--',
+      'sh',
+      '-c',
+      script,
+    ]);
+    await program.until(/ready/);
+    program.kill('SIGKILL');
+    await expect.poll(() => program.offspring(), { timeout: 10_000 }).toEqual([]);
+  });
+
   it('shows what it says in the live view', async () => {
     const { status, stdout } = await tcplab(
       'hold',

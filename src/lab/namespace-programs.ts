@@ -31,9 +31,8 @@ export class NamespacePrograms {
   }
 
   async start(command: string | readonly string[], options: StartOptions): Promise<Program> {
-    const { name, namespace, nextProgram, nowMs, emit } = this.#options;
+    const { name, nextProgram, nowMs, emit } = this.#options;
     const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-    this.#stopWatching ??= watchOver(namespace.name);
     const child = this.spawn(argv, {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
@@ -47,7 +46,9 @@ export class NamespacePrograms {
   /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
   spawn(argv: readonly string[], options: SpawnOptions): ChildProcess {
     this.#areThere = true;
-    return this.#options.namespace.enter(() =>
+    const { namespace } = this.#options;
+    this.#stopWatching ??= watchOver(namespace.name);
+    return namespace.enter(() =>
       spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
         stdio: options.stdio ?? 'inherit',
         env: options.environment ?? process.env,
