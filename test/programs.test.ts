@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/run-report.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
-import { Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
+import { eventually, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
 
 /** People's own programs as ends of a scenario. */
 
@@ -87,7 +87,7 @@ describe.concurrent('a server that is a program', () => {
     expect(offspring.length).toBeGreaterThanOrEqual(2);
     program.kill('SIGKILL');
     await program.ended;
-    await expect.poll(() => program.offspring(), { timeout: 10_000 }).toEqual([]);
+    await eventually('the end of all that was started', () => program.offspring().length === 0);
   });
 
   it('leaves nothing of a command either that was run beside it', async () => {
@@ -105,7 +105,7 @@ describe.concurrent('a server that is a program', () => {
     ]);
     await program.until(/ready/);
     program.kill('SIGKILL');
-    await expect.poll(() => program.offspring(), { timeout: 10_000 }).toEqual([]);
+    await eventually('the end of all that was started', () => program.offspring().length === 0);
   });
 
   it('shows what it says in the live view', async () => {
