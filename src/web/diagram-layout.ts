@@ -46,9 +46,9 @@ const LEFT_RAIL = 'h-3 q-6,0 -6,-6 V30 q0,-6 6,-6 H152';
 export const FIGURE: readonly Route[] = [
   route('CLOSED', 'LISTEN', 'M198,47 V92', 'listen', 192, 74, 'end'),
   route('LISTEN', 'CLOSED', 'M222,95 V50', 'close', 228, 74, 'start'),
-  route('CLOSED', 'SYN-SENT', 'M264,38 C330,46 356,100 356,170', 'connect', 338, 86, 'end'),
+  route('CLOSED', 'SYN-SENT', 'M264,38 C330,46 356,100 356,170', 'connect', 318, 82, 'end'),
   route('SYN-SENT', 'CLOSED', `M402,184 h4 ${RIGHT_RAIL}`, 'close', 398, 166, 'end'),
-  route('LISTEN', 'SYN-RECEIVED', 'M156,108 C100,112 60,136 58,170', 'SYN', 84, 128, 'end'),
+  route('LISTEN', 'SYN-RECEIVED', 'M156,108 C100,112 60,136 58,170', 'SYN', 70, 130, 'end'),
   route('SYN-RECEIVED', 'LISTEN', 'M96,173 C104,146 128,130 153,122', 'RST', 126, 152, 'start'),
   route('LISTEN', 'SYN-SENT', 'M264,116 C300,122 322,140 332,170', 'connect', 296, 146, 'end'),
   route('SYN-SENT', 'SYN-RECEIVED', 'M294,192 H129', 'SYN', 210, 186, 'middle'),

@@ -115,8 +115,18 @@ export function layOut(view: View, frame: Frame): Layout {
         const next = points[index + 1];
         const isWhole = flight.arrivesMs === null || (next?.what === 'arrival' && next.flight === flight);
         const departY = y + 22;
-        y += isWhole ? 40 : 30;
-        const item = { key, atMs, top, bottom: y, what: 'flight' as const, flight, departY, arriveY: y - 8 };
+        const isStopped = flight.arrivesMs === null;
+        y += isStopped ? 46 : isWhole ? 40 : 30;
+        const item = {
+          key,
+          atMs,
+          top,
+          bottom: y,
+          what: 'flight' as const,
+          flight,
+          departY,
+          arriveY: departY + 10,
+        };
         if (flight.arrivesMs !== null) departed.set(flight, item);
         items.push(item);
         break;

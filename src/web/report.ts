@@ -15,8 +15,9 @@ function showReport(page: ReportPage): void {
   const chapters = page.labs.map(chapterOf);
   let last: Chapter | undefined;
   const [only] = chapters;
-  const one = chapters.length === 1;
-  const facts = page.facts.flatMap(({ name, value }) => [html('dt', {}, name), html('dd', {}, value)]);
+  const facts = page.facts.map(({ name, value }) =>
+    html('div', {}, html('dt', {}, name), html('dd', {}, value)),
+  );
   document.body.append(
     html(
       'main',
@@ -42,7 +43,10 @@ function showReport(page: ReportPage): void {
     chapter.box.scrollIntoView();
   };
   addEventListener('hashchange', follow);
-  if (one && only) only.box.open = true;
+  if (only && chapters.length === 1) {
+    only.box.classList.add('only');
+    only.box.open = true;
+  }
   follow();
   addEventListener('beforeprint', () => {
     for (const chapter of chapters) {
