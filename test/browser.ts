@@ -20,9 +20,11 @@ const ARGUMENTS = [
 let browser: Browser | undefined;
 afterAll(() => browser?.close());
 
-const CHROMIUM = spawnSync('sh', ['-c', 'command -v chromium || command -v chromium-browser'], { encoding: 'utf8' }).stdout.trim();
+const CHROMIUM = spawnSync('sh', ['-c', 'command -v chromium || command -v chromium-browser'], {
+  encoding: 'utf8',
+}).stdout.trim();
 
-export function needChromium(context: TestContext): void {
+export function withChromium(context: TestContext): void {
   if (CHROMIUM === '') context.skip('needs chromium, which this machine does not have');
 }
 
@@ -60,5 +62,7 @@ export async function violations(page: Page): Promise<string[]> {
   const { violations } = (await page.evaluate('axe.run()')) as {
     violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
   };
-  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}: ${node.failureSummary}`));
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${id}: ${node.html}: ${node.failureSummary}`),
+  );
 }
