@@ -178,6 +178,7 @@ describe('a report', () => {
       const chapter = page.locator(`#lab-${index}`);
       await page.locator('.overview a').nth(index).click();
       await chapter.locator('.of-ladder details summary').click();
+      await chapter.locator('.of-ladder details li').first().waitFor();
       const words = await chapter.locator('.of-ladder details li').allTextContents();
       for (const { label } of view.flights)
         expect(
@@ -227,7 +228,7 @@ describe('a report', () => {
     const { page } = there;
     const details = page.locator('.details-of-one');
     const arrow = page.locator('.item.flight', { hasText: 'F. seq 1 ack 1' }).first();
-    await arrow.focus();
+    await arrow.locator('.target').focus();
     await expect
       .poll(() => details.textContent())
       .toContain('client → server: F. seq 1 ack 1; dropped at its receiver by rule 1');

@@ -204,11 +204,11 @@ export class Ladder {
       let there = this.#shown.get(item.key);
       if (there?.signature !== signature) {
         const node = this.#made(item, frame, course);
-        const hadFocus = there?.node === document.activeElement;
+        const hadFocus = there?.node.contains(document.activeElement);
         if (there) there.node.replaceWith(node);
         there = { node, signature, item };
         this.#shown.set(item.key, there);
-        if (hadFocus) node.focus();
+        if (hadFocus) node.querySelector<SVGElement>('.target')?.focus();
       }
       const place: ChildNode | null = before ? before.nextSibling : this.#things.firstChild;
       if (place !== there.node) this.#things.insertBefore(there.node, place);
@@ -219,10 +219,12 @@ export class Ladder {
   #made(item: Item, frame: Frame, { view }: Course): SVGGElement {
     const node = drawItem(item, frame, view);
     node.classList.toggle('later', item.atMs > this.#atMs);
-    if (item.what !== 'flight') return node;
-    setAttribute(node, 'tabindex', 0);
-    setAttribute(node, 'role', 'button');
-    setAttribute(node, 'aria-label', describe(item, view));
+    // Not the whole of it: what stands written beside the arrow would have to be in its name, word by word.
+    const target = node.querySelector('.target');
+    if (!target) return node;
+    setAttribute(target, 'tabindex', 0);
+    setAttribute(target, 'role', 'button');
+    setAttribute(target, 'aria-label', describe(item, view));
     return node;
   }
 
