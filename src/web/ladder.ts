@@ -122,7 +122,7 @@ export class Ladder {
     this.#laid = { course, frame, layout, items };
     this.#space.style.height = `${layout.height}px`;
     this.element.style.setProperty('--at-client', `${frame.x.client}px`);
-    this.element.style.setProperty('--at-server', `${frame.width - frame.x.server}px`);
+    this.element.style.setProperty('--at-server', `${frame.x.server}px`);
     setAttribute(this.#now, 'x1', 0);
     setAttribute(this.#now, 'x2', frame.width);
     this.#slice = { top: -1, bottom: -1 };
