@@ -19,6 +19,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
   report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
   testing: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+  // Of the model of a page the types alone, for no browser has Node.
+  web: ['report'],
   cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report', 'testing'],
 };
 const FOR_ALL = 'src/error.ts';
@@ -83,13 +85,16 @@ function faultsOf(file: SourceFile): string[] {
     else if (target === undefined) faults.push(...faultsOfPackage(path, folder, specifier));
     else if (target !== FOR_ALL) {
       const from = /^src\/([^/]+)\/.*\.ts$/.exec(target)?.[1];
-      if (from !== folder && !allowed.includes(from ?? '')) faults.push(`${path} imports ${target}`);
+      const isNoView = folder === 'web' && from === 'report' && !target.startsWith('src/report/view/');
+      if ((from !== folder && !allowed.includes(from ?? '')) || isNoView)
+        faults.push(`${path} imports ${target}`);
     }
   }
   return faults;
 }
 
 function faultsOfPackage(path: string, folder: string | undefined, name: string): string[] {
+  if (folder === 'web') return [`${path} imports ${name}: a browser has no packages`];
   if (folder === 'tcp') return [`${path} imports ${name}: tcp is pure`];
   if (/^koffi($|\/)/.test(name) && folder !== 'kernel') return [`${path} imports koffi`];
   if (!name.startsWith('node:') && isBuiltIn(name)) return [`${path} imports ${name} without node:`];
@@ -161,6 +166,9 @@ describe('the check of the house', () => {
     ['report', '../index.ts'],
     ['report', '../testing/index.ts'],
     ['testing', '../cli/main.ts'],
+    ['web', '../report/layout.ts'],
+    ['web', '../tcp/state.ts'],
+    ['web', 'node:fs'],
     ['cli', '../index.ts'],
     ['lab', '../../scripts/start.mjs'],
     ['lab', '../kernel/clock.js'],
@@ -179,6 +187,7 @@ describe('the check of the house', () => {
     ['kernel', 'koffi'],
     ['kernel', '../tcp/state.ts'],
     ['lab', '../kernel/clock.ts'],
+    ['web', '../report/view/model.ts'],
     ['cli', '../report/table.ts'],
     ['cli', 'commander'],
     ['cli', 'node:fs'],

@@ -1,8 +1,9 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { TcplabError } from '../error.ts';
 import type { RunStarted } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
+import { formatHtml } from '../report/html/html.ts';
+import { RunPage } from '../report/html/run.ts';
 import { formatJunit } from '../report/junit.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatLadder } from '../report/ladder/ladder.ts';
@@ -12,13 +13,14 @@ import { styleFor } from '../report/style.ts';
 import { formatTable } from '../report/table.ts';
 import { tapBailOut, tapPoint, tapStart } from '../report/tap.ts';
 import { TimelineWriter } from '../report/timeline-file/write.ts';
-import { OutputFile, openFolder, writeWhole } from './output-file.ts';
+import { OutputFile, openFolder, refuseSameFile, writeWhole } from './output-file.ts';
 
 /** What can be made of a run, while it goes on or from its saved timeline. */
 export interface OutputOptions {
   json?: boolean;
   tap?: boolean;
   junit?: string;
+  report?: string;
   pcap?: string;
   ladder?: boolean;
   ascii?: boolean;
@@ -30,6 +32,7 @@ export function addOutputOptions(command: Command): Command {
     .option('--json', 'print one JSON object (schema/run.schema.json)')
     .addOption(new Option('--tap', 'print in the Test Anything Protocol').conflicts('json'))
     .option('--junit <file>', 'write a JUnit report')
+    .option('--report <file>', 'write a page to look at: one HTML file, with all of it')
     .addOption(new Option('--ladder', 'draw what both hosts did, above the table').conflicts(['json', 'tap']))
     .option('--ascii', 'draw with ASCII alone')
     .option('--pcap <folder>', 'write the packets of each scenario for Wireshark: FOLDER/SCENARIO.pcapng');
@@ -37,14 +40,13 @@ export function addOutputOptions(command: Command): Command {
 
 /** Opens all that is asked for; what can't be written is wrong use, and known before anything has run. */
 export function openOutputs(options: OutputOptions, started: RunStarted): RunOutput[] {
-  const { json, tap, junit, pcap, timeline } = options;
-  if (junit !== undefined && timeline !== undefined && resolve(junit) === resolve(timeline)) {
-    throw new TcplabError('USAGE', `--junit and --timeline name the same file: ${junit}`);
-  }
+  const { json, tap, junit, pcap, timeline, report } = options;
+  refuseSameFile({ junit, timeline, report });
   const outputs: RunOutput[] = [];
   if (pcap !== undefined) outputs.push(pcapOutput(pcap, started));
   if (timeline !== undefined) outputs.push(timelineOutput(new OutputFile(timeline), started));
   if (junit !== undefined) outputs.push(junitOutput(new OutputFile(junit)));
+  if (report !== undefined) outputs.push(reportOutput(new OutputFile(report), started));
   if (options.ladder) outputs.push(ladderOutput(options.ascii || !localeIsUtf8(process.env)));
   outputs.push(tap ? tapOutput(started) : json ? jsonOutput() : tableOutput(started));
   return outputs;
@@ -94,6 +96,17 @@ function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
     lab: ({ outcome }) => file.write(writer.lab(outcome)),
     end: ({ durationMs }) => {
       file.write(writer.end(durationMs));
+      file.close();
+    },
+  };
+}
+
+function reportOutput(file: OutputFile, started: RunStarted): RunOutput {
+  const page = new RunPage(started);
+  return {
+    lab: (lab) => page.add(lab),
+    end: (report) => {
+      file.write(formatHtml(page.end(report)));
       file.close();
     },
   };

@@ -12,7 +12,10 @@ const INTERFACES = ['client', 'server'] as const;
  * The packets of a lab as a capture file: what each host's capture saw, on an interface of its name, and besides what a
  * rule dropped on its way out, which no capture sees. Each packet's comment says what it did.
  */
-export function formatPcapng(timeline: Timeline, { tool, machine }: RunStarted): Buffer {
+export function formatPcapng(
+  timeline: Timeline,
+  { tool, machine }: Pick<RunStarted, 'tool' | 'machine'> & Partial<RunStarted>,
+): Buffer {
   const opened = timeline.of('lab-opened')[0] as LabOpened;
   const startNs = BigInt(Date.parse(opened.startedAt)) * 1_000_000n;
   const comments = packetComments(timeline);
@@ -45,6 +48,7 @@ function packet(event: PacketEvent, startNs: bigint, comment: string): Packet {
 }
 
 function summary(timeline: Timeline): string {
+  if (!timeline.of('claimed')[0] && !timeline.of('gave-up')[0]) return 'nothing was claimed';
   const { scenario, host, state, peer, verdict, because } = resultOf(timeline);
   const other = peer.state ? `, ${peer.host} in ${peer.state}` : '';
   return `${scenario}: ${host} in ${state}${other}: ${verdict}${because ? `, ${because}` : ''}`;
