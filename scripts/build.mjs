@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmdirSync,
@@ -27,7 +29,24 @@ export function build(root) {
   const sources = fingerprint(root);
   rmSync(join(root, STAMP), { force: true });
 
-  const args = [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')];
+  const made = [
+    ...compile(root, 'tsconfig.build.json'),
+    ...compile(root, 'tsconfig.web.json', '--noEmit', 'false'),
+    ...copyStyles(root),
+  ];
+  removeAllBut(new Set(made), join(root, 'dist'));
+  if (existsSync(join(root, MAIN))) chmodSync(join(root, MAIN), 0o755);
+  writeFileSync(join(root, STAMP), sources);
+}
+
+/**
+ * @param {string} root
+ * @param {string} project
+ * @param {string[]} options
+ * @returns {string[]} the files that it made
+ */
+function compile(root, project, ...options) {
+  const args = [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, project), ...options];
   args.push('--noEmitOnError', '--listEmittedFiles', '--pretty', String(process.stderr.isTTY ?? false));
   const tsc = spawnSync(process.execPath, args, {
     cwd: root,
@@ -40,11 +59,22 @@ export function build(root) {
   const messages = lines.filter((line) => !line.startsWith('TSFILE: ')).join('\n');
   process.stderr.write(messages);
   if (tsc.status !== 0) throw new SetupError('the build failed');
+  return lines.filter((line) => line.startsWith('TSFILE: ')).map((line) => resolve(line.slice(8)));
+}
 
-  const emitted = lines.filter((line) => line.startsWith('TSFILE: ')).map((line) => resolve(line.slice(8)));
-  removeAllBut(new Set(emitted), join(root, 'dist'));
-  if (existsSync(join(root, MAIN))) chmodSync(join(root, MAIN), 0o755);
-  writeFileSync(join(root, STAMP), sources);
+/**
+ * What a browser gets besides code is copied as it is.
+ * @param {string} root
+ * @returns {string[]}
+ */
+function copyStyles(root) {
+  mkdirSync(join(root, 'dist/web'), { recursive: true });
+  const names = readdirSync(join(root, 'src/web')).filter((name) => name.endsWith('.css'));
+  return names.map((name) => {
+    const copy = join(root, 'dist/web', name);
+    copyFileSync(join(root, 'src/web', name), copy);
+    return copy;
+  });
 }
 
 /** @param {string} root */
@@ -71,10 +101,11 @@ function fingerprint(root) {
     'package-lock.json',
     'tsconfig.json',
     'tsconfig.build.json',
+    'tsconfig.web.json',
     'scripts/build.mjs',
   ];
   for (const name of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
-    if (name.endsWith('.ts') && !name.endsWith('.test.ts')) files.push(join('src', name));
+    if (/\.(ts|css)$/.test(name) && !name.endsWith('.test.ts')) files.push(join('src', name));
   }
   const hash = createHash('sha1');
   for (const file of files.sort()) {

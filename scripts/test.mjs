@@ -38,6 +38,7 @@ reporters.push(`--outputFile.tally=${tallyFile}`);
 const steps = [
   { name: 'format and lint', command: [bin('biome'), 'check', '.'] },
   { name: 'types', command: [bin('tsc'), '--noEmit'] },
+  { name: 'types of the pages', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.web.json'] },
   { name: 'build', command: [process.execPath, join(root, 'scripts/build.mjs')] },
   { name: 'package checks', command: ['npm', 'run', '--silent', 'package-check'], needs: 'build' },
   {

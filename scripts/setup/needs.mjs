@@ -58,6 +58,11 @@ export const testNeeds = [
     packages: { apt: 'procps', dnf: 'procps-ng', apk: 'procps', pacman: 'procps-ng' },
   },
   {
+    command: 'chromium',
+    why: 'shows the pages to the tests',
+    packages: { apt: 'chromium', dnf: 'chromium-headless', apk: 'chromium', pacman: 'chromium' },
+  },
+  {
     command: 'setpriv',
     why: 'runs tests as an ordinary user',
     packages: { apt: 'util-linux', dnf: 'util-linux', apk: 'setpriv', pacman: 'util-linux' },

@@ -1,0 +1,48 @@
+/** What can stand in a node. Text is put in as text: what comes from a lab never becomes markup. */
+type Child = Node | string | null;
+type Attributes = Record<string, string | number | boolean | null>;
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+export function html<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  return filled(document.createElement(name), attributes, children);
+}
+
+export function svg<K extends keyof SVGElementTagNameMap>(
+  name: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
+  return filled(document.createElementNS(SVG, name), attributes, children);
+}
+
+/** Sets what differs alone: an attribute that is set anew costs a style recalculation. */
+export function setAttribute(element: Element, name: string, value: string | number | boolean | null): void {
+  if (value === null || value === false) {
+    if (element.hasAttribute(name)) element.removeAttribute(name);
+    return;
+  }
+  const text = value === true ? '' : String(value);
+  if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+}
+
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function filled<E extends Element>(element: E, attributes: Attributes, children: Child[]): E {
+  for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+let ids = 0;
+
+/** A name that nothing else on the page has, for what points at another element. */
+export function newId(what: string): string {
+  return `${what}-${++ids}`;
+}

@@ -1,0 +1,166 @@
+import type { Change, View } from '../report/view/model.ts';
+import { Course } from './course.ts';
+import { Diagram } from './diagram.ts';
+import { Firewall } from './firewall.ts';
+import { formatTime } from './format.ts';
+import { Ladder } from './ladder.ts';
+import { html, newId, setText } from './nodes.ts';
+import { Player } from './player.ts';
+import { Scrubber } from './scrubber.ts';
+import { Tables } from './tables.ts';
+import { witnessTable } from './witnesses.ts';
+
+type State = Change['from'];
+
+export interface SceneOptions {
+  /** The view grows: the cursor follows its end until somebody takes it back. */
+  live: boolean;
+  /** What a click on a state does; without it the states are a picture. */
+  onState?: (state: State) => void;
+}
+
+/** One lab on a page: everything that a view tells, at the time of one cursor. */
+export interface Scene {
+  readonly element: HTMLElement;
+  /** Shows a view, or a longer one of the same lab; scroll, focus and cursor stay. */
+  show(view: View): void;
+  seek(atMs: number): void;
+}
+
+export function createScene(options: SceneOptions): Scene {
+  return new LabScene(options);
+}
+
+class LabScene implements Scene {
+  readonly element: HTMLElement;
+  readonly #live: boolean;
+  readonly #title = html('h2', { id: newId('scene') });
+  readonly #verdict = html('p', { class: 'verdict' });
+  readonly #diagram: Diagram;
+  readonly #ladder: Ladder;
+  readonly #tables = new Tables();
+  readonly #firewall = new Firewall();
+  readonly #witnesses = html('div');
+  readonly #scrubber: Scrubber;
+  readonly #player: Player;
+  #course: Course | undefined;
+  #step = 0;
+  #follows: boolean;
+  #frame = 0;
+
+  constructor({ live, onState }: SceneOptions) {
+    this.#live = live;
+    this.#follows = live;
+    this.#diagram = new Diagram(onState);
+    this.#ladder = new Ladder({ onSeek: (atMs) => this.seek(atMs) });
+    this.#player = new Player({
+      next: () => this.#gapAfter(this.#step),
+      advance: () => this.#goTo(this.#step + 1),
+      changed: () => this.#later(),
+    });
+    this.#scrubber = new Scrubber({
+      onStep: (step) => {
+        this.#player.stop();
+        this.#goTo(step);
+      },
+      onPlay: () => this.#toggle(),
+    });
+    const part = (name: string, title: string, ...content: HTMLElement[]) =>
+      html('section', { class: `part ${name}` }, html('h3', {}, title), ...content);
+    this.element = html(
+      'section',
+      { class: 'scene', 'aria-labelledby': this.#title.id },
+      html('header', {}, this.#title, this.#verdict),
+      this.#scrubber.element,
+      part('of-diagram', 'States', this.#diagram.element),
+      part('of-ladder', 'What happened', this.#ladder.element),
+      part('of-tables', 'Sockets', this.#tables.element),
+      part('of-firewall', 'Firewall', this.#firewall.element),
+      part('of-witnesses', 'Witnesses', this.#witnesses),
+    );
+    this.element.addEventListener('keydown', (event) => this.#key(event));
+  }
+
+  show(view: View): void {
+    if (view === this.#course?.view) return;
+    const atMs = this.#course?.steps[this.#step];
+    this.#course = new Course(view);
+    setText(this.#title, view.title === '' ? view.name : `${view.name}: ${view.title}`);
+    const { verdict } = view;
+    this.#verdict.className = `verdict ${verdict?.word ?? 'none'}`;
+    setText(this.#verdict, verdict ? `${verdict.word}${verdict.because ? `: ${verdict.because}` : ''}` : '');
+    this.#witnesses.replaceChildren(witnessTable(view.witnesses));
+    this.#diagram.show(this.#course);
+    this.#ladder.show(this.#course);
+    const last = this.#course.steps.length - 1;
+    this.#step = this.#follows || atMs === undefined ? last : this.#course.stepAt(atMs);
+    this.#later();
+  }
+
+  seek(atMs: number): void {
+    if (this.#course) this.#goTo(this.#course.stepAt(atMs));
+  }
+
+  #goTo(step: number): void {
+    const last = (this.#course?.steps.length ?? 1) - 1;
+    this.#step = Math.max(0, Math.min(last, step));
+    this.#follows = this.#live && this.#step === last;
+    this.#later();
+  }
+
+  #toggle(): void {
+    const last = (this.#course?.steps.length ?? 1) - 1;
+    if (!this.#player.isPlaying && this.#step === last) this.#goTo(0);
+    this.#player.toggle();
+  }
+
+  /** How long until the next step, as it was; undefined at the end. */
+  #gapAfter(step: number): number | undefined {
+    const [now, next] = [this.#course?.steps[step], this.#course?.steps[step + 1]];
+    return now === undefined || next === undefined ? undefined : next - now;
+  }
+
+  #key(event: KeyboardEvent): void {
+    const target = event.target as HTMLElement;
+    if (event.altKey || event.ctrlKey || event.metaKey || target.matches('textarea, select')) return;
+    const isButton = target.closest('button, summary, a, [role=button]') !== null;
+    if (target.matches('input:not([type=range])')) return;
+    const moves: Record<string, () => void> = {
+      ArrowLeft: () => this.#goTo(this.#step - 1),
+      ArrowUp: () => this.#goTo(this.#step - 1),
+      ArrowRight: () => this.#goTo(this.#step + 1),
+      ArrowDown: () => this.#goTo(this.#step + 1),
+      Home: () => this.#goTo(0),
+      End: () => this.#goTo(Number.POSITIVE_INFINITY),
+    };
+    const move = moves[event.key];
+    if (move) this.#player.stop();
+    else if (event.key !== ' ' || isButton) return;
+    event.preventDefault();
+    if (move) move();
+    else this.#toggle();
+  }
+
+  /** However often something changes, it is drawn once a frame. */
+  #later(): void {
+    if (this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#draw();
+    });
+  }
+
+  #draw(): void {
+    const course = this.#course;
+    if (!course) return;
+    const last = course.steps.length - 1;
+    const atMs = course.steps[this.#step] ?? course.view.toMs;
+    this.#diagram.draw(course, atMs);
+    this.#ladder.draw(atMs, this.#follows && this.#step === last);
+    this.#tables.draw(course, atMs);
+    this.#firewall.draw(course, atMs);
+    const text = formatTime(atMs - course.view.fromMs);
+    this.#scrubber.draw(this.#step, course.steps.length, text, this.#player.isPlaying);
+    this.element.dataset['atMs'] = String(atMs);
+  }
+}

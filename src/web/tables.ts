@@ -1,0 +1,66 @@
+import type { HostName, Table, TableRow } from '../report/view/model.ts';
+import { type Course, HOSTS } from './course.ts';
+import { html, setText } from './nodes.ts';
+
+const COLUMNS = ['State', 'Recv-Q', 'Send-Q', 'Local', 'Peer', 'Timer', 'Process'] as const;
+/** A host with more sockets than these is told by their number. */
+const ROWS_SHOWN = 50;
+
+/** Both hosts' socket tables at a time, in the columns of `ss -tano`. */
+export class Tables {
+  readonly element: HTMLElement;
+  readonly #bodies: Record<HostName, HTMLTableSectionElement>;
+  readonly #captions: Record<HostName, HTMLElement>;
+  readonly #shown: Partial<Record<HostName, Table | null>> = {};
+
+  constructor() {
+    this.#bodies = { client: html('tbody'), server: html('tbody') };
+    this.#captions = { client: html('caption'), server: html('caption') };
+    const parts = HOSTS.map((host) => {
+      const heads = COLUMNS.map((name) => html('th', { scope: 'col' }, name));
+      const table = html(
+        'table',
+        { class: 'sockets', 'data-host': host },
+        this.#captions[host],
+        html('thead', {}, html('tr', {}, ...heads)),
+        this.#bodies[host],
+      );
+      return html(
+        'div',
+        { class: 'wide', tabindex: 0, role: 'group', 'aria-label': `${host}, sockets` },
+        table,
+      );
+    });
+    this.element = html('div', { class: 'tables' }, ...parts);
+  }
+
+  draw(course: Course, atMs: number): void {
+    for (const host of HOSTS) {
+      const table = course.tableAt(host, atMs) ?? null;
+      if (table === this.#shown[host]) continue;
+      this.#shown[host] = table;
+      this.#fill(host, table?.rows ?? []);
+    }
+  }
+
+  #fill(host: HostName, rows: readonly TableRow[]): void {
+    setText(this.#captions[host], rows.length > 0 ? `${host}: sockets` : `${host}: no sockets`);
+    const shown = rows.slice(0, ROWS_SHOWN).map(rowNode);
+    const more = rows.length - shown.length;
+    if (more > 0) shown.push(html('tr', {}, html('td', { colspan: COLUMNS.length }, `… ${more} more`)));
+    this.#bodies[host].replaceChildren(...shown);
+  }
+}
+
+function rowNode(row: TableRow): HTMLTableRowElement {
+  const { state, receiveQueue, sendQueue, local, remote, timer, process, isOwn } = row;
+  const number = (value: number) => html('td', { class: 'number' }, String(value));
+  return html(
+    'tr',
+    { class: isOwn ? 'own' : null },
+    html('th', { scope: 'row', class: `state of-${state}` }, state),
+    number(receiveQueue),
+    number(sendQueue),
+    ...[local, remote, timer, process].map((text) => html('td', {}, text)),
+  );
+}
