@@ -19,9 +19,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
   report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
   testing: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
-  // Of the model of a page the types alone, for no browser has Node.
-  web: ['report'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report', 'testing'],
+  ui: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+  // Of the models of a page the types alone, for no browser has Node.
+  web: ['report', 'ui'],
+  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report', 'testing', 'ui'],
 };
 const FOR_ALL = 'src/error.ts';
 const OF_ALL = 'src/index.ts';

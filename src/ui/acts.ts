@@ -80,7 +80,8 @@ export async function perform(lab: Lab, request: ActRequest, tables: Tables): Pr
     case 'set-rule':
       return setRule(lab, request);
     case 'lift-rule':
-      if (!isSet(lab, request.rule, request.host)) throw new Refusal(409, `the ${host.name} has no rule ${request.rule}`);
+      if (!isSet(lab, request.rule, request.host))
+        throw new Refusal(409, `the ${host.name} has no rule ${request.rule}`);
       return host.liftRule(request.rule);
     case 'destroy':
       return destroy(host, tables[request.host], request);
@@ -164,7 +165,10 @@ async function destroy(
   rows: readonly SocketRow[],
   { local, remote }: Extract<ActRequest, { act: 'destroy' }>,
 ): Promise<void> {
-  const row = rows.find((row) => formatEndpoint(row.local) === local && formatEndpoint(row.remote) === remote);
-  if (!row || row.state === 'LISTEN') throw new Refusal(409, `the ${host.name} has no connection ${local} ${remote}`);
+  const row = rows.find(
+    (row) => formatEndpoint(row.local) === local && formatEndpoint(row.remote) === remote,
+  );
+  if (!row || row.state === 'LISTEN')
+    throw new Refusal(409, `the ${host.name} has no connection ${local} ${remote}`);
   await host.destroySocket(row.local, row.remote);
 }

@@ -1,7 +1,6 @@
-import type { HostName } from '../evidence/events.ts';
-import type { Fate } from '../lab/rule.ts';
-import type { View } from '../report/view/model.ts';
-import type { State } from '../tcp/state.ts';
+import type { HostName, TableRow, View } from '../report/view/model.ts';
+
+type State = TableRow['state'];
 
 /** What the page and the server say to each other: plain data, for it crosses as JSON. */
 
@@ -70,6 +69,14 @@ export type ActRequest =
   | { act: 'lift-rule'; host: HostName; rule: number }
   | { act: 'destroy'; host: HostName; local: string; remote: string }
   | { act: 'run'; host: HostName; command: string };
+
+/** As src/lab/rule.ts has them. */
+export type Fate =
+  | 'drop'
+  | 'reject with RST'
+  | 'reject with port unreachable'
+  | 'reject with host unreachable'
+  | 'reject with administratively prohibited';
 
 export interface CreateRequest {
   state: State;

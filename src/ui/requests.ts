@@ -36,7 +36,11 @@ const ACT: Shape<ActRequest> = tagged('act', {
   }),
   'lift-rule': object({ act: oneOf('lift-rule'), host, rule: whole(1) }),
   destroy: object({ act: oneOf('destroy'), host, local: endpoint, remote: endpoint }),
-  run: object({ act: oneOf('run'), host, command: text(/^[^\0]{1,4096}$/, 'a command of at most 4096 characters') }),
+  run: object({
+    act: oneOf('run'),
+    host,
+    command: text(/^[^\0]{1,4096}$/, 'a command of at most 4096 characters'),
+  }),
 });
 
 export function parseCreate(value: unknown): CreateRequest {
