@@ -95,9 +95,13 @@ export class LiveLab implements AsyncDisposable {
   async act(request: ActRequest): Promise<LabMessage> {
     await this.#inTurn(async () => {
       await this.#look();
-      this.#endHold();
       try {
         await perform(this.lab, request, this.#tables);
+        this.#endHold();
+      } catch (error) {
+        // A call that the kernel refused was made all the same.
+        if (!(error instanceof Refusal)) this.#endHold();
+        throw error;
       } finally {
         await this.#look();
       }
