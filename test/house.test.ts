@@ -86,13 +86,16 @@ function faultsOf(file: SourceFile): string[] {
     else if (target === undefined) faults.push(...faultsOfPackage(path, folder, specifier));
     else if (target !== FOR_ALL) {
       const from = /^src\/([^/]+)\/.*\.ts$/.exec(target)?.[1];
-      if (from !== folder && !allowed.includes(from ?? '')) faults.push(`${path} imports ${target}`);
+      const isNoView = folder === 'web' && from === 'report' && !target.startsWith('src/report/view/');
+      if ((from !== folder && !allowed.includes(from ?? '')) || isNoView)
+        faults.push(`${path} imports ${target}`);
     }
   }
   return faults;
 }
 
 function faultsOfPackage(path: string, folder: string | undefined, name: string): string[] {
+  if (folder === 'web') return [`${path} imports ${name}: a browser has no packages`];
   if (folder === 'tcp') return [`${path} imports ${name}: tcp is pure`];
   if (/^koffi($|\/)/.test(name) && folder !== 'kernel') return [`${path} imports koffi`];
   if (!name.startsWith('node:') && isBuiltIn(name)) return [`${path} imports ${name} without node:`];
@@ -164,6 +167,9 @@ describe('the check of the house', () => {
     ['report', '../index.ts'],
     ['report', '../testing/index.ts'],
     ['testing', '../cli/main.ts'],
+    ['web', '../report/layout.ts'],
+    ['web', '../tcp/state.ts'],
+    ['web', 'node:fs'],
     ['cli', '../index.ts'],
     ['lab', '../../scripts/start.mjs'],
     ['lab', '../kernel/clock.js'],
@@ -182,6 +188,7 @@ describe('the check of the house', () => {
     ['kernel', 'koffi'],
     ['kernel', '../tcp/state.ts'],
     ['lab', '../kernel/clock.ts'],
+    ['web', '../report/view/model.ts'],
     ['cli', '../report/table.ts'],
     ['cli', 'commander'],
     ['cli', 'node:fs'],

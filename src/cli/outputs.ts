@@ -3,6 +3,8 @@ import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { RunStarted } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
+import { formatHtml } from '../report/html/html.ts';
+import { RunPage } from '../report/html/run.ts';
 import { formatJunit } from '../report/junit.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatLadder } from '../report/ladder/ladder.ts';
@@ -19,6 +21,7 @@ export interface OutputOptions {
   json?: boolean;
   tap?: boolean;
   junit?: string;
+  report?: string;
   pcap?: string;
   ladder?: boolean;
   ascii?: boolean;
@@ -30,6 +33,7 @@ export function addOutputOptions(command: Command): Command {
     .option('--json', 'print one JSON object (schema/run.schema.json)')
     .addOption(new Option('--tap', 'print in the Test Anything Protocol').conflicts('json'))
     .option('--junit <file>', 'write a JUnit report')
+    .option('--report <file>', 'write a page to look at: one HTML file, with all of it')
     .addOption(new Option('--ladder', 'draw what both hosts did, above the table').conflicts(['json', 'tap']))
     .option('--ascii', 'draw with ASCII alone')
     .option('--pcap <folder>', 'write the packets of each scenario for Wireshark: FOLDER/SCENARIO.pcapng');
@@ -37,17 +41,26 @@ export function addOutputOptions(command: Command): Command {
 
 /** Opens all that is asked for; what can't be written is wrong use, and known before anything has run. */
 export function openOutputs(options: OutputOptions, started: RunStarted): RunOutput[] {
-  const { json, tap, junit, pcap, timeline } = options;
-  if (junit !== undefined && timeline !== undefined && resolve(junit) === resolve(timeline)) {
-    throw new TcplabError('USAGE', `--junit and --timeline name the same file: ${junit}`);
-  }
+  const { json, tap, junit, pcap, timeline, report } = options;
+  refuseSameFile({ junit, timeline, report });
   const outputs: RunOutput[] = [];
   if (pcap !== undefined) outputs.push(pcapOutput(pcap, started));
   if (timeline !== undefined) outputs.push(timelineOutput(new OutputFile(timeline), started));
   if (junit !== undefined) outputs.push(junitOutput(new OutputFile(junit)));
+  if (report !== undefined) outputs.push(reportOutput(new OutputFile(report), started));
   if (options.ladder) outputs.push(ladderOutput(options.ascii || !localeIsUtf8(process.env)));
   outputs.push(tap ? tapOutput(started) : json ? jsonOutput() : tableOutput(started));
   return outputs;
+}
+
+function refuseSameFile(files: Record<string, string | undefined>): void {
+  const names = new Map<string, string>();
+  for (const [option, file] of Object.entries(files)) {
+    if (file === undefined) continue;
+    const other = names.get(resolve(file));
+    if (other) throw new TcplabError('USAGE', `--${other} and --${option} name the same file: ${file}`);
+    names.set(resolve(file), option);
+  }
 }
 
 function tableOutput({ scenarios }: RunStarted): RunOutput {
@@ -94,6 +107,17 @@ function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
     lab: ({ outcome }) => file.write(writer.lab(outcome)),
     end: ({ durationMs }) => {
       file.write(writer.end(durationMs));
+      file.close();
+    },
+  };
+}
+
+function reportOutput(file: OutputFile, started: RunStarted): RunOutput {
+  const page = new RunPage(started);
+  return {
+    lab: (lab) => page.add(lab),
+    end: (report) => {
+      file.write(formatHtml(page.end(report)));
       file.close();
     },
   };

@@ -23,6 +23,7 @@ export function replayCommand(): Command {
 Examples:
   tcplab run --timeline run.ndjson && tcplab replay run.ndjson
   tcplab replay run.ndjson --pcap packets && wireshark packets/time-wait.pcapng
+  tcplab replay run.ndjson --report run.html
   zcat run.ndjson.gz | tcplab replay - --json
 
 Exit status: as the run's: 0 all proven, 1 something not proven; 2 wrong use, or no
@@ -33,8 +34,9 @@ whole timeline.`,
 
 async function replay(file: string, options: OutputOptions): Promise<void> {
   const name = file === '-' ? 'stdin' : file;
-  if (options.junit !== undefined && isSameFile(file, options.junit)) {
-    throw new TcplabError('USAGE', `${options.junit} is the timeline itself, and would be overwritten`);
+  for (const output of [options.junit, options.report]) {
+    if (output === undefined || !isSameFile(file, output)) continue;
+    throw new TcplabError('USAGE', `${output} is the timeline itself, and would be overwritten`);
   }
   let fold: RunFold | undefined;
   let index = 0;

@@ -48,6 +48,7 @@ Examples:
   tcplab run closing --ladder
   tcplab run time-wait --pcap . && wireshark time-wait.pcapng
   tcplab run --timeline run.ndjson && tcplab replay run.ndjson
+  tcplab run closing --report closing.html
   tcplab run --tap --junit report.xml
   tcplab run close-wait --server 'node server.js' --port 8080
   tcplab run syn-sent --client 'curl -sS http://192.168.2.11:{port}/'

@@ -1,20 +1,215 @@
-import type { Change } from '../report/view/model.ts';
+import type { Change, HostName } from '../report/view/model.ts';
 import { type Course, HOSTS } from './course.ts';
-import { html } from './nodes.ts';
+import { BOX, FIGURE, PLACES, type Route, routeOf, SIZE } from './diagram-layout.ts';
+import { formatTime } from './format.ts';
+import { html, newId, setAttribute, setText, svg } from './nodes.ts';
 
 type State = Change['from'];
 
+const STATES = Object.keys(PLACES) as State[];
+/** What is told in words; a path longer than this is nobody's to hear. */
+const TOLD = 100;
+
+/** RFC 9293's state diagram: where both ends are, by which arcs they came, and which state is held. */
 export class Diagram {
-  readonly element: HTMLElement = html('div', { class: 'diagram' });
-  readonly onState: ((state: State) => void) | undefined;
+  readonly element: HTMLElement;
+  readonly #states: Map<State, SVGGElement>;
+  readonly #arcs = new Map<string, Record<HostName, SVGPathElement>>();
+  readonly #arcLayer: SVGGElement = svg('g');
+  readonly #tokens: Record<HostName, SVGGElement>;
+  readonly #held: SVGGElement;
+  readonly #description: SVGDescElement;
+  readonly #words: Record<HostName, HTMLElement>;
+  readonly #heads: Record<HostName | 'figure', string>;
+  /** When each end first took each arc. */
+  #firstTaken = new Map<string, Record<HostName, number>>();
 
   constructor(onState: ((state: State) => void) | undefined) {
-    this.onState = onState;
+    this.#heads = { figure: newId('head'), client: newId('head'), server: newId('head') };
+    this.#description = svg('desc', { id: newId('desc') });
+    this.#states = new Map(STATES.map((state) => [state, stateNode(state, onState)]));
+    this.#tokens = { client: tokenNode('client'), server: tokenNode('server') };
+    this.#held = heldNode();
+    const title = svg('title', { id: newId('title') }, 'State diagram of RFC 9293');
+    const picture = svg(
+      'svg',
+      {
+        viewBox: `0 0 ${SIZE.width} ${SIZE.height}`,
+        role: onState ? 'group' : 'img',
+        'aria-labelledby': title.id,
+        'aria-describedby': this.#description.id,
+      },
+      title,
+      this.#description,
+      svg('defs', {}, ...Object.entries(this.#heads).map(([whose, id]) => headNode(whose, id))),
+      svg('g', {}, ...FIGURE.map((route) => this.#figureNode(route))),
+      this.#arcLayer,
+      ...this.#states.values(),
+      this.#held,
+      ...HOSTS.map((host) => this.#tokens[host]),
+    );
+    this.#words = { client: html('ol'), server: html('ol') };
+    const words = HOSTS.flatMap((host) => [html('h4', {}, host), this.#words[host]]);
+    this.element = html(
+      'div',
+      { class: 'diagram' },
+      picture,
+      html('p', { class: 'key' }, keyNode('client'), keyNode('server')),
+      html('details', {}, html('summary', {}, 'The paths in words'), ...words),
+    );
   }
 
-  show(_course: Course): void {}
+  show(course: Course): void {
+    this.#firstTaken = new Map();
+    for (const { host, from, to, atMs } of course.view.changes) {
+      if (from === to) continue;
+      const key = `${from}>${to}`;
+      const first = this.#firstTaken.get(key) ?? { client: Infinity, server: Infinity };
+      first[host] = Math.min(first[host], atMs);
+      this.#firstTaken.set(key, first);
+      if (!this.#arcs.has(key)) this.#addArc(key, routeOf(from, to));
+    }
+  }
 
   draw(course: Course, atMs: number): void {
-    this.element.textContent = HOSTS.map((host) => `${host}: ${course.stateAt(host, atMs)}`).join(', ');
+    for (const [key, paths] of this.#arcs) {
+      const first = this.#firstTaken.get(key);
+      for (const host of HOSTS)
+        paths[host].classList.toggle('taken', first !== undefined && first[host] <= atMs);
+    }
+    const at = { client: course.stateAt('client', atMs), server: course.stateAt('server', atMs) };
+    const visited = new Set<State>(HOSTS.map((host) => course.view.initial[host]));
+    const told: string[] = [];
+    for (const host of HOSTS) {
+      const [x, y] = PLACES[at[host]];
+      const side = host === 'client' ? -1 : 1;
+      setAttribute(this.#tokens[host], 'transform', `translate(${x + (side * BOX.width) / 2},${y})`);
+      const changes = course.changesUntil(host, atMs);
+      this.#tell(host, changes, course);
+      told.push(`The ${host} is in ${at[host]}.`);
+      for (const { from, to } of changes.slice(-TOLD)) visited.add(from).add(to);
+    }
+    for (const [state, node] of this.#states) {
+      const here = HOSTS.filter((host) => at[host] === state);
+      node.classList.toggle('visited', visited.has(state));
+      for (const host of HOSTS) node.classList.toggle(`has-${host}`, here.includes(host));
+      setAttribute(node, 'aria-label', here.length > 0 ? `${state}, ${here.join(' and ')} here` : state);
+    }
+    told.push(this.#drawHeld(course, atMs));
+    setText(this.#description, told.join(' '));
   }
+
+  #drawHeld({ view }: Course, atMs: number): string {
+    const { held, hold } = view;
+    setAttribute(this.#held, 'display', held ? null : 'none');
+    if (!held) return '';
+    const [x, y] = PLACES[held.state];
+    setAttribute(this.#held, 'transform', `translate(${x},${y})`);
+    const isHeld = hold !== null && hold.fromMs <= atMs;
+    this.#held.classList.toggle('reached', isHeld);
+    const label = this.#held.querySelector('text');
+    if (label) setText(label, isHeld ? `${held.host} held here` : `to hold: ${held.host}`);
+    return isHeld ? `The ${held.host} is held in ${held.state}.` : '';
+  }
+
+  #tell(host: HostName, changes: readonly Change[], course: Course): void {
+    const list = this.#words[host];
+    const shown = changes.slice(-TOLD);
+    const key = `${changes.length} ${shown.at(-1)?.atMs}`;
+    if (list.dataset['shown'] === key) return;
+    list.dataset['shown'] = key;
+    list.replaceChildren(...shown.map((change) => html('li', {}, words(change, course.view.fromMs))));
+    if (changes.length > shown.length) setAttribute(list, 'start', changes.length - shown.length + 1);
+  }
+
+  #figureNode(route: Route): SVGGElement {
+    const { from, to, path, label } = route;
+    const node = svg('g', { class: 'figure' });
+    node.append(svg('path', { d: path, 'marker-end': `url(#${this.#heads.figure})` }));
+    if (label) node.append(svg('text', { x: label.x, y: label.y, 'text-anchor': label.anchor }, label.text));
+    this.#addArc(`${from}>${to}`, route);
+    return node;
+  }
+
+  /** One line for each end over the figure's, unseen until it is taken. */
+  #addArc(key: string, { path }: Route): void {
+    const line = (host: HostName) =>
+      svg('path', {
+        class: `arc of-${host}`,
+        d: path,
+        'marker-end': `url(#${this.#heads[host]})`,
+        'data-arc': key,
+        'data-host': host,
+      });
+    const paths = { client: line('client'), server: line('server') };
+    this.#arcs.set(key, paths);
+    this.#arcLayer.append(paths.client, paths.server);
+  }
+}
+
+function words({ from, to, arc, atMs, seenBy }: Change, fromMs: number): string {
+  const why = arc ? `${arc.trigger} (arc ${arc.number}; RFC 9293, ${arc.clause})` : 'no arc explains it';
+  const seen = seenBy.length > 0 ? `, seen by ${seenBy.join(', ')}` : '';
+  return `${from} → ${to}: ${why}, at ${formatTime(atMs - fromMs)}${seen}`;
+}
+
+function stateNode(state: State, onState: ((state: State) => void) | undefined): SVGGElement {
+  const [x, y] = PLACES[state];
+  const { width, height } = BOX;
+  const node = svg(
+    'g',
+    { class: `node of-${state}`, 'data-state': state, transform: `translate(${x},${y})` },
+    svg('rect', { x: -width / 2, y: -height / 2, width, height, rx: 8 }),
+    svg('text', { y: 4, 'text-anchor': 'middle' }, state),
+  );
+  if (!onState) return node;
+  setAttribute(node, 'role', 'button');
+  setAttribute(node, 'tabindex', 0);
+  node.addEventListener('click', () => onState(state));
+  node.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    event.stopPropagation();
+    onState(state);
+  });
+  return node;
+}
+
+/** A round C for the client, a square S for the server: told apart without colour. */
+function tokenNode(host: HostName): SVGGElement {
+  const shape =
+    host === 'client'
+      ? svg('circle', { r: 10 })
+      : svg('rect', { x: -9.5, y: -9.5, width: 19, height: 19, rx: 3 });
+  const letter = svg('text', { y: 4, 'text-anchor': 'middle' }, host === 'client' ? 'C' : 'S');
+  return svg('g', { class: `token of-${host}`, 'aria-hidden': 'true' }, shape, letter);
+}
+
+function heldNode(): SVGGElement {
+  const [width, height] = [BOX.width + 10, BOX.height + 10];
+  return svg(
+    'g',
+    { class: 'held', 'aria-hidden': 'true' },
+    svg('rect', { x: -width / 2, y: -height / 2, width, height, rx: 12 }),
+    svg('text', { y: height / 2 + 11, 'text-anchor': 'middle' }),
+  );
+}
+
+function headNode(whose: string, id: string): SVGMarkerElement {
+  const shape = svg('path', { d: 'M0,0 L8,4 L0,8 z' });
+  const size = { markerWidth: 8, markerHeight: 8, refX: 5, refY: 4, markerUnits: 'userSpaceOnUse' };
+  return svg('marker', { id, class: `head of-${whose}`, orient: 'auto', ...size }, shape);
+}
+
+function keyNode(host: HostName): HTMLElement {
+  const line = svg('line', { class: `arc taken of-${host}`, x1: 0, y1: 10, x2: 28, y2: 10 });
+  const token = tokenNode(host);
+  setAttribute(token, 'transform', 'translate(38,10)');
+  const picture = svg(
+    'svg',
+    { viewBox: '0 -1 50 22', width: 50, height: 22, 'aria-hidden': 'true' },
+    line,
+    token,
+  );
+  return html('span', {}, picture, host);
 }

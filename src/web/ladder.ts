@@ -1,20 +1,278 @@
+import { Buckets } from './buckets.ts';
 import type { Course } from './course.ts';
-import { html } from './nodes.ts';
+import { HOSTS } from './course.ts';
+import { describe, drawItem, drawStretch } from './ladder-draw.ts';
+import { type Frame, frameOf, type Item, type Layout, layOut, yAt } from './ladder-rows.ts';
+import { html, newId, setAttribute, setText, svg } from './nodes.ts';
 
+/** Drawn beyond what is in view, so that a little scrolling needs nothing new. */
+const MARGIN = 300;
+/** What is told in words: more is nobody's to hear, or to print. */
+const TOLD = 1000;
+
+/** The ladder at a width, and all that is looked up in it. */
+interface Laid {
+  course: Course;
+  frame: Frame;
+  layout: Layout;
+  items: Buckets<Item>;
+}
+
+/** Two lifelines and what went between them. Only what is in view is in the page, however long the ladder is. */
 export class Ladder {
-  readonly element: HTMLElement = html('div', { class: 'ladder' });
-  readonly onSeek: (atMs: number) => void;
+  readonly element: HTMLElement;
+  readonly #onSeek: (atMs: number) => void;
+  readonly #scroller: HTMLElement;
+  readonly #space: HTMLElement = html('div', { class: 'space' });
+  readonly #picture: SVGSVGElement;
+  readonly #lives: SVGGElement = svg('g', { 'aria-hidden': 'true' });
+  readonly #things: SVGGElement = svg('g');
+  readonly #now: SVGLineElement = svg('line', { class: 'now', 'aria-hidden': 'true' });
+  readonly #head: HTMLElement = html('div', { class: 'heads' });
+  readonly #details: HTMLElement = html('p', { class: 'details-of-one' });
+  readonly #words: HTMLElement = html('ol');
+  readonly #wordsBox: HTMLDetailsElement;
+  readonly #shown = new Map<string, { node: SVGGElement; signature: string; item: Item }>();
+  #laid: Laid | undefined;
+  #slice = { top: -1, bottom: -1 };
+  #atMs = 0;
+  #prints = false;
 
   constructor({ onSeek }: { onSeek: (atMs: number) => void }) {
-    this.onSeek = onSeek;
+    this.#onSeek = onSeek;
+    const title = svg(
+      'title',
+      { id: newId('title') },
+      'Ladder: what the client and the server did, in time from top to bottom',
+    );
+    this.#picture = svg(
+      'svg',
+      { role: 'group', 'aria-labelledby': title.id },
+      title,
+      this.#lives,
+      this.#now,
+      this.#things,
+    );
+    this.#space.append(this.#picture);
+    const label = 'ladder; the arrow keys step through it';
+    this.#scroller = html(
+      'div',
+      { class: 'scroller', tabindex: 0, role: 'group', 'aria-label': label },
+      this.#space,
+    );
+    this.#wordsBox = html('details', {}, html('summary', {}, 'What happened, in words'), this.#words);
+    this.#wordsBox.addEventListener('toggle', () => this.#tell());
+    this.element = html(
+      'div',
+      { class: 'ladder' },
+      this.#head,
+      this.#scroller,
+      this.#details,
+      this.#wordsBox,
+    );
+    this.#scroller.addEventListener('scroll', () => this.#drawSlice(), { passive: true });
+    new ResizeObserver(() => this.#resized()).observe(this.#scroller);
+    for (const type of ['pointerover', 'focusin'])
+      this.#things.addEventListener(type, (event) => this.#look(event));
+    for (const type of ['pointerout', 'focusout'])
+      this.#things.addEventListener(type, () => this.#lookAtNow());
+    this.#things.addEventListener('click', (event) => this.#choose(event));
+    this.#things.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' && event.key !== ' ') return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.#choose(event);
+    });
+    addEventListener('beforeprint', () => this.#print(true));
+    addEventListener('afterprint', () => this.#print(false));
   }
 
   show(course: Course): void {
-    const lines = course.view.flights.map(({ from, label, ending }) =>
-      html('li', {}, `${from} ${label} ${ending}`),
+    this.#layOut(course, frameOf(this.#width()));
+    const { client, server } = course.view.hosts;
+    this.#head.replaceChildren(
+      html('div', {}, html('b', {}, 'client'), html('span', {}, client.endpoint)),
+      html('div', {}, html('b', {}, 'server'), html('span', {}, server.endpoint)),
     );
-    this.element.replaceChildren(html('ol', {}, ...lines));
+    this.#tell();
   }
 
-  draw(_atMs: number, _follows: boolean): void {}
+  /** Moves the cursor, and brings it into view if it is another than before. */
+  draw(atMs: number, follows: boolean): void {
+    const laid = this.#laid;
+    if (!laid) return;
+    const isNew = atMs !== this.#atMs;
+    this.#atMs = atMs;
+    const y = follows ? laid.layout.height : yAt(laid.layout, atMs);
+    setAttribute(this.#now, 'y1', y);
+    setAttribute(this.#now, 'y2', y);
+    if (isNew) this.#reveal(y);
+    this.#drawSlice();
+    for (const { node, item } of this.#shown.values()) node.classList.toggle('later', item.atMs > atMs);
+    this.#lookAtNow();
+  }
+
+  #layOut(course: Course, frame: Frame): void {
+    const layout = layOut(course.view, frame);
+    const items = new Buckets(layout.items, ({ top, bottom }) => [top, bottom]);
+    this.#laid = { course, frame, layout, items };
+    this.#space.style.height = `${layout.height}px`;
+    this.element.style.setProperty('--at-client', `${frame.x.client}px`);
+    this.element.style.setProperty('--at-server', `${frame.width - frame.x.server}px`);
+    setAttribute(this.#now, 'x1', 0);
+    setAttribute(this.#now, 'x2', frame.width);
+    this.#slice = { top: -1, bottom: -1 };
+    this.#drawSlice();
+  }
+
+  #resized(): void {
+    const width = this.#width();
+    if (this.#laid && this.#laid.frame.width !== width) {
+      this.#layOut(this.#laid.course, frameOf(width));
+      this.draw(this.#atMs, false);
+    } else {
+      this.#drawSlice();
+    }
+  }
+
+  #width(): number {
+    return Math.max(280, this.#scroller.clientWidth || 640);
+  }
+
+  #reveal(y: number): void {
+    const { scrollTop, clientHeight } = this.#scroller;
+    const room = clientHeight / 4;
+    if (y < scrollTop + room) this.#scroller.scrollTop = Math.max(0, y - room);
+    else if (y > scrollTop + clientHeight - room) this.#scroller.scrollTop = y - clientHeight + room;
+  }
+
+  #drawSlice(): void {
+    const laid = this.#laid;
+    if (!laid) return;
+    const { scrollTop, clientHeight } = this.#scroller;
+    const { height } = laid.layout;
+    const isWithin =
+      this.#slice.top <= Math.max(0, scrollTop - 20) &&
+      this.#slice.bottom >= Math.min(height, scrollTop + clientHeight + 20);
+    if (isWithin && this.#slice.top >= 0) return;
+    const top = this.#prints ? 0 : Math.max(0, scrollTop - MARGIN);
+    const bottom = this.#prints ? height : Math.min(height, scrollTop + (clientHeight || 800) + MARGIN);
+    this.#slice = { top, bottom };
+    const { width } = laid.frame;
+    setAttribute(this.#picture, 'viewBox', `0 ${top} ${width} ${bottom - top}`);
+    setAttribute(this.#picture, 'width', width);
+    setAttribute(this.#picture, 'height', bottom - top);
+    this.#picture.style.top = `${top}px`;
+    this.#drawLives(laid, top, bottom);
+    this.#drawItems(laid, top, bottom);
+  }
+
+  #drawLives({ layout, frame }: Laid, top: number, bottom: number): void {
+    const nodes: SVGElement[] = [];
+    const { held } = layout;
+    if (held && held.top < bottom && held.bottom > top) {
+      const [from, to] = [Math.max(held.top, top), Math.min(held.bottom, bottom)];
+      const x = frame.x[held.host] - 9;
+      nodes.push(svg('rect', { class: 'hold-band', x, y: from, width: 18, height: to - from, rx: 4 }));
+    }
+    for (const host of HOSTS) {
+      for (const stretch of layout.stretches[host]) {
+        if (stretch.bottom < top || stretch.top > bottom) continue;
+        const within = {
+          ...stretch,
+          top: Math.max(stretch.top, top),
+          bottom: Math.min(stretch.bottom, bottom),
+        };
+        nodes.push(drawStretch(host, within, frame));
+      }
+    }
+    this.#lives.replaceChildren(...nodes);
+  }
+
+  /** A node that is there already stays, and with it the focus. */
+  #drawItems({ items, frame, course }: Laid, top: number, bottom: number): void {
+    const visible = items.between(top, bottom);
+    const keys = new Set(visible.map(({ key }) => key));
+    for (const [key, { node }] of this.#shown) {
+      if (keys.has(key)) continue;
+      node.remove();
+      this.#shown.delete(key);
+    }
+    let before: SVGGElement | null = null;
+    for (const item of visible) {
+      const signature = `${frame.width} ${JSON.stringify(item)}`;
+      let there = this.#shown.get(item.key);
+      if (there?.signature !== signature) {
+        const node = this.#made(item, frame, course);
+        const hadFocus = there?.node.contains(document.activeElement);
+        if (there) there.node.replaceWith(node);
+        there = { node, signature, item };
+        this.#shown.set(item.key, there);
+        if (hadFocus) node.querySelector<SVGElement>('.target')?.focus();
+      }
+      const place: ChildNode | null = before ? before.nextSibling : this.#things.firstChild;
+      if (place !== there.node) this.#things.insertBefore(there.node, place);
+      before = there.node;
+    }
+  }
+
+  #made(item: Item, frame: Frame, { view }: Course): SVGGElement {
+    const node = drawItem(item, frame, view);
+    node.classList.toggle('later', item.atMs > this.#atMs);
+    // Not the whole of it: what stands written beside the arrow would have to be in its name, word by word.
+    const target = node.querySelector('.target');
+    if (!target) return node;
+    setAttribute(target, 'tabindex', 0);
+    setAttribute(target, 'role', 'button');
+    setAttribute(target, 'aria-label', describe(item, view));
+    return node;
+  }
+
+  #itemOf(event: Event): Item | undefined {
+    const node = (event.target as Element).closest<SVGGElement>('g.item');
+    return node ? this.#shown.get(node.dataset['key'] ?? '')?.item : undefined;
+  }
+
+  #look(event: Event): void {
+    const item = this.#itemOf(event);
+    if (item && this.#laid) setText(this.#details, describe(item, this.#laid.course.view));
+  }
+
+  /** What nobody points at gives way to what has just happened. */
+  #lookAtNow(): void {
+    const laid = this.#laid;
+    if (!laid) return;
+    const focused = document.activeElement?.closest<SVGGElement>('g.item');
+    const chosen =
+      focused && this.#things.contains(focused) ? this.#shown.get(focused.dataset['key'] ?? '') : undefined;
+    const item = chosen?.item ?? this.#lastUntil(laid, this.#atMs);
+    setText(this.#details, item ? describe(item, laid.course.view) : '');
+  }
+
+  #lastUntil({ items, layout }: Laid, atMs: number): Item | undefined {
+    const y = yAt(layout, atMs);
+    return items.between(y - 1, y - 1).findLast((item) => item.atMs <= atMs && item.what !== 'pause');
+  }
+
+  #choose(event: Event): void {
+    const item = this.#itemOf(event);
+    if (item) this.#onSeek(item.atMs);
+  }
+
+  #tell(): void {
+    const laid = this.#laid;
+    if (!laid || !this.#wordsBox.open) return;
+    const { view } = laid.course;
+    const all = laid.layout.items.filter(({ what }) => what !== 'pause');
+    const nodes = all.slice(0, TOLD).map((item) => html('li', {}, describe(item, view)));
+    if (all.length > TOLD) nodes.push(html('li', {}, `… and ${all.length - TOLD} more`));
+    this.#words.replaceChildren(...nodes);
+  }
+
+  /** On paper nobody scrolls: all of it is there, as long as that is no book. */
+  #print(prints: boolean): void {
+    this.#prints = prints && (this.#laid?.items.size ?? 0) <= TOLD;
+    this.#slice = { top: -1, bottom: -1 };
+    this.#drawSlice();
+  }
 }

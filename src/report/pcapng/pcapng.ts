@@ -12,7 +12,10 @@ const INTERFACES = ['client', 'server'] as const;
  * The packets of a lab as a capture file: what each host's capture saw, on an interface of its name, and besides what a
  * rule dropped on its way out, which no capture sees. Each packet's comment says what it did.
  */
-export function formatPcapng(timeline: Timeline, { tool, machine }: RunStarted): Buffer {
+export function formatPcapng(
+  timeline: Timeline,
+  { tool, machine }: Pick<RunStarted, 'tool' | 'machine'> & Partial<RunStarted>,
+): Buffer {
   const opened = timeline.of('lab-opened')[0] as LabOpened;
   const startNs = BigInt(Date.parse(opened.startedAt)) * 1_000_000n;
   const comments = packetComments(timeline);
