@@ -86,8 +86,9 @@ function faultsOf(file: SourceFile): string[] {
     else if (target === undefined) faults.push(...faultsOfPackage(path, folder, specifier));
     else if (target !== FOR_ALL) {
       const from = /^src\/([^/]+)\/.*\.ts$/.exec(target)?.[1];
-      const isNoView = folder === 'web' && from === 'report' && !target.startsWith('src/report/view/');
-      if ((from !== folder && !allowed.includes(from ?? '')) || isNoView)
+      const isNoModel =
+        folder === 'web' && from !== 'web' && !/^src\/(report\/view\/|ui\/model\.ts$)/.test(target);
+      if ((from !== folder && !allowed.includes(from ?? '')) || isNoModel)
         faults.push(`${path} imports ${target}`);
     }
   }
@@ -167,7 +168,11 @@ describe('the check of the house', () => {
     ['report', '../index.ts'],
     ['report', '../testing/index.ts'],
     ['testing', '../cli/main.ts'],
+    ['report', '../ui/model.ts'],
+    ['ui', '../cli/main.ts'],
+    ['ui', '../testing/index.ts'],
     ['web', '../report/layout.ts'],
+    ['web', '../ui/server.ts'],
     ['web', '../tcp/state.ts'],
     ['web', 'node:fs'],
     ['cli', '../index.ts'],
@@ -188,7 +193,9 @@ describe('the check of the house', () => {
     ['kernel', 'koffi'],
     ['kernel', '../tcp/state.ts'],
     ['lab', '../kernel/clock.ts'],
+    ['ui', '../report/view/view.ts'],
     ['web', '../report/view/model.ts'],
+    ['web', '../ui/model.ts'],
     ['cli', '../report/table.ts'],
     ['cli', 'commander'],
     ['cli', 'node:fs'],

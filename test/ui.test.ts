@@ -480,6 +480,8 @@ describe('tcplab ui', () => {
     const created = await ask(ui, { method: 'POST', path: '/api/labs', headers, body });
     expect(created.status, created.body).toBe(201);
     expect((JSON.parse(created.body) as LabMessage).view.verdict?.word).toBe('proven');
+    const path = `/api/labs/${(JSON.parse(created.body) as LabMessage).id}/downloads/report.html`;
+    expect((await ask(ui, { path, headers })).body).toMatch(/^<!doctype html>.*close-wait, 1 of 1 proven/s);
     program.kill('SIGINT');
     expect(await program.ended).toMatchObject({ status: 0, stderr: '' });
     expect(program.offspring()).toEqual([]);

@@ -4,7 +4,10 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { formatByHand } from '../report/by-hand/format.ts';
 import { byHand } from '../report/by-hand/recipes.ts';
+import { formatHtml } from '../report/html/html.ts';
+import { RunPage } from '../report/html/run.ts';
 import { formatPcapng } from '../report/pcapng/pcapng.ts';
+import { RunFold } from '../report/run-fold.ts';
 import { TimelineWriter } from '../report/timeline-file/write.ts';
 import { VERSION } from '../report/version.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -26,6 +29,7 @@ const DOWNLOADS: ReadonlyMap<string, Download> = new Map([
       make: (timeline, scenario) => formatPcapng(timeline, runStarted(timeline, scenario)),
     },
   ],
+  ['report.html', { type: 'text/html; charset=utf-8', make: htmlReport }],
   ['commands.txt', { type: 'text/plain; charset=utf-8', make: commands }],
 ]);
 
@@ -40,8 +44,21 @@ export async function contentOf({ make }: Download, live: LiveLab): Promise<stri
 /** As `tcplab run --timeline` saves it, so that `tcplab replay` reads it. */
 function savedTimeline(timeline: Timeline, scenario: Scenario): string {
   const writer = new TimelineWriter();
-  const durationMs = [...timeline].at(-1)?.atMs ?? 0;
-  return writer.start(runStarted(timeline, scenario)) + writer.lab(timeline) + writer.end(durationMs);
+  return (
+    writer.start(runStarted(timeline, scenario)) + writer.lab(timeline) + writer.end(durationOf(timeline))
+  );
+}
+
+function htmlReport(timeline: Timeline, scenario: Scenario): string {
+  const started = runStarted(timeline, scenario);
+  const page = new RunPage(started);
+  const fold = new RunFold(started, [{ lab: (lab) => page.add(lab) }]);
+  fold.lab(0, timeline);
+  return formatHtml(page.end(fold.end(durationOf(timeline))));
+}
+
+function durationOf(timeline: Timeline): number {
+  return [...timeline].at(-1)?.atMs ?? 0;
 }
 
 function runStarted(timeline: Timeline, { id, heldBy }: Scenario): RunStarted {

@@ -1,4 +1,4 @@
-import { html, setAttribute, setText } from './nodes.ts';
+import { html, newId, setAttribute, setText } from './nodes.ts';
 
 /** What a panel is made of. */
 
@@ -63,8 +63,9 @@ export function choice(
   element: HTMLElement;
   readonly value: string;
 } {
-  const select = html('select', {}, ...options.map(([value, text]) => html('option', { value }, text)));
-  const element = html('label', {}, `${label} `, select);
+  const id = newId('choice');
+  const select = html('select', { id }, ...options.map(([value, text]) => html('option', { value }, text)));
+  const element = html('span', {}, html('label', { for: id }, label), ' ', select);
   return {
     element,
     get value() {

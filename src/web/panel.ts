@@ -35,6 +35,7 @@ const FLAGS = { S: 'SYN', '.': 'ACK', P: 'PSH', F: 'FIN', R: 'RST', U: 'URG' };
 const DOWNLOADS: Record<string, string> = {
   'timeline.ndjson': 'Timeline',
   'packets.pcapng': 'Packets (pcapng)',
+  'report.html': 'Report (HTML)',
   'commands.txt': 'Commands',
 };
 
