@@ -1,19 +1,25 @@
 import { Command } from 'commander';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
+import { arcsPage } from '../report/html/arcs.ts';
+import { formatHtml } from '../report/html/html.ts';
+import { aboutScenario, reportLab } from '../report/html/lab.ts';
 import { styleFor } from '../report/style.ts';
 import { VERSION } from '../report/version.ts';
+import type { ReportLab } from '../report/view/page.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { firewallOption } from './firewall-option.ts';
 import { machineReport } from './machine-report.ts';
+import { OutputFile } from './output-file.ts';
 import { ensurePrivilege } from './privileges.ts';
 import { runSideBySide } from './side-by-side.ts';
 
 interface Options {
   json?: boolean;
+  report?: string;
   slow?: boolean;
   ipv6?: boolean;
   firewall: FirewallKind;
@@ -29,6 +35,7 @@ export function arcsCommand(): Command {
         'witnesses saw where it led.',
     )
     .option('--json', 'print one JSON object (schema/arcs.schema.json)')
+    .option('--report <file>', 'write a page to look at: one HTML file, with all of it')
     .option('--slow', 'also those that have to be waited out (about a minute)')
     .option('--ipv6', 'the two hosts speak IPv6')
     .addOption(firewallOption())
@@ -48,6 +55,7 @@ Exit status: 0 all proven, 1 something not proven or not explained, 2 wrong use,
 }
 
 async function arcs(options: Options): Promise<void> {
+  const html = options.report === undefined ? undefined : new OutputFile(options.report);
   const privilege = ensurePrivilege();
   const startedAt = new Date();
   const all = drives();
@@ -61,6 +69,8 @@ async function arcs(options: Options): Promise<void> {
     particularities: {},
   };
   const judged = new Map<string, ArcResult[]>();
+  const labs: ReportLab[] = [];
+  const tool = { name: 'tcplab', version: VERSION } as const;
   let noKernelEvents: string | null = null;
   await runSideBySide(
     scenarios,
@@ -70,6 +80,13 @@ async function arcs(options: Options): Promise<void> {
         scenario.id,
         all.filter((drive) => drive.scenario === scenario).map((drive) => judgeArc(drive, timeline)),
       );
+      if (html)
+        labs.push(
+          reportLab(timeline, aboutScenario(scenario.id), null, {
+            tool,
+            machine: machineReport(privilege, true),
+          }),
+        );
       noKernelEvents ??= timeline.of('lab-opened')[0]?.noKernelEvents ?? null;
       for (const { arc, host, from, to, source } of transitionsOf(timeline)) {
         if (!arc) report.unexplained.push({ scenario: scenario.id, host, from, to, source });
@@ -86,7 +103,7 @@ async function arcs(options: Options): Promise<void> {
   });
   const whole: ArcsReport = {
     format: ARCS_FORMAT,
-    tool: { name: 'tcplab', version: VERSION },
+    tool,
     machine: machineReport(privilege, noKernelEvents === null),
     startedAt: startedAt.toISOString(),
     durationMs: Date.now() - startedAt.getTime(),
@@ -95,6 +112,8 @@ async function arcs(options: Options): Promise<void> {
   process.stdout.write(
     options.json ? `${JSON.stringify(whole)}\n` : formatArcs(whole, styleFor(process.stdout)),
   );
+  html?.write(formatHtml(arcsPage(whole, labs)));
+  html?.close();
   const good = whole.arcs.every(({ verdict }) => verdict === 'proven' || verdict === 'skipped');
   process.exitCode = good && whole.unexplained.length === 0 ? EXIT.proven : EXIT.notProven;
 }

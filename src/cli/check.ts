@@ -12,12 +12,14 @@ import {
   formatProbe,
   probeReport,
 } from '../report/check-report.ts';
+import { checkPage } from '../report/html/check.ts';
+import { formatHtml } from '../report/html/html.ts';
 import { styleFor } from '../report/style.ts';
 import { VERSION } from '../report/version.ts';
 import { parseDuration } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
-import { OutputFile } from './output-file.ts';
+import { OutputFile, refuseSameFile } from './output-file.ts';
 import { ensurePrivilege } from './privileges.ts';
 import { parsePort } from './program-options.ts';
 import { Progress } from './progress.ts';
@@ -35,6 +37,7 @@ interface Options {
   ladder?: boolean;
   json?: boolean;
   junit?: string;
+  report?: string;
 }
 
 export function checkCommand(): Command {
@@ -65,6 +68,7 @@ export function checkCommand(): Command {
     .option('--ladder', 'draw what happened where it is no good')
     .option('--json', 'print one JSON object (schema/check.schema.json)')
     .option('--junit <file>', 'write a JUnit report')
+    .option('--report <file>', 'write a page to look at: one HTML file, with all of it')
     .addHelpText(
       'after',
       `
@@ -100,7 +104,9 @@ async function check(what: string, words: string[], options: Options): Promise<v
   }
   const command = commandOf(words);
   const talk = talkOf(target, options);
+  refuseSameFile({ junit: options.junit, report: options.report });
   const junit = options.junit === undefined ? undefined : new OutputFile(options.junit);
+  const html = options.report === undefined ? undefined : new OutputFile(options.report);
   const privilege = ensurePrivilege();
   const startedAt = new Date();
   const style = styleFor(process.stdout);
@@ -132,6 +138,8 @@ async function check(what: string, words: string[], options: Options): Promise<v
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatCheckSummary(report, style));
   junit?.write(formatCheckJunit(report));
   junit?.close();
+  html?.write(formatHtml(checkPage(report, results)));
+  html?.close();
   process.exitCode = results.some(({ verdict }) => verdict === 'fault') ? EXIT.notProven : EXIT.proven;
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { TcplabError } from '../error.ts';
 import { reasonOf } from '../report/reason.ts';
 
@@ -25,6 +25,17 @@ export class OutputFile {
 
   close(): void {
     attempt(this.#path, () => closeSync(this.#fd));
+  }
+}
+
+/** Two options that name one file would write over each other. */
+export function refuseSameFile(files: Record<string, string | undefined>): void {
+  const names = new Map<string, string>();
+  for (const [option, file] of Object.entries(files)) {
+    if (file === undefined) continue;
+    const other = names.get(resolve(file));
+    if (other) throw new TcplabError('USAGE', `--${other} and --${option} name the same file: ${file}`);
+    names.set(resolve(file), option);
   }
 }
 

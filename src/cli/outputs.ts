@@ -1,6 +1,5 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { TcplabError } from '../error.ts';
 import type { RunStarted } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { formatHtml } from '../report/html/html.ts';
@@ -14,7 +13,7 @@ import { styleFor } from '../report/style.ts';
 import { formatTable } from '../report/table.ts';
 import { tapBailOut, tapPoint, tapStart } from '../report/tap.ts';
 import { TimelineWriter } from '../report/timeline-file/write.ts';
-import { OutputFile, openFolder, writeWhole } from './output-file.ts';
+import { OutputFile, openFolder, refuseSameFile, writeWhole } from './output-file.ts';
 
 /** What can be made of a run, while it goes on or from its saved timeline. */
 export interface OutputOptions {
@@ -51,16 +50,6 @@ export function openOutputs(options: OutputOptions, started: RunStarted): RunOut
   if (options.ladder) outputs.push(ladderOutput(options.ascii || !localeIsUtf8(process.env)));
   outputs.push(tap ? tapOutput(started) : json ? jsonOutput() : tableOutput(started));
   return outputs;
-}
-
-function refuseSameFile(files: Record<string, string | undefined>): void {
-  const names = new Map<string, string>();
-  for (const [option, file] of Object.entries(files)) {
-    if (file === undefined) continue;
-    const other = names.get(resolve(file));
-    if (other) throw new TcplabError('USAGE', `--${other} and --${option} name the same file: ${file}`);
-    names.set(resolve(file), option);
-  }
 }
 
 function tableOutput({ scenarios }: RunStarted): RunOutput {

@@ -20,7 +20,11 @@ export class Diagram {
   readonly #held: SVGGElement;
   readonly #description: SVGDescElement;
   readonly #words: Record<HostName, HTMLElement>;
+  readonly #wordsBox: HTMLDetailsElement;
   readonly #heads: Record<HostName | 'figure', string>;
+  /** Until the cursor. */
+  #paths: Record<HostName, readonly Change[]> = { client: [], server: [] };
+  #fromMs = 0;
   /** When each end first took each arc. */
   #firstTaken = new Map<string, Record<HostName, number>>();
 
@@ -50,12 +54,14 @@ export class Diagram {
     );
     this.#words = { client: html('ol'), server: html('ol') };
     const words = HOSTS.flatMap((host) => [html('h4', {}, host), this.#words[host]]);
+    this.#wordsBox = html('details', {}, html('summary', {}, 'The paths in words'), ...words);
+    this.#wordsBox.addEventListener('toggle', () => this.#tell());
     this.element = html(
       'div',
       { class: 'diagram' },
       picture,
       html('p', { class: 'key' }, keyNode('client'), keyNode('server')),
-      html('details', {}, html('summary', {}, 'The paths in words'), ...words),
+      this.#wordsBox,
     );
   }
 
@@ -85,7 +91,7 @@ export class Diagram {
       const side = host === 'client' ? -1 : 1;
       setAttribute(this.#tokens[host], 'transform', `translate(${x + (side * BOX.width) / 2},${y})`);
       const changes = course.changesUntil(host, atMs);
-      this.#tell(host, changes, course);
+      this.#paths[host] = changes;
       told.push(`The ${host} is in ${at[host]}.`);
       for (const { from, to } of changes.slice(-TOLD)) visited.add(from).add(to);
     }
@@ -95,6 +101,8 @@ export class Diagram {
       for (const host of HOSTS) node.classList.toggle(`has-${host}`, here.includes(host));
       setAttribute(node, 'aria-label', here.length > 0 ? `${state}, ${here.join(' and ')} here` : state);
     }
+    this.#fromMs = course.view.fromMs;
+    this.#tell();
     told.push(this.#drawHeld(course, atMs));
     setText(this.#description, told.join(' '));
   }
@@ -112,14 +120,21 @@ export class Diagram {
     return isHeld ? `The ${held.host} is held in ${held.state}.` : '';
   }
 
-  #tell(host: HostName, changes: readonly Change[], course: Course): void {
-    const list = this.#words[host];
-    const shown = changes.slice(-TOLD);
-    const key = `${changes.length} ${shown.at(-1)?.atMs}`;
-    if (list.dataset['shown'] === key) return;
-    list.dataset['shown'] = key;
-    list.replaceChildren(...shown.map((change) => html('li', {}, words(change, course.view.fromMs))));
-    if (changes.length > shown.length) setAttribute(list, 'start', changes.length - shown.length + 1);
+  /** Only while somebody reads it. */
+  #tell(): void {
+    if (!this.#wordsBox.open) return;
+    for (const host of HOSTS) {
+      const list = this.#words[host];
+      const shown = this.#paths[host].slice(-TOLD);
+      const [before, key] = [
+        this.#paths[host].length - shown.length,
+        `${this.#paths[host].length} ${shown.at(-1)?.atMs}`,
+      ];
+      if (list.dataset['shown'] === key) continue;
+      list.dataset['shown'] = key;
+      list.replaceChildren(...shown.map((change) => html('li', {}, words(change, this.#fromMs))));
+      setAttribute(list, 'start', before > 0 ? before + 1 : null);
+    }
   }
 
   #figureNode(route: Route): SVGGElement {

@@ -22,7 +22,7 @@ export class Firewall {
   }
 
   draw(course: Course, atMs: number): void {
-    if (course !== this.#course) this.#fill(course);
+    if (course !== this.#course) this.#take(course);
     let any = false;
     for (const { rule, element, fate } of this.#shown) {
       const isSet = rule.setMs <= atMs;
@@ -35,23 +35,31 @@ export class Firewall {
     this.#none.hidden = any;
   }
 
-  #fill(course: Course): void {
+  /** Rules that are there already stay as they are, with what is unfolded in them. */
+  #take(course: Course): void {
     this.#course = course;
     this.#shown = course.view.rules.map((rule) => {
-      const fate = html('span', { class: 'fate' });
-      const commands = html('code', {}, `${rule.iptables}\n${rule.nft}`);
-      const element = html(
-        'li',
-        { 'data-rule': rule.number },
-        html('span', { class: 'where' }, `rule ${rule.number}, ${rule.host} ${rule.hook}`),
-        html('span', { class: 'what' }, rule.text),
-        fate,
-        html('details', {}, html('summary', {}, 'as commands'), html('pre', {}, commands)),
-      );
-      return { rule, element, fate };
+      const there = this.#shown.find((one) => one.rule.number === rule.number && one.rule.nft === rule.nft);
+      return there ? { ...there, rule } : shownRule(rule);
     });
-    this.#list.replaceChildren(...this.#shown.map(({ element }) => element));
+    const elements = this.#shown.map(({ element }) => element);
+    const isSame = elements.length === this.#list.children.length && elements.every((one) => one.isConnected);
+    if (!isSame) this.#list.replaceChildren(...elements);
   }
+}
+
+function shownRule(rule: RuleView): Shown {
+  const fate = html('span', { class: 'fate' });
+  const commands = html('code', {}, `${rule.iptables}\n${rule.nft}`);
+  const element = html(
+    'li',
+    { 'data-rule': rule.number },
+    html('span', { class: 'where' }, `rule ${rule.number}, ${rule.host} ${rule.hook}`),
+    html('span', { class: 'what' }, rule.text),
+    fate,
+    html('details', {}, html('summary', {}, 'as commands'), html('pre', {}, commands)),
+  );
+  return { rule, element, fate };
 }
 
 /** By the last count until then. */

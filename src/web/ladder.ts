@@ -35,7 +35,8 @@ export class Ladder {
   readonly #shown = new Map<string, { node: SVGGElement; signature: string; item: Item }>();
   #laid: Laid | undefined;
   #slice = { top: -1, bottom: -1 };
-  #atMs = 0;
+  #atMs = Number.NaN;
+  #wasAtEnd = true;
   #prints = false;
 
   constructor({ onSeek }: { onSeek: (atMs: number) => void }) {
@@ -88,6 +89,8 @@ export class Ladder {
   }
 
   show(course: Course): void {
+    const { scrollTop, clientHeight } = this.#scroller;
+    this.#wasAtEnd = !this.#laid || scrollTop + clientHeight >= this.#laid.layout.height - 40;
     this.#layOut(course, frameOf(this.#width()));
     const { client, server } = course.view.hosts;
     this.#head.replaceChildren(
@@ -106,7 +109,8 @@ export class Ladder {
     const y = follows ? laid.layout.height : yAt(laid.layout, atMs);
     setAttribute(this.#now, 'y1', y);
     setAttribute(this.#now, 'y2', y);
-    if (isNew) this.#reveal(y);
+    // Who has scrolled back to read is left to it, whatever comes at the end.
+    if (isNew && (!follows || this.#wasAtEnd)) this.#reveal(y);
     this.#drawSlice();
     for (const { node, item } of this.#shown.values()) node.classList.toggle('later', item.atMs > atMs);
     this.#lookAtNow();

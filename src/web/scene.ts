@@ -44,6 +44,8 @@ class LabScene implements Scene {
   readonly #scrubber: Scrubber;
   readonly #player: Player;
   #course: Course | undefined;
+  #waiting: View | undefined;
+  #said = '';
   #step = 0;
   #follows: boolean;
   #frame = 0;
@@ -82,23 +84,36 @@ class LabScene implements Scene {
   }
 
   show(view: View): void {
-    if (view === this.#course?.view) return;
-    const atMs = this.#course?.steps[this.#step];
+    if (view === (this.#waiting ?? this.#course?.view)) return;
+    this.#waiting = view;
+    this.#later();
+  }
+
+  seek(atMs: number): void {
+    this.#takeIn();
+    this.#player.stop();
+    if (this.#course) this.#goTo(this.#course.stepAt(atMs));
+  }
+
+  /** Of the views that came since the last frame the last alone is looked at. */
+  #takeIn(): void {
+    const view = this.#waiting;
+    if (!view) return;
+    this.#waiting = undefined;
+    const before = this.#course;
+    const atMs = before?.steps[this.#step];
     this.#course = new Course(view);
     setText(this.#title, view.title === '' ? view.name : `${view.name}: ${view.title}`);
     const { verdict } = view;
     this.#verdict.className = `verdict ${verdict?.word ?? 'none'}`;
     setText(this.#verdict, verdict ? `${verdict.word}${verdict.because ? `: ${verdict.because}` : ''}` : '');
-    this.#witnesses.replaceChildren(witnessTable(view.witnesses));
+    const said = JSON.stringify(view.witnesses);
+    if (said !== this.#said) this.#witnesses.replaceChildren(witnessTable(view.witnesses));
+    this.#said = said;
     this.#diagram.show(this.#course);
     this.#ladder.show(this.#course);
     const last = this.#course.steps.length - 1;
     this.#step = this.#follows || atMs === undefined ? last : this.#course.stepAt(atMs);
-    this.#later();
-  }
-
-  seek(atMs: number): void {
-    if (this.#course) this.#goTo(this.#course.stepAt(atMs));
   }
 
   #goTo(step: number): void {
@@ -151,6 +166,7 @@ class LabScene implements Scene {
   }
 
   #draw(): void {
+    this.#takeIn();
     const course = this.#course;
     if (!course) return;
     const last = course.steps.length - 1;

@@ -38,8 +38,11 @@ export class Tables {
     for (const host of HOSTS) {
       const table = course.tableAt(host, atMs) ?? null;
       if (table === this.#shown[host]) continue;
+      // Of a lab that goes on each view is new, and its tables mostly are not.
+      const isSame = JSON.stringify(table?.rows) === JSON.stringify(this.#shown[host]?.rows);
+      const isFirst = this.#shown[host] === undefined;
       this.#shown[host] = table;
-      this.#fill(host, table?.rows ?? []);
+      if (isFirst || !isSame) this.#fill(host, table?.rows ?? []);
     }
   }
 

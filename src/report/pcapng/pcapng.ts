@@ -48,6 +48,7 @@ function packet(event: PacketEvent, startNs: bigint, comment: string): Packet {
 }
 
 function summary(timeline: Timeline): string {
+  if (!timeline.of('claimed')[0] && !timeline.of('gave-up')[0]) return 'nothing was claimed';
   const { scenario, host, state, peer, verdict, because } = resultOf(timeline);
   const other = peer.state ? `, ${peer.host} in ${peer.state}` : '';
   return `${scenario}: ${host} in ${state}${other}: ${verdict}${because ? `, ${because}` : ''}`;

@@ -1,0 +1,24 @@
+import type { ArcsReport } from '../arcs-report.ts';
+import type { OverviewRow, ReportLab, ReportPage } from '../view/page.ts';
+import { factsOf } from './run.ts';
+
+const TONES = { proven: 'good', disproven: 'bad', unproven: 'unsure', skipped: 'none' } as const;
+
+/** Every arc, and the labs that drove them. */
+export function arcsPage(report: ArcsReport, labs: ReportLab[]): ReportPage {
+  const places = new Map(labs.map(({ view }, place) => [view.name, place]));
+  const rows = report.arcs.map(
+    ({ number, from, to, trigger, clause, scenario, host, verdict, because }): OverviewRow => ({
+      ...{ word: verdict, tone: TONES[verdict] },
+      cells: [`${number}: ${from} → ${to}`, trigger, clause, host, scenario, because ?? ''],
+      lab: places.get(scenario) ?? null,
+    }),
+  );
+  const proven = report.arcs.filter(({ verdict }) => verdict === 'proven').length;
+  return {
+    title: `tcplab: the transitions of RFC 9293, ${proven} of ${report.arcs.length} proven`,
+    facts: factsOf(report),
+    overview: { heads: ['Verdict', 'Arc', 'Trigger', 'Clause', 'End', 'Scenario', 'Because'], rows },
+    labs,
+  };
+}
