@@ -3,6 +3,7 @@ import { Turn } from '../scenario/turn.ts';
 import { LiveLab } from './live-lab.ts';
 import type { CreateRequest } from './model.ts';
 import { Refusal } from './refusal.ts';
+import { Spare } from './spare.ts';
 
 export interface LabsOptions {
   most: number;
@@ -24,6 +25,7 @@ export class Labs implements AsyncDisposable {
   /** Those that are on their way to their states. */
   #opening = 0;
   readonly #turn = new Turn();
+  readonly #spare = new Spare();
   #isOver = false;
 
   constructor(options: LabsOptions) {
@@ -54,14 +56,15 @@ export class Labs implements AsyncDisposable {
     this.#opening++;
     const pass = await this.#turn.take();
     try {
-      if (isReplaced) await this.end(replaces);
-      const live = await LiveLab.open(scenario, mayRunPrograms);
+      const live = await LiveLab.open(await this.#spare.take(), scenario, mayRunPrograms);
       if (this.#isOver) {
         await live[Symbol.asyncDispose]();
         throw new Refusal(503, 'tcplab is ending');
       }
       this.#labs.set(live.id, { live, end: undefined });
       this.#unwatched(live.id);
+      // Who clicked need not wait for what else there is to do.
+      setImmediate(() => void this.#afterwards(isReplaced ? replaces : null));
       return live;
     } finally {
       this.#opening--;
@@ -85,6 +88,12 @@ export class Labs implements AsyncDisposable {
     this.#labs.delete(id);
     clearTimeout(kept?.end);
     await kept?.live[Symbol.asyncDispose]();
+    if (this.count === 0) await this.#spare.drop();
+  }
+
+  async #afterwards(replaced: string | null): Promise<void> {
+    if (replaced !== null) await this.end(replaced);
+    if (this.count > 0 && !this.#isOver) this.#spare.prepare();
   }
 
   #unwatched(id: string): void {
@@ -97,5 +106,6 @@ export class Labs implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
     await Promise.all([...this.#labs.keys()].map((id) => this.end(id)));
+    await this.#spare.drop();
   }
 }

@@ -3,7 +3,7 @@ import { endOf } from '../evidence/connection.ts';
 import { type Claimed, type HostName, otherHost } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
-import { Lab, type Tables } from '../lab/lab.ts';
+import type { Lab, Tables } from '../lab/lab.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import type { View } from '../report/view/model.ts';
 import { viewOf } from '../report/view/view.ts';
@@ -58,9 +58,8 @@ export class LiveLab implements AsyncDisposable {
     });
   }
 
-  /** Takes a fresh lab to where the scenario has it. */
-  static async open(scenario: Scenario, mayRunPrograms: boolean): Promise<LiveLab> {
-    const lab = await Lab.open();
+  /** Takes a fresh lab to where the scenario has it; whatever happens, it is this one's to end from now on. */
+  static async open(lab: Lab, scenario: Scenario, mayRunPrograms: boolean): Promise<LiveLab> {
     try {
       await reachState(lab, scenario);
       const sysctls = { client: await readTcpSysctls(lab.client), server: await readTcpSysctls(lab.server) };
