@@ -2,7 +2,7 @@ import { scenariosOf } from '../scenario/catalogue.ts';
 import { Turn } from '../scenario/turn.ts';
 import { LiveLab } from './live-lab.ts';
 import type { CreateRequest } from './model.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, reportFault } from './refusal.ts';
 import { Spare } from './spare.ts';
 
 export interface LabsOptions {
@@ -64,7 +64,7 @@ export class Labs implements AsyncDisposable {
       this.#labs.set(live.id, { live, end: undefined });
       this.#unwatched(live.id);
       // Who clicked need not wait for what else there is to do.
-      setImmediate(() => void this.#afterwards(isReplaced ? replaces : null));
+      setImmediate(() => this.#afterwards(isReplaced ? replaces : null).catch(reportFault));
       return live;
     } finally {
       this.#opening--;
@@ -100,7 +100,7 @@ export class Labs implements AsyncDisposable {
     const kept = this.#labs.get(id);
     if (!kept) return;
     clearTimeout(kept.end);
-    kept.end = setTimeout(() => void this.end(id), this.#options.unwatchedMs);
+    kept.end = setTimeout(() => this.end(id).catch(reportFault), this.#options.unwatchedMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { SystemError } from '../error.ts';
 import { endOf } from '../evidence/connection.ts';
 import { type Claimed, type HostName, otherHost } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
@@ -13,8 +14,8 @@ import { Turn } from '../scenario/turn.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import { hostActs, openSockets, perform } from './acts.ts';
 import { runningTimers, settled } from './countdown.ts';
-import type { ActRequest, LabMessage } from './model.ts';
-import { Refusal } from './refusal.ts';
+import type { ActAnswer, ActRequest, LabMessage } from './model.ts';
+import { Refusal, reportFault } from './refusal.ts';
 
 /** What the kernel answers to an act comes at once, or when a timer of a few milliseconds fires. */
 const LOOKS_AFTER_ACT_MS = [2, 10, 45];
@@ -91,23 +92,24 @@ export class LiveLab implements AsyncDisposable {
   }
 
   /** Does what was asked for, and looks at what came of it. */
-  async act(request: ActRequest): Promise<LabMessage> {
+  async act(request: ActRequest): Promise<ActAnswer> {
+    let refused: string | null = null;
     await this.#inTurn(async () => {
       await this.#look();
       try {
         await perform(this.lab, request, this.#tables);
         this.#endHold();
       } catch (error) {
-        // A call that the kernel refused was made all the same.
-        if (!(error instanceof Refusal)) this.#endHold();
-        throw error;
+        if (!(error instanceof SystemError)) throw error;
+        this.#endHold();
+        refused = error.message;
       } finally {
         await this.#look();
       }
     });
     this.#soon = [...LOOKS_AFTER_ACT_MS];
     this.#lookAfter(this.#soon.shift() ?? LOOK_EVERY_MS);
-    return this.message;
+    return { ...this.message, refused };
   }
 
   /** Brings the timeline up to now, and gives it, with the hold as far as it goes. */
@@ -117,6 +119,7 @@ export class LiveLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
     const pass = await this.#turn.take();
@@ -147,7 +150,10 @@ export class LiveLab implements AsyncDisposable {
       try {
         await this.#inTurn(() => this.#look());
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
+        if (!(error instanceof Refusal)) {
+          reportFault(error);
+          await this[Symbol.asyncDispose]();
+        }
       }
       this.#lookAfter(this.#soon.shift() ?? LOOK_EVERY_MS);
     }, ms);

@@ -84,6 +84,9 @@ export interface CreateRequest {
   replaces: string | null;
 }
 
+/** The lab after an act. What the kernel refused was done all the same: it is on the timeline with its errno. */
+export type ActAnswer = LabMessage & { refused: string | null };
+
 /** What is answered when something is refused. */
 export interface Refused {
   error: string;

@@ -1,3 +1,8 @@
+/** What nobody foresaw is said on the terminal: no page has anything to do with it. */
+export function reportFault(error: unknown): void {
+  process.stderr.write(`tcplab: ${error instanceof Error ? error.stack : String(error)}\n`);
+}
+
 /** Why a request is not served: the HTTP status (RFC 9110, 15.5), and a sentence for a person. */
 export class Refusal extends Error {
   readonly status: number;

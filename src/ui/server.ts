@@ -5,7 +5,7 @@ import { readJson } from './body.ts';
 import { contentOf, downloadNamed } from './downloads.ts';
 import { type PageFile, pageFiles } from './files.ts';
 import { Labs } from './labs.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, reportFault } from './refusal.ts';
 import { parseAct, parseCreate } from './requests.ts';
 import { checkSource, checkToken, HEADERS, newToken } from './security.ts';
 import { Streams } from './streams.ts';
@@ -171,7 +171,7 @@ function refuse(response: ServerResponse, error: unknown): void {
   } else if (error instanceof TcplabError) {
     answer(response, 409, { error: error.message });
   } else {
-    process.stderr.write(`tcplab: ${error instanceof Error ? error.stack : String(error)}\n`);
+    reportFault(error);
     answer(response, 500, { error: 'this is a fault of tcplab itself: its terminal tells more' });
   }
 }

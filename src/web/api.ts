@@ -1,4 +1,4 @@
-import type { ActRequest, CreateRequest, LabMessage, Refused } from '../ui/model.ts';
+import type { ActAnswer, ActRequest, CreateRequest, LabMessage, Refused } from '../ui/model.ts';
 
 /** The server refused, and says why. */
 export class ApiError extends Error {
@@ -32,7 +32,7 @@ export class Api {
     return this.#json('POST', '/api/labs', request);
   }
 
-  act(id: string, request: ActRequest): Promise<LabMessage> {
+  act(id: string, request: ActRequest): Promise<ActAnswer> {
     return this.#json('POST', `/api/labs/${id}/acts`, request);
   }
 
@@ -70,7 +70,7 @@ export class Api {
     }
   }
 
-  async #json(method: string, path: string, body: unknown): Promise<LabMessage> {
+  async #json<T extends LabMessage>(method: string, path: string, body: unknown): Promise<T> {
     const headers = { 'Content-Type': 'application/json' };
     return (await this.#fetch(path, { method, headers, body: JSON.stringify(body) })).json();
   }

@@ -12,7 +12,7 @@ const KEPT = 'tcplab-token';
 
 /** Nothing has happened yet: the diagram alone. */
 const NOTHING: View = {
-  ...{ name: 'no lab', title: 'choose a state in the diagram', verdict: null, held: null, hold: null },
+  ...{ name: 'No lab is open', title: '', verdict: null, held: null, hold: null },
   hosts: { client: { endpoint: '' }, server: { endpoint: '' } },
   ...{ fromMs: 0, toMs: 0, initial: { client: 'CLOSED', server: 'CLOSED' } },
   ...{ changes: [], flights: [], acts: [], rules: [], tables: [], witnesses: [], notes: [] },
@@ -113,9 +113,10 @@ class LivePage {
     const id = this.#message?.id;
     if (id === undefined) return;
     try {
-      setText(this.#trouble, '');
       const message = await this.#api.act(id, request);
-      if (this.#message?.id === id) this.#show(message);
+      if (this.#message?.id !== id) return;
+      this.#show(message);
+      setText(this.#trouble, message.refused ?? '');
     } catch (error) {
       this.#say(error);
     }
@@ -158,7 +159,7 @@ class LivePage {
     this.#place.className = 'live-place no-lab';
     this.#place.replaceChildren(this.#scene.element);
     for (const name of ['lab', 'revision', 'client', 'server']) delete this.#main.dataset[name];
-    setText(this.#news, 'No lab is open: choose a state in the diagram.');
+    setText(this.#news, 'Choose a state in the diagram.');
     setText(this.#trouble, '');
   }
 
