@@ -1,12 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, type TestContext } from 'vitest';
 
 /** What the tests of pages share: a real browser, and what went wrong in it. */
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -58,7 +56,7 @@ export async function visit(url: string, { colorScheme = 'light', width = 1200 }
 
 /** What axe has against a page, in a line each. Its script comes past the page's policy, from outside. */
 export async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
+  await page.evaluate(axe.source);
   const { violations } = (await page.evaluate('axe.run()')) as {
     violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
   };

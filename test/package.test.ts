@@ -58,7 +58,9 @@ describe('as a package', () => {
       .filter((path) => !path.startsWith('node_modules/'));
     const foreign = own.filter(
       (path) =>
-        !/^(dist\/.*\.(js|d\.ts)|schema\/[\w.]+\.json|docs\/.*\.md|[A-Z]+(\.md)?|package\.json)$/.test(path),
+        !/^(dist\/.*\.(js|d\.ts)|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|[A-Z]+(\.md)?|package\.json)$/.test(
+          path,
+        ),
     );
     expect(foreign).toEqual([]);
     expect(own).toContain('schema/run.schema.json');

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
@@ -77,7 +77,7 @@ async function press(page: Page, key: string): Promise<void> {
   await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
 }
 
-async function dataOf(path: string): Promise<ReportPage> {
+function dataOf(path: string): ReportPage {
   const [, json] =
     /<script type="application\/json" id="data">(.*?)<\/script>/s.exec(readFileSync(path, 'utf8')) ?? [];
   return JSON.parse(json ?? '') as ReportPage;
@@ -99,7 +99,7 @@ describe('a report', () => {
   beforeAll(async () => {
     const { status, stderr } = await tcplab('replay', RECORDED, '--report', whole);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const page = await dataOf(whole);
+    const page = dataOf(whole);
     const place = page.labs.findIndex(({ view }) => view.name === SHOWN);
     const lab = page.labs[place] as ReportLab;
     const rows = page.overview.rows.filter((row) => row.lab === place).map((row) => ({ ...row, lab: 0 }));
@@ -171,7 +171,7 @@ describe('a report', () => {
 
   it('shows every arrow of every recorded scenario, with the ladder in words', async (context) => {
     withChromium(context);
-    const { labs } = await dataOf(whole);
+    const { labs } = dataOf(whole);
     await using there = await visit(urlOf(whole));
     const { page } = there;
     for (const [index, { view }] of labs.entries()) {
@@ -255,12 +255,72 @@ describe('a report', () => {
   });
 });
 
+describe('--report', () => {
+  it('makes of a run what its replay makes of it', async () => {
+    const [timeline, first, second] = ['same.ndjson', 'same-1.html', 'same-2.html'].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
+    expect(await tcplab('run', 'fin-wait-1', '--timeline', timeline, '--report', first)).toMatchObject({
+      status: 0,
+    });
+    expect(await tcplab('replay', timeline, '--report', second)).toMatchObject({ status: 0 });
+    expect(readFileSync(first, 'utf8')).toBe(readFileSync(second, 'utf8'));
+    const { title, labs } = dataOf(first);
+    expect(title).toBe('tcplab: fin-wait-1, 1 of 1 proven');
+    expect(labs.map(({ view }) => view.held)).toEqual([{ host: 'client', state: 'FIN-WAIT-1' }]);
+  });
+
+  it('has of a check each probe, with what was found, and of arcs each arc', async (context) => {
+    const [check, arcs] = [join(folder, 'check.html'), join(folder, 'arcs.html')];
+    const talk = [
+      '--only',
+      'refused',
+      'closes-before-answer',
+      '--report',
+      check,
+      '--',
+      'curl -sS http://{server}:{port}/',
+    ];
+    await tcplab('check', 'client', ...talk);
+    expect(dataOf(check).overview.rows.map(({ cells }) => cells[0])).toEqual([
+      'refused',
+      'closes-before-answer',
+    ]);
+    expect(await tcplab('arcs', '--report', arcs)).toMatchObject({ status: 0 });
+    const { overview, labs } = dataOf(arcs);
+    expect(overview.rows.length).toBeGreaterThan(42);
+    for (const { word, lab } of overview.rows) expect(lab === null).toBe(word === 'skipped');
+    expect(labs.length).toBeGreaterThan(20);
+    withChromium(context);
+    for (const path of [check, arcs]) {
+      await using there = await visit(urlOf(path));
+      await there.page.locator('.overview a').nth(1).click();
+      await there.page.locator('.scene[data-at-ms]').waitFor();
+      expect(await violations(there.page)).toEqual([]);
+      expect(there.complaints).toEqual([]);
+    }
+  });
+
+  it('refuses a file that another option names, or that is the timeline itself, or that nobody can write', async () => {
+    const same = join(folder, 'same.html');
+    const both = await tcplab('replay', RECORDED, '--report', same, '--junit', same);
+    expect(both).toMatchObject({ status: 2, stdout: '' });
+    expect(both.stderr).toContain('--junit and --report name the same file');
+    const copy = join(folder, 'copy.ndjson');
+    copyFileSync(RECORDED, copy);
+    expect(await tcplab('replay', copy, '--report', copy)).toMatchObject({ status: 2, stdout: '' });
+    expect(readFileSync(copy)).toEqual(readFileSync(RECORDED));
+    const nowhere = await tcplab('replay', RECORDED, '--report', join(folder, 'none/report.html'));
+    expect(nowhere).toMatchObject({ status: 2, stdout: '' });
+  });
+});
+
 describe('a report of what a page must not believe', () => {
   const EVIL = '</script><script>globalThis.hurt = 1</script><img src=x onerror="globalThis.hurt = 2"><!--';
 
   it('shows text as text', async (context) => {
     withChromium(context);
-    const [lab] = (await dataOf(one)).labs as [ReportLab];
+    const [lab] = dataOf(one).labs as [ReportLab];
     const view: View = structuredClone(lab.view);
     view.name = view.title = EVIL;
     view.verdict = { word: 'unproven', because: EVIL };
@@ -327,7 +387,7 @@ describe('a report of what a page must not believe', () => {
 describe('a report of ten thousand events', () => {
   it('has no more nodes than can be seen, wherever the cursor is', async (context) => {
     withChromium(context);
-    const page = await dataOf(one);
+    const page = dataOf(one);
     const [lab] = page.labs as [ReportLab];
     const path = await write('long.html', {
       ...page,

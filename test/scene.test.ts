@@ -49,7 +49,11 @@ function asOf(view: View, atMs: number): View {
     acts: was(view.acts),
     tables: was(view.tables),
     notes: was(view.notes),
-    flights: view.flights.filter(({ departsMs }) => departsMs <= atMs),
+    flights: view.flights
+      .filter(({ departsMs }) => departsMs <= atMs)
+      .map((flight) =>
+        (flight.arrivesMs ?? 0) <= atMs ? flight : { ...flight, arrivesMs: null, ending: 'lost' },
+      ),
     rules: view.rules.filter(({ setMs }) => setMs <= atMs),
   };
 }
@@ -70,7 +74,7 @@ describe('the scene of a lab that goes on', () => {
     withChromium(context);
     await using there = await liveScene();
     const { page, complaints } = there;
-    const [early, later, late] = [1, 4, 8].map((index) =>
+    const [early, later, late] = [1, 3, 4].map((index) =>
       asOf(whole, whole.flights[index]?.departsMs ?? whole.toMs),
     );
     if (!early || !later || !late) throw new Error('no times');
@@ -98,15 +102,21 @@ describe('the scene of a lab that goes on', () => {
     await page.addStyleTag({ content: '.ladder .scroller { height: 200px }' });
     await show(page, asOf(whole, whole.flights[4]?.departsMs ?? 0));
     await page.locator('.rules summary').click();
-    await page.locator('.item.flight .target').first().focus();
-    await page.locator('.scroller').evaluate('(scroller) => { scroller.scrollTop = 30; }');
+    // The last is under way as yet, and drawn anew when it arrives; the first stays as it is.
+    const [first, last] = [
+      page.locator('.item.flight .target').first(),
+      page.locator('.item.flight .target').last(),
+    ];
+    await page.evaluate('document.querySelector(".item.flight .target").dataset.isSame = ""');
+    await last.focus();
+    await page.evaluate('document.querySelector(".scroller").scrollTop = 30');
     await drawn(page);
     const focused = () => page.evaluate('document.activeElement.getAttribute("aria-label")');
-    const before = await focused();
-    expect(before).toContain('S seq 0');
+    expect(await focused()).toContain('F. seq 1 ack 1; lost');
     await show(page, whole);
-    expect(await focused()).toBe(before);
-    expect(await page.locator('.scroller').evaluate('(scroller) => scroller.scrollTop')).toBe(30);
+    expect(await focused()).toContain('F. seq 1 ack 1; delivered');
+    expect(await first.getAttribute('data-is-same')).toBe('');
+    expect(await page.evaluate('document.querySelector(".scroller").scrollTop')).toBe(30);
     expect(await page.locator('.rules details[open]').count()).toBe(1);
   });
 
@@ -115,10 +125,13 @@ describe('the scene of a lab that goes on', () => {
     await using there = await liveScene();
     const { page } = there;
     await page.addStyleTag({ content: '.ladder .scroller { height: 200px }' });
-    const bottom = '(scroller) => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight';
+    const bottom = `(() => {
+      const { scrollHeight, scrollTop, clientHeight } = document.querySelector('.scroller');
+      return scrollHeight - scrollTop - clientHeight;
+    })()`;
     for (const index of [2, 4, 6]) {
       await show(page, asOf(whole, whole.flights[index]?.departsMs ?? whole.toMs));
-      expect(await page.locator('.scroller').evaluate(bottom)).toBeLessThan(60);
+      expect(await page.evaluate(bottom)).toBeLessThan(60);
     }
   });
 

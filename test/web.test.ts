@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { bundle } from '../src/report/html/bundle.ts';
 import { jsonInHtml } from '../src/report/html/html.ts';
+import type { FlightView, HostName, View } from '../src/report/view/model.ts';
 import { ARCS } from '../src/tcp/arcs.ts';
 import { STATES, type State } from '../src/tcp/state.ts';
 import { Buckets } from '../src/web/buckets.ts';
+import { Course } from '../src/web/course.ts';
 import { BOX, PLACES, routeOf, SIZE } from '../src/web/diagram-layout.ts';
+import { frameOf, layOut } from '../src/web/ladder-rows.ts';
 
 describe('the diagram', () => {
   it('has a place for each state, apart from the others and within the picture', () => {
@@ -39,6 +42,85 @@ describe('the diagram', () => {
 
   it('takes what nobody foresaw straight', () => {
     expect(routeOf('TIME-WAIT', 'LISTEN').path).toMatch(/^M[\d.]+,[\d.]+ L[\d.]+,[\d.]+$/);
+  });
+});
+
+describe('the ladder', () => {
+  const EMPTY: View = {
+    ...{ name: 'made up', title: '', verdict: null, held: null, hold: null, fromMs: 0, toMs: 100 },
+    hosts: { client: { endpoint: '' }, server: { endpoint: '' } },
+    initial: { client: 'CLOSED', server: 'CLOSED' },
+    ...{ changes: [], flights: [], acts: [], rules: [], tables: [], witnesses: [], notes: [] },
+  };
+  const flight = (from: HostName, departsMs: number, arrivesMs: number | null): FlightView => ({
+    ...{ from, departsMs, arrivesMs, label: 'S seq 0', flags: 'S', rule: null, crafted: false },
+    ending: arrivesMs === null ? 'lost' : 'delivered',
+  });
+  const laid = (view: Partial<View>, width = 800) => layOut({ ...EMPTY, ...view }, frameOf(width));
+
+  it('lets an arrow lean as far as something comes in between', () => {
+    const { items } = laid({ flights: [flight('client', 1, 5), flight('server', 2, 3)] });
+    const [crossed, quick] = items.flatMap((item) => (item.what === 'flight' ? [item] : []));
+    if (!crossed || !quick) throw new Error('two flights, two arrows');
+    expect(crossed.departY).toBeLessThan(quick.departY);
+    expect(crossed.arriveY).toBeGreaterThan(quick.arriveY);
+    expect(quick.arriveY - quick.departY).toBeLessThan(12);
+  });
+
+  it('tells a change before the segment that was sent in it, and after the one that made it', () => {
+    const change = (host: HostName, atMs: number): View['changes'][number] => ({
+      ...{ atMs, host, from: 'CLOSED', to: 'SYN-SENT', arc: null, source: 'packets', seenBy: [] },
+    });
+    const { items } = laid({
+      flights: [flight('client', 1, 2)],
+      changes: [change('client', 1), change('server', 2)],
+    });
+    const order = items.map((item) => (item.what === 'state' ? item.change.host : item.what));
+    expect(order).toEqual(['client', 'flight', 'server']);
+  });
+
+  it('has every row below the one before, and says where nothing happened', () => {
+    const acts = [1, 1, 2, 60].map((atMs) => ({ atMs, host: 'client' as const, text: 'close()' }));
+    const { items, ends, height } = laid({ acts });
+    expect(items.map(({ what }) => what)).toEqual(['call', 'call', 'call', 'pause', 'call']);
+    for (const [index, { top, bottom }] of items.entries()) {
+      expect(bottom).toBeGreaterThan(top);
+      expect(items[index + 1]?.top ?? height).toBeGreaterThanOrEqual(bottom);
+    }
+    expect(ends.map(({ atMs }) => atMs)).toEqual([1, 2, 60]);
+  });
+
+  it('breaks what is too long for it, and ends what is far too long', () => {
+    const told = (text: string, width: number) => {
+      const [item] = laid({ notes: [{ atMs: 1, text }] }, width).items;
+      return item?.what === 'note' ? item.lines : [];
+    };
+    expect(told('two words', 800)).toEqual(['two words']);
+    const lines = told('word '.repeat(20).trim(), 360);
+    expect(lines.length).toBeGreaterThan(2);
+    expect(lines.join(' ')).toBe('word '.repeat(20).trim());
+    expect(told('x'.repeat(100_000), 360).at(-1)).toBe('…');
+    expect(told('x'.repeat(100_000), 360)).toHaveLength(8);
+  });
+
+  it('is stepped through by what happened, not by timers that run', () => {
+    const table = (atMs: number, timer: string, sendQueue = 0): View['tables'][number] => {
+      const row = {
+        state: 'ESTABLISHED' as const,
+        receiveQueue: 0,
+        sendQueue,
+        local: '',
+        remote: '',
+        isOwn: true,
+      };
+      return { atMs, host: 'client', rows: [{ ...row, timer, process: '' }] };
+    };
+    const tables = [table(10, 'in 3 ms'), table(11, 'in 2 ms'), table(12, 'in 1 ms'), table(13, '', 5)];
+    const course = new Course({ ...EMPTY, tables });
+    expect(course.steps).toEqual([0, 10, 13, 100]);
+    expect(course.tableAt('client', 11.5)).toBe(tables[1]);
+    expect(course.tableAt('client', 9)).toBeUndefined();
+    expect(course.tableAt('server', 50)).toBeUndefined();
   });
 });
 

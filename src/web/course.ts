@@ -57,7 +57,7 @@ export function countUntil<T>(all: readonly T[], atMs: number, timeOf: (one: T) 
   return low;
 }
 
-export function inOrder<T extends { atMs: number }>(all: readonly T[]): T[] {
+function inOrder<T extends { atMs: number }>(all: readonly T[]): T[] {
   return all.toSorted((a, b) => a.atMs - b.atMs);
 }
 

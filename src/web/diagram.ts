@@ -89,7 +89,7 @@ export class Diagram {
     for (const host of HOSTS) {
       const [x, y] = PLACES[at[host]];
       const side = host === 'client' ? -1 : 1;
-      setAttribute(this.#tokens[host], 'transform', `translate(${x + (side * BOX.width) / 2},${y})`);
+      setAttribute(this.#tokens[host], 'transform', `translate(${x + side * (BOX.width / 2 + 5)},${y})`);
       const changes = course.changesUntil(host, atMs);
       this.#paths[host] = changes;
       told.push(`The ${host} is in ${at[host]}.`);

@@ -122,7 +122,7 @@ export class Ladder {
     this.#laid = { course, frame, layout, items };
     this.#space.style.height = `${layout.height}px`;
     this.element.style.setProperty('--at-client', `${frame.x.client}px`);
-    this.element.style.setProperty('--at-server', `${frame.width - frame.x.server}px`);
+    this.element.style.setProperty('--at-server', `${frame.x.server}px`);
     setAttribute(this.#now, 'x1', 0);
     setAttribute(this.#now, 'x2', frame.width);
     this.#slice = { top: -1, bottom: -1 };
@@ -193,10 +193,18 @@ export class Ladder {
     this.#lives.replaceChildren(...nodes);
   }
 
-  /** A node that is there already stays, and with it the focus. */
-  #drawItems({ items, frame, course }: Laid, top: number, bottom: number): void {
+  /** A node that is there already stays, and with it the focus; even out of view, for nobody lets go of it by scrolling. */
+  #drawItems({ items, layout, frame, course }: Laid, top: number, bottom: number): void {
     const visible = items.between(top, bottom);
     const keys = new Set(visible.map(({ key }) => key));
+    const focused = document.activeElement?.closest<SVGGElement>('g.item')?.dataset['key'];
+    const isGone = focused !== undefined && this.#shown.has(focused) && !keys.has(focused);
+    const kept = isGone ? layout.items.find(({ key }) => key === focused) : undefined;
+    if (kept) {
+      keys.add(kept.key);
+      if (kept.top < top) visible.unshift(kept);
+      else visible.push(kept);
+    }
     for (const [key, { node }] of this.#shown) {
       if (keys.has(key)) continue;
       node.remove();
@@ -212,7 +220,7 @@ export class Ladder {
         if (there) there.node.replaceWith(node);
         there = { node, signature, item };
         this.#shown.set(item.key, there);
-        if (hadFocus) node.querySelector<SVGElement>('.target')?.focus();
+        if (hadFocus) node.querySelector<SVGElement>('.target')?.focus({ preventScroll: true });
       }
       const place: ChildNode | null = before ? before.nextSibling : this.#things.firstChild;
       if (place !== there.node) this.#things.insertBefore(there.node, place);

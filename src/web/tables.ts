@@ -51,6 +51,7 @@ export class Tables {
     const shown = rows.slice(0, ROWS_SHOWN).map(rowNode);
     const more = rows.length - shown.length;
     if (more > 0) shown.push(html('tr', {}, html('td', { colspan: COLUMNS.length }, `… ${more} more`)));
+    this.#bodies[host].parentElement?.classList.toggle('empty', rows.length === 0);
     this.#bodies[host].replaceChildren(...shown);
   }
 }

@@ -10,13 +10,17 @@ export function arcsPage(report: ArcsReport, labs: ReportLab[]): ReportPage {
   const rows = report.arcs.map(
     ({ number, from, to, trigger, clause, scenario, host, verdict, because }): OverviewRow => ({
       ...{ word: verdict, tone: TONES[verdict] },
-      cells: [`${number}: ${from} → ${to}`, trigger, clause, host, scenario, because ?? ''],
+      cells: [
+        `${number}: ${from} → ${to}`,
+        ...[trigger, clause.replace('RFC 9293, ', ''), host, scenario, because ?? ''],
+      ],
       lab: places.get(scenario) ?? null,
     }),
   );
-  const proven = report.arcs.filter(({ verdict }) => verdict === 'proven').length;
+  const driven = report.arcs.filter(({ verdict }) => verdict !== 'skipped');
+  const proven = driven.filter(({ verdict }) => verdict === 'proven').length;
   return {
-    title: `tcplab: the transitions of RFC 9293, ${proven} of ${report.arcs.length} proven`,
+    title: `tcplab: the transitions of RFC 9293, ${proven} of ${driven.length} proven`,
     facts: factsOf(report),
     overview: { heads: ['Verdict', 'Arc', 'Trigger', 'Clause', 'End', 'Scenario', 'Because'], rows },
     labs,

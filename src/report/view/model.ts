@@ -2,7 +2,7 @@ import type { State } from '../../tcp/state.ts';
 
 // Said here again, not imported: a browser's part is compiled with these types, and is to need nothing of Node's.
 export type HostName = 'client' | 'server';
-export type VerdictWord = 'proven' | 'disproven' | 'unproven';
+type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
 /**
  * What a page shows of one lab: a timeline, folded as far as no browser has to know anything of TCP. Plain data, for it
