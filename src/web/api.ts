@@ -1,7 +1,7 @@
 import type { ActAnswer, ActRequest, CreateRequest, LabMessage, Refused } from '../ui/model.ts';
 
 /** The server refused, and says why. */
-export class ApiError extends Error {
+class ApiError extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {

@@ -77,9 +77,3 @@ export function choice(
 export function part(title: string, ...content: HTMLElement[]): HTMLElement {
   return html('section', { class: 'panel-part' }, html('h3', {}, title), ...content);
 }
-
-/** A paragraph whose text changes. */
-export function line(): { element: HTMLElement; set: (text: string) => void } {
-  const element = html('p');
-  return { element, set: (text) => setText(element, text) };
-}
