@@ -1,4 +1,4 @@
-import { html, newId, setAttribute, setText } from './nodes.ts';
+import { html, newId, setAttribute } from './nodes.ts';
 
 /** What a panel is made of. */
 
