@@ -19,9 +19,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
   report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
   testing: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
-  // Of the model of a page the types alone, for no browser has Node.
-  web: ['report'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report', 'testing'],
+  ui: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+  // Of the models of a page the types alone, for no browser has Node.
+  web: ['report', 'ui'],
+  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report', 'testing', 'ui'],
 };
 const FOR_ALL = 'src/error.ts';
 const OF_ALL = 'src/index.ts';
@@ -85,8 +86,9 @@ function faultsOf(file: SourceFile): string[] {
     else if (target === undefined) faults.push(...faultsOfPackage(path, folder, specifier));
     else if (target !== FOR_ALL) {
       const from = /^src\/([^/]+)\/.*\.ts$/.exec(target)?.[1];
-      const isNoView = folder === 'web' && from === 'report' && !target.startsWith('src/report/view/');
-      if ((from !== folder && !allowed.includes(from ?? '')) || isNoView)
+      const isNoModel =
+        folder === 'web' && from !== 'web' && !/^src\/(report\/view\/|ui\/model\.ts$)/.test(target);
+      if ((from !== folder && !allowed.includes(from ?? '')) || isNoModel)
         faults.push(`${path} imports ${target}`);
     }
   }
@@ -166,7 +168,11 @@ describe('the check of the house', () => {
     ['report', '../index.ts'],
     ['report', '../testing/index.ts'],
     ['testing', '../cli/main.ts'],
+    ['report', '../ui/model.ts'],
+    ['ui', '../cli/main.ts'],
+    ['ui', '../testing/index.ts'],
     ['web', '../report/layout.ts'],
+    ['web', '../ui/server.ts'],
     ['web', '../tcp/state.ts'],
     ['web', 'node:fs'],
     ['cli', '../index.ts'],
@@ -187,7 +193,9 @@ describe('the check of the house', () => {
     ['kernel', 'koffi'],
     ['kernel', '../tcp/state.ts'],
     ['lab', '../kernel/clock.ts'],
+    ['ui', '../report/view/view.ts'],
     ['web', '../report/view/model.ts'],
+    ['web', '../ui/model.ts'],
     ['cli', '../report/table.ts'],
     ['cli', 'commander'],
     ['cli', 'node:fs'],

@@ -15,6 +15,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   arcs: async () => (await import('./arcs.ts')).arcsCommand(),
   replay: async () => (await import('./replay.ts')).replayCommand(),
   list: async () => (await import('./list.ts')).listCommand(),
+  ui: async () => (await import('./ui.ts')).uiCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
 };
 
@@ -32,6 +33,7 @@ Examples:
   tcplab run close-wait --server 'node server.js' --port 8080
   tcplab check server --port 8080 --http / -- node server.js
   tcplab exec -- npx vitest run            tests in a network of their own
+  tcplab ui                                the same on a live page
   tcplab explain CLOSE-WAIT                what it means and what to do
 
 Exit status: 0 all proven · 1 something not proven · 2 wrong use ·

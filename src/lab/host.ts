@@ -38,6 +38,8 @@ export interface Host {
   /** SO_ERROR: the errno's name or null. Reading clears it. */
   takeError(socket: SocketNumber): Promise<string | null>;
   localEndpoint(socket: SocketNumber): Promise<Endpoint>;
+  /** What is open now: each with the inode by which the socket table knows it. */
+  openSockets(): Promise<{ socket: SocketNumber; inode: number }[]>;
   /** Undefined when it is not connected, or no longer. */
   remoteEndpoint(socket: SocketNumber): Promise<Endpoint | undefined>;
 

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { fstatSync } from 'node:fs';
 import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
@@ -138,6 +139,10 @@ export class NamespaceHost implements EnterableHost, Watcher {
 
   async remoteEndpoint(socket: SocketNumber): Promise<Endpoint | undefined> {
     return kernel.remoteEndpoint(this.#fd(socket));
+  }
+
+  async openSockets(): Promise<{ socket: SocketNumber; inode: number }[]> {
+    return [...this.#sockets].map(([socket, fd]) => ({ socket, inode: fstatSync(fd).ino }));
   }
 
   within<T>(work: () => T): T {

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TcplabError } from '../error.ts';
+import { PAGE } from './page.ts';
+
+export interface PageFile {
+  type: string;
+  content: Buffer;
+}
+
+/** Where the build puts what runs in a browser. */
+const WEB: string = fileURLToPath(new URL('../web/', import.meta.url));
+const TYPES: Record<string, string> = {
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+};
+
+/** All the files that there are to be had, by their paths in a URL: read now, so that no request names a file. */
+export function pageFiles(folder: string = WEB): ReadonlyMap<string, PageFile> {
+  const files = new Map([['/', { type: 'text/html; charset=utf-8', content: Buffer.from(PAGE) }]]);
+  for (const name of readdirSync(folder)) {
+    const type = TYPES[name.split('.').at(-1) ?? ''];
+    if (type !== undefined) files.set(`/${name}`, { type, content: readFileSync(join(folder, name)) });
+  }
+  if (!files.has('/live.js')) throw new TcplabError('MACHINE', `no page in ${folder}: is tcplab built?`);
+  return files;
+}

@@ -1,0 +1,111 @@
+import { scenariosOf } from '../scenario/catalogue.ts';
+import { Turn } from '../scenario/turn.ts';
+import { LiveLab } from './live-lab.ts';
+import type { CreateRequest } from './model.ts';
+import { Refusal, reportFault } from './refusal.ts';
+import { Spare } from './spare.ts';
+
+export interface LabsOptions {
+  most: number;
+  /** How long a lab lasts that nobody watches. */
+  unwatchedMs: number;
+  mayRunPrograms: boolean;
+}
+
+interface Kept {
+  live: LiveLab;
+  /** Ends it, when it was not watched for long enough. */
+  end: NodeJS.Timeout | undefined;
+}
+
+/** The labs that are open, by their ids. */
+export class Labs implements AsyncDisposable {
+  readonly #options: LabsOptions;
+  readonly #labs = new Map<string, Kept>();
+  /** Those that are on their way to their states. */
+  #opening = 0;
+  readonly #turn = new Turn();
+  readonly #spare = new Spare();
+  #isOver = false;
+
+  constructor(options: LabsOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#labs.size + this.#opening;
+  }
+
+  get(id: string): LiveLab {
+    const kept = this.#labs.get(id);
+    if (!kept)
+      throw new Refusal(404, 'there is no such lab: it was ended, or nobody watched it for too long');
+    return kept.live;
+  }
+
+  /** A fresh lab in the first scenario of a state. */
+  async create({ state, replaces }: CreateRequest): Promise<LiveLab> {
+    const [scenario] = scenariosOf(state);
+    if (!scenario) throw new Refusal(404, `no scenario holds ${state}`);
+    const { most, mayRunPrograms } = this.#options;
+    const isReplaced = replaces !== null && this.#labs.has(replaces);
+    if (this.count - (isReplaced ? 1 : 0) >= most) {
+      const hint = 'close a tab, or start with a higher --max-labs';
+      throw new Refusal(429, `${most} ${most === 1 ? 'lab is' : 'labs are'} open already: ${hint}`);
+    }
+    this.#opening++;
+    const pass = await this.#turn.take();
+    try {
+      const live = await LiveLab.open(await this.#spare.take(), scenario, mayRunPrograms);
+      if (this.#isOver) {
+        await live[Symbol.asyncDispose]();
+        throw new Refusal(503, 'tcplab is ending');
+      }
+      this.#labs.set(live.id, { live, end: undefined });
+      this.#unwatched(live.id);
+      // Who clicked need not wait for what else there is to do.
+      setImmediate(() => this.#afterwards(isReplaced ? replaces : null).catch(reportFault));
+      return live;
+    } finally {
+      this.#opening--;
+      pass();
+    }
+  }
+
+  /** Watches a lab, which lasts at least until that ends. Gives what ends it. */
+  watch(id: string, watcher: () => void): () => void {
+    const live = this.get(id);
+    const stop = live.watch(watcher);
+    clearTimeout(this.#labs.get(id)?.end);
+    return () => {
+      stop();
+      if (!live.isWatched) this.#unwatched(id);
+    };
+  }
+
+  async end(id: string): Promise<void> {
+    const kept = this.#labs.get(id);
+    this.#labs.delete(id);
+    clearTimeout(kept?.end);
+    await kept?.live[Symbol.asyncDispose]();
+    if (this.count === 0) await this.#spare.drop();
+  }
+
+  async #afterwards(replaced: string | null): Promise<void> {
+    if (replaced !== null) await this.end(replaced);
+    if (this.count > 0 && !this.#isOver) this.#spare.prepare();
+  }
+
+  #unwatched(id: string): void {
+    const kept = this.#labs.get(id);
+    if (!kept) return;
+    clearTimeout(kept.end);
+    kept.end = setTimeout(() => this.end(id).catch(reportFault), this.#options.unwatchedMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    await Promise.all([...this.#labs.keys()].map((id) => this.end(id)));
+    await this.#spare.drop();
+  }
+}

@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto';
+import { SystemError } from '../error.ts';
+import { endOf } from '../evidence/connection.ts';
+import { type Claimed, type HostName, otherHost } from '../evidence/events.ts';
+import { Timeline } from '../evidence/timeline.ts';
+import { stateInTable } from '../evidence/witness/socket-table.ts';
+import type { Lab, Tables } from '../lab/lab.ts';
+import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
+import type { View } from '../report/view/model.ts';
+import { viewOf } from '../report/view/view.ts';
+import { reachState } from '../scenario/reach.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { Turn } from '../scenario/turn.ts';
+import type { TcpSysctls } from '../tcp/sysctls.ts';
+import { hostActs, openSockets, perform } from './acts.ts';
+import { runningTimers, settled } from './countdown.ts';
+import type { ActAnswer, ActRequest, LabMessage } from './model.ts';
+import { Refusal, reportFault } from './refusal.ts';
+
+/** What the kernel answers to an act comes at once, or when a timer of a few milliseconds fires. */
+const LOOKS_AFTER_ACT_MS = [2, 10, 45];
+const LOOK_EVERY_MS = 200;
+
+/** A lab that somebody watches and acts on. */
+export class LiveLab implements AsyncDisposable {
+  readonly id: string = randomBytes(12).toString('base64url');
+  readonly scenario: Scenario;
+  readonly lab: Lab;
+  readonly #sysctls: Record<HostName, TcpSysctls>;
+  readonly #mayRunPrograms: boolean;
+  readonly #turn = new Turn();
+  readonly #watchers = new Set<() => void>();
+  readonly #claim: Claimed | undefined;
+  #hold: { samples: number; untilMs: number } | undefined;
+  #message: LabMessage | undefined;
+  #told = '';
+  #viewed: { events: number; view: View } | undefined;
+  #tables: Tables = { client: [], server: [] };
+  #drops = false;
+  #soon: number[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  private constructor(
+    lab: Lab,
+    scenario: Scenario,
+    sysctls: Record<HostName, TcpSysctls>,
+    mayRunPrograms: boolean,
+  ) {
+    this.lab = lab;
+    this.scenario = scenario;
+    this.#sysctls = sysctls;
+    this.#mayRunPrograms = mayRunPrograms;
+    this.#claim = lab.timeline.of('claimed')[0];
+    if (this.#claim) this.#hold = { samples: 1, untilMs: this.#claim.atMs };
+    this.#drops = true;
+    lab.timeline.follow(({ type }) => {
+      if (type === 'dropped') this.#drops = true;
+    });
+  }
+
+  /** Takes a fresh lab to where the scenario has it; whatever happens, it is this one's to end from now on. */
+  static async open(lab: Lab, scenario: Scenario, mayRunPrograms: boolean): Promise<LiveLab> {
+    try {
+      await reachState(lab, scenario);
+      const sysctls = { client: await readTcpSysctls(lab.client), server: await readTcpSysctls(lab.server) };
+      const live = new LiveLab(lab, scenario, sysctls, mayRunPrograms);
+      await live.#inTurn(() => live.#look());
+      return live;
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** As it was last seen. */
+  get message(): LabMessage {
+    return { ...(this.#message as LabMessage), nowMs: this.lab.nowMs() };
+  }
+
+  /** Calls `watcher` whenever there is something new; while anybody watches, the lab is looked at. Gives what ends that. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    this.#lookAfter(0);
+    return () => {
+      this.#watchers.delete(watcher);
+    };
+  }
+
+  get isWatched(): boolean {
+    return this.#watchers.size > 0;
+  }
+
+  /** Does what was asked for, and looks at what came of it. */
+  async act(request: ActRequest): Promise<ActAnswer> {
+    let refused: string | null = null;
+    await this.#inTurn(async () => {
+      await this.#look();
+      try {
+        await perform(this.lab, request, this.#tables);
+        this.#endHold();
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        this.#endHold();
+        refused = error.message;
+      } finally {
+        await this.#look();
+      }
+    });
+    this.#soon = [...LOOKS_AFTER_ACT_MS];
+    this.#lookAfter(this.#soon.shift() ?? LOOK_EVERY_MS);
+    return { ...this.message, refused };
+  }
+
+  /** Brings the timeline up to now, and gives it, with the hold as far as it goes. */
+  async recorded(): Promise<Timeline> {
+    await this.#inTurn(() => this.#look());
+    return this.#timelineSoFar();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    const pass = await this.#turn.take();
+    await this.lab[Symbol.asyncDispose]();
+    pass();
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** One thing after the other: between two steps of an act, nothing else is done. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const pass = await this.#turn.take();
+    try {
+      if (this.#isOver) throw new Refusal(404, 'this lab is over');
+      return await work();
+    } finally {
+      pass();
+    }
+  }
+
+  #lookAfter(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isOver || !this.isWatched) return;
+    this.#timer = setTimeout(async () => {
+      try {
+        await this.#inTurn(() => this.#look());
+      } catch (error) {
+        if (!(error instanceof Refusal)) {
+          reportFault(error);
+          await this[Symbol.asyncDispose]();
+        }
+      }
+      this.#lookAfter(this.#soon.shift() ?? LOOK_EVERY_MS);
+    }, ms);
+  }
+
+  async #look(): Promise<void> {
+    const { lab } = this;
+    this.#tables = await lab.observe();
+    // Counted whenever there is something to count, so that a timeline does not grow by looking at it.
+    if (this.#drops) {
+      this.#drops = false;
+      await lab.client.countRules();
+      await lab.server.countRules();
+    }
+    this.#follow(this.#tables);
+    await this.#tell();
+  }
+
+  /** The claim is held for as long as it is seen to be true, and ends with the first act. */
+  #follow(tables: Tables): void {
+    const [claim, hold] = [this.#claim, this.#hold];
+    if (!claim || !hold) return;
+    const peerHost = otherHost(claim.held.host);
+    const isIn = (host: HostName, state: typeof claim.peer) =>
+      state === null || stateInTable(tables[host], endOf(claim.connection, host, state)) === state;
+    if (isIn(claim.held.host, claim.held.state) && isIn(peerHost, claim.peer)) {
+      hold.samples++;
+      hold.untilMs = this.lab.nowMs();
+    } else {
+      this.#endHold();
+    }
+  }
+
+  #endHold(): void {
+    if (this.#claim && this.#hold) this.lab.timeline.add(held(this.#claim, this.#hold));
+    this.#hold = undefined;
+  }
+
+  #timelineSoFar(): Timeline {
+    if (!this.#claim || !this.#hold) return this.lab.timeline;
+    const copy = new Timeline();
+    for (const event of this.lab.timeline) copy.add(event);
+    copy.add(held(this.#claim, this.#hold));
+    return copy;
+  }
+
+  #view(): View {
+    const events = this.lab.timeline.length;
+    if (this.#viewed?.events === events) return this.#viewed.view;
+    const { id: name, title } = this.scenario;
+    const view = viewOf(this.#timelineSoFar(), { name, title });
+    if (this.#hold && view.hold) view.hold.toMs = null;
+    this.#viewed = { events, view };
+    return view;
+  }
+
+  /** Tells those who watch, if anything is new. */
+  async #tell(): Promise<void> {
+    const [lab, tables, nowMs] = [this.lab, this.#tables, this.lab.nowMs()];
+    const news = {
+      view: this.#view(),
+      sockets: await openSockets(lab, tables),
+      timers: settled(runningTimers(tables, this.#sysctls, nowMs), this.#message?.timers ?? []),
+      hosts: hostActs(lab, tables),
+    };
+    const told = JSON.stringify(news);
+    if (told === this.#told) return;
+    this.#told = told;
+    const revision = (this.#message?.revision ?? 0) + 1;
+    this.#message = { id: this.id, revision, nowMs, mayRunPrograms: this.#mayRunPrograms, ...news };
+    for (const watcher of this.#watchers) watcher();
+  }
+}
+
+function held({ atMs: fromMs }: Claimed, { samples, untilMs }: { samples: number; untilMs: number }) {
+  return { type: 'held', atMs: untilMs, fromMs, samples } as const;
+}

@@ -1,0 +1,93 @@
+import type { HostName, TableRow, View } from '../report/view/model.ts';
+
+type State = TableRow['state'];
+
+/** What the page and the server say to each other: plain data, for it crosses as JSON. */
+
+/** All there is to show of a lab at a moment. Each message stands for itself, so one that is missed is no loss. */
+export interface LabMessage {
+  id: string;
+  /** Grows with each change. */
+  revision: number;
+  /** The lab's clock when this was sent. */
+  nowMs: number;
+  view: View;
+  sockets: SocketView[];
+  timers: TimerView[];
+  hosts: Record<HostName, HostActs>;
+  mayRunPrograms: boolean;
+}
+
+/** Null when it is possible; else why it is not. */
+export type WhyNot = string | null;
+
+export type SocketAct = 'close' | 'shutdown' | 'reset' | 'send' | 'receive' | 'accept';
+
+/** A socket that tcplab itself has open, and what can be done with it. */
+export interface SocketView {
+  host: HostName;
+  socket: number;
+  /** By the socket table: CLOSED when it has no row. */
+  state: State;
+  local: string;
+  remote: string;
+  acts: Record<SocketAct, WhyNot>;
+}
+
+export interface HostActs {
+  connect: WhyNot;
+  listen: WhyNot;
+  /** The sockets that can be destroyed, whoever's they are. */
+  destroyable: { state: State; local: string; remote: string }[];
+}
+
+/** What the kernel will do by itself. Moments are on the lab's clock. */
+export interface TimerView {
+  host: HostName;
+  state: State;
+  local: string;
+  remote: string;
+  /** `FIN-WAIT-2`, `SYN`, `zero-window probe`. */
+  timer: string;
+  firesMs: number;
+  /** How often something is sent before it gives up; null when it never does. */
+  remaining: number | null;
+  givesUpMs: number | null;
+  nextState: State | null;
+  because: string;
+}
+
+export type ActRequest =
+  | { [A in Exclude<SocketAct, 'send'>]: { act: A; host: HostName; socket: number } }[Exclude<
+      SocketAct,
+      'send'
+    >]
+  | { act: 'send'; host: HostName; socket: number; octets: number }
+  | { act: 'connect'; host: 'client' }
+  | { act: 'listen'; host: 'server' }
+  | { act: 'set-rule'; host: HostName; hook: 'in' | 'out'; flags: string; fate: Fate }
+  | { act: 'lift-rule'; host: HostName; rule: number }
+  | { act: 'destroy'; host: HostName; local: string; remote: string }
+  | { act: 'run'; host: HostName; command: string };
+
+/** As src/lab/rule.ts has them. */
+export type Fate =
+  | 'drop'
+  | 'reject with RST'
+  | 'reject with port unreachable'
+  | 'reject with host unreachable'
+  | 'reject with administratively prohibited';
+
+export interface CreateRequest {
+  state: State;
+  /** The lab that this one takes the place of. */
+  replaces: string | null;
+}
+
+/** The lab after an act. What the kernel refused was done all the same: it is on the timeline with its errno. */
+export type ActAnswer = LabMessage & { refused: string | null };
+
+/** What is answered when something is refused. */
+export interface Refused {
+  error: string;
+}

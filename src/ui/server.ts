@@ -1,0 +1,177 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { TcplabError } from '../error.ts';
+import { readJson } from './body.ts';
+import { contentOf, downloadNamed } from './downloads.ts';
+import { type PageFile, pageFiles } from './files.ts';
+import { Labs } from './labs.ts';
+import { Refusal, reportFault } from './refusal.ts';
+import { parseAct, parseCreate } from './requests.ts';
+import { checkSource, checkToken, HEADERS, newToken } from './security.ts';
+import { Streams } from './streams.ts';
+
+export interface UiOptions {
+  /** A socket that is bound to a port of the loopback; else one of its own. */
+  fd?: number;
+  maxLabs?: number;
+  /** How long a lab lasts that no page watches. */
+  unwatchedMs?: number;
+  allowPrograms?: boolean;
+  /** Where the page's files are; else where the build puts them. */
+  webFolder?: string;
+}
+
+const DEFAULTS = { maxLabs: 4, unwatchedMs: 60_000, allowPrograms: false } as const;
+/** A lab may be watched by several pages. */
+const STREAMS_PER_LAB = 4;
+const TIMEOUTS = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 } as const;
+
+type Handler = (request: IncomingMessage, response: ServerResponse, ...parts: string[]) => unknown;
+
+/** The live page's server: on the loopback alone, for who knows the token. */
+export class UiServer implements AsyncDisposable {
+  readonly token: string = newToken();
+  readonly labs: Labs;
+  readonly streams: Streams;
+  readonly #allowPrograms: boolean;
+  readonly #files: ReadonlyMap<string, PageFile>;
+  readonly #server: Server;
+  readonly #routes: readonly (readonly [path: RegExp, methods: Record<string, Handler>])[];
+
+  private constructor(options: UiOptions) {
+    const { maxLabs, unwatchedMs, allowPrograms } = { ...DEFAULTS, ...options };
+    this.#allowPrograms = allowPrograms;
+    this.#files = pageFiles(options.webFolder);
+    this.labs = new Labs({ most: maxLabs, unwatchedMs, mayRunPrograms: allowPrograms });
+    this.streams = new Streams(this.labs, maxLabs * STREAMS_PER_LAB);
+    this.#routes = this.#api();
+    this.#server = createServer(
+      { ...TIMEOUTS, keepAlive: true, maxHeaderSize: 8192 },
+      (request, response) => {
+        void this.#serve(request, response);
+      },
+    );
+  }
+
+  static async start(options: UiOptions = {}): Promise<UiServer> {
+    const ui = new UiServer(options);
+    const { fd } = options;
+    await new Promise<void>((resolve, reject) => {
+      ui.#server.once('error', reject);
+      ui.#server.listen(fd === undefined ? { host: '127.0.0.1', port: 0 } : { fd }, resolve);
+    });
+    return ui;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** A browser keeps what follows the # to itself: it stands in no log, no Referer, and no request. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/#${this.token}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.streams.end();
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await Promise.all([closed, this.labs[Symbol.asyncDispose]()]);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+    try {
+      checkSource(request, this.port);
+      const path = (request.url ?? '').split('?')[0] ?? '';
+      const file = this.#files.get(path);
+      if (file) {
+        serveFile(file, request, response);
+        return;
+      }
+      if (path.startsWith('/api/')) checkToken(request, this.token);
+      for (const [pattern, methods] of this.#routes) {
+        const [whole, ...parts] = pattern.exec(path) ?? [];
+        if (whole === undefined) continue;
+        const handler = Object.hasOwn(methods, request.method ?? '') && methods[request.method ?? ''];
+        if (handler) {
+          await handler(request, response, ...parts);
+          return;
+        }
+        throw new Refusal(405, 'this method is not for this path', {
+          Allow: Object.keys(methods).join(', '),
+        });
+      }
+      throw new Refusal(404, 'there is nothing at this path');
+    } catch (error) {
+      refuse(response, error);
+    }
+  }
+
+  #api(): readonly (readonly [RegExp, Record<string, Handler>])[] {
+    const { labs, streams } = this;
+    const create: Handler = async (request, response) => {
+      const live = await labs.create(parseCreate(await readJson(request)));
+      answer(response, 201, live.message);
+    };
+    const look: Handler = (_request, response, id = '') => answer(response, 200, labs.get(id).message);
+    const end: Handler = async (_request, response, id = '') => {
+      await labs.end(labs.get(id).id);
+      response.writeHead(204).end();
+    };
+    const act: Handler = async (request, response, id = '') => {
+      const live = labs.get(id);
+      const asked = parseAct(await readJson(request));
+      if (asked.act === 'run' && !this.#allowPrograms) {
+        throw new Refusal(403, 'no programs are run here: start with `tcplab ui --allow-programs`');
+      }
+      answer(response, 200, await live.act(asked));
+    };
+    const watch: Handler = (request, response, id = '') => streams.open(id, request, response);
+    const download: Handler = async (_request, response, id = '', name = '') => {
+      const [live, found] = [labs.get(id), downloadNamed(name)];
+      if (!found) throw new Refusal(404, 'there is no such download');
+      const content = await contentOf(found, live);
+      const disposition = `attachment; filename="${live.scenario.id}.${name}"`;
+      response
+        .writeHead(200, { 'Content-Type': found.type, 'Content-Disposition': disposition })
+        .end(content);
+    };
+    return [
+      [/^\/api\/labs$/, { POST: create }],
+      [/^\/api\/labs\/([\w-]+)$/, { GET: look, DELETE: end }],
+      [/^\/api\/labs\/([\w-]+)\/acts$/, { POST: act }],
+      [/^\/api\/labs\/([\w-]+)\/events$/, { GET: watch }],
+      [/^\/api\/labs\/([\w-]+)\/downloads\/([a-z.]+)$/, { GET: download }],
+    ];
+  }
+}
+
+function serveFile({ type, content }: PageFile, { method }: IncomingMessage, response: ServerResponse): void {
+  if (method !== 'GET' && method !== 'HEAD') {
+    throw new Refusal(405, 'files can only be read', { Allow: 'GET, HEAD' });
+  }
+  response.writeHead(200, { 'Content-Type': type, 'Content-Length': content.length });
+  response.end(method === 'HEAD' ? undefined : content);
+}
+
+function answer(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
+}
+
+/** Whatever went wrong is said in a sentence; what nobody foresaw is said on the terminal, and not to the page. */
+function refuse(response: ServerResponse, error: unknown): void {
+  if (response.headersSent || (response.req.destroyed && !response.req.complete)) {
+    response.destroy();
+  } else if (error instanceof Refusal) {
+    for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
+    // What it still sends is not waited for.
+    if (!response.req.complete) response.setHeader('Connection', 'close');
+    answer(response, error.status, { error: error.message });
+  } else if (error instanceof TcplabError) {
+    answer(response, 409, { error: error.message });
+  } else {
+    reportFault(error);
+    answer(response, 500, { error: 'this is a fault of tcplab itself: its terminal tells more' });
+  }
+}

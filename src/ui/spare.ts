@@ -1,0 +1,23 @@
+import { Lab } from '../lab/lab.ts';
+
+/** An empty lab that is ready before it is asked for: to open one takes longer than all that is then done in it. */
+export class Spare {
+  #lab: Promise<Lab | undefined> | undefined;
+
+  prepare(): void {
+    // Why it could not be opened is said when one is needed.
+    this.#lab ??= Lab.open().catch(() => undefined);
+  }
+
+  async take(): Promise<Lab> {
+    const lab = this.#lab;
+    this.#lab = undefined;
+    return (await lab) ?? Lab.open();
+  }
+
+  async drop(): Promise<void> {
+    const lab = this.#lab;
+    this.#lab = undefined;
+    await (await lab)?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Labs } from './labs.ts';
+import { Refusal } from './refusal.ts';
+
+/** A comment now and then tells both sides that the other is there. */
+const HEARTBEAT_MS = 10_000;
+
+/** The event streams that are open (HTML, 9.2): each message is a whole LabMessage, with its revision as id. */
+export class Streams {
+  readonly #labs: Labs;
+  readonly #most: number;
+  readonly #open = new Set<ServerResponse>();
+
+  constructor(labs: Labs, most: number) {
+    this.#labs = labs;
+    this.#most = most;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Who comes back with the id of the last message is told what is new since then, if anything. */
+  open(id: string, request: IncomingMessage, response: ServerResponse): void {
+    const live = this.#labs.get(id);
+    if (this.#open.size >= this.#most) {
+      throw new Refusal(503, `${this.#most} pages are watching already`, { Connection: 'close' });
+    }
+    let last = lastEventId(request);
+    const tell = () => {
+      if (live.isOver) {
+        response.end('event: over\ndata: {}\n\n');
+        return;
+      }
+      const { message } = live;
+      // One that does not read is told of the present when it does.
+      if (message.revision <= last || response.writableNeedDrain) return;
+      last = message.revision;
+      response.write(`id: ${last}\ndata: ${JSON.stringify(message)}\n\n`);
+    };
+    this.#open.add(response);
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    response.flushHeaders();
+    let isStuck = false;
+    const beat = setInterval(() => {
+      if (isStuck) response.destroy();
+      else if (response.writableNeedDrain) isStuck = true;
+      else response.write(':\n\n');
+    }, HEARTBEAT_MS);
+    response.on('drain', () => {
+      isStuck = false;
+      tell();
+    });
+    const unwatch = this.#labs.watch(id, tell);
+    response.on('close', () => {
+      clearInterval(beat);
+      this.#open.delete(response);
+      unwatch();
+    });
+    tell();
+  }
+
+  end(): void {
+    for (const response of this.#open) response.destroy();
+  }
+}
+
+function lastEventId({ headers }: IncomingMessage): number {
+  const id = headers['last-event-id'] ?? '0';
+  if (typeof id !== 'string' || !/^\d{1,15}$/.test(id))
+    throw new Refusal(400, 'Last-Event-ID: expected a revision');
+  return Number(id);
+}

@@ -1,0 +1,107 @@
+import type { ActAnswer, ActRequest, CreateRequest, LabMessage, Refused } from '../ui/model.ts';
+
+/** The server refused, and says why. */
+class ApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface Follower {
+  onMessage: (message: LabMessage) => void;
+  /** The lab has ended. */
+  onOver: (why: string) => void;
+  /** The connection was lost, or is there again. */
+  onConnected: (isConnected: boolean) => void;
+}
+
+const RETRY_MS = { first: 250, most: 5000 };
+
+/** What the server offers. The token goes into a header, so that it never stands in a URL that is sent. */
+export class Api {
+  readonly #token: string;
+
+  constructor(token: string) {
+    this.#token = token;
+  }
+
+  create(request: CreateRequest): Promise<LabMessage> {
+    return this.#json('POST', '/api/labs', request);
+  }
+
+  act(id: string, request: ActRequest): Promise<ActAnswer> {
+    return this.#json('POST', `/api/labs/${id}/acts`, request);
+  }
+
+  async end(id: string): Promise<void> {
+    await this.#fetch(`/api/labs/${id}`, { method: 'DELETE' });
+  }
+
+  async download(id: string, name: string): Promise<Blob> {
+    return (await this.#fetch(`/api/labs/${id}/downloads/${name}`)).blob();
+  }
+
+  /** Follows a lab until it is over or `signal` says so; comes back after each lost connection, from where it was. */
+  async follow(id: string, after: number, follower: Follower, signal: AbortSignal): Promise<void> {
+    let [last, waitMs] = [after, RETRY_MS.first];
+    while (!signal.aborted) {
+      try {
+        const headers = { 'Last-Event-ID': String(last) };
+        const response = await this.#fetch(`/api/labs/${id}/events`, { headers, signal });
+        follower.onConnected(true);
+        waitMs = RETRY_MS.first;
+        for await (const event of eventsOf(response)) {
+          if (event.name === 'over') return follower.onOver('This lab has ended.');
+          const message = JSON.parse(event.data) as LabMessage;
+          last = message.revision;
+          follower.onMessage(message);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof ApiError && error.status < 500) return follower.onOver(error.message);
+      }
+      if (signal.aborted) return;
+      follower.onConnected(false);
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      waitMs = Math.min(waitMs * 2, RETRY_MS.most);
+    }
+  }
+
+  async #json<T extends LabMessage>(method: string, path: string, body: unknown): Promise<T> {
+    const headers = { 'Content-Type': 'application/json' };
+    return (await this.#fetch(path, { method, headers, body: JSON.stringify(body) })).json();
+  }
+
+  async #fetch(
+    path: string,
+    init: RequestInit & { headers?: Record<string, string> } = {},
+  ): Promise<Response> {
+    const headers = { ...init.headers, Authorization: `Bearer ${this.#token}` };
+    const response = await fetch(path, { ...init, headers });
+    if (response.ok) return response;
+    const refused = (await response.json().catch(() => undefined)) as Refused | undefined;
+    throw new ApiError(response.status, refused?.error ?? `the server answered ${response.status}`);
+  }
+}
+
+/** The events of a stream (HTML, 9.2.6), as far as this server makes use of that. */
+async function* eventsOf(response: Response): AsyncGenerator<{ name: string; data: string }> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) return;
+  for (let text = ''; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    text += value;
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      const fields = text.slice(0, end).split('\n');
+      text = text.slice(end + 2);
+      const field = (name: string) =>
+        fields.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      const data = field('data');
+      if (data !== undefined) yield { name: field('event') ?? 'message', data };
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import type { View } from '../report/view/model.ts';
+import type { ActRequest, CreateRequest, LabMessage } from '../ui/model.ts';
+import { Api } from './api.ts';
+import { html, setAttribute, setText } from './nodes.ts';
+import { Panel } from './panel.ts';
+import { createScene, type Scene } from './scene.ts';
+
+type State = CreateRequest['state'];
+
+/** Where the token is kept while the tab is open: it is taken out of the address, which browsers remember and share. */
+const KEPT = 'tcplab-token';
+
+/** Nothing has happened yet: the diagram alone. */
+const NOTHING: View = {
+  ...{ name: 'No lab is open', title: '', verdict: null, held: null, hold: null },
+  hosts: { client: { endpoint: '' }, server: { endpoint: '' } },
+  ...{ fromMs: 0, toMs: 0, initial: { client: 'CLOSED', server: 'CLOSED' } },
+  ...{ changes: [], flights: [], acts: [], rules: [], tables: [], witnesses: [], notes: [] },
+};
+
+/** The page: a scene, and beside it what can be done. */
+class LivePage {
+  readonly #api: Api;
+  readonly #main: HTMLElement;
+  readonly #news = html('p', { class: 'news', role: 'status' });
+  readonly #trouble = html('p', { class: 'trouble', role: 'alert' });
+  readonly #place = html('div', { class: 'live-place' });
+  #scene: Scene;
+  #panel: Panel | undefined;
+  #message: LabMessage | undefined;
+  #stop = new AbortController();
+  #isBusy = false;
+
+  constructor(api: Api, main: HTMLElement) {
+    this.#api = api;
+    this.#main = main;
+    this.#scene = this.#newScene();
+    this.#main.replaceChildren(html('div', { class: 'live-news' }, this.#news, this.#trouble), this.#place);
+    this.#leave();
+  }
+
+  #newScene(): Scene {
+    return createScene({ live: true, onState: (state) => void this.#goTo(state) });
+  }
+
+  /** A fresh lab, in place of the one that is there. */
+  async #goTo(state: State): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    const focused = stateWithFocus(this.#scene.element);
+    setAttribute(this.#main, 'aria-busy', 'true');
+    try {
+      const message = await this.#api.create({ state, replaces: this.#message?.id ?? null });
+      this.#enter(message);
+      if (focused !== undefined) focusState(this.#scene.element, focused);
+    } catch (error) {
+      this.#say(error);
+    } finally {
+      this.#isBusy = false;
+      setAttribute(this.#main, 'aria-busy', null);
+    }
+  }
+
+  #enter(message: LabMessage): void {
+    this.#close();
+    this.#scene = this.#newScene();
+    this.#panel = new Panel({
+      onAct: (request) => void this.#act(request),
+      onRefused: (why) => setText(this.#trouble, why),
+      onDownload: (name) => void this.#download(name),
+      onEnd: () => void this.#end(),
+    });
+    this.#place.className = 'live-place';
+    this.#place.replaceChildren(this.#scene.element, this.#panel.element);
+    setText(this.#trouble, '');
+    this.#show(message);
+    const stop = new AbortController();
+    this.#stop = stop;
+    void this.#api.follow(
+      message.id,
+      message.revision,
+      {
+        onMessage: (next) => this.#show(next),
+        onOver: (why) => {
+          if (stop.signal.aborted) return;
+          this.#leave();
+          setText(this.#trouble, why);
+        },
+        onConnected: (isConnected) => {
+          setText(this.#trouble, isConnected ? '' : 'The connection to tcplab was lost; trying again …');
+        },
+      },
+      stop.signal,
+    );
+  }
+
+  #show(message: LabMessage): void {
+    const last = this.#message;
+    // The answer to an act and the stream tell the same: whichever comes second has nothing new.
+    if (last?.id === message.id && message.revision <= last.revision) return;
+    this.#message = message;
+    this.#scene.show(message.view);
+    this.#panel?.show(message);
+    const { client, server } = {
+      client: stateNow(message.view, 'client'),
+      server: stateNow(message.view, 'server'),
+    };
+    setText(this.#news, `client ${client}, server ${server}`);
+    Object.assign(this.#main.dataset, { lab: message.id, revision: message.revision, client, server });
+  }
+
+  async #act(request: ActRequest): Promise<void> {
+    const id = this.#message?.id;
+    if (id === undefined) return;
+    try {
+      const message = await this.#api.act(id, request);
+      if (this.#message?.id !== id) return;
+      this.#show(message);
+      setText(this.#trouble, message.refused ?? '');
+    } catch (error) {
+      this.#say(error);
+    }
+  }
+
+  async #download(name: string): Promise<void> {
+    const message = this.#message;
+    if (!message) return;
+    try {
+      const url = URL.createObjectURL(await this.#api.download(message.id, name));
+      html('a', { href: url, download: `${message.view.name}.${name}` }).click();
+      setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    } catch (error) {
+      this.#say(error);
+    }
+  }
+
+  async #end(): Promise<void> {
+    const id = this.#message?.id;
+    this.#leave();
+    try {
+      if (id !== undefined) await this.#api.end(id);
+    } catch (error) {
+      this.#say(error);
+    }
+  }
+
+  /** Ends what belongs to the lab that is shown. */
+  #close(): void {
+    this.#stop.abort();
+    this.#panel?.end();
+    this.#message = undefined;
+  }
+
+  #leave(): void {
+    this.#close();
+    this.#panel = undefined;
+    this.#scene = this.#newScene();
+    this.#scene.show(NOTHING);
+    this.#place.className = 'live-place no-lab';
+    this.#place.replaceChildren(this.#scene.element);
+    for (const name of ['lab', 'revision', 'client', 'server']) delete this.#main.dataset[name];
+    setText(this.#news, 'Choose a state in the diagram.');
+    setText(this.#trouble, '');
+  }
+
+  #say(error: unknown): void {
+    setText(this.#trouble, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function stateNow({ changes, initial }: View, host: 'client' | 'server'): State {
+  return changes.findLast((change) => change.host === host)?.to ?? initial[host];
+}
+
+/** The states of a new diagram are new nodes: who was on one by keyboard stays there. */
+function stateWithFocus(scene: HTMLElement): string | undefined {
+  const { activeElement } = document;
+  if (!activeElement || !scene.contains(activeElement)) return undefined;
+  return activeElement.getAttribute('data-state') ?? undefined;
+}
+
+function focusState(scene: HTMLElement, state: string): void {
+  scene.querySelector<HTMLElement | SVGElement>(`[data-state="${CSS.escape(state)}"]`)?.focus();
+}
+
+function takeToken(): string | null {
+  const given = location.hash.slice(1);
+  if (given !== '') {
+    sessionStorage.setItem(KEPT, given);
+    history.replaceState(null, '', location.pathname);
+  }
+  return sessionStorage.getItem(KEPT);
+}
+
+const main = document.getElementById('live');
+const token = takeToken();
+if (main && token !== null) new LivePage(new Api(token), main);
+else if (main)
+  main.textContent = 'Open the URL that `tcplab ui` printed in the terminal: its end lets you in.';

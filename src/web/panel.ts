@@ -1,0 +1,205 @@
+import type { RuleView } from '../report/view/model.ts';
+import type { ActRequest, Fate, HostActs, LabMessage, SocketAct, SocketView } from '../ui/model.ts';
+import { Control, choice, Keyed, part } from './controls.ts';
+import { html, setText } from './nodes.ts';
+import { Timers } from './timers.ts';
+
+export interface PanelOptions {
+  onAct: (request: ActRequest) => void;
+  /** Somebody pressed what is not possible now. */
+  onRefused: (why: string) => void;
+  onDownload: (name: string) => void;
+  onEnd: () => void;
+}
+
+type Destroyable = HostActs['destroyable'][number] & { host: SocketView['host'] };
+type Hook = RuleView['hook'];
+
+const HOSTS = ['client', 'server'] as const;
+const SOCKET_ACTS: readonly (readonly [SocketAct, string])[] = [
+  ['close', 'Close'],
+  ['shutdown', 'Shut down'],
+  ['reset', 'Reset'],
+  ['send', 'Send'],
+  ['receive', 'Receive'],
+  ['accept', 'Accept'],
+];
+const FATES: readonly Fate[] = [
+  'drop',
+  'reject with RST',
+  'reject with port unreachable',
+  'reject with host unreachable',
+  'reject with administratively prohibited',
+];
+const FLAGS = { S: 'SYN', '.': 'ACK', P: 'PSH', F: 'FIN', R: 'RST', U: 'URG' };
+const DOWNLOADS: Record<string, string> = {
+  'timeline.ndjson': 'Timeline',
+  'packets.pcapng': 'Packets (pcapng)',
+  'report.html': 'Report (HTML)',
+  'commands.txt': 'Commands',
+};
+
+/** What can be done in a lab now. */
+export class Panel {
+  readonly element: HTMLElement;
+  readonly #options: PanelOptions;
+  readonly #octets = html('input', { type: 'number', min: 1, max: 1_000_000, value: 100 });
+  readonly #sockets: Keyed<SocketView, ReturnType<Panel['socketNode']>>;
+  readonly #rules: Keyed<RuleView, ReturnType<Panel['ruleNode']>>;
+  readonly #destroyable: Keyed<Destroyable, ReturnType<Panel['destroyNode']>>;
+  readonly #timers = new Timers();
+  readonly #connect: Control;
+  readonly #listen: Control;
+  readonly #programs: HTMLElement;
+
+  constructor(options: PanelOptions) {
+    this.#options = options;
+    const act = (request: ActRequest) => () => options.onAct(request);
+    this.#sockets = new Keyed('div', 'None is open.', (socket) => this.socketNode(socket));
+    this.#rules = new Keyed('ul', 'None is set.', (rule) => this.ruleNode(rule));
+    this.#destroyable = new Keyed('ul', 'There is none.', (socket) => this.destroyNode(socket));
+    this.#connect = this.#control('Connect anew', act({ act: 'connect', host: 'client' }));
+    this.#listen = this.#control('Listen', act({ act: 'listen', host: 'server' }));
+    this.#programs = this.#programPart();
+    const downloads = Object.entries(DOWNLOADS).map(
+      ([name, text]) => this.#control(text, () => options.onDownload(name), `Save: ${text}`).element,
+    );
+    const group = (...content: HTMLElement[]) => html('div', { class: 'controls' }, ...content);
+    this.element = html(
+      'section',
+      { class: 'panel', 'aria-label': 'What can be done now' },
+      part('Sockets', this.#sockets.element, group(html('label', {}, 'Octets to send ', this.#octets))),
+      part('Hosts', group(this.#connect.element, this.#listen.element)),
+      part('Timers', this.#timers.element),
+      part('Rules', this.#rules.element, this.#ruleForm()),
+      part('Destroy a socket', this.#destroyable.element),
+      this.#programs,
+      part('Save', group(...downloads)),
+      group(this.#control('End this lab', options.onEnd).element),
+    );
+  }
+
+  show({ sockets, hosts, timers, view, nowMs, mayRunPrograms }: LabMessage): void {
+    this.#sockets.show(sockets.map((socket) => [`${socket.host} ${socket.socket}`, socket]));
+    this.#connect.set(hosts.client.connect);
+    this.#listen.set(hosts.server.listen);
+    const rules = view.rules.filter(({ liftedMs }) => liftedMs === null);
+    this.#rules.show(rules.map((rule) => [String(rule.number), rule]));
+    const destroyable = HOSTS.flatMap((host) =>
+      hosts[host].destroyable.map((socket) => ({ ...socket, host })),
+    );
+    this.#destroyable.show(destroyable.map((one) => [`${one.host} ${one.local} ${one.remote}`, one]));
+    this.#timers.show(timers, nowMs);
+    this.#programs.hidden = !mayRunPrograms;
+  }
+
+  /** Ends what runs by itself. */
+  end(): void {
+    this.#timers.end();
+  }
+
+  #control(text: string, press: () => void, label: string = text): Control {
+    return new Control(text, label, press, (why) => this.#options.onRefused(`${label}: ${why}`));
+  }
+
+  private socketNode({ host, socket }: SocketView) {
+    const title = html('h4');
+    const controls = SOCKET_ACTS.map(([act, text]) => {
+      const request = (): ActRequest =>
+        act === 'send' ? { act, host, socket, octets: Number(this.#octets.value) } : { act, host, socket };
+      const press = () => this.#options.onAct(request());
+      return [act, this.#control(text, press, `${text}: ${host}, socket ${socket}`)] as const;
+    });
+    const buttons = html('div', { class: 'controls' }, ...controls.map(([, { element }]) => element));
+    return {
+      element: html('div', { class: `socket of-${host}` }, title, buttons),
+      show: ({ state, local, remote, acts }: SocketView) => {
+        setText(title, `${host} ${local} ${remote === '*' ? '' : `→ ${remote} `}${state}`);
+        for (const [act, control] of controls) control.set(acts[act]);
+      },
+    };
+  }
+
+  private ruleNode({ host, number, hook, text }: RuleView) {
+    const count = html('span');
+    const label = `Lift: ${host} ${hook}, ${text}`;
+    const lift = this.#control(
+      'Lift',
+      () => this.#options.onAct({ act: 'lift-rule', host, rule: number }),
+      label,
+    );
+    return {
+      element: html('li', {}, `${host} ${hook}: `, html('code', {}, text), ' ', count, ' ', lift.element),
+      show: ({ counts }: RuleView) => setText(count, `met ${counts.at(-1)?.packets ?? 0}`),
+    };
+  }
+
+  private destroyNode({ host, local, remote }: Destroyable) {
+    const state = html('span');
+    const press = () => this.#options.onAct({ act: 'destroy', host, local, remote });
+    const control = this.#control('Destroy', press, `Destroy: ${host} ${local} ${remote}`);
+    return {
+      element: html('li', {}, `${host} ${local} `, state, ' ', control.element),
+      show: (one: Destroyable) => setText(state, one.state),
+    };
+  }
+
+  #ruleForm(): HTMLElement {
+    const host = choice('On', [
+      ['client', 'client'],
+      ['server', 'server'],
+    ]);
+    const hook = choice('what', [
+      ['in', 'arrives'],
+      ['out', 'is sent'],
+    ]);
+    const fate = choice(
+      'Do',
+      FATES.map((name) => [name, name]),
+    );
+    const boxes = Object.entries(FLAGS).map(([letter, name]) => {
+      const box = html('input', { type: 'checkbox', value: letter });
+      return { box, element: html('label', {}, box, ` ${name}`) };
+    });
+    const set = this.#control('Set rule', () => {
+      const flags = boxes.flatMap(({ box }) => (box.checked ? [box.value] : [])).join('');
+      this.#options.onAct({
+        act: 'set-rule',
+        host: host.value === 'server' ? 'server' : 'client',
+        hook: hook.value as Hook,
+        flags,
+        fate: fate.value as Fate,
+      });
+    });
+    const legend = html('legend', {}, 'Only segments with all of these flags (none: all segments)');
+    return html(
+      'div',
+      { class: 'controls rule-form' },
+      host.element,
+      hook.element,
+      html('fieldset', {}, legend, ...boxes.map(({ element }) => element)),
+      fate.element,
+      set.element,
+    );
+  }
+
+  #programPart(): HTMLElement {
+    const host = choice(
+      'On',
+      HOSTS.map((name) => [name, name]),
+    );
+    const command = html('input', { type: 'text', maxlength: 4096, spellcheck: 'false' });
+    const run = this.#control('Run', () => {
+      const name = host.value === 'server' ? 'server' : 'client';
+      if (command.value !== '') this.#options.onAct({ act: 'run', host: name, command: command.value });
+    });
+    const controls = html(
+      'div',
+      { class: 'controls' },
+      host.element,
+      html('label', {}, 'command ', command),
+      run.element,
+    );
+    return part('Run a program', controls);
+  }
+}

@@ -1,0 +1,57 @@
+import type { TimerView } from '../ui/model.ts';
+import { Keyed } from './controls.ts';
+import { formatPause } from './format.ts';
+import { html, setText } from './nodes.ts';
+
+const DRAW_EVERY_MS = 100;
+
+/** The timers that run, counting down between two messages. */
+export class Timers {
+  readonly element: HTMLElement;
+  readonly #list: Keyed<TimerView, ReturnType<typeof node>>;
+  readonly #interval: ReturnType<typeof setInterval>;
+  #timers: readonly TimerView[] = [];
+  /** The lab's clock, less this page's. */
+  #aheadMs = 0;
+
+  constructor() {
+    this.#list = new Keyed('ul', 'None runs: it stays like this until something is done.', () =>
+      node(() => this.#nowMs()),
+    );
+    this.element = this.#list.element;
+    this.#interval = setInterval(() => this.#draw(), DRAW_EVERY_MS);
+  }
+
+  show(timers: readonly TimerView[], nowMs: number): void {
+    this.#timers = timers;
+    this.#aheadMs = nowMs - performance.now();
+    this.#draw();
+  }
+
+  end(): void {
+    clearInterval(this.#interval);
+  }
+
+  #nowMs(): number {
+    return performance.now() + this.#aheadMs;
+  }
+
+  #draw(): void {
+    this.#list.show(this.#timers.map((timer) => [`${timer.host} ${timer.local} ${timer.remote}`, timer]));
+  }
+}
+
+function node(nowMs: () => number) {
+  const [count, because] = [html('span', { class: 'countdown' }), html('span', { class: 'because' })];
+  return {
+    element: html('li', {}, count, html('br'), because),
+    show: ({ host, state, timer, firesMs, remaining, givesUpMs, nextState, because: why }: TimerView) => {
+      const left = (atMs: number) => formatPause(Math.max(0, atMs - nowMs()));
+      const again = remaining === null || remaining === 0 ? '' : `, ${remaining} to come`;
+      const end =
+        givesUpMs === null ? '' : `; over in ${left(givesUpMs)}${nextState ? `, then ${nextState}` : ''}`;
+      setText(count, `${host} ${state}: ${timer} timer in ${left(firesMs)}${again}${end}`);
+      setText(because, why);
+    },
+  };
+}

@@ -1,0 +1,357 @@
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { HostName } from '../src/evidence/events.ts';
+import { setLoopbackUp } from '../src/kernel/rtnetlink.ts';
+import { STATES, type State } from '../src/tcp/state.ts';
+import type { LabMessage } from '../src/ui/model.ts';
+import { type UiOptions, UiServer } from '../src/ui/server.ts';
+import { type Visit, violations, visit, withChromium } from './browser.ts';
+import { eventually, IS_ROOT, REPOSITORY } from './cli.ts';
+
+/** The live page in a real browser: it, the API and `ss` inside the namespaces say the same, whatever is done. */
+
+const WEB = join(REPOSITORY, 'dist/web');
+const UNWATCHED_MS = 500;
+
+type Sockets = Record<HostName, string[]>;
+
+beforeAll(() => {
+  if (!IS_ROOT) setLoopbackUp();
+});
+
+beforeEach(withChromium);
+
+function startUi(options: UiOptions = {}): Promise<UiServer> {
+  return UiServer.start({ webFolder: WEB, unwatchedMs: UNWATCHED_MS, ...options });
+}
+
+/** What the page asks of its own server is no complaint. */
+function complaintsOf({ complaints }: Visit, ui: UiServer): string[] {
+  return complaints.filter((one) => !one.startsWith(`request: http://127.0.0.1:${ui.port}/`));
+}
+
+function stateNode(page: Page, state: State) {
+  return page.locator(`.node[data-state="${state}"]`);
+}
+
+/** How long after a click the browser has drawn a fresh lab in that state. */
+async function clickState(page: Page, state: State): Promise<number> {
+  return page.evaluate<number>(`new Promise((done, fail) => {
+    const main = document.getElementById('live');
+    const before = main.dataset.lab;
+    const since = performance.now();
+    const look = () => {
+      const there = [...document.querySelectorAll('.node.has-client, .node.has-server')];
+      const isThere = there.some((node) => node.dataset.state === '${state}');
+      if (main.dataset.lab !== undefined && main.dataset.lab !== before && isThere) done(performance.now() - since);
+      else if (performance.now() - since > 10000) fail(new Error('not shown: ${state}; ' + main.innerText.slice(0, 300)));
+      else requestAnimationFrame(look);
+    };
+    document.querySelector('.node[data-state="${state}"]').dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    look();
+  })`);
+}
+
+function button(page: Page, label: string) {
+  return page.getByRole('button', { name: label, exact: true });
+}
+
+async function press(page: Page, label: string): Promise<void> {
+  const there = button(page, label);
+  await there.waitFor();
+  expect(
+    await there.getAttribute('aria-disabled'),
+    `${label}: ${await there.getAttribute('title')}`,
+  ).toBeNull();
+  await there.click();
+}
+
+/** Without what is only bound, or was closed and is still open: ss does not list that. */
+async function onPage(page: Page): Promise<Sockets> {
+  return page.evaluate<Sockets>(`(() => {
+    const rows = (host) => [...document.querySelectorAll('table[data-host=' + host + '] tbody tr')]
+      .map((row) => [...row.cells].slice(0, 5).map((cell) => cell.textContent).join(' '))
+      .filter((row) => !row.startsWith('CLOSED ')).sort();
+    return { client: rows('client'), server: rows('server') };
+  })()`);
+}
+
+async function messageOf(ui: UiServer, page: Page): Promise<LabMessage> {
+  const id = await page.evaluate<string>("document.getElementById('live').dataset.lab");
+  const headers = { Authorization: `Bearer ${ui.token}` };
+  const response = await fetch(`http://127.0.0.1:${ui.port}/api/labs/${id}`, { headers });
+  expect(response.status).toBe(200);
+  return (await response.json()) as LabMessage;
+}
+
+function ofApi({ view }: LabMessage): Sockets {
+  const rows = (host: HostName) =>
+    (view.tables.findLast((table) => table.host === host)?.rows ?? [])
+      .filter(({ state }) => state !== 'CLOSED')
+      .map(({ state, receiveQueue, sendQueue, local, remote }) =>
+        [state, receiveQueue, sendQueue, local, remote].join(' '),
+      )
+      .sort();
+  return { client: rows('client'), server: rows('server') };
+}
+
+const SS_NAMES: Record<string, State> = {
+  ESTAB: 'ESTABLISHED',
+  'SYN-RECV': 'SYN-RECEIVED',
+};
+
+async function output(ui: UiServer, id: string, host: HostName, ...command: [string, ...string[]]) {
+  const [program, ...args] = command;
+  const child = await ui.labs
+    .get(id)
+    .lab.host(host)
+    .spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return child.stdout ? text(child.stdout) : '';
+}
+
+async function ofSs(ui: UiServer, id: string): Promise<Sockets> {
+  const rows = async (host: HostName) =>
+    (await output(ui, id, host, 'ss', '-tanH'))
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((line) => {
+        const [name = '', receive, send, local, remote = ''] = line.trim().split(/\s+/);
+        return [SS_NAMES[name] ?? name, receive, send, local, remote.endsWith(':*') ? '*' : remote].join(' ');
+      })
+      .sort();
+  return { client: await rows('client'), server: await rows('server') };
+}
+
+/** Waits until the page, the API and ss say the same, and it is what is meant. */
+async function agreed(ui: UiServer, page: Page, isMeant: (sockets: Sockets) => boolean = () => true) {
+  let said: unknown;
+  return eventually(
+    'page, API and ss agree',
+    async () => {
+      const message = await messageOf(ui, page);
+      const all = [await ofSs(ui, message.id), ofApi(message), await onPage(page)] as const;
+      said = all;
+      const [first, ...others] = all.map((one) => JSON.stringify(one));
+      return others.every((other) => other === first) && isMeant(all[0]) ? all[0] : undefined;
+    },
+    5000,
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}: ${JSON.stringify(said, null, 1)}`);
+  });
+}
+
+const states = (sockets: readonly string[]) => sockets.map((line) => line.split(' ')[0]);
+
+describe('the live page', () => {
+  let ui: UiServer;
+  beforeAll(async () => {
+    ui = await startUi();
+  });
+  afterAll(() => ui[Symbol.asyncDispose]());
+
+  it('takes a lab to each state that is clicked: page, API and ss agree', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    const tookMs: number[] = [];
+    // Once for the code, which the first has to compile.
+    for (const state of [...STATES, ...STATES]) {
+      tookMs.push(await clickState(page, state));
+      const message = await messageOf(ui, page);
+      expect(message.view.held?.state).toBe(state);
+      expect(message.view.verdict).toEqual({ word: 'proven', because: null });
+      const host = message.view.held?.host ?? 'client';
+      const sockets = await agreed(ui, page);
+      if (state === 'CLOSED') expect(states(sockets[host])).not.toContain('ESTABLISHED');
+      else expect(states(sockets[host])).toContain(state);
+      expect(await page.locator('.verdict').textContent()).toContain('proven');
+      await eventually('the one before over', () => ui.labs.count === 1);
+    }
+    const sorted = tookMs.slice(STATES.length).sort((a, b) => a - b);
+    process.stdout.write(
+      `from click to state shown: median ${sorted[sorted.length >> 1]?.toFixed(0)} ms, ` +
+        `most ${sorted.at(-1)?.toFixed(0)} ms\n`,
+    );
+    expect(complaintsOf(there, ui)).toEqual([]);
+  });
+
+  it('acts: each act changes the page, the API and ss', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    const queues = (sockets: string[]) => sockets.map((line) => line.split(' ').slice(0, 3).join(' '));
+    await clickState(page, 'ESTABLISHED');
+    await agreed(ui, page);
+    await press(page, 'Send: client, socket 1');
+    await agreed(ui, page, ({ server }) => queues(server).some((row) => /^ESTABLISHED 1\d\d 0$/.test(row)));
+    await press(page, 'Receive: server, socket 2');
+    await agreed(ui, page, ({ server }) => queues(server).includes('ESTABLISHED 0 0'));
+    await press(page, 'Receive: client, socket 1').catch(() => {});
+    await press(page, 'Shut down: client, socket 1');
+    await agreed(
+      ui,
+      page,
+      (now) => states(now.client)[0] === 'FIN-WAIT-2' && states(now.server).includes('CLOSE-WAIT'),
+    );
+    await press(page, 'Close: server, socket 2');
+    await agreed(
+      ui,
+      page,
+      (now) => states(now.client)[0] === 'TIME-WAIT' && states(now.server).join() === 'LISTEN',
+    );
+    await press(page, 'Connect anew');
+    await agreed(ui, page, ({ server }) => queues(server).includes('LISTEN 1 5'));
+    await press(page, 'Accept: server, socket 1');
+    await agreed(ui, page, ({ server }) => queues(server).includes('LISTEN 0 5'));
+    await press(page, 'Close: server, socket 1');
+    await agreed(ui, page, ({ server }) => !states(server).includes('LISTEN'));
+    await press(page, 'Listen');
+    await page.getByRole('alert').getByText('EADDRINUSE').waitFor();
+    await press(page, 'Reset: server, socket 3');
+    await agreed(ui, page, ({ server }) => server.length === 0);
+    await press(page, 'Listen');
+    await agreed(ui, page, ({ server }) => states(server).includes('LISTEN'));
+    expect(await page.locator('.trouble').textContent()).toBe('');
+    for (const act of ['Reset: client, socket 1', /^Destroy: client 192/] as const) {
+      await clickState(page, 'ESTABLISHED');
+      await page.getByRole('button', { name: act }).first().click();
+      await agreed(
+        ui,
+        page,
+        ({ client, server }) => client.length === 0 && states(server).join() === 'LISTEN',
+      );
+    }
+    expect(complaintsOf(there, ui)).toEqual([]);
+  });
+
+  it('sets rules, which the kernel obeys and counts, and lifts them', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'ESTABLISHED');
+    await page.locator('.rule-form').getByLabel('On').selectOption('server');
+    await page.getByLabel('PSH').check();
+    await press(page, 'Set rule');
+    const { id } = await messageOf(ui, page);
+    const ruleset = () => output(ui, id, 'server', 'nft', 'list', 'ruleset');
+    await eventually('the rule in the kernel', async () => /tcp dport 80 .*psh.* drop/.test(await ruleset()));
+    await press(page, 'Send: client, socket 1');
+    await agreed(ui, page, ({ client }) => /^ESTABLISHED \d+ 100 /.test(client[0] ?? ''));
+    const met = page.locator('.rules .fate');
+    await eventually('its count on the page', async () =>
+      /[1-9]\d* packet/.test((await met.textContent()) ?? ''),
+    );
+    expect((await messageOf(ui, page)).view.rules[0]?.counts.at(-1)?.packets).toBeGreaterThan(0);
+    await page
+      .getByText(/FIN|data or FIN timer in/)
+      .first()
+      .waitFor();
+    await page.getByRole('button', { name: /^Lift: server in/ }).click();
+    await agreed(ui, page, ({ server }) => server.some((line) => /^ESTABLISHED 1\d\d 0 /.test(line)));
+    expect(await ruleset()).not.toContain('psh');
+    expect(complaintsOf(there, ui)).toEqual([]);
+  });
+
+  it('says why something is not possible, in a live region', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'LISTEN');
+    const accept = button(page, 'Accept: server, socket 1');
+    expect(await accept.getAttribute('aria-disabled')).toBe('true');
+    await accept.click({ force: true });
+    expect(await page.getByRole('alert').textContent()).toContain('nothing waits to be accepted');
+  });
+
+  it('saves what was done', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'CLOSE-WAIT');
+    for (const [label, name, content] of [
+      ['Save: Timeline', 'close-wait.timeline.ndjson', /^\{"type":"run-started"/],
+      ['Save: Packets (pcapng)', 'close-wait.packets.pcapng', /^\n\r\r\n/],
+      ['Save: Commands', 'close-wait.commands.txt', /tcplab hold close-wait/],
+    ] as const) {
+      const download = page.waitForEvent('download');
+      await press(page, label);
+      const saved = await download;
+      expect(saved.suggestedFilename()).toBe(name);
+      expect(await text(await saved.createReadStream())).toMatch(content);
+    }
+    expect(complaintsOf(there, ui)).toEqual([]);
+  });
+
+  it('is used by keyboard: focus stays on the state that was chosen', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await stateNode(page, 'FIN-WAIT-2').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#live[data-client="FIN-WAIT-2"]').waitFor();
+    await eventually('focus on it again', () =>
+      page.evaluate("document.activeElement?.dataset.state === 'FIN-WAIT-2'"),
+    );
+  });
+
+  it.each(['light', 'dark'] as const)('has nothing that axe objects to, %s', async (colorScheme) => {
+    await using there = await visit(ui.url, { colorScheme });
+    const { page } = there;
+    expect(await violations(page)).toEqual([]);
+    await clickState(page, 'FIN-WAIT-1');
+    await press(page, 'Set rule');
+    await page.getByRole('button', { name: /^Lift: client/ }).waitFor();
+    expect(await violations(page)).toEqual([]);
+  });
+
+  it('lets nobody in without the token, and takes it out of the address', async () => {
+    await using there = await visit(ui.url);
+    expect(there.page.url()).toBe(`http://127.0.0.1:${ui.port}/`);
+    await there.page.reload();
+    await stateNode(there.page, 'LISTEN').waitFor();
+    await using other = await visit(`http://127.0.0.1:${ui.port}/`);
+    expect(await other.page.locator('#live').textContent()).toContain('tcplab ui');
+    expect(await other.page.locator('.node').count()).toBe(0);
+  });
+});
+
+describe('a lab and its tab', () => {
+  let ui: UiServer;
+  beforeAll(async () => {
+    ui = await startUi();
+  });
+  afterAll(() => ui[Symbol.asyncDispose]());
+
+  it('last as long as each other', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'SYN-SENT');
+    // Its first SYN is sent again after a second, which is longer than a lab lasts unwatched.
+    const flights = () => page.locator('.item.flight').count();
+    const before = await flights();
+    await eventually('another SYN', async () => (await flights()) > before);
+    expect(ui.labs.count).toBe(1);
+    await page.close();
+    await eventually('the lab over', () => ui.labs.count === 0);
+  });
+
+  it('find each other again when the connection drops, and nothing is lost', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'ESTABLISHED');
+    await eventually('a stream', () => ui.streams.count === 1);
+    const { id } = await messageOf(ui, page);
+    ui.streams.end();
+    await ui.labs.get(id).act({ act: 'shutdown', host: 'client', socket: 1 });
+    await page.locator('#live[data-client="FIN-WAIT-2"][data-server="CLOSE-WAIT"]').waitFor();
+    await agreed(ui, page, ({ client }) => states(client)[0] === 'FIN-WAIT-2');
+    expect(await page.locator('.trouble').textContent()).toBe('');
+    expect(ui.labs.count).toBe(1);
+  });
+
+  it('end together when the lab ends first, which the page says', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'LISTEN');
+    await eventually('a stream', () => ui.streams.count === 1);
+    await ui.labs.end((await messageOf(ui, page)).id);
+    await page.getByText('This lab has ended.').waitFor();
+    await clickState(page, 'ESTABLISHED');
+  });
+});
