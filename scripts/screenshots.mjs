@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The pictures of pages under docs/images: from a real run, in a real browser. Needs what `npm test` needs.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,32 @@ try {
   await page.goto(pathToFileURL(report).href);
   await page.locator('.scene[data-at-ms]').waitFor();
   await page.screenshot({ path: join(images, 'report.png') });
+  await livePage();
 } finally {
   await browser.close();
   rmSync(folder, { recursive: true });
+}
+
+/** The live page, when the kernel was taken to a state by a click. */
+async function livePage() {
+  const ui = spawn(process.execPath, [join(root, 'dist/cli/main.js'), 'ui'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const url = await new Promise((resolve) => {
+      let said = '';
+      ui.stdout.setEncoding('utf8').on('data', (text) => {
+        said += text;
+        const found = /http:\/\/\S+/.exec(said)?.[0];
+        if (found) resolve(found);
+      });
+    });
+    const page = await browser.newPage({ viewport: { width: 1200, height: 1080 }, deviceScaleFactor: 1.5 });
+    await page.goto(url);
+    await page.locator('[data-state="FIN-WAIT-1"]').click();
+    await page.locator('.node[data-state="FIN-WAIT-1"].has-client').waitFor();
+    await page.screenshot({ path: join(images, 'ui.png') });
+  } finally {
+    ui.kill('SIGINT');
+  }
 }
