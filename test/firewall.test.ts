@@ -133,6 +133,13 @@ describe.each(WAYS)('a rule, with $firewall and $family', (way) => {
       const numbers = { seq: 1, ack: flags === '.' ? 1 : null, window: 0 };
       await lab.client.sendSegment({ source: client, destination: lab.serverEndpoint(), flags, ...numbers });
     }
+    await lab.waitFor('both to arrive', async () => {
+      await lab.server.observe();
+      const arrived = lab.timeline
+        .of('captured')
+        .filter(({ host, direction }) => host === 'server' && direction === 'received');
+      return arrived.length >= 2;
+    });
     await lab.server.count();
     const dropped = lab.timeline.of('dropped').map(({ wire }) => wire.kind === 'tcp' && wire.segment.flags);
     expect(dropped).toEqual(meets);
