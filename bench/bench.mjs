@@ -256,7 +256,7 @@ function line({ what, value, unit, target, met, how }) {
 function machineLine() {
   const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GB`;
   const load = loadavg()[0]?.toFixed(2);
-  return `Linux ${release()}, ${arch()}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${memory}, Node ${process.version}, load ${load} at the start`;
+  return `Linux ${release().replace(/-.*/, '')}, ${arch()}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${memory}, Node ${process.version}, load ${load} at the start`;
 }
 
 const DOCUMENT = here('../docs/benchmarks.md');
