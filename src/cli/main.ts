@@ -21,6 +21,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 
 const program = new Command('tcplab')
   .description('Puts a real Linux TCP connection into any state, holds it there, and proves it.')
+  // Broken where the terminal ends, not where the source's lines do.
+  .configureHelp({ commandDescription: (command) => command.description().replaceAll('\n', ' ') })
   .version(VERSION, '-V, --version', 'print the version')
   .addHelpText(
     'after',
