@@ -5,7 +5,7 @@ const TIMES = 5;
 
 export const peerResets: Probe<ServerBench> = {
   id: 'peer-resets',
-  title: 'clients reset their connections in mid-answer',
+  title: 'clients ask, and reset their connections once something has come',
   why: 'Browsers, load balancers and scanners do it all day. A write then fails with ECONNRESET or EPIPE, and SIGPIPE ends who has not thought of it.',
   mend: 'Handle errors of reads and writes on every connection (Node: an `error` listener), and ignore SIGPIPE.',
   async run(bench) {
@@ -14,7 +14,7 @@ export const peerResets: Probe<ServerBench> = {
       const visitor = await bench.visit();
       if (!visitor) break;
       await visitor.ask();
-      // In mid-answer, as far as there is one: its first octets have come, or the server has the request.
+      // Its first octets have come, or the server has the request: a short answer may be whole by then.
       await bench.until(
         async () => {
           const row = await bench.serverRow(visitor);

@@ -4,7 +4,7 @@ import type { ServerBench } from '../server-bench.ts';
 
 export const stopped: Probe<ServerBench> = {
   id: 'stopped',
-  title: 'it gets SIGTERM while an answer is on its way and a connection is idle',
+  title: 'it gets SIGTERM when it has just read a request, and a connection is idle',
   why:
     'Every deployment does this. An answer that is cut is an error that a user sees; a program that does not end is killed ' +
     'in the end, with all of its answers.',
