@@ -22,21 +22,22 @@ export function parseDuration(text: string): number {
   return ms;
 }
 
-export function parseCount(text: string): number {
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > 100_000) {
-    throw new InvalidArgumentError('Expected a whole number from 1 to 100000.');
-  }
-  return count;
-}
+type Parser = (text: string) => number;
+
+export const parseCount: Parser = wholeNumber('a whole number', 100_000);
 
 /** How many is too many depends on what it is of, and is said where that is known. */
-export function parseWholeNumber(text: string): number {
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || !Number.isSafeInteger(count)) {
-    throw new InvalidArgumentError('Expected a whole number from 1.');
-  }
-  return count;
+export const parseWholeNumber: Parser = wholeNumber('a whole number');
+
+export const parsePort: Parser = wholeNumber('a port', 65_535);
+
+function wholeNumber(what: string, most: number = Number.MAX_SAFE_INTEGER): Parser {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && number >= 1 && number <= most) return number;
+    const range = most === Number.MAX_SAFE_INTEGER ? 'from 1' : `from 1 to ${most}`;
+    throw new InvalidArgumentError(`Expected ${what} ${range}.`);
+  };
 }
 
 /** The scenarios that the names mean, each once, in the order of the catalogue; all when no name is given. */

@@ -16,12 +16,11 @@ import { checkPage } from '../report/html/check.ts';
 import { formatHtml } from '../report/html/html.ts';
 import { styleFor } from '../report/style.ts';
 import { VERSION } from '../report/version.ts';
-import { parseDuration } from './arguments.ts';
+import { parseDuration, parsePort } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
 import { OutputFile, refuseSameFile } from './output-file.ts';
 import { ensurePrivilege } from './privileges.ts';
-import { parsePort } from './program-options.ts';
 import { Progress } from './progress.ts';
 import { suggestion } from './suggestion.ts';
 

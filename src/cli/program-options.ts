@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Programs } from '../scenario/program-end.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import { parsePort } from './arguments.ts';
 
 export interface ProgramOptions {
   client?: string;
@@ -35,12 +36,4 @@ export function programsOf({ client, server }: ProgramOptions, scenarios: readon
     }
   }
   return programs;
-}
-
-export function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
-    throw new InvalidArgumentError('Expected a port from 1 to 65535.');
-  }
-  return port;
 }

@@ -1,8 +1,7 @@
 import { Command } from 'commander';
-import { parseCount } from './arguments.ts';
+import { parseCount, parsePort } from './arguments.ts';
 import { untilSignal } from './interrupt.ts';
 import { ensurePrivilege } from './privileges.ts';
-import { parsePort } from './program-options.ts';
 
 interface Options {
   port?: number;
