@@ -117,7 +117,7 @@ describe.concurrent('a server that is a program', () => {
       '--for',
       '200ms',
     );
-    expect(status).toBe(0);
+    expect(status, stdout).toBe(0);
     expect(stdout).toMatch(/server \$ echo here I am/);
     expect(stdout).toMatch(/server > here I am/);
   });
