@@ -1,11 +1,13 @@
 import koffi from 'koffi';
+import { completeChecksum } from '../tcp/segment.ts';
 import { monotonicNs, realtimeOffsetNs } from './clock.ts';
 import { check, closeLater, lastErrno, libc } from './libc.ts';
+import { attachPeerFilter } from './packet-filter.ts';
 import { interfaceIndex } from './rtnetlink.ts';
 
 // packet(7), recvmmsg(2), socket(7); include/uapi/linux/if_packet.h
 const AF_PACKET = 17;
-const SOCK_RAW = 3;
+const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const ETH_P_ALL = 0x0003;
@@ -15,8 +17,9 @@ const SO_RCVBUFFORCE = 33;
 const SO_TIMESTAMPNS = 35;
 const SOL_PACKET = 263;
 const PACKET_STATISTICS = 6;
+const PACKET_AUXDATA = 8;
 const PACKET_OUTGOING = 4;
-const ETHERNET_HEADER = 14;
+const TP_STATUS_CSUMNOTREADY = 8;
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 const PROBE = 0x88b5;
@@ -26,7 +29,7 @@ export interface CapturedPacket {
   direction: 'sent' | 'received';
   /** The kernel's stamp: nanoseconds since 1970 (CLOCK_REALTIME). */
   atNs: bigint;
-  /** From the IP header on. */
+  /** From the IP header on, with its TCP checksum as it is on a wire, also where a card has yet to fill it in. */
   packet: Buffer;
 }
 
@@ -38,16 +41,23 @@ export interface CapturedPacket {
  */
 export class PacketCapture {
   readonly #fd: number;
+  readonly #interface: number;
 
-  /** Opens on the named interface of the namespace in which the thread is now. */
-  constructor(interfaceName: string) {
-    const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  /**
+   * Opens on the named interface of the namespace in which the thread is now; whatever kind of link it is. With a `peer`
+   * the kernel gives only what has this address, and ICMP.
+   */
+  constructor(interfaceName: string, peer?: string) {
+    const type = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
     this.#fd = check(libc.socket(AF_PACKET, type, 0), 'socket', 'packet capture');
+    this.#interface = interfaceIndex(interfaceName);
     setOption(this.#fd, SO_TIMESTAMPNS, 1);
+    setOption(this.#fd, PACKET_AUXDATA, 1, SOL_PACKET);
+    if (peer !== undefined) attachPeerFilter(this.#fd, peer);
     // The limit of rmem_max holds for everyone but the machine's root.
     if (setOption(this.#fd, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
       setOption(this.#fd, SO_RCVBUF, RECEIVE_BUFFER);
-    const address = linkLayerAddress(interfaceIndex(interfaceName));
+    const address = linkLayerAddress(this.#interface, ETH_P_ALL);
     check(libc.bind(this.#fd, address, address.length), 'bind', `packet capture on ${interfaceName}`);
   }
 
@@ -57,9 +67,9 @@ export class PacketCapture {
   }
 
   /** Sends a frame that is for nobody (an EtherType for experiments, IEEE 802). A link that is not up loses it. */
-  sendProbe(destination: Uint8Array, source: Uint8Array): void {
-    const frame = Buffer.concat([destination, source, Buffer.from([0x88, 0xb5]), Buffer.alloc(46)]);
-    libc.send(this.#fd, frame, frame.length, 0);
+  sendProbe(destination: Uint8Array): void {
+    const address = linkLayerAddress(this.#interface, PROBE, destination);
+    libc.sendto(this.#fd, Buffer.alloc(46), 46, 0, address, address.length);
   }
 
   /** Whether a probe has come that the kernel stamped on arrival: one stamped when it is read is younger than this call. */
@@ -104,7 +114,7 @@ interface Frame extends CapturedPacket {
 }
 
 const BATCH = 64;
-const [MESSAGE, VECTOR, NAME, CONTROL, DATA] = [64, 16, 32, 64, 2048];
+const [MESSAGE, VECTOR, NAME, CONTROL, DATA] = [64, 16, 32, 128, 2048];
 
 /**
  * Room for one recvmmsg: struct mmsghdr, iovec, sockaddr_ll, control data and packet of each message, in memory of
@@ -148,16 +158,34 @@ class Batch {
 
   parse(index: number): Frame | undefined {
     const length = Math.min(this.#bytes.readUInt32LE(this.#message(index) + 56), DATA);
-    if (length <= ETHERNET_HEADER) return undefined;
-    // struct cmsghdr (16 octets), then struct timespec.
-    const stamp = this.#control(index) + 16;
-    const data = this.#data(index);
+    if (length === 0) return undefined;
+    const { atNs, isPartial } = this.#parseControl(index);
+    const [name, data] = [this.#name(index), this.#data(index)];
+    const packet = Buffer.from(this.#bytes.subarray(data, data + length));
     return {
-      direction: this.#bytes.readUInt8(this.#name(index) + 10) === PACKET_OUTGOING ? 'sent' : 'received',
-      atNs: this.#bytes.readBigInt64LE(stamp) * 1_000_000_000n + this.#bytes.readBigInt64LE(stamp + 8),
-      etherType: this.#bytes.readUInt16BE(data + 12),
-      packet: Buffer.from(this.#bytes.subarray(data + ETHERNET_HEADER, data + length)),
+      direction: this.#bytes.readUInt8(name + 10) === PACKET_OUTGOING ? 'sent' : 'received',
+      atNs,
+      etherType: this.#bytes.readUInt16BE(name + 2),
+      packet: isPartial ? completeChecksum(packet) : packet,
     };
+  }
+
+  /** A list of struct cmsghdr (16 octets), each with its data: struct timespec, struct tpacket_auxdata. */
+  #parseControl(index: number): { atNs: bigint; isPartial: boolean } {
+    let [atNs, isPartial] = [0n, false];
+    let at = this.#control(index);
+    const end = at + Number(this.#bytes.readBigUInt64LE(this.#message(index) + 40));
+    while (at + 16 <= end) {
+      const length = Number(this.#bytes.readBigUInt64LE(at));
+      const [level, type] = [this.#bytes.readInt32LE(at + 8), this.#bytes.readInt32LE(at + 12)];
+      if (level === SOL_SOCKET && type === SO_TIMESTAMPNS) {
+        atNs = this.#bytes.readBigInt64LE(at + 16) * 1_000_000_000n + this.#bytes.readBigInt64LE(at + 24);
+      } else if (level === SOL_PACKET && type === PACKET_AUXDATA) {
+        isPartial = (this.#bytes.readUInt32LE(at + 16) & TP_STATUS_CSUMNOTREADY) !== 0;
+      }
+      at += Math.max(16, (length + 7) & ~7);
+    }
+    return { atNs, isPartial };
   }
 
   #message = (index: number): number => index * MESSAGE;
@@ -169,17 +197,23 @@ class Batch {
 
 const batch = new Batch();
 
-function setOption(fd: number, option: number, value: number): number {
+function setOption(fd: number, option: number, value: number, level: number = SOL_SOCKET): number {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
-  return libc.setsockopt(fd, SOL_SOCKET, option, bytes, bytes.length);
+  return libc.setsockopt(fd, level, option, bytes, bytes.length);
 }
 
 /** struct sockaddr_ll. */
-function linkLayerAddress(index: number): Buffer {
+function linkLayerAddress(
+  index: number,
+  protocol: number,
+  destination: Uint8Array = Buffer.alloc(0),
+): Buffer {
   const address = Buffer.alloc(20);
   address.writeUInt16LE(AF_PACKET, 0);
-  address.writeUInt16BE(ETH_P_ALL, 2);
+  address.writeUInt16BE(protocol, 2);
   address.writeInt32LE(index, 4);
+  address.writeUInt8(destination.length, 11);
+  address.set(destination, 12);
   return address;
 }

@@ -47,7 +47,7 @@ async function untilReady(captures: Record<HostName, PacketCapture>, from: HostN
   const receiver = captures[otherHost(from)];
   const startNs = monotonicNs();
   while (monotonicNs() - startNs < PATIENCE_NS) {
-    captures[from].sendProbe(LINK_ADDRESSES[otherHost(from)], LINK_ADDRESSES[from]);
+    captures[from].sendProbe(LINK_ADDRESSES[otherHost(from)]);
     if (receiver.takeProbe()) return;
     await turn();
   }
