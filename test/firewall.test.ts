@@ -22,7 +22,7 @@ const LEGACY = '/usr/sbin/xtables-legacy-multi';
 
 const WAYS = (['nft', 'iptables'] as const).flatMap((firewall) =>
   (['ipv4', 'ipv6'] as const).map(
-    (family): Required<Omit<LabOptions, 'serverPort'>> => ({ firewall, family }),
+    (family): Required<Pick<LabOptions, 'family' | 'firewall'>> => ({ firewall, family }),
   ),
 );
 

@@ -30,8 +30,27 @@ export interface LabOpened extends Happening {
   startedAt: string;
   family: Family;
   addresses: Record<HostName, string>;
-  /** Null when kernel events are seen; else why not. */
+  /** Null when kernel events are seen, in one host at least; else why not. */
   noKernelEvents: string | null;
+  /** Where the hosts are and what each can see, when they are not namespaces of the lab's own. */
+  hosts?: Record<HostName, HostAbout>;
+}
+
+/** A host that is somewhere else. */
+export interface HostAbout {
+  /** As it was named: `ssh:user@a`. */
+  place: string;
+  /** What uname(2) says. */
+  kernel: string;
+  arch: string;
+  /** What sets its rules; null when nothing there can. */
+  firewall: 'nft' | 'iptables' | null;
+  /** How far its clock was ahead of the lab's, and how far that may be wrong, in either direction. */
+  clock: { aheadMs: number; errorMs: number };
+  /** Null when its kernel's events are seen; else why not. */
+  noKernelEvents: string | null;
+  /** Null when its packets are; else why not. */
+  noPackets: string | null;
 }
 
 /** A call that tcplab made in a host, as strace would show it. */

@@ -2,7 +2,7 @@ import type { Endpoint } from '../tcp/endpoint.ts';
 import type { IcmpError, Segment, WirePacket } from '../tcp/segment.ts';
 import type { SocketRow, TcpInfo } from '../tcp/socket-row.ts';
 import { STATES, type State } from '../tcp/state.ts';
-import { type HostName, TIMELINE_FORMAT, type TimelineLine } from './events.ts';
+import { type HostAbout, type HostName, TIMELINE_FORMAT, type TimelineLine } from './events.ts';
 import {
   type Fields,
   isObject,
@@ -12,6 +12,7 @@ import {
   number,
   object,
   oneOf,
+  optional,
   type Shape,
   tagged,
   text,
@@ -99,6 +100,16 @@ const socketRow: Shape<SocketRow> = object({
   info: nullable(tcpInfo),
 });
 
+const hostAbout: Shape<HostAbout> = object({
+  place: text(),
+  kernel: text(),
+  arch: text(),
+  firewall: nullable(oneOf('nft', 'iptables')),
+  clock: object({ aheadMs: number(), errorMs: number(0) }),
+  noKernelEvents: nullable(text()),
+  noPackets: nullable(text()),
+});
+
 /** One entry for each type; the compiler asks for it. */
 const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   'run-started': {
@@ -123,6 +134,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     family: oneOf('ipv4', 'ipv6'),
     addresses: object({ client: address, server: address }),
     noKernelEvents: nullable(text()),
+    hosts: optional(object({ client: hostAbout, server: hostAbout })),
   },
   call: {
     atMs,

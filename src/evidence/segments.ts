@@ -1,7 +1,8 @@
+import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { Input } from '../tcp/fold.ts';
-import type { Segment, WirePacket } from '../tcp/segment.ts';
-import { seqAdd } from '../tcp/sequence.ts';
-import { belongs, type Connection } from './connection.ts';
+import { identityOf, type Segment, type WirePacket } from '../tcp/segment.ts';
+import { seqAdd, seqDistance } from '../tcp/sequence.ts';
+import type { Connection } from './connection.ts';
 import { type Captured, type Dropped, type HostName, otherHost } from './events.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -14,8 +15,11 @@ export interface Passage {
   bytes: string;
   /** When the other host's capture saw it; null when it did not. */
   arrivedMs: number | null;
-  /** `lost`: it was sent, nobody dropped it, and it was not seen to arrive. */
-  fate: 'delivered' | 'lost' | { dropped: Dropped };
+  /**
+   * `lost`: it was sent, nobody dropped it, and it was not seen to arrive. `unseen`: nothing is seen of what arrives at the
+   * other host.
+   */
+  fate: 'delivered' | 'lost' | 'unseen' | { dropped: Dropped };
 }
 
 /**
@@ -26,18 +30,44 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
   const seen = sightings(timeline, connection);
   const arrivals = new Matcher(seen.filter(isArrival));
   const drops = dropsOfArrivals(seen);
+  const about = timeline.of('lab-opened')[0]?.hosts;
   const sent = seen.filter((event) =>
     event.type === 'captured' ? event.direction === 'sent' : event.hook === 'out',
   );
-  return sent.map((event): Passage => {
+  const taken = sent.map((event) =>
+    event.type === 'captured' ? arrivals.take(otherHost(event.host), event.bytes) : undefined,
+  );
+  return sent.map((event, index): Passage => {
     const { atMs, host, wire, bytes } = event;
     const base = { atMs, host, wire, bytes };
     if (event.type === 'dropped') return { ...base, arrivedMs: null, fate: { dropped: event } };
-    const arrival = arrivals.take(otherHost(host), bytes);
-    const drop = arrival && drops.get(arrival);
-    const fate = drop ? { dropped: drop } : arrival ? 'delivered' : 'lost';
-    return { ...base, arrivedMs: arrival?.atMs ?? null, fate };
+    const unseen = about?.[otherHost(host)].noPackets ? 'unseen' : 'lost';
+    const arrived = taken[index] ? [taken[index]] : partsOf(event, arrivals.left(otherHost(host)));
+    const drop = arrived.map((arrival) => drops.get(arrival)).find(Boolean);
+    const fate = drop ? { dropped: drop } : arrived.length > 0 ? 'delivered' : unseen;
+    return { ...base, arrivedMs: arrived.at(-1)?.atMs ?? null, fate };
   });
+}
+
+/**
+ * A card, or what stands for one, may cut a long segment into several (TSO), or join several that arrive (GRO). So what was
+ * sent has also arrived when others hold all of its octets: these are given, and none when an octet is missing.
+ */
+function partsOf({ atMs, wire }: Captured, arrivals: readonly Captured[]): Captured[] {
+  if (wire.kind !== 'tcp' || wire.segment.length === 0) return [];
+  const { seq, length } = wire.segment;
+  const parts: Captured[] = [];
+  let covered = 0;
+  for (const arrival of arrivals) {
+    if (arrival.wire.kind !== 'tcp' || arrival.atMs < atMs) continue;
+    const from = seqDistance(arrival.wire.segment.seq, seq);
+    const to = from + arrival.wire.segment.length;
+    if (from > covered || to <= covered) continue;
+    parts.push(arrival);
+    covered = to;
+    if (covered >= length) return parts;
+  }
+  return [];
 }
 
 /** What one end sent (even if a rule stopped it at once) and what its TCP was really given, in order. */
@@ -73,10 +103,11 @@ function dropsOfArrivals(seen: readonly (Captured | Dropped)[]): Map<Captured | 
   const arrivals = seen.filter(isArrival);
   for (const drop of seen.toReversed()) {
     if (drop.type !== 'dropped' || drop.hook !== 'in') continue;
+    const identity = identityOfBytes(drop.bytes);
     const arrival = arrivals.findLast(
       (event) =>
         event.host === drop.host &&
-        event.bytes === drop.bytes &&
+        identityOfBytes(event.bytes) === identity &&
         event.atMs <= drop.atMs + STAMPS_AGREE_MS &&
         !drops.has(event),
     );
@@ -120,15 +151,37 @@ function refuses(rst: Segment, segment: Segment): boolean {
   return rst.seq === 0 && rst.ack === seqAdd(segment.seq, segment.length + controls);
 }
 
-function sightings(timeline: Timeline, connection: Connection): (Captured | Dropped)[] {
-  const ours = ({ wire }: Captured | Dropped) => {
-    const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
-    return belongs(connection, source, destination);
-  };
-  return [...timeline].filter(
-    (event): event is Captured | Dropped =>
-      (event.type === 'captured' || event.type === 'dropped') && ours(event),
-  );
+type Sighting = Captured | Dropped;
+
+/** Of each timeline that was asked, its packets by connection, and how many events it had then. */
+const indexes = new WeakMap<Timeline, { events: number; byConnection: Map<string, Sighting[]> }>();
+
+/** In the order of the timeline. Thousands of connections may be on one: it is gone through once for all of them. */
+function sightings(timeline: Timeline, { client, server }: Connection): Sighting[] {
+  let index = indexes.get(timeline);
+  if (index?.events !== timeline.length) {
+    index = { events: timeline.length, byConnection: byConnection(timeline) };
+    indexes.set(timeline, index);
+  }
+  return index.byConnection.get(keyOf(client, server)) ?? [];
+}
+
+function byConnection(timeline: Timeline): Map<string, Sighting[]> {
+  const found = new Map<string, Sighting[]>();
+  for (const event of timeline) {
+    if (event.type !== 'captured' && event.type !== 'dropped') continue;
+    const { source, destination } = event.wire.kind === 'tcp' ? event.wire.segment : event.wire.error.quoted;
+    const key = keyOf(source, destination);
+    const same = found.get(key);
+    if (same) same.push(event);
+    else found.set(key, [event]);
+  }
+  return found;
+}
+
+/** The same for both directions. */
+function keyOf(one: Endpoint, other: Endpoint): string {
+  return [one, other].map(formatEndpoint).sort().join(' ');
 }
 
 /** Gives each event away once, to whoever asks first for its host and bytes. */
@@ -137,7 +190,7 @@ class Matcher<T extends { host: HostName; bytes: string }> {
 
   constructor(events: T[]) {
     for (const event of events) {
-      const key = event.host + event.bytes;
+      const key = event.host + identityOfBytes(event.bytes);
       const same = this.#waiting.get(key);
       if (same) same.push(event);
       else this.#waiting.set(key, [event]);
@@ -145,6 +198,15 @@ class Matcher<T extends { host: HostName; bytes: string }> {
   }
 
   take(host: HostName, bytes: string): T | undefined {
-    return this.#waiting.get(host + bytes)?.shift();
+    return this.#waiting.get(host + identityOfBytes(bytes))?.shift();
   }
+
+  /** Those of a host that nobody has taken. */
+  left(host: HostName): T[] {
+    return [...this.#waiting.values()].flat().filter((event) => event.host === host);
+  }
+}
+
+function identityOfBytes(bytes: string): string {
+  return identityOf(Buffer.from(bytes, 'base64'));
 }

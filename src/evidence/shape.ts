@@ -1,4 +1,6 @@
 interface Check {
+  /** Whether it may be left out of an object. */
+  readonly isOptional?: boolean;
   /** Undefined when it fits; else where it does not, and what was expected there. */
   flawOf(value: unknown, path: string): string | undefined;
 }
@@ -43,6 +45,11 @@ export function nullable<T>(shape: Shape<T>): Shape<T | null> {
   return { flawOf: (value, path) => (value === null ? undefined : shape.flawOf(value, path)) };
 }
 
+/** For a field that may be left out. */
+export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
+  return { isOptional: true, flawOf: (value, path) => shape.flawOf(value, path) };
+}
+
 export function list<T>(shape: Shape<T>): Shape<T[]> {
   return {
     flawOf: (value, path) =>
@@ -72,7 +79,9 @@ export function object<T>(fields: Fields<T>): Shape<T> {
       return first(shapes, ([key, shape]) =>
         Object.hasOwn(value, key)
           ? shape.flawOf(value[key], join(path, key))
-          : `${join(path, key)} is missing`,
+          : shape.isOptional
+            ? undefined
+            : `${join(path, key)} is missing`,
       );
     },
   };

@@ -14,6 +14,22 @@ export function processesIn(namespace: string): number[] {
     .map(Number);
 }
 
+/** The processes with this variable in their environment (`NAME=value`), as far as this user may see (proc_pid_environ(5)). */
+export function processesWith(variable: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && environmentOf(name).includes(variable))
+    .map(Number);
+}
+
+function environmentOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  } catch {
+    // Gone meanwhile, or somebody else's.
+    return [];
+  }
+}
+
 /** The name of the network namespace that a process is in; undefined when it is gone, or somebody else's. */
 export function networkOf(pid: number | string): string | undefined {
   try {
@@ -99,14 +115,18 @@ function socketInode(path: string): number | undefined {
 }
 
 /**
- * A shell that waits until this process is gone, however it went, and then kills what is left in a network namespace.
- * Gives what calls it off.
+ * A shell that waits until this process is gone, however it went, and then kills what is left in a network namespace, or has
+ * a variable in its environment. Gives what calls it off.
  */
-export function watchOver(namespace: string): () => void {
+export function watchOver(whom: { namespace: string } | { variable: string }): () => void {
+  const [isOne, word] =
+    'namespace' in whom
+      ? ['[ "$(readlink "$process/ns/net")" = "$0" ]', whom.namespace]
+      : ['tr "\\0" "\\n" <"$process/environ" | grep -qxF "$0"', whom.variable];
   const script =
     'read -r over && exit; for try in 1 2 3; do for process in /proc/[0-9]*; do ' +
-    '[ "$(readlink "$process/ns/net")" = "$0" ] && kill -9 "$(basename "$process")"; done; done 2>/dev/null';
-  const shell = spawn('sh', ['-c', script, namespace], {
+    `${isOne} && kill -9 "$(basename "$process")"; done; done 2>/dev/null`;
+  const shell = spawn('sh', ['-c', script, word], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

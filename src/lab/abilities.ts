@@ -127,7 +127,7 @@ const TRIALS: readonly Trial[] = [
 
 /** All that rules can do, since each part of it may be missing by itself. */
 function tryIptables(family: Family): void {
-  const firewall = new IptablesFirewall(family, 1);
+  const firewall = new IptablesFirewall({ family, logGroup: 1 });
   for (const [index, fate] of FATES.entries()) firewall.set(index, { hook: 'in', fate });
   firewall.count();
 }

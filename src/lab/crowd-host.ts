@@ -111,7 +111,7 @@ export class CrowdHost {
     const all = { from: before?.slice.from ?? slice.from, to: slice.to };
     const number = ++this.#rules;
     this.#namespace.enter(() => {
-      this.#firewall ??= openFirewall('nft', this.#options.family, LOG_GROUP);
+      this.#firewall ??= openFirewall('nft', { family: this.#options.family, logGroup: LOG_GROUP });
       this.#firewall.set(number, this.#dropRule(hook, all));
       if (before) this.#firewall.lift(before.rule);
     });

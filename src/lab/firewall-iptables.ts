@@ -1,24 +1,28 @@
 import { Iptables } from '../kernel/iptables.ts';
-import type { Family } from '../tcp/endpoint.ts';
-import type { Firewall, RuleCount } from './firewall.ts';
-import { iptablesRules, type Rule } from './rule.ts';
+import type { Firewall, FirewallOptions, RuleCount } from './firewall.ts';
+import { iptablesRules, type Rule, TABLE } from './rule.ts';
 
 /** The chains INPUT and OUTPUT of the table `filter`, by the iptables command. */
 export class IptablesFirewall implements Firewall {
   readonly #iptables: Iptables;
   readonly #rules = new Map<number, string[]>();
-  readonly #family: Family;
-  readonly #logGroup: number;
+  readonly #options: FirewallOptions;
+  readonly #table: string;
 
-  constructor(family: Family, logGroup: number) {
-    this.#family = family;
-    this.#logGroup = logGroup;
-    this.#iptables = new Iptables(family);
+  constructor(options: FirewallOptions) {
+    this.#options = options;
+    this.#table = options.shared?.table ?? TABLE;
+    this.#iptables = new Iptables(options.family);
   }
 
+  /** On a machine that others use as well in front of their rules, which may have let pass what is to be dropped. */
   set(number: number, rule: Rule): void {
-    const rules = iptablesRules(rule, this.#family, number, this.#logGroup);
-    this.#iptables.change(rules.map((text) => `-A ${text}`));
+    const { family, logGroup, shared } = this.#options;
+    const rules = iptablesRules(rule, family, number, { logGroup, table: this.#table });
+    for (const text of rules) shared?.keep({ what: 'iptables-rule', family, rule: text });
+    this.#iptables.change(
+      shared ? rules.toReversed().map((text) => `-I ${text}`) : rules.map((text) => `-A ${text}`),
+    );
     this.#rules.set(number, rules);
   }
 
@@ -26,18 +30,25 @@ export class IptablesFirewall implements Firewall {
     const rules = this.#rules.get(number);
     if (!rules) return undefined;
     const met = this.count().find(({ rule }) => rule === number);
-    this.#iptables.change(rules.map((text) => `-D ${text}`));
+    this.#remove(rules);
     this.#rules.delete(number);
     return met;
   }
 
   /** By the comments: in a held lab a person may have set rules besides. */
   count(): RuleCount[] {
+    const comment = new RegExp(`--comment "?${this.#table} (\\d+)"?`);
     return this.#iptables.list().flatMap(({ text, packets }) => {
-      const number = Number(/--comment "?tcplab (\d+)"?/.exec(text)?.[1]);
+      const number = Number(comment.exec(text)?.[1]);
       return this.#rules.has(number) ? [{ rule: number, packets }] : [];
     });
   }
 
-  close(): void {}
+  close(): void {
+    if (this.#options.shared) this.#remove([...this.#rules.values()].flat());
+  }
+
+  #remove(rules: string[]): void {
+    this.#iptables.change(rules.map((text) => `-D ${text}`));
+  }
 }

@@ -3,6 +3,7 @@ import type { Family } from '../tcp/endpoint.ts';
 import { IptablesFirewall } from './firewall-iptables.ts';
 import { NftFirewall } from './firewall-nft.ts';
 import { describeRule, iptablesCommand, nftCommand, type Rule } from './rule.ts';
+import type { Undo } from './undo.ts';
 
 /** What sets the rules: nftables, or the iptables command (for IPv6 ip6tables). */
 export type FirewallKind = 'nft' | 'iptables';
@@ -22,11 +23,25 @@ export interface Firewall {
   lift(number: number): RuleCount | undefined;
   /** The packets that each rule has met. */
   count(): RuleCount[];
+  /** On a machine that others use as well nothing is left of it. */
   close(): void;
 }
 
-export function openFirewall(kind: FirewallKind, family: Family, logGroup: number): Firewall {
-  return kind === 'nft' ? new NftFirewall(family, logGroup) : new IptablesFirewall(family, logGroup);
+export interface FirewallOptions {
+  family: Family;
+  /** The group of the packet log to which the rules tell of their packets. */
+  logGroup: number;
+  /** On a machine that others use as well. */
+  shared?: {
+    /** Names what is set there, and nothing else does. */
+    table: string;
+    /** Is told before each change how it is taken back. */
+    keep: (undo: Undo) => void;
+  };
+}
+
+export function openFirewall(kind: FirewallKind, options: FirewallOptions): Firewall {
+  return kind === 'nft' ? new NftFirewall(options) : new IptablesFirewall(options);
 }
 
 export function ruleSetEvent(

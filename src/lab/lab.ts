@@ -1,28 +1,23 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
-import { type HostName, otherHost, TIMELINE_FORMAT } from '../evidence/events.ts';
+import { type HostName, TIMELINE_FORMAT, type TimelineEvent } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
-import { Iptables } from '../kernel/iptables.ts';
-import type { NetworkNamespace } from '../kernel/namespace.ts';
-import { hasNftables } from '../kernel/nftables.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import { ADDRESSES, LINK_ADDRESSES, SERVER_PORT } from './addresses.ts';
-import { takePortBlock } from './client-ports.ts';
 import type { FirewallKind } from './firewall.ts';
 import type { Host } from './host.ts';
-import { KernelWatch } from './kernel-watch.ts';
-import { NamespaceHost, type NamespaceHostOptions } from './namespace-host.ts';
-import { createWithOwnTable } from './own-table.ts';
-import { layWire } from './wire.ts';
+import { openNamespacePair } from './namespace-pair.ts';
+import type { HostPair, OpenPair } from './pair.ts';
 
 export interface LabOptions {
   family?: Family;
   /** What sets the rules. */
   firewall?: FirewallKind;
-  /** The port of the server, 80 if not said. */
+  /** The port of the server; 80 if not said, or a free one where the hosts are not the lab's own. */
   serverPort?: number;
+  /** Where the hosts are; two namespaces of the lab's own if not said. */
+  hosts?: OpenPair;
 }
 
 /** The socket tables of both hosts, read at about one moment. */
@@ -38,111 +33,50 @@ export class Lab implements AsyncDisposable {
   readonly server: Host;
   readonly family: Family;
   readonly serverPort: number;
+  readonly #pair: HostPair;
   readonly #startNs: bigint;
-  readonly #watch: KernelWatch;
-  readonly #takePort: () => number;
-  readonly #portsLeft: () => number;
   readonly #endTimeline: () => void;
+  #nextPort: number;
   #isOver = false;
 
   private constructor(parts: {
     timeline: Timeline;
-    client: Host;
-    server: Host;
+    pair: HostPair;
     family: Family;
     startNs: bigint;
-    watch: KernelWatch;
-    takePort: () => number;
-    portsLeft: () => number;
-    serverPort: number;
     endTimeline: () => void;
   }) {
     this.timeline = parts.timeline;
-    this.client = parts.client;
-    this.server = parts.server;
+    this.client = parts.pair.client;
+    this.server = parts.pair.server;
     this.family = parts.family;
+    this.serverPort = parts.pair.serverPort;
+    this.#pair = parts.pair;
     this.#startNs = parts.startNs;
-    this.#watch = parts.watch;
-    this.#takePort = parts.takePort;
-    this.#portsLeft = parts.portsLeft;
-    this.serverPort = parts.serverPort;
     this.#endTimeline = parts.endTimeline;
+    this.#nextPort = parts.pair.clientPorts.first;
   }
 
-  /** Takes some 3 ms, the first of a process with root 50 ms more. Needs the privileges that `doctor` tells of. */
-  static async open({
-    family = 'ipv4',
-    firewall = 'nft',
-    serverPort = SERVER_PORT,
-  }: LabOptions = {}): Promise<Lab> {
-    // Loads the library now, so that the first rule does not have to; or finds that there is no such command.
-    if (firewall === 'nft') hasNftables();
-    else new Iptables(family);
-    const watch = await KernelWatch.acquire();
-    const undo: (() => unknown)[] = [() => watch.release()];
-    try {
-      const [client, server] = [createWithOwnTable(), createWithOwnTable()];
-      undo.unshift(
-        () => client.close(),
-        () => server.close(),
-      );
-      const startNs = monotonicNs();
-      const timeline = new Timeline();
-      timeline.add({
-        type: 'lab-opened',
-        atMs: 0,
-        format: TIMELINE_FORMAT,
-        startedAt: new Date().toISOString(),
-        family,
-        addresses: { client: ADDRESSES.client[family].address, server: ADDRESSES.server[family].address },
-        noKernelEvents: watch.unavailable,
-      });
-      const captures = await layWire({ client, server });
-      const ports = takePortBlock(watch.slot);
-      let [lastRule, lastProgram, nextPort, isOver] = [0, 0, ports.first, false];
-      const shared: Omit<NamespaceHostOptions, 'name' | 'address' | 'namespace' | 'capture' | 'neighbour'> = {
-        family,
-        firewall,
-        watch,
-        clientPorts: ports,
-        startNs,
-        nextRule: () => ++lastRule,
-        nextProgram: () => ++lastProgram,
-        // What its own end causes is not part of the story.
-        emit: (event) => {
-          if (!isOver) timeline.add(event);
-        },
-      };
-      const host = (name: HostName, namespace: NetworkNamespace) =>
-        new NamespaceHost({
-          ...shared,
-          name,
-          namespace,
-          capture: captures[name],
-          address: ADDRESSES[name][family].address,
-          neighbour: {
-            address: ADDRESSES[otherHost(name)][family].address,
-            linkAddress: LINK_ADDRESSES[otherHost(name)],
-          },
-        });
-      return new Lab({
-        timeline,
-        client: host('client', client),
-        server: host('server', server),
-        family,
-        startNs,
-        watch,
-        takePort: () => nextPort++,
-        portsLeft: () => Math.max(0, ports.last + 1 - nextPort),
-        serverPort,
-        endTimeline: () => {
-          isOver = true;
-        },
-      });
-    } catch (error) {
-      for (const step of undo) await step();
-      throw error;
-    }
+  /**
+   * In namespaces of its own it takes some 3 ms, the first of a process with root 50 ms more, and needs the privileges that
+   * `doctor` tells of.
+   */
+  static async open(options: LabOptions = {}): Promise<Lab> {
+    const { family = 'ipv4', firewall = 'nft', serverPort, hosts = openNamespacePair } = options;
+    const startNs = monotonicNs();
+    const startedAt = new Date().toISOString();
+    const timeline = new Timeline();
+    let isOver = false;
+    // What its own end causes is not part of the story.
+    const emit = (event: TimelineEvent) => {
+      if (!isOver) timeline.add(event);
+    };
+    const pair = await hosts({ family, firewall, serverPort, startNs, emit });
+    timeline.add({ type: 'lab-opened', atMs: 0, format: TIMELINE_FORMAT, startedAt, family, ...pair.about });
+    const endTimeline = () => {
+      isOver = true;
+    };
+    return new Lab({ timeline, pair, family, startNs, endTimeline });
   }
 
   host(name: HostName): Host {
@@ -151,12 +85,12 @@ export class Lab implements AsyncDisposable {
 
   /** A port for the client that no lab on this machine has used lately. */
   nextClientEndpoint(): Endpoint {
-    return { address: this.client.address, port: this.#takePort() };
+    return { address: this.client.address, port: this.#nextPort++ };
   }
 
   /** How many of them this lab has left: what is taken beyond that may be the next lab's. */
   get clientPortsLeft(): number {
-    return this.#portsLeft();
+    return Math.max(0, this.#pair.clientPorts.last + 1 - this.#nextPort);
   }
 
   serverEndpoint(): Endpoint {
@@ -165,7 +99,7 @@ export class Lab implements AsyncDisposable {
 
   /** Milliseconds since the lab was opened, on the timeline's clock. */
   nowMs(): number {
-    return Number(monotonicNs() - this.#startNs) / 1e6;
+    return Math.max(Number(monotonicNs() - this.#startNs) / 1e6, this.#pair.latestMs());
   }
 
   /** Brings the timeline up to now. */
@@ -218,7 +152,6 @@ export class Lab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
     this.#endTimeline();
-    await Promise.all([this.client.dispose(), this.server.dispose()]);
-    await this.#watch.release();
+    await this.#pair.dispose();
   }
 }

@@ -7,25 +7,26 @@ import { type Counters, countedSince, readCounters } from '../kernel/counters.ts
 import { followInto, isFollowedInto, stopFollowingInto } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
-import { networkOf } from '../kernel/process.ts';
 import { forgetNeighbour, setNeighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { type Endpoint, type Family, formatEndpoint } from '../tcp/endpoint.ts';
-import type { KernelEvent } from '../tcp/kernel-event.ts';
-import { decodePacket, encodePacket, type SegmentToEncode } from '../tcp/segment.ts';
+import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { INTERFACE } from './addresses.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { Watcher } from './event-owners.ts';
-import { type Firewall, type FirewallKind, openFirewall, type RuleCount, ruleSetEvent } from './firewall.ts';
+import type { FirewallKind } from './firewall.ts';
 import type { EnterableHost, SocketNumber, SpawnOptions, StartOptions } from './host.ts';
+import { HostRules } from './host-rules.ts';
+import { KernelSight } from './kernel-sight.ts';
 import type { KernelWatch } from './kernel-watch.ts';
-import { NamespacePrograms } from './namespace-programs.ts';
-import { LOG_GROUP, PacketWatch } from './packet-watch.ts';
+import { markedProcesses, NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
+import { PacketWatch } from './packet-watch.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
+import type { SharedMachine } from './shared-machine.ts';
 
 export interface NamespaceHostOptions {
   name: HostName;
@@ -33,10 +34,14 @@ export interface NamespaceHostOptions {
   family: Family;
   firewall: FirewallKind;
   namespace: NetworkNamespace;
-  /** Of its interface, in this namespace. */
-  capture: PacketCapture;
-  /** The host at the other end of the wire. */
-  neighbour: { address: string; linkAddress: Uint8Array };
+  /** Of its interface, in this namespace; undefined where none may be had. */
+  capture: PacketCapture | undefined;
+  /** The group of the packet log to which its rules tell of their packets. */
+  logGroup: number;
+  /** The host at the other end of the wire, where the wire is the lab's own. */
+  neighbour?: { address: string; linkAddress: Uint8Array };
+  /** Where others use the machine as well. */
+  shared?: SharedMachine;
   watch: KernelWatch;
   clientPorts: PortBlock;
   /** When the lab's clock was zero: CLOCK_MONOTONIC, nanoseconds. */
@@ -48,18 +53,19 @@ export interface NamespaceHostOptions {
   emit: (event: TimelineEvent) => void;
 }
 
-/** A host that is a network namespace of this machine. */
-export class NamespaceHost implements EnterableHost, Watcher {
+/** A host that is a network namespace of this machine: the lab's own, or one that others use as well. */
+export class NamespaceHost implements EnterableHost {
   readonly name: HostName;
   readonly address: string;
   readonly #options: NamespaceHostOptions;
   readonly #namespace: NetworkNamespace;
-  readonly #packets: PacketWatch;
+  readonly #packets: PacketWatch | undefined;
   readonly #table: SocketTable;
   readonly #counters: Counters;
   readonly #programs: NamespacePrograms;
+  readonly #rules: HostRules;
+  readonly #sight: KernelSight;
   readonly #sockets = new Map<SocketNumber, number>();
-  #firewall: Firewall | undefined;
   #rawSocket: number | undefined;
   #lastSocket = 0;
   #lastRows = '';
@@ -69,13 +75,19 @@ export class NamespaceHost implements EnterableHost, Watcher {
     this.name = options.name;
     this.address = options.address;
     this.#namespace = options.namespace;
-    this.#programs = new NamespacePrograms({ ...options, nowMs: () => this.#nowMs() });
+    const { capture, shared, watch } = options;
+    const clock = { nowMs: () => this.#nowMs(), toMs: (ns: bigint) => this.#toMs(ns) };
+    const processes = shared ? markedProcesses(shared.table) : processesOfNamespace(this.#namespace);
+    this.#programs = new NamespacePrograms({ ...options, ...clock, processes });
+    this.#rules = new HostRules({ ...options, ...clock, kind: options.firewall });
+    this.#sight = new KernelSight({ ...options, ...clock });
+    const concerns = shared && ((wire: WirePacket) => shared.concerns(wire));
     [this.#packets, this.#table, this.#counters] = this.#namespace.enter(() => [
-      new PacketWatch(options),
+      capture && new PacketWatch({ ...options, capture, concerns }),
       new SocketTable(),
       readCounters(),
     ]);
-    options.watch.add(this);
+    watch.add(this.#sight);
   }
 
   async openSocket(): Promise<SocketNumber> {
@@ -157,7 +169,7 @@ export class NamespaceHost implements EnterableHost, Watcher {
     const startNs = monotonicNs();
     this.#table.destroy(local, remote);
     this.#emitCall('destroy', 0, `${formatEndpoint(local)} ${formatEndpoint(remote)}`, 'ok', startNs);
-    this.#options.watch.read(this);
+    this.#options.watch.read(this.#sight);
   }
 
   async sendSegment(segment: SegmentToEncode): Promise<void> {
@@ -174,12 +186,14 @@ export class NamespaceHost implements EnterableHost, Watcher {
 
   /** The kernel leaves finding the neighbour to a daemon (arp(7), app_solicit), which is this. */
   async holdBack(): Promise<boolean> {
-    const neighbours = `net.${this.#options.family}.neigh.${INTERFACE}`;
+    const { family, neighbour } = this.#options;
+    if (!neighbour) return false;
+    const neighbours = `net.${family}.neigh.${INTERFACE}`;
     try {
       this.#namespace.enter(() => {
         writeSysctl(`${neighbours}.app_solicit`, 1);
         writeSysctl(`${neighbours}.mcast_solicit`, 0);
-        forgetNeighbour(INTERFACE, this.#options.neighbour.address);
+        forgetNeighbour(INTERFACE, neighbour.address);
       });
       return true;
     } catch (error) {
@@ -189,40 +203,31 @@ export class NamespaceHost implements EnterableHost, Watcher {
   }
 
   async release(): Promise<void> {
-    const { address, linkAddress } = this.#options.neighbour;
-    this.#namespace.enter(() => setNeighbour(INTERFACE, address, linkAddress));
+    const { neighbour } = this.#options;
+    if (!neighbour) return;
+    this.#namespace.enter(() => setNeighbour(INTERFACE, neighbour.address, neighbour.linkAddress));
     this.#options.watch.read();
   }
 
   async setRule(rule: Rule): Promise<number> {
-    const { family, firewall: kind, nextRule, emit } = this.#options;
-    const number = nextRule();
-    this.#namespace.enter(() => {
-      this.#firewall ??= openFirewall(kind, family, LOG_GROUP);
-      this.#firewall.set(number, rule);
-    });
-    emit(ruleSetEvent(this.#nowMs(), this.name, number, rule, family));
-    return number;
+    return this.#rules.set(this.#options.shared?.narrow(rule) ?? rule);
   }
 
   async liftRule(number: number): Promise<void> {
-    const met = this.#namespace.enter(() => this.#firewall?.lift(number));
-    if (!met) throw new Error(`${this.name} has no rule ${number}`);
-    this.#emitRuleCounts([met]);
-    this.#options.emit({ type: 'rule-lifted', atMs: this.#nowMs(), host: this.name, rule: number });
+    this.#rules.lift(number);
   }
 
   async countRules(): Promise<void> {
-    this.#emitRuleCounts(this.#namespace.enter(() => this.#firewall?.count() ?? []));
+    this.#rules.tell(this.#rules.count());
   }
 
   async count(): Promise<void> {
     for (let tries = 1; ; tries++) {
       await this.observe();
-      const [rules, counters] = this.#namespace.enter(() => [this.#firewall?.count() ?? [], readCounters()]);
+      const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // What comes meanwhile may be counted or not: again, until nothing does.
-      if (this.#packets.read() > 0 && tries < 5) continue;
-      this.#emitRuleCounts(rules);
+      if (this.#readPackets() > 0 && tries < 5) continue;
+      this.#rules.tell(rules);
       this.#options.emit({
         type: 'counted',
         atMs: this.#nowMs(),
@@ -238,7 +243,8 @@ export class NamespaceHost implements EnterableHost, Watcher {
   }
 
   async writeSysctl(name: string, value: string | number): Promise<void> {
-    this.#namespace.enter(() => writeSysctl(name, value));
+    const { shared } = this.#options;
+    this.#namespace.enter(() => (shared ? shared.changeSysctl(name, value) : writeSysctl(name, value)));
   }
 
   start(command: string | readonly string[], options: StartOptions = {}): Promise<Program> {
@@ -254,11 +260,11 @@ export class NamespaceHost implements EnterableHost, Watcher {
   }
 
   async observe(): Promise<SocketRow[]> {
-    this.#packets.read();
+    this.#readPackets();
     const startMs = this.#nowMs();
-    const rows = this.#table.read();
+    const rows = this.#readTable();
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    this.#packets.read();
+    this.#readPackets();
     this.#options.watch.read();
     this.#programs.findOwners(rows);
     const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
@@ -271,9 +277,9 @@ export class NamespaceHost implements EnterableHost, Watcher {
   }
 
   async dispose(): Promise<void> {
-    const { watch } = this.#options;
+    const { watch, shared } = this.#options;
     watch.read();
-    watch.remove(this);
+    watch.remove(this.#sight);
     await this.#programs.end();
     for (const fd of this.#sockets.values()) kernel.close(fd);
     this.#sockets.clear();
@@ -281,16 +287,17 @@ export class NamespaceHost implements EnterableHost, Watcher {
     // What the kernel has to say of this end of things is no other lab's.
     watch.read(NOBODY);
     if (this.#rawSocket !== undefined) kernel.close(this.#rawSocket);
-    this.#firewall?.close();
+    this.#rules.close();
+    this.#namespace.enter(() => shared?.restore());
     this.#table.close();
     stopFollowingInto(this.#namespace);
     this.#namespace.close();
-    await this.#packets.close();
+    await this.#packets?.close();
   }
 
   /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
   #endOrphans(): void {
-    for (const { state, local, remote } of this.#table.read()) {
+    for (const { state, local, remote } of this.#readTable()) {
       if (state === 'LISTEN' || state === 'TIME-WAIT') continue;
       try {
         this.#table.destroy(local, remote);
@@ -301,38 +308,15 @@ export class NamespaceHost implements EnterableHost, Watcher {
     }
   }
 
-  owns({ local, remote }: KernelEvent): boolean {
-    const { first, last } = this.#options.clientPorts;
-    const client = this.name === 'client' ? local : remote;
-    return local.address === this.address && client.port >= first && client.port <= last;
+  /** How many came. */
+  #readPackets(): number {
+    return this.#packets?.read() ?? 0;
   }
 
-  runs(pid: number): boolean {
-    return pid === process.pid || networkOf(pid) === this.#namespace.name;
-  }
-
-  see(event: KernelEvent): void {
-    this.#options.emit({
-      type: 'kernel',
-      atMs: this.#toMs(event.atNs),
-      host: this.name,
-      name: event.name,
-      local: event.local,
-      remote: event.remote,
-      change: event.name === 'inet_sock_set_state' ? { from: event.from, to: event.to } : null,
-    });
-  }
-
-  lose(): void {
-    const what = 'the kernel’s trace ring ran over: events are missing';
-    this.#options.emit({ type: 'lost', atMs: this.#nowMs(), witness: 'kernel-events', host: null, what });
-  }
-
-  #emitRuleCounts(counts: RuleCount[]): void {
-    const atMs = this.#nowMs();
-    for (const counted of counts) {
-      this.#options.emit({ type: 'rule-counted', atMs, host: this.name, ...counted });
-    }
+  #readTable(): SocketRow[] {
+    const { shared } = this.#options;
+    const rows = this.#table.read();
+    return shared ? rows.filter((row) => shared.isOurs(row)) : rows;
   }
 
   /** Makes a call, puts it on the timeline with its outcome, and reads the kernel's events that it caused. */
@@ -353,7 +337,7 @@ export class NamespaceHost implements EnterableHost, Watcher {
       this.#emitCall(call, socket, detail, (error as { errno?: string }).errno ?? 'failed', startNs);
       throw error;
     } finally {
-      this.#options.watch.read(this);
+      this.#options.watch.read(this.#sight);
     }
   }
 

@@ -2,14 +2,43 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
-import { killProcess, processesIn, socketHolders, watchOver } from '../kernel/process.ts';
+import { killProcess, processesIn, processesWith, socketHolders, watchOver } from '../kernel/process.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { SpawnOptions, StartOptions } from './host.ts';
 import { type Program, SpawnedProgram } from './program.ts';
 
+/** The processes that are a lab's, which end with it. */
+interface Processes {
+  living(): number[];
+  /** Has them killed when this process is gone, however it went. Gives what calls that off. */
+  watchOver(): () => void;
+  /** What each has in its environment. */
+  environment: NodeJS.ProcessEnv;
+}
+
+/** In a namespace of the lab's own: all that are in there. */
+export function processesOfNamespace({ name }: NetworkNamespace): Processes {
+  return {
+    living: () => processesIn(name),
+    watchOver: () => watchOver({ namespace: name }),
+    environment: {},
+  };
+}
+
+/** Where others are as well: those with this mark in their environment, which they have from whoever started them. */
+export function markedProcesses(mark: string): Processes {
+  const variable = `TCPLAB_HOST=${mark}`;
+  return {
+    living: () => processesWith(variable),
+    watchOver: () => watchOver({ variable }),
+    environment: { TCPLAB_HOST: mark },
+  };
+}
+
 interface Options {
   name: HostName;
   namespace: NetworkNamespace;
+  processes: Processes;
   nextProgram: () => number;
   nowMs: () => number;
   emit: (event: TimelineEvent) => void;
@@ -18,7 +47,7 @@ interface Options {
 /** How long the end of programs that were killed may take. */
 const END_WITHIN_MS = 1000;
 
-/** The programs that run in a namespace, and all that they start. */
+/** The programs that run in a host, and all that they start. */
 export class NamespacePrograms {
   readonly #options: Options;
   /** Inodes of sockets whose holders were looked for. */
@@ -46,12 +75,12 @@ export class NamespacePrograms {
   /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
   spawn(argv: readonly string[], options: SpawnOptions): ChildProcess {
     this.#areThere = true;
-    const { namespace } = this.#options;
-    this.#stopWatching ??= watchOver(namespace.name);
+    const { namespace, processes } = this.#options;
+    this.#stopWatching ??= processes.watchOver();
     return namespace.enter(() =>
       spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
         stdio: options.stdio ?? 'inherit',
-        env: options.environment ?? process.env,
+        env: { ...(options.environment ?? process.env), ...processes.environment },
         detached: options.detached ?? false,
         cwd: options.directory,
       }),
@@ -66,19 +95,19 @@ export class NamespacePrograms {
     );
     if (inodes.size === 0) return;
     for (const inode of inodes) this.#known.add(inode);
-    const { name: host, namespace, nowMs, emit } = this.#options;
+    const { name: host, processes, nowMs, emit } = this.#options;
     const atMs = nowMs();
-    for (const holder of socketHolders(processesIn(namespace.name))) {
+    for (const holder of socketHolders(processes.living())) {
       if (inodes.has(holder.inode)) emit({ type: 'socket-owned', atMs, host, ...holder });
     }
   }
 
   /** Whatever is still there: a program may have left others behind. One that the kernel itself holds up is left to it. */
   async end(): Promise<void> {
-    const { namespace, nowMs } = this.#options;
+    const { processes, nowMs } = this.#options;
     const startMs = nowMs();
     while (this.#areThere) {
-      const left = processesIn(namespace.name);
+      const left = processes.living();
       if (left.length === 0 || nowMs() - startMs > END_WITHIN_MS) break;
       for (const pid of left) killProcess(pid);
       await turn();

@@ -2,14 +2,17 @@ import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import { PacketLog } from '../kernel/nflog.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
-import { decodePacket } from '../tcp/segment.ts';
+import { decodePacket, type WirePacket } from '../tcp/segment.ts';
 
-/** The group of the packet log to which all rules of a host tell of their packets. */
+/** The group of the packet log to which all rules of a host tell of their packets, where the host is the lab's own. */
 export const LOG_GROUP = 1;
 
 interface Options {
   name: HostName;
   capture: PacketCapture;
+  logGroup: number;
+  /** Which packets are the lab's; all, where nobody else has any. */
+  concerns?: ((wire: WirePacket) => boolean) | undefined;
   startNs: bigint;
   emit: (event: TimelineEvent) => void;
 }
@@ -17,23 +20,27 @@ interface Options {
 /** The packets of one host: those that its capture saw, and those that its rules decided on. */
 export class PacketWatch {
   readonly #options: Options;
-  readonly #log = new PacketLog(LOG_GROUP);
+  readonly #log: PacketLog;
   readonly #realtimeOffsetNs = realtimeOffsetNs();
 
   /** In the namespace in which the thread is now. */
   constructor(options: Options) {
     this.#options = options;
+    this.#log = new PacketLog(options.logGroup);
   }
 
   /** Puts what has come since the last call onto the timeline. Gives how many there were. */
   read(): number {
     const { name: host, capture, emit } = this.#options;
+    let count = 0;
     const captured = capture.read();
     const logged = this.#log.read();
     for (const { atNs, direction, packet } of captured) {
-      const wire = decodePacket(packet);
+      const wire = this.#decode(packet);
+      if (!wire) continue;
       const bytes = packet.toString('base64');
-      if (wire) emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
+      emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
+      count++;
     }
     const lost = capture.takeLost();
     if (lost > 0) {
@@ -45,12 +52,19 @@ export class PacketWatch {
       emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
     }
     for (const { atNs, hook, prefix, packet } of logged) {
-      const wire = decodePacket(packet);
+      const wire = this.#decode(packet);
+      if (!wire) continue;
       const atMs = atNs === null ? this.#nowMs() : this.#stampMs(atNs);
       const bytes = packet.toString('base64');
-      if (wire) emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });
+      emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });
+      count++;
     }
-    return captured.length + logged.length;
+    return count;
+  }
+
+  #decode(packet: Buffer): WirePacket | undefined {
+    const wire = decodePacket(packet);
+    return wire && (this.#options.concerns?.(wire) ?? true) ? wire : undefined;
   }
 
   async close(): Promise<void> {

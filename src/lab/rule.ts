@@ -21,6 +21,8 @@ interface PortRange {
 export interface Rule {
   /** `in`: what arrives for this host's sockets. `out`: what they send. */
   hook: 'in' | 'out';
+  /** The address of the other host: only what comes from there (`in`) or goes there (`out`). */
+  peer?: string;
   sourcePort?: number | PortRange;
   destinationPort?: number | PortRange;
   /** Segments that carry all of these (tcpdump's letters): `S`, `S.`, `F`, `R`. */
@@ -38,8 +40,11 @@ export function nftCommand(rule: Rule, family: Family): string {
   const chain = rule.hook === 'in' ? 'input' : 'output';
   const text = [...nftMatches(rule), 'counter', nftFate(rule.fate, family)].join(' ');
   // A shell would take the flags' signs for its own.
-  return `nft add rule inet tcplab ${chain} ${rule.flags ? `'${text}'` : text}`;
+  return `nft add rule inet ${TABLE} ${chain} ${rule.flags ? `'${text}'` : text}`;
 }
+
+/** The name under which a lab sets its rules in a host of its own; on others' machines it has one that is nobody else's. */
+export const TABLE = 'tcplab';
 
 /** The rule as tcplab sets it: each segment that it decides on is counted and told under the rule's number. */
 export function nftRule(rule: Rule, family: Family, number: number, logGroup: number): string {
@@ -57,31 +62,45 @@ export function iptablesCommand(rule: Rule, family: Family): string {
  * And as tcplab sets it with iptables: one rule tells, the next decides and counts. The comment tells two rules of the
  * same words apart.
  */
-export function iptablesRules(rule: Rule, family: Family, number: number, logGroup: number): string[] {
+export function iptablesRules(
+  rule: Rule,
+  family: Family,
+  number: number,
+  { logGroup, table = TABLE }: { logGroup: number; table?: string },
+): string[] {
   const matches = [iptablesChain(rule), ...iptablesMatches(rule)].join(' ');
   return [
     `${matches} -j NFLOG --nflog-group ${logGroup} --nflog-threshold 1 --nflog-prefix ${number}`,
-    `${matches} -m comment --comment "tcplab ${number}" ${iptablesFate(rule.fate, family)}`,
+    `${matches} -m comment --comment "${table} ${number}" ${iptablesFate(rule.fate, family)}`,
   ];
 }
 
-function nftMatches({ sourcePort, destinationPort, flags }: Rule): string[] {
+function nftMatches({ hook, peer, sourcePort, destinationPort, flags }: Rule): string[] {
   const matches: string[] = [];
+  if (peer !== undefined) matches.push(`${ipOf(peer)} ${hook === 'in' ? 'saddr' : 'daddr'} ${peer}`);
   if (sourcePort !== undefined) matches.push(`tcp sport ${ports(sourcePort, '-')}`);
   if (destinationPort !== undefined) matches.push(`tcp dport ${ports(destinationPort, '-')}`);
   if (flags) {
     const names = flagNames(flags).join('|');
     matches.push(`tcp flags & (${names}) == ${names}`);
   }
-  return matches.length ? matches : ['meta l4proto tcp'];
+  return sourcePort === undefined && destinationPort === undefined && !flags
+    ? ['meta l4proto tcp', ...matches]
+    : matches;
+}
+
+/** nft's word for the protocol that an address is of. */
+function ipOf(address: string): string {
+  return address.includes(':') ? 'ip6' : 'ip';
 }
 
 function iptablesChain({ hook }: Rule): string {
   return hook === 'in' ? 'INPUT' : 'OUTPUT';
 }
 
-function iptablesMatches({ sourcePort, destinationPort, flags }: Rule): string[] {
+function iptablesMatches({ hook, peer, sourcePort, destinationPort, flags }: Rule): string[] {
   const matches = ['-p tcp'];
+  if (peer !== undefined) matches.push(`${hook === 'in' ? '-s' : '-d'} ${peer}`);
   if (sourcePort !== undefined) matches.push(`--sport ${ports(sourcePort, ':')}`);
   if (destinationPort !== undefined) matches.push(`--dport ${ports(destinationPort, ':')}`);
   if (flags) {

@@ -105,6 +105,24 @@ export function completeChecksum(packet: Buffer): Buffer {
   return complete;
 }
 
+/**
+ * What stays of a packet from where it is sent to where it arrives, as text: all but what routers change (RFC 1812: TTL, type
+ * of service, the header's checksum), and TCP's checksum, which is filled in late.
+ */
+export function identityOf(packet: Buffer): string {
+  const ip = decodeIp(packet);
+  if (!ip) return packet.toString('latin1');
+  const same = Buffer.from(packet);
+  if (ip.source.length === 4) {
+    same.fill(0, 1, 2).fill(0, 8, 9).fill(0, 10, 12);
+  } else {
+    same.writeUInt32BE(0x60000000, 0);
+    same.fill(0, 7, 8);
+  }
+  if (ip.protocol === TCP) same.fill(0, ip.headerLength + 16, ip.headerLength + 18);
+  return same.toString('latin1');
+}
+
 /** How long a packet is by its IP header, in octets; 0 when it has none. */
 export function packetLength(packet: Buffer): number {
   return decodeIp(packet)?.totalLength ?? 0;

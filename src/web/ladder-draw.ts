@@ -118,6 +118,7 @@ function drawState({ change, top }: Of<'state'>, frame: Frame): SVGElement[] {
 const REACH: Readonly<Record<FlightView['ending'], number>> = {
   delivered: 1,
   lost: 0.6,
+  unseen: 0.6,
   'dropped at its sender': 0.13,
   'dropped at its receiver': 0.9,
 };
@@ -146,7 +147,8 @@ function drawFlight({ flight, departY, arriveY }: Of<'flight'>, frame: Frame): S
     );
   } else {
     const cross = `M${end - 5},${endY - 5} l10,10 m0,-10 l-10,10`;
-    const why = ending === 'lost' ? 'lost' : rule === null ? 'dropped' : `rule ${rule}`;
+    const why =
+      ending === 'lost' || ending === 'unseen' ? ending : rule === null ? 'dropped' : `rule ${rule}`;
     const inward = isShort ? sign : -sign;
     const anchor = inward > 0 ? 'start' : 'end';
     parts.push(svg('path', { class: 'cross', d: cross }));

@@ -9,7 +9,8 @@ import type { Sight, Witness } from './witness.ts';
 export const kernelEvents: Witness = {
   name: 'kernel-events',
   follow(timeline, end) {
-    const unseen = timeline.of('lab-opened')[0]?.noKernelEvents;
+    const opened = timeline.of('lab-opened')[0];
+    const unseen = opened?.hosts ? opened.hosts[end.host].noKernelEvents : opened?.noKernelEvents;
     if (unseen) return [{ atMs: 0, states: [], why: unseen }];
     const changes = kernelChanges(timeline, end);
     const sights = end.listening

@@ -8,6 +8,8 @@ import type { Sight, Witness } from './witness.ts';
 export const packets: Witness = {
   name: 'packets',
   follow(timeline, end) {
+    const unseen = timeline.of('lab-opened')[0]?.hosts?.[end.host].noPackets;
+    if (unseen) return [{ atMs: 0, states: [], why: unseen }];
     const sights: Sight[] = [];
     let folded = UNKNOWN_END;
     let listener: State | null = null;

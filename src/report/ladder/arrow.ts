@@ -86,12 +86,13 @@ class Pen {
       this.write(this.room - 1, { text: this.#glyphs.heads[this.#flight.from] });
       return;
     }
-    const why = ending.what === 'lost' ? 'lost' : ruleName(ending.rule);
+    const why = ending.what === 'dropped' ? ruleName(ending.rule) : ending.what;
     // One column stays free: what a firewall stops does not touch the lifeline behind it.
     const atReceiver = this.room - 2 - why.length - 1;
     const early = label.length > 0 ? from + 1 : Math.floor(this.room / 8);
     const place = { in: atReceiver, out: early };
-    const stop = ending.what === 'lost' ? Math.max(early, Math.floor(this.room * 0.6)) : place[ending.hook];
+    const stop =
+      ending.what === 'dropped' ? place[ending.hook] : Math.max(early, Math.floor(this.room * 0.6));
     this.shaft(from, stop);
     this.write(stop, { text: this.#glyphs.stopped, tone: 'bad' });
     this.write(stop + 2, { text: why, tone: 'bad' });
@@ -143,7 +144,7 @@ function withoutRule({ origin }: Flight): Flight['origin'] {
 /** With the least shaft that shows which way it goes. */
 function endingWidth(ending: Flight['ending']): number {
   if (ending.what === 'delivered') return 2;
-  const why = ending.what === 'lost' ? 'lost' : ruleName(ending.rule);
+  const why = ending.what === 'dropped' ? ruleName(ending.rule) : ending.what;
   return 1 + 2 + why.length + 1;
 }
 

@@ -23,7 +23,7 @@ export interface Flight {
 
 type Ending =
   | { what: 'delivered' }
-  | { what: 'lost' }
+  | { what: 'lost' | 'unseen' }
   /** `out`: at its sender's firewall; `in`: at the other's. */
   | { what: 'dropped'; hook: 'in' | 'out'; rule: number };
 

@@ -62,6 +62,7 @@ function endsOf(timeline: Timeline, connection: Connection): Map<string, string[
     passages(timeline, connection).flatMap((passage) => {
       const { host, fate, arrivedMs } = passage;
       if (fate === 'delivered') return [];
+      if (fate === 'unseen') return [];
       if (fate === 'lost') return [[keyOf(passage), ['not seen to arrive']]];
       const dropped = `dropped by ${rules.get(fate.dropped.rule) ?? `rule ${fate.dropped.rule}`}`;
       return arrivedMs === null

@@ -56,7 +56,7 @@ export interface FlightView {
   label: string;
   /** tcpdump's letters alone; null for an ICMP error. */
   flags: string | null;
-  ending: 'delivered' | 'lost' | 'dropped at its sender' | 'dropped at its receiver';
+  ending: 'delivered' | 'lost' | 'unseen' | 'dropped at its sender' | 'dropped at its receiver';
   /** Of the rule that dropped it. */
   rule: number | null;
   /** It was no socket that sent it: tcplab or the firewall made it. */

@@ -1,0 +1,71 @@
+import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
+import type { Family } from '../tcp/endpoint.ts';
+import {
+  type Firewall,
+  type FirewallKind,
+  type FirewallOptions,
+  openFirewall,
+  type RuleCount,
+  ruleSetEvent,
+} from './firewall.ts';
+import type { Rule } from './rule.ts';
+import type { SharedMachine } from './shared-machine.ts';
+
+interface Options extends Omit<FirewallOptions, 'shared'> {
+  name: HostName;
+  family: Family;
+  kind: FirewallKind;
+  namespace: NetworkNamespace;
+  shared?: SharedMachine;
+  /** The lab's next rule number. */
+  nextRule: () => number;
+  nowMs: () => number;
+  emit: (event: TimelineEvent) => void;
+}
+
+/** The rules of one host, and what the timeline is told of them. */
+export class HostRules {
+  readonly #options: Options;
+  #firewall: Firewall | undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** Gives its number. */
+  set(rule: Rule): number {
+    const { name, family, kind, logGroup, namespace, shared, nextRule, nowMs, emit } = this.#options;
+    const number = nextRule();
+    namespace.enter(() => {
+      this.#firewall ??= openFirewall(kind, { family, logGroup, ...(shared ? { shared } : {}) });
+      this.#firewall.set(number, rule);
+    });
+    emit(ruleSetEvent(nowMs(), name, number, rule, family));
+    return number;
+  }
+
+  lift(number: number): void {
+    const { name: host, namespace, nowMs, emit } = this.#options;
+    const met = namespace.enter(() => this.#firewall?.lift(number));
+    if (!met) throw new Error(`${host} has no rule ${number}`);
+    this.tell([met]);
+    emit({ type: 'rule-lifted', atMs: nowMs(), host, rule: number });
+  }
+
+  /** The packets that each has met. */
+  count(): RuleCount[] {
+    return this.#options.namespace.enter(() => this.#firewall?.count() ?? []);
+  }
+
+  /** Puts counters onto the timeline. */
+  tell(counts: RuleCount[]): void {
+    const { name: host, nowMs, emit } = this.#options;
+    const atMs = nowMs();
+    for (const counted of counts) emit({ type: 'rule-counted', atMs, host, ...counted });
+  }
+
+  close(): void {
+    this.#options.namespace.enter(() => this.#firewall?.close());
+  }
+}

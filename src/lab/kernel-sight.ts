@@ -1,0 +1,49 @@
+import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
+import { networkOf } from '../kernel/process.ts';
+import type { KernelEvent } from '../tcp/kernel-event.ts';
+import type { PortBlock } from './client-ports.ts';
+import type { Watcher } from './event-owners.ts';
+
+interface Options {
+  name: HostName;
+  address: string;
+  namespace: NetworkNamespace;
+  clientPorts: PortBlock;
+  /** From CLOCK_MONOTONIC, nanoseconds, to milliseconds on the timeline. */
+  toMs: (ns: bigint) => number;
+  nowMs: () => number;
+  emit: (event: TimelineEvent) => void;
+}
+
+/** What the kernel's events tell of one host. */
+export class KernelSight implements Watcher {
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  owns({ local, remote }: KernelEvent): boolean {
+    const { name, address, clientPorts } = this.#options;
+    const client = name === 'client' ? local : remote;
+    return local.address === address && client.port >= clientPorts.first && client.port <= clientPorts.last;
+  }
+
+  runs(pid: number): boolean {
+    return pid === process.pid || networkOf(pid) === this.#options.namespace.name;
+  }
+
+  see(event: KernelEvent): void {
+    const { name: host, toMs, emit } = this.#options;
+    const { atNs, name, local, remote } = event;
+    const change = event.name === 'inet_sock_set_state' ? { from: event.from, to: event.to } : null;
+    emit({ type: 'kernel', atMs: toMs(atNs), host, name, local, remote, change });
+  }
+
+  lose(): void {
+    const what = 'the kernel’s trace ring ran over: events are missing';
+    const { nowMs, emit } = this.#options;
+    emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host: null, what });
+  }
+}

@@ -1,0 +1,39 @@
+import type { HostName, LabOpened, TimelineEvent } from '../evidence/events.ts';
+import type { Family } from '../tcp/endpoint.ts';
+import type { PortBlock } from './client-ports.ts';
+import type { FirewallKind } from './firewall.ts';
+import type { Host } from './host.ts';
+
+/** The two hosts of a lab, wherever they are. */
+export interface HostPair {
+  client: Host;
+  server: Host;
+  /** What the timeline is told of them at its beginning. */
+  about: Pick<LabOpened, 'addresses' | 'noKernelEvents' | 'hosts'>;
+  /** The client's ports that nobody else has. */
+  clientPorts: PortBlock;
+  serverPort: number;
+  /** The latest of the moments at which something happened that the timeline was told of: another host's clock may be ahead. */
+  latestMs(): number;
+  dispose(): Promise<void>;
+}
+
+export interface PairRequest {
+  family: Family;
+  firewall: FirewallKind;
+  /** The hosts decide if it is not said. */
+  serverPort: number | undefined;
+  /** When the lab's clock was zero: CLOCK_MONOTONIC of this machine, nanoseconds. */
+  startNs: bigint;
+  emit: (event: TimelineEvent) => void;
+}
+
+/** Gives a lab its hosts. */
+export type OpenPair = (request: PairRequest) => Promise<HostPair>;
+
+/** Calls both, and waits for both, whatever becomes of one. */
+export async function inBoth(work: (host: HostName) => Promise<unknown>): Promise<void> {
+  const outcomes = await Promise.allSettled([work('client'), work('server')]);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
+}

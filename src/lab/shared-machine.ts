@@ -1,0 +1,135 @@
+import { TcplabError } from '../error.ts';
+import type { HostName } from '../evidence/events.ts';
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
+import type { WirePacket } from '../tcp/segment.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+import type { PortBlock } from './client-ports.ts';
+import { describeRule, type Rule } from './rule.ts';
+import type { Undo } from './undo.ts';
+
+export interface SharedMachineOptions {
+  /** The host that it is. */
+  name: HostName;
+  /** Names what is set there, and nothing else does. */
+  table: string;
+  /** The address of the other host. */
+  peer: string;
+  serverPort: number;
+  clientPorts: PortBlock;
+  /** Whether its sysctls may be changed for a while. */
+  allowSysctl: boolean;
+  /** The connections by which it is reached, seen from it. */
+  reachedBy: () => readonly { local: Endpoint; remote: Endpoint }[];
+  /** Is told before each change how it is taken back. */
+  keep: (undo: Undo) => void;
+}
+
+/**
+ * A machine that others use as well, as one lab may see and change it: its own connections (by the peer's address and the
+ * lab's ports), rules for those alone, and sysctls only when that was allowed, until it ends.
+ */
+export class SharedMachine {
+  readonly #options: SharedMachineOptions;
+  readonly #sysctls = new Map<string, string>();
+
+  constructor(options: SharedMachineOptions) {
+    this.#options = options;
+  }
+
+  get table(): string {
+    return this.#options.table;
+  }
+
+  get keep(): (undo: Undo) => void {
+    return this.#options.keep;
+  }
+
+  isOurs({ local, remote }: SocketRow): boolean {
+    const { name, peer, serverPort } = this.#options;
+    const isUnconnected = remote.port === 0;
+    if (name === 'server') return local.port === serverPort && (isUnconnected || remote.address === peer);
+    if (isUnconnected) return this.#isClientPort(local.port);
+    return remote.port === serverPort && remote.address === peer;
+  }
+
+  concerns(wire: WirePacket): boolean {
+    const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
+    const { name, peer, serverPort } = this.#options;
+    const isBetween = (own: Endpoint, other: Endpoint) =>
+      other.address === peer && (name === 'server' ? own : other).port === serverPort;
+    return isBetween(source, destination) || isBetween(destination, source);
+  }
+
+  /** The rule for the lab's own segments alone. Throws for one that is meant for others, or would meet the way here. */
+  narrow(rule: Rule): Rule {
+    const { name, peer, serverPort } = this.#options;
+    const field = (name === 'server') === (rule.hook === 'in') ? 'destinationPort' : 'sourcePort';
+    const wanted = rule[field] ?? serverPort;
+    if (wanted !== serverPort || (rule.peer !== undefined && rule.peer !== peer)) {
+      throw new TcplabError(
+        'USAGE',
+        `${this.#machine} takes rules for port ${serverPort} and ${peer} alone`,
+        {
+          hint: 'others use that machine as well: no rule may meet their segments',
+        },
+      );
+    }
+    const narrowed = { ...rule, peer, [field]: serverPort };
+    const met = this.#options.reachedBy().find((connection) => meets(narrowed, connection));
+    if (!met) return narrowed;
+    const text = describeRule(narrowed, peer.includes(':') ? 'ipv6' : 'ipv4');
+    throw new TcplabError(
+      'USAGE',
+      `the rule '${text}' would meet the very connection by which ${this.#machine} is reached (${formatEndpoint(met.local)}, ${formatEndpoint(met.remote)})`,
+      { hint: 'choose another --port, or leave it out: then a free one is taken' },
+    );
+  }
+
+  /** To be called in the machine's network. */
+  changeSysctl(name: string, value: string | number): void {
+    const { allowSysctl } = this.#options;
+    if (!allowSysctl) {
+      throw new TcplabError(
+        'USAGE',
+        `${name} would have to be changed, and ${this.#machine} is not the lab’s own`,
+        {
+          hint: '--allow-sysctl lets it be changed, and put back afterwards',
+        },
+      );
+    }
+    const before = readSysctl(name);
+    if (before !== undefined && !this.#sysctls.has(name)) {
+      this.#options.keep({ what: 'sysctl', name, value: before });
+      this.#sysctls.set(name, before);
+    }
+    writeSysctl(name, value);
+  }
+
+  /** Puts all sysctls back. To be called in the machine's network. */
+  restore(): void {
+    for (const [name, value] of this.#sysctls) writeSysctl(name, value);
+    this.#sysctls.clear();
+  }
+
+  get #machine(): string {
+    return `the machine of the ${this.#options.name}`;
+  }
+
+  #isClientPort(port: number): boolean {
+    const { first, last } = this.#options.clientPorts;
+    return port >= first && port <= last;
+  }
+}
+
+/** Whether a rule would decide on segments of a connection. */
+function meets(
+  { hook, peer, sourcePort, destinationPort }: Rule,
+  { local, remote }: { local: Endpoint; remote: Endpoint },
+): boolean {
+  const [source, destination] = hook === 'in' ? [remote, local] : [local, remote];
+  const fits = (port: Rule['sourcePort'], actual: number) =>
+    port === undefined ||
+    (typeof port === 'number' ? port === actual : port.first <= actual && actual <= port.last);
+  return remote.address === peer && fits(sourcePort, source.port) && fits(destinationPort, destination.port);
+}
