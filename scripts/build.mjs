@@ -32,7 +32,7 @@ export function build(root) {
   const made = [
     ...compile(root, 'tsconfig.build.json'),
     ...compile(root, 'tsconfig.web.json', '--noEmit', 'false'),
-    ...copyStyles(root),
+    ...copyAsTheyAre(root),
   ];
   removeAllBut(new Set(made), join(root, 'dist'));
   if (existsSync(join(root, MAIN))) chmodSync(join(root, MAIN), 0o755);
@@ -63,18 +63,20 @@ function compile(root, project, ...options) {
 }
 
 /**
- * What a browser gets besides code is copied as it is.
+ * What a browser gets besides code, and the code that another machine gets as text.
  * @param {string} root
  * @returns {string[]}
  */
-function copyStyles(root) {
+function copyAsTheyAre(root) {
   mkdirSync(join(root, 'dist/web'), { recursive: true });
-  const names = readdirSync(join(root, 'src/web')).filter((name) => name.endsWith('.css'));
-  return names.map((name) => {
-    const copy = join(root, 'dist/web', name);
-    copyFileSync(join(root, 'src/web', name), copy);
-    return copy;
-  });
+  const names = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
+  return names
+    .filter((name) => /\.(css|cjs)$/.test(name))
+    .map((name) => {
+      const copy = join(root, 'dist', name);
+      copyFileSync(join(root, 'src', name), copy);
+      return copy;
+    });
 }
 
 /** @param {string} root */
@@ -105,7 +107,7 @@ function fingerprint(root) {
     'scripts/build.mjs',
   ];
   for (const name of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
-    if (/\.(ts|css)$/.test(name) && !name.endsWith('.test.ts')) files.push(join('src', name));
+    if (/\.(ts|css|cjs)$/.test(name) && !name.endsWith('.test.ts')) files.push(join('src', name));
   }
   const hash = createHash('sha1');
   for (const file of files.sort()) {

@@ -1,11 +1,11 @@
 import { Command } from 'commander';
+import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
 import { arcsPage } from '../report/html/arcs.ts';
 import { formatHtml } from '../report/html/html.ts';
 import { aboutScenario, reportLab } from '../report/html/lab.ts';
 import { styleFor } from '../report/style.ts';
-import { VERSION } from '../report/version.ts';
 import type { ReportLab } from '../report/view/page.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';

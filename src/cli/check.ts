@@ -4,6 +4,7 @@ import type { ProbeResult } from '../check/probe.ts';
 import type { Target } from '../check/run-check.ts';
 import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
 import { TcplabError } from '../error.ts';
+import { VERSION } from '../evidence/version.ts';
 import { formatCheckJunit } from '../report/check-junit.ts';
 import {
   CHECK_FORMAT,
@@ -15,7 +16,6 @@ import {
 import { checkPage } from '../report/html/check.ts';
 import { formatHtml } from '../report/html/html.ts';
 import { styleFor } from '../report/style.ts';
-import { VERSION } from '../report/version.ts';
 import { parseDuration, parsePort } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';

@@ -1,10 +1,10 @@
 import { arch, release } from 'node:os';
 import { Command } from 'commander';
 import { TcplabError } from '../error.ts';
+import { VERSION } from '../evidence/version.ts';
 import { type Ability, tryAbilities } from '../lab/abilities.ts';
 import { pad, wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
-import { VERSION } from '../report/version.ts';
 import { EXIT } from './exit.ts';
 import { ensurePrivilege } from './privileges.ts';
 

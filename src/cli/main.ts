@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { TcplabError } from '../error.ts';
-import { VERSION } from '../report/version.ts';
+import { VERSION } from '../evidence/version.ts';
 import { EXIT } from './exit.ts';
 import { exitOnSignals } from './interrupt.ts';
 

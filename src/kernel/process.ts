@@ -7,6 +7,11 @@ export function processStartTime(pid: number): string | undefined {
   return statOf(pid)[19];
 }
 
+/** Who has started a process, or has taken it over; 0 when nobody has, or it is gone. */
+export function parentOf(pid: number): number {
+  return Number(statOf(pid)[1] ?? 0);
+}
+
 /** The processes that are in a network namespace, as far as this user may see (proc_pid_ns(5)). */
 export function processesIn(namespace: string): number[] {
   return readdirSync('/proc')
@@ -14,11 +19,17 @@ export function processesIn(namespace: string): number[] {
     .map(Number);
 }
 
-/** The processes with this variable in their environment (`NAME=value`), as far as this user may see (proc_pid_environ(5)). */
-export function processesWith(variable: string): number[] {
+/**
+ * The processes with a variable in their environment, `NAME=value`, as far as this user may see (proc_pid_environ(5)); with
+ * what the pattern's first group matched.
+ */
+export function processesWith(variable: RegExp): { pid: number; match: string }[] {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && environmentOf(name).includes(variable))
-    .map(Number);
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const match = environmentOf(name).flatMap((entry) => variable.exec(entry)?.[1] ?? [])[0];
+      return match === undefined ? [] : [{ pid: Number(name), match }];
+    });
 }
 
 function environmentOf(pid: string): string[] {

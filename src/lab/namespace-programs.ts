@@ -29,7 +29,7 @@ export function processesOfNamespace({ name }: NetworkNamespace): Processes {
 export function markedProcesses(mark: string): Processes {
   const variable = `TCPLAB_HOST=${mark}`;
   return {
-    living: () => processesWith(variable),
+    living: () => processesWith(new RegExp(`^TCPLAB_HOST=(${mark})$`)).map(({ pid }) => pid),
     watchOver: () => watchOver({ variable }),
     environment: { TCPLAB_HOST: mark },
   };
@@ -61,6 +61,7 @@ export class NamespacePrograms {
 
   async start(command: string | readonly string[], options: StartOptions): Promise<Program> {
     const { name, nextProgram, nowMs, emit } = this.#options;
+    const number = nextProgram();
     const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
     const child = this.spawn(argv, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -69,7 +70,7 @@ export class NamespacePrograms {
     });
     await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
     const shown = typeof command === 'string' ? command : command.map(quoted).join(' ');
-    return new SpawnedProgram(child, shown, { host: name, number: nextProgram(), nowMs, emit });
+    return new SpawnedProgram(child, shown, { host: name, number, nowMs, emit });
   }
 
   /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */

@@ -3,11 +3,11 @@ import { arch, release } from 'node:os';
 import { join } from 'node:path';
 import { type RunStarted, TIMELINE_FORMAT } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
+import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import type { Lab } from '../lab/lab.ts';
 import { formatPcapng } from '../report/pcapng/pcapng.ts';
 import { TimelineWriter } from '../report/timeline-file/write.ts';
-import { VERSION } from '../report/version.ts';
 
 const folders = new WeakMap<Lab, string>();
 

@@ -1,6 +1,7 @@
 import { arch, release } from 'node:os';
 import { type RunStarted, TIMELINE_FORMAT } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
+import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { formatByHand } from '../report/by-hand/format.ts';
 import { byHand } from '../report/by-hand/recipes.ts';
@@ -9,7 +10,6 @@ import { RunPage } from '../report/html/run.ts';
 import { formatPcapng } from '../report/pcapng/pcapng.ts';
 import { RunFold } from '../report/run-fold.ts';
 import { TimelineWriter } from '../report/timeline-file/write.ts';
-import { VERSION } from '../report/version.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { LiveLab } from './live-lab.ts';
 

@@ -1,0 +1,229 @@
+import { readFileSync } from 'node:fs';
+import { arch, release } from 'node:os';
+import { TcplabError } from '../error.ts';
+import { VERSION } from '../evidence/version.ts';
+import { currentPrivilege } from '../kernel/privileges.ts';
+import { networkOf } from '../kernel/process.ts';
+import type { Host } from '../lab/host.ts';
+import type { Program } from '../lab/program.ts';
+import type { Rule } from '../lab/rule.ts';
+import type { Family } from '../tcp/endpoint.ts';
+import { JournalWriter } from './journal.ts';
+import { findLeftovers } from './leftovers.ts';
+import {
+  AGENT_FORMAT,
+  type Answer,
+  decode,
+  encode,
+  encodeError,
+  type FromAgent,
+  type Greeting,
+  Lines,
+  type Request,
+} from './protocol.ts';
+import { closeDoor, freePort, freePorts, knockAt, openDoor, ownAddresses } from './reachability.ts';
+import {
+  agentNowMs,
+  openSharedHost,
+  type SharedHost,
+  type SharedHostAbilities,
+  type SharedHostRequest,
+} from './shared-host.ts';
+import { SILENCE_MS, Watchdog } from './watchdog.ts';
+
+/** The methods of a host that an agent offers; what needs a stream or this very process is done in other ways. */
+const HOST_CALLS: readonly (keyof Host)[] = [
+  'openSocket',
+  'bind',
+  'listen',
+  'connect',
+  'accept',
+  'shutdown',
+  'close',
+  'abort',
+  'send',
+  'receive',
+  'setOption',
+  'takeError',
+  'localEndpoint',
+  'remoteEndpoint',
+  'openSockets',
+  'destroySocket',
+  'sendSegment',
+  'holdBack',
+  'release',
+  'liftRule',
+  'countRules',
+  'count',
+  'readSysctl',
+  'writeSysctl',
+  'giveLocalPorts',
+  'observe',
+];
+
+/** What an agent can be asked for, besides the methods of the hosts that it has opened. */
+export interface AgentCalls {
+  /** Its clock, milliseconds. */
+  clock(): number;
+  ownAddresses(family: Family): ReturnType<typeof ownAddresses>;
+  openDoor(address: string): Promise<number>;
+  closeDoor(port: number): Promise<string | null>;
+  knockAt(address: string, port: number, withinMs: number): ReturnType<typeof knockAt>;
+  freePort(address: string): Promise<number>;
+  freePorts(family: Family, address: string, count: number): number;
+  /** Gives the number by which the host is called, and what it can do. */
+  open(request: SharedHostRequest): Promise<{ host: number; abilities: SharedHostAbilities }>;
+  dispose(host: number): Promise<void>;
+  /** `number`: its number in the lab; so for a program. */
+  setRule(host: number, number: number, rule: Rule): Promise<void>;
+  /** Its output and its end are told by the timeline's events. */
+  startProgram(
+    host: number,
+    number: number,
+    command: string | readonly string[],
+    directory: string | null,
+  ): Promise<{ pid: number; command: string }>;
+  signalProgram(host: number, program: number, signal: NodeJS.Signals): void;
+  stopProgram(host: number, program: number, graceMs: number): Promise<number>;
+  /** What agents that are gone have left on the machine; with `remove` it is removed, and what could not be is given. */
+  clean(remove: boolean): { found: string[]; failures: string[] };
+}
+
+interface Opened extends SharedHost {
+  programs: Map<number, Program>;
+}
+
+/**
+ * Serves hosts on this machine to whoever is at the other end of standard input and output, until that ends or is silent for
+ * too long. Whatever ends it, all is put back as it was: by itself, or else by its watchdog.
+ */
+export async function serve(onReady: () => void): Promise<void> {
+  const journal = new JournalWriter();
+  const watchdog = await Watchdog.start(journal.path);
+  onReady();
+  const hosts = new Map<number, Opened>();
+  let lastHost = 0;
+
+  const say = (message: FromAgent | Greeting) => void process.stdout.write(`${JSON.stringify(message)}\n`);
+  const hostAt = (number: number): Opened => {
+    const opened = hosts.get(number);
+    if (!opened) throw new TcplabError('USAGE', 'the lab is over');
+    return opened;
+  };
+  const programAt = (host: number, program: number): Program => {
+    const found = hostAt(host).programs.get(program);
+    if (!found) throw new TcplabError('USAGE', `there is no program ${program}`);
+    return found;
+  };
+
+  const calls: AgentCalls = {
+    clock: agentNowMs,
+    ownAddresses,
+    openDoor,
+    closeDoor,
+    knockAt,
+    freePort,
+    freePorts,
+    async open(request) {
+      const number = ++lastHost;
+      const opened = await openSharedHost(
+        request,
+        (undo) => journal.add(undo),
+        (event) => say({ host: number, event }),
+      );
+      hosts.set(number, { ...opened, programs: new Map() });
+      return { host: number, abilities: opened.abilities };
+    },
+    async dispose(number) {
+      const opened = hosts.get(number);
+      hosts.delete(number);
+      await opened?.dispose();
+    },
+    async setRule(number, rule, value) {
+      const { host, next } = hostAt(number);
+      next.rule = rule;
+      await host.setRule(value);
+    },
+    async startProgram(number, program, command, directory) {
+      const { host, next, programs } = hostAt(number);
+      next.program = program;
+      const started = await host.start(command, directory === null ? {} : { directory });
+      programs.set(program, started);
+      return { pid: started.pid, command: started.command };
+    },
+    signalProgram: (host, program, signal) => programAt(host, program).signal(signal),
+    stopProgram: (host, program, graceMs) => programAt(host, program).stop(graceMs),
+    clean(remove) {
+      const found = findLeftovers();
+      const failures = remove ? found.flatMap(({ mend, remove }) => failureOf(mend, remove)) : [];
+      return { found: found.map(({ mend }) => mend), failures };
+    },
+  };
+
+  const answer = async ({ id, call, args }: Request): Promise<Answer> => {
+    try {
+      const [, host, method] = /^host (\d+) (\w+)$/.exec(call) ?? [];
+      const target: object = host === undefined ? calls : hostAt(Number(host)).host;
+      const name = method ?? call;
+      if (!Object.hasOwn(calls, name) && !HOST_CALLS.some((known) => known === name)) {
+        throw new TcplabError('USAGE', `an agent knows no call '${call}'`);
+      }
+      const work = Reflect.get(target, name) as (...args: unknown[]) => unknown;
+      const result = await work.apply(target, decode(args) as unknown[]);
+      return { id, result: encode(result) };
+    } catch (error) {
+      return { id, error: encodeError(error) };
+    }
+  };
+
+  let end: () => void = () => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  let silence = setTimeout(end, SILENCE_MS);
+  const lines = new Lines();
+  process.stdin.setEncoding('utf8');
+  process.stdin.on('data', (text: string) => {
+    watchdog.feed();
+    clearTimeout(silence);
+    silence = setTimeout(end, SILENCE_MS);
+    for (const line of lines.take(text)) {
+      const request = parse(line);
+      if (request) void answer(request).then(say);
+    }
+  });
+  for (const event of ['end', 'error'] as const) process.stdin.on(event, end);
+  // Who read the answers is gone.
+  process.stdout.on('error', end);
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, end);
+
+  say({
+    tcplab: AGENT_FORMAT,
+    version: VERSION,
+    machine: { kernel: release(), arch: arch(), node: process.version },
+    privilege: currentPrivilege(),
+    network: `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${networkOf(process.pid)}`,
+  });
+  await over;
+  await Promise.allSettled([...hosts.values()].map((opened) => opened.dispose()));
+  journal.remove();
+  await watchdog.dismiss();
+}
+
+function failureOf(mend: string, remove: () => void): string[] {
+  try {
+    remove();
+    return [];
+  } catch (error) {
+    return [`${mend}: ${(error as Error).message}`];
+  }
+}
+
+function parse(line: string): Request | undefined {
+  try {
+    return JSON.parse(line) as Request;
+  } catch {
+    // Half a line, from somebody who is about to go.
+    return undefined;
+  }
+}

@@ -1,0 +1,96 @@
+import {
+  type Captured,
+  type Dropped,
+  type HostName,
+  otherHost,
+  type TimelineEvent,
+} from '../evidence/events.ts';
+import { identityOf } from '../tcp/segment.ts';
+import type { HostClock } from './host-clock.ts';
+
+/** So much later than its departure, at the least, an arrival is shown. */
+const LEAST_MS = 0.001;
+
+/**
+ * Puts the events of two machines onto one clock. Their clocks are only known to within half a round trip, in which a
+ * segment may well go and be answered; but a segment never arrives before it was sent. So where the clocks say that it did,
+ * that of its receiver is set forward from then on (as L. Lamport's clocks are): no segment is ordered against causality, and
+ * what one machine saw keeps its order.
+ */
+export class Alignment {
+  readonly #clocks: Record<HostName, HostClock>;
+  readonly #emit: (event: TimelineEvent) => void;
+  readonly #waiting: Record<HostName, TimelineEvent[]> = { client: [], server: [] };
+  /** When packets were sent, on the lab's clock, by who sent them and what they are. */
+  readonly #departures = new Map<string, number[]>();
+  #latestMs = 0;
+
+  constructor(clocks: Record<HostName, HostClock>, emit: (event: TimelineEvent) => void) {
+    this.#clocks = clocks;
+    this.#emit = emit;
+  }
+
+  /** Takes an event as its host has stamped it. */
+  take(host: HostName, event: TimelineEvent): void {
+    this.#waiting[host].push(event);
+  }
+
+  /** The latest moment that was given away. */
+  get latestMs(): number {
+    return this.#latestMs;
+  }
+
+  /**
+   * Gives away all of which the moment is certain. A packet that arrived waits until it is known when it was sent, and all
+   * that its host saw later waits with it: then the hosts that may know more are given. `isComplete`: there is nothing more
+   * to know, so nothing waits.
+   */
+  release(isComplete: boolean): HostName[] {
+    for (const events of Object.values(this.#waiting)) events.sort((a, b) => a.atMs - b.atMs);
+    for (let moved = true; moved; ) {
+      moved = this.#drain('client');
+      moved = this.#drain('server') || moved;
+      // What nobody has sent, or was not seen to be sent.
+      if (!moved && isComplete) moved = this.#giveFirst('client') || this.#giveFirst('server');
+    }
+    return (['client', 'server'] as const).filter((host) => this.#waiting[otherHost(host)].length > 0);
+  }
+
+  /** Whether anything was given away. */
+  #drain(host: HostName): boolean {
+    let moved = false;
+    for (let event = this.#waiting[host][0]; event; event = this.#waiting[host][0]) {
+      if (isArrival(event)) {
+        const sentMs = this.#departures.get(keyOf(otherHost(host), event))?.shift();
+        if (sentMs === undefined) return moved;
+        const clock = this.#clocks[host];
+        const earlyMs = sentMs + LEAST_MS - clock.toLabMs(event.atMs);
+        if (earlyMs > 0) clock.correct(event.atMs, sentMs + LEAST_MS - event.atMs);
+      }
+      this.#giveFirst(host);
+      moved = true;
+    }
+    return moved;
+  }
+
+  #giveFirst(host: HostName): boolean {
+    const event = this.#waiting[host].shift();
+    if (!event) return false;
+    const atMs = this.#clocks[host].toLabMs(event.atMs);
+    this.#latestMs = Math.max(this.#latestMs, atMs);
+    if (event.type === 'captured' && event.direction === 'sent') {
+      const key = keyOf(host, event);
+      this.#departures.set(key, [...(this.#departures.get(key) ?? []), atMs]);
+    }
+    this.#emit({ ...event, atMs });
+    return true;
+  }
+}
+
+function isArrival(event: TimelineEvent): event is Captured {
+  return event.type === 'captured' && event.direction === 'received';
+}
+
+function keyOf(sender: HostName, { bytes }: Captured | Dropped): string {
+  return sender + identityOf(Buffer.from(bytes, 'base64'));
+}

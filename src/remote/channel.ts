@@ -1,0 +1,286 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { TcplabError } from '../error.ts';
+import { VERSION } from '../evidence/version.ts';
+import { monotonicNs } from '../kernel/clock.ts';
+import type { AgentCalls } from './agent.ts';
+import { bundleFor, type Target } from './bundle.ts';
+import { explainFailure } from './channel-failure.ts';
+import { agentHere, type Place } from './place.ts';
+import {
+  AGENT_FORMAT,
+  decode,
+  decodeError,
+  encode,
+  type FromAgent,
+  type Greeting,
+  Lines,
+  type News,
+} from './protocol.ts';
+import { SILENCE_MS } from './watchdog.ts';
+
+const GREETING_WITHIN_MS = 30_000;
+/** Often enough that neither side thinks that the other is gone. */
+const BEAT_MS = 2000;
+/** What is kept of what the other side says besides. */
+const KEPT = 4000;
+
+/** How far another machine's clock is ahead of this one's (both in milliseconds since moments of their own). */
+export interface ClockReading {
+  aheadMs: number;
+  /** Half of the round trip in which it was read. */
+  errorMs: number;
+}
+
+interface LoaderSays extends Target {
+  node: string;
+  installed: boolean;
+  error?: string;
+  errno?: string;
+}
+
+/** The way to an agent, somewhere else: calls and their answers, and what happens there. */
+export class Channel implements AsyncDisposable {
+  readonly place: Place;
+  readonly #child: ChildProcess;
+  readonly #lines = new Lines();
+  readonly #pending = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: unknown) => void }
+  >();
+  readonly #listeners = new Map<number, (news: News) => void>();
+  readonly #greeted = Promise.withResolvers<Greeting>();
+  #greeting: Greeting | undefined;
+  #clock: ClockReading | undefined;
+  #lastCall = 0;
+  #heardMs = performance.now();
+  #beat: NodeJS.Timeout | undefined;
+  #noise = '';
+  #failure: TcplabError | undefined;
+  #isOver = false;
+
+  private constructor(place: Place, child: ChildProcess) {
+    this.place = place;
+    this.#child = child;
+    this.#greeted.promise.catch(() => {});
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
+    child.stdin?.on('error', () => {
+      // Its end says why.
+    });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      this.#keep(error.message);
+      this.#fail(127);
+    });
+    child.once('close', (status) => this.#fail(status ?? 1));
+  }
+
+  /** Starts an agent at a place; where tcplab is not, it is sent along. Throws a TcplabError that says what is in the way. */
+  static async open(place: Place): Promise<Channel> {
+    const words = place.isHere ? agentHere() : loaderWords();
+    const [program = '', ...args] = place.command(words);
+    // In a session of its own: Ctrl-C is for tcplab, which then ends the agent.
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    const channel = new Channel(place, child);
+    try {
+      await channel.#start();
+      return channel;
+    } catch (error) {
+      await channel[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get greeting(): Greeting {
+    if (!this.#greeting) throw new Error('no agent has greeted yet');
+    return this.#greeting;
+  }
+
+  /** The best reading of its clock so far. */
+  get clock(): ClockReading {
+    if (!this.#clock) throw new Error('its clock was not read yet');
+    return this.#clock;
+  }
+
+  /** Asks the agent. Throws what it throws, or that it is gone. */
+  call<Name extends keyof AgentCalls>(
+    name: Name,
+    ...args: Parameters<AgentCalls[Name]>
+  ): Promise<Awaited<ReturnType<AgentCalls[Name]>>> {
+    return this.send(name, args) as Promise<Awaited<ReturnType<AgentCalls[Name]>>>;
+  }
+
+  /** The same, for a name that is put together. */
+  send(call: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    const id = ++this.#lastCall;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#child.stdin?.write(`${JSON.stringify({ id, call, args: encode(args) })}\n`);
+    });
+  }
+
+  /** Calls `listener` with what happens in a host. Gives what ends that. */
+  follow(host: number, listener: (news: News) => void): () => void {
+    this.#listeners.set(host, listener);
+    return () => this.#listeners.delete(host);
+  }
+
+  async #start(): Promise<void> {
+    const late = pause(GREETING_WITHIN_MS, undefined, { ref: false }).then(() => {
+      const seconds = GREETING_WITHIN_MS / 1000;
+      throw new TcplabError('SYSTEM', `${this.place.name} did not answer within ${seconds} s`);
+    });
+    this.#greeting = await Promise.race([this.#greeted.promise, late]);
+    const { tcplab, version } = this.#greeting;
+    if (tcplab !== AGENT_FORMAT) {
+      throw new TcplabError(
+        'SYSTEM',
+        `the agent of ${this.place.name} speaks ${tcplab}, and this is ${AGENT_FORMAT}`,
+        {
+          hint: `it is of tcplab ${version}, and this is tcplab ${VERSION}: install the same on both`,
+        },
+      );
+    }
+    for (let reading = 0; reading < 8; reading++) await this.#readClock();
+    this.#beat = setInterval(() => void this.#keepAlive(), BEAT_MS);
+    this.#beat.unref();
+  }
+
+  /** The tightest counts, until it is so old that the clocks may have drifted by more. */
+  async #readClock(): Promise<void> {
+    const beforeMs = nowMs();
+    const theirMs = await this.call('clock');
+    const afterMs = nowMs();
+    const errorMs = (afterMs - beforeMs) / 2;
+    const aged = (this.#clock?.errorMs ?? Number.POSITIVE_INFINITY) + DRIFT_MS_A_BEAT;
+    if (errorMs <= aged) this.#clock = { aheadMs: theirMs - (beforeMs + afterMs) / 2, errorMs };
+    else if (this.#clock) this.#clock = { ...this.#clock, errorMs: aged };
+  }
+
+  async #keepAlive(): Promise<void> {
+    if (performance.now() - this.#heardMs > SILENCE_MS) {
+      const seconds = SILENCE_MS / 1000;
+      this.#failure ??= new TcplabError(
+        'SYSTEM',
+        `nothing was heard of ${this.place.name} for ${seconds} s`,
+        {
+          hint: 'what was set there is lifted by the agent’s watchdog',
+        },
+      );
+      this.#kill();
+      return;
+    }
+    await this.#readClock().catch(() => {
+      // Whoever calls next is told.
+    });
+  }
+
+  #read(text: string): void {
+    this.#heardMs = performance.now();
+    for (const line of this.#lines.take(text)) this.#take(line);
+  }
+
+  #take(line: string): void {
+    const message = parse(line);
+    if (!message) return this.#keep(`${line}\n`);
+    if ('tcplab' in message) return this.#meet(message);
+    if ('event' in message) return this.#listeners.get(message.host)?.(message);
+    const waiting = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if ('error' in message) waiting?.reject(decodeError(message.error));
+    else waiting?.resolve(decode(message.result));
+  }
+
+  #meet(message: Greeting | ({ tcplab: 'tcplab.loader/1' } & LoaderSays)): void {
+    if (message.tcplab === 'tcplab.loader/1') {
+      const said = message as LoaderSays;
+      if (said.error !== undefined) return this.#keep(`${said.errno ?? ''} ${said.error}\n`);
+      if (said.installed) return;
+      try {
+        if (!isNodeNewEnough(said.node)) {
+          throw new TcplabError(
+            'MACHINE',
+            `Node.js ${said.node} is on ${this.place.name}, which is too old for tcplab`,
+            {
+              hint: 'it takes ^20.19 or 22.12 and later',
+            },
+          );
+        }
+        this.#child.stdin?.write(bundleFor(said));
+      } catch (error) {
+        this.#greeted.reject(error);
+      }
+      return;
+    }
+    this.#greeted.resolve(message as Greeting);
+  }
+
+  #keep(text: string): void {
+    this.#noise = (this.#noise + text).slice(-KEPT);
+  }
+
+  /** It is gone, for whatever reason. */
+  #fail(status: number): void {
+    clearInterval(this.#beat);
+    const said = this.#noise + this.#lines.rest;
+    this.#failure ??= explainFailure(this.place.name, status, said, this.#greeting !== undefined);
+    this.#greeted.reject(this.#failure);
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+
+  #kill(): void {
+    try {
+      process.kill(-(this.#child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // It is gone already.
+    }
+  }
+
+  /** Its agent puts everything back, and ends. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearInterval(this.#beat);
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined)
+      return;
+    const gone = new Promise((resolve) => this.#child.once('close', resolve));
+    this.#failure ??= new TcplabError('USAGE', `the way to ${this.place.name} is closed`);
+    this.#child.stdin?.end();
+    const patience = setTimeout(() => this.#kill(), SILENCE_MS);
+    await gone;
+    clearTimeout(patience);
+  }
+}
+
+/** Quartz differs by 50 millionths or less; a beat is two seconds. */
+const DRIFT_MS_A_BEAT = 0.1;
+
+function nowMs(): number {
+  return Number(monotonicNs()) / 1e6;
+}
+
+/** A shell says in words of its own when there is no Node. */
+function loaderWords(): string[] {
+  const loader = readFileSync(new URL('./loader.cjs', import.meta.url), 'utf8');
+  const script =
+    'command -v node >/dev/null || { echo tcplab: no node >&2; exit 127; }; exec node -e "$0" "$1"';
+  return ['sh', '-c', script, loader, VERSION];
+}
+
+/** As package.json has it. */
+function isNodeNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major === 20 ? minor >= 19 : major === 22 ? minor >= 12 : major > 22;
+}
+
+function parse(line: string): FromAgent | Greeting | undefined {
+  try {
+    const message = JSON.parse(line) as unknown;
+    return typeof message === 'object' && message !== null ? (message as FromAgent | Greeting) : undefined;
+  } catch {
+    return undefined;
+  }
+}

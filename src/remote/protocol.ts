@@ -1,0 +1,91 @@
+import { type ErrorCode, SystemError, TcplabError } from '../error.ts';
+import type { TimelineEvent } from '../evidence/events.ts';
+import type { Privilege } from '../kernel/privileges.ts';
+
+/**
+ * What an agent and whoever started it say to each other: a JSON object a line, over standard input and output. Raised when
+ * one side would misread the other.
+ */
+export const AGENT_FORMAT = 'tcplab.agent/1';
+
+/** The agent's first line. What comes before it (a banner, a message of the day) is none of ours. */
+export interface Greeting {
+  tcplab: string;
+  version: string;
+  machine: { kernel: string; arch: string; node: string };
+  privilege: Privilege;
+  /** Names the network that it is in for all machines: boot and namespace. */
+  network: string;
+}
+
+export interface Request {
+  id: number;
+  call: string;
+  args: unknown[];
+}
+
+export type Answer = { id: number; result?: unknown } | { id: number; error: SaidError };
+
+/** What happens in a host that was opened, told as it happens. */
+export interface News {
+  host: number;
+  event: TimelineEvent;
+}
+
+export type FromAgent = Answer | News;
+
+interface SaidError {
+  code: ErrorCode | null;
+  message: string;
+  hint?: string | undefined;
+  syscall?: string;
+  errno?: string;
+}
+
+/** What is JSON stays as it is; octets become text. */
+export function encode(value: unknown): unknown {
+  if (value instanceof Uint8Array) return { octets: Buffer.from(value).toString('base64') };
+  if (Array.isArray(value)) return value.map(encode);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, encode(each)]));
+}
+
+export function decode(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(decode);
+  if (typeof value !== 'object' || value === null) return value;
+  const { octets } = value as { octets?: unknown };
+  if (typeof octets === 'string') return Buffer.from(octets, 'base64');
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, decode(each)]));
+}
+
+export function encodeError(error: unknown): SaidError {
+  if (!(error instanceof Error)) return { code: null, message: String(error) };
+  const { message } = error;
+  if (!(error instanceof TcplabError)) return { code: null, message: error.stack ?? message };
+  const { code, hint } = error;
+  if (!(error instanceof SystemError)) return { code, message, hint };
+  return { code, message, hint, syscall: error.syscall, errno: error.errno };
+}
+
+/** The error as it was there. One that nobody foresaw stays one: it is a fault of tcplab's. */
+export function decodeError({ code, message, hint, syscall, errno }: SaidError): Error {
+  if (code === null) return new Error(message);
+  if (syscall === undefined || errno === undefined) return new TcplabError(code, message, { hint });
+  return Object.assign(new SystemError(syscall, errno, { code, hint }), { message });
+}
+
+/** Cuts a stream into lines. The last is kept until its end has come. */
+export class Lines {
+  #rest = '';
+
+  take(text: string): string[] {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() ?? '';
+    return lines;
+  }
+
+  /** What has come of a line without an end. */
+  get rest(): string {
+    return this.#rest;
+  }
+}

@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { createConnection, createServer, type Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { SystemError } from '../error.ts';
+import { bind, close, openTcpSocket } from '../kernel/socket.ts';
+import { readSysctl } from '../kernel/sysctl.ts';
+import type { Family } from '../tcp/endpoint.ts';
+
+/** An address of a machine by which another may reach it. */
+export interface OwnAddress {
+  interface: string;
+  address: string;
+  netmask: string;
+}
+
+/** All but those of the loopback, and of IPv6 those that are for one link alone. */
+export function ownAddresses(family: Family): OwnAddress[] {
+  const wanted = family === 'ipv6' ? 'IPv6' : 'IPv4';
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses
+      .filter((one) => one.family === wanted && !one.internal && !one.address.startsWith('fe80:'))
+      .map(({ address, netmask }) => ({ interface: name, address, netmask })),
+  );
+}
+
+/** Somebody who may be knocked at. */
+interface Door {
+  server: Server;
+  /** Where who knocked came from, as it looks from here. */
+  from: Promise<string>;
+}
+
+const doors = new Map<number, Door>();
+
+/** Listens on an address; gives the port. */
+export async function openDoor(address: string): Promise<number> {
+  const server = createServer().listen(0, address);
+  const from = new Promise<string>((resolve) => {
+    server.on('connection', (socket) => {
+      socket.on('error', () => {});
+      resolve(socket.remoteAddress ?? '');
+      socket.end();
+    });
+  });
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  doors.set(port, { server, from });
+  return port;
+}
+
+/** Gives where who knocked came from; null when nobody had. */
+export async function closeDoor(port: number): Promise<string | null> {
+  const door = doors.get(port);
+  doors.delete(port);
+  door?.server.close();
+  return door ? await Promise.race([door.from, Promise.resolve(null)]) : null;
+}
+
+/** Connects, and gives the own address that the kernel chose for it, or the errno's name. */
+export async function knockAt(
+  address: string,
+  port: number,
+  withinMs: number,
+): Promise<{ from: string } | { errno: string }> {
+  const socket = createConnection({ host: address, port });
+  const timer = setTimeout(() => socket.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })), withinMs);
+  try {
+    await once(socket, 'connect');
+    return { from: socket.localAddress ?? '' };
+  } catch (error) {
+    return { errno: (error as NodeJS.ErrnoException).code ?? 'failed' };
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}
+
+/** A port that nobody has. */
+export async function freePort(address: string): Promise<number> {
+  const server = createServer().listen(0, address);
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const FIRST_PORT = 1024;
+
+/**
+ * The first of so many ports in a row that nobody has, below those that the kernel gives away by itself: a lab's connections
+ * are told apart by them.
+ */
+export function freePorts(family: Family, address: string, count: number): number {
+  const [ephemeral = 32_768] = (readSysctl('net.ipv4.ip_local_port_range') ?? '').split(/\s+/).map(Number);
+  const span = Math.max(ephemeral - FIRST_PORT - count, 30_000);
+  for (let tries = 0; tries < 100; tries++) {
+    const first = FIRST_PORT + Math.floor(Math.random() * span);
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    if (ports.every((port) => isFree(family, address, port))) return first;
+  }
+  throw new SystemError('bind', 'EADDRINUSE', { detail: `${count} ports in a row on ${address}` });
+}
+
+function isFree(family: Family, address: string, port: number): boolean {
+  const socket = openTcpSocket(family);
+  try {
+    bind(socket, { address, port });
+    return true;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return false;
+  } finally {
+    close(socket);
+  }
+}

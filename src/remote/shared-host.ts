@@ -1,0 +1,159 @@
+import { TcplabError } from '../error.ts';
+import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import { monotonicNs } from '../kernel/clock.ts';
+import { Iptables } from '../kernel/iptables.ts';
+import { NetworkNamespace } from '../kernel/namespace.ts';
+import { PacketLog } from '../kernel/nflog.ts';
+import { Nftables } from '../kernel/nftables.ts';
+import { PacketCapture } from '../kernel/packet-capture.ts';
+import { parentOf, socketHolders } from '../kernel/process.ts';
+import { SocketTable } from '../kernel/sock-diag.ts';
+import type { PortBlock } from '../lab/client-ports.ts';
+import type { FirewallKind } from '../lab/firewall.ts';
+import { KernelWatch } from '../lab/kernel-watch.ts';
+import { NamespaceHost } from '../lab/namespace-host.ts';
+import { SharedMachine } from '../lab/shared-machine.ts';
+import type { Undo } from '../lab/undo.ts';
+import type { Endpoint, Family } from '../tcp/endpoint.ts';
+import { agentName } from './leftovers.ts';
+
+/** What a host is to be, on a machine that others use as well. */
+export interface SharedHostRequest {
+  name: HostName;
+  family: Family;
+  firewall: FirewallKind;
+  address: string;
+  interface: string;
+  peer: string;
+  serverPort: number;
+  clientPorts: PortBlock;
+  allowSysctl: boolean;
+}
+
+/** What it can do: null for what it can, else why not. */
+export interface SharedHostAbilities {
+  firewall: FirewallKind | null;
+  noKernelEvents: string | null;
+  noPackets: string | null;
+}
+
+export interface SharedHost {
+  host: NamespaceHost;
+  /** The numbers that its next rule and program get: they are the lab's, of which it is but one host. */
+  next: { rule: number; program: number };
+  abilities: SharedHostAbilities;
+  dispose(): Promise<void>;
+}
+
+/** The lab's clock on this machine: milliseconds since its agent began. */
+const START_NS = monotonicNs();
+
+export function agentNowMs(): number {
+  return Number(monotonicNs() - START_NS) / 1e6;
+}
+
+let opened = 0;
+
+/** A host in the network that this process is in, next to whoever else uses it. */
+export async function openSharedHost(
+  request: SharedHostRequest,
+  keep: (undo: Undo) => void,
+  emit: (event: TimelineEvent) => void,
+): Promise<SharedHost> {
+  const { firewall: wanted, interface: interfaceName, ...rest } = request;
+  const number = ++opened;
+  const watch = await KernelWatch.acquire();
+  const firewall = firewallThatWorks(wanted, request.family);
+  const seen = openCapture(interfaceName, request.peer);
+  const shared = new SharedMachine({ ...rest, table: `${agentName()}_${number}`, reachedBy, keep });
+  const next = { rule: 1, program: 1 };
+  const host = new NamespaceHost({
+    ...rest,
+    ...{ watch, shared, emit },
+    firewall: firewall ?? wanted,
+    namespace: NetworkNamespace.home(),
+    capture: seen.capture,
+    logGroup: seen.logGroup,
+    startNs: START_NS,
+    nextRule: () => next.rule,
+    nextProgram: () => next.program,
+  });
+  return {
+    host,
+    next,
+    abilities: { firewall, noKernelEvents: watch.unavailable, noPackets: seen.why },
+    dispose: async () => {
+      await host.dispose();
+      await watch.release();
+    },
+  };
+}
+
+/** The one that is wanted, else the other one. */
+function firewallThatWorks(wanted: FirewallKind, family: Family): FirewallKind | null {
+  const kinds: readonly FirewallKind[] = wanted === 'nft' ? ['nft', 'iptables'] : ['iptables', 'nft'];
+  return (
+    kinds.find((kind) => works(() => (kind === 'nft' ? tryNftables() : new Iptables(family).list()))) ?? null
+  );
+}
+
+function tryNftables(): void {
+  const nftables = new Nftables();
+  try {
+    nftables.run('list tables');
+  } finally {
+    nftables.close();
+  }
+}
+
+/** Others may read logs of packets as well: a group that nobody has. Each host of this process wants one. */
+const LOG_GROUPS = { first: 4000, count: 60_000 };
+
+/** Without either of the two it is not known what an end was given. */
+function openCapture(
+  interfaceName: string,
+  peer: string,
+): { capture: PacketCapture | undefined; logGroup: number; why: string | null } {
+  try {
+    const logGroup = freeLogGroup();
+    return { capture: new PacketCapture(interfaceName, peer), logGroup, why: null };
+  } catch (error) {
+    if (!(error instanceof TcplabError)) throw error;
+    return { capture: undefined, logGroup: 0, why: `no packets are seen: ${error.message}` };
+  }
+}
+
+function freeLogGroup(): number {
+  for (let tries = 1; ; tries++) {
+    const group = LOG_GROUPS.first + Math.floor(Math.random() * LOG_GROUPS.count);
+    try {
+      new PacketLog(group).close();
+      return group;
+    } catch (error) {
+      if (tries === 5) throw error;
+    }
+  }
+}
+
+function works(work: () => unknown): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (error instanceof TcplabError) return false;
+    throw error;
+  }
+}
+
+/** The connections that this process, and those that started it, have open: by one of them somebody speaks with it. */
+function reachedBy(): { local: Endpoint; remote: Endpoint }[] {
+  const ancestors: number[] = [];
+  for (let pid = process.pid; pid > 0; pid = parentOf(pid)) ancestors.push(pid);
+  const inodes = new Set(socketHolders(ancestors).map(({ inode }) => inode));
+  const table = new SocketTable();
+  try {
+    return table.read().filter(({ inode, remote }) => inodes.has(inode) && remote.port !== 0);
+  } finally {
+    table.close();
+  }
+}
