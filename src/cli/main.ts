@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   replay: async () => (await import('./replay.ts')).replayCommand(),
   list: async () => (await import('./list.ts')).listCommand(),
   ui: async () => (await import('./ui.ts')).uiCommand(),
+  agent: async () => (await import('./agent.ts')).agentCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
 };
 

@@ -4,26 +4,27 @@ import type { HostName } from '../evidence/events.ts';
 import type { Programs } from '../scenario/program-end.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { parsePort } from './arguments.ts';
+import { addHostOptions, type EndOptions, partsOf } from './host-options.ts';
 
-export interface ProgramOptions {
-  client?: string;
-  server?: string;
+export interface ProgramOptions extends EndOptions {
   port?: number;
 }
 
 /** For the commands in which programs may play the ends. */
 export function addProgramOptions(command: Command): Command {
-  return command
-    .option('--server <command>', 'a program that is the server (started by a shell, inside that host)')
-    .option('--client <command>', 'a program that is the client; {port} and {server} stand for where to')
-    .option('--port <port>', 'the port of the server (80 if not said)', parsePort);
+  return addHostOptions(command, { programs: true }).option(
+    '--port <port>',
+    'the port of the server (80 if not said; elsewhere a free one)',
+    parsePort,
+  );
 }
 
 /** What plays which end, when every scenario lets it. */
 export function programsOf({ client, server }: ProgramOptions, scenarios: readonly Scenario[]): Programs {
+  const [ofClient, ofServer] = [partsOf('client', client).program, partsOf('server', server).program];
   const programs: Programs = {
-    ...(client === undefined ? {} : { client }),
-    ...(server === undefined ? {} : { server }),
+    ...(ofClient === undefined ? {} : { client: ofClient }),
+    ...(ofServer === undefined ? {} : { server: ofServer }),
   };
   for (const host of Object.keys(programs) as HostName[]) {
     if (!programs[host]?.trim()) throw new TcplabError('USAGE', `--${host} needs a command, and has none`);

@@ -9,8 +9,8 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { parseCount, parseDuration, scenariosNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { firewallOption } from './firewall-option.ts';
+import { openHosts } from './host-options.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
-import { ensurePrivilege } from './privileges.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { runSideBySide } from './side-by-side.ts';
 
@@ -61,7 +61,8 @@ Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine c
 async function run(names: string[], options: Options): Promise<void> {
   const scenarios = scenariosNamed(names);
   const programs = programsOf(options, scenarios);
-  const started = runStarted(ensurePrivilege(), scenarios, options.repeat);
+  await using hosts = await openHosts(options);
+  const started = runStarted(hosts.privilege, scenarios, options.repeat);
   const fold = new RunFold(started, openOutputs(options, started));
   const labs = scenarios.flatMap((scenario) => Array.from({ length: options.repeat }, () => scenario));
   const runOptions = {
@@ -69,6 +70,7 @@ async function run(names: string[], options: Options): Promise<void> {
     family: options.ipv6 ? 'ipv6' : 'ipv4',
     firewall: options.firewall,
     programs,
+    ...hosts.lab,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   } as const;
   const onError = (scenario: Scenario, error: unknown, index: number) => {

@@ -104,12 +104,9 @@ export class Lab implements AsyncDisposable {
 
   /** Brings the timeline up to now. */
   async observe(): Promise<Tables> {
-    return { client: await this.#observe('client'), server: await this.#observe('server') };
-  }
-
-  async #observe(name: HostName): Promise<SocketRow[]> {
     if (this.#isOver) throw new TcplabError('USAGE', 'the lab is over: was an await forgotten?');
-    return this.host(name).observe();
+    if (this.#pair.observe) return this.#pair.observe();
+    return { client: await this.client.observe(), server: await this.server.observe() };
   }
 
   /** Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. */

@@ -1,5 +1,6 @@
 import type { HostName, LabOpened, TimelineEvent } from '../evidence/events.ts';
 import type { Family } from '../tcp/endpoint.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { FirewallKind } from './firewall.ts';
 import type { Host } from './host.ts';
@@ -15,6 +16,8 @@ export interface HostPair {
   serverPort: number;
   /** The latest of the moments at which something happened that the timeline was told of: another host's clock may be ahead. */
   latestMs(): number;
+  /** Both tables at about one moment, where that is quicker than to ask one after the other. */
+  observe?(): Promise<Record<HostName, SocketRow[]>>;
   dispose(): Promise<void>;
 }
 

@@ -10,6 +10,7 @@ import { explainFailure } from './channel-failure.ts';
 import { agentHere, type Place } from './place.ts';
 import {
   AGENT_FORMAT,
+  type Answer,
   decode,
   decodeError,
   encode,
@@ -33,12 +34,10 @@ export interface ClockReading {
   errorMs: number;
 }
 
-interface LoaderSays extends Target {
-  node: string;
-  installed: boolean;
-  error?: string;
-  errno?: string;
-}
+/** What a loader finds at its place, or what keeps it from its work. */
+type LoaderSays = (Target & { node: string; installed: boolean }) | { error: string; errno?: string };
+
+type Message = FromAgent | Greeting | { loader: LoaderSays };
 
 /** The way to an agent, somewhere else: calls and their answers, and what happens there. */
 export class Channel implements AsyncDisposable {
@@ -50,7 +49,9 @@ export class Channel implements AsyncDisposable {
     { resolve: (value: unknown) => void; reject: (error: unknown) => void }
   >();
   readonly #listeners = new Map<number, (news: News) => void>();
-  readonly #greeted = Promise.withResolvers<Greeting>();
+  readonly #greeted: Promise<Greeting>;
+  #meetAgent: (greeting: Greeting) => void = () => {};
+  #meetNobody: (error: unknown) => void = () => {};
   #greeting: Greeting | undefined;
   #clock: ClockReading | undefined;
   #lastCall = 0;
@@ -63,7 +64,12 @@ export class Channel implements AsyncDisposable {
   private constructor(place: Place, child: ChildProcess) {
     this.place = place;
     this.#child = child;
-    this.#greeted.promise.catch(() => {});
+    this.#greeted = new Promise((resolve, reject) => {
+      this.#meetAgent = resolve;
+      this.#meetNobody = reject;
+    });
+    // Who waits is told; before that nobody does.
+    this.#greeted.catch(() => {});
     child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
     child.stdin?.on('error', () => {
@@ -132,8 +138,8 @@ export class Channel implements AsyncDisposable {
       const seconds = GREETING_WITHIN_MS / 1000;
       throw new TcplabError('SYSTEM', `${this.place.name} did not answer within ${seconds} s`);
     });
-    this.#greeting = await Promise.race([this.#greeted.promise, late]);
-    const { tcplab, version } = this.#greeting;
+    const greeting = await Promise.race([this.#greeted, late]);
+    const { tcplab, version } = greeting;
     if (tcplab !== AGENT_FORMAT) {
       throw new TcplabError(
         'SYSTEM',
@@ -143,6 +149,7 @@ export class Channel implements AsyncDisposable {
         },
       );
     }
+    this.#greeting = greeting;
     for (let reading = 0; reading < 8; reading++) await this.#readClock();
     this.#beat = setInterval(() => void this.#keepAlive(), BEAT_MS);
     this.#beat.unref();
@@ -184,37 +191,41 @@ export class Channel implements AsyncDisposable {
 
   #take(line: string): void {
     const message = parse(line);
-    if (!message) return this.#keep(`${line}\n`);
-    if ('tcplab' in message) return this.#meet(message);
-    if ('event' in message) return this.#listeners.get(message.host)?.(message);
-    const waiting = this.#pending.get(message.id);
-    this.#pending.delete(message.id);
-    if ('error' in message) waiting?.reject(decodeError(message.error));
-    else waiting?.resolve(decode(message.result));
+    if (!message) this.#keep(`${line}\n`);
+    else if ('loader' in message) this.#load(message.loader);
+    else if ('tcplab' in message) this.#meetAgent(message);
+    else if ('event' in message) this.#listeners.get(message.host)?.(message);
+    else this.#settle(message);
   }
 
-  #meet(message: Greeting | ({ tcplab: 'tcplab.loader/1' } & LoaderSays)): void {
-    if (message.tcplab === 'tcplab.loader/1') {
-      const said = message as LoaderSays;
-      if (said.error !== undefined) return this.#keep(`${said.errno ?? ''} ${said.error}\n`);
-      if (said.installed) return;
-      try {
-        if (!isNodeNewEnough(said.node)) {
-          throw new TcplabError(
-            'MACHINE',
-            `Node.js ${said.node} is on ${this.place.name}, which is too old for tcplab`,
-            {
-              hint: 'it takes ^20.19 or 22.12 and later',
-            },
-          );
-        }
-        this.#child.stdin?.write(bundleFor(said));
-      } catch (error) {
-        this.#greeted.reject(error);
-      }
+  #settle(answer: Answer): void {
+    const waiting = this.#pending.get(answer.id);
+    this.#pending.delete(answer.id);
+    if ('error' in answer) waiting?.reject(decodeError(answer.error));
+    else waiting?.resolve(decode(answer.result));
+  }
+
+  /** Sends tcplab along, where it is not. */
+  #load(said: LoaderSays): void {
+    if ('error' in said) {
+      this.#keep(`${said.errno ?? ''} ${said.error}\n`);
       return;
     }
-    this.#greeted.resolve(message as Greeting);
+    if (said.installed) return;
+    try {
+      if (!isNodeNewEnough(said.node)) {
+        throw new TcplabError(
+          'MACHINE',
+          `Node.js ${said.node} is on ${this.place.name}, too old for tcplab`,
+          {
+            hint: 'it takes ^20.19 or 22.12 and later',
+          },
+        );
+      }
+      this.#child.stdin?.write(bundleFor(said));
+    } catch (error) {
+      this.#meetNobody(error);
+    }
   }
 
   #keep(text: string): void {
@@ -226,7 +237,7 @@ export class Channel implements AsyncDisposable {
     clearInterval(this.#beat);
     const said = this.#noise + this.#lines.rest;
     this.#failure ??= explainFailure(this.place.name, status, said, this.#greeting !== undefined);
-    this.#greeted.reject(this.#failure);
+    this.#meetNobody(this.#failure);
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();
   }
@@ -276,10 +287,10 @@ function isNodeNewEnough(version: string): boolean {
   return major === 20 ? minor >= 19 : major === 22 ? minor >= 12 : major > 22;
 }
 
-function parse(line: string): FromAgent | Greeting | undefined {
+function parse(line: string): Message | undefined {
   try {
     const message = JSON.parse(line) as unknown;
-    return typeof message === 'object' && message !== null ? (message as FromAgent | Greeting) : undefined;
+    return typeof message === 'object' && message !== null ? (message as Message) : undefined;
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ const zlib = require('node:zlib');
 const [, wanted] = process.argv;
 
 /** @param {object} message */
-const say = (message) => fs.writeSync(1, `${JSON.stringify({ tcplab: 'tcplab.loader/1', ...message })}\n`);
+const say = (message) => fs.writeSync(1, `${JSON.stringify({ loader: message })}\n`);
 
 /** @returns {string | undefined} the folder of an installed tcplab of the wanted version */
 function installed() {

@@ -145,11 +145,12 @@ function works(work: () => unknown): boolean {
   }
 }
 
-/** The connections that this process, and those that started it, have open: by one of them somebody speaks with it. */
+/** The connections of whoever started this process, and of its standard streams: by one of them somebody speaks with it. */
 function reachedBy(): { local: Endpoint; remote: Endpoint }[] {
   const ancestors: number[] = [];
   for (let pid = process.pid; pid > 0; pid = parentOf(pid)) ancestors.push(pid);
-  const inodes = new Set(socketHolders(ancestors).map(({ inode }) => inode));
+  const holders = socketHolders(ancestors).filter(({ pid, fd }) => pid !== process.pid || fd <= 2);
+  const inodes = new Set(holders.map(({ inode }) => inode));
   const table = new SocketTable();
   try {
     return table.read().filter(({ inode, remote }) => inodes.has(inode) && remote.port !== 0);

@@ -1,0 +1,54 @@
+import type { TimelineEvent } from '../evidence/events.ts';
+import type { Program } from '../lab/program.ts';
+import type { Channel } from './channel.ts';
+
+/** A program on another machine. What it says, and that it has ended, its host's events tell. */
+export class RemoteProgram implements Program {
+  readonly pid: number;
+  readonly command: string;
+  readonly ended: Promise<number>;
+  readonly #channel: Channel;
+  readonly #host: number;
+  readonly #number: number;
+  #end: (status: number) => void = () => {};
+  #status: number | undefined;
+  #output = '';
+
+  constructor(channel: Channel, host: number, number: number, started: { pid: number; command: string }) {
+    this.pid = started.pid;
+    this.command = started.command;
+    this.#channel = channel;
+    this.#host = host;
+    this.#number = number;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** Takes an event of its host. */
+  see(event: TimelineEvent): void {
+    if (!('program' in event) || event.program !== this.#number) return;
+    if (event.type === 'program-said') this.#output += event.text;
+    if (event.type !== 'program-ended') return;
+    this.#status = event.status;
+    this.#end(event.status);
+  }
+
+  get status(): number | undefined {
+    return this.#status;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#channel.call('signalProgram', this.#host, this.#number, name).catch(() => {
+      // Where the way is gone, its programs are as well.
+    });
+  }
+
+  stop(graceMs = 1000): Promise<number> {
+    return this.#channel.call('stopProgram', this.#host, this.#number, graceMs);
+  }
+}
