@@ -15,14 +15,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   evidence: ['tcp'],
   kernel: ['tcp'],
   lab: ['tcp', 'evidence', 'kernel'],
+  remote: ['tcp', 'evidence', 'kernel', 'lab'],
   scenario: ['tcp', 'evidence', 'kernel', 'lab'],
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
   report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
-  testing: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
+  testing: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'report'],
   ui: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
   // Of the models of a page the types alone, for no browser has Node.
   web: ['report', 'ui'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'report', 'testing', 'ui'],
+  cli: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'check', 'report', 'testing', 'ui'],
 };
 const FOR_ALL = 'src/error.ts';
 const OF_ALL = 'src/index.ts';

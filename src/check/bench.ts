@@ -2,7 +2,7 @@ import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
-import { Lab } from '../lab/lab.ts';
+import { Lab, type LabOptions } from '../lab/lab.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { stageOf } from '../scenario/reach.ts';
 import type { Stage } from '../scenario/scenario.ts';
@@ -18,6 +18,8 @@ export interface CheckOptions {
   port: number;
   family: Family;
   talk: Talk;
+  /** Where the hosts are. */
+  lab?: Pick<LabOptions, 'hosts'>;
   /** How long a program may take for anything that it ought to do soon. */
   withinMs: number;
 }
@@ -34,8 +36,8 @@ export class Bench implements AsyncDisposable {
     this.options = options;
   }
 
-  protected static openLab({ family, port }: CheckOptions): Promise<Lab> {
-    return Lab.open({ family, serverPort: port });
+  protected static openLab({ family, port, lab = {} }: CheckOptions): Promise<Lab> {
+    return Lab.open({ ...lab, family, serverPort: port });
   }
 
   get withinMs(): number {

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
@@ -12,12 +13,12 @@ import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { firewallOption } from './firewall-option.ts';
+import { addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
 import { machineReport } from './machine-report.ts';
 import { OutputFile } from './output-file.ts';
-import { ensurePrivilege } from './privileges.ts';
 import { runSideBySide } from './side-by-side.ts';
 
-interface Options {
+interface Options extends EndOptions {
   json?: boolean;
   report?: string;
   slow?: boolean;
@@ -27,13 +28,14 @@ interface Options {
 }
 
 export function arcsCommand(): Command {
-  return new Command('arcs')
+  const command = new Command('arcs')
     .summary('drive every transition of the state machine, and prove it')
     .description(
       'Drives each transition between two states (RFC 9293, 3.3.2) by a scenario that is made\n' +
         'for it, and prints which are proven: the end took the arc by this trigger, and two\n' +
         'witnesses saw where it led.',
-    )
+    );
+  return addHostOptions(command, { programs: false })
     .option('--json', 'print one JSON object (schema/arcs.schema.json)')
     .option('--report <file>', 'write a page to look at: one HTML file, with all of it')
     .option('--slow', 'also those that have to be waited out (about a minute)')
@@ -56,7 +58,8 @@ Exit status: 0 all proven, 1 something not proven or not explained, 2 wrong use,
 
 async function arcs(options: Options): Promise<void> {
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
-  const privilege = ensurePrivilege();
+  await using hosts = await openHosts(options);
+  const { privilege } = hosts;
   const startedAt = new Date();
   const all = drives();
   const scenarios = [...new Set(all.map(({ scenario }) => scenario))].filter(
@@ -74,7 +77,19 @@ async function arcs(options: Options): Promise<void> {
   let noKernelEvents: string | null = null;
   await runSideBySide(
     scenarios,
-    { jobs: options.jobs, runOptions: { family, firewall: options.firewall, withinMs: 90_000 } },
+    {
+      jobs: jobsOf(hosts, options),
+      runOptions: { family, firewall: options.firewall, withinMs: 90_000, ...hosts.lab },
+      onError: (scenario, error) => {
+        if (!(error instanceof TcplabError) || error.code === 'MACHINE') throw error;
+        const because = error.message;
+        const ofIt = all.filter((drive) => drive.scenario === scenario);
+        judged.set(
+          scenario.id,
+          ofIt.map((drive) => notDriven(drive, 'unproven', because)),
+        );
+      },
+    },
     (scenario, timeline) => {
       judged.set(
         scenario.id,
@@ -99,7 +114,7 @@ async function arcs(options: Options): Promise<void> {
   );
   report.arcs = all.map((drive) => {
     const result = judged.get(drive.scenario.id)?.find(({ arc }) => arc === drive.arc);
-    return arcReport(result ?? skipped(drive));
+    return arcReport(result ?? notDriven(drive, 'skipped', 'it has to be waited out: --slow'));
   });
   const whole: ArcsReport = {
     format: ARCS_FORMAT,
@@ -118,13 +133,10 @@ async function arcs(options: Options): Promise<void> {
   process.exitCode = good && whole.unexplained.length === 0 ? EXIT.proven : EXIT.notProven;
 }
 
-function skipped({ arc, scenario, host }: ReturnType<typeof drives>[number]): ArcResult {
-  return {
-    arc,
-    scenario: scenario.id,
-    host,
-    verdict: 'skipped',
-    because: 'it has to be waited out: --slow',
-    seenBy: [],
-  };
+function notDriven(
+  { arc, scenario, host }: ReturnType<typeof drives>[number],
+  verdict: 'skipped' | 'unproven',
+  because: string,
+): ArcResult {
+  return { arc, scenario: scenario.id, host, verdict, because, seenBy: [] };
 }

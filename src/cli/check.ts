@@ -19,12 +19,12 @@ import { styleFor } from '../report/style.ts';
 import { parseDuration, parsePort } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
+import { addHostOptions, type EndOptions, openHosts, partsOf } from './host-options.ts';
 import { OutputFile, refuseSameFile } from './output-file.ts';
-import { ensurePrivilege } from './privileges.ts';
 import { Progress } from './progress.ts';
 import { suggestion } from './suggestion.ts';
 
-interface Options {
+interface Options extends EndOptions {
   port: number;
   http?: string;
   request?: string;
@@ -40,7 +40,7 @@ interface Options {
 }
 
 export function checkCommand(): Command {
-  return new Command('check')
+  const command = new Command('check')
     .summary('find out how a program lives with what networks do')
     .description(
       'Starts a program inside a host, again and again, and does to it what networks do:\n' +
@@ -48,7 +48,8 @@ export function checkCommand(): Command {
         'the program did, why it matters and how it is mended, with what was seen.',
     )
     .argument('<what>', '`server` or `client`: which end the program is')
-    .argument('[command...]', 'after `--`: the program, as a shell or as words')
+    .argument('[command...]', 'after `--`: the program, as a shell or as words');
+  return addHostOptions(command, { programs: false })
     .option(
       '--port <port>',
       'the port that the server listens on, or that the client connects to',
@@ -88,7 +89,7 @@ Exit status: 0 no fault, 1 a fault, 2 wrong use, 3 this machine can't.`,
 
 async function check(what: string, words: string[], options: Options): Promise<void> {
   const target = targetNamed(what);
-  const { probesOf, runCheck } = await import('../check/run-check.ts');
+  const { probesOf, runCheck } = await load();
   const known = probesOf(target);
   for (const id of options.only ?? []) {
     if (known.some((probe) => probe.id === id)) continue;
@@ -101,12 +102,13 @@ async function check(what: string, words: string[], options: Options): Promise<v
     for (const { id, title } of known) process.stdout.write(`${id}\t${title}\n`);
     return;
   }
-  const command = commandOf(words);
+  const command = commandOf(words, partsOf(target, options[target]).place !== undefined);
   const talk = talkOf(target, options);
   refuseSameFile({ junit: options.junit, report: options.report });
   const junit = options.junit === undefined ? undefined : new OutputFile(options.junit);
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
-  const privilege = ensurePrivilege();
+  await using hosts = await openHosts(options);
+  const { privilege } = hosts;
   const startedAt = new Date();
   const style = styleFor(process.stdout);
   const progress = new Progress(process.stderr);
@@ -117,6 +119,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
     port: options.port,
     family: options.ipv6 ? 'ipv6' : 'ipv4',
     withinMs: options.within,
+    lab: hosts.lab,
     only: options.only,
     onBegin: ({ id, title }, index, count) => progress.show(`${index + 1} of ${count}: ${id}: ${title}`),
     onDone: (result) => {
@@ -150,7 +153,7 @@ function targetNamed(what: string): Target {
 }
 
 /** One word is for the shell; of several the first must be a program. */
-function commandOf(words: string[]): string {
+function commandOf(words: string[], isElsewhere: boolean): string {
   const [program] = words;
   if (program === undefined || words.join('').trim() === '') {
     throw new TcplabError('USAGE', 'there is no program to check', {
@@ -158,7 +161,7 @@ function commandOf(words: string[]): string {
     });
   }
   if (words.length === 1) return program;
-  findProgram(program);
+  if (!isElsewhere) findProgram(program);
   return words.map(quoted).join(' ');
 }
 
@@ -196,4 +199,9 @@ function unescaped(text: string): Buffer {
       return Buffer.of(ESCAPES[piece[1] ?? ''] ?? Number.parseInt(piece.slice(2), 16));
     }),
   );
+}
+
+/** Not inside check(): tsc does not rewrite an import() that stands beside `await using`. */
+function load(): Promise<typeof import('../check/run-check.ts')> {
+  return import('../check/run-check.ts');
 }

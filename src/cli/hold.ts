@@ -20,8 +20,8 @@ import { parseDuration, parseWholeNumber, scenarioNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
 import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
+import { openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
-import { ensurePrivilege } from './privileges.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { Screen } from './screen.ts';
 
@@ -90,15 +90,17 @@ async function hold(name: string, command: string[], options: Options): Promise<
   }
   const programs = programsOf(options, [scenario]);
   const [program, ...args] = command;
-  if (program !== undefined) findProgram(program);
+  const isElsewhere = (name: HostName) => partsOf(name, options[name]).place !== undefined;
+  if (program !== undefined && !(options.on && isElsewhere(options.on))) findProgram(program);
   if (options.count !== undefined) {
     await holdCrowd(scenario, crowdCommand(options, options.count, command));
     return;
   }
-  ensurePrivilege();
+  await using hosts = await openHosts(options);
   const [{ Lab }, { reachState }] = await load();
   const signal = untilSignal();
   await using lab = await Lab.open({
+    ...hosts.lab,
     ...(options.ipv6 ? { family: 'ipv6' } : {}),
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   });

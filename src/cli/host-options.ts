@@ -55,6 +55,11 @@ export interface Hosts extends AsyncDisposable {
   areElsewhere: boolean;
 }
 
+/** Labs on the same machines would see each other's changes of sysctls: then there is one at a time. */
+export function jobsOf(hosts: Hosts, { jobs, allowSysctl }: { jobs: number; allowSysctl?: boolean }): number {
+  return hosts.areElsewhere && allowSysctl ? 1 : jobs;
+}
+
 /** Makes sure of what is needed for them: of privileges here, or of agents there. */
 export async function openHosts({ client, server, allowSysctl = false }: EndOptions): Promise<Hosts> {
   const places = { client: partsOf('client', client).place, server: partsOf('server', server).place };

@@ -9,7 +9,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { parseCount, parseDuration, scenariosNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { firewallOption } from './firewall-option.ts';
-import { openHosts } from './host-options.ts';
+import { jobsOf, openHosts } from './host-options.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { runSideBySide } from './side-by-side.ts';
@@ -77,7 +77,8 @@ async function run(names: string[], options: Options): Promise<void> {
     fold.lab(index, failure(scenario, error));
   };
   try {
-    await runSideBySide(labs, { jobs: options.jobs, runOptions, onError }, (_, timeline, index) => {
+    const jobs = jobsOf(hosts, options);
+    await runSideBySide(labs, { jobs, runOptions, onError }, (_, timeline, index) => {
       return fold.lab(index, timeline).verdict === 'proven';
     });
   } catch (error) {

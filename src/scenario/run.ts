@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Timeline } from '../evidence/timeline.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
+import type { OpenPair } from '../lab/pair.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { holdState } from './hold.ts';
 import type { Programs } from './program-end.ts';
@@ -13,6 +14,8 @@ export interface RunOptions {
   family?: Family;
   firewall?: FirewallKind;
   serverPort?: number;
+  /** Where the hosts are; see `LabOptions`. */
+  hosts?: OpenPair;
   /** How long the state is held, from when both ends have reached theirs. */
   holdMs?: number;
   /** How long it may take to reach them. */

@@ -8,6 +8,7 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
+import { RemotePair } from '../remote/remote-pair.ts';
 import { connectionsOf } from '../report/ladder/connections.ts';
 import { TestClient } from './client.ts';
 import type { TestConnection } from './connection.ts';
@@ -24,6 +25,10 @@ export interface TestLabOptions {
   firewall?: FirewallKind;
   /** Where the server listens and the client connects if nothing else is said; 80 if not said. */
   serverPort?: number;
+  /** Where the hosts are, when they are not the lab’s own: `ssh:user@a`, `netns:a`, `local` (docs/hosts.md). Both, or none. */
+  places?: { client: string; server: string };
+  /** Lets the test change sysctls of hosts that are elsewhere; they are put back. */
+  allowSysctl?: boolean;
   /** The folder that keeps the files of failed assertions: tcplab-failures in the system’s temporary folder if not said. */
   keep?: string;
 }
@@ -40,11 +45,13 @@ export class TestLab implements AsyncDisposable {
   readonly server: TestServer;
   readonly serverPort: number;
   readonly #lab: Lab;
+  readonly #pair: AsyncDisposable | undefined;
   readonly #connections: Connections;
 
   /** @internal */
-  constructor(lab: Lab, keep: string) {
+  constructor(lab: Lab, keep: string, pair: AsyncDisposable | undefined) {
     this.#lab = lab;
+    this.#pair = pair;
     keepFor(lab, keep);
     this.#connections = new Connections(lab);
     this.client = new TestClient(lab, lab.client, this.#connections);
@@ -120,6 +127,7 @@ export class TestLab implements AsyncDisposable {
     this.client.end();
     this.server.end();
     await this.#lab[Symbol.asyncDispose]();
+    await this.#pair?.[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -129,7 +137,8 @@ export class TestLab implements AsyncDisposable {
 
 /** Opens a lab: `await using lab = await createLab()`. When it is disposed of, nothing of it is left. */
 export async function createLab(options: TestLabOptions = {}): Promise<TestLab> {
-  const { ipv6 = false, firewall, serverPort, keep = join(tmpdir(), 'tcplab-failures') } = options;
+  const { ipv6 = false, firewall, serverPort, places, allowSysctl = false } = options;
+  const { keep = join(tmpdir(), 'tcplab-failures') } = options;
   if (!isMainThread) {
     throw new TcplabError(
       'USAGE',
@@ -137,19 +146,21 @@ export async function createLab(options: TestLabOptions = {}): Promise<TestLab> 
         '(pool: ‘forks’ in vitest; jest without --workerThreads)',
     );
   }
-  if (currentPrivilege() === 'none') {
+  if (!places && currentPrivilege() === 'none') {
     throw new TcplabError(
       'MACHINE',
       'this process may make no network namespaces, and a lab is made of them: run the tests as root, or in a private ' +
         'network, which needs none: `npx tcplab exec -- npx vitest run` (or node --test, or jest)',
     );
   }
+  const pair = places && (await RemotePair.open(places, { allowSysctl }));
   const lab = await Lab.open({
+    ...(pair ? { hosts: pair.openPair } : {}),
     family: ipv6 ? 'ipv6' : 'ipv4',
     ...(firewall === undefined ? {} : { firewall }),
     ...(serverPort === undefined ? {} : { serverPort }),
   });
-  return new TestLab(lab, keep);
+  return new TestLab(lab, keep, pair);
 }
 
 /** A dual-stack server of Node’s gives an IPv4 address inside IPv6. */

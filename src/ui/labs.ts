@@ -1,3 +1,4 @@
+import type { LabOptions } from '../lab/lab.ts';
 import { scenariosOf } from '../scenario/catalogue.ts';
 import { Turn } from '../scenario/turn.ts';
 import { LiveLab } from './live-lab.ts';
@@ -10,6 +11,8 @@ export interface LabsOptions {
   /** How long a lab lasts that nobody watches. */
   unwatchedMs: number;
   mayRunPrograms: boolean;
+  /** Where the hosts of each are. */
+  lab: LabOptions;
 }
 
 interface Kept {
@@ -25,11 +28,12 @@ export class Labs implements AsyncDisposable {
   /** Those that are on their way to their states. */
   #opening = 0;
   readonly #turn = new Turn();
-  readonly #spare = new Spare();
+  readonly #spare: Spare;
   #isOver = false;
 
   constructor(options: LabsOptions) {
     this.#options = options;
+    this.#spare = new Spare(options.lab);
   }
 
   get count(): number {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { TcplabError } from '../error.ts';
+import type { LabOptions } from '../lab/lab.ts';
 import { readJson } from './body.ts';
 import { contentOf, downloadNamed } from './downloads.ts';
 import { type PageFile, pageFiles } from './files.ts';
@@ -17,6 +18,8 @@ export interface UiOptions {
   /** How long a lab lasts that no page watches. */
   unwatchedMs?: number;
   allowPrograms?: boolean;
+  /** Where the hosts of its labs are. */
+  lab?: LabOptions;
   /** Where the page's files are; else where the build puts them. */
   webFolder?: string;
 }
@@ -42,7 +45,12 @@ export class UiServer implements AsyncDisposable {
     const { maxLabs, unwatchedMs, allowPrograms } = { ...DEFAULTS, ...options };
     this.#allowPrograms = allowPrograms;
     this.#files = pageFiles(options.webFolder);
-    this.labs = new Labs({ most: maxLabs, unwatchedMs, mayRunPrograms: allowPrograms });
+    this.labs = new Labs({
+      most: maxLabs,
+      unwatchedMs,
+      mayRunPrograms: allowPrograms,
+      lab: options.lab ?? {},
+    });
     this.streams = new Streams(this.labs, maxLabs * STREAMS_PER_LAB);
     this.#routes = this.#api();
     this.#server = createServer(

@@ -1,18 +1,23 @@
-import { Lab } from '../lab/lab.ts';
+import { Lab, type LabOptions } from '../lab/lab.ts';
 
 /** An empty lab that is ready before it is asked for: to open one takes longer than all that is then done in it. */
 export class Spare {
+  readonly #options: LabOptions;
   #lab: Promise<Lab | undefined> | undefined;
+
+  constructor(options: LabOptions) {
+    this.#options = options;
+  }
 
   prepare(): void {
     // Why it could not be opened is said when one is needed.
-    this.#lab ??= Lab.open().catch(() => undefined);
+    this.#lab ??= Lab.open(this.#options).catch(() => undefined);
   }
 
   async take(): Promise<Lab> {
     const lab = this.#lab;
     this.#lab = undefined;
-    return (await lab) ?? Lab.open();
+    return (await lab) ?? Lab.open(this.#options);
   }
 
   async drop(): Promise<void> {
