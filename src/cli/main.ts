@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   list: async () => (await import('./list.ts')).listCommand(),
   ui: async () => (await import('./ui.ts')).uiCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),
+  clean: async () => (await import('./clean.ts')).cleanCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
 };
 

@@ -32,9 +32,12 @@ export interface SharedMachineOptions {
 export class SharedMachine {
   readonly #options: SharedMachineOptions;
   readonly #sysctls = new Map<string, string>();
+  readonly #before: ReadonlySet<string>;
 
-  constructor(options: SharedMachineOptions) {
+  /** `before`: the sockets that are there already. They are somebody else's, or of a lab before. */
+  constructor(options: SharedMachineOptions, before: readonly SocketRow[]) {
     this.#options = options;
+    this.#before = new Set(before.map(({ cookie }) => cookie));
   }
 
   get table(): string {
@@ -45,8 +48,9 @@ export class SharedMachine {
     return this.#options.keep;
   }
 
-  isOurs({ local, remote }: SocketRow): boolean {
+  isOurs({ local, remote, cookie }: SocketRow): boolean {
     const { name, peer, serverPort } = this.#options;
+    if (this.#before.has(cookie)) return false;
     const isUnconnected = remote.port === 0;
     if (name === 'server') return local.port === serverPort && (isUnconnected || remote.address === peer);
     if (isUnconnected) return this.#isClientPort(local.port);

@@ -23,8 +23,9 @@ import {
 } from './protocol.ts';
 import { closeDoor, freePort, freePorts, knockAt, openDoor, ownAddresses } from './reachability.ts';
 import {
-  agentNowMs,
+  type ClockFace,
   openSharedHost,
+  readClocks,
   type SharedHost,
   type SharedHostAbilities,
   type SharedHostRequest,
@@ -63,11 +64,10 @@ const HOST_CALLS: readonly (keyof Host)[] = [
 
 /** What an agent can be asked for, besides the methods of the hosts that it has opened. */
 export interface AgentCalls {
-  /** Its clock, milliseconds. */
-  clock(): number;
+  clock(): ClockFace;
   ownAddresses(family: Family): ReturnType<typeof ownAddresses>;
   openDoor(address: string): Promise<number>;
-  closeDoor(port: number): Promise<string | null>;
+  closeDoor(port: number, withinMs: number): Promise<string | null>;
   knockAt(address: string, port: number, withinMs: number): ReturnType<typeof knockAt>;
   freePort(address: string): Promise<number>;
   freePorts(family: Family, address: string, count: number): number;
@@ -117,7 +117,7 @@ export async function serve(onReady: () => void): Promise<void> {
   };
 
   const calls: AgentCalls = {
-    clock: agentNowMs,
+    clock: readClocks,
     ownAddresses,
     openDoor,
     closeDoor,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
-import { monotonicNs } from '../kernel/clock.ts';
+import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import type { AgentCalls } from './agent.ts';
 import { bundleFor, type Target } from './bundle.ts';
 import { explainFailure } from './channel-failure.ts';
@@ -27,10 +27,13 @@ const BEAT_MS = 2000;
 /** What is kept of what the other side says besides. */
 const KEPT = 4000;
 
-/** How far another machine's clock is ahead of this one's (both in milliseconds since moments of their own). */
+/** How far another machine's clocks are ahead of this one's. */
 export interface ClockReading {
+  /** By its time of day. */
   aheadMs: number;
-  /** Half of the round trip in which it was read. */
+  /** Of the clock that stamps its events, against CLOCK_MONOTONIC here: each has a beginning of its own. */
+  offsetMs: number;
+  /** How far both may be wrong, in either direction: half of the round trip in which they were read. */
   errorMs: number;
 }
 
@@ -158,12 +161,14 @@ export class Channel implements AsyncDisposable {
   /** The tightest counts, until it is so old that the clocks may have drifted by more. */
   async #readClock(): Promise<void> {
     const beforeMs = nowMs();
-    const theirMs = await this.call('clock');
+    const { atMs, dayMs } = await this.call('clock');
     const afterMs = nowMs();
-    const errorMs = (afterMs - beforeMs) / 2;
+    const [middleMs, errorMs] = [(beforeMs + afterMs) / 2, (afterMs - beforeMs) / 2];
     const aged = (this.#clock?.errorMs ?? Number.POSITIVE_INFINITY) + DRIFT_MS_A_BEAT;
-    if (errorMs <= aged) this.#clock = { aheadMs: theirMs - (beforeMs + afterMs) / 2, errorMs };
-    else if (this.#clock) this.#clock = { ...this.#clock, errorMs: aged };
+    if (errorMs <= aged) {
+      const ourDayMs = middleMs + Number(realtimeOffsetNs()) / 1e6;
+      this.#clock = { aheadMs: dayMs - ourDayMs, offsetMs: atMs - middleMs, errorMs };
+    } else if (this.#clock) this.#clock = { ...this.#clock, errorMs: aged };
   }
 
   async #keepAlive(): Promise<void> {

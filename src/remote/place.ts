@@ -19,7 +19,7 @@ const KINDS = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local';
 
 /** Whether a text names a place, and is no command of a program. */
 export function isPlace(text: string): boolean {
-  return text === 'local' || /^(ssh|exec|pid|netns):/.test(text);
+  return text === 'local' || /^(ssh|exec|pid|netns|local):/.test(text);
 }
 
 export function parsePlace(name: string): Place {

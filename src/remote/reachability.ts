@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SystemError } from '../error.ts';
 import { bind, close, openTcpSocket } from '../kernel/socket.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
@@ -48,12 +49,14 @@ export async function openDoor(address: string): Promise<number> {
   return port;
 }
 
-/** Gives where who knocked came from; null when nobody had. */
-export async function closeDoor(port: number): Promise<string | null> {
+/** Gives where who knocked came from, or null when nobody has within the time. */
+export async function closeDoor(port: number, withinMs: number): Promise<string | null> {
   const door = doors.get(port);
   doors.delete(port);
-  door?.server.close();
-  return door ? await Promise.race([door.from, Promise.resolve(null)]) : null;
+  if (!door) return null;
+  const from = await Promise.race([door.from, pause(withinMs, null, { ref: false })]);
+  door.server.close();
+  return from;
 }
 
 /** Connects, and gives the own address that the kernel chose for it, or the errno's name. */

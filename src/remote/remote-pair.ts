@@ -76,8 +76,8 @@ export class RemotePair implements AsyncDisposable {
     const channels = this.#channels;
     const startMs = Number(startNs) / 1e6;
     const clocks = {
-      client: new HostClock(-channels.client.clock.aheadMs - startMs),
-      server: new HostClock(-channels.server.clock.aheadMs - startMs),
+      client: new HostClock(-channels.client.clock.offsetMs - startMs),
+      server: new HostClock(-channels.server.clock.offsetMs - startMs),
     };
     const alignment = new Alignment(clocks, emit);
     const clientPorts = { first: firstClientPort, last: firstClientPort + CLIENT_PORTS - 1 };
@@ -108,7 +108,7 @@ export class RemotePair implements AsyncDisposable {
         kernel: channel.greeting.machine.kernel,
         arch: channel.greeting.machine.arch,
         ...abilities,
-        clock: { ...channel.clock, aheadMs: channel.clock.aheadMs + startMs },
+        clock: { aheadMs: channel.clock.aheadMs, errorMs: channel.clock.errorMs },
       };
       return { host, about };
     };

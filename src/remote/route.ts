@@ -26,8 +26,9 @@ export async function findRoute(
   for (const { address, interface: interfaceName } of candidates) {
     const port = await server.call('openDoor', address);
     const knocked = await client.call('knockAt', address, port, WITHIN_MS);
-    const seenFrom = await server.call('closeDoor', port);
-    if ('errno' in knocked) {
+    const hasKnocked = 'from' in knocked;
+    const seenFrom = await server.call('closeDoor', port, hasKnocked ? WITHIN_MS : 0);
+    if (!hasKnocked) {
       failures.push(`${address}: ${knocked.errno}`);
       continue;
     }

@@ -1,6 +1,6 @@
 import { TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
-import { monotonicNs } from '../kernel/clock.ts';
+import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import { Iptables } from '../kernel/iptables.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketLog } from '../kernel/nflog.ts';
@@ -15,6 +15,7 @@ import { NamespaceHost } from '../lab/namespace-host.ts';
 import { SharedMachine } from '../lab/shared-machine.ts';
 import type { Undo } from '../lab/undo.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
 import { agentName } from './leftovers.ts';
 
 /** What a host is to be, on a machine that others use as well. */
@@ -45,11 +46,26 @@ export interface SharedHost {
   dispose(): Promise<void>;
 }
 
-/** The lab's clock on this machine: milliseconds since its agent began. */
-const START_NS = monotonicNs();
+/** So that tests have machines whose clocks are apart, on one. */
+const AHEAD_MS = Number(process.env['TCPLAB_CLOCK_AHEAD_MS'] ?? 0);
 
-export function agentNowMs(): number {
-  return Number(monotonicNs() - START_NS) / 1e6;
+/** When this machine's clock for the lab was zero. */
+const START_NS = monotonicNs() - BigInt(Math.round(AHEAD_MS * 1e6));
+
+/** What an agent's clocks say. */
+export interface ClockFace {
+  /** The one that stamps its events, milliseconds since a moment of its own. */
+  atMs: number;
+  /** The time of day, milliseconds since 1970. */
+  dayMs: number;
+}
+
+export function readClocks(): ClockFace {
+  const nowNs = monotonicNs();
+  return {
+    atMs: Number(nowNs - START_NS) / 1e6,
+    dayMs: Number(nowNs + realtimeOffsetNs()) / 1e6 + AHEAD_MS,
+  };
 }
 
 let opened = 0;
@@ -65,7 +81,9 @@ export async function openSharedHost(
   const watch = await KernelWatch.acquire();
   const firewall = firewallThatWorks(wanted, request.family);
   const seen = openCapture(interfaceName, request.peer);
-  const shared = new SharedMachine({ ...rest, table: `${agentName()}_${number}`, reachedBy, keep });
+  const before = readTable();
+  const table = `${agentName()}_${number}`;
+  const shared = new SharedMachine({ ...rest, table, reachedBy, keep }, before);
   const next = { rule: 1, program: 1 };
   const host = new NamespaceHost({
     ...rest,
@@ -151,9 +169,13 @@ function reachedBy(): { local: Endpoint; remote: Endpoint }[] {
   for (let pid = process.pid; pid > 0; pid = parentOf(pid)) ancestors.push(pid);
   const holders = socketHolders(ancestors).filter(({ pid, fd }) => pid !== process.pid || fd <= 2);
   const inodes = new Set(holders.map(({ inode }) => inode));
+  return readTable().filter(({ inode, remote }) => inodes.has(inode) && remote.port !== 0);
+}
+
+function readTable(): SocketRow[] {
   const table = new SocketTable();
   try {
-    return table.read().filter(({ inode, remote }) => inodes.has(inode) && remote.port !== 0);
+    return table.read();
   } finally {
     table.close();
   }

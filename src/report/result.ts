@@ -1,5 +1,5 @@
 import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
-import { type HostName, otherHost } from '../evidence/events.ts';
+import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
 import { inputsOf, type Passage, passages } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { unreached } from '../evidence/unreached.ts';
@@ -82,6 +82,8 @@ export interface ScenarioResult {
   /** What each host's kernel counted during the run, by the names of nstat(8): what changed, and by how much. */
   counters: Record<HostName, Record<string, number>>;
   notes: string[];
+  /** Where the hosts were and what each could see, when they were not namespaces of the lab's own. */
+  hosts: Record<HostName, HostAbout> | null;
   error: string | null;
 }
 
@@ -122,6 +124,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     segments: connection ? segmentReports(passages(timeline, connection), timeline) : [],
     transitions: { client: pathOf(timeline, 'client'), server: pathOf(timeline, 'server') },
     counters: { client: countersOf(timeline, 'client'), server: countersOf(timeline, 'server') },
+    hosts: timeline.of('lab-opened')[0]?.hosts ?? null,
     notes: [...timeline.of('noted').map(({ text }) => text), ...unreached(timeline).map(unreachedLine)],
     error: null,
   };
@@ -150,6 +153,7 @@ export function failedResult(
     transitions: { client: [], server: [] },
     counters: { client: {}, server: {} },
     notes: [],
+    hosts: null,
     error,
   };
 }

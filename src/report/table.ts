@@ -1,5 +1,6 @@
 import type { HostName } from '../evidence/events.ts';
 import type { VerdictWord } from '../evidence/verdict.ts';
+import { hostLines } from './host-lines.ts';
 import { formatMs, pad, wrap } from './layout.ts';
 import type { ProgramReport, ScenarioResult, WitnessKey } from './result.ts';
 import type { RunReport } from './run-report.ts';
@@ -73,11 +74,14 @@ function witnesses({ witnesses }: ScenarioResult): string {
 function summary({ results, machine, durationMs }: RunReport, style: Style): string {
   const proven = results.filter(({ verdict }) => verdict === 'proven').length;
   const colour = proven === results.length ? style.good : style.bad;
-  const blind = machine.witnesses.includes('kernel-events')
-    ? ''
-    : '\nTwo witnesses: kernel events need root (tracefs).';
+  const blind =
+    machine.witnesses.includes('kernel-events') || results.some(({ hosts }) => hosts)
+      ? ''
+      : '\nTwo witnesses: kernel events need root (tracefs).';
+  const hosts = results.find((result) => result.hosts)?.hosts;
+  const about = hosts ? hostLines(hosts).map((line) => `\n${wrap(line, WIDTH, '  ').trimStart()}`) : [];
   const legend = '* held end   ✓ agrees   ✗ contradicts   – cannot see this state';
-  return `${colour(`${proven} of ${results.length} proven`)} in ${formatMs(durationMs)}${blind}\n${style.dim(legend)}`;
+  return `${colour(`${proven} of ${results.length} proven`)} in ${formatMs(durationMs)}${blind}${about.join('')}\n${style.dim(legend)}`;
 }
 
 function colourOf(verdict: VerdictWord, style: Style): (text: string) => string {

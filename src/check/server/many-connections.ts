@@ -1,7 +1,6 @@
 import { seconds } from '../bench.ts';
 import { fault, good, type Probe, risk } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
-import type { Visitor } from '../visitor.ts';
 
 const CLIENTS = 300;
 
@@ -13,8 +12,7 @@ export const manyConnections: Probe<ServerBench> = {
     'dropped, and each of those clients waits a second and more for its next try.',
   mend: 'Give listen() a backlog for the worst moment (net.core.somaxconn caps it), and accept without doing anything else first.',
   async run(bench) {
-    const visitors: Visitor[] = [];
-    for (let count = 0; count < CLIENTS; count++) visitors.push(await bench.knock());
+    const visitors = await Promise.all(Array.from({ length: CLIENTS }, () => bench.knock()));
     const accepted = await bench.until(async () => {
       const rows = await bench.lab.server.observe();
       const open = rows.filter(({ state, inode }) => state === 'ESTABLISHED' && inode !== 0);
@@ -24,7 +22,7 @@ export const manyConnections: Probe<ServerBench> = {
     const open = rows.filter(({ state, inode }) => state === 'ESTABLISHED' && inode !== 0).length;
     const backlog = (await bench.listener())?.sendQueue ?? 0;
     const dropped = await bench.counted('TcpExtListenOverflows');
-    for (const visitor of visitors) await visitor.close();
+    await Promise.all(visitors.map((visitor) => visitor.close()));
     const wrong = await bench.whatIsWrong();
     const queue = `a backlog of ${backlog}, ${dropped === 0 ? 'no overflow' : `${dropped} overflows`}`;
     if (wrong) return fault(`with ${queue}, and when they had gone: ${wrong}`);
