@@ -12,6 +12,7 @@ import { firewallOption } from './firewall-option.ts';
 import { jobsOf, openHosts } from './host-options.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
+import { runPairs } from './run-pairs.ts';
 import { runSideBySide } from './side-by-side.ts';
 
 interface Options extends OutputOptions, ProgramOptions {
@@ -20,6 +21,7 @@ interface Options extends OutputOptions, ProgramOptions {
   hold: number;
   jobs: number;
   repeat: number;
+  pairs?: string;
 }
 
 export function runCommand(): Command {
@@ -37,6 +39,7 @@ export function runCommand(): Command {
     .option('--hold <duration>', 'how long each state is held', parseDuration, 100)
     .option('--jobs <n>', 'how many labs at a time', parseCount, 20)
     .option('--repeat <n>', 'run each so many times', parseCount, 1)
+    .option('--pairs <file>', 'run them between many pairs of hosts at once, which a YAML file lists')
     .addHelpText(
       'after',
       `
@@ -51,6 +54,8 @@ Examples:
   tcplab run closing --report closing.html
   tcplab run --tap --junit report.xml
   tcplab run close-wait --server 'node server.js' --port 8080
+  tcplab run --client ssh:user@a --server ssh:user@b
+  tcplab run --pairs pairs.yaml --json
   tcplab run syn-sent --client 'curl -sS http://192.168.2.11:{port}/'
 
 Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine can't.`,
@@ -61,6 +66,7 @@ Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine c
 async function run(names: string[], options: Options): Promise<void> {
   const scenarios = scenariosNamed(names);
   const programs = programsOf(options, scenarios);
+  if (options.pairs !== undefined) return await runBetweenPairs(options.pairs, scenarios, options);
   await using hosts = await openHosts(options);
   const started = runStarted(hosts.privilege, scenarios, options.repeat);
   const fold = new RunFold(started, openOutputs(options, started));
@@ -88,6 +94,28 @@ async function run(names: string[], options: Options): Promise<void> {
   const { results } = fold.end(Date.now() - Date.parse(started.startedAt));
   process.exitCode = results.every(({ verdict }) => verdict === 'proven') ? EXIT.proven : EXIT.notProven;
 }
+
+/** What is made of a single run has no place for many. */
+function runBetweenPairs(path: string, scenarios: readonly Scenario[], options: Options): Promise<void> {
+  const { jobs, json = false, allowSysctl = false, hold: holdMs, firewall, ipv6, port } = options;
+  for (const name of SINGLE) {
+    if (options[name] === undefined || options[name] === false) continue;
+    throw new TcplabError('USAGE', `--${name} and --pairs do not go together`, {
+      hint: 'the file says where the hosts are; of all outputs there are the table and --json',
+    });
+  }
+  if (options.repeat !== 1) throw new TcplabError('USAGE', '--repeat and --pairs do not go together');
+  const family = ipv6 ? 'ipv6' : 'ipv4';
+  const serverPort = port === undefined ? {} : { serverPort: port };
+  return runPairs(path, scenarios, {
+    jobs,
+    json,
+    allowSysctl,
+    runOptions: { holdMs, family, firewall, ...serverPort },
+  });
+}
+
+const SINGLE = ['client', 'server', 'tap', 'junit', 'report', 'pcap', 'timeline', 'ladder'] as const;
 
 function runStarted(
   privilege: 'root' | 'user-namespace',

@@ -8,6 +8,8 @@ export interface SideBySide {
   /** How many labs there are at a time. */
   jobs: number;
   runOptions: Omit<RunOptions, 'turn'>;
+  /** On a terminal; it does if not said. */
+  showProgress?: boolean;
   /** Takes what a scenario could not be run for; throws what ends them all. */
   onError?: (scenario: Scenario, error: unknown, index: number) => void;
 }
@@ -18,7 +20,7 @@ export interface SideBySide {
  */
 export async function runSideBySide(
   scenarios: readonly Scenario[],
-  { jobs, runOptions, onError }: SideBySide,
+  { jobs, runOptions, showProgress = true, onError }: SideBySide,
   onDone: (scenario: Scenario, timeline: Timeline, index: number) => boolean,
 ): Promise<void> {
   const [{ runScenario }, { Turn }] = await Promise.all([
@@ -42,7 +44,9 @@ export async function runSideBySide(
       }
       if (!timeline || !onDone(scenario, timeline, index)) failed++;
       const not = failed ? `, ${failed} not proven` : '';
-      progress.show(`${++done} of ${scenarios.length} done${not}, ${formatMs(performance.now() - startMs)}`);
+      done++;
+      if (!showProgress) continue;
+      progress.show(`${done} of ${scenarios.length} done${not}, ${formatMs(performance.now() - startMs)}`);
     }
   };
   try {

@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { TcplabError } from '../error.ts';
+import { VERSION } from '../evidence/version.ts';
+import type { NamedPair } from '../remote/pairs-file.ts';
+import {
+  differencesOf,
+  formatPairs,
+  isProven,
+  PAIRS_FORMAT,
+  type PairReport,
+  type PairsReport,
+} from '../report/pairs-report.ts';
+import { reasonOf } from '../report/reason.ts';
+import { failedResult, resultOf, type ScenarioResult } from '../report/result.ts';
+import { styleFor } from '../report/style.ts';
+import type { RunOptions } from '../scenario/run.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { EXIT } from './exit.ts';
+import { Progress } from './progress.ts';
+import { runSideBySide } from './side-by-side.ts';
+
+interface RunPairsOptions {
+  /** How many labs there are at a time between two hosts. */
+  jobs: number;
+  json: boolean;
+  allowSysctl: boolean;
+  runOptions: Omit<RunOptions, 'turn' | 'hosts'>;
+}
+
+/** A machine's sshd turns some away at random when many come at a time (sshd_config(5), MaxStartups). */
+const OPENING_AT_A_TIME = 4;
+
+/** Runs the same scenarios between many pairs of hosts, all at once, and prints one report of all. */
+export async function runPairs(
+  path: string,
+  scenarios: readonly Scenario[],
+  options: RunPairsOptions,
+): Promise<void> {
+  const { parsePairs } = await import('../remote/pairs-file.ts');
+  const pairs = parsePairs(readPairs(path), path);
+  const startedAt = new Date();
+  const progress = new Progress(process.stderr);
+  let done = 0;
+  const onDone = () => progress.show(`${++done} of ${pairs.length * scenarios.length} done`);
+  const openings = Array.from({ length: OPENING_AT_A_TIME }, () => Promise.resolve());
+  const reports = await Promise.all(
+    pairs.map((pair, index) => {
+      const place = index % OPENING_AT_A_TIME;
+      const opened = (openings[place] as Promise<void>).then(() => open(pair, options.allowSysctl));
+      openings[place] = opened.then(
+        () => {},
+        () => {},
+      );
+      return runPair(pair, opened, scenarios, options, onDone);
+    }),
+  );
+  progress.clear();
+  const report: PairsReport = {
+    format: PAIRS_FORMAT,
+    tool: { name: 'tcplab', version: VERSION },
+    startedAt: startedAt.toISOString(),
+    durationMs: Date.now() - startedAt.getTime(),
+    pairs: reports,
+    differences: differencesOf(reports),
+  };
+  process.stdout.write(
+    options.json ? `${JSON.stringify(report)}\n` : formatPairs(report, styleFor(process.stdout)),
+  );
+  process.exitCode = reports.every(isProven) ? EXIT.proven : EXIT.notProven;
+}
+
+function readPairs(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new TcplabError('USAGE', `${path} can't be read: ${reasonOf(error)}`);
+  }
+}
+
+async function open({ client, server }: NamedPair, allowSysctl: boolean) {
+  const { RemotePair } = await import('../remote/remote-pair.ts');
+  return RemotePair.open({ client, server }, { allowSysctl });
+}
+
+/** What keeps one pair from its work is that pair's result. */
+async function runPair(
+  { name, client, server }: NamedPair,
+  opening: ReturnType<typeof open>,
+  scenarios: readonly Scenario[],
+  { jobs, allowSysctl, runOptions }: RunPairsOptions,
+  onDone: () => void,
+): Promise<PairReport> {
+  const results = new Map<number, ScenarioResult>();
+  const report = (error: string | null): PairReport => {
+    const inOrder = scenarios.flatMap((_, index) => results.get(index) ?? []);
+    const hosts = inOrder.find((result) => result.hosts)?.hosts ?? null;
+    return { name, client, server, hosts, error, results: inOrder };
+  };
+  try {
+    await using pair = await opening;
+    await runSideBySide(
+      scenarios,
+      {
+        jobs: allowSysctl ? 1 : jobs,
+        runOptions: { ...runOptions, hosts: pair.openPair },
+        showProgress: false,
+        onError: ({ id, held }, error, index) => {
+          if (!(error instanceof TcplabError) || error.code === 'MACHINE') throw error;
+          results.set(index, failedResult(id, held, error.message));
+          onDone();
+        },
+      },
+      (_, timeline, index) => {
+        const result = resultOf(timeline);
+        results.set(index, result);
+        onDone();
+        return result.verdict === 'proven';
+      },
+    );
+    return report(null);
+  } catch (error) {
+    if (!(error instanceof TcplabError)) throw error;
+    return report(error.message);
+  }
+}

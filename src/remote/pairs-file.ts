@@ -1,0 +1,76 @@
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { TcplabError } from '../error.ts';
+import { isPlace, parsePlace } from './place.ts';
+
+/** Two places between which scenarios are to be run. */
+export interface NamedPair {
+  name: string;
+  client: string;
+  server: string;
+}
+
+const KEYS = ['name', 'client', 'server'];
+
+/**
+ * Reads a list of pairs, each with `client` and `server` and, if one likes, a `name`. Throws a TcplabError that says where in
+ * the file something is wrong, and what was expected there.
+ */
+export function parsePairs(text: string, path: string): NamedPair[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const wrong = (node: Node | null | undefined, what: string): TcplabError => {
+    const { line, col } = lines.linePos(node?.range?.[0] ?? 0);
+    return new TcplabError('USAGE', `${path}:${line}:${col}: ${what}`, { hint: EXAMPLE });
+  };
+  const [error] = document.errors;
+  if (error) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    const said = error.message.split(/ at line \d+/)[0];
+    throw new TcplabError('USAGE', `${path}:${line}:${col}: this is no YAML: ${said}`, { hint: EXAMPLE });
+  }
+  const { contents } = document;
+  if (!isSeq(contents)) throw wrong(contents, 'expected a list of pairs');
+  if (contents.items.length === 0) throw wrong(contents, 'there is no pair in the list');
+  const names = new Set<string>();
+  return contents.items.map((item) => {
+    if (!isMap(item)) throw wrong(item as Node, 'expected a pair, with `client` and `server`');
+    const pair = pairOf(item, wrong);
+    if (names.has(pair.name)) throw wrong(item, `there is another pair called '${pair.name}'`);
+    names.add(pair.name);
+    return pair;
+  });
+}
+
+const EXAMPLE = 'a pair is for example: - { client: ssh:user@a, server: ssh:user@b } (docs/hosts.md)';
+
+function pairOf(
+  map: YAMLMap,
+  wrong: (node: Node | null | undefined, what: string) => TcplabError,
+): NamedPair {
+  const given = new Map<string, string>();
+  for (const { key, value } of map.items) {
+    const name = isScalar(key) ? String(key.value) : '';
+    if (!KEYS.includes(name))
+      throw wrong(key as Node, `a pair has no '${name}': expected ${KEYS.join(', ')}`);
+    if (!isScalar(value) || typeof value.value !== 'string' || value.value.trim() === '') {
+      throw wrong((value ?? key) as Node, `expected a text for '${name}'`);
+    }
+    if (name !== 'name') checkPlace(value, value.value, wrong);
+    given.set(name, value.value);
+  }
+  const [client, server] = [given.get('client'), given.get('server')];
+  if (client === undefined || server === undefined) {
+    throw wrong(map, `this pair has no '${client === undefined ? 'client' : 'server'}'`);
+  }
+  return { name: given.get('name') ?? `${client} → ${server}`, client, server };
+}
+
+function checkPlace(node: Node, text: string, wrong: (node: Node, what: string) => TcplabError): void {
+  try {
+    if (!isPlace(text)) throw new TcplabError('USAGE', `'${text}' is no place for a host`);
+    parsePlace(text);
+  } catch (error) {
+    if (error instanceof TcplabError) throw wrong(node, error.message);
+    throw error;
+  }
+}
