@@ -193,3 +193,10 @@ it('the last counters are those that count', () => {
   const timeline = timelineOf(...events, counted(8, 'server', {}), counted(9, 'server', overflows(1)));
   expect(unreached(timeline)).toMatchObject([{ segments: 1, why: 'accept queue full' }]);
 });
+
+it('what has come since it was last asked counts as well', () => {
+  const timeline = timelineOf(listens(), ...passed(1, 'client', syn), counted(8, 'server', overflows(1)));
+  expect(unreached(timeline)).toMatchObject([{ segments: 1 }]);
+  for (const event of [...passed(2, 'client', syn), counted(9, 'server', overflows(2))]) timeline.add(event);
+  expect(unreached(timeline)).toMatchObject([{ segments: 2 }]);
+});
