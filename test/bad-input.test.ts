@@ -23,6 +23,7 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['run --repeat many', /--repeat.*'many'/],
     ['run --jobs 0', /--jobs.*'0'/],
     ['run --jobs 1e9', /--jobs.*'1e9'/],
+    ['run --pcap /proc/x listen', /cannot write \/proc\/x: no such file or directory/],
     ['run --frob', /unknown option '--frob'/],
     ['run --jsno', /unknown option '--jsno'\n.*--json/],
     ['frobnicate', /unknown command 'frobnicate'/],
