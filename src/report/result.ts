@@ -8,8 +8,8 @@ import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import { foldEnd } from '../tcp/fold.ts';
-import { seqDistance } from '../tcp/sequence.ts';
 import type { State } from '../tcp/state.ts';
+import { RelativeNumbers } from './relative-numbers.ts';
 import { unreachedLine } from './unreached-line.ts';
 
 /** What a witness says, as it stands in the JSON. */
@@ -27,7 +27,7 @@ export interface SegmentReport {
   /** tcpdump's letters; null for an ICMP error, which `icmp` then names. */
   flags: string | null;
   icmp: string | null;
-  /** Relative to the first sequence number of its sender, as tcpdump prints them. */
+  /** Relative to the sequence number of its sender's last SYN, as tcpdump prints them. */
   seq: number | null;
   ack: number | null;
   length: number;
@@ -207,20 +207,18 @@ function countersOf(timeline: Timeline, host: HostName): Record<string, number> 
 
 function segmentReports(all: Passage[], timeline: Timeline): SegmentReport[] {
   const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
-  const first: Partial<Record<HostName, number>> = {};
-  for (const { host, wire } of all) if (wire.kind === 'tcp') first[host] ??= wire.segment.seq;
-  const relative = (number: number | null, host: HostName) =>
-    number === null ? null : seqDistance(number, first[host] ?? number);
+  const numbers = new RelativeNumbers();
   return all.map(({ atMs, host, wire, arrivedMs, fate }) => {
     const segment = wire.kind === 'tcp' ? wire.segment : null;
+    const { seq, ack } = segment ? numbers.tell(host, segment) : { seq: null, ack: null };
     return {
       atMs,
       host,
       direction: 'sent',
       flags: segment?.flags ?? null,
       icmp: wire.kind === 'icmp' ? wire.error.meaning : null,
-      seq: segment ? relative(segment.seq, host) : null,
-      ack: segment ? relative(segment.ack, otherHost(host)) : null,
+      seq,
+      ack,
       length: segment?.length ?? 0,
       fate: typeof fate === 'string' ? fate : `dropped: ${rules.get(fate.dropped.rule)}`,
       receivedAtMs: arrivedMs,
