@@ -40,6 +40,8 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['hold listen --on moon -- ss', /--on.*'moon'.*client, server/],
     ['hold listen --on client', /--on and a command belong together/],
     ['hold listen -- ss -tan', /--on and a command belong together/],
+    ['hold listen --on client --json -- true', /--json and --on do not go together/],
+    ['hold listen --on client --ladder -- true', /--ladder and --on do not go together/],
     ['hold listen --on client -- no-such-command', /no command 'no-such-command'/],
     ['hold listen --on client -- /no/such/command', /no command '\/no\/such\/command'/],
     ['hold listen --on client -- /etc/passwd', /no command '\/etc\/passwd'/],
@@ -268,6 +270,21 @@ describe.concurrent('hold --on runs a command', () => {
     untrapped.kill(signal);
     expect((await untrapped.ended).status).toBe(status);
     await expectNoneLeft(untrapped);
+  });
+
+  it.each([
+    ['by SIGTERM', 'exec sleep 1000', 143],
+    ['with a status of its own', 'trap "exit 42" TERM; while :; do sleep 0.01; done', 42],
+    ['by SIGKILL, when it does not hear that', 'trap "" TERM; while :; do sleep 0.01; done', 137],
+  ])('that is ended when the time of --for is over: %s', async (_, script, status) => {
+    const program = start('hold', 'listen', '--on', 'client', '--for', '100ms', '--', 'sh', '-c', script);
+    expect(await program.ended).toEqual({ status, stdout: '', stderr: '' });
+    await expectNoneLeft(program);
+  });
+
+  it('that ends before the time of --for is over, and does not wait for it', async () => {
+    const program = start('hold', 'listen', '--on', 'client', '--for', '1h', '--', 'sh', '-c', 'exit 3');
+    expect((await program.ended).status).toBe(3);
   });
 
   it('that ends with tcplab, even by SIGKILL', async () => {
