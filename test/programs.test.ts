@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/run-report.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
-import { eventually, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
+import { eventually, needRoot, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
 
 /** People's own programs as ends of a scenario. */
 
@@ -136,13 +136,28 @@ describe.concurrent('a client that is a program', () => {
     expect(programs[0]).toMatchObject({ host: 'client' });
   });
 
+  it.for(['ipv4', 'ipv6'])(
+    'is seen by kernel events as well, which tell of a connect() before the port is chosen: %s',
+    async (family, context) => {
+      needRoot(context, 'kernel events');
+      const url = family === 'ipv6' ? 'http://[{server}]/' : 'http://{server}/';
+      const options = family === 'ipv6' ? ['--ipv6'] : [];
+      const { verdict, witnesses } = await result('syn-sent', '--client', `curl -sS ${url}`, ...options);
+      expect({ verdict, kernelEvents: witnesses.kernelEvents }).toEqual({
+        verdict: 'proven',
+        kernelEvents: { says: 'SYN-SENT', agrees: true },
+      });
+    },
+  );
+
   it('is not said to be in SYN-SENT when it gives up', async () => {
+    // It must not give up before the state is claimed, however busy the machine is.
     const { verdict, because } = await result(
       'syn-sent',
       '--client',
-      'curl -sS -m 0.2 http://{server}/',
+      'curl -sS -m 2 http://{server}/',
       '--hold',
-      '1s',
+      '2500ms',
     );
     expect(verdict).toBe('disproven');
     expect(because).toMatch(/socket-table of client: saw SYN-SENT, then CLOSED/);
