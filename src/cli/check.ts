@@ -77,11 +77,13 @@ export function checkCommand(): Command {
     .addHelpText(
       'after',
       `
-A client is started with {server} and {port} in its words standing for where to connect.
+A client is started with {server} and {port} in its words standing for where to
+connect.
 
 Examples:
   tcplab check server --port 8080 --http / -- node server.js
-  tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- redis-server
+  tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- \\
+      redis-server
   tcplab check server --port 8080 --only peer-closes --ladder -- ./server
   tcplab check client -- curl -sS 'http://{server}:{port}/'
   tcplab check client --within 2s --junit report.xml -- node fetch.js

@@ -12,10 +12,12 @@ import {
   crowdVerdict,
   makingLine,
 } from '../report/crowd-report.ts';
+import { wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import type { CrowdPlan } from '../scenario/crowd-plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Family } from '../tcp/endpoint.ts';
+import { complain } from './complaint.ts';
 import { endCommand } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { untilSignal } from './interrupt.ts';
@@ -35,6 +37,7 @@ export interface CrowdCommand {
   json: boolean;
 }
 
+const WIDTH = 80;
 /** How often the tables are looked at: each row costs, and none comes back that was lost. */
 const LOOK_EVERY_MS = 1000;
 
@@ -80,7 +83,7 @@ export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promis
 function end(result: CrowdResult, { status, json }: { status: number | undefined; json: boolean }): void {
   if (status === undefined && json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else if (!result.held && (status !== undefined || result.heldMs === null))
-    process.stderr.write(`tcplab: ${result.scenario}: ${crowdVerdict(result)}\n`);
+    complain(`${result.scenario}: ${crowdVerdict(result)}`);
   process.exitCode = status || (result.held ? EXIT.proven : EXIT.notProven);
 }
 
@@ -96,14 +99,14 @@ async function watch(
   const screen = new Screen(json ? process.stderr : process.stdout);
   const style = styleFor(screen.stream);
   const { id, title } = plan.scenario;
-  screen.print(`${style.bold(id)}, ${plan.count} times: ${title}`);
+  screen.print(wrap(`${style.bold(id)}, ${plan.count} times: ${title}`, WIDTH));
   if (!screen.isLive) for (const line of crowdLines(course.result, style)) screen.print(line);
   const update = () => screen.update([...crowdLines(course.result, style), style.dim('Ctrl-C lifts it')]);
   update();
   await lookUntil(crowd, plan, course, enough(signal, forMs), { onLook: update });
   const { result } = course;
   screen.finish();
-  const said = crowdVerdict(result);
+  const said = wrap(crowdVerdict(result), WIDTH);
   screen.print(result.held ? style.good(said) : style.bad(said));
 }
 

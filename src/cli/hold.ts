@@ -19,6 +19,7 @@ import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { parseDuration, parseWholeNumber, scenarioNamed } from './arguments.ts';
+import { complain } from './complaint.ts';
 import { endCommand } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
@@ -75,10 +76,11 @@ Examples:
   tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'
   tcplab hold close-wait --count 10000 --on server -- ss -s
 
-Exit status: 0 held to the end, 1 not reached or lost, 2 wrong use, 3 this machine
-can't; with --on the command's own: 143 where --for ended it by SIGTERM, unless it
-makes something else of that. With --count the socket tables alone are asked, and 0
-means that every look found all of them in the state, with --on as well.`,
+Exit status: 0 held to the end, 1 not reached or lost, 2 wrong use, 3 this
+machine can't; with --on the command's own: 143 where --for ended it by SIGTERM,
+unless it makes something else of that. With --count the socket tables alone are
+asked, and 0 means that every look found all of them in the state, with --on as
+well.`,
     )
     .action(hold);
 }
@@ -239,8 +241,7 @@ async function holdWhileRunning(lab: Lab, scenario: Scenario, child: ChildProces
     evenIfLost: true,
   });
   const { verdict, because } = resultOf(lab.timeline);
-  if (verdict !== 'proven')
-    process.stderr.write(`tcplab: while it ran, ${scenario.id} was ${verdict}: ${because}\n`);
+  if (verdict !== 'proven') complain(`while it ran, ${scenario.id} was ${verdict}: ${because}`);
   return status ?? EXIT.notProven;
 }
 

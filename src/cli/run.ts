@@ -58,7 +58,8 @@ Examples:
   tcplab run --pairs pairs.yaml --json
   tcplab run syn-sent --client 'curl -sS http://192.168.2.11:{port}/'
 
-Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine can't.`,
+Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine
+can't.`,
     )
     .action(run);
 }
