@@ -25,7 +25,9 @@ describe.concurrent('a server that is a program', () => {
       '8080',
     );
     expect({ verdict, status }).toEqual({ verdict: 'proven', status: 0 });
-    expect(programs).toMatchObject([{ host: 'server', status: null, sockets: [{ name: 'node' }] }]);
+    expect(programs).toMatchObject([
+      { host: 'server', status: null, sockets: [{ name: 'node', isOpen: true }] },
+    ]);
   });
 
   it('is not said to be in CLOSE-WAIT when it closes as it should', async () => {
@@ -34,6 +36,15 @@ describe.concurrent('a server that is a program', () => {
     // It is in there for the moment that a look may fall on.
     expect(['unproven', 'disproven']).toContain(verdict);
     expect(because).toMatch(/not seen within 5000 ms; socket-table saw server CLOSED|saw CLOSE-WAIT, then/);
+  });
+
+  it('is said to have had its end open, when it has closed it in the meantime', async () => {
+    const closesLate = "require('net').createServer((s) => setTimeout(() => s.destroy(), 1000)).listen(80)";
+    const { status, stdout } = await tcplab(
+      ...['run', 'established', '--hold', '1500ms', '--server', `node -e "${closesLate}"`],
+    );
+    expect(status).toBe(1);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/listen\(80\)": was open in node, pid \d+, fd \d+/);
   });
 
   // What else a good server can be brought to.

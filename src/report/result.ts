@@ -56,8 +56,8 @@ export interface ProgramReport {
   status: number | null;
   /** What it wrote, on both streams: the last 2000 characters of the first 64 KiB. */
   output: string;
-  /** Which of its processes have its end of the connection open. */
-  sockets: { pid: number; name: string; fd: number }[];
+  /** Which of its processes have its end of the connection open, or had: `isOpen`, by the last look at the socket table. */
+  sockets: { pid: number; name: string; fd: number; isOpen: boolean }[];
 }
 
 /** One run of one scenario: what `tcplab run --json` prints of it. Times in milliseconds. */
@@ -185,20 +185,23 @@ function programReports(timeline: Timeline, connection: Connection | null): Prog
   return timeline.of('program-started').map(({ host, program, pid, command }) => {
     const said = timeline.of('program-said').filter((event) => event.program === program);
     const ended = timeline.of('program-ended').find((event) => event.program === program);
-    const inodes = connection ? inodesOf(timeline, endOf(connection, host, 'CLOSED')) : new Set();
+    const end = connection && endOf(connection, host, 'CLOSED');
+    const inodes = end ? inodesOf(timeline, end) : [];
+    const last = timeline.of('sockets').findLast((event) => event.host === host);
+    const open = end && rowOf(last?.rows ?? [], end)?.inode;
     const sockets = timeline
       .of('socket-owned')
-      .filter((event) => event.host === host && inodes.has(event.inode))
-      .map(({ pid, name, fd }) => ({ pid, name, fd }));
+      .filter((event) => event.host === host && inodes.includes(event.inode))
+      .map(({ pid, name, fd, inode }) => ({ pid, name, fd, isOpen: inode === open }));
     const output = said.map(({ text }) => text).join('');
     return { host, command, pid, status: ended?.status ?? null, output: output.slice(-OUTPUT_KEPT), sockets };
   });
 }
 
 /** Of all rows that an end ever had. */
-function inodesOf(timeline: Timeline, end: ConnectionEnd): Set<number> {
+function inodesOf(timeline: Timeline, end: ConnectionEnd): number[] {
   const tables = timeline.of('sockets').filter(({ host }) => host === end.host);
-  return new Set(tables.flatMap(({ rows }) => rowOf(rows, end)?.inode || []));
+  return tables.flatMap(({ rows }) => rowOf(rows, end)?.inode || []);
 }
 
 function countersOf(timeline: Timeline, host: HostName): Record<string, number> {
