@@ -193,6 +193,25 @@ describe.concurrent('an end that must be tcplab’s own', () => {
     expect(stderr).toContain(why);
   });
 
+  it.each(['client', 'server'] as const)(
+    'leaves out of all scenarios those that must have a %s of its own, and says in one line which and why',
+    async (host) => {
+      const places = CATALOGUE.filter(({ ours }) => ours?.[host]);
+      const { status, stdout, stderr } = await tcplab(
+        // It is over before it connects or listens, so that there is nothing to wait for.
+        ...['run', `--${host}`, 'exit 7', '--json'],
+      );
+      expect(status).toBe(1);
+      const { results } = JSON.parse(stdout) as RunReport;
+      const ids = results.map(({ scenario }) => scenario);
+      expect(ids).toEqual(CATALOGUE.filter((each) => !places.includes(each)).map(({ id }) => id));
+      expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+      for (const { id, ours } of places) {
+        expect(stderr).toMatch(new RegExp(`[ ;]${id}[^;(]* \\(of the ${host}: ${ours?.[host]}\\)`));
+      }
+    },
+  );
+
   it.each([
     ['--server', ''],
     ['--client', '  '],
