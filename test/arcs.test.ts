@@ -10,6 +10,7 @@ import { stateInTable } from '../src/evidence/witness/socket-table.ts';
 import { SERVER_PORT } from '../src/lab/addresses.ts';
 import type { Rule } from '../src/lab/rule.ts';
 import type { ArcReport, ArcsReport } from '../src/report/arcs-report.ts';
+import { resultOf } from '../src/report/result.ts';
 import { ARC_SCENARIOS, scenariosDriving } from '../src/scenario/arc-catalogue.ts';
 import { type Drive, drives, judgeArc } from '../src/scenario/arcs.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
@@ -102,6 +103,20 @@ describe('the scenarios', () => {
     it.each(made)('have %s take, at the %s, arc %i', (id, host, number) => {
       const timeline = view(timelineOf(id));
       expect(transitionsAt(timeline, host).map(({ arc }) => arc?.number)).toContain(number);
+    });
+
+    it('have no segment with a number below that of its SYN, and count each SYN as the beginning', () => {
+      for (const { id } of QUICK) {
+        const { segments } = resultOf(view(timelineOf(id)));
+        expect(segments.length, id).toBeGreaterThan(0);
+        for (const { flags, seq, ack } of segments) {
+          const text = `${id}: ${flags} seq ${seq} ack ${ack}`;
+          if (flags?.includes('S')) expect(seq, text).toBe(0);
+          expect(Math.min(seq ?? 0, ack ?? 0), text).toBeGreaterThanOrEqual(0);
+          // None of them sends more than some hundred kilobytes.
+          expect(Math.max(seq ?? 0, ack ?? 0), text).toBeLessThan(2 ** 24);
+        }
+      }
     });
 
     it('have no transition without an arc, a clause and a source, of whichever connection', () => {

@@ -16,7 +16,7 @@ import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { runScenario } from '../src/scenario/run.ts';
 import { Turn } from '../src/scenario/turn.ts';
 import type { Endpoint } from '../src/tcp/endpoint.ts';
-import { run, TCPLAB, tcplabAsOrdinaryUser, temporaryFolder } from './cli.ts';
+import { run, TCPLAB, tcplab, tcplabAsOrdinaryUser, temporaryFolder } from './cli.ts';
 
 const LEGACY = '/usr/sbin/xtables-legacy-multi';
 
@@ -182,6 +182,21 @@ describe.each(['ipv4', 'ipv6'] as const)('the command to set a rule by hand, %s'
 });
 
 describe('iptables', () => {
+  it.each([[[]], [['--count', '3']]])('sets the rules of hold as well: %j', async (more) => {
+    const options = ['--firewall', 'iptables', '--on', 'server', ...more];
+    const { status, stdout } = await tcplab(
+      'hold',
+      'fin-wait-1',
+      ...options,
+      '--',
+      'iptables',
+      '-S',
+      'INPUT',
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^-A INPUT -p tcp .*--comment "?tcplab \d"? -j DROP$/m);
+  });
+
   it('of the old kind does the same, and leaves no lock file', async (context) => {
     if (!existsSync(LEGACY)) context.skip('this machine has no iptables-legacy');
     const folder = temporaryFolder();

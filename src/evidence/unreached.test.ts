@@ -146,6 +146,25 @@ describe('a segment that is answered by RST', () => {
     ).toEqual([{ host: 'server', what: 'SYN', segments: 1, why: 'no socket', counters: { TcpOutRsts: 1 } }]);
   });
 
+  it('met no socket, though the last look before it still showed the listener that has closed since', () => {
+    const stale = [listens(), ...passed(1, 'client', syn), ...passed(1.1, 'server', refusal)];
+    const later = [
+      sockets(2, 'server', null),
+      ...passed(3, 'client', syn),
+      ...passed(3.1, 'server', refusal),
+    ];
+    expect(told({ TcpOutRsts: 2 }, ...stale, ...later)).toMatchObject([
+      { what: 'SYN', segments: 2, why: 'no socket' },
+    ]);
+    expect(told({ TcpOutRsts: 1 }, ...stale)).toMatchObject([{ what: 'SYN', segments: 1, why: 'no socket' }]);
+  });
+
+  it('by a listener has reached that, when it was an ACK', () => {
+    const reset = segment('server', 'R', 1);
+    const events = [listens(), ...passed(1, 'client', ack), ...passed(1.1, 'server', reset), listens(2)];
+    expect(told({ TcpOutRsts: 1 }, ...events)).toEqual([]);
+  });
+
   it('of a host that has counted none was answered by something else', () => {
     expect(told({}, nobody, ...passed(1, 'client', syn), ...passed(1.1, 'server', refusal))).toMatchObject([
       { why: null, counters: {} },

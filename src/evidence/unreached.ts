@@ -121,6 +121,9 @@ function arrivalsOf(
     if (direction === 'sent') {
       // The kernel answers at once, so that an answer is to what came last.
       if (last) last.arrival.answer = answers(segment, last.segment) ? 'RST' : 'other';
+      // A listener never answers a SYN so (RFC 9293, 3.10.7.2): the look that shows one is older than its close.
+      if (last?.arrival.what === 'SYN' && last.arrival.met === 'listener' && last.arrival.answer === 'RST')
+        last.arrival.met = 'nowhere';
       last = undefined;
     } else if (!segment.flags.includes('R')) {
       const met = whatWasThere(tables, end, atMs);
