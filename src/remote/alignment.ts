@@ -10,6 +10,8 @@ import type { HostClock } from './host-clock.ts';
 
 /** So much later than its departure, at the least, an arrival is shown. */
 const LEAST_MS = 0.001;
+/** NFLOG cuts the stamp of a packet down to whole microseconds, the capture does not: the packet came before this is over. */
+const LOG_STAMP_MS = 0.001;
 
 /**
  * Puts the events of two machines onto one clock. Their clocks are only known to within half a round trip, in which a
@@ -23,6 +25,8 @@ export class Alignment {
   readonly #waiting: Record<HostName, TimelineEvent[]> = { client: [], server: [] };
   /** When packets were sent, on the lab's clock, by who sent them and what they are. */
   readonly #departures = new Map<string, number[]>();
+  /** How many packets a host was seen to be sent and no rule was yet seen to drop, by the host and what they are. */
+  readonly #arrivals = new Map<string, number>();
   #latestMs = 0;
 
   constructor(clocks: Record<HostName, HostClock>, emit: (event: TimelineEvent) => void) {
@@ -32,7 +36,8 @@ export class Alignment {
 
   /** Takes an event as its host has stamped it. */
   take(host: HostName, event: TimelineEvent): void {
-    this.#waiting[host].push(event);
+    const atMs = isDropOfArrival(event) ? event.atMs + LOG_STAMP_MS : event.atMs;
+    this.#waiting[host].push({ ...event, atMs });
   }
 
   /** The latest moment that was given away. */
@@ -41,9 +46,9 @@ export class Alignment {
   }
 
   /**
-   * Gives away all of which the moment is certain. A packet that arrived waits until it is known when it was sent, and all
-   * that its host saw later waits with it: then the hosts that may know more are given. `isComplete`: there is nothing more
-   * to know, so nothing waits.
+   * Gives away all of which the moment is certain. A packet that arrived waits until it is known when it was sent, its drop
+   * until it has arrived (for that may set the clock forward, and both are one moment), and all that its host saw later waits
+   * with it: then the hosts that may know more are given. `isComplete`: there is nothing more to know, so nothing waits.
    */
   release(isComplete: boolean): HostName[] {
     for (const events of Object.values(this.#waiting)) events.sort((a, b) => a.atMs - b.atMs);
@@ -53,7 +58,11 @@ export class Alignment {
       // What nobody has sent, or was not seen to be sent.
       if (!moved && isComplete) moved = this.#giveFirst('client') || this.#giveFirst('server');
     }
-    return (['client', 'server'] as const).filter((host) => this.#waiting[otherHost(host)].length > 0);
+    const knowing = (['client', 'server'] as const).flatMap((host) => {
+      const [first] = this.#waiting[host];
+      return first ? [isDropOfArrival(first) ? host : otherHost(host)] : [];
+    });
+    return [...new Set(knowing)];
   }
 
   /** Whether anything was given away. */
@@ -66,7 +75,7 @@ export class Alignment {
         const clock = this.#clocks[host];
         const earlyMs = sentMs + LEAST_MS - clock.toLabMs(event.atMs);
         if (earlyMs > 0) clock.correct(event.atMs, sentMs + LEAST_MS - event.atMs);
-      }
+      } else if (isDropOfArrival(event) && !this.#arrivals.get(keyOf(host, event))) return moved;
       this.#giveFirst(host);
       moved = true;
     }
@@ -82,8 +91,14 @@ export class Alignment {
       const key = keyOf(host, event);
       this.#departures.set(key, [...(this.#departures.get(key) ?? []), atMs]);
     }
+    if (isArrival(event)) this.#countArrival(keyOf(host, event), 1);
+    if (isDropOfArrival(event)) this.#countArrival(keyOf(host, event), -1);
     this.#emit({ ...event, atMs });
     return true;
+  }
+
+  #countArrival(key: string, change: 1 | -1): void {
+    this.#arrivals.set(key, Math.max(0, (this.#arrivals.get(key) ?? 0) + change));
   }
 }
 
@@ -91,6 +106,10 @@ function isArrival(event: TimelineEvent): event is Captured {
   return event.type === 'captured' && event.direction === 'received';
 }
 
-function keyOf(sender: HostName, { bytes }: Captured | Dropped): string {
-  return sender + identityOf(Buffer.from(bytes, 'base64'));
+function isDropOfArrival(event: TimelineEvent): event is Dropped {
+  return event.type === 'dropped' && event.hook === 'in';
+}
+
+function keyOf(host: HostName, { bytes }: Captured | Dropped): string {
+  return host + identityOf(Buffer.from(bytes, 'base64'));
 }
