@@ -150,12 +150,26 @@ for (const args of SHOWN) {
   });
 }
 
-const COMMANDS = ['run', 'hold', 'check', 'exec', 'explain', 'arcs', 'replay', 'list', 'ui', 'doctor'];
+const COMMANDS = [
+  'run',
+  'hold',
+  'check',
+  'exec',
+  'explain',
+  'arcs',
+  'replay',
+  'list',
+  'ui',
+  'agent',
+  'clean',
+  'doctor',
+];
 
 describe.concurrent('the help', () => {
   it('is looked at of every command', async () => {
     const { stdout } = await tcplab('--help');
-    const named = [...stdout.matchAll(/^ {2}(\w+) .*(?:\[|<)/gm)].map(([, name]) => name);
+    const [, commands = ''] = /^Commands:\n([\s\S]*?)\n\n/m.exec(stdout) ?? [];
+    const named = [...commands.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name);
     expect(named.filter((name) => name !== 'help')).toEqual(COMMANDS);
   });
 

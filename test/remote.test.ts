@@ -5,7 +5,7 @@ import type { PairsReport } from '../src/report/pairs-report.ts';
 import type { ScenarioResult } from '../src/report/result.ts';
 import type { RunReport } from '../src/report/run-report.ts';
 import { assertState, createLab } from '../src/testing/index.ts';
-import { IS_ROOT, needRoot, run, TCPLAB, tcplab } from './cli.ts';
+import { IS_ROOT, inTime, needRoot, resultsIn, run, TCPLAB, tcplab } from './cli.ts';
 import { enter, inside, rulesOf, TwoMachines } from './two-machines.ts';
 
 /** Hosts that are elsewhere: two machines of the test's own, reached by ssh, by a command, by a process in them. */
@@ -24,9 +24,9 @@ afterAll(() => machines?.end());
 const BY_SSH = ['--client', 'ssh:a', '--server', 'ssh:b'];
 
 async function results(...args: string[]): Promise<ScenarioResult[]> {
-  const { stdout, stderr } = await machines.tcplab('run', '--json', ...args);
-  expect(stderr).toBe('');
-  return (JSON.parse(stdout) as RunReport).results;
+  const outcome = await inTime(() => machines.tcplab('run', '--json', ...args), resultsIn);
+  expect(outcome.stderr).toBe('');
+  return resultsIn(outcome);
 }
 
 describe('through two real sshd', () => {
@@ -34,7 +34,7 @@ describe('through two real sshd', () => {
     needRoot(context, 'sshd');
     inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
     const there = await results(...BY_SSH, '--allow-sysctl');
-    const here = (JSON.parse((await tcplab('run', '--json')).stdout) as RunReport).results;
+    const here = resultsIn(await inTime(() => tcplab('run', '--json'), resultsIn));
     const said = ({ scenario, verdict, state, host, peer, witnesses }: ScenarioResult) => ({
       ...{ scenario, verdict, state, host, peer: peer.state },
       agree: Object.entries(witnesses).map(([name, { agrees }]) => [name, agrees]),
