@@ -134,6 +134,13 @@ describe('a machine that others use', () => {
 });
 
 describe('other commands', () => {
+  it('a saved timeline is replayed, with where its hosts were', async () => {
+    const file = join(machines.folder, 'run.ndjson');
+    const ran = await machines.tcplab('run', 'closing', ...places, '--ladder', '--timeline', file);
+    expect(ran.stdout).toMatch(/^client pid:\d+: Linux .*, rules by nft, its clock .* ahead|behind, ± /m);
+    expect(await tcplab('replay', file, '--ladder')).toEqual(ran);
+  });
+
   it('arcs are driven between such hosts, and nothing is left unexplained', async () => {
     const { stdout } = await machines.tcplab('arcs', '--json', ...places, '--allow-sysctl');
     const { arcs, unexplained } = JSON.parse(stdout) as {
