@@ -3,6 +3,9 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 /** Ten thousand connections at once overrun the kernel's trace rings of all labs on the machine: alone, at the end. */
 const CROWDS = 'test/crowd.test.ts';
 
+/** What it looks at is started before all others and sleeps beside them; it is over when its turn comes. */
+const SLOW_ARCS = 'test/slow-arcs.test.ts';
+
 const common = {
   // koffi and worker threads do not go together: ending a worker can abort the process.
   pool: 'forks',
@@ -20,11 +23,20 @@ const config: ViteUserConfig = defineConfig({
           ...common,
           name: 'labs',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [CROWDS],
+          exclude: [CROWDS, SLOW_ARCS],
           sequence: { groupOrder: 0 },
         },
       },
-      { test: { ...common, name: 'crowds', include: [CROWDS], sequence: { groupOrder: 1 } } },
+      {
+        test: {
+          ...common,
+          name: 'slow arcs',
+          include: [SLOW_ARCS],
+          globalSetup: 'test/slow-arcs.setup.ts',
+          sequence: { groupOrder: 1 },
+        },
+      },
+      { test: { ...common, name: 'crowds', include: [CROWDS], sequence: { groupOrder: 2 } } },
     ],
   },
 });

@@ -33,7 +33,7 @@ try {
   // Whose build of the kernel it was is nobody's business.
   writeFileSync(timeline, readFileSync(timeline, 'utf8').replace(/("kernel":"[\d.]+)[^"]*"/, '$1"'));
   tcplab('replay', timeline, '--report', report);
-  const page = await browser.newPage({ viewport: { width: 1200, height: 1080 }, deviceScaleFactor: 1.5 });
+  const page = await browser.newPage({ viewport: { width: 1200, height: 1080 }, deviceScaleFactor: 1 });
   await page.goto(pathToFileURL(report).href);
   await page.locator('.scene[data-at-ms]').waitFor();
   await page.screenshot({ path: join(images, 'report.png') });
@@ -57,7 +57,7 @@ async function livePage() {
         if (found) resolve(found);
       });
     });
-    const page = await browser.newPage({ viewport: { width: 1200, height: 1080 }, deviceScaleFactor: 1.5 });
+    const page = await browser.newPage({ viewport: { width: 1200, height: 1080 }, deviceScaleFactor: 1 });
     await page.goto(url);
     await page.locator('[data-state="FIN-WAIT-1"]').click();
     await page.locator('.node[data-state="FIN-WAIT-1"].has-client').waitFor();

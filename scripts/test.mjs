@@ -8,6 +8,7 @@ import { ensureNode } from './setup/node.mjs';
 import { ensureNpmPackages } from './setup/npm.mjs';
 import { orExit, SetupError, say } from './setup/say.mjs';
 import { ensureSystemPackages } from './setup/system.mjs';
+import { whyNotExcused } from './skips.mjs';
 
 /** @typedef {{ name: string, command: string[], needs?: string }} Step */
 /** @typedef {{ name: string, outcome: 'ok' | 'FAILED' | 'not run', detail: string }} Outcome */
@@ -112,17 +113,17 @@ function summarize(outcomes, { tests, errors }) {
   const failures = tests.filter(({ state }) => state === 'failed').map(nameWithReason);
   failures.push(...errors);
   const skipped = tests.filter(({ state }) => state === 'skipped');
-  const unexcused = skipped.filter(({ reason }) => mustNotSkip(reason ?? ''));
-  const where = isRoot
-    ? 'skipped for a cause that root does not have'
-    : 'skipped, and CI has to run it as root';
-  failures.push(...unexcused.map((test) => `${nameWithReason(test)} (${where})`));
+  const excused = [];
+  for (const test of skipped) {
+    const why = whyNotExcused(test.reason ?? '', { isRoot, isCi: Boolean(process.env['CI']) });
+    if (why) failures.push(`${nameWithReason(test)} (${why})`);
+    else excused.push(test);
+  }
   // A failed step counts as well, but vitest's own status says nothing new when it has named failures.
   const failedSteps = outcomes.filter(
     ({ name, outcome }) => outcome === 'FAILED' && !(name === 'tests' && failures.length > 0),
   );
   failures.push(...failedSteps.map(({ name, detail }) => `step ${name} (${detail})`));
-  const excused = skipped.filter((test) => !unexcused.includes(test));
   const passed = tests.filter(({ state }) => state === 'passed').length;
 
   const lines = ['', 'Steps'];
@@ -132,14 +133,6 @@ function summarize(outcomes, { tests, errors }) {
   lines.push('', `${passed} passed, ${failures.length} failed, ${excused.length} skipped`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return failures.length > 0 ? 1 : 0;
-}
-
-/**
- * Only who is not root may skip what needs root; and CI has to see all of it.
- * @param {string} reason
- */
-function mustNotSkip(reason) {
-  return (isRoot || Boolean(process.env['CI'])) && /\b(needs?|requires?) root\b|\btracefs\b/i.test(reason);
 }
 
 /** @param {Tally['tests'][number]} test */

@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Connection, endOf } from '../src/evidence/connection.ts';
 import type { HostName } from '../src/evidence/events.ts';
@@ -13,6 +10,7 @@ import { stateInTable } from '../src/evidence/witness/socket-table.ts';
 import { SERVER_PORT } from '../src/lab/addresses.ts';
 import type { Rule } from '../src/lab/rule.ts';
 import type { ArcReport, ArcsReport } from '../src/report/arcs-report.ts';
+import { resultOf } from '../src/report/result.ts';
 import { ARC_SCENARIOS, scenariosDriving } from '../src/scenario/arc-catalogue.ts';
 import { type Drive, drives, judgeArc } from '../src/scenario/arcs.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
@@ -25,14 +23,14 @@ import { formatEndpoint } from '../src/tcp/endpoint.ts';
 import { foldEnd } from '../src/tcp/fold.ts';
 import { seqAdd } from '../src/tcp/sequence.ts';
 import type { State } from '../src/tcp/state.ts';
-import { IS_ROOT, needRoot, type Outcome, REPOSITORY, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
+import { errorsOf, NUMBERS, parse, validate } from './arcs-schema.ts';
+import { IS_ROOT, needRoot, type Outcome, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
 import { instead, type Played, playWithout, unheard, type Withholding, without } from './withhold.ts';
 
 /** Every transition is driven on purpose, is proven, and is not seen when its trigger is withheld. */
 
 const EVERY = [...CATALOGUE, ...ARC_SCENARIOS];
 const QUICK = EVERY.filter(({ slow }) => !slow);
-const NUMBERS = Array.from({ length: 43 }, (_, index) => index + 1);
 const HOSTS = ['client', 'server'] as const;
 
 /** Long enough for a machine that has much else to do. */
@@ -105,6 +103,20 @@ describe('the scenarios', () => {
     it.each(made)('have %s take, at the %s, arc %i', (id, host, number) => {
       const timeline = view(timelineOf(id));
       expect(transitionsAt(timeline, host).map(({ arc }) => arc?.number)).toContain(number);
+    });
+
+    it('have no segment with a number below that of its SYN, and count each SYN as the beginning', () => {
+      for (const { id } of QUICK) {
+        const { segments } = resultOf(view(timelineOf(id)));
+        expect(segments.length, id).toBeGreaterThan(0);
+        for (const { flags, seq, ack } of segments) {
+          const text = `${id}: ${flags} seq ${seq} ack ${ack}`;
+          if (flags?.includes('S')) expect(seq, text).toBe(0);
+          expect(Math.min(seq ?? 0, ack ?? 0), text).toBeGreaterThanOrEqual(0);
+          // None of them sends more than some hundred kilobytes.
+          expect(Math.max(seq ?? 0, ack ?? 0), text).toBeLessThan(2 ** 24);
+        }
+      }
     });
 
     it('have no transition without an arc, a clause and a source, of whichever connection', () => {
@@ -732,9 +744,6 @@ describe('a FIN that comes in FIN-WAIT-1', () => {
   });
 });
 
-const schema = JSON.parse(readFileSync(join(REPOSITORY, 'schema/arcs.schema.json'), 'utf8')) as object;
-const validate: ValidateFunction = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
-
 interface Way {
   name: string;
   privilege: 'root' | 'user-namespace';
@@ -799,20 +808,6 @@ describe.concurrent.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, 
     expect(/^Two witnesses: kernel events need root/m.test(stdout)).toBe(privilege !== 'root');
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
-});
-
-it('tcplab arcs --slow proves 43 of 43', { timeout: 180_000 }, async (context) => {
-  if (process.env['TCPLAB_SLOW'] !== '1')
-    context.skip('takes more than a minute, for TIME-WAIT is waited out: TCPLAB_SLOW=1 runs it');
-  const { outcome, report } = parse(await run([...TCPLAB, 'arcs', '--slow', '--json']));
-  expect({ ...outcome, stdout: '' }).toEqual({ status: 0, stdout: '', stderr: '' });
-  expect(errorsOf(report)).toEqual([]);
-  const { arcs, unexplained, durationMs } = report as ArcsReport;
-  expect(arcs.map(({ number, verdict }) => [number, verdict])).toEqual(
-    NUMBERS.map((number) => [number, 'proven']),
-  );
-  expect(unexplained).toEqual([]);
-  expect(durationMs).toBeGreaterThan(60_000);
 });
 
 describe('the schema', () => {
@@ -891,18 +886,6 @@ describe('the schema', () => {
     expect(errorsOf(report)).toEqual([]);
   });
 });
-
-function parse(outcome: Outcome): { outcome: Outcome; report: unknown } {
-  try {
-    return { outcome, report: JSON.parse(outcome.stdout) };
-  } catch {
-    throw new Error(`no JSON on stdout: ${outcome.stdout}${outcome.stderr}`);
-  }
-}
-
-function errorsOf(report: unknown): string[] {
-  return validate(report) ? [] : (validate.errors ?? []).map((error) => JSON.stringify(error));
-}
 
 type Path = (string | number)[];
 

@@ -13,6 +13,12 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['run listen closs-wait', /'closs-wait'\n.*did you mean close-wait/],
     ['hold TIME_WEIT', /'TIME_WEIT'\n.*did you mean time-wait/],
     ['explain establishd', /'establishd'\n.*did you mean established/],
+    ['run FIN_WAT1', /'FIN_WAT1'\n.*did you mean fin-wait-1/],
+    ['run SYN_REC', /'SYN_REC'\n.*did you mean .*syn-received/],
+    ['run Close_Wait_Never_Acepted', /did you mean close-wait-never-accepted/],
+    ['explain listen-closd', /'listen-closd'\n.*did you mean listen-closed/],
+    ['explain 44', /no scenario, state or arc is called '44'/],
+    ['explain SYN-SENT>LISTEN', /no scenario, state or arc is called 'SYN-SENT>LISTEN'/],
     ['run --hold 5x', /--hold.*'5x'.*such as 250ms, 30s or 2m/],
     ['run --hold 0', /--hold.*'0'.*more than 0/],
     ['run --hold -1s', /--hold.*'-1s'/],
@@ -23,6 +29,7 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['run --repeat many', /--repeat.*'many'/],
     ['run --jobs 0', /--jobs.*'0'/],
     ['run --jobs 1e9', /--jobs.*'1e9'/],
+    ['run --pcap /proc/x listen', /cannot write \/proc\/x: no such file or directory/],
     ['run --frob', /unknown option '--frob'/],
     ['run --jsno', /unknown option '--jsno'\n.*--json/],
     ['frobnicate', /unknown command 'frobnicate'/],
@@ -33,6 +40,8 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['hold listen --on moon -- ss', /--on.*'moon'.*client, server/],
     ['hold listen --on client', /--on and a command belong together/],
     ['hold listen -- ss -tan', /--on and a command belong together/],
+    ['hold listen --on client --json -- true', /--json and --on do not go together/],
+    ['hold listen --on client --ladder -- true', /--ladder and --on do not go together/],
     ['hold listen --on client -- no-such-command', /no command 'no-such-command'/],
     ['hold listen --on client -- /no/such/command', /no command '\/no\/such\/command'/],
     ['hold listen --on client -- /etc/passwd', /no command '\/etc\/passwd'/],
@@ -49,6 +58,25 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     const { stderr } = await tcplab('run', 'xyzzyxyzzy');
     expect(stderr).toMatch(/'xyzzyxyzzy'/);
     expect(stderr).not.toMatch(/did you mean/);
+  });
+
+  it.each([
+    ['close_wait_never_accepted', 'close-wait-never-accepted'],
+    ['Listen_Closed', 'listen-closed'],
+    ['closeWaitReset', 'close-wait-reset'],
+  ])('%s is another spelling of %s', async (name, id) => {
+    expect((await tcplab('explain', name)).stdout).toMatch(new RegExp(`^${id}\n`));
+    const { status, stdout } = await tcplab('hold', name, '--for', '1ms', '--json');
+    expect({ status, scenario: JSON.parse(stdout).scenario }).toEqual({ status: 0, scenario: id });
+  });
+
+  it.each([
+    ['17', 'Arc 17: ESTABLISHED → FIN-WAIT-1'],
+    ['SYN-SENT>CLOSED', 'Arc 8: SYN-SENT → CLOSED'],
+    ['syn_sent->Closed', 'Arc 8: SYN-SENT → CLOSED'],
+  ])('explain knows the arc %s', async (name, title) => {
+    const { status, stdout } = await tcplab('explain', name);
+    expect({ status, title: stdout.split('\n')[0] }).toEqual({ status: 0, title });
   });
 
   it('nothing is suggested twice', async () => {
@@ -242,6 +270,21 @@ describe.concurrent('hold --on runs a command', () => {
     untrapped.kill(signal);
     expect((await untrapped.ended).status).toBe(status);
     await expectNoneLeft(untrapped);
+  });
+
+  it.each([
+    ['by SIGTERM', 'exec sleep 1000', 143],
+    ['with a status of its own', 'trap "exit 42" TERM; while :; do sleep 0.01; done', 42],
+    ['by SIGKILL, when it does not hear that', 'trap "" TERM; while :; do sleep 0.01; done', 137],
+  ])('that is ended when the time of --for is over: %s', async (_, script, status) => {
+    const program = start('hold', 'listen', '--on', 'client', '--for', '100ms', '--', 'sh', '-c', script);
+    expect(await program.ended).toEqual({ status, stdout: '', stderr: '' });
+    await expectNoneLeft(program);
+  });
+
+  it('that ends before the time of --for is over, and does not wait for it', async () => {
+    const program = start('hold', 'listen', '--on', 'client', '--for', '1h', '--', 'sh', '-c', 'exit 3');
+    expect((await program.ended).status).toBe(3);
   });
 
   it('that ends with tcplab, even by SIGKILL', async () => {

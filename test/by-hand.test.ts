@@ -44,7 +44,8 @@ describe('what is printed', () => {
 // One suite, so that they run side by side.
 describe('typed on two machines', { timeout: 120_000 }, () => {
   for (const scenario of CATALOGUE) {
-    // The ACK of a FIN waits 40 ms for the server's own; on a machine as busy as that it goes alone.
+    // The ACK of a FIN waits 40 ms for the server's own; on a busy machine it goes alone: the recipe says so, and to do
+    // it again then.
     const retry = scenario.id === 'time-wait' ? 3 : 0;
     it.concurrent(`${scenario.id} is in its states`, { retry }, async ({ expect, skip }) => {
       const recipe = recipeOf(scenario.id);

@@ -173,6 +173,44 @@ describe('tcplab check', () => {
     expect(said).toMatch(says);
   });
 
+  it.each([
+    ['server', 'true', SERVER_PROBES, /status 0 before it listened/, 'did not come to listen'],
+    ['client', 'true', CLIENT_PROBES, /to the server’s address and port/, 'did not try to connect'],
+    ['server', 'nosuchcmd --now', SERVER_PROBES, /nosuchcmd: not found/, 'did not come to listen'],
+  ] as const)(
+    'of a %s that is none (%s) says so once, and leaves the rest',
+    async (target, command, probes, says, why) => {
+      const { stdout } = await tcplab('check', target, '--within', '1s', '--', command);
+      expect(stdout.match(/^(good|risk|fault|unknown) /gm)).toHaveLength(2);
+      expect(stdout.split('\n').every((line) => [...line].length <= 80)).toBe(true);
+      expect(stdout.match(new RegExp(says, 'g'))).toHaveLength(1);
+      const outcome = await tcplab('check', target, '--within', '1s', '--json', '--', command);
+      const report = JSON.parse(outcome.stdout) as CheckReport;
+      expect(validate(report), JSON.stringify(validate.errors)).toBe(true);
+      expect(report.probes.map(({ id }) => id)).toEqual(probes.map(({ id }) => id));
+      for (const { verdict, says: said } of report.probes.slice(1)) {
+        expect({ verdict, said }).toEqual({
+          verdict: 'unknown',
+          said: expect.stringContaining(`not run: the program ${why}`),
+        });
+      }
+    },
+  );
+
+  it('sets its rules by iptables when it is asked to', async () => {
+    const outcome = await check(
+      'server',
+      'peer-vanishes-idle',
+      server('echo'),
+      '--firewall',
+      'iptables',
+      ...TALK,
+    );
+    expect(outcome).toMatchObject({ verdict: 'risk', status: 0 });
+    const dropped = outcome.evidence.sockets.server.some(({ state }) => state === 'ESTABLISHED');
+    expect(dropped).toBe(true);
+  });
+
   it('lists its probes', async () => {
     const { stdout } = await tcplab('check', 'server', '--list');
     expect(stdout.trimEnd().split('\n')).toHaveLength(SERVER_PROBES.length);
@@ -183,6 +221,7 @@ describe('tcplab check', () => {
     ['check', /missing required argument 'what'/],
     ['check moon -- true', /'moon' can't be checked\n.*server.*client/],
     ['check server', /no program to check\n.*after `--`/],
+    ['check server -- no-such-command', /no command 'no-such-command'/],
     ['check server -- no-such-command --now', /no command 'no-such-command'/],
     [
       'check server --only peer-close -- true',

@@ -16,6 +16,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, type TestContext } from 'vitest';
 import { currentPrivilege } from '../src/kernel/privileges.ts';
+import type { ScenarioResult } from '../src/report/result.ts';
+import type { RunReport } from '../src/report/run-report.ts';
 
 /** What the tests of the command line share: they run the built tcplab as people do, and look at what it does. */
 
@@ -137,6 +139,38 @@ export function run(command: readonly string[], environment: NodeJS.ProcessEnv =
 /** Runs the tcplab of this repository to its end. */
 export function tcplab(...args: string[]): Promise<Outcome> {
   return run([...TCPLAB, ...args]);
+}
+
+/**
+ * Of a run of all scenarios, again where the machine was too slow for one: a request whose SYN-ACK does not leave its host is
+ * given up by the kernel at its first timer, after a second, and made anew by the client's next SYN. Held for longer than
+ * that, by a machine that is busy with other things, it is not proven, and rightly so.
+ */
+export async function inTime<T>(
+  attempt: () => Promise<T>,
+  resultsOf: (made: T) => ScenarioResult[],
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const made = await attempt();
+    if (tries === 5 || !resultsOf(made).some(outlastedItsRequest)) return made;
+  }
+}
+
+const FIRST_TIMER_MS = 1000;
+
+function outlastedItsRequest({ scenario, verdict, because, reachedMs, heldMs }: ScenarioResult): boolean {
+  const lastedMs = (reachedMs ?? 0) + (heldMs ?? 0);
+  return (
+    scenario === 'syn-received-dropped-at-server' &&
+    verdict === 'unproven' &&
+    /another socket than before is in SYN-RECEIVED/.test(because ?? '') &&
+    lastedMs > 0.9 * FIRST_TIMER_MS
+  );
+}
+
+/** What a run has printed as JSON; none where it was not to be had. */
+export function resultsIn({ stdout }: Outcome): ScenarioResult[] {
+  return stdout.startsWith('{') ? (JSON.parse(stdout) as RunReport).results : [];
 }
 
 /** A folder that is gone when the tests of this file are over. */

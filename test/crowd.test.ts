@@ -102,6 +102,11 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
     expect(parse(outcome)).toMatchObject({ family: 'ipv6', inState: COUNT, held: true });
   });
 
+  it('beside a command, which is ended when the time of --for is over', async () => {
+    const args = ['--count', '3', '--for', '50ms', '--on', 'server', '--', 'sleep', '1000'];
+    expect(await tcplab('hold', 'close-wait', ...args)).toEqual({ status: 143, stdout: '', stderr: '' });
+  });
+
   it('as an ordinary user', async () => {
     const args = ['hold', 'last-ack', '--count', `${COUNT}`, '--for', '10ms', '--json'];
     const outcome = await run([...tcplabAsOrdinaryUser(), ...args]);

@@ -23,3 +23,50 @@ describe('the pages under docs/states', () => {
     expect(shown).toEqual(CATALOGUE.map(() => true));
   });
 });
+
+describe('docs/checked-programs.md', () => {
+  const load = async <T>(name: string) => (await import(join(root, 'scripts', name))) as T;
+  const programs = () =>
+    load<{ PROGRAMS: { name: string }[] }>('checked-programs-list.mjs').then(({ PROGRAMS }) =>
+      PROGRAMS.map(({ name }) => name),
+    );
+  const script = () =>
+    load<{ document: (before: string, names: string[], looked: Map<string, string>) => string }>(
+      'checked-programs-document.mjs',
+    );
+  const page = readFileSync(join(root, 'docs/checked-programs.md'), 'utf8');
+  const titlesOf = (text: string) => [...text.matchAll(/^## (.+) \S+$/gm)].map(([, name]) => name);
+
+  it('has a section of every program that is looked at', async () => {
+    expect(titlesOf(page)).toEqual(await programs());
+  });
+
+  it('explains every risk and fault', () => {
+    for (const section of page.split(/^## /m).slice(1)) {
+      const found = [...section.matchAll(/^\| (\S+) \| \*\*(?:risk|fault)\*\* \|/gm)].map(([, id]) => id);
+      expect([...section.matchAll(/^- \*\*(\S+)\*\*: /gm)].map(([, id]) => id)).toEqual(found);
+    }
+    expect(page).not.toContain('not yet explained');
+  });
+
+  it('keeps, made where a program is not installed, what was seen of it before, and says so once', async () => {
+    const { document } = await script();
+    const names = await programs();
+    const looked = new Map(names.slice(1).map((name) => [name, `## ${name} 1.0\n\nanew\n`]));
+    const made = document(page, names, looked);
+    expect(titlesOf(made)).toEqual(names);
+    const own = made.slice(made.indexOf(`## ${names[0]} `), made.indexOf(`## ${names[1]} `));
+    expect(own).toMatch(/From an earlier run.*\n\n[\s\S]*\| serves \| good \|/);
+    expect(document(made, names, looked)).toBe(made);
+    // Looked at again, it is of this run.
+    looked.set(names[0] ?? '', `## ${names[0]} 2.0\n\nanew\n`);
+    expect(document(made, names, looked)).not.toContain('From an earlier run');
+  });
+
+  it('is not made without a program of which nothing was ever seen', async () => {
+    const { document } = await script();
+    expect(() => document(page, ['nginx', 'lighttpd'], new Map())).toThrow(
+      'neither installed nor in the document: lighttpd',
+    );
+  });
+});

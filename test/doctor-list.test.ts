@@ -102,6 +102,10 @@ describe.concurrent('tcplab doctor', () => {
   });
 });
 
+/** Waits until the kernel has given the connection up. */
+const GIVE_UP =
+  'echo 1 >/proc/sys/net/ipv4/tcp_orphan_retries; while ss -tanH | grep -q FIN-WAIT-1; do sleep 0.05; done';
+
 /** What people look at. */
 const SHOWN: string[][] = [
   ['list'],
@@ -110,6 +114,7 @@ const SHOWN: string[][] = [
   ['run', 'fin-wait-1', '--repeat', '2'],
   ['hold', 'fin-wait-1', '--for', '500ms'],
   ['hold', 'time-wait', '--for', '100ms'],
+  ['hold', 'fin-wait-1-descriptor-open', '--count', '3', '--for', '100ms'],
   ['explain', 'CLOSE-WAIT'],
   ['explain', 'syn-received-simultaneous-open'],
 ];
@@ -144,6 +149,84 @@ for (const args of SHOWN) {
     });
   });
 }
+
+const COMMANDS = [
+  'run',
+  'hold',
+  'check',
+  'exec',
+  'explain',
+  'arcs',
+  'replay',
+  'list',
+  'ui',
+  'agent',
+  'clean',
+  'doctor',
+];
+
+describe.concurrent('the help', () => {
+  it('is looked at of every command', async () => {
+    const { stdout } = await tcplab('--help');
+    const [, commands = ''] = /^Commands:\n([\s\S]*?)\n\n/m.exec(stdout) ?? [];
+    const named = [...commands.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name);
+    expect(named.filter((name) => name !== 'help')).toEqual(COMMANDS);
+  });
+
+  it.each([[], ...COMMANDS.map((name) => [name])])('fits into 80 columns: %s', async (...command) => {
+    const { status, stdout } = await tcplab(...command, '--help');
+    expect(status).toBe(0);
+    expect(tooWide(stdout)).toEqual([]);
+  });
+});
+
+describe.concurrent('what is wrong', () => {
+  const LONG: [args: string[], status: number, words: string][] = [
+    [
+      ['run', '--hold', 'abc'],
+      2,
+      "argument 'abc' is invalid. Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days).",
+    ],
+    [
+      ['run', 'closing', '--server', 'true'],
+      2,
+      'it must close without having heard of the client’s FIN; leave out --server, or see `tcplab list`',
+    ],
+    [
+      ['hold', 'listen', '--count', '3'],
+      2,
+      'can’t be held many times over: one listener is there for any number of connections, and has none',
+    ],
+    [
+      ['hold', 'fin-wait-1', '--on', 'client', '--', 'sh', '-c', GIVE_UP],
+      0,
+      'while it ran, fin-wait-1 was disproven: socket-table of client: saw FIN-WAIT-1, then CLOSED',
+    ],
+  ];
+
+  it.each(LONG)('is said in lines that fit on a terminal: %j', async (args, status, words) => {
+    const outcome = await inTerminal(args);
+    expect(outcome.status).toBe(status);
+    expect(tooWide(outcome.stdout)).toEqual([]);
+    expect(outcome.stdout.replaceAll(/\s+/g, ' ')).toContain(words);
+  });
+
+  it.each(LONG)(
+    'is said in one line where there is no terminal, for whoever searches it: %j',
+    async (args, status, words) => {
+      const outcome = await tcplab(...args);
+      expect(outcome.status).toBe(status);
+      expect(outcome.stderr.split('\n').some((line) => line.includes(words))).toBe(true);
+    },
+  );
+});
+
+it('what goes on is shown in one line, which is cut where the terminal ends', async () => {
+  const probes = ['check', 'server', '--only', 'stopped', '--within', '100ms'];
+  const { stdout } = await inTerminal([...probes, '--', 'sleep 10']);
+  expect(stdout).toMatch(/\[K1 of 1: stopped: .*…\r/);
+  expect(tooWide(stdout)).toEqual([]);
+});
 
 describe.concurrent('tcplab hold', () => {
   it('in a terminal: a live view that is written over, until Ctrl-C lifts it', async () => {
@@ -210,10 +293,6 @@ describe.concurrent('tcplab hold', () => {
     );
   });
 });
-
-/** Waits until the kernel has given the connection up. */
-const GIVE_UP =
-  'echo 1 >/proc/sys/net/ipv4/tcp_orphan_retries; while ss -tanH | grep -q FIN-WAIT-1; do sleep 0.05; done';
 
 /** With script(1): a terminal of 80 columns. */
 function inPseudoTerminal(command: readonly string[], setting = 'TERM=xterm'): Program {

@@ -16,7 +16,7 @@ import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { runScenario } from '../src/scenario/run.ts';
 import { Turn } from '../src/scenario/turn.ts';
 import type { Endpoint } from '../src/tcp/endpoint.ts';
-import { run, TCPLAB, tcplabAsOrdinaryUser, temporaryFolder } from './cli.ts';
+import { inTime, resultsIn, run, TCPLAB, tcplab, tcplabAsOrdinaryUser, temporaryFolder } from './cli.ts';
 
 const LEGACY = '/usr/sbin/xtables-legacy-multi';
 
@@ -27,7 +27,12 @@ const WAYS = (['nft', 'iptables'] as const).flatMap((firewall) =>
 );
 
 describe.each(WAYS)('every scenario with $firewall and $family', (way) => {
-  const all = once(() => runAll(way));
+  const all = once(() =>
+    inTime(
+      () => runAll(way),
+      (timelines) => timelines.map(resultOf),
+    ),
+  );
 
   it('is proven', async () => {
     const results = (await all()).map(resultOf);
@@ -60,7 +65,8 @@ describe('as an ordinary user', () => {
       const options = ['--firewall', firewall, ...(family === 'ipv6' ? ['--ipv6'] : [])];
       // As it is for many a user: without the folders that hold iptables.
       const environment = { PATH: '/usr/bin:/bin' };
-      const { status, stdout, stderr } = await run([...command(), 'run', '--json', ...options], environment);
+      const words = [...command(), 'run', '--json', ...options];
+      const { status, stdout, stderr } = await inTime(() => run(words, environment), resultsIn);
       expect({ status: stdout ? 0 : status, stderr }).toEqual({ status: 0, stderr: '' });
       const { machine, results } = JSON.parse(stdout) as RunReport;
       const others = results.filter(({ verdict }) => verdict !== 'proven');
@@ -182,6 +188,21 @@ describe.each(['ipv4', 'ipv6'] as const)('the command to set a rule by hand, %s'
 });
 
 describe('iptables', () => {
+  it.each([[[]], [['--count', '3']]])('sets the rules of hold as well: %j', async (more) => {
+    const options = ['--firewall', 'iptables', '--on', 'server', ...more];
+    const { status, stdout } = await tcplab(
+      'hold',
+      'fin-wait-1',
+      ...options,
+      '--',
+      'iptables',
+      '-S',
+      'INPUT',
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^-A INPUT -p tcp .*--comment "?tcplab \d"? -j DROP$/m);
+  });
+
   it('of the old kind does the same, and leaves no lock file', async (context) => {
     if (!existsSync(LEGACY)) context.skip('this machine has no iptables-legacy');
     const folder = temporaryFolder();

@@ -5,6 +5,7 @@ import {
   type Crafted,
   type Dropped,
   type Held,
+  type HostAbout,
   type HostName,
   type KernelTraced,
   type LabOpened,
@@ -147,6 +148,17 @@ export function opened(noKernelEvents: string | null = null): LabOpened {
     noKernelEvents,
   };
 }
+
+/** A machine elsewhere that can do everything. */
+export const HOST_ABOUT: HostAbout = {
+  place: 'ssh:a',
+  kernel: '6.1.0',
+  arch: 'x64',
+  firewall: 'nft',
+  clock: { aheadMs: 0, errorMs: 0.1 },
+  noKernelEvents: null,
+  noPackets: null,
+};
 
 export function claimed(atMs: number, host: HostName, state: State, peer: State | null = null): Claimed {
   const claim = { held: { host, state }, peer, connection: CONNECTION };

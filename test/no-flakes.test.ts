@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/run-report.ts';
-import { listed, tcplab } from './cli.ts';
+import { inTime, listed, resultsIn, tcplab } from './cli.ts';
 
 /** The short form of what `node bench/repeat.mjs` does: every verdict is proven though the machine is busy. */
 const REPEATS = 5;
@@ -12,7 +12,7 @@ const loops: ChildProcess[] = [];
 beforeAll(() => {
   for (let loop = 0; loop < BUSY_LOOPS; loop++) {
     // They end by themselves should nobody end them.
-    loops.push(spawn('timeout', ['60', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }));
+    loops.push(spawn('timeout', ['300', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' }));
   }
 });
 
@@ -21,7 +21,8 @@ afterAll(() => {
 });
 
 it(`every verdict is proven in ${REPEATS} runs beside ${BUSY_LOOPS} busy loops`, async () => {
-  const { stdout, stderr } = await tcplab('run', '--repeat', `${REPEATS}`, '--json');
+  const again = () => tcplab('run', '--repeat', `${REPEATS}`, '--json');
+  const { stdout, stderr } = await inTime(again, resultsIn);
   expect(stderr).toBe('');
   const { results } = JSON.parse(stdout) as RunReport;
   expect(results).toHaveLength(listed().length * REPEATS);

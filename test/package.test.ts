@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IS_ROOT, REPOSITORY, run, runtimePackages, temporaryFolder } from './cli.ts';
 
@@ -58,7 +66,7 @@ describe('as a package', () => {
       .filter((path) => !path.startsWith('node_modules/'));
     const foreign = own.filter(
       (path) =>
-        !/^(dist\/.*\.(js|d\.ts)|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.*\.(js|d\.ts)|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|docs\/images\/\w+\.png|[A-Z]+(\.md)?|package\.json)$/.test(
           path,
         ),
     );
@@ -66,6 +74,28 @@ describe('as a package', () => {
     expect(own).toContain('schema/run.schema.json');
     expect(own).toContain('docs/timeline.md');
     expect(own.filter((path) => /\.test\./.test(path))).toEqual([]);
+  });
+
+  it('has every picture that its pages show, and they are small', () => {
+    const pages = [
+      'README.md',
+      'CHANGELOG.md',
+      ...readdirSync(join(installed, 'docs'), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => join('docs', name)),
+    ];
+    const shown = pages.flatMap((page) => {
+      const text = readFileSync(join(installed, page), 'utf8');
+      return [...text.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map(([, to = '']) => join(dirname(page), to));
+    });
+    const pictures = [...new Set(shown)];
+    expect(pictures.filter((picture) => !existsSync(join(installed, picture)))).toEqual([]);
+    expect(pictures.length).toBeGreaterThan(0);
+    const octets = pictures.map((picture) => statSync(join(installed, picture)).size);
+    expect(octets.reduce((sum, each) => sum + each, 0)).toBeLessThan(500_000);
+    // None that nobody sees.
+    const there = readdirSync(join(installed, 'docs/images')).map((name) => join('docs/images', name));
+    expect(there.sort()).toEqual(pictures.sort());
   });
 
   it('needs few packages', () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/run-report.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
-import { eventually, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
+import { eventually, needRoot, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
 
 /** People's own programs as ends of a scenario. */
 
@@ -25,7 +25,9 @@ describe.concurrent('a server that is a program', () => {
       '8080',
     );
     expect({ verdict, status }).toEqual({ verdict: 'proven', status: 0 });
-    expect(programs).toMatchObject([{ host: 'server', status: null, sockets: [{ name: 'node' }] }]);
+    expect(programs).toMatchObject([
+      { host: 'server', status: null, sockets: [{ name: 'node', isOpen: true }] },
+    ]);
   });
 
   it('is not said to be in CLOSE-WAIT when it closes as it should', async () => {
@@ -34,6 +36,15 @@ describe.concurrent('a server that is a program', () => {
     // It is in there for the moment that a look may fall on.
     expect(['unproven', 'disproven']).toContain(verdict);
     expect(because).toMatch(/not seen within 5000 ms; socket-table saw server CLOSED|saw CLOSE-WAIT, then/);
+  });
+
+  it('is said to have had its end open, when it has closed it in the meantime', async () => {
+    const closesLate = "require('net').createServer((s) => setTimeout(() => s.destroy(), 1000)).listen(80)";
+    const { status, stdout } = await tcplab(
+      ...['run', 'established', '--hold', '1500ms', '--server', `node -e "${closesLate}"`],
+    );
+    expect(status).toBe(1);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/listen\(80\)": was open in node, pid \d+, fd \d+/);
   });
 
   // What else a good server can be brought to.
@@ -136,13 +147,28 @@ describe.concurrent('a client that is a program', () => {
     expect(programs[0]).toMatchObject({ host: 'client' });
   });
 
+  it.for(['ipv4', 'ipv6'])(
+    'is seen by kernel events as well, which tell of a connect() before the port is chosen: %s',
+    async (family, context) => {
+      needRoot(context, 'kernel events');
+      const url = family === 'ipv6' ? 'http://[{server}]/' : 'http://{server}/';
+      const options = family === 'ipv6' ? ['--ipv6'] : [];
+      const { verdict, witnesses } = await result('syn-sent', '--client', `curl -sS ${url}`, ...options);
+      expect({ verdict, kernelEvents: witnesses.kernelEvents }).toEqual({
+        verdict: 'proven',
+        kernelEvents: { says: 'SYN-SENT', agrees: true },
+      });
+    },
+  );
+
   it('is not said to be in SYN-SENT when it gives up', async () => {
+    // It must not give up before the state is claimed, however busy the machine is.
     const { verdict, because } = await result(
       'syn-sent',
       '--client',
-      'curl -sS -m 0.2 http://{server}/',
+      'curl -sS -m 2 http://{server}/',
       '--hold',
-      '1s',
+      '2500ms',
     );
     expect(verdict).toBe('disproven');
     expect(because).toMatch(/socket-table of client: saw SYN-SENT, then CLOSED/);
@@ -166,6 +192,25 @@ describe.concurrent('an end that must be tcplab’s own', () => {
     expect(stderr).toContain(`its ${host} must be tcplab’s own`);
     expect(stderr).toContain(why);
   });
+
+  it.each(['client', 'server'] as const)(
+    'leaves out of all scenarios those that must have a %s of its own, and says in one line which and why',
+    async (host) => {
+      const places = CATALOGUE.filter(({ ours }) => ours?.[host]);
+      const { status, stdout, stderr } = await tcplab(
+        // It is over before it connects or listens, so that there is nothing to wait for.
+        ...['run', `--${host}`, 'exit 7', '--json'],
+      );
+      expect(status).toBe(1);
+      const { results } = JSON.parse(stdout) as RunReport;
+      const ids = results.map(({ scenario }) => scenario);
+      expect(ids).toEqual(CATALOGUE.filter((each) => !places.includes(each)).map(({ id }) => id));
+      expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+      for (const { id, ours } of places) {
+        expect(stderr).toMatch(new RegExp(`[ ;]${id}[^;(]* \\(of the ${host}: ${ours?.[host]}\\)`));
+      }
+    },
+  );
 
   it.each([
     ['--server', ''],

@@ -209,6 +209,7 @@ describe('run', () => {
     ['--timeline', ['--timeline', folder], /cannot write .*: illegal operation on a directory/],
     ['--pcap', ['--pcap', '/dev/null'], /cannot write \/dev\/null: file already exists/],
     ['--pcap', ['--pcap', '/proc'], /cannot write \/proc: /],
+    ['--pcap', ['--pcap', '/proc/x/y'], /cannot write \/proc\/x\/y: no such file or directory/],
   ])('says at once when what %s names can’t be written', async (_, options, sentence) => {
     const startMs = performance.now();
     const { status, stdout, stderr } = await tcplab('run', '--hold', '1h', ...options);

@@ -4,7 +4,17 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, it, onTestFailed } from 'vitest';
 import type { ScenarioResult, WitnessReport } from '../src/report/result.ts';
 import type { RunReport } from '../src/report/run-report.ts';
-import { IS_ROOT, listed, type Outcome, REPOSITORY, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
+import {
+  IS_ROOT,
+  inTime,
+  listed,
+  type Outcome,
+  REPOSITORY,
+  resultsIn,
+  run,
+  TCPLAB,
+  tcplabAsOrdinaryUser,
+} from './cli.ts';
 
 const schema = JSON.parse(readFileSync(join(REPOSITORY, 'schema/run.schema.json'), 'utf8')) as object;
 const validate: ValidateFunction = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
@@ -40,7 +50,8 @@ describe.concurrent.each(WAYS)('tcplab run --json $name', ({ command, privilege 
   for (const family of ['ipv4', 'ipv6'] as const) {
     describe(family, () => {
       const reported = once(async () => {
-        const outcome = await run([...tcplab(), 'run', '--json', ...(family === 'ipv6' ? ['--ipv6'] : [])]);
+        const words = [...tcplab(), 'run', '--json', ...(family === 'ipv6' ? ['--ipv6'] : [])];
+        const outcome = await inTime(() => run(words), resultsIn);
         return { outcome, report: parse(outcome) };
       });
 

@@ -197,6 +197,21 @@ const CASES: Case[] = [
     counts: isFin,
   },
   {
+    title: 'CLOSING of an orphan: by tcp_orphan_retries, whatever the peer sends again meanwhile',
+    sysctls: { retries2: 4, orphanRetries: 1 },
+    waiting: 'data or FIN',
+    options: { orphan: true },
+    bring: (lab) => closeAtOnce(lab, (socket) => lab.client.close(socket)),
+    counts: isFin,
+  },
+  {
+    title: 'CLOSING with its descriptor open: by tcp_retries2',
+    sysctls: { retries2: 1, orphanRetries: 3 },
+    waiting: 'data or FIN',
+    bring: (lab) => closeAtOnce(lab, (socket) => lab.client.shutdown(socket)),
+    counts: isFin,
+  },
+  {
     title: 'FIN-WAIT-2 of an orphan: tcp_fin_timeout',
     sysctls: { finTimeoutS: 1 },
     waiting: 'FIN-WAIT-2',
@@ -512,6 +527,16 @@ async function closeLast(lab: Lab): Promise<Brought> {
   await inState(lab, 'server', connection, 'CLOSE-WAIT');
   await lab.server.close(serverSocket);
   return { connection, host: 'server' };
+}
+
+/** Both ends finish, and only the client hears the other. */
+async function closeAtOnce(lab: Lab, finish: Act): Promise<Brought> {
+  const { connection, clientSocket, serverSocket } = await established(lab);
+  await silence(lab);
+  await finish(clientSocket);
+  await lab.server.close(serverSocket);
+  await inState(lab, 'client', connection, 'CLOSING');
+  return { connection, host: 'client' };
 }
 
 async function closeFirst(lab: Lab): Promise<Brought> {

@@ -20,6 +20,8 @@ export const runtimeNeeds = [
   },
 ];
 
+const BY_SSH = 'lets a test reach hosts by ssh';
+
 /**
  * What `npm test` needs besides: above all the tools whose word is compared with tcplab's.
  * @type {Need[]}
@@ -66,6 +68,21 @@ export const testNeeds = [
     command: 'setpriv',
     why: 'runs tests as an ordinary user',
     packages: { apt: 'util-linux', dnf: 'util-linux', apk: 'setpriv', pacman: 'util-linux' },
+  },
+  {
+    command: 'sshd',
+    why: BY_SSH,
+    packages: { apt: 'openssh-server', dnf: 'openssh-server', apk: 'openssh-server', pacman: 'openssh' },
+  },
+  {
+    command: 'ssh',
+    why: BY_SSH,
+    packages: { apt: 'openssh-client', dnf: 'openssh-clients', apk: 'openssh-client', pacman: 'openssh' },
+  },
+  {
+    command: 'nsenter',
+    why: BY_SSH,
+    packages: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux-misc', pacman: 'util-linux' },
   },
 ];
 

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { keepFromStarting, startsAndPackages, withoutServices } from './no-services.mjs';
 import { SetupError, say } from './say.mjs';
 
 /** @typedef {import('./needs.mjs').Need} Need */
@@ -39,9 +40,8 @@ export function ensureSystemPackages(needs, overrides) {
 
   const reasons = missing.map((need) => `${nameOf(need)}: ${need.why}`).join('; ');
   say(`tcplab: installing ${packages.join(', ')} with ${manager.program} (${reasons})`);
-  const { succeeded, output } = machine.run(
-    commands.map((command) => manager.patiently?.(command) ?? command),
-  );
+  const install = () => machine.run(commands.map((command) => manager.patiently?.(command) ?? command));
+  const { succeeded, output } = manager.startsServices ? machine.withoutServices(install) : install();
   if (!succeeded) throw new SetupError(`${manager.program} failed:\n${output}`);
 
   const still = missingNeeds(missing, machine);
@@ -68,13 +68,31 @@ const thisMachine = {
   hasLibrary,
   findCommand,
   run: runAll,
+  withoutServices: /** @type {typeof withoutAnyService} */ (withoutAnyService),
 };
+
+/**
+ * A server that a test wants is the test's to start: on somebody's machine it starts neither now nor with the machine.
+ * @template T
+ * @param {() => T} install
+ * @returns {T}
+ */
+function withoutAnyService(install) {
+  const before = startsAndPackages();
+  try {
+    return withoutServices(install);
+  } finally {
+    keepFromStarting(before);
+  }
+}
 
 /** The first that is there is asked. */
 const managers = [
   {
     name: /** @type {const} */ ('apt'),
     program: 'apt-get',
+    // The others leave that to whoever installs.
+    startsServices: true,
     commands: (/** @type {string[]} */ packages) => [
       ['apt-get', 'update'],
       ['apt-get', 'install', '-y', '--no-install-recommends', ...packages],

@@ -2,6 +2,7 @@ import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
+import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab, type LabOptions } from '../lab/lab.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { stageOf } from '../scenario/reach.ts';
@@ -17,6 +18,7 @@ export interface CheckOptions {
   /** The port that the server listens on. */
   port: number;
   family: Family;
+  firewall?: FirewallKind;
   talk: Talk;
   /** Where the hosts are. */
   lab?: Pick<LabOptions, 'hosts'>;
@@ -29,6 +31,8 @@ export class Bench implements AsyncDisposable {
   readonly lab: Lab;
   readonly stage: Stage;
   readonly options: CheckOptions;
+  /** Whether the program has come to do what its kind does first: to listen, or to connect. */
+  wasThere = false;
 
   protected constructor(lab: Lab, options: CheckOptions) {
     this.lab = lab;
@@ -36,8 +40,8 @@ export class Bench implements AsyncDisposable {
     this.options = options;
   }
 
-  protected static openLab({ family, port, lab = {} }: CheckOptions): Promise<Lab> {
-    return Lab.open({ ...lab, family, serverPort: port });
+  protected static openLab({ family, firewall = 'nft', port, lab = {} }: CheckOptions): Promise<Lab> {
+    return Lab.open({ ...lab, family, firewall, serverPort: port });
   }
 
   get withinMs(): number {

@@ -19,14 +19,20 @@ export interface RunCheckOptions extends CheckOptions {
   only?: readonly string[] | undefined;
   onBegin?: (probe: { id: string; title: string }, index: number, count: number) => void;
   onDone?: (result: ProbeResult) => void;
+  /** Those that are not run, because the program never was there to be looked at. */
+  onSkip?: (results: readonly ProbeResult[]) => void;
 }
 
-/** Does one thing after the other to the program, each time started anew, in a lab of its own. */
+/**
+ * Does one thing after the other to the program, each time started anew, in a lab of its own. Where it does not get to be
+ * a server or a client at all, that is said once, and the rest is left.
+ */
 export async function runCheck({
   target,
   only,
   onBegin,
   onDone,
+  onSkip,
   ...options
 }: RunCheckOptions): Promise<ProbeResult[]> {
   const wanted = <B>(probes: readonly Probe<B>[]) => probes.filter(({ id }) => !only || only.includes(id));
@@ -43,16 +49,32 @@ export async function runCheck({
   const results: ProbeResult[] = [];
   for (const [index, { probe, run }] of probes.entries()) {
     onBegin?.(probe, index, probes.length);
-    const result = await run();
+    const { result, wasThere } = await run();
     results.push(result);
     onDone?.(result);
+    if (index > 0 || wasThere) continue;
+    const skipped = probes.slice(1).map((task) => notRun(task.probe, NEVER_THERE[target]));
+    if (skipped.length > 0) onSkip?.(skipped);
+    return [...results, ...skipped];
   }
   return results;
 }
 
+type About = Omit<Probe<never>, 'run'>;
+
 interface Task {
-  probe: { id: string; title: string };
-  run: () => Promise<ProbeResult>;
+  probe: About;
+  /** `wasThere`: whether the program listened, or tried to connect. */
+  run: () => Promise<{ result: ProbeResult; wasThere: boolean }>;
+}
+
+const NEVER_THERE: Record<Target, string> = {
+  server: 'not run: the program did not come to listen on the server’s port',
+  client: 'not run: the program did not try to connect to the server',
+};
+
+function notRun({ id, title, why, mend }: About, because: string): ProbeResult {
+  return { id, title, ...unknown(because), why, mend, durationMs: 0, timeline: null };
 }
 
 function task<B extends Bench>(
@@ -61,15 +83,16 @@ function task<B extends Bench>(
   start: (bench: B) => Promise<void>,
 ): Task {
   const { id, title, why, mend } = probe;
-  const run = async (): Promise<ProbeResult> => {
+  const run: Task['run'] = async () => {
     const startMs = performance.now();
     await using bench = await open();
     const finding = await find(probe, bench, start);
     await bench.lab.count();
     const durationMs = performance.now() - startMs;
-    return { id, title, ...finding, why, mend, durationMs, timeline: bench.lab.timeline };
+    const result = { id, title, ...finding, why, mend, durationMs, timeline: bench.lab.timeline };
+    return { result, wasThere: bench.wasThere };
   };
-  return { probe, run };
+  return { probe: { id, title, why, mend }, run };
 }
 
 /** A server that does not start is at fault, and nothing more can be said of it. */

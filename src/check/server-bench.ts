@@ -32,6 +32,7 @@ export class ServerBench extends Bench {
   async start(): Promise<void> {
     const { lab, stage, options } = this;
     this.#program = await startListening(lab, lab.server, options.command, stage.waitFor);
+    this.wasThere = true;
   }
 
   /** Connects. Undefined when the connection does not stand in time. `receiveBuffer`: SO_RCVBUF, octets. */

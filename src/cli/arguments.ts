@@ -3,9 +3,9 @@ import { TcplabError } from '../error.ts';
 import { ARC_SCENARIOS, scenariosDriving } from '../scenario/arc-catalogue.ts';
 import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { ARCS } from '../tcp/arcs.ts';
+import { ARCS, type Arc } from '../tcp/arcs.ts';
 import { parseState, STATES, type State } from '../tcp/state.ts';
-import { suggestion } from './suggestion.ts';
+import { bare, suggestion } from './suggestion.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
 
@@ -52,28 +52,37 @@ export function scenarioNamed(name: string): Scenario {
   return scenariosFor(name)[0] as Scenario;
 }
 
-/** What `explain` can be asked about: a scenario by its exact id, else a state in any spelling. */
-export function subjectNamed(name: string): { scenario: Scenario } | { state: State } {
-  const scenario = CATALOGUE.find(({ id }) => id === name);
-  const state = parseState(name);
+/** What `explain` can be asked about: a state in any spelling, a scenario, or an arc, of which there may be several. */
+export function subjectNamed(name: string): { scenario: Scenario } | { state: State } | { arcs: Arc[] } {
   // `listen` and `LISTEN` differ by their case alone: who writes it small and has a state of that name means the state.
+  const state = parseState(name);
   if (state) return { state };
+  const scenario = scenarioSpelled(name);
   if (scenario) return { scenario };
+  const arcs = arcsNamed(name);
+  if (arcs.length > 0) return { arcs };
   throw unknownName(name);
 }
 
 function scenariosFor(name: string): Scenario[] {
-  const scenarios = [...findScenarios(name), ...scenariosOfArc(name)];
-  if (scenarios.length === 0) throw unknownName(name);
-  return scenarios;
+  const scenarios = findScenarios(name);
+  if (scenarios.length > 0) return scenarios;
+  const spelled = scenarioSpelled(name);
+  if (spelled) return [spelled];
+  const driving = new Set(arcsNamed(name).flatMap(({ number }) => scenariosDriving(number)));
+  if (driving.size === 0) throw unknownName(name);
+  return [...driving];
 }
 
-/** An arc by its number (`8`) or its states (`SYN-SENT>CLOSED`, in any spelling), or a scenario that is there for one. */
-function scenariosOfArc(name: string): Scenario[] {
+/** A scenario by its id, in any spelling, as states have them: `close_wait_never_accepted`. */
+function scenarioSpelled(name: string): Scenario | undefined {
+  return [...CATALOGUE, ...ARC_SCENARIOS].find(({ id }) => bare(id) === bare(name));
+}
+
+/** Arcs by their number (`8`) or their states (`SYN-SENT>CLOSED`, in any spelling). */
+function arcsNamed(name: string): Arc[] {
   const [from, to] = name.split(/->|→|>/).map((text) => parseState(text));
-  const numbers = ARCS.filter((arc) => String(arc.number) === name || (arc.from === from && arc.to === to));
-  const driving = new Set(numbers.flatMap(({ number }) => scenariosDriving(number)));
-  return [...driving, ...ARC_SCENARIOS.filter(({ id }) => id === name)];
+  return ARCS.filter((arc) => String(arc.number) === name || (arc.from === from && arc.to === to));
 }
 
 function unknownName(name: string): TcplabError {

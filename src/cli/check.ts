@@ -5,12 +5,14 @@ import type { Target } from '../check/run-check.ts';
 import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
+import type { FirewallKind } from '../lab/firewall.ts';
 import { formatCheckJunit } from '../report/check-junit.ts';
 import {
   CHECK_FORMAT,
   type CheckReport,
   formatCheckSummary,
   formatProbe,
+  formatSkipped,
   probeReport,
 } from '../report/check-report.ts';
 import { checkPage } from '../report/html/check.ts';
@@ -19,6 +21,7 @@ import { styleFor } from '../report/style.ts';
 import { parseDuration, parsePort } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
+import { firewallOption } from './firewall-option.ts';
 import { addHostOptions, type EndOptions, openHosts, partsOf } from './host-options.ts';
 import { OutputFile, refuseSameFile } from './output-file.ts';
 import { Progress } from './progress.ts';
@@ -32,6 +35,7 @@ interface Options extends EndOptions {
   within: number;
   only?: string[];
   ipv6?: boolean;
+  firewall: FirewallKind;
   list?: boolean;
   ladder?: boolean;
   json?: boolean;
@@ -64,6 +68,7 @@ export function checkCommand(): Command {
     .option('--within <duration>', 'how long it may take for what it ought to do', parseDuration, 5000)
     .option('--only <probe...>', 'these probes alone')
     .option('--ipv6', 'the two hosts speak IPv6')
+    .addOption(firewallOption())
     .option('--list', 'show the probes, and run none')
     .option('--ladder', 'draw what happened where it is no good')
     .option('--json', 'print one JSON object (schema/check.schema.json)')
@@ -72,11 +77,13 @@ export function checkCommand(): Command {
     .addHelpText(
       'after',
       `
-A client is started with {server} and {port} in its words standing for where to connect.
+A client is started with {server} and {port} in its words standing for where to
+connect.
 
 Examples:
   tcplab check server --port 8080 --http / -- node server.js
-  tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- redis-server
+  tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- \\
+      redis-server
   tcplab check server --port 8080 --only peer-closes --ladder -- ./server
   tcplab check client -- curl -sS 'http://{server}:{port}/'
   tcplab check client --within 2s --junit report.xml -- node fetch.js
@@ -118,6 +125,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
     talk,
     port: options.port,
     family: options.ipv6 ? 'ipv6' : 'ipv4',
+    firewall: options.firewall,
     withinMs: options.within,
     lab: hosts.lab,
     only: options.only,
@@ -125,6 +133,9 @@ async function check(what: string, words: string[], options: Options): Promise<v
     onDone: (result) => {
       progress.clear();
       if (!options.json) process.stdout.write(formatProbe(result, style, options.ladder ?? false));
+    },
+    onSkip: (skipped) => {
+      if (!options.json) process.stdout.write(formatSkipped(skipped, style));
     },
   });
   const report: CheckReport = {
@@ -152,7 +163,7 @@ function targetNamed(what: string): Target {
   });
 }
 
-/** One word is for the shell; of several the first must be a program. */
+/** One word is for the shell, unless it can be nothing but a program’s name; of several the first must be a program. */
 function commandOf(words: string[], isElsewhere: boolean): string {
   const [program] = words;
   if (program === undefined || words.join('').trim() === '') {
@@ -160,8 +171,9 @@ function commandOf(words: string[], isElsewhere: boolean): string {
       hint: 'it comes after `--`: tcplab check server --port 8080 -- node server.js',
     });
   }
+  const isForShell = words.length === 1 && !/^[\w@%+,./-]+$/.test(program);
+  if (!isForShell && !isElsewhere) findProgram(program);
   if (words.length === 1) return program;
-  if (!isElsewhere) findProgram(program);
   return words.map(quoted).join(' ');
 }
 

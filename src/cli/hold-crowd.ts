@@ -1,8 +1,10 @@
+import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HostName } from '../evidence/events.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
 import type { Crowd } from '../lab/crowd.ts';
+import type { FirewallKind } from '../lab/firewall.ts';
 import {
   CrowdCourse,
   type CrowdResult,
@@ -10,10 +12,13 @@ import {
   crowdVerdict,
   makingLine,
 } from '../report/crowd-report.ts';
+import { wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import type { CrowdPlan } from '../scenario/crowd-plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Family } from '../tcp/endpoint.ts';
+import { complain } from './complaint.ts';
+import { endCommand } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { untilSignal } from './interrupt.ts';
 import { ensurePrivilege } from './privileges.ts';
@@ -28,16 +33,18 @@ export interface CrowdCommand {
   forMs: number | undefined;
   serverPort: number | undefined;
   family: Family;
+  firewall: FirewallKind;
   json: boolean;
 }
 
+const WIDTH = 80;
 /** How often the tables are looked at: each row costs, and none comes back that was lost. */
 const LOOK_EVERY_MS = 1000;
 
 /** A scenario many times over, at once. */
 export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promise<void> {
   const [{ Crowd }, { planCrowd }, { makeCrowd, untilReached }] = await load();
-  const { count, command, on, forMs, family, json } = asked;
+  const { count, on, forMs, family, firewall, json } = asked;
   const plan = planCrowd(scenario, count);
   ensurePrivilege();
   const signal = untilSignal();
@@ -45,7 +52,8 @@ export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promis
   void signal.then(() => {
     interrupted = true;
   });
-  await using crowd = await Crowd.open({ ...plan, family, serverPort: asked.serverPort ?? SERVER_PORT });
+  const serverPort = asked.serverPort ?? SERVER_PORT;
+  await using crowd = await Crowd.open({ ...plan, family, firewall, serverPort });
   const course = new CrowdCourse(plan, family);
   const progress = new Progress(process.stderr);
   const startMs = performance.now();
@@ -64,7 +72,7 @@ export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promis
     else {
       course.reached(look, tookMs);
       if (on === undefined) await watch(crowd, plan, course, signal, forMs, json);
-      else status = await watchWhileRunning(crowd, plan, course, signal, on, command);
+      else status = await watchWhileRunning(crowd, plan, course, commandOn(crowd, on, asked, signal));
     }
   }
   const { result } = course;
@@ -75,7 +83,7 @@ export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promis
 function end(result: CrowdResult, { status, json }: { status: number | undefined; json: boolean }): void {
   if (status === undefined && json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else if (!result.held && (status !== undefined || result.heldMs === null))
-    process.stderr.write(`tcplab: ${result.scenario}: ${crowdVerdict(result)}\n`);
+    complain(`${result.scenario}: ${crowdVerdict(result)}`);
   process.exitCode = status || (result.held ? EXIT.proven : EXIT.notProven);
 }
 
@@ -91,15 +99,26 @@ async function watch(
   const screen = new Screen(json ? process.stderr : process.stdout);
   const style = styleFor(screen.stream);
   const { id, title } = plan.scenario;
-  screen.print(`${style.bold(id)}, ${plan.count} times: ${title}`);
+  screen.print(wrap(`${style.bold(id)}, ${plan.count} times: ${title}`, WIDTH));
   if (!screen.isLive) for (const line of crowdLines(course.result, style)) screen.print(line);
   const update = () => screen.update([...crowdLines(course.result, style), style.dim('Ctrl-C lifts it')]);
   update();
   await lookUntil(crowd, plan, course, enough(signal, forMs), { onLook: update });
   const { result } = course;
   screen.finish();
-  const said = crowdVerdict(result);
+  const said = wrap(crowdVerdict(result), WIDTH);
   screen.print(result.held ? style.good(said) : style.bad(said));
+}
+
+function commandOn(
+  crowd: Crowd,
+  on: HostName,
+  { command: [program = '', ...args], forMs }: CrowdCommand,
+  signal: Promise<number>,
+): ChildProcess {
+  const child = crowd.host(on).spawn(program, args);
+  endCommand(child, signal, forMs);
+  return child;
 }
 
 /** Gives the exit status of the program, or as a shell gives it for one that a signal ended. */
@@ -107,15 +126,11 @@ async function watchWhileRunning(
   crowd: Crowd,
   plan: CrowdPlan,
   course: CrowdCourse,
-  signal: Promise<number>,
-  on: HostName,
-  [program = '', ...args]: readonly string[],
+  child: ChildProcess,
 ): Promise<number> {
-  const child = crowd.host(on).spawn(program, args);
   const ended = new Promise<number>((resolve) => {
     child.once('exit', (code, name) => resolve(code ?? 128 + constants.signals[name ?? 'SIGKILL']));
   });
-  void signal.then((number) => child.kill(number));
   await lookUntil(crowd, plan, course, { promise: ended, cancel: () => {} }, { evenIfLost: true });
   return ended;
 }

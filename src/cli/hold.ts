@@ -1,9 +1,11 @@
+import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
+import type { FirewallKind } from '../lab/firewall.ts';
 import type { Lab } from '../lab/lab.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { LadderFeed } from '../report/ladder/feed.ts';
@@ -17,8 +19,11 @@ import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { parseDuration, parseWholeNumber, scenarioNamed } from './arguments.ts';
+import { complain } from './complaint.ts';
+import { endCommand } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
+import { firewallOption } from './firewall-option.ts';
 import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
 import { openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
@@ -30,6 +35,7 @@ interface Options extends ProgramOptions {
   for?: number;
   on?: HostName;
   ipv6?: boolean;
+  firewall: FirewallKind;
   json?: boolean;
   ladder?: boolean;
   ascii?: boolean;
@@ -50,9 +56,10 @@ export function holdCommand(): Command {
     .argument('[command...]', 'after `--`: what to run inside the host');
   return addProgramOptions(command)
     .addOption(new Option('--on <host>', 'run the command inside this host').choices(['client', 'server']))
-    .option('--for <duration>', 'lift it after this time', parseDuration)
+    .option('--for <duration>', 'lift it after this time, and with --on end the command', parseDuration)
     .option('--count <number>', 'hold it so many times over, at once', parseWholeNumber)
     .option('--ipv6', 'the two hosts speak IPv6')
+    .addOption(firewallOption())
     .option('--json', 'print one JSON object at the end (as one of `results` of `tcplab run --json`)')
     .option('--ladder', 'draw the segments, calls and states between two lifelines as they happen')
     .option('--ascii', 'draw the ladder in plain ASCII (so too where the locale is not UTF-8)')
@@ -69,9 +76,11 @@ Examples:
   tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'
   tcplab hold close-wait --count 10000 --on server -- ss -s
 
-Exit status: 0 held to the end, 1 not reached or lost, 2 wrong use, 3 this machine
-can't; with --on the command's own. With --count the socket tables alone are asked,
-and 0 means that every look found all of them in the state, with --on as well.`,
+Exit status: 0 held to the end, 1 not reached or lost, 2 wrong use, 3 this
+machine can't; with --on the command's own: 143 where --for ended it by SIGTERM,
+unless it makes something else of that. With --count the socket tables alone are
+asked, and 0 means that every look found all of them in the state, with --on as
+well.`,
     )
     .action(hold);
 }
@@ -83,8 +92,9 @@ async function hold(name: string, command: string[], options: Options): Promise<
       hint: `for example: tcplab hold ${scenario.id} --on ${scenario.held.host} -- ss -tan`,
     });
   }
-  if (options.on && options.ladder) {
-    throw new TcplabError('USAGE', '--ladder and --on do not go together', {
+  for (const printed of ['ladder', 'json'] as const) {
+    if (!options.on || !options[printed]) continue;
+    throw new TcplabError('USAGE', `--${printed} and --on do not go together`, {
       hint: 'with --on nothing but the command’s own output is printed',
     });
   }
@@ -102,13 +112,16 @@ async function hold(name: string, command: string[], options: Options): Promise<
   await using lab = await Lab.open({
     ...hosts.lab,
     ...(options.ipv6 ? { family: 'ipv6' } : {}),
+    firewall: options.firewall,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   });
   if (!(await reachState(lab, scenario, { programs }))) {
     throw new TcplabError('TIMEOUT', `${scenario.id}: ${resultOf(lab.timeline).because}`);
   }
   if (program !== undefined && options.on) {
-    process.exitCode = await holdWhileRunning(lab, scenario, options.on, [program, ...args], signal);
+    const child = await lab.host(options.on).spawn(program, args);
+    endCommand(child, signal, options.for);
+    process.exitCode = await holdWhileRunning(lab, scenario, child);
     return;
   }
   const enough =
@@ -133,8 +146,8 @@ function crowdCommand(options: Options, count: number, command: string[]): Crowd
           : 'the calls of a crowd are tcplab’s own: leave out --count to have a program play an end',
     });
   }
-  const { for: forMs, on, port, ipv6, json } = options;
-  return { count, command, on, forMs, serverPort: port, family: ipv6 ? 'ipv6' : 'ipv4', json: json === true };
+  const { for: forMs, on, port: serverPort, ipv6, firewall, json = false } = options;
+  return { count, command, on, forMs, serverPort, family: ipv6 ? 'ipv6' : 'ipv4', firewall, json };
 }
 
 /** What scrolls over the status: the lines that are new since it was last asked. */
@@ -214,14 +227,7 @@ async function watch(
 }
 
 /** The exit status of the program, or as a shell gives it for one that a signal ended. */
-async function holdWhileRunning(
-  lab: Lab,
-  scenario: Scenario,
-  on: HostName,
-  [program = '', ...args]: string[],
-  signal: Promise<number>,
-): Promise<number> {
-  const child = await lab.host(on).spawn(program, args);
+async function holdWhileRunning(lab: Lab, scenario: Scenario, child: ChildProcess): Promise<number> {
   let status: number | undefined;
   const ended = new Promise<void>((resolve) => {
     child.once('exit', (code, signalName) => {
@@ -229,15 +235,13 @@ async function holdWhileRunning(
       resolve();
     });
   });
-  void signal.then((number) => child.kill(number));
   await holdState(lab, scenario, {
     wait: () => Promise.race([ended, pause(LOOK_EVERY_MS)]),
     isOver: () => status !== undefined,
     evenIfLost: true,
   });
   const { verdict, because } = resultOf(lab.timeline);
-  if (verdict !== 'proven')
-    process.stderr.write(`tcplab: while it ran, ${scenario.id} was ${verdict}: ${because}\n`);
+  if (verdict !== 'proven') complain(`while it ran, ${scenario.id} was ${verdict}: ${because}`);
   return status ?? EXIT.notProven;
 }
 

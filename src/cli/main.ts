@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
+import { complain, fitted } from './complaint.ts';
 import { EXIT } from './exit.ts';
 import { exitOnSignals } from './interrupt.ts';
 
@@ -25,6 +26,7 @@ const program = new Command('tcplab')
   .description('Puts a real Linux TCP connection into any state, holds it there, and proves it.')
   // Broken where the terminal ends, not where the source's lines do.
   .configureHelp({ commandDescription: (command) => command.description().replaceAll('\n', ' ') })
+  .configureOutput({ outputError: (text, write) => write(fitted(text)) })
   .version(VERSION, '-V, --version', 'print the version')
   .addHelpText(
     'after',
@@ -67,7 +69,7 @@ function report(error: unknown): number {
   // commander has said it already; help and version end with 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.wrongUse;
   if (error instanceof TcplabError) {
-    process.stderr.write(`tcplab: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`);
+    complain(error.message, error.hint);
     if (error.code === 'USAGE') return EXIT.wrongUse;
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }

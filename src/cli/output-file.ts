@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TcplabError } from '../error.ts';
+import { makeFolder } from '../kernel/folder.ts';
 import { reasonOf } from '../report/reason.ts';
 
 /** A file that is opened before there is anything to write, so that a path that can't be written is known at once. */
@@ -44,7 +45,7 @@ export function openFolder(path: string): void {
   attempt(
     path,
     () => {
-      mkdirSync(path, { recursive: true });
+      makeFolder(path);
       rmdirSync(mkdtempSync(join(path, '.tcplab-')));
     },
     'USAGE',

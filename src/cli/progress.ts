@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { cut } from '../report/layout.ts';
 import { isLive } from './terminal.ts';
 
 /** One line on a terminal that is written over; nothing where there is no terminal. */
@@ -16,7 +17,8 @@ export class Progress {
     if (!isLive(this.#stream) || nowMs - this.#shownAtMs < 100) return;
     this.#shownAtMs = nowMs;
     this.#shown = true;
-    this.#stream.write(`\r\x1b[K${text}`);
+    // What goes on in the next line could not be erased.
+    this.#stream.write(`\r\x1b[K${cut(text, (this.#stream.columns || 80) - 1)}`);
   }
 
   clear(): void {

@@ -26,8 +26,8 @@ Examples:
   tcplab replay run.ndjson --report run.html
   zcat run.ndjson.gz | tcplab replay - --json
 
-Exit status: as the run's: 0 all proven, 1 something not proven; 2 wrong use, or no
-whole timeline.`,
+Exit status: as the run's: 0 all proven, 1 something not proven; 2 wrong use, or
+no whole timeline.`,
     )
     .action(replay);
 }

@@ -11,7 +11,7 @@ import { EXIT } from './exit.ts';
 import { firewallOption } from './firewall-option.ts';
 import { jobsOf, openHosts } from './host-options.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
-import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
+import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
 import { runSideBySide } from './side-by-side.ts';
 
@@ -29,7 +29,8 @@ export function runCommand(): Command {
     .summary('bring connections into states, hold them, prove them')
     .description(
       'Runs scenarios on the real kernel: brings a connection into each state, holds it\n' +
-        'there, and prints what the witnesses say. All of them if none is named.',
+        'there, and prints what the witnesses say. All of them if none is named; with a program\n' +
+        'those that it can be one end of.',
     )
     .argument('[name...]', 'scenarios, states in any spelling, or arcs (see `tcplab list`, `tcplab arcs`)');
   return addProgramOptions(addOutputOptions(command))
@@ -58,13 +59,15 @@ Examples:
   tcplab run --pairs pairs.yaml --json
   tcplab run syn-sent --client 'curl -sS http://192.168.2.11:{port}/'
 
-Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine can't.`,
+Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine
+can't.`,
     )
     .action(run);
 }
 
 async function run(names: string[], options: Options): Promise<void> {
-  const scenarios = scenariosNamed(names);
+  const all = scenariosNamed(names);
+  const scenarios = names.length === 0 ? playableAmong(options, all) : all;
   const programs = programsOf(options, scenarios);
   if (options.pairs !== undefined) return await runBetweenPairs(options.pairs, scenarios, options);
   await using hosts = await openHosts(options);

@@ -1,4 +1,4 @@
-import { type Endpoint, sameEndpoint } from '../tcp/endpoint.ts';
+import type { Endpoint } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
 import type { HostName } from './events.ts';
 
@@ -23,13 +23,4 @@ export function endOf(connection: Connection, host: HostName, state: State): Con
   return host === 'client'
     ? { host, local: client, remote: server, listening }
     : { host, local: server, remote: client, listening };
-}
-
-/** Whether a segment with these addresses belongs to the connection, in whichever direction. */
-export function belongs(connection: Connection, source: Endpoint, destination: Endpoint): boolean {
-  const { client, server } = connection;
-  return (
-    (sameEndpoint(source, client) && sameEndpoint(destination, server)) ||
-    (sameEndpoint(source, server) && sameEndpoint(destination, client))
-  );
 }

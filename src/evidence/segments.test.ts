@@ -4,13 +4,15 @@ import {
   captured,
   crafted,
   dropped,
+  HOST_ABOUT,
+  opened,
   passed,
   ruleSet,
   segment,
   timelineOf,
 } from '../../test/hand-built.ts';
 import type { Input } from '../tcp/fold.ts';
-import type { HostName } from './events.ts';
+import type { Captured, HostName } from './events.ts';
 import { inputsOf, passages } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -225,5 +227,60 @@ describe('an ICMP error', () => {
     expect(told(timeline, 'client')).toEqual(['sent S', 'received port unreachable']);
     expect(told(timeline, 'server')).toEqual(['received S']);
     expect(fates(timeline)).toEqual(['S delivered', 'port unreachable delivered']);
+  });
+});
+
+describe('between machines', () => {
+  const data = (seq: number, length: number) => ({
+    ...segment('client', 'P.', seq, 1),
+    payload: Buffer.alloc(length, seq),
+  });
+  /** A router takes one off the time to live, and with it the header's checksum is another. */
+  const routed = (event: Captured): Captured => {
+    const bytes = Buffer.from(event.bytes, 'base64');
+    bytes.writeUInt8(bytes.readUInt8(8) - 1, 8);
+    bytes.writeUInt16BE(bytes.readUInt16BE(10) + 0x100, 10);
+    return { ...event, bytes: bytes.toString('base64') };
+  };
+  const about = { ...HOST_ABOUT, noPackets: 'no packets are seen' };
+
+  it('a segment is the same that a router has passed on', () => {
+    const timeline = timelineOf(
+      captured(1, 'client', 'sent', syn),
+      routed(captured(2, 'server', 'received', syn)),
+      dropped(2.1, 'server', 'in', syn),
+    );
+    expect(fates(timeline)).toEqual(['S dropped by 1']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+
+  it('one that a card has cut has arrived when all of its octets have, and is lost when one has not', () => {
+    const sent = captured(1, 'client', 'sent', data(1, 2000));
+    const parts = [data(1, 800), data(801, 800), data(1601, 400)].map((part, index) =>
+      captured(2 + index, 'server', 'received', part),
+    );
+    expect(passages(timelineOf(sent, ...parts), CONNECTION)).toMatchObject([
+      { fate: 'delivered', arrivedMs: 4 },
+    ]);
+    expect(fates(timelineOf(sent, ...parts.toSpliced(1, 1)))).toEqual(['P. lost']);
+  });
+
+  it('those that a card has joined have arrived with the one', () => {
+    const sent = [data(1, 800), data(801, 800)].map((one) => captured(1, 'client', 'sent', one));
+    expect(fates(timelineOf(...sent, captured(2, 'server', 'received', data(1, 1600))))).toEqual([
+      'P. delivered',
+      'P. delivered',
+    ]);
+    expect(fates(timelineOf(...sent, captured(2, 'server', 'received', data(1, 900))))).toEqual([
+      'P. delivered',
+      'P. lost',
+    ]);
+  });
+
+  it('where nothing is seen of what arrives, nobody says that it was lost', () => {
+    const hosts = { client: HOST_ABOUT, server: about };
+    expect(fates(timelineOf({ ...opened(), hosts }, captured(1, 'client', 'sent', syn)))).toEqual([
+      'S unseen',
+    ]);
   });
 });

@@ -3,7 +3,7 @@ import type { Input } from '../tcp/fold.ts';
 import { identityOf, type Segment, type WirePacket } from '../tcp/segment.ts';
 import { seqAdd, seqDistance } from '../tcp/sequence.ts';
 import type { Connection } from './connection.ts';
-import { type Captured, type Dropped, type HostName, otherHost } from './events.ts';
+import { type Captured, type Crafted, type Dropped, type HostName, otherHost } from './events.ts';
 import type { Timeline } from './timeline.ts';
 
 /** One packet of a connection, from the host that sent it to what became of it. */
@@ -27,7 +27,7 @@ export interface Passage {
  * a host that sees the same bytes twice sees them in the order in which they were sent.
  */
 export function passages(timeline: Timeline, connection: Connection): Passage[] {
-  const seen = sightings(timeline, connection);
+  const { seen } = packetsOn(timeline, connection);
   const arrivals = new Matcher(seen.filter(isArrival));
   const drops = dropsOfArrivals(seen);
   const about = timeline.of('lab-opened')[0]?.hosts;
@@ -72,9 +72,10 @@ function partsOf({ atMs, wire }: Captured, arrivals: readonly Captured[]): Captu
 
 /** What one end sent (even if a rule stopped it at once) and what its TCP was really given, in order. */
 export function inputsOf(timeline: Timeline, connection: Connection, host: HostName): Input[] {
-  const seen = sightings(timeline, connection).filter((event) => event.host === host);
+  const packets = packetsOn(timeline, connection);
+  const seen = packets.seen.filter((event) => event.host === host);
   const drops = dropsOfArrivals(seen);
-  const crafted = new Matcher(timeline.of('crafted'));
+  const crafted = new Matcher(packets.crafted);
   const refusals = new Refusals(timeline, seen);
   const inputs: Input[] = [];
   for (const event of seen) {
@@ -153,28 +154,38 @@ function refuses(rst: Segment, segment: Segment): boolean {
 
 type Sighting = Captured | Dropped;
 
-/** Of each timeline that was asked, its packets by connection, and how many events it had then. */
-const indexes = new WeakMap<Timeline, { events: number; byConnection: Map<string, Sighting[]> }>();
+/** The packets of one connection, in the order of the timeline. */
+export interface Packets {
+  readonly seen: readonly Sighting[];
+  readonly crafted: readonly Crafted[];
+}
 
-/** In the order of the timeline. Thousands of connections may be on one: it is gone through once for all of them. */
-function sightings(timeline: Timeline, { client, server }: Connection): Sighting[] {
+/** Of each timeline that was asked, its packets by connection, and how many events it had then. */
+const indexes = new WeakMap<Timeline, { events: number; byConnection: ReadonlyMap<string, Packets> }>();
+
+/** Thousands of connections may be on a timeline: it is gone through once for all of them. */
+export function packetsOn(timeline: Timeline, { client, server }: Connection): Packets {
   let index = indexes.get(timeline);
   if (index?.events !== timeline.length) {
     index = { events: timeline.length, byConnection: byConnection(timeline) };
     indexes.set(timeline, index);
   }
-  return index.byConnection.get(keyOf(client, server)) ?? [];
+  return index.byConnection.get(keyOf(client, server)) ?? { seen: [], crafted: [] };
 }
 
-function byConnection(timeline: Timeline): Map<string, Sighting[]> {
-  const found = new Map<string, Sighting[]>();
+function byConnection(timeline: Timeline): Map<string, Packets> {
+  const found = new Map<string, { seen: Sighting[]; crafted: Crafted[] }>();
   for (const event of timeline) {
-    if (event.type !== 'captured' && event.type !== 'dropped') continue;
+    if (event.type !== 'captured' && event.type !== 'dropped' && event.type !== 'crafted') continue;
     const { source, destination } = event.wire.kind === 'tcp' ? event.wire.segment : event.wire.error.quoted;
     const key = keyOf(source, destination);
-    const same = found.get(key);
-    if (same) same.push(event);
-    else found.set(key, [event]);
+    let same = found.get(key);
+    if (!same) {
+      same = { seen: [], crafted: [] };
+      found.set(key, same);
+    }
+    if (event.type === 'crafted') same.crafted.push(event);
+    else same.seen.push(event);
   }
   return found;
 }
@@ -188,7 +199,7 @@ function keyOf(one: Endpoint, other: Endpoint): string {
 class Matcher<T extends { host: HostName; bytes: string }> {
   readonly #waiting = new Map<string, T[]>();
 
-  constructor(events: T[]) {
+  constructor(events: readonly T[]) {
     for (const event of events) {
       const key = event.host + identityOfBytes(event.bytes);
       const same = this.#waiting.get(key);

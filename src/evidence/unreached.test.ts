@@ -146,6 +146,25 @@ describe('a segment that is answered by RST', () => {
     ).toEqual([{ host: 'server', what: 'SYN', segments: 1, why: 'no socket', counters: { TcpOutRsts: 1 } }]);
   });
 
+  it('met no socket, though the last look before it still showed the listener that has closed since', () => {
+    const stale = [listens(), ...passed(1, 'client', syn), ...passed(1.1, 'server', refusal)];
+    const later = [
+      sockets(2, 'server', null),
+      ...passed(3, 'client', syn),
+      ...passed(3.1, 'server', refusal),
+    ];
+    expect(told({ TcpOutRsts: 2 }, ...stale, ...later)).toMatchObject([
+      { what: 'SYN', segments: 2, why: 'no socket' },
+    ]);
+    expect(told({ TcpOutRsts: 1 }, ...stale)).toMatchObject([{ what: 'SYN', segments: 1, why: 'no socket' }]);
+  });
+
+  it('by a listener has reached that, when it was an ACK', () => {
+    const reset = segment('server', 'R', 1);
+    const events = [listens(), ...passed(1, 'client', ack), ...passed(1.1, 'server', reset), listens(2)];
+    expect(told({ TcpOutRsts: 1 }, ...events)).toEqual([]);
+  });
+
   it('of a host that has counted none was answered by something else', () => {
     expect(told({}, nobody, ...passed(1, 'client', syn), ...passed(1.1, 'server', refusal))).toMatchObject([
       { why: null, counters: {} },
@@ -192,4 +211,11 @@ it('the last counters are those that count', () => {
   const events = [listens(), ...passed(1, 'client', syn)];
   const timeline = timelineOf(...events, counted(8, 'server', {}), counted(9, 'server', overflows(1)));
   expect(unreached(timeline)).toMatchObject([{ segments: 1, why: 'accept queue full' }]);
+});
+
+it('what has come since it was last asked counts as well', () => {
+  const timeline = timelineOf(listens(), ...passed(1, 'client', syn), counted(8, 'server', overflows(1)));
+  expect(unreached(timeline)).toMatchObject([{ segments: 1 }]);
+  for (const event of [...passed(2, 'client', syn), counted(9, 'server', overflows(2))]) timeline.add(event);
+  expect(unreached(timeline)).toMatchObject([{ segments: 2 }]);
 });

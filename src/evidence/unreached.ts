@@ -22,7 +22,18 @@ export interface Unreached {
  * A counter does not name a segment: what it counts is only said of segments when their number leaves no choice. Of all
  * connections, since the counters are those of the host. Without counters nothing is said.
  */
-export function unreached(timeline: Timeline): Unreached[] {
+export function unreached(timeline: Timeline): readonly Unreached[] {
+  const before = known.get(timeline);
+  if (before?.events === timeline.length) return before.found;
+  const found = workedOut(timeline);
+  known.set(timeline, { events: timeline.length, found });
+  return found;
+}
+
+/** A ladder and a page ask several times, and it is a look at every segment of every connection. */
+const known = new WeakMap<Timeline, { events: number; found: readonly Unreached[] }>();
+
+function workedOut(timeline: Timeline): Unreached[] {
   const lost = timeline.of('lost').filter(({ witness }) => witness === 'packets');
   return (
     timeline
@@ -31,8 +42,9 @@ export function unreached(timeline: Timeline): Unreached[] {
       // An answer that the capture lost would be missed.
       .filter(({ host }) => !lost.some((event) => event.host === host))
       .flatMap(({ host, counters }) => {
+        const tables = timeline.of('sockets').filter((event) => event.host === host);
         const arrivals = connectionsOf(timeline, host).flatMap((connection) =>
-          arrivalsOf(timeline, connection, host),
+          arrivalsOf(timeline, connection, host, tables),
         );
         return [...unanswered(host, arrivals, counters), ...refused(host, arrivals, counters)];
       })
@@ -94,9 +106,13 @@ function refused(host: HostName, arrivals: Arrival[], all: Record<string, number
 }
 
 /** What one end of a connection was given, what it found, and what came back. */
-function arrivalsOf(timeline: Timeline, connection: Connection, host: HostName): Arrival[] {
+function arrivalsOf(
+  timeline: Timeline,
+  connection: Connection,
+  host: HostName,
+  tables: SocketsSeen[],
+): Arrival[] {
   const end = endOf(connection, host, 'LISTEN');
-  const tables = timeline.of('sockets').filter((event) => event.host === host);
   const arrivals: Arrival[] = [];
   let last: { arrival: Arrival; segment: Segment } | undefined;
   for (const input of inputsOf(timeline, connection, host)) {
@@ -105,6 +121,9 @@ function arrivalsOf(timeline: Timeline, connection: Connection, host: HostName):
     if (direction === 'sent') {
       // The kernel answers at once, so that an answer is to what came last.
       if (last) last.arrival.answer = answers(segment, last.segment) ? 'RST' : 'other';
+      // A listener never answers a SYN so (RFC 9293, 3.10.7.2): the look that shows one is older than its close.
+      if (last?.arrival.what === 'SYN' && last.arrival.met === 'listener' && last.arrival.answer === 'RST')
+        last.arrival.met = 'nowhere';
       last = undefined;
     } else if (!segment.flags.includes('R')) {
       const met = whatWasThere(tables, end, atMs);

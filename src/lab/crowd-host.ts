@@ -13,13 +13,14 @@ import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
 import { ADDRESSES, INTERFACE } from './addresses.ts';
 import { CROWD_PORTS } from './client-ports.ts';
-import { type Firewall, openFirewall } from './firewall.ts';
+import { type Firewall, type FirewallKind, openFirewall } from './firewall.ts';
 import { LOG_GROUP } from './packet-watch.ts';
 import type { Rule } from './rule.ts';
 
 export interface CrowdHostOptions {
   name: HostName;
   family: Family;
+  firewall: FirewallKind;
   namespace: NetworkNamespace;
   /** How many connections there are to be. */
   count: number;
@@ -111,7 +112,8 @@ export class CrowdHost {
     const all = { from: before?.slice.from ?? slice.from, to: slice.to };
     const number = ++this.#rules;
     this.#namespace.enter(() => {
-      this.#firewall ??= openFirewall('nft', { family: this.#options.family, logGroup: LOG_GROUP });
+      const { firewall, family } = this.#options;
+      this.#firewall ??= openFirewall(firewall, { family, logGroup: LOG_GROUP });
       this.#firewall.set(number, this.#dropRule(hook, all));
       if (before) this.#firewall.lift(before.rule);
     });

@@ -6,11 +6,13 @@ import { hasNftables } from '../kernel/nftables.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { CrowdHost } from './crowd-host.ts';
+import type { FirewallKind } from './firewall.ts';
 import { createWithOwnTable } from './own-table.ts';
 import { layWire } from './wire.ts';
 
 export interface CrowdOptions {
   family: Family;
+  firewall?: FirewallKind;
   serverPort: number;
   count: number;
   /** The highest number of descriptors that it will have open at a time. */
@@ -34,12 +36,13 @@ export class Crowd implements AsyncDisposable {
     this.server = server;
   }
 
-  static async open({ descriptors, ...options }: CrowdOptions): Promise<Crowd> {
+  static async open({ descriptors, firewall = 'nft', ...options }: CrowdOptions): Promise<Crowd> {
     // Loads the library now, so that the first rule does not have to.
-    hasNftables();
+    if (firewall === 'nft') hasNftables();
     makeRoomForDescriptors(descriptorsOpen() + descriptors);
     const namespaces = { client: createWithOwnTable(), server: createWithOwnTable() };
-    const host = (name: HostName) => new CrowdHost({ ...options, name, namespace: namespaces[name] });
+    const host = (name: HostName) =>
+      new CrowdHost({ ...options, firewall, name, namespace: namespaces[name] });
     try {
       const captures = await layWire(namespaces);
       await Promise.all([captures.client.close(), captures.server.close()]);

@@ -10,7 +10,7 @@ const NOBODY = { address: '0.0.0.0', port: 0 };
 /** A server whose client has port 1024, and what it was given. */
 function serverWatching(owners: EventOwners): { watcher: Watcher; seen: KernelEvent[] } {
   const seen: KernelEvent[] = [];
-  const watcher = {
+  const watcher: Watcher = {
     owns: ({ local, remote }: KernelEvent) => local.port === 80 && remote.port === 1024,
     runs: (pid: number) => pid === process.pid,
     see: (event: KernelEvent) => seen.push(event),
@@ -85,6 +85,52 @@ describe('an event of the kernel', () => {
     owners.give(portless, undefined);
     owners.give(change('SYN-SENT', 'ESTABLISHED'), undefined);
     expect(seen.map(({ local }) => local)).toEqual([SERVER, SERVER]);
+  });
+
+  describe('of a socket that connects, and has no port yet', () => {
+    const portless = (from: State, to: State, socket = 0xffffn): KernelEvent => ({
+      ...change(from, to),
+      local: { ...SERVER, port: 0 },
+      socket,
+    });
+
+    it('has the only port that the kernel can give it there', () => {
+      const owners = new EventOwners();
+      const { watcher, seen } = serverWatching(owners);
+      watcher.onlyPort = SERVER.port;
+      owners.give(portless('CLOSED', 'SYN-SENT'), undefined);
+      expect(seen).toMatchObject([{ from: 'CLOSED', to: 'SYN-SENT', local: SERVER }]);
+      owners.give(change('SYN-SENT', 'ESTABLISHED'), undefined);
+      expect(seen).toHaveLength(2);
+    });
+
+    it('has that no more when it got none after all: there the kernel prints no port either', () => {
+      const owners = new EventOwners();
+      const { watcher, seen } = serverWatching(owners);
+      watcher.onlyPort = SERVER.port;
+      owners.give(portless('CLOSED', 'SYN-SENT'), undefined);
+      owners.give(portless('SYN-SENT', 'CLOSED'), undefined);
+      expect(seen).toMatchObject([{ to: 'SYN-SENT' }, { to: 'CLOSED', local: SERVER }]);
+    });
+
+    it('is nobody’s when another has got that port already', () => {
+      const owners = new EventOwners();
+      const { watcher, seen } = serverWatching(owners);
+      watcher.onlyPort = SERVER.port;
+      owners.give(portless('CLOSED', 'SYN-SENT'), undefined);
+      owners.give(portless('CLOSED', 'SYN-SENT', 0xeeeen), undefined);
+      owners.give(portless('SYN-SENT', 'CLOSED', 0xeeeen), undefined);
+      expect(seen).toHaveLength(1);
+    });
+
+    it('is nobody’s when the kernel has more to choose from, or a stranger connects', () => {
+      const owners = new EventOwners();
+      const { watcher, seen } = serverWatching(owners);
+      owners.give(portless('CLOSED', 'SYN-SENT'), undefined);
+      watcher.onlyPort = SERVER.port;
+      owners.give({ ...portless('CLOSED', 'SYN-SENT'), pid: 1 }, undefined);
+      expect(seen).toEqual([]);
+    });
   });
 
   it('of a listener is the caller’s, but not what another process does meanwhile', () => {

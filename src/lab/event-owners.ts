@@ -5,6 +5,8 @@ export interface Watcher {
   owns(event: KernelEvent): boolean;
   /** Whether this process makes the host's calls, or is a program in it. */
   runs(pid: number): boolean;
+  /** The one port that the host’s next socket can get that has none, while the kernel has no other to give there. */
+  onlyPort?: number | undefined;
   see(event: KernelEvent): void;
   /** From here on some events may be missing. */
   lose(): void;
@@ -17,6 +19,8 @@ export class EventOwners {
   readonly #owners = new Map<KernelEvent['socket'], Watcher>();
   /** A socket that comes from a listener has no peer yet in the first that is said of it; one that connects no port. */
   readonly #unnamed = new Map<KernelEvent['socket'], KernelEvent>();
+  /** The ports of sockets that had none to choose from but one. */
+  readonly #onlyPorts = new Map<KernelEvent['socket'], { port: number; owner: Watcher }>();
 
   add(watcher: Watcher): void {
     this.#watchers.add(watcher);
@@ -25,12 +29,37 @@ export class EventOwners {
   remove(watcher: Watcher): void {
     this.#watchers.delete(watcher);
     for (const [socket, owner] of this.#owners) if (owner === watcher) this.#owners.delete(socket);
+    for (const [socket, { owner }] of this.#onlyPorts) if (owner === watcher) this.#onlyPorts.delete(socket);
   }
 
   /** Gives an event to whose it is, if to anyone. A listener's names no client: it is of `caller`, who has just made a call. */
   give(event: KernelEvent, caller: Watcher | undefined): void {
-    if (event.remote.port === 0 || event.local.port === 0) this.#giveUnconnected(event, caller);
-    else this.#giveConnected(event);
+    const named = event.local.port === 0 ? this.#withOnlyPort(event) : event;
+    if (named.remote.port === 0 || named.local.port === 0) this.#giveUnconnected(named, caller);
+    else this.#giveConnected(named);
+  }
+
+  /**
+   * The kernel prints that a socket connects before it has chosen a port for it (net/ipv4/tcp_ipv4.c, tcp_v4_connect), and
+   * may print nothing more for as long as it is in SYN-SENT. Where there is but one port to choose from, it is known.
+   */
+  #withOnlyPort(event: KernelEvent): KernelEvent {
+    if (event.name !== 'inet_sock_set_state' || event.remote.port === 0) return event;
+    const withPort = (port: number): KernelEvent => ({ ...event, local: { ...event.local, port } });
+    if (event.to !== 'SYN-SENT') {
+      const known = this.#onlyPorts.get(event.socket);
+      return known ? withPort(known.port) : event;
+    }
+    this.#onlyPorts.delete(event.socket);
+    for (const owner of this.#watchers) {
+      const port = owner.onlyPort;
+      if (port === undefined || !owner.owns(withPort(port)) || !owner.runs(event.pid)) continue;
+      // The next to ask for a port to the same peer gets none.
+      owner.onlyPort = undefined;
+      this.#onlyPorts.set(event.socket, { port, owner });
+      return withPort(port);
+    }
+    return event;
   }
 
   /** Tells all that something was lost. */

@@ -19,6 +19,7 @@ interface Options {
 /** What the kernel's events tell of one host. */
 export class KernelSight implements Watcher {
   readonly #options: Options;
+  onlyPort: number | undefined;
 
   constructor(options: Options) {
     this.#options = options;

@@ -252,7 +252,13 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async giveLocalPorts(first: number, last: number): Promise<void> {
+    const { watch } = this.#options;
+    // What the kernel has printed so far is of the time before the change, and of that alone.
+    watch.read();
+    this.#sight.onlyPort = undefined;
     await this.writeSysctl('net.ipv4.ip_local_port_range', `${first} ${last}`);
+    watch.read();
+    if (first === last) this.#sight.onlyPort = first;
   }
 
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {

@@ -113,6 +113,11 @@ export class Channel implements AsyncDisposable {
     return this.#clock;
   }
 
+  /** Whether nobody can be asked any more. */
+  get isGone(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Asks the agent. Throws what it throws, or that it is gone. */
   call<Name extends keyof AgentCalls>(
     name: Name,

@@ -75,7 +75,7 @@ function sshCommand(destination: string, words: readonly string[], terminal = fa
 
 /** The words that start an agent where tcplab is as it is here. */
 export function agentHere(): string[] {
-  const main = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
   return [process.execPath, main, 'agent'];
 }
 

@@ -198,7 +198,8 @@ export class RemoteHost implements Host {
 
   async dispose(): Promise<void> {
     const { channel, number } = this.#options;
-    await channel.call('dispose', number);
+    // Where the way is gone, the agent there puts everything back, or its watchdog.
+    if (!channel.isGone) await channel.call('dispose', number);
   }
 
   #call<T>(method: keyof Host, ...args: unknown[]): Promise<T> {

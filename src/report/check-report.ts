@@ -90,6 +90,13 @@ export function formatProbe(result: ProbeResult, style: Style, ladder: boolean):
   return `${lines.join('\n')}\n`;
 }
 
+/** Probes that were not run, all for the same reason. */
+export function formatSkipped(results: readonly ProbeResult[], style: Style): string {
+  const [{ verdict, says } = { verdict: 'unknown' as const, says: '' }] = results;
+  const ids = results.map(({ id }) => id).join(', ');
+  return `${style.dim(pad(verdict, COLUMN) + wrap(`${ids}: ${says}`, WIDTH, INDENT).trimStart())}\n`;
+}
+
 export function formatCheckSummary({ probes, durationMs }: CheckReport, style: Style): string {
   const count = (verdict: ProbeVerdict) => probes.filter((probe) => probe.verdict === verdict).length;
   const words = (['good', 'risk', 'fault', 'unknown'] as const)

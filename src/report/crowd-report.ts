@@ -130,7 +130,7 @@ export function crowdLines(result: CrowdResult, style: Style): string[] {
     '',
     ...ends,
     `made in ${formatMs(result.madeInMs)}, ${result.perSecond} a second; all there after ${formatMs(result.reachedMs ?? 0)}`,
-    'the socket tables alone are asked: no packet is captured, no event of the kernel read',
+    'the socket tables alone are asked: no packet is captured, no kernel event read',
   ];
 }
 

@@ -1,12 +1,13 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { describeRule } from '../lab/rule.ts';
+import { ARC_SCENARIOS, scenariosDriving } from '../scenario/arc-catalogue.ts';
 import { CATALOGUE } from '../scenario/catalogue.ts';
 import { runScenario } from '../scenario/run.ts';
 import { ARCS } from '../tcp/arcs.ts';
 import { STATES } from '../tcp/state.ts';
 import { parseSysctls, type TcpSysctls } from '../tcp/sysctls.ts';
-import { explainScenario, explainState, formatSections, type Section } from './explain.ts';
+import { explainArcs, explainScenario, explainState, formatSections, type Section } from './explain.ts';
 import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { duration, times } from './explanation/words.ts';
 
@@ -118,6 +119,41 @@ describe.each(CATALOGUE)('explaining the scenario $id', (scenario) => {
       .map(({ host, text }) => `${host}: ${text.replace(/tcp sport (?!80 )\d+ /, '')}`);
     const told = SCENARIO_EXPLANATIONS[scenario.id]?.rules ?? [];
     expect(told.map(({ host, rule }) => `${host}: ${describeRule(rule, 'ipv4')}`)).toEqual(set);
+  });
+});
+
+describe.each(ARC_SCENARIOS)('explaining the scenario $id', (scenario) => {
+  it('says which arcs it is made for and who takes them, in lines that fit', () => {
+    const sections = explainScenario(scenario, SYSCTLS);
+    expectToFit(sections);
+    const told = flat(sections.filter(({ title }) => title === 'What it is made for'));
+    for (const host of ['client', 'server'] as const) {
+      for (const number of scenario.arcs?.[host] ?? []) {
+        expect(told).toContain(`arc ${number}, which the ${host} takes: `);
+      }
+    }
+    expect(flat(sections)).toContain(`tcplab hold ${scenario.id}`);
+  });
+});
+
+describe('explaining an arc', () => {
+  it.each(ARCS)('$number from $from to $to names its clause and what drives it, in lines that fit', (arc) => {
+    const sections = explainArcs([arc]);
+    expectToFit(sections);
+    expect(sections[0]?.title).toMatch(
+      new RegExp(`^Arc ${arc.number}: ${arc.from} → .*${arc.to}$|SYN-RECEIVED → LISTEN or CLOSED$`),
+    );
+    expect(flat(sections)).toMatch(new RegExp(`Taken when .* \\(RFC 9293, ${arc.clause}\\)\\.`));
+    for (const { id } of scenariosDriving(arc.number)) {
+      expect(flat(sections)).toContain(`- ${id}: `);
+      expect(flat(sections)).toContain(`tcplab run ${id} `);
+    }
+  });
+
+  it('says who takes it', () => {
+    expect(flat(explainArcs(ARCS.filter(({ number }) => number === 5)))).toContain(
+      '- listen-closed: a server closes its listening socket; the server takes it',
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { describeRule, iptablesCommand, type Rule } from '../lab/rule.ts';
+import { scenariosDriving } from '../scenario/arc-catalogue.ts';
 import { scenariosOf } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
@@ -69,7 +70,7 @@ export function explainScenario(scenario: Scenario, sysctls: TcpSysctls): Sectio
   ];
   return [
     summary,
-    ...(own ?? []),
+    ...(own ?? [section('What it is made for', [{ points: drivenArcs(scenario).map(describeDrive) }])]),
     section(held.state, what),
     section(`What ends ${held.state} on this machine`, end(sysctls)),
     ...(recipe ? [{ title: 'By hand, on two machines', text: formatByHand(recipe) }] : []),
@@ -79,6 +80,73 @@ export function explainScenario(scenario: Scenario, sysctls: TcpSysctls): Sectio
       { run: `tcplab explain ${held.state.toLowerCase()}`, does: 'all there is to say of the state' },
     ]),
   ];
+}
+
+/** Arcs: on what each is taken, by which clause, and who takes it in which scenario. */
+export function explainArcs(arcs: readonly Arc[]): Section[] {
+  const driving = [...new Set(arcs.flatMap(({ number }) => scenariosDriving(number)))];
+  const states = [...new Set(arcs.flatMap(({ from, to }) => [from, to]))];
+  return [
+    ...numbered(arcs).map((arc) =>
+      section(`Arc ${arc.number}: ${arc.from} → ${arc.to}`, [
+        `Taken when ${describeTrigger(arc)}.`,
+        ...(arc.to.includes(' ') ? ['Where it leads depends on how the end came there.'] : []),
+        'Driven on purpose by:',
+        { points: scenariosDriving(arc.number).map((scenario) => describeDriver(scenario, arc)) },
+      ]),
+    ),
+    section('See it', [
+      ...driving.map(({ id, slow }): Block => {
+        return {
+          run: `tcplab run ${id}`,
+          does: `takes it and proves it${slow ? ', in about a minute' : ''}`,
+        };
+      }),
+      ...states.map((state): Block => {
+        return { run: `tcplab explain ${state.toLowerCase()}`, does: `all there is to say of ${state}` };
+      }),
+      { run: 'tcplab arcs', does: 'drives every arc and proves it' },
+    ]),
+  ];
+}
+
+/** `to`: `LISTEN or CLOSED` for the two that share a number. */
+type NumberedArc = Omit<Arc, 'to'> & { to: string };
+
+function numbered(arcs: readonly Arc[]): NumberedArc[] {
+  const first = arcs.filter(({ number }, index) => arcs.findIndex((arc) => arc.number === number) === index);
+  return first.map((arc) => {
+    const ends = ARCS.filter(({ number }) => number === arc.number);
+    return { ...arc, to: ends.map(({ to }) => to).join(' or ') };
+  });
+}
+
+interface DrivenArc {
+  host: HostName;
+  arc: NumberedArc;
+}
+
+function drivenArcs({ arcs = {} }: Scenario): DrivenArc[] {
+  return (['client', 'server'] as const).flatMap((host) =>
+    numbered(ARCS.filter(({ number }) => arcs[host]?.includes(number))).map((arc) => ({ host, arc })),
+  );
+}
+
+function describeDrive({ host, arc }: DrivenArc): string {
+  const { number, from, to } = arc;
+  return `arc ${number}, which the ${host} takes: ${from} → ${to}, when ${describeTrigger(arc)}`;
+}
+
+/** `fin-wait-1: a client closes, …; the client takes it` */
+function describeDriver(scenario: Scenario, { number }: NumberedArc): string {
+  const { id, title } = scenario;
+  const hosts = drivenArcs(scenario).flatMap(({ host, arc }) => (arc.number === number ? host : []));
+  const who = new Set(hosts).size > 1 ? 'both ends take' : `the ${hosts[0]} takes`;
+  return `${id}: ${title}; ${who} it`;
+}
+
+function describeTrigger({ trigger, clause }: NumberedArc): string {
+  return `${TRIGGERS[trigger]} (RFC 9293, ${clause})`;
 }
 
 /** Puts sections one below the other, each under its title. */

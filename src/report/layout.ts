@@ -10,6 +10,11 @@ export function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - textWidth(text)));
 }
 
+/** What fits of it, and a sign when that is not all. */
+export function cut(text: string, width: number): string {
+  return textWidth(text) <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
+}
+
 /** Breaks at spaces so that no line is wider than `width`; each line begins with `indent`. */
 export function wrap(text: string, width: number, indent = ''): string {
   const lines: string[] = [];

@@ -8,8 +8,8 @@ import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import { foldEnd } from '../tcp/fold.ts';
-import { seqDistance } from '../tcp/sequence.ts';
 import type { State } from '../tcp/state.ts';
+import { RelativeNumbers } from './relative-numbers.ts';
 import { unreachedLine } from './unreached-line.ts';
 
 /** What a witness says, as it stands in the JSON. */
@@ -27,7 +27,7 @@ export interface SegmentReport {
   /** tcpdump's letters; null for an ICMP error, which `icmp` then names. */
   flags: string | null;
   icmp: string | null;
-  /** Relative to the first sequence number of its sender, as tcpdump prints them. */
+  /** Relative to the sequence number of its sender's last SYN, as tcpdump prints them. */
   seq: number | null;
   ack: number | null;
   length: number;
@@ -56,8 +56,8 @@ export interface ProgramReport {
   status: number | null;
   /** What it wrote, on both streams: the last 2000 characters of the first 64 KiB. */
   output: string;
-  /** Which of its processes have its end of the connection open. */
-  sockets: { pid: number; name: string; fd: number }[];
+  /** Which of its processes have its end of the connection open, or had: `isOpen`, by the last look at the socket table. */
+  sockets: { pid: number; name: string; fd: number; isOpen: boolean }[];
 }
 
 /** One run of one scenario: what `tcplab run --json` prints of it. Times in milliseconds. */
@@ -185,20 +185,23 @@ function programReports(timeline: Timeline, connection: Connection | null): Prog
   return timeline.of('program-started').map(({ host, program, pid, command }) => {
     const said = timeline.of('program-said').filter((event) => event.program === program);
     const ended = timeline.of('program-ended').find((event) => event.program === program);
-    const inodes = connection ? inodesOf(timeline, endOf(connection, host, 'CLOSED')) : new Set();
+    const end = connection && endOf(connection, host, 'CLOSED');
+    const inodes = end ? inodesOf(timeline, end) : [];
+    const last = timeline.of('sockets').findLast((event) => event.host === host);
+    const open = end && rowOf(last?.rows ?? [], end)?.inode;
     const sockets = timeline
       .of('socket-owned')
-      .filter((event) => event.host === host && inodes.has(event.inode))
-      .map(({ pid, name, fd }) => ({ pid, name, fd }));
+      .filter((event) => event.host === host && inodes.includes(event.inode))
+      .map(({ pid, name, fd, inode }) => ({ pid, name, fd, isOpen: inode === open }));
     const output = said.map(({ text }) => text).join('');
     return { host, command, pid, status: ended?.status ?? null, output: output.slice(-OUTPUT_KEPT), sockets };
   });
 }
 
 /** Of all rows that an end ever had. */
-function inodesOf(timeline: Timeline, end: ConnectionEnd): Set<number> {
+function inodesOf(timeline: Timeline, end: ConnectionEnd): number[] {
   const tables = timeline.of('sockets').filter(({ host }) => host === end.host);
-  return new Set(tables.flatMap(({ rows }) => rowOf(rows, end)?.inode || []));
+  return tables.flatMap(({ rows }) => rowOf(rows, end)?.inode || []);
 }
 
 function countersOf(timeline: Timeline, host: HostName): Record<string, number> {
@@ -207,20 +210,18 @@ function countersOf(timeline: Timeline, host: HostName): Record<string, number> 
 
 function segmentReports(all: Passage[], timeline: Timeline): SegmentReport[] {
   const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
-  const first: Partial<Record<HostName, number>> = {};
-  for (const { host, wire } of all) if (wire.kind === 'tcp') first[host] ??= wire.segment.seq;
-  const relative = (number: number | null, host: HostName) =>
-    number === null ? null : seqDistance(number, first[host] ?? number);
+  const numbers = new RelativeNumbers();
   return all.map(({ atMs, host, wire, arrivedMs, fate }) => {
     const segment = wire.kind === 'tcp' ? wire.segment : null;
+    const { seq, ack } = segment ? numbers.tell(host, segment) : { seq: null, ack: null };
     return {
       atMs,
       host,
       direction: 'sent',
       flags: segment?.flags ?? null,
       icmp: wire.kind === 'icmp' ? wire.error.meaning : null,
-      seq: segment ? relative(segment.seq, host) : null,
-      ack: segment ? relative(segment.ack, otherHost(host)) : null,
+      seq,
+      ack,
       length: segment?.length ?? 0,
       fate: typeof fate === 'string' ? fate : `dropped: ${rules.get(fate.dropped.rule)}`,
       receivedAtMs: arrivedMs,

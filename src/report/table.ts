@@ -47,8 +47,16 @@ function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style): strin
 }
 
 function programLine({ host, command, status, sockets }: ProgramReport): string {
-  const holders = sockets.map(({ pid, name, fd }) => `${name}, pid ${pid}, fd ${fd}`);
-  const open = holders.length > 0 ? `: open in ${holders.join('; ')}` : '';
+  const holders = (open: boolean) =>
+    sockets
+      .filter(({ isOpen }) => isOpen === open)
+      .map(({ pid, name, fd }) => `${name}, pid ${pid}, fd ${fd}`)
+      .join('; ');
+  const told = [
+    ['open in', holders(true)],
+    ['was open in', holders(false)],
+  ].flatMap(([how, who]) => (who ? [`${how} ${who}`] : []));
+  const open = told.length > 0 ? `: ${told.join('; ')}` : '';
   return `${host}: ${command}${open}${status === null ? '' : `; ended with status ${status}`}`;
 }
 

@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { join } from 'node:path';
 import { type RunStarted, TIMELINE_FORMAT } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { VERSION } from '../evidence/version.ts';
+import { makeFolder } from '../kernel/folder.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import type { Lab } from '../lab/lab.ts';
 import { formatPcapng } from '../report/pcapng/pcapng.ts';
@@ -19,7 +20,7 @@ export function keepFor(lab: Lab, folder: string): void {
 /** Writes a claim’s timeline and packets into a folder of their own, and gives its name. */
 export function keep(lab: Lab, timeline: Timeline, scenario: string): string {
   const parent = folders.get(lab) as string;
-  mkdirSync(parent, { recursive: true });
+  makeFolder(parent);
   const folder = mkdtempSync(join(parent, `${scenario}-`));
   // For whoever collects them, when the tests ran as root.
   chmodSync(folder, 0o755);

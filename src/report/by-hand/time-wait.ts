@@ -39,7 +39,9 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
             ],
           },
         },
-        'the server’s nc closes at once: its FIN carries the ACK, three segments in all',
+        'the server’s nc closes at once: its FIN carries the ACK, three segments in all. Where nc does not get to it within ' +
+          'those 40 ms, as on a busy machine, the ACK goes alone: four segments, and TIME_WAIT all the same; for three, ' +
+          'do it again',
       ),
     ],
     cleanUp: [endWatch('server')],

@@ -1,6 +1,6 @@
 import type { Connection } from '../../evidence/connection.ts';
 import type { Dropped, HostName } from '../../evidence/events.ts';
-import { type Passage, passages } from '../../evidence/segments.ts';
+import { type Packets, type Passage, packetsOn, passages } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { IcmpError, Segment } from '../../tcp/segment.ts';
 import type { Span } from './line.ts';
@@ -30,8 +30,9 @@ type Ending =
 /** The flights of one connection, in the order of their departure; `port` is told in each when there are several. */
 export function flightsOf(timeline: Timeline, connection: Connection, port: number | null): Flight[] {
   const numbers = new Numbers();
-  const crafted = craftedPackets(timeline);
-  const rejections = new Rejections(timeline);
+  const packets = packetsOn(timeline, connection);
+  const crafted = craftedPackets(packets);
+  const rejections = new Rejections(timeline, packets);
   return passages(timeline, connection).map((passage): Flight => {
     const { host, wire, atMs, fate } = passage;
     const isCrafted = crafted.take(passage);
@@ -85,8 +86,8 @@ function icmpLabel({ meaning }: IcmpError): string {
 }
 
 /** Crafted packets, each of which explains one passage of the same bytes. */
-function craftedPackets(timeline: Timeline): { take(passage: Passage): boolean } {
-  const waiting = timeline.of('crafted').map(({ host, bytes }) => host + bytes);
+function craftedPackets({ crafted }: Packets): { take(passage: Passage): boolean } {
+  const waiting = crafted.map(({ host, bytes }) => host + bytes);
   return {
     take({ host, bytes }) {
       const index = waiting.indexOf(host + bytes);
@@ -100,14 +101,16 @@ function craftedPackets(timeline: Timeline): { take(passage: Passage): boolean }
 class Rejections {
   readonly #waiting: Dropped[];
 
-  constructor(timeline: Timeline) {
+  constructor(timeline: Timeline, { seen }: Packets) {
     const rejecting = new Set(
       timeline
         .of('rule-set')
         .filter(({ text }) => text.includes('reject'))
         .map(({ rule }) => rule),
     );
-    this.#waiting = timeline.of('dropped').filter(({ rule }) => rejecting.has(rule));
+    this.#waiting = seen.filter(
+      (event): event is Dropped => event.type === 'dropped' && rejecting.has(event.rule),
+    );
   }
 
   /** The rule that sent this. */

@@ -2,10 +2,10 @@ import type { HostName } from '../../evidence/events.ts';
 import { otherHost } from '../../evidence/events.ts';
 import type { Segment } from '../../tcp/segment.ts';
 import { seqAdd, seqDistance } from '../../tcp/sequence.ts';
+import { RelativeNumbers } from '../relative-numbers.ts';
 
 /** A segment as the ones before it make it look. */
 export interface Numbered {
-  /** From the first sequence number of its sender, as tcpdump prints it. */
   seq: number;
   ack: number | null;
   /** `again`: all of it was sent before. `probe`: it asks for an answer, one octet before what is new. */
@@ -13,9 +13,7 @@ export interface Numbered {
 }
 
 interface Sender {
-  /** The first number of each of its connections on this pair of ports: a SYN begins a new one. */
-  bases: number[];
-  /** The end of what was sent from each of them. */
+  /** The end of what was sent, from the first number of each of its connections. */
   furthest: Map<number, number>;
   syns: Set<string>;
   /** What the other host has acknowledged of it. */
@@ -24,32 +22,22 @@ interface Sender {
 
 /** Relative numbers and retransmissions of one connection, whose segments are told in the order of their sending. */
 export class Numbers {
+  readonly #relative = new RelativeNumbers();
   readonly #senders: Record<HostName, Sender> = { client: newSender(), server: newSender() };
 
   /** What was `crafted` is no sign of what a host's TCP has sent. */
   tell(host: HostName, segment: Segment, crafted: boolean): Numbered {
     const [sender, peer] = [this.#senders[host], this.#senders[otherHost(host)]];
-    // An RST of a host that has no number of its own has 0 (RFC 9293, 3.10.7.1).
-    const isOfNothing = segment.flags.includes('R') && segment.seq === 0;
-    const isSyn = segment.flags.includes('S');
-    if ((isSyn || sender.bases.length === 0) && !isOfNothing && !sender.bases.includes(segment.seq)) {
-      sender.bases.push(segment.seq);
-    }
-    const base = nearest(sender.bases, segment.seq) ?? segment.seq;
+    const { seq, ack, base } = this.#relative.tell(host, segment);
     const mark = crafted ? null : markOf(sender, base, segment);
     if (!crafted) remember(sender, base, segment);
     if (segment.ack !== null && !segment.flags.includes('R')) peer.acknowledged = segment.ack;
-    const peerBase = segment.ack === null ? undefined : nearest(peer.bases, segment.ack);
-    return {
-      seq: isOfNothing ? 0 : seqDistance(segment.seq, base),
-      ack: segment.ack === null ? null : seqDistance(segment.ack, peerBase ?? segment.ack),
-      mark,
-    };
+    return { seq, ack, mark };
   }
 }
 
 function newSender(): Sender {
-  return { bases: [], furthest: new Map(), syns: new Set(), acknowledged: null };
+  return { furthest: new Map(), syns: new Set(), acknowledged: null };
 }
 
 function markOf(sender: Sender, base: number, segment: Segment): Numbered['mark'] {
@@ -81,9 +69,4 @@ function synKey({ seq, flags }: Segment): string {
 /** The number after its last octet; SYN and FIN take one each. */
 function endOf({ seq, length, flags }: Segment): number {
   return seqAdd(seq, length + Number(flags.includes('S')) + Number(flags.includes('F')));
-}
-
-function nearest(bases: readonly number[], number: number): number | undefined {
-  const distance = (base: number) => Math.abs(seqDistance(number, base));
-  return bases.toSorted((a, b) => distance(a) - distance(b))[0];
 }

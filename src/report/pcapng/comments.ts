@@ -1,17 +1,24 @@
-import { belongs, type Connection } from '../../evidence/connection.ts';
+import type { Connection } from '../../evidence/connection.ts';
 import { type HostName, otherHost } from '../../evidence/events.ts';
-import { passages } from '../../evidence/segments.ts';
+import { packetsOn, passages } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
 import { connectionsOf } from '../ladder/connections.ts';
-import { craftedAmong, leaves, type PacketEvent, packetsOf, retransmissionsAmong } from './packets.ts';
+import {
+  craftedAmong,
+  hasOwnPlace,
+  leaves,
+  type PacketEvent,
+  packetsOf,
+  retransmissionsAmong,
+} from './packets.ts';
 
 /** What each packet did: whose state it changed, who dropped it, who made it. */
 export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
   const comments = new Map<PacketEvent, string>();
+  const crafted = craftedAmong(packetsOf(timeline), timeline);
   for (const connection of connectionsOf(timeline)) {
-    const packets = packetsOf(timeline).filter((event) => isOf(connection, event));
-    const crafted = craftedAmong(packets, timeline);
+    const packets = packetsOn(timeline, connection).seen.filter(hasOwnPlace);
     const retransmissions = retransmissionsAmong(packets.filter((event) => !crafted.has(event)));
     const { transitions } = courseOf(timeline, connection);
     const ends = endsOf(timeline, connection);
@@ -70,11 +77,6 @@ function endsOf(timeline: Timeline, connection: Connection): Map<string, string[
         : [[keyOf({ ...passage, host: otherHost(host), atMs: arrivedMs }), [dropped]]];
     }),
   );
-}
-
-function isOf(connection: Connection, { wire }: PacketEvent): boolean {
-  const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
-  return belongs(connection, source, destination);
 }
 
 function keyOf({ host, atMs, bytes }: { host: HostName; atMs: number; bytes: string }): string {

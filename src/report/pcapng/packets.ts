@@ -1,4 +1,4 @@
-import type { Captured, Dropped } from '../../evidence/events.ts';
+import type { Captured, Dropped, TimelineEvent } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 
 /** A packet as one host had it: captured there, or dropped there on its way out. */
@@ -6,10 +6,11 @@ export type PacketEvent = Captured | (Dropped & { hook: 'out' });
 
 /** In the order of the timeline. What is dropped on its way in was captured before, and stands here once. */
 export function packetsOf(timeline: Timeline): PacketEvent[] {
-  return [...timeline].filter(
-    (event): event is PacketEvent =>
-      event.type === 'captured' || (event.type === 'dropped' && event.hook === 'out'),
-  );
+  return [...timeline].filter(hasOwnPlace);
+}
+
+export function hasOwnPlace(event: TimelineEvent): event is PacketEvent {
+  return event.type === 'captured' || (event.type === 'dropped' && event.hook === 'out');
 }
 
 /** Whether the packet was on its way out of its host. */

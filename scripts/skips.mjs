@@ -1,0 +1,19 @@
+/**
+ * What CI may skip: what no set-up could mend. All else that is skipped there is a test that nobody runs, be it for a
+ * tool that set-up does not bring or for a variable that .ci/run does not set.
+ */
+const BEYOND_CI = [/^this machine itself is in \d+\.\d+\.\d+\.\d+\/\d+$/];
+
+/**
+ * Why a skipped test counts as failed; undefined where the skip is excused.
+ * @param {string} reason that the test gave for being skipped
+ * @param {{ isRoot: boolean, isCi: boolean }} where
+ * @returns {string | undefined}
+ */
+export function whyNotExcused(reason, { isRoot, isCi }) {
+  const forLackOfRoot = /\b(needs?|requires?) root\b|\btracefs\b/i.test(reason);
+  if (forLackOfRoot && isRoot) return 'skipped for a cause that root does not have';
+  if (forLackOfRoot && isCi) return 'skipped, and CI has to run it as root';
+  if (isCi && !BEYOND_CI.some((excused) => excused.test(reason))) return 'skipped, and CI has to run it';
+  return undefined;
+}

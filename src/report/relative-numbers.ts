@@ -1,0 +1,48 @@
+import { type HostName, otherHost } from '../evidence/events.ts';
+import type { Segment } from '../tcp/segment.ts';
+import { seqDistance } from '../tcp/sequence.ts';
+
+/** A segment's numbers as tcpdump prints them. */
+export interface RelativeNumber {
+  /** From the first sequence number of its sender’s connection: each SYN with a number of its own begins one. */
+  seq: number;
+  ack: number | null;
+  /** The number that `seq` is counted from. */
+  base: number;
+}
+
+/** No window is wider (RFC 7323, 2.3), so that what is further from a number belongs to another connection. */
+const WIDEST_WINDOW = 2 ** 30;
+
+/** The numbers of one connection, and of others on its pair of ports, whose segments are told in the order of their sending. */
+export class RelativeNumbers {
+  readonly #bases: Record<HostName, number[]> = { client: [], server: [] };
+
+  tell(host: HostName, segment: Segment): RelativeNumber {
+    const base = this.#baseOf(host, segment);
+    const peerBase = segment.ack === null ? undefined : below(this.#bases[otherHost(host)], segment.ack);
+    return {
+      seq: seqDistance(segment.seq, base),
+      ack: segment.ack === null ? null : seqDistance(segment.ack, peerBase ?? segment.ack),
+      base,
+    };
+  }
+
+  #baseOf(host: HostName, { flags, seq }: Segment): number {
+    // An RST of a host that has no number of its own has 0 (RFC 9293, 3.10.7.1).
+    if (flags.includes('R') && seq === 0) return seq;
+    const bases = this.#bases[host];
+    const known = flags.includes('S') ? bases.find((base) => base === seq) : below(bases, seq);
+    // The beginning of some was not seen: they are counted from the first that was.
+    if (known === undefined) bases.push(seq);
+    return known ?? seq;
+  }
+}
+
+/** The base that a number is counted from: the last before it. */
+function below(bases: readonly number[], number: number): number | undefined {
+  const distance = (base: number) => seqDistance(number, base);
+  return bases
+    .filter((base) => distance(base) >= 0 && distance(base) < WIDEST_WINDOW)
+    .toSorted((a, b) => distance(a) - distance(b))[0];
+}

@@ -1,0 +1,321 @@
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunReport } from '../src/report/run-report.ts';
+import { eventually, IS_ROOT, needRoot, type Program } from './cli.ts';
+import { inside, rulesOf, TwoMachines, untilRules } from './two-machines.ts';
+
+/** Hosts that are elsewhere, and what may go wrong with them. */
+
+let machines: TwoMachines;
+
+beforeAll(async () => {
+  machines = await TwoMachines.create();
+  if (IS_ROOT) await machines.startSshd();
+});
+
+afterAll(() => machines?.end());
+
+/** Holds a scenario between the two machines, until its rules are set. */
+async function holding(...args: string[]): Promise<Program> {
+  const { client, server } = machines.places;
+  const places = args.includes('--server') ? [] : ['--client', client, '--server', server];
+  const program = machines.start('hold', ...args, ...places);
+  await program.until(/ms in FIN-WAIT-1|rows in SYN-RECEIVED|to come/);
+  return program;
+}
+
+/** The processes of a command line that are in a machine. */
+function processes(machine: Program, words: RegExp): number[] {
+  const network = readNetwork(machine.pid);
+  return readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    const isThere = pid > 0 && readNetwork(pid) === network && words.test(commandLine(pid));
+    return isThere ? [pid] : [];
+  });
+}
+
+function readNetwork(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
+
+const AGENT = /main\.js agent|node -e/;
+const WATCHDOG = /remote\/watchdog\.js/;
+
+describe('what was set is lifted', () => {
+  it('when ssh is cut in mid-hold, at both machines, and it is said why', async (context) => {
+    needRoot(context, 'sshd');
+    const program = await holding('fin-wait-1', '--client', 'ssh:a', '--server', 'ssh:b');
+    await untilRules(machines.b, 'set');
+    const [ssh] = program
+      .offspring()
+      .filter((pid) => / b( |$)/.test(commandLine(pid)) && /^ssh /.test(commandLine(pid)));
+    expect(ssh).toBeDefined();
+    process.kill(ssh as number, 'SIGKILL');
+    const { status, stderr } = await program.ended;
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/the way to ssh:b broke off/),
+    });
+    await untilRules(machines.b, 'gone', 10_000);
+    await eventually(
+      'the agents to be gone',
+      () => processes(machines.a, AGENT).length + processes(machines.b, AGENT).length === 0,
+    );
+  });
+
+  it('when the agent is killed', async () => {
+    const program = await holding('fin-wait-1');
+    await untilRules(machines.b, 'set');
+    for (const pid of processes(machines.b, AGENT)) process.kill(pid, 'SIGKILL');
+    expect(await program.ended).toMatchObject({ status: 1, stderr: expect.stringMatching(/broke off/) });
+    await untilRules(machines.b, 'gone', 10_000);
+    await eventually('its watchdog to be gone', () => processes(machines.b, WATCHDOG).length === 0);
+  });
+
+  it('when the agent hangs: within ten seconds, and it does not go on later', async () => {
+    const program = await holding('fin-wait-1');
+    await untilRules(machines.b, 'set');
+    const agents = processes(machines.b, AGENT);
+    for (const pid of agents) process.kill(pid, 'SIGSTOP');
+    await untilRules(machines.b, 'gone', 12_000);
+    await eventually('the agent to be gone', () => processes(machines.b, AGENT).length === 0);
+    expect((await program.ended).status).toBe(1);
+  });
+
+  it('when tcplab itself is killed, and sysctls are put back', async () => {
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
+    const program = await holding('syn-flood', '--allow-sysctl');
+    expect(inside(machines.b, 'sysctl -n net.ipv4.tcp_syncookies').trim()).toBe('1');
+    program.kill('SIGKILL');
+    await program.ended;
+    await eventually(
+      'the sysctl as it was',
+      () => inside(machines.b, 'sysctl -n net.ipv4.tcp_syncookies').trim() === '0',
+    );
+    await untilRules(machines.a, 'gone');
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=1');
+  });
+
+  it('with the programs that ran there', async () => {
+    const server = join(import.meta.dirname, 'programs/server.mjs');
+    const program = machines.start(
+      ...['hold', 'close-wait', '--client', machines.places.client, '--server', machines.places.server],
+      ...['--server', `${process.execPath} ${server} leak 8081`, '--port', '8081'],
+    );
+    await program.until(/CLOSE-WAIT/);
+    expect(processes(machines.b, /server\.mjs leak/)).not.toEqual([]);
+    for (const pid of processes(machines.b, AGENT)) process.kill(pid, 'SIGKILL');
+    await program.ended;
+    await eventually('the program to be gone', () => processes(machines.b, /server\.mjs leak/).length === 0);
+  });
+});
+
+describe('tcplab clean', () => {
+  it('shows what is left when agent and watchdog were both killed, and takes it back', async () => {
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
+    const program = await holding('syn-flood', '--allow-sysctl');
+    for (const machine of [machines.a, machines.b]) {
+      for (const pid of processes(machine, WATCHDOG)) process.kill(pid, 'SIGKILL');
+      for (const pid of processes(machine, AGENT)) process.kill(pid, 'SIGKILL');
+    }
+    await program.ended;
+    expect(rulesOf(machines.a)).toMatch(/^table inet tcplab_\d+_\d+_1$/);
+    const { client, server } = machines.places;
+    const shown = await machines.tcplab('clean', client, '--dry-run');
+    expect(shown.stdout).toMatch(/^nft delete table inet tcplab_\d+_\d+_1\n/);
+    expect(rulesOf(machines.a)).not.toBe('');
+    expect((await machines.tcplab('clean', client)).stdout).toMatch(/taken back at pid:/);
+    const cleaned = await machines.tcplab('clean', server);
+    expect(cleaned.stdout).toMatch(/^sysctl -w net\.ipv4\.tcp_syncookies='0'$/m);
+    expect(inside(machines.b, 'sysctl -n net.ipv4.tcp_syncookies').trim()).toBe('0');
+    expect(rulesOf(machines.a) + rulesOf(machines.b)).toBe('');
+    for (const place of [client, server]) {
+      expect(await machines.tcplab('clean', place)).toMatchObject({
+        status: 0,
+        stdout: `nothing of tcplab is left at ${place}\n`,
+      });
+    }
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=1');
+  });
+
+  it('leaves alone what belongs to an agent that lives', async () => {
+    const program = await holding('fin-wait-1');
+    await untilRules(machines.b, 'set');
+    const { stdout } = await machines.tcplab('clean', machines.places.server);
+    expect(stdout).toBe(`nothing of tcplab is left at ${machines.places.server}\n`);
+    expect(rulesOf(machines.b)).not.toBe('');
+    program.kill('SIGINT');
+    expect((await program.ended).status).toBe(0);
+    expect(rulesOf(machines.b)).toBe('');
+  });
+});
+
+describe('an agent that can’t be had is told in one message', () => {
+  const isIn = (machine: Program) => `nsenter --net=/proc/${machine.pid}/ns/net`;
+
+  /** What stands on stderr, and how it ended. */
+  async function refused(server: string): Promise<{ status: number; stderr: string }> {
+    const { client } = machines.places;
+    const { status, stderr, stdout } = await machines.tcplab(
+      'run',
+      'listen',
+      '--client',
+      client,
+      '--server',
+      server,
+    );
+    expect(stdout).toBe('');
+    expect(stderr).not.toMatch(/\n {4}at /);
+    await eventually(
+      'no agent',
+      () => processes(machines.a, AGENT).length + processes(machines.b, AGENT).length === 0,
+    );
+    return { status, stderr };
+  }
+
+  it.each([
+    ['a password is asked for', 'ssh:nokey', /ssh is not let in without a password/],
+    ['the host key is not known', 'ssh:stranger', /its host key is not known to ssh/],
+    ['there is no such host', 'ssh:no.such.host.invalid', /there is no such host/],
+  ])('%s', async (_title, place, says) => {
+    if (!IS_ROOT) return;
+    expect(await refused(place)).toEqual({ status: 3, stderr: expect.stringMatching(says) });
+  });
+
+  it('there is no Node.js', async () => {
+    const folder = join(machines.folder, 'bin');
+    mkdirSync(folder, { recursive: true });
+    symlinkSync('/bin/sh', join(folder, 'sh'));
+    expect(await refused(`exec:${isIn(machines.b)} env PATH=${folder}`)).toEqual({
+      status: 3,
+      stderr: expect.stringMatching(/there is no Node\.js there\n.*install it/),
+    });
+  });
+
+  it('its disk is full, and nothing of what was copied is left there', async () => {
+    const full = join(machines.folder, 'full');
+    mkdirSync(full, { recursive: true });
+    const script = join(machines.folder, 'on-full-disk.sh');
+    writeFileSync(
+      script,
+      `mount -t tmpfs -o size=300k none ${full} || exit 1\nTMPDIR=${full} "$@"\nls -A ${full} >&2\n`,
+    );
+    const { status, stderr } = await refused(`exec:unshare --mount sh ${script} ${isIn(machines.b)}`);
+    expect({ status, stderr }).toEqual({ status: 3, stderr: expect.stringMatching(/its disk is full/) });
+    expect(stderr).not.toMatch(/tcplab-agent-\w+\n/);
+  });
+
+  it('it is of another version', async () => {
+    const fake = join(machines.folder, 'fake.sh');
+    const greeting =
+      '{"tcplab":"tcplab.agent/99","version":"9.9.9","machine":{},"privilege":"root","network":"x"}';
+    writeFileSync(fake, `echo 'Welcome to a machine'\necho '${greeting}'\nexec cat >/dev/null\n`);
+    expect(await refused(`exec:sh ${fake}`)).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(
+        /speaks tcplab\.agent\/99, and this is tcplab\.agent\/1\n.*it is of tcplab 9\.9\.9/,
+      ),
+    });
+  });
+
+  it('its Node.js is too old', async () => {
+    const fake = join(machines.folder, 'old.sh');
+    writeFileSync(
+      fake,
+      `echo '{"loader":{"platform":"linux","arch":"x64","libc":"glibc","node":"18.20.4","installed":false}}'\nexec cat >/dev/null\n`,
+    );
+    expect(await refused(`exec:sh ${fake}`)).toEqual({
+      status: 3,
+      stderr: expect.stringMatching(/Node\.js 18\.20\.4 is on exec:.*, too old for tcplab\n.*\^20\.19/),
+    });
+  });
+
+  it('client and server are one and the same', async () => {
+    expect(await refused(machines.places.client)).toEqual({
+      status: 2,
+      stderr: expect.stringMatching(/are one and the same host/),
+    });
+  });
+
+  it('the one does not reach the other', async () => {
+    inside(machines.b, 'ip link set eth7 down');
+    try {
+      expect(await refused(machines.places.server)).toEqual({
+        status: 3,
+        stderr: expect.stringMatching(/does not reach pid:\d+ by IPv4/),
+      });
+    } finally {
+      inside(machines.b, 'ip link set eth7 up');
+      inside(machines.b, 'ip address replace fd77::2/64 dev eth7 nodad');
+    }
+  });
+});
+
+describe('a machine that can do less lowers what is claimed, not its truth', () => {
+  const server = (how: string) => `exec:nsenter --net=/proc/${machines.b.pid}/ns/net ${how}`;
+
+  async function results(how: string, ...scenarios: string[]) {
+    const { client } = machines.places;
+    const { stdout } = await machines.tcplab(
+      'run',
+      '--json',
+      '--client',
+      client,
+      '--server',
+      server(how),
+      ...scenarios,
+    );
+    return (JSON.parse(stdout) as RunReport).results;
+  }
+
+  it('without nftables its rules are those of iptables', async () => {
+    const library = '$(ldconfig -p | sed -n "s/.*libnftables.so.1 .*=> //p")';
+    const without = join(machines.folder, 'without-nft.sh');
+    writeFileSync(without, `for path in ${library}; do mount --bind /dev/null "$path"; done\nexec "$@"\n`);
+    const [result] = await results(`unshare --mount sh ${without}`, 'fin-wait-1');
+    expect(result).toMatchObject({ verdict: 'proven', hosts: { server: { firewall: 'iptables' } } });
+    expect(rulesOf(machines.b)).toBe('');
+  });
+
+  it('without root nothing is proven there, and it is said what is missing', async (context) => {
+    needRoot(context, 'to become an ordinary user');
+    const nobody = 'setpriv --reuid 65534 --regid 65534 --clear-groups --';
+    const [fin, close] = await results(nobody, 'close-wait', 'fin-wait-1');
+    expect(close).toMatchObject({
+      verdict: 'unproven',
+      hosts: {
+        server: {
+          firewall: null,
+          noPackets: expect.stringMatching(/EPERM/),
+          noKernelEvents: 'tracefs needs root',
+        },
+      },
+      witnesses: { socketTable: { agrees: true }, packets: { agrees: null }, kernelEvents: { agrees: null } },
+    });
+    // What was sent there may have arrived or not: nobody saw it.
+    const fates = close?.segments.filter(({ host }) => host === 'client').map(({ fate }) => fate);
+    expect(new Set(fates)).toEqual(new Set(['unseen']));
+    expect(fin).toMatchObject({
+      verdict: 'unproven',
+      because: expect.stringMatching(/no rule can be set at/),
+    });
+  });
+});
+
+it('nothing of an agent stays in the folder for temporary files', () => {
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('tcplab-agent-'))).toEqual([]);
+});

@@ -1,0 +1,226 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PairsReport } from '../src/report/pairs-report.ts';
+import type { ScenarioResult } from '../src/report/result.ts';
+import type { RunReport } from '../src/report/run-report.ts';
+import { assertState, createLab } from '../src/testing/index.ts';
+import { IS_ROOT, inTime, needRoot, resultsIn, run, TCPLAB, tcplab } from './cli.ts';
+import { enter, inside, rulesOf, TwoMachines } from './two-machines.ts';
+
+/** Hosts that are elsewhere: two machines of the test's own, reached by ssh, by a command, by a process in them. */
+
+let machines: TwoMachines;
+let places: string[];
+
+beforeAll(async () => {
+  machines = await TwoMachines.create();
+  if (IS_ROOT) await machines.startSshd();
+  places = ['--client', machines.places.client, '--server', machines.places.server];
+});
+
+afterAll(() => machines?.end());
+
+const BY_SSH = ['--client', 'ssh:a', '--server', 'ssh:b'];
+
+async function results(...args: string[]): Promise<ScenarioResult[]> {
+  const outcome = await inTime(() => machines.tcplab('run', '--json', ...args), resultsIn);
+  expect(outcome.stderr).toBe('');
+  return resultsIn(outcome);
+}
+
+describe('through two real sshd', () => {
+  it('every scenario is proven, by the witnesses that prove it here', async (context) => {
+    needRoot(context, 'sshd');
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
+    const there = await results(...BY_SSH, '--allow-sysctl');
+    const here = resultsIn(await inTime(() => tcplab('run', '--json'), resultsIn));
+    const said = ({ scenario, verdict, state, host, peer, witnesses }: ScenarioResult) => ({
+      ...{ scenario, verdict, state, host, peer: peer.state },
+      agree: Object.entries(witnesses).map(([name, { agrees }]) => [name, agrees]),
+    });
+    expect(there.map(said)).toEqual(here.map(said));
+    expect(there.map(({ verdict }) => verdict)).toEqual(there.map(() => 'proven'));
+    // What was changed for a while is as it was, and nothing else is left.
+    expect(inside(machines.b, 'sysctl -n net.ipv4.tcp_syncookies').trim()).toBe('0');
+    expect(rulesOf(machines.a) + rulesOf(machines.b)).toBe('');
+  });
+
+  it('a command runs in a host, beside the agent', async (context) => {
+    needRoot(context, 'sshd');
+    const { status, stdout } = await machines.tcplab(
+      ...['hold', 'close-wait', ...BY_SSH, '--on', 'server', '--', 'ss', '-Htan', 'state', 'close-wait'],
+    );
+    expect({ status, lines: stdout.trim().split('\n').length }).toEqual({ status: 0, lines: 1 });
+    expect(stdout).toMatch(/10\.77\.0\.2:\d+ +10\.77\.0\.1:\d+/);
+  });
+
+  it('no rule is set that would meet the very connection of ssh', async (context) => {
+    needRoot(context, 'sshd');
+    // From a itself, so that the connection to b comes from the lab's client.
+    const command = [...TCPLAB, 'run', 'syn-received-simultaneous-open', '--json', '--port', '22'];
+    const { stdout } = await run(
+      enter(machines.a, [...command, '--client', 'local', '--server', 'ssh:direct']),
+      machines.environment,
+    );
+    const [result] = (JSON.parse(stdout) as RunReport).results;
+    expect(result?.verdict).toBe('unproven');
+    expect(result?.because).toMatch(
+      /the rule 'ip saddr 10\.77\.0\.1 tcp dport 22 drop' would meet the very connection by which .* is reached \(10\.77\.0\.2:22, 10\.77\.0\.1:\d+\)/,
+    );
+    expect(rulesOf(machines.b)).toBe('');
+  });
+});
+
+describe('clocks that are three seconds apart', () => {
+  const ahead = () => `exec:env TCPLAB_CLOCK_AHEAD_MS=3000 nsenter --net=/proc/${machines.a.pid}/ns/net`;
+
+  it('are told, and no segment arrives before it was sent', async () => {
+    const all = await results('--client', ahead(), '--server', machines.places.server, '--hold', '300ms');
+    const clocks = all.flatMap(({ hosts }) => (hosts ? [hosts.client.clock, hosts.server.clock] : []));
+    expect(clocks.length).toBeGreaterThan(40);
+    for (const [index, { aheadMs, errorMs }] of clocks.entries()) {
+      expect(Math.abs(aheadMs - (index % 2 === 0 ? 3000 : 0))).toBeLessThan(errorMs + 1);
+    }
+    const segments = all.flatMap((result) => result.segments);
+    const delivered = segments.filter(({ receivedAtMs }) => receivedAtMs !== null);
+    expect(delivered.length).toBeGreaterThan(50);
+    for (const { atMs, receivedAtMs } of delivered) expect(receivedAtMs).toBeGreaterThan(atMs);
+    // By its own stamps each would be three seconds off.
+    for (const { atMs, receivedAtMs } of delivered) expect(receivedAtMs).toBeLessThan(atMs + 1000);
+    for (const { scenario, verdict, because } of all) {
+      if (scenario !== 'syn-flood') expect([scenario, verdict, because]).toEqual([scenario, 'proven', null]);
+    }
+  });
+});
+
+describe('a machine that others use', () => {
+  it('keeps its own rules, its sysctls, and whatever was not the lab’s', async () => {
+    inside(
+      machines.b,
+      'nft add table inet mine; nft add chain inet mine c; nft add rule inet mine c tcp dport 1 drop',
+    );
+    const look = () =>
+      inside(machines.b, 'nft list ruleset; sysctl -a -r ^net.ipv4.tcp 2>/dev/null; ip addr; ip route');
+    const before = look();
+    const all = await results(...places, 'fin-wait-1', 'syn-flood', 'closed-rejected-rst');
+    expect(look()).toBe(before);
+    inside(machines.b, 'nft delete table inet mine');
+    const flood = all.find(({ scenario }) => scenario === 'syn-flood');
+    expect(flood).toMatchObject({
+      verdict: 'unproven',
+      because: expect.stringMatching(/tcp_syncookies would have to be changed/),
+    });
+  });
+
+  it('has rules for the peer and the lab’s port alone, by nftables or iptables', async () => {
+    for (const [firewall, pattern] of [
+      ['nft', /^nft add rule inet tcplab input ip saddr 10\.77\.0\.1 tcp dport (\d+) counter drop$/],
+      ['iptables', /^iptables -A INPUT -p tcp -s 10\.77\.0\.1 --dport (\d+) -j DROP$/],
+    ] as const) {
+      const [result] = await results(...places, 'fin-wait-1', '--firewall', firewall);
+      expect(result).toMatchObject({ verdict: 'proven', hosts: { server: { firewall } } });
+      expect(result?.rules[0]?.[firewall]).toMatch(pattern);
+      expect(result?.rules[0]?.packets).toBeGreaterThan(0);
+    }
+    expect(rulesOf(machines.b)).toBe('');
+  });
+
+  it('speaks IPv6', async () => {
+    const [result] = await results(...places, 'last-ack', '--ipv6');
+    expect(result?.verdict).toBe('proven');
+    expect(result?.connection?.server).toMatch(/^\[fd77::2\]:\d+$/);
+  });
+});
+
+describe('other commands', () => {
+  it('arcs are driven between such hosts, and nothing is left unexplained', async () => {
+    const { stdout } = await machines.tcplab('arcs', '--json', ...places, '--allow-sysctl');
+    const { arcs, unexplained } = JSON.parse(stdout) as {
+      arcs: { number: number; verdict: string; because?: string }[];
+      unexplained: unknown[];
+    };
+    expect(arcs.filter(({ verdict }) => verdict !== 'proven').map(({ number }) => number)).toEqual([41]);
+    expect(unexplained).toEqual([]);
+  });
+
+  it('a program is checked there', async () => {
+    const server = join(import.meta.dirname, 'programs/server.mjs');
+    const { stdout } = await machines.tcplab(
+      ...[
+        'check',
+        'server',
+        ...places,
+        '--port',
+        '8080',
+        '--json',
+        '--request',
+        'hello\\n',
+        '--expect',
+        'hello',
+      ],
+      ...[
+        '--only',
+        'serves',
+        'many-connections',
+        'keeps-time-wait',
+        '--',
+        process.execPath,
+        server,
+        'careful',
+        '8080',
+      ],
+    );
+    const { probes } = JSON.parse(stdout) as { probes: { id: string; verdict: string; says: string }[] };
+    expect(probes.map(({ id, verdict }) => `${id} ${verdict}`)).toEqual([
+      'serves good',
+      'many-connections good',
+      'keeps-time-wait good',
+    ]);
+  });
+
+  it('the test library takes them', async () => {
+    await using lab = await createLab({ places: machines.places });
+    const connection = await lab.connected();
+    await connection.client.close();
+    await assertState(connection, 'CLOSE-WAIT', { on: 'server' });
+  });
+});
+
+describe('many pairs', () => {
+  const write = (text: string) => {
+    const path = join(machines.folder, 'pairs.yaml');
+    writeFileSync(path, text);
+    return path;
+  };
+
+  it('are run at once, twenty of them, from one process', async () => {
+    const { client, server } = machines.places;
+    const pairs = Array.from({ length: 20 }, (_, index) =>
+      index % 2 === 0
+        ? `- { name: "${index}", client: "${client}", server: "${server}" }`
+        : `- { name: "${index}", client: "${server}", server: "${client}" }`,
+    );
+    const { status, stdout } = await machines.tcplab(
+      ...['run', '--json', '--pairs', write(pairs.join('\n')), 'established', 'fin-wait-1', 'close-wait'],
+    );
+    const report = JSON.parse(stdout) as PairsReport;
+    const verdicts = report.pairs.flatMap(({ results }) => results.map(({ verdict }) => verdict));
+    expect({ status, verdicts }).toEqual({ status: 0, verdicts: Array.from({ length: 60 }, () => 'proven') });
+    expect(report.differences).toEqual([]);
+    expect(rulesOf(machines.a) + rulesOf(machines.b)).toBe('');
+  }, 180_000);
+
+  it('that can’t be reached do not keep the others', async () => {
+    const { client, server } = machines.places;
+    const good = `- { name: good, client: "${client}", server: "${server}" }`;
+    const bad = `- { name: bad, client: "${client}", server: "exec:false" }`;
+    const { status, stdout } = await machines.tcplab(
+      ...['run', 'established', '--pairs', write(`${good}\n${bad}`)],
+    );
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^1 of 1 proven {5}good\n/m);
+    expect(stdout).toMatch(/^not reached {7}bad\n/m);
+    expect(stdout).toMatch(/1 of 2 pairs proven/);
+  });
+});
