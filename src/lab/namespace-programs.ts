@@ -44,7 +44,7 @@ interface Options {
   emit: (event: TimelineEvent) => void;
 }
 
-/** How long the end of programs that were killed may take. */
+/** How long the end of programs that were killed may take; to find them may take a slow machine longer. */
 const END_WITHIN_MS = 1000;
 
 /** The programs that run in a host, and all that they start. */
@@ -107,10 +107,16 @@ export class NamespacePrograms {
   async end(): Promise<void> {
     const { processes, nowMs } = this.#options;
     const startMs = nowMs();
+    const killed = new Set<number>();
     while (this.#areThere) {
       const left = processes.living();
-      if (left.length === 0 || nowMs() - startMs > END_WITHIN_MS) break;
-      for (const pid of left) killProcess(pid);
+      // One that was started meanwhile is killed as well, however late it is.
+      if (left.every((pid) => killed.has(pid)) && (left.length === 0 || nowMs() - startMs > END_WITHIN_MS))
+        break;
+      for (const pid of left) {
+        killProcess(pid);
+        killed.add(pid);
+      }
       await turn();
     }
     this.#stopWatching?.();
