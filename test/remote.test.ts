@@ -1,11 +1,12 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PairsReport } from '../src/report/pairs-report.ts';
 import type { ScenarioResult } from '../src/report/result.ts';
 import type { RunReport } from '../src/report/run-report.ts';
 import { assertState, createLab } from '../src/testing/index.ts';
-import { IS_ROOT, inTime, needRoot, resultsIn, run, TCPLAB, tcplab } from './cli.ts';
+import { IS_ROOT, inTime, needRoot, REPOSITORY, resultsIn, run, TCPLAB, tcplab } from './cli.ts';
 import { enter, inside, rulesOf, TwoMachines } from './two-machines.ts';
 
 /** Hosts that are elsewhere: two machines of the test's own, reached by ssh, by a command, by a process in them. */
@@ -195,6 +196,20 @@ describe('other commands', () => {
 });
 
 describe('many pairs', () => {
+  const errorsOf = (report: unknown) => {
+    const [run, pairs] = ['run', 'pairs'].map((name) =>
+      JSON.parse(readFileSync(join(REPOSITORY, `schema/${name}.schema.json`), 'utf8')),
+    );
+    const ajv = new Ajv2020({
+      strict: true,
+      allErrors: true,
+      formats: { 'date-time': true },
+      schemas: [run],
+    });
+    const validate = ajv.compile(pairs);
+    return validate(report) ? [] : validate.errors;
+  };
+
   const write = (text: string) => {
     const path = join(machines.folder, 'pairs.yaml');
     writeFileSync(path, text);
@@ -212,6 +227,7 @@ describe('many pairs', () => {
       ...['run', '--json', '--pairs', write(pairs.join('\n')), 'established', 'fin-wait-1', 'close-wait'],
     );
     const report = JSON.parse(stdout) as PairsReport;
+    expect(errorsOf(report)).toEqual([]);
     const verdicts = report.pairs.flatMap(({ results }) => results.map(({ verdict }) => verdict));
     expect({ status, verdicts }).toEqual({ status: 0, verdicts: Array.from({ length: 60 }, () => 'proven') });
     expect(report.differences).toEqual([]);
