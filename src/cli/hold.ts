@@ -8,6 +8,7 @@ import type { Timeline } from '../evidence/timeline.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import type { Lab } from '../lab/lab.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
+import { hostLines } from '../report/host-lines.ts';
 import { LadderFeed } from '../report/ladder/feed.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatMs } from '../report/layout.ts';
@@ -204,6 +205,8 @@ async function watch(
   // A look brings the timeline up to its beginning.
   let lookedMs = lab.nowMs();
   print([`${style.bold(scenario.id)}: ${scenario.title}`]);
+  const { hosts } = lab.timeline.of('lab-opened')[0] ?? {};
+  if (hosts) print(hostLines(hosts).map((line) => style.dim(line)));
   await holdState(lab, scenario, {
     wait: async () => {
       await Promise.race([ended, pause(LOOK_EVERY_MS)]);
