@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
@@ -13,7 +12,7 @@ import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { firewallOption } from './firewall-option.ts';
-import { addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
+import { addHostOptions, type EndOptions, isOwnFailure, jobsOf, openHosts } from './host-options.ts';
 import { machineReport } from './machine-report.ts';
 import { OutputFile } from './output-file.ts';
 import { runSideBySide } from './side-by-side.ts';
@@ -81,7 +80,7 @@ async function arcs(options: Options): Promise<void> {
       jobs: jobsOf(hosts, options),
       runOptions: { family, firewall: options.firewall, withinMs: 90_000, ...hosts.lab },
       onError: (scenario, error) => {
-        if (!(error instanceof TcplabError) || error.code === 'MACHINE') throw error;
+        if (!isOwnFailure(error, hosts)) throw error;
         const because = error.message;
         const ofIt = all.filter((drive) => drive.scenario === scenario);
         judged.set(

@@ -10,6 +10,7 @@ export interface EndOptions {
   client?: string[];
   server?: string[];
   allowSysctl?: boolean;
+  ipv6?: boolean;
 }
 
 const PLACES = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME, local';
@@ -55,13 +56,24 @@ export interface Hosts extends AsyncDisposable {
   areElsewhere: boolean;
 }
 
-/** Labs on the same machines would see each other's changes of sysctls: then there is one at a time. */
-export function jobsOf(hosts: Hosts, { jobs, allowSysctl }: { jobs: number; allowSysctl?: boolean }): number {
-  return hosts.areElsewhere && allowSysctl ? 1 : jobs;
+/** Labs on the same machines would see each other's changes of sysctls, or want the same port: then there is one at a time. */
+export function jobsOf(
+  hosts: Hosts,
+  { jobs, allowSysctl = false, port }: { jobs: number; allowSysctl?: boolean; port?: number },
+): number {
+  return hosts.areElsewhere && (allowSysctl || port !== undefined) ? 1 : jobs;
+}
+
+/** What is a scenario's result, and no reason to end them all: of machines elsewhere also that they can't do something. */
+export function isOwnFailure(
+  error: unknown,
+  { areElsewhere }: Pick<Hosts, 'areElsewhere'>,
+): error is TcplabError {
+  return error instanceof TcplabError && (areElsewhere || error.code !== 'MACHINE');
 }
 
 /** Makes sure of what is needed for them: of privileges here, or of agents there. */
-export async function openHosts({ client, server, allowSysctl = false }: EndOptions): Promise<Hosts> {
+export async function openHosts({ client, server, allowSysctl = false, ipv6 }: EndOptions): Promise<Hosts> {
   const places = { client: partsOf('client', client).place, server: partsOf('server', server).place };
   if (places.client === undefined && places.server === undefined) {
     if (allowSysctl) {
@@ -79,11 +91,13 @@ export async function openHosts({ client, server, allowSysctl = false }: EndOpti
     });
   }
   const { RemotePair } = await import('../remote/remote-pair.ts');
-  const { currentPrivilege } = await import('../kernel/privileges.ts');
-  const pair = await RemotePair.open(places as Record<HostName, string>, { allowSysctl });
+  const pair = await RemotePair.open(places as Record<HostName, string>, {
+    allowSysctl,
+    family: ipv6 ? 'ipv6' : 'ipv4',
+  });
   return {
     lab: { hosts: pair.openPair },
-    privilege: currentPrivilege() === 'root' ? 'root' : 'user-namespace',
+    privilege: pair.areRoot ? 'root' : 'user-namespace',
     areElsewhere: true,
     [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose](),
   };

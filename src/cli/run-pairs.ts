@@ -16,6 +16,7 @@ import { styleFor } from '../report/style.ts';
 import type { RunOptions } from '../scenario/run.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { EXIT } from './exit.ts';
+import { isOwnFailure } from './host-options.ts';
 import { Progress } from './progress.ts';
 import { runSideBySide } from './side-by-side.ts';
 
@@ -43,17 +44,18 @@ export async function runPairs(
   let done = 0;
   const onDone = () => progress.show(`${++done} of ${pairs.length * scenarios.length} done`);
   const openings = Array.from({ length: OPENING_AT_A_TIME }, () => Promise.resolve());
-  const reports = await Promise.all(
-    pairs.map((pair, index) => {
-      const place = index % OPENING_AT_A_TIME;
-      const opened = (openings[place] as Promise<void>).then(() => open(pair, options.allowSysctl));
-      openings[place] = opened.then(
-        () => {},
-        () => {},
-      );
-      return runPair(pair, opened, scenarios, options, onDone);
-    }),
-  );
+  const run = (pair: NamedPair, index: number) => {
+    const place = index % OPENING_AT_A_TIME;
+    const opened = (openings[place] as Promise<void>).then(() => open(pair, options));
+    openings[place] = opened.then(
+      () => {},
+      () => {},
+    );
+    return runPair(pair, opened, scenarios, options, onDone);
+  };
+  const reports: PairReport[] = [];
+  if (isOneByOne(options)) for (const [index, pair] of pairs.entries()) reports.push(await run(pair, index));
+  else reports.push(...(await Promise.all(pairs.map(run))));
   progress.clear();
   const report: PairsReport = {
     format: PAIRS_FORMAT,
@@ -69,6 +71,11 @@ export async function runPairs(
   process.exitCode = reports.every(isProven) ? EXIT.proven : EXIT.notProven;
 }
 
+/** Pairs may share a machine: its sysctls, or a port that all want. */
+function isOneByOne({ allowSysctl, runOptions }: RunPairsOptions): boolean {
+  return allowSysctl || runOptions.serverPort !== undefined;
+}
+
 function readPairs(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -77,9 +84,9 @@ function readPairs(path: string): string {
   }
 }
 
-async function open({ client, server }: NamedPair, allowSysctl: boolean) {
+async function open({ client, server }: NamedPair, { allowSysctl, runOptions: { family } }: RunPairsOptions) {
   const { RemotePair } = await import('../remote/remote-pair.ts');
-  return RemotePair.open({ client, server }, { allowSysctl });
+  return RemotePair.open({ client, server }, { allowSysctl, ...(family ? { family } : {}) });
 }
 
 /** What keeps one pair from its work is that pair's result. */
@@ -87,9 +94,10 @@ async function runPair(
   { name, client, server }: NamedPair,
   opening: ReturnType<typeof open>,
   scenarios: readonly Scenario[],
-  { jobs, allowSysctl, runOptions }: RunPairsOptions,
+  options: RunPairsOptions,
   onDone: () => void,
 ): Promise<PairReport> {
+  const { jobs, runOptions } = options;
   const results = new Map<number, ScenarioResult>();
   const report = (error: string | null): PairReport => {
     const inOrder = scenarios.flatMap((_, index) => results.get(index) ?? []);
@@ -101,11 +109,11 @@ async function runPair(
     await runSideBySide(
       scenarios,
       {
-        jobs: allowSysctl ? 1 : jobs,
+        jobs: isOneByOne(options) ? 1 : jobs,
         runOptions: { ...runOptions, hosts: pair.openPair },
         showProgress: false,
         onError: ({ id, held }, error, index) => {
-          if (!(error instanceof TcplabError) || error.code === 'MACHINE') throw error;
+          if (!isOwnFailure(error, { areElsewhere: true })) throw error;
           results.set(index, failedResult(id, held, error.message));
           onDone();
         },

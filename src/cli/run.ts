@@ -9,7 +9,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { parseCount, parseDuration, scenariosNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { firewallOption } from './firewall-option.ts';
-import { jobsOf, openHosts } from './host-options.ts';
+import { isOwnFailure, jobsOf, openHosts } from './host-options.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
@@ -83,6 +83,7 @@ async function run(names: string[], options: Options): Promise<void> {
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   } as const;
   const onError = (scenario: Scenario, error: unknown, index: number) => {
+    if (!isOwnFailure(error, hosts)) throw error;
     fold.lab(index, failure(scenario, error));
   };
   try {
@@ -136,8 +137,6 @@ function runStarted(
   };
 }
 
-/** What the machine can't do at all ends the run; what went wrong in one scenario is that one's result. */
-function failure({ id, held }: Scenario, error: unknown): ScenarioFailed {
-  if (!(error instanceof TcplabError) || error.code === 'MACHINE') throw error;
+function failure({ id, held }: Scenario, error: TcplabError): ScenarioFailed {
   return { type: 'scenario-failed', scenario: id, held, error: error.message };
 }

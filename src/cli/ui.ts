@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { parseCount, parsePort } from './arguments.ts';
-import { addHostOptions, type EndOptions, openHosts } from './host-options.ts';
+import { addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
 
 interface Options extends EndOptions {
@@ -42,7 +42,12 @@ async function serve(options: Options): Promise<void> {
   await using hosts = await openHosts(options);
   const signal = untilSignal();
   const { UiServer } = await load();
-  const ui = await UiServer.start({ fd, maxLabs, allowPrograms, lab: hosts.lab });
+  const ui = await UiServer.start({
+    fd,
+    maxLabs: jobsOf(hosts, { jobs: maxLabs, allowSysctl: options.allowSysctl ?? false }),
+    allowPrograms,
+    lab: hosts.lab,
+  });
   process.stdout.write(`tcplab ui: ${ui.url}\nCtrl-C ends it\n`);
   await signal;
   await ui[Symbol.asyncDispose]();

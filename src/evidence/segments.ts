@@ -54,8 +54,10 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
  * sent has also arrived when others hold all of its octets: these are given, and none when an octet is missing.
  */
 function partsOf({ atMs, wire }: Captured, arrivals: readonly Captured[]): Captured[] {
-  if (wire.kind !== 'tcp' || wire.segment.length === 0) return [];
+  if (wire.kind !== 'tcp') return [];
   const { seq, length } = wire.segment;
+  if (length === 0)
+    return arrivals.filter((arrival) => arrival.atMs >= atMs && isAlike(arrival, wire.segment)).slice(0, 1);
   const parts: Captured[] = [];
   let covered = 0;
   for (const arrival of arrivals) {
@@ -150,6 +152,13 @@ function refuses(rst: Segment, segment: Segment): boolean {
   if (segment.ack !== null) return rst.ack === null && rst.seq === segment.ack;
   const controls = Number(segment.flags.includes('S')) + Number(segment.flags.includes('F'));
   return rst.seq === 0 && rst.ack === seqAdd(segment.seq, segment.length + controls);
+}
+
+/** Whether it is the same but for what a router may have changed in it: the options of a SYN, above all (RFC 4459, MSS). */
+function isAlike({ wire }: Captured, { seq, ack, flags, length }: Segment): boolean {
+  if (wire.kind !== 'tcp') return false;
+  const other = wire.segment;
+  return other.seq === seq && other.ack === ack && other.flags === flags && other.length === length;
 }
 
 type Sighting = Captured | Dropped;

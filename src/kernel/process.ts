@@ -23,16 +23,23 @@ export function processesIn(namespace: string): number[] {
  * The processes with a variable in their environment, `NAME=value`, as far as this user may see (proc_pid_environ(5)); with
  * what the pattern's first group matched.
  */
-export function processesWith(variable: RegExp): { pid: number; match: string }[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      const match = environmentOf(name).flatMap((entry) => variable.exec(entry)?.[1] ?? [])[0];
-      return match === undefined ? [] : [{ pid: Number(name), match }];
-    });
+export function processesWith(
+  variable: RegExp,
+  pids: readonly number[] = allProcesses(),
+): { pid: number; match: string }[] {
+  return pids.flatMap((pid) => {
+    const match = environmentOf(pid).flatMap((entry) => variable.exec(entry)?.[1] ?? [])[0];
+    return match === undefined ? [] : [{ pid, match }];
+  });
 }
 
-function environmentOf(pid: string): string[] {
+function allProcesses(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function environmentOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
   } catch {

@@ -91,7 +91,10 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async openSocket(): Promise<SocketNumber> {
-    const fd = this.#namespace.enter(() => kernel.openTcpSocket(this.#options.family));
+    const { family, shared } = this.#options;
+    const fd = this.#namespace.enter(() => kernel.openTcpSocket(family));
+    // A port that was named may have TIME-WAITs of the lab before.
+    if (shared) kernel.setOption(fd, 'SO_REUSEADDR', 1);
     return this.#adopt(fd);
   }
 

@@ -7,6 +7,8 @@ import { decodePacket, type WirePacket } from '../tcp/segment.ts';
 /** The group of the packet log to which all rules of a host tell of their packets, where the host is the lab's own. */
 export const LOG_GROUP = 1;
 
+const STEP_NS = 1_000_000n;
+
 interface Options {
   name: HostName;
   capture: PacketCapture;
@@ -21,7 +23,7 @@ interface Options {
 export class PacketWatch {
   readonly #options: Options;
   readonly #log: PacketLog;
-  readonly #realtimeOffsetNs = realtimeOffsetNs();
+  #realtimeOffsetNs: bigint = realtimeOffsetNs();
 
   /** In the namespace in which the thread is now. */
   constructor(options: Options) {
@@ -32,6 +34,7 @@ export class PacketWatch {
   /** Puts what has come since the last call onto the timeline. Gives how many there were. */
   read(): number {
     const { name: host, capture, emit } = this.#options;
+    this.#followClock();
     let count = 0;
     const captured = capture.read();
     const logged = this.#log.read();
@@ -60,6 +63,13 @@ export class PacketWatch {
       count++;
     }
     return count;
+  }
+
+  /** Somebody may set the time of day, by which packets are stamped; its small changes would only blur their order. */
+  #followClock(): void {
+    const nowNs = realtimeOffsetNs();
+    const steppedNs = nowNs - this.#realtimeOffsetNs;
+    if (steppedNs > STEP_NS || steppedNs < -STEP_NS) this.#realtimeOffsetNs = nowNs;
   }
 
   #decode(packet: Buffer): WirePacket | undefined {

@@ -4,6 +4,7 @@ import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { WirePacket } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import type { State } from '../tcp/state.ts';
 import type { PortBlock } from './client-ports.ts';
 import { describeRule, type Rule } from './rule.ts';
 import type { Undo } from './undo.ts';
@@ -38,10 +39,23 @@ export class SharedMachine {
   constructor(options: SharedMachineOptions, before: readonly SocketRow[]) {
     this.#options = options;
     this.#before = new Set(before.map(({ cookie }) => cookie));
+    const taken = before.find((row) => this.isOurs({ ...row, cookie: '' }) && IN_USE.has(row.state));
+    if (!taken) return;
+    const { local, remote, state } = taken;
+    const what =
+      state === 'LISTEN' ? 'somebody listens there' : `${formatEndpoint(local)}, ${formatEndpoint(remote)}`;
+    throw new TcplabError('USAGE', `port ${options.serverPort} is in use at ${this.#machine} (${what})`, {
+      hint: 'choose another --port, or leave it out: then a free one is taken',
+    });
   }
 
   get table(): string {
     return this.#options.table;
+  }
+
+  /** What the lab's programs there have in their environment. */
+  get mark(): RegExp {
+    return new RegExp(`^TCPLAB_HOST=(${this.#options.table})$`);
   }
 
   get keep(): (undo: Undo) => void {
@@ -59,10 +73,14 @@ export class SharedMachine {
 
   concerns(wire: WirePacket): boolean {
     const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
+    return this.joins(source, destination) || this.joins(destination, source);
+  }
+
+  /** Whether a connection of the lab has these ends. A socket without a peer is the lab's when it has the server's port. */
+  joins(own: Endpoint, other: Endpoint): boolean {
     const { name, peer, serverPort } = this.#options;
-    const isBetween = (own: Endpoint, other: Endpoint) =>
-      other.address === peer && (name === 'server' ? own : other).port === serverPort;
-    return isBetween(source, destination) || isBetween(destination, source);
+    if (other.port === 0) return name === 'server' && own.port === serverPort;
+    return other.address === peer && (name === 'server' ? own : other).port === serverPort;
   }
 
   /** The rule for the lab's own segments alone. Throws for one that is meant for others, or would meet the way here. */
@@ -125,6 +143,15 @@ export class SharedMachine {
     return port >= first && port <= last;
   }
 }
+
+/** What goes by itself is no hindrance: a lab before may have left it. */
+const IN_USE: ReadonlySet<State> = new Set([
+  'LISTEN',
+  'SYN-SENT',
+  'SYN-RECEIVED',
+  'ESTABLISHED',
+  'CLOSE-WAIT',
+]);
 
 /** Whether a rule would decide on segments of a connection. */
 function meets(

@@ -19,9 +19,9 @@ describe('alignment', () => {
   it('never shows an arrival before its departure', () => {
     const { alignment, given } = aligned();
     alignment.take('server', captured(7, 'server', 'received', SYN));
-    expect(alignment.release(false)).toEqual(['client']);
+    expect(alignment.release()).toEqual(['client']);
     alignment.take('client', captured(10, 'client', 'sent', SYN));
-    expect(alignment.release(false)).toEqual([]);
+    expect(alignment.release()).toEqual([]);
     expect(given.map(({ host, atMs }) => [host, atMs])).toEqual([
       ['client', 10],
       ['server', 10.001],
@@ -34,7 +34,7 @@ describe('alignment', () => {
     alignment.take('client', captured(10, 'client', 'sent', SYN));
     alignment.take('server', dropped(7.000_1, 'server', 'in', SYN));
     alignment.take('server', captured(7.000_9, 'server', 'received', SYN));
-    alignment.release(false);
+    alignment.release();
     expect(told()).toEqual(['captured client', 'captured server', 'dropped server']);
     expect(given[2]?.atMs).toBeGreaterThanOrEqual(given[1]?.atMs ?? Number.NaN);
     expect(given[2]?.atMs).toBeLessThan((given[1]?.atMs ?? Number.NaN) + 0.002);
@@ -44,12 +44,12 @@ describe('alignment', () => {
     const { alignment, told } = aligned();
     alignment.take('client', captured(10, 'client', 'sent', SYN));
     alignment.take('server', dropped(7, 'server', 'in', SYN));
-    expect(alignment.release(false)).toEqual(['server']);
+    expect(alignment.release()).toEqual(['server']);
     expect(told()).toEqual(['captured client']);
     alignment.take('server', captured(7.000_5, 'server', 'received', SYN));
-    expect(alignment.release(false)).toEqual([]);
+    expect(alignment.release()).toEqual([]);
     alignment.take('server', dropped(8, 'server', 'in', SYN));
-    alignment.release(true);
+    alignment.release(alignment.waiting());
     expect(told()).toEqual(['captured client', 'captured server', 'dropped server', 'dropped server']);
   });
 });
@@ -94,11 +94,11 @@ describe('whatever the clocks say', () => {
           told[to].push(captured(byOwnClock(to, nowMs), to, 'received', what));
           if (who === 'client' || who === 'both') look('client');
           if (who === 'server' || who === 'both') look('server');
-          alignment.release(false);
+          alignment.release();
         }
         look('client');
         look('server');
-        alignment.release(false);
+        alignment.release();
         const seen = given.filter((event) => event.type === 'captured');
         expect(seen).toHaveLength(2 * segments.length);
         for (const { direction, bytes, atMs } of seen) {

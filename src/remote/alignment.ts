@@ -48,21 +48,32 @@ export class Alignment {
   /**
    * Gives away all of which the moment is certain. A packet that arrived waits until it is known when it was sent, its drop
    * until it has arrived (for that may set the clock forward, and both are one moment), and all that its host saw later waits
-   * with it: then the hosts that may know more are given. `isComplete`: there is nothing more to know, so nothing waits.
+   * with it: then the hosts that may know more are given. `settled`: of these there is nothing more to know, so they wait no
+   * longer.
    */
-  release(isComplete: boolean): HostName[] {
+  release(settled: ReadonlySet<TimelineEvent> = new Set()): HostName[] {
     for (const events of Object.values(this.#waiting)) events.sort((a, b) => a.atMs - b.atMs);
     for (let moved = true; moved; ) {
       moved = this.#drain('client');
       moved = this.#drain('server') || moved;
       // What nobody has sent, or was not seen to be sent.
-      if (!moved && isComplete) moved = this.#giveFirst('client') || this.#giveFirst('server');
+      if (!moved) moved = this.#giveIf(settled, 'client') || this.#giveIf(settled, 'server');
     }
     const knowing = (['client', 'server'] as const).flatMap((host) => {
       const [first] = this.#waiting[host];
       return first ? [isDropOfArrival(first) ? host : otherHost(host)] : [];
     });
     return [...new Set(knowing)];
+  }
+
+  /** All that waits now. */
+  waiting(): ReadonlySet<TimelineEvent> {
+    return new Set(Object.values(this.#waiting).flat());
+  }
+
+  #giveIf(settled: ReadonlySet<TimelineEvent>, host: HostName): boolean {
+    const [first] = this.#waiting[host];
+    return first !== undefined && settled.has(first) && this.#giveFirst(host);
   }
 
   /** Whether anything was given away. */

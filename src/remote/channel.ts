@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
+import { signalGroup } from '../kernel/process.ts';
 import type { AgentCalls } from './agent.ts';
 import { bundleFor, type Target } from './bundle.ts';
 import { explainFailure } from './channel-failure.ts';
-import { agentHere, type Place } from './place.ts';
+import { agentHere, type Place, quote } from './place.ts';
 import {
   AGENT_FORMAT,
   type Answer,
@@ -61,9 +62,12 @@ export class Channel implements AsyncDisposable {
   #lastCall = 0;
   #heardMs = performance.now();
   #beat: NodeJS.Timeout | undefined;
+  /** How often the time was asked for since something was heard. */
+  #beats = 0;
   #noise = '';
   #failure: TcplabError | undefined;
   #isOver = false;
+  #giveUp: () => void = () => {};
 
   private constructor(place: Place, child: ChildProcess) {
     this.place = place;
@@ -88,11 +92,12 @@ export class Channel implements AsyncDisposable {
 
   /** Starts an agent at a place; where tcplab is not, it is sent along. Throws a TcplabError that says what is in the way. */
   static async open(place: Place): Promise<Channel> {
-    const words = place.isHere ? agentHere() : loaderWords();
+    const words = place.isHere ? agentHere() : ['sh'];
     const [program = '', ...args] = place.command(words);
     // In a session of its own: Ctrl-C is for tcplab, which then ends the agent.
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     const channel = new Channel(place, child);
+    if (!place.isHere) child.stdin?.write(loaderLine());
     try {
       await channel.#start();
       return channel;
@@ -159,9 +164,10 @@ export class Channel implements AsyncDisposable {
       );
     }
     this.#greeting = greeting;
-    for (let reading = 0; reading < 8; reading++) await this.#readClock();
+    this.#noise = '';
     this.#beat = setInterval(() => void this.#keepAlive(), BEAT_MS);
     this.#beat.unref();
+    for (let reading = 0; reading < 8; reading++) await this.#readClock();
   }
 
   /** The tightest counts, until it is so old that the clocks may have drifted by more. */
@@ -178,7 +184,9 @@ export class Channel implements AsyncDisposable {
   }
 
   async #keepAlive(): Promise<void> {
-    if (performance.now() - this.#heardMs > SILENCE_MS) {
+    // After a sleep of this machine's own, what was said meanwhile is yet to be read.
+    await turn();
+    if (performance.now() - this.#heardMs > SILENCE_MS && this.#beats >= SILENCE_MS / BEAT_MS) {
       const seconds = SILENCE_MS / 1000;
       this.#failure ??= new TcplabError(
         'SYSTEM',
@@ -190,6 +198,7 @@ export class Channel implements AsyncDisposable {
       this.#kill();
       return;
     }
+    this.#beats++;
     await this.#readClock().catch(() => {
       // Whoever calls next is told.
     });
@@ -197,6 +206,7 @@ export class Channel implements AsyncDisposable {
 
   #read(text: string): void {
     this.#heardMs = performance.now();
+    this.#beats = 0;
     for (const line of this.#lines.take(text)) this.#take(line);
   }
 
@@ -253,12 +263,12 @@ export class Channel implements AsyncDisposable {
     this.#pending.clear();
   }
 
+  /** What it has started may be somebody else's, who keeps its pipes: nothing is waited for any more. */
   #kill(): void {
-    try {
-      process.kill(-(this.#child.pid ?? 0), 'SIGKILL');
-    } catch {
-      // It is gone already.
-    }
+    if (this.#child.pid !== undefined) signalGroup(this.#child.pid, 'SIGKILL');
+    for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe?.destroy();
+    this.#fail(1);
+    this.#giveUp();
   }
 
   /** Its agent puts everything back, and ends. */
@@ -268,7 +278,10 @@ export class Channel implements AsyncDisposable {
     clearInterval(this.#beat);
     if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined)
       return;
-    const gone = new Promise((resolve) => this.#child.once('close', resolve));
+    const gone = new Promise<void>((resolve) => {
+      this.#child.once('close', resolve);
+      this.#giveUp = resolve;
+    });
     this.#failure ??= new TcplabError('USAGE', `the way to ${this.place.name} is closed`);
     this.#child.stdin?.end();
     const patience = setTimeout(() => this.#kill(), SILENCE_MS);
@@ -284,12 +297,14 @@ function nowMs(): number {
   return Number(monotonicNs()) / 1e6;
 }
 
-/** A shell says in words of its own when there is no Node. */
-function loaderWords(): string[] {
+/**
+ * What a shell there is told first, on its standard input: so it does not matter how many shells are in between, and what they
+ * take for quotes. Nothing follows until the loader has answered, for some shells read ahead.
+ */
+function loaderLine(): string {
   const loader = readFileSync(new URL('./loader.cjs', import.meta.url), 'utf8');
-  const script =
-    'command -v node >/dev/null || { echo tcplab: no node >&2; exit 127; }; exec node -e "$0" "$1"';
-  return ['sh', '-c', script, loader, VERSION];
+  const hasNode = 'command -v node >/dev/null || { echo tcplab: no node >&2; exit 127; }';
+  return `${hasNode}; exec node -e ${quote(loader)} ${VERSION}\n`;
 }
 
 /** As package.json has it. */

@@ -43,7 +43,7 @@ export async function openDoor(address: string): Promise<number> {
       socket.end();
     });
   });
-  await once(server, 'listening');
+  await listening(server, address);
   const { port } = server.address() as { port: number };
   doors.set(port, { server, from });
   return port;
@@ -81,10 +81,19 @@ export async function knockAt(
 /** A port that nobody has. */
 export async function freePort(address: string): Promise<number> {
   const server = createServer().listen(0, address);
-  await once(server, 'listening');
+  await listening(server, address);
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+async function listening(server: Server, address: string): Promise<void> {
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    // An address may be there and not yet be one to use (IPv6, duplicate address detection).
+    throw new SystemError('listen', (error as NodeJS.ErrnoException).code ?? 'EIO', { detail: address });
+  }
 }
 
 const FIRST_PORT = 1024;

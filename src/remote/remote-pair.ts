@@ -11,6 +11,8 @@ import { RemoteHost } from './remote-host.ts';
 import { findRoute, type Route } from './route.ts';
 
 export interface RemoteOptions {
+  /** By which they reach each other; IPv4 if not said. */
+  family?: Family;
   /** Whether sysctls of the machines may be changed, and put back. */
   allowSysctl: boolean;
 }
@@ -46,7 +48,19 @@ export class RemotePair implements AsyncDisposable {
         })
       );
     }
-    return new RemotePair({ client, server }, options);
+    const pair = new RemotePair({ client, server }, options);
+    try {
+      await pair.#routeFor(options.family ?? 'ipv4');
+      return pair;
+    } catch (error) {
+      await pair[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Whether both agents may do everything. */
+  get areRoot(): boolean {
+    return Object.values(this.#channels).every(({ greeting }) => greeting.privilege === 'root');
   }
 
   /** For `Lab.open`. */
@@ -114,12 +128,18 @@ export class RemotePair implements AsyncDisposable {
     };
     /** What arrived is known to have been sent once its sender was looked at after that. */
     const settle = async () => {
-      const toAsk = alignment.release(false);
+      const toAsk = alignment.release();
       if (toAsk.length === 0) return;
+      const waiting = alignment.waiting();
       await Promise.all(toAsk.map((name) => opened[name].host.look()));
-      alignment.release(true);
+      alignment.release(waiting);
     };
-    const opened = { client: await open('client'), server: await open('server') };
+    const first = await open('client');
+    const second = await open('server').catch(async (error: unknown) => {
+      await first.host.dispose();
+      throw error;
+    });
+    const opened = { client: first, server: second };
     const { client, server } = opened;
     return {
       client: client.host,

@@ -1,4 +1,4 @@
-import { TcplabError } from '../error.ts';
+import { SystemError, TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import { addressBytes, type Family } from '../tcp/endpoint.ts';
 import type { Channel } from './channel.ts';
@@ -24,7 +24,11 @@ export async function findRoute(
   const candidates = theirs.toSorted((a, b) => Number(isNear(b, own)) - Number(isNear(a, own)));
   const failures: string[] = [];
   for (const { address, interface: interfaceName } of candidates) {
-    const port = await server.call('openDoor', address);
+    const port = await server.call('openDoor', address).catch(reasonOf);
+    if (typeof port === 'string') {
+      failures.push(`${address}: ${port}`);
+      continue;
+    }
     const knocked = await client.call('knockAt', address, port, WITHIN_MS);
     const hasKnocked = 'from' in knocked;
     const seenFrom = await server.call('closeDoor', port, hasKnocked ? WITHIN_MS : 0);
@@ -52,6 +56,11 @@ export async function findRoute(
       hint: 'the client must reach the server by TCP on any port, without addresses being translated in between',
     },
   );
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SystemError) return error.errno;
+  throw error;
 }
 
 /** Whether an address is in a network that one of the others is in. */

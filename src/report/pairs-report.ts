@@ -74,7 +74,8 @@ export function formatPairs(report: PairsReport, style: Style): string {
   ]);
   const proven = report.pairs.filter(isProven).length;
   const colour = proven === report.pairs.length ? style.good : style.bad;
-  const same = differences.length === 0 && report.pairs.length > 1 ? ['', 'All pairs say the same.'] : [];
+  const compared = report.pairs.length > 1 && report.pairs.every(({ error }) => error === null);
+  const same = differences.length === 0 && compared ? ['', 'All pairs say the same.'] : [];
   return [
     ...lines,
     ...(differences.length > 0 ? ['', style.bold('What differs'), ...differences] : same),
@@ -88,7 +89,8 @@ function linesOf(pair: PairReport, style: Style): string[] {
   const { name, error, hosts, results } = pair;
   const proven = results.filter(({ verdict }) => verdict === 'proven').length;
   const colour = isProven(pair) ? style.good : style.bad;
-  const said = error === null ? `${proven} of ${results.length} proven` : 'not reached';
+  const broken = results.length > 0 ? 'broke off' : 'not reached';
+  const said = error === null ? `${proven} of ${results.length} proven` : broken;
   const others = results.filter(({ verdict }) => verdict !== 'proven');
   return [
     `${colour(pad(said, 18))}${name}`,
@@ -100,7 +102,7 @@ function linesOf(pair: PairReport, style: Style): string[] {
   ];
 }
 
-/** All of it, and there was something. */
+/** All that was run between them, and it was run to its end. */
 export function isProven({ error, results }: PairReport): boolean {
   return error === null && results.every(({ verdict }) => verdict === 'proven');
 }

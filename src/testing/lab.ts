@@ -153,14 +153,19 @@ export async function createLab(options: TestLabOptions = {}): Promise<TestLab> 
         'network, which needs none: `npx tcplab exec -- npx vitest run` (or node --test, or jest)',
     );
   }
-  const pair = places && (await RemotePair.open(places, { allowSysctl }));
-  const lab = await Lab.open({
+  const pair = places && (await RemotePair.open(places, { allowSysctl, family: ipv6 ? 'ipv6' : 'ipv4' }));
+  const opening = Lab.open({
     ...(pair ? { hosts: pair.openPair } : {}),
     family: ipv6 ? 'ipv6' : 'ipv4',
     ...(firewall === undefined ? {} : { firewall }),
     ...(serverPort === undefined ? {} : { serverPort }),
   });
-  return new TestLab(lab, keep, pair);
+  try {
+    return new TestLab(await opening, keep, pair);
+  } catch (error) {
+    await pair?.[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** A dual-stack server of Node’s gives an IPv4 address inside IPv6. */
