@@ -53,7 +53,12 @@ export interface Hosts extends AsyncDisposable {
   lab: Pick<LabOptions, 'hosts'>;
   privilege: 'root' | 'user-namespace';
   areElsewhere: boolean;
+  /** How long each step to a state may take, where that is not as usual. */
+  withinMs?: number;
 }
+
+/** What takes milliseconds here takes machines far away, busy or emulated ones some seconds. */
+const ELSEWHERE_WITHIN_MS = 20_000;
 
 /** Labs on the same machines would see each other's changes of sysctls: then there is one at a time. */
 export function jobsOf(hosts: Hosts, { jobs, allowSysctl }: { jobs: number; allowSysctl?: boolean }): number {
@@ -85,6 +90,7 @@ export async function openHosts({ client, server, allowSysctl = false }: EndOpti
     lab: { hosts: pair.openPair },
     privilege: currentPrivilege() === 'root' ? 'root' : 'user-namespace',
     areElsewhere: true,
+    withinMs: ELSEWHERE_WITHIN_MS,
     [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose](),
   };
 }
