@@ -116,7 +116,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
     firewall: options.firewall,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   });
-  if (!(await reachState(lab, scenario, { programs }))) {
+  if (!(await reachState(lab, scenario, { programs, withinMs: hosts.withinMs }))) {
     throw new TcplabError('TIMEOUT', `${scenario.id}: ${resultOf(lab.timeline).because}`);
   }
   if (program !== undefined && options.on) {

@@ -54,7 +54,12 @@ export interface Hosts extends AsyncDisposable {
   lab: Pick<LabOptions, 'hosts'>;
   privilege: 'root' | 'user-namespace';
   areElsewhere: boolean;
+  /** How long each step to a state may take, where that is not as usual. */
+  withinMs?: number;
 }
+
+/** What takes milliseconds here takes machines far away, busy or emulated ones some seconds. */
+const ELSEWHERE_WITHIN_MS = 20_000;
 
 /** Labs on the same machines would see each other's changes of sysctls, or want the same port: then there is one at a time. */
 export function jobsOf(
@@ -99,6 +104,7 @@ export async function openHosts({ client, server, allowSysctl = false, ipv6 }: E
     lab: { hosts: pair.openPair },
     privilege: pair.areRoot ? 'root' : 'user-namespace',
     areElsewhere: true,
+    withinMs: ELSEWHERE_WITHIN_MS,
     [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose](),
   };
 }

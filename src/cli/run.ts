@@ -79,6 +79,7 @@ async function run(names: string[], options: Options): Promise<void> {
     family: options.ipv6 ? 'ipv6' : 'ipv4',
     firewall: options.firewall,
     programs,
+    withinMs: hosts.withinMs,
     ...hosts.lab,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   } as const;

@@ -19,7 +19,7 @@ export interface RunOptions {
   /** How long the state is held, from when both ends have reached theirs. */
   holdMs?: number;
   /** How long it may take to reach them. */
-  withinMs?: number;
+  withinMs?: number | undefined;
   /** What plays an end, in place of tcplab's own calls. */
   programs?: Programs | undefined;
   /** Shared by those that run side by side. */

@@ -1,0 +1,267 @@
+/** @typedef {import('./look.mjs').Kernel} Kernel */
+/** @typedef {import('./look.mjs').Result} Result */
+
+const SIDES = /** @type {const} */ (['client', 'server']);
+
+/** These tell of the machine's memory, its modules, or chance, and not of its kernel's version. */
+const NOT_OF_THE_VERSION =
+  /^tcp_(mem|[rw]mem|max_orphans|max_tw_buckets|max_syn_backlog|ehash_entries|.*congestion_control|available_ulp|fastopen_key)$/;
+
+/**
+ * What stands between the marks.
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+export function section(theirs, ours) {
+  const parts = [
+    `Linux ${theirs.kernel} on two virtual machines, Linux ${ours.kernel} in the two namespaces of a lab.`,
+    ['## Scenarios', scenarios(theirs, ours)],
+    ['## Arcs', arcs(theirs, ours)],
+    ['## What differs', ''],
+    ['### Verdicts and witnesses', listOr(witnesses(theirs, ours))],
+    ['### The ways that both ends took', listOr(ways(theirs, ours))],
+    ['### Notes', listOr(notes(theirs, ours))],
+    ['### Segments sent again', repeats(theirs, ours)],
+    ['### Sysctls', sysctls(theirs, ours)],
+    ['### Tracepoints', tracepoints(theirs, ours)],
+  ];
+  return `${parts
+    .flat()
+    .filter((part) => part !== '')
+    .join('\n\n')}\n`;
+}
+
+/** @param {Kernel} kernel */
+export function unprovenOf({ runs, arcs, long }) {
+  const ofRuns = [...runs, { what: 'held for 8 s', results: long }].flatMap(({ what, results }) =>
+    results.filter(isUnproven).map(({ scenario, because }) => `${scenario} (${what}): ${because}`),
+  );
+  const ofArcs = arcs.arcs.filter(isUnproven).map((arc) => `arc ${arc.number}: ${arc.because}`);
+  const unexplained = arcs.unexplained.map(
+    ({ scenario, host, from, to }) => `${scenario}: ${host} ${from} → ${to} is not explained`,
+  );
+  return [...ofRuns, ...ofArcs, ...unexplained];
+}
+
+/** @param {{ verdict: string }} result */
+function isUnproven({ verdict }) {
+  return verdict !== 'proven';
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function scenarios(theirs, ours) {
+  const rows = (theirs.runs[0]?.results ?? []).map(({ scenario, host, state }) => {
+    const words = [theirs, ours].map((kernel) =>
+      alike(
+        kernel.runs.map(({ what, results }) => [what, resultOf(results, scenario)?.verdict ?? 'not run']),
+      ),
+    );
+    const seen = [theirs, ours].map((kernel) => seenIn(resultOf(kernel.runs[0]?.results ?? [], scenario)));
+    return [scenario, `${host} ${state}`, ...words, ...seen];
+  });
+  const head = [
+    'scenario',
+    'held',
+    ...both(theirs, ours),
+    ...both(theirs, ours).map((name) => `seen, ${name}`),
+  ];
+  const runs = theirs.runs.map(({ what }) => what).join(', ');
+  return `Each in ${theirs.runs.length} runs (${runs}); where they agree, there is one word. Seen: in the first of them, by the socket table, packets, kernel events.\n\n${table(head, rows)}`;
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function arcs(theirs, ours) {
+  const rows = theirs.arcs.arcs.map(({ number, from, to, trigger, verdict, seenBy }) => {
+    const own = ours.arcs.arcs.find((arc) => arc.number === number);
+    const seen = [seenBy, own?.seenBy ?? []].map((names) => names.join(', ') || '–');
+    return [`${number}`, `${from} → ${to}`, trigger, verdict, own?.verdict ?? 'not run', seen[0], seen[1]];
+  });
+  const head = [
+    '#',
+    'arc',
+    'trigger',
+    ...both(theirs, ours),
+    ...both(theirs, ours).map((name) => `seen, ${name}`),
+  ];
+  return table(head, rows);
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function witnesses(theirs, ours) {
+  return pairs(theirs, ours).flatMap(({ what, their, our }) => {
+    const [one, other] = [their, our].map((result) => `${result.verdict} (${seenIn(result)})`);
+    return one === other ? [] : [`${their.scenario}, ${what}: ${one} – ${other}`];
+  });
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function ways(theirs, ours) {
+  return pairs(theirs, ours).flatMap(({ what, their, our }) =>
+    SIDES.flatMap((side) => {
+      const [one, other] = [their, our].map(({ transitions }) => transitions[side].join(' → ') || '–');
+      return one === other ? [] : [`${their.scenario}, ${what}, ${side}: ${one}; here ${other}`];
+    }),
+  );
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function notes(theirs, ours) {
+  return pairs(theirs, ours).flatMap(({ what, their, our }) => {
+    const [one, other] = [their, our].map((result) => result.notes.map(withoutNumbers));
+    const only = (/** @type {string[]} */ a, /** @type {string[]} */ b) =>
+      a.filter((note) => !b.includes(note));
+    const [there, here] = [only(one ?? [], other ?? []), only(other ?? [], one ?? [])];
+    if (there.length + here.length === 0) return [];
+    return [
+      `${their.scenario}, ${what}: ${there.join('; ') || 'no such note'}; here ${here.join('; ') || 'no such note'}`,
+    ];
+  });
+}
+
+/**
+ * How long something took, and how often something was sent again by then, tells of the machine's speed.
+ * @param {string} note
+ */
+function withoutNumbers(note) {
+  return note
+    .replace(/ after [\d.]+ m?s/g, '')
+    .replace(/^\d+ (SYN-ACK|SYN|final ACK|segment)s?\b/, '$1s')
+    .replace(/ \+\d+/g, '');
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function repeats(theirs, ours) {
+  const rows = theirs.long.map(({ scenario, host, state }) => {
+    const times = [theirs, ours].map(({ long }) => repeatsOf(resultOf(long, scenario), state));
+    return [scenario, `${host} ${state}`, ...times];
+  });
+  const head = ['scenario', 'held', ...both(theirs, ours)];
+  return `What the held end sent in about 8 s, in seconds after it sent it first.\n\n${table(head, rows)}`;
+}
+
+/**
+ * @param {Result | undefined} result
+ * @param {string} state
+ */
+function repeatsOf(result, state) {
+  const flags = state === 'SYN-SENT' ? 'S' : state === 'SYN-RECEIVED' ? 'S.' : 'F.';
+  const sent = (result?.segments ?? []).filter(
+    (segment) => segment.host === result?.host && segment.flags === flags,
+  );
+  return sent.map(({ atMs }) => ((atMs - (sent[0]?.atMs ?? 0)) / 1000).toFixed(1)).join(', ') || '–';
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function sysctls(theirs, ours) {
+  const names = [...new Set([...theirs.sysctls.keys(), ...ours.sysctls.keys()])].sort();
+  const rows = names
+    .filter((name) => !NOT_OF_THE_VERSION.test(name))
+    .map((name) => [`net.ipv4.${name}`, theirs.sysctls.get(name) ?? 'none', ours.sysctls.get(name) ?? 'none'])
+    .filter(([, their, our]) => their !== our);
+  const about =
+    'Defaults in a new network namespace. Those that follow from memory and modules are left out.';
+  return `${about}\n\n${table(['sysctl', ...both(theirs, ours)], rows)}`;
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function tracepoints(theirs, ours) {
+  const names = [...new Set([...theirs.tracepoints.keys(), ...ours.tracepoints.keys()])].sort();
+  const rows = names.flatMap((name) => {
+    const [one, other] = [theirs, ours].map(({ tracepoints }) => tracepoints.get(name)?.split(' '));
+    if (!one || !other) return [[name, one ? 'there' : 'none', other ? 'there' : 'none']];
+    const [more, less] = [
+      one.filter((field) => !other.includes(field)),
+      other.filter((field) => !one.includes(field)),
+    ];
+    return more.length + less.length === 0 ? [] : [[name, more.join(' ') || '–', less.join(' ') || '–']];
+  });
+  const about =
+    'Those that only one of them has, and the fields that a tracepoint of both has in one of them alone.';
+  return `${about}\n\n${table(['tracepoint', ...both(theirs, ours)], rows)}`;
+}
+
+/**
+ * Each scenario of each run, with what came of it on both.
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function pairs(theirs, ours) {
+  return theirs.runs.flatMap(({ what, results }, index) =>
+    results.flatMap((their) => {
+      const our = resultOf(ours.runs[index]?.results ?? [], their.scenario);
+      return our ? [{ what, their, our }] : [];
+    }),
+  );
+}
+
+/**
+ * @param {Result[]} results
+ * @param {string} scenario
+ */
+function resultOf(results, scenario) {
+  return results.find((result) => result.scenario === scenario);
+}
+
+/** @param {Result | undefined} result */
+function seenIn(result) {
+  const marks = ['socketTable', 'packets', 'kernelEvents'].map((name) => {
+    const agrees = result?.witnesses[name]?.agrees;
+    return agrees === true ? '✓' : agrees === false ? '✗' : '–';
+  });
+  return marks.join(' ');
+}
+
+/** @param {(readonly [string, string])[]} words */
+function alike(words) {
+  const [first] = words;
+  if (words.every(([, word]) => word === first?.[1])) return first?.[1] ?? 'not run';
+  return words.map(([what, word]) => `${what}: ${word}`).join(', ');
+}
+
+/**
+ * @param {Kernel} theirs
+ * @param {Kernel} ours
+ */
+function both(theirs, ours) {
+  return [theirs, ours].map(({ kernel }) => `Linux ${kernel}`);
+}
+
+/** @param {string[]} lines */
+function listOr(lines) {
+  return lines.length === 0 ? 'Nothing.' : lines.map((line) => `- ${line}`).join('\n');
+}
+
+/**
+ * @param {string[]} head
+ * @param {(string | undefined)[][]} rows
+ */
+function table(head, rows) {
+  if (rows.length === 0) return 'Nothing.';
+  const line = (/** @type {(string | undefined)[]} */ cells) =>
+    `| ${cells.map((cell) => cell ?? '').join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
