@@ -1,6 +1,8 @@
 /** @typedef {import('./look.mjs').Kernel} Kernel */
 /** @typedef {import('./look.mjs').Result} Result */
 
+const WITNESSES = ['socket-table', 'packets', 'kernel-events'];
+
 const SIDES = /** @type {const} */ (['client', 'server']);
 
 /** These tell of the machine's memory, its modules, or chance, and not of its kernel's version. */
@@ -79,7 +81,9 @@ function scenarios(theirs, ours) {
 function arcs(theirs, ours) {
   const rows = theirs.arcs.arcs.map(({ number, from, to, trigger, verdict, seenBy }) => {
     const own = ours.arcs.arcs.find((arc) => arc.number === number);
-    const seen = [seenBy, own?.seenBy ?? []].map((names) => names.join(', ') || '–');
+    const seen = [seenBy, own?.seenBy ?? []].map((names) =>
+      marks(WITNESSES.map((name) => names.includes(name) || null)),
+    );
     return [`${number}`, `${from} → ${to}`, trigger, verdict, own?.verdict ?? 'not run', seen[0], seen[1]];
   });
   const head = [
@@ -228,11 +232,12 @@ function resultOf(results, scenario) {
 
 /** @param {Result | undefined} result */
 function seenIn(result) {
-  const marks = ['socketTable', 'packets', 'kernelEvents'].map((name) => {
-    const agrees = result?.witnesses[name]?.agrees;
-    return agrees === true ? '✓' : agrees === false ? '✗' : '–';
-  });
-  return marks.join(' ');
+  return marks(['socketTable', 'packets', 'kernelEvents'].map((name) => result?.witnesses[name]?.agrees));
+}
+
+/** @param {(boolean | null | undefined)[]} agreeing */
+function marks(agreeing) {
+  return agreeing.map((agrees) => (agrees === true ? '✓' : agrees === false ? '✗' : '–')).join(' ');
 }
 
 /** @param {(readonly [string, string])[]} words */

@@ -14,12 +14,17 @@ export const timeWaitBoth: Scenario = {
   arcs: { client: [32], server: [26] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
+    const startMs = stage.nowMs();
     const rule = await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
+    // To lift it takes about as long.
+    const ruleMs = stage.nowMs() - startMs;
     await stage.client.shutdown(clientSocket);
     await seen(stage, connection, 'client', 'FIN-WAIT-1');
     await stage.server.close(serverSocket);
     await seen(stage, connection, 'client', 'CLOSING');
-    await stage.waitFor('the client’s FIN to be sent again next', () => isClientNext(stage, connection));
+    await stage.waitFor('the client’s FIN to be sent again next', () =>
+      isClientNext(stage, connection, 2 * ruleMs),
+    );
     await stage.server.liftRule(rule);
     return connection;
   },
@@ -33,7 +38,7 @@ const JIFFY_MS = 10;
  * client's timer, which began to run earlier, always wins; where a call takes longer than the timer, it is chance. But as
  * both wait twice as long each time, there comes a moment that leaves time to lift a rule.
  */
-async function isClientNext(stage: Stage, connection: Connection): Promise<boolean> {
+async function isClientNext(stage: Stage, connection: Connection, neededMs: number): Promise<boolean> {
   const startMs = stage.nowMs();
   const { client, server } = await stage.observe();
   const lookMs = stage.nowMs() - startMs;
@@ -41,5 +46,5 @@ async function isClientNext(stage: Stage, connection: Connection): Promise<boole
   const serverMs = rowOf(server, endOf(connection, 'server', 'FIN-WAIT-1'))?.expiresMs;
   // A program's end may go its own way.
   if (clientMs == null || serverMs == null) return true;
-  return clientMs > 3 * lookMs && serverMs - clientMs > lookMs - JIFFY_MS;
+  return clientMs > neededMs + 3 * lookMs && serverMs - clientMs > lookMs - JIFFY_MS;
 }
