@@ -59,7 +59,7 @@ export interface Hosts extends AsyncDisposable {
 }
 
 /** What takes milliseconds here takes machines far away, busy or emulated ones some seconds. */
-const ELSEWHERE_WITHIN_MS = 20_000;
+export const ELSEWHERE_WITHIN_MS = 20_000;
 
 /** Labs on the same machines would see each other's changes of sysctls, or want the same port: then there is one at a time. */
 export function jobsOf(

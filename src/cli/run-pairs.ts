@@ -16,7 +16,7 @@ import { styleFor } from '../report/style.ts';
 import type { RunOptions } from '../scenario/run.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { EXIT } from './exit.ts';
-import { isOwnFailure } from './host-options.ts';
+import { ELSEWHERE_WITHIN_MS, isOwnFailure } from './host-options.ts';
 import { Progress } from './progress.ts';
 import { runSideBySide } from './side-by-side.ts';
 
@@ -110,7 +110,7 @@ async function runPair(
       scenarios,
       {
         jobs: isOneByOne(options) ? 1 : jobs,
-        runOptions: { ...runOptions, hosts: pair.openPair },
+        runOptions: { withinMs: ELSEWHERE_WITHIN_MS, ...runOptions, hosts: pair.openPair },
         showProgress: false,
         onError: ({ id, held }, error, index) => {
           if (!isOwnFailure(error, { areElsewhere: true })) throw error;

@@ -22,6 +22,15 @@ export interface Program {
   stop(graceMs?: number): Promise<number>;
 }
 
+/** Of what a program has said, the line that tells most of why it has ended: its error, else its last word. */
+export function tellingLine(output: string): string | undefined {
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+  return lines.findLast((line) => /^\w*(Error|Exception)\b|\berror:/i.test(line)) ?? lines.at(-1);
+}
+
 /** What is kept of what a program says: one that never stops must not fill the memory. */
 const KEPT = 64 * 1024;
 

@@ -1,4 +1,5 @@
 import { TcplabError } from '../error.ts';
+import { tellingLine } from '../lab/program.ts';
 
 /** What a shell, ssh, docker, kubectl or Node say, and what that means. */
 const MEANINGS: readonly [said: RegExp, means: string, hint: string][] = [
@@ -27,7 +28,7 @@ const MEANINGS: readonly [said: RegExp, means: string, hint: string][] = [
 
 /** Why an agent is gone, or was never there. `wasThere`: it had answered before. */
 export function explainFailure(place: string, status: number, said: string, wasThere: boolean): TcplabError {
-  const last = said.trim().split('\n').filter(Boolean).at(-1)?.trim();
+  const last = tellingLine(said);
   const quoted = last ? `: ${last}` : '';
   const destination = place.replace(/^ssh:/, '');
   const known = MEANINGS.find(([pattern]) => pattern.test(said));

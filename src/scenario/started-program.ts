@@ -1,7 +1,7 @@
 import { TcplabError } from '../error.ts';
 import type { Host } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
-import type { Program } from '../lab/program.ts';
+import { type Program, tellingLine } from '../lab/program.ts';
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Stage } from './scenario.ts';
@@ -46,7 +46,7 @@ export async function startListening(
 /** Throws TIMEOUT when it has ended, with the last that it said. */
 export function mustRun(program: Program, named: string, before: string): void {
   if (program.status === undefined) return;
-  const said = program.output.trim().split('\n').at(-1);
+  const said = tellingLine(program.output);
   const because = said ? `: ${said}` : '';
   throw new TcplabError(
     'TIMEOUT',
