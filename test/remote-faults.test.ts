@@ -1,10 +1,11 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/run-report.ts';
-import { eventually, IS_ROOT, needRoot, type Program } from './cli.ts';
-import { inside, rulesOf, TwoMachines, untilRules } from './two-machines.ts';
+import { eventually, IS_ROOT, needRoot, Program, REPOSITORY, TCPLAB } from './cli.ts';
+import { enter, inside, rulesOf, TwoMachines, untilRules } from './two-machines.ts';
 
 /** Hosts that are elsewhere, and what may go wrong with them. */
 
@@ -52,6 +53,12 @@ function commandLine(pid: number): string {
   }
 }
 
+/** By a mount that is gone at once: the machine's own stay as they are. */
+function traceInstances(): string[] {
+  const script = 'mount -t tracefs none /mnt && ls /mnt/instances';
+  return spawnSync('unshare', ['--mount', 'sh', '-c', script], { encoding: 'utf8' }).stdout.split('\n');
+}
+
 const AGENT = /main\.js agent|node -e/;
 const WATCHDOG = /remote\/watchdog\.js/;
 
@@ -86,14 +93,27 @@ describe('what was set is lifted', () => {
     await eventually('its watchdog to be gone', () => processes(machines.b, WATCHDOG).length === 0);
   });
 
-  it('when the agent hangs: within ten seconds, and it does not go on later', async () => {
-    const program = await holding('fin-wait-1');
-    await untilRules(machines.b, 'set');
-    const agents = processes(machines.b, AGENT);
-    for (const pid of agents) process.kill(pid, 'SIGSTOP');
-    await untilRules(machines.b, 'gone', 12_000);
+  it('when the agent hangs, within ten seconds, and it does not go on later; one that hears nothing ends before', async () => {
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
+    const program = await holding('syn-flood', '--allow-sysctl');
+    const watchdogs = processes(machines.a, WATCHDOG);
+    for (const pid of [program.pid, ...watchdogs, ...processes(machines.b, AGENT)])
+      process.kill(pid, 'SIGSTOP');
+    const startMs = performance.now();
+    const isPutBack = () => inside(machines.b, 'sysctl -n net.ipv4.tcp_syncookies').trim() === '0';
+    const ends = [
+      untilRules(machines.a, 'gone', 12_000),
+      eventually('the sysctl as it was', isPutBack, 12_000),
+    ].map(async (end) => {
+      await end;
+      return performance.now() - startMs;
+    });
+    const [deaf = 0, hung = 0] = await Promise.all(ends);
+    expect(deaf).toBeLessThan(hung);
     await eventually('the agent to be gone', () => processes(machines.b, AGENT).length === 0);
+    for (const pid of [...watchdogs, program.pid]) process.kill(pid, 'SIGCONT');
     expect((await program.ended).status).toBe(1);
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=1');
   });
 
   it('when tcplab itself is killed, and sysctls are put back', async () => {
@@ -108,6 +128,74 @@ describe('what was set is lifted', () => {
     );
     await untilRules(machines.a, 'gone');
     inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=1');
+  });
+
+  it('when somebody flushed the ruleset in between, sysctls as well', async () => {
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
+    const program = await holding('syn-flood', '--allow-sysctl');
+    inside(machines.b, 'nft flush ruleset');
+    program.kill('SIGINT');
+    await program.ended;
+    expect(inside(machines.b, 'sysctl -n net.ipv4.tcp_syncookies').trim()).toBe('0');
+    expect(processes(machines.b, WATCHDOG)).toEqual([]);
+    inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=1');
+  });
+
+  it('when somebody removed one rule of iptables, the others', async () => {
+    const program = await holding('fin-wait-1', '--firewall', 'iptables');
+    await untilRules(machines.b, 'set');
+    const [rule] = /(?<=^-A ).*--comment "?tcplab.*$/m.exec(inside(machines.b, 'iptables-save')) ?? [];
+    inside(machines.b, `iptables -D ${rule}`);
+    expect(inside(machines.b, 'iptables-save')).toMatch(/NFLOG/);
+    program.kill('SIGINT');
+    await program.ended;
+    expect(inside(machines.b, 'iptables-save')).not.toMatch(/NFLOG/);
+  });
+
+  it.each(['SIGTERM', 'SIGHUP'] as const)('when the agent gets %s, by itself', async (signal) => {
+    const program = await holding('fin-wait-1');
+    await untilRules(machines.b, 'set');
+    const watchdogs = processes(machines.b, WATCHDOG);
+    for (const pid of watchdogs) process.kill(pid, 'SIGSTOP');
+    for (const pid of processes(machines.b, AGENT)) process.kill(pid, signal);
+    await untilRules(machines.b, 'gone', 5000);
+    for (const pid of watchdogs) process.kill(pid, 'SIGCONT');
+    expect((await program.ended).status).toBe(1);
+  });
+
+  it('when its watchdog is killed: no agent goes on without one', async () => {
+    const program = await holding('fin-wait-1');
+    await untilRules(machines.b, 'set');
+    for (const pid of processes(machines.b, WATCHDOG)) process.kill(pid, 'SIGKILL');
+    await untilRules(machines.b, 'gone', 5000);
+    await eventually('the agent to be gone', () => processes(machines.b, AGENT).length === 0);
+    expect((await program.ended).status).toBe(1);
+  });
+
+  it('with its trace instance', async (context) => {
+    needRoot(context, 'to see tracefs');
+    const program = await holding('fin-wait-1');
+    const agents = processes(machines.b, AGENT);
+    const there = () =>
+      traceInstances().filter((name) => agents.some((pid) => name.startsWith(`tcplab-${pid}-`)));
+    expect(there()).toHaveLength(1);
+    for (const pid of agents) process.kill(pid, 'SIGKILL');
+    await program.ended;
+    await eventually('the instance to be gone', () => there().length === 0, 5000);
+  });
+
+  it('with a daemon that threw its environment away', async () => {
+    const server = join(import.meta.dirname, 'programs/server.mjs');
+    const daemon = `env -i setsid -f sleep 77777; exec ${process.execPath} ${server} leak 8081`;
+    const program = machines.start(
+      ...['hold', 'close-wait', '--client', machines.places.client, '--server', machines.places.server],
+      ...['--server', daemon, '--port', '8081'],
+    );
+    await program.until(/CLOSE-WAIT/);
+    expect(processes(machines.b, /sleep 77777/)).not.toEqual([]);
+    program.kill('SIGINT');
+    await program.ended;
+    expect(processes(machines.b, /sleep 77777/)).toEqual([]);
   });
 
   it('with the programs that ran there', async () => {
@@ -129,14 +217,16 @@ describe('tcplab clean', () => {
     inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
     const program = await holding('syn-flood', '--allow-sysctl');
     for (const machine of [machines.a, machines.b]) {
+      // An agent without its watchdog ends, and puts everything back.
+      for (const pid of processes(machine, AGENT)) process.kill(pid, 'SIGSTOP');
       for (const pid of processes(machine, WATCHDOG)) process.kill(pid, 'SIGKILL');
       for (const pid of processes(machine, AGENT)) process.kill(pid, 'SIGKILL');
     }
     await program.ended;
-    expect(rulesOf(machines.a)).toMatch(/^table inet tcplab_\d+_\d+_1$/);
+    expect(rulesOf(machines.a)).toMatch(/^table inet tcplab_\d+_\d+_\d+_1$/);
     const { client, server } = machines.places;
     const shown = await machines.tcplab('clean', client, '--dry-run');
-    expect(shown.stdout).toMatch(/^nft delete table inet tcplab_\d+_\d+_1\n/);
+    expect(shown.stdout).toMatch(/^nft delete table inet tcplab_\d+_\d+_\d+_1\n/);
     expect(rulesOf(machines.a)).not.toBe('');
     expect((await machines.tcplab('clean', client)).stdout).toMatch(/taken back at pid:/);
     const cleaned = await machines.tcplab('clean', server);
@@ -152,6 +242,31 @@ describe('tcplab clean', () => {
     inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=1');
   });
 
+  it('removes the journal of a network that is no more', async () => {
+    const gone = new Program(['unshare', '--net', 'sh', '-c', 'echo ready && exec sleep 100000']);
+    await gone.until(/ready/);
+    const folder = join(machines.folder, 'run');
+    mkdirSync(folder, { recursive: true });
+    const there = () => readdirSync(folder);
+    const script = join(machines.folder, 'with-own-run.sh');
+    writeFileSync(
+      script,
+      `mkdir -p /run/tcplab && mount --bind ${folder} /run/tcplab || exit 1\nexec "$@"\n`,
+    );
+    const at = (machine: Program) =>
+      `exec:unshare --mount sh ${script} nsenter --net=/proc/${machine.pid}/ns/net`;
+    const agent = `const { JournalWriter } = await import('${REPOSITORY}/dist/remote/journal.js'); new JournalWriter()`;
+    const [program = '', ...args] = enter(gone, ['unshare', '--mount', 'sh', script]);
+    spawnSync(program, [...args, process.execPath, '--input-type=module', '-e', agent]);
+    expect(there()).toHaveLength(1);
+    const clean = () => machines.tcplab('clean', at(machines.b));
+    expect((await clean()).stdout).toMatch(/^nothing of tcplab is left/);
+    gone.kill('SIGKILL');
+    await gone.ended;
+    expect((await clean()).stdout).toMatch(/^rm \/run\/tcplab\/tcplab_\d+_\d+_\d+\.ndjson\n1 taken back/);
+    expect(there()).toEqual([]);
+  });
+
   it('leaves alone what belongs to an agent that lives', async () => {
     const program = await holding('fin-wait-1');
     await untilRules(machines.b, 'set');
@@ -161,6 +276,25 @@ describe('tcplab clean', () => {
     program.kill('SIGINT');
     expect((await program.ended).status).toBe(0);
     expect(rulesOf(machines.b)).toBe('');
+  });
+});
+
+describe('an agent is asked', () => {
+  it.each(['host 1 open', 'openSocket', 'host 1 dispose', 'constructor'])('for no %s', async (call) => {
+    const agent = spawn(TCPLAB[0] as string, [...TCPLAB.slice(1), 'agent'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    agent.stdin.end(`{"id":1,"call":"${call}","args":[]}\n`);
+    let said = '';
+    for await (const text of agent.stdout.setEncoding('utf8')) said += text;
+    const [, answer] = said
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+    expect(answer).toEqual({
+      id: 1,
+      error: { code: 'USAGE', message: `an agent knows no call '${call}'` },
+    });
   });
 });
 

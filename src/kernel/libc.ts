@@ -72,6 +72,7 @@ export interface Libc {
   fsmount(number: number, fd: number, flags: number, attributes: number): number;
   clock_gettime(clock: number, time: Uint8Array): number;
   getrlimit(resource: number, limit: Uint8Array): number;
+  prctl(option: number, ...args: [number, number, number, number]): number;
   execve(path: string, args: (string | null)[], environment: (string | null)[]): number;
 }
 
@@ -109,6 +110,9 @@ export const libc: Libc = {
   fsmount: lib.func('long syscall(long number, int fd, unsigned int flags, unsigned int attributes)'),
   clock_gettime: lib.func('int clock_gettime(int clock, uint8_t *time)'),
   getrlimit: lib.func('int getrlimit(int resource, uint8_t *limit)'),
+  prctl: lib.func(
+    'int prctl(int option, unsigned long two, unsigned long three, unsigned long four, unsigned long five)',
+  ),
   execve: lib.func('int execve(const char *path, const char **arguments, const char **environment)'),
 };
 

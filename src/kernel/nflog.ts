@@ -27,10 +27,10 @@ const NFULA_PAYLOAD = 9;
 const NFULA_PREFIX = 10;
 const NF_INET_LOCAL_IN = 1;
 
-/** A packet that a rule logged before it decided on it. */
 /** That are read at a time: more than its buffer holds. */
 const MOST = 10_000;
 
+/** A packet that a rule logged before it decided on it. */
 export interface LoggedPacket {
   /** The prefix that the rule gives: tells which rule. */
   prefix: string;

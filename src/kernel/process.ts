@@ -12,6 +12,85 @@ export function parentOf(pid: number): number {
   return Number(statOf(pid)[1] ?? 0);
 }
 
+/** Names a process for good, on the whole machine. */
+export interface ProcessName {
+  pid: number;
+  startTime: string;
+  /** The inode of the PID namespace in which it has that number (pid_namespaces(7)). */
+  numberedIn: string;
+}
+
+/** The name of this process. */
+export function ownName(): ProcessName {
+  return {
+    pid: process.pid,
+    startTime: processStartTime(process.pid) ?? '0',
+    numberedIn: numberingOf('self') ?? '0',
+  };
+}
+
+/**
+ * Whether a process still runs; one that only waits to be reaped does not. One of another PID namespace is seen from the
+ * machine's first one alone: from elsewhere it counts as alive, for nobody can tell.
+ */
+export function isAlive({ pid, startTime, numberedIn }: ProcessName): boolean {
+  const runs = (stat: string[]) => stat[19] === startTime && stat[0] !== 'Z' && stat[0] !== 'X';
+  const here = numberingOf('self') ?? '0';
+  if (numberedIn === here) return runs(statOf(pid));
+  if (here !== FIRST_PID_NAMESPACE) return true;
+  return readdirSync('/proc').some(
+    (name) => /^\d+$/.test(name) && numberingOf(name) === numberedIn && runs(statOf(name)),
+  );
+}
+
+/** PROC_PID_INIT_INO (include/linux/proc_ns.h). */
+const FIRST_PID_NAMESPACE = String(0xeffffffc);
+
+function numberingOf(pid: string): string | undefined {
+  try {
+    return /\d+/.exec(readlinkSync(`/proc/${pid}/ns/pid`))?.[0];
+  } catch {
+    // Gone meanwhile, or somebody else's.
+    return undefined;
+  }
+}
+
+/** All that processes have started, and these in turn, as far as whoever has started them still runs. */
+export function descendantsOf(ancestors: Iterable<number>): number[] {
+  const parents = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => ({ pid: Number(name), stat: statOf(name) }));
+  const found = new Set<number>();
+  const waiting = [...ancestors];
+  for (let ancestor = waiting.pop(); ancestor !== undefined; ancestor = waiting.pop()) {
+    for (const { pid, stat } of parents) {
+      if (Number(stat[1]) !== ancestor || found.has(pid)) continue;
+      waiting.push(pid);
+      // One that only waits to be reaped has started what still runs.
+      if (stat[0] !== 'Z' && stat[0] !== 'X') found.add(pid);
+    }
+  }
+  return [...found];
+}
+
+/** From now on what a descendant leaves behind becomes a child of this process, and not of the machine's first (prctl(2)). */
+export function adoptOrphans(): void {
+  const PR_SET_CHILD_SUBREAPER = 36;
+  check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 'prctl', 'PR_SET_CHILD_SUBREAPER');
+}
+
+/** Whether a network namespace can still be entered: a process is in it, or it is mounted under a name (ip-netns(8)). */
+export function isNetworkThere(namespace: string): boolean {
+  if (processesIn(namespace).length > 0) return true;
+  return ['self', '1'].some((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` ${namespace} `);
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** The processes that are in a network namespace, as far as this user may see (proc_pid_ns(5)). */
 export function processesIn(namespace: string): number[] {
   return readdirSync('/proc')

@@ -209,9 +209,45 @@ function noTracefs(errno: string): TcplabError {
   return new TcplabError('MACHINE', why);
 }
 
+/** What the names of the instances of this process begin with. */
+export function ownInstances(): string {
+  return `${PREFIX}${process.pid}-${processStartTime(process.pid)}-`;
+}
+
+/** The instances whose names begin so. Where tracefs can't be had there are none. */
+export function findInstances(beginning: string): string[] {
+  return (
+    withInstances((instances) => readdirSync(instances).filter((name) => name.startsWith(beginning))) ?? []
+  );
+}
+
+/** Throws while somebody has one of them open. */
+export function removeInstances(beginning: string): void {
+  withInstances((instances) => {
+    for (const name of readdirSync(instances)) {
+      if (name.startsWith(beginning)) rmdirSync(`${instances}/${name}`);
+    }
+  });
+}
+
+function withInstances<T>(work: (instances: string) => T): T | undefined {
+  let root: number;
+  try {
+    root = mountTracefs();
+  } catch (error) {
+    if (error instanceof TcplabError) return undefined;
+    throw error;
+  }
+  try {
+    return work(`/proc/self/fd/${root}/instances`);
+  } finally {
+    closeSync(root);
+  }
+}
+
 /** `tcplab-PID-STARTTIME-SLOT`: a process number alone may be used again. */
 function instanceName(slot: number): string {
-  return `${PREFIX}${process.pid}-${processStartTime(process.pid)}-${slot}`;
+  return `${ownInstances()}${slot}`;
 }
 
 /** Makes an instance under the lowest number that no living process has. Of two that take the same, one tries again. */

@@ -1,6 +1,7 @@
 import { Iptables } from '../kernel/iptables.ts';
 import type { Firewall, FirewallOptions, RuleCount } from './firewall.ts';
 import { iptablesRules, type Rule, TABLE } from './rule.ts';
+import { isSameRule } from './undo.ts';
 
 /** The chains INPUT and OUTPUT of the table `filter`, by the iptables command. */
 export class IptablesFirewall implements Firewall {
@@ -44,11 +45,28 @@ export class IptablesFirewall implements Firewall {
     });
   }
 
+  /** Somebody may have removed some of them, or flushed a chain. */
   close(): void {
-    if (this.#options.shared) this.#remove([...this.#rules.values()].flat());
+    if (!this.#options.shared) return;
+    const rules = [...this.#rules.values()].flat();
+    try {
+      this.#remove(rules);
+    } catch {
+      // All or nothing, and one of them is gone: so each by itself.
+      for (const rule of rules) this.#removeIfThere(rule);
+    }
+    this.#rules.clear();
   }
 
-  #remove(rules: string[]): void {
+  #removeIfThere(rule: string): void {
+    try {
+      this.#remove([rule]);
+    } catch (error) {
+      if (this.#iptables.list().some(({ text }) => isSameRule(rule, text))) throw error;
+    }
+  }
+
+  #remove(rules: readonly string[]): void {
     this.#iptables.change(rules.map((text) => `-D ${text}`));
   }
 }

@@ -1,6 +1,7 @@
 import { Nftables } from '../kernel/nftables.ts';
 import type { Firewall, FirewallOptions, RuleCount } from './firewall.ts';
 import { nftRule, type Rule, TABLE } from './rule.ts';
+import { removalOf } from './undo.ts';
 
 /** A table of nftables, with a chain in and one out. */
 export class NftFirewall implements Firewall {
@@ -43,8 +44,9 @@ export class NftFirewall implements Firewall {
     });
   }
 
+  /** Somebody may have flushed the machine's ruleset meanwhile. */
   close(): void {
-    if (this.#options.shared) this.#nftables.run(`delete table ${this.#table}`);
+    if (this.#options.shared) this.#nftables.run(removalOf(this.#table));
     this.#nftables.close();
   }
 }

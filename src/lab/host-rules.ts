@@ -18,8 +18,6 @@ interface Options extends Omit<FirewallOptions, 'shared'> {
   kind: FirewallKind;
   namespace: NetworkNamespace;
   shared?: SharedMachine;
-  /** The lab's next rule number. */
-  nextRule: () => number;
   nowMs: () => number;
   emit: (event: TimelineEvent) => void;
 }
@@ -33,16 +31,13 @@ export class HostRules {
     this.#options = options;
   }
 
-  /** Gives its number. */
-  set(rule: Rule): number {
-    const { name, family, kind, logGroup, namespace, shared, nextRule, nowMs, emit } = this.#options;
-    const number = nextRule();
+  set(number: number, rule: Rule): void {
+    const { name, family, kind, logGroup, namespace, shared, nowMs, emit } = this.#options;
     namespace.enter(() => {
       this.#firewall ??= openFirewall(kind, { family, logGroup, ...(shared ? { shared } : {}) });
       this.#firewall.set(number, rule);
     });
     emit(ruleSetEvent(nowMs(), name, number, rule, family));
-    return number;
   }
 
   lift(number: number): void {

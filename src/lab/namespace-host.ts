@@ -16,6 +16,7 @@ import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } fro
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { INTERFACE } from './addresses.ts';
 import type { PortBlock } from './client-ports.ts';
+import { Ending } from './ending.ts';
 import type { Watcher } from './event-owners.ts';
 import type { FirewallKind } from './firewall.ts';
 import type { EnterableHost, SocketNumber, SpawnOptions, StartOptions } from './host.ts';
@@ -69,6 +70,7 @@ export class NamespaceHost implements EnterableHost {
   #rawSocket: number | undefined;
   #lastSocket = 0;
   #lastRows = '';
+  #ending: Ending | undefined;
 
   constructor(options: NamespaceHostOptions) {
     this.#options = options;
@@ -212,8 +214,10 @@ export class NamespaceHost implements EnterableHost {
     this.#options.watch.read();
   }
 
-  async setRule(rule: Rule): Promise<number> {
-    return this.#rules.set(this.#options.shared?.narrow(rule) ?? rule);
+  /** `number`: in the lab, where that is known elsewhere; so for a program. */
+  async setRule(rule: Rule, number: number = this.#options.nextRule()): Promise<number> {
+    this.#rules.set(number, this.#options.shared?.narrow(rule) ?? rule);
+    return number;
   }
 
   async liftRule(number: number): Promise<void> {
@@ -250,8 +254,12 @@ export class NamespaceHost implements EnterableHost {
     this.#namespace.enter(() => (shared ? shared.changeSysctl(name, value) : writeSysctl(name, value)));
   }
 
-  start(command: string | readonly string[], options: StartOptions = {}): Promise<Program> {
-    return this.#programs.start(command, options);
+  start(
+    command: string | readonly string[],
+    options: StartOptions = {},
+    number: number = this.#options.nextProgram(),
+  ): Promise<Program> {
+    return this.#programs.start(number, command, options);
   }
 
   async giveLocalPorts(first: number, last: number): Promise<void> {
@@ -286,22 +294,33 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async dispose(): Promise<void> {
-    const { watch, shared } = this.#options;
-    watch.read();
-    watch.remove(this.#sight);
-    await this.#programs.end();
-    for (const fd of this.#sockets.values()) kernel.close(fd);
-    this.#sockets.clear();
-    this.#endOrphans();
-    // What the kernel has to say of this end of things is no other lab's.
-    watch.read(NOBODY);
-    if (this.#rawSocket !== undefined) kernel.close(this.#rawSocket);
-    this.#rules.close();
-    this.#namespace.enter(() => shared?.restore());
-    this.#table.close();
-    stopFollowingInto(this.#namespace);
+    this.#ending ??= this.#waysToEnd();
+    await this.#ending.run();
+    // Until all else is over, what failed may have to be done in there once more.
     this.#namespace.close();
-    await this.#packets?.close();
+  }
+
+  /** Where others use the machine, no trouble with the one may keep the other from being put back. */
+  #waysToEnd(): Ending {
+    const { watch, shared } = this.#options;
+    return new Ending([
+      () => watch.read(),
+      () => watch.remove(this.#sight),
+      () => this.#programs.end(),
+      () => {
+        for (const fd of this.#sockets.values()) kernel.close(fd);
+        this.#sockets.clear();
+      },
+      () => this.#endOrphans(),
+      // What the kernel has to say of this end of things is no other lab's.
+      () => watch.read(NOBODY),
+      () => this.#rawSocket !== undefined && kernel.close(this.#rawSocket),
+      () => this.#rules.close(),
+      () => this.#namespace.enter(() => shared?.restore()),
+      () => this.#table.close(),
+      () => stopFollowingInto(this.#namespace),
+      () => this.#packets?.close(),
+    ]);
   }
 
   /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */

@@ -2,7 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
-import { killProcess, processesIn, processesWith, socketHolders, watchOver } from '../kernel/process.ts';
+import {
+  descendantsOf,
+  killProcess,
+  processesIn,
+  processesWith,
+  processStartTime,
+  socketHolders,
+  watchOver,
+} from '../kernel/process.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { SpawnOptions, StartOptions } from './host.ts';
 import { type Program, SpawnedProgram } from './program.ts';
@@ -10,6 +18,8 @@ import { type Program, SpawnedProgram } from './program.ts';
 /** The processes that are a lab's, which end with it. */
 interface Processes {
   living(): number[];
+  /** Is told of each that was started here. */
+  add(pid: number): void;
   /** Has them killed when this process is gone, however it went. Gives what calls that off. */
   watchOver(): () => void;
   /** What each has in its environment. */
@@ -20,16 +30,27 @@ interface Processes {
 export function processesOfNamespace({ name }: NetworkNamespace): Processes {
   return {
     living: () => processesIn(name),
+    add: () => {},
     watchOver: () => watchOver({ namespace: name }),
     environment: {},
   };
 }
 
-/** Where others are as well: those with this mark in their environment, which they have from whoever started them. */
+/**
+ * Where others are as well: those with this mark in their environment, which they have from whoever started them, and those
+ * that threw their environment away (`env -i`, nginx) and descend from one that was started here.
+ */
 export function markedProcesses(mark: string): Processes {
   const variable = `TCPLAB_HOST=${mark}`;
+  const started = new Map<number, string>();
+  const isStill = (pid: number) => processStartTime(pid) === started.get(pid);
   return {
-    living: () => processesWith(new RegExp(`^TCPLAB_HOST=(${mark})$`)).map(({ pid }) => pid),
+    living: () => {
+      const marked = processesWith(new RegExp(`^TCPLAB_HOST=(${mark})$`)).map(({ pid }) => pid);
+      const ours = new Set([...marked, ...[...started.keys()].filter(isStill)]);
+      return [...new Set([...marked, ...descendantsOf(ours)])];
+    },
+    add: (pid) => started.set(pid, processStartTime(pid) ?? ''),
     watchOver: () => watchOver({ variable }),
     environment: { TCPLAB_HOST: mark },
   };
@@ -39,7 +60,6 @@ interface Options {
   name: HostName;
   namespace: NetworkNamespace;
   processes: Processes;
-  nextProgram: () => number;
   nowMs: () => number;
   emit: (event: TimelineEvent) => void;
 }
@@ -59,9 +79,8 @@ export class NamespacePrograms {
     this.#options = options;
   }
 
-  async start(command: string | readonly string[], options: StartOptions): Promise<Program> {
-    const { name, nextProgram, nowMs, emit } = this.#options;
-    const number = nextProgram();
+  async start(number: number, command: string | readonly string[], options: StartOptions): Promise<Program> {
+    const { name, nowMs, emit } = this.#options;
     const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
     const child = this.spawn(argv, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -78,7 +97,7 @@ export class NamespacePrograms {
     this.#areThere = true;
     const { namespace, processes } = this.#options;
     this.#stopWatching ??= processes.watchOver();
-    return namespace.enter(() =>
+    const child = namespace.enter(() =>
       spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
         stdio: options.stdio ?? 'inherit',
         env: { ...(options.environment ?? process.env), ...processes.environment },
@@ -86,6 +105,8 @@ export class NamespacePrograms {
         cwd: options.directory,
       }),
     );
+    if (child.pid !== undefined) processes.add(child.pid);
+    return child;
   }
 
   /** Once for each socket that the table shows: which of them has it open. */

@@ -1,21 +1,24 @@
 import { Iptables } from '../kernel/iptables.ts';
 import { Nftables } from '../kernel/nftables.ts';
-import { writeSysctl } from '../kernel/sysctl.ts';
+import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { findInstances, removeInstances } from '../kernel/tracefs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 
 /** How a change to a machine that others use as well is taken back. */
 export type Undo =
   | { what: 'nft-table'; table: string }
   | { what: 'iptables-rule'; family: Family; rule: string }
-  | { what: 'sysctl'; name: string; value: string };
+  | { what: 'sysctl'; name: string; value: string }
+  /** All trace instances whose name begins so. */
+  | { what: 'trace-instances'; beginning: string };
 
-/** Takes it back, in the network that this thread is in. What is gone already is no error here: it throws what the system says. */
+/** Takes it back, in the network that this thread is in. Throws what the system says; that it is gone already is for `isInEffect`. */
 export function takeBack(undo: Undo): void {
   switch (undo.what) {
     case 'nft-table': {
       const nftables = new Nftables();
       try {
-        nftables.run(`delete table ${undo.table}`);
+        nftables.run(removalOf(undo.table));
       } finally {
         nftables.close();
       }
@@ -26,7 +29,15 @@ export function takeBack(undo: Undo): void {
       return;
     case 'sysctl':
       writeSysctl(undo.name, undo.value);
+      return;
+    case 'trace-instances':
+      removeInstances(undo.beginning);
   }
+}
+
+/** Commands that leave no such table, be it there or not: `destroy table` is newer than many a kernel (6.3). */
+export function removalOf(table: string): string {
+  return `add table ${table}\ndelete table ${table}`;
 }
 
 /** As a person would do it. */
@@ -38,5 +49,70 @@ export function describeUndo(undo: Undo): string {
       return `${undo.family === 'ipv6' ? 'ip6tables' : 'iptables'} -D ${undo.rule}`;
     case 'sysctl':
       return `sysctl -w ${undo.name}='${undo.value}'`;
+    case 'trace-instances':
+      return `rmdir /sys/kernel/tracing/instances/${undo.beginning}*`;
   }
+}
+
+/** Whether there is something to take back. Who could not look can't know that there is not: then it is to be tried. */
+export function isInEffect(undo: Undo): boolean {
+  try {
+    switch (undo.what) {
+      case 'nft-table':
+        return listTables().includes(undo.table);
+      case 'iptables-rule':
+        return new Iptables(undo.family).list().some(({ text }) => isSameRule(undo.rule, text));
+      case 'sysctl':
+        return readSysctl(undo.name) !== undo.value;
+      case 'trace-instances':
+        return findInstances(undo.beginning).length > 0;
+    }
+  } catch {
+    return true;
+  }
+}
+
+/** Their families and names. */
+export function listTables(): string[] {
+  const nftables = new Nftables();
+  try {
+    return [...nftables.run('list tables').matchAll(/^table (\S+ \S+)$/gm)].map(([, table]) => table ?? '');
+  } finally {
+    nftables.close();
+  }
+}
+
+/** What of a rule of iptables is the same in our words and in those of iptables-save(8). */
+export interface IptablesWords {
+  /** The chain and what it matches, as it was written. */
+  matches: string;
+  comment: string | undefined;
+  /** Where it tells of its packets, and as what. */
+  log: { group: string; prefix: string } | undefined;
+}
+
+export function readIptablesRule(text: string): IptablesWords {
+  const comment = /--comment (?:"([^"]*)"|(\S+))/.exec(text);
+  const group = / -j NFLOG .*--nflog-group (\d+)(?= |$)/.exec(text)?.[1];
+  const prefix = / -j NFLOG .*--nflog-prefix "?([^\s"]+)"?(?= |$)/.exec(text)?.[1];
+  return {
+    matches: text
+      .replace(/^-A /, '')
+      .replace(/ -m comment --comment (?:"[^"]*"|\S+)/, '')
+      .replace(/ -j .*$/, ''),
+    comment: comment?.[1] ?? comment?.[2],
+    log: group === undefined || prefix === undefined ? undefined : { group, prefix },
+  };
+}
+
+/** Whether a rule that we set is this one that iptables-save prints: the comment, or the packet log, is nobody else's. */
+export function isSameRule(set: string, printed: string): boolean {
+  const [ours, theirs] = [readIptablesRule(set), readIptablesRule(printed)];
+  if (ours.comment !== undefined) return ours.comment === theirs.comment;
+  return (
+    ours.log !== undefined &&
+    ours.log.group === theirs.log?.group &&
+    ours.log.prefix === theirs.log.prefix &&
+    ours.matches.split(' ')[0] === theirs.matches.split(' ')[0]
+  );
 }

@@ -3,13 +3,13 @@ import { arch, release } from 'node:os';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
-import { networkOf } from '../kernel/process.ts';
+import { adoptOrphans, descendantsOf, killProcess, networkOf } from '../kernel/process.ts';
 import type { Host } from '../lab/host.ts';
 import type { Program } from '../lab/program.ts';
 import type { Rule } from '../lab/rule.ts';
 import type { Family } from '../tcp/endpoint.ts';
-import { JournalWriter } from './journal.ts';
-import { findLeftovers } from './leftovers.ts';
+import { agentName, JournalWriter } from './journal.ts';
+import { findLeftovers, takeBackAll } from './leftovers.ts';
 import {
   AGENT_FORMAT,
   type Answer,
@@ -30,7 +30,7 @@ import {
   type SharedHostAbilities,
   type SharedHostRequest,
 } from './shared-host.ts';
-import { SILENCE_MS, Watchdog } from './watchdog.ts';
+import { AGENT_SILENCE_MS, Watchdog } from './watchdog.ts';
 
 /** The methods of a host that an agent offers; what needs a stream or this very process is done in other ways. */
 const HOST_CALLS: readonly (keyof Host)[] = [
@@ -91,6 +91,8 @@ export interface AgentCalls {
 
 interface Opened extends SharedHost {
   programs: Map<number, Program>;
+  /** Nothing more is asked of it. */
+  isOver: boolean;
 }
 
 /**
@@ -99,15 +101,17 @@ interface Opened extends SharedHost {
  */
 export async function serve(onReady: () => void): Promise<void> {
   const journal = new JournalWriter();
-  const watchdog = await Watchdog.start(journal.path);
+  const watchdog = await Watchdog.start(journal.path, agentName());
   onReady();
+  adoptOrphans();
   const hosts = new Map<number, Opened>();
   let lastHost = 0;
+  let isEnding = false;
 
   const say = (message: FromAgent | Greeting) => void process.stdout.write(`${JSON.stringify(message)}\n`);
   const hostAt = (number: number): Opened => {
     const opened = hosts.get(number);
-    if (!opened) throw new TcplabError('USAGE', 'the lab is over');
+    if (!opened || opened.isOver) throw new TcplabError('USAGE', 'the lab is over');
     return opened;
   };
   const programAt = (host: number, program: number): Program => {
@@ -131,23 +135,25 @@ export async function serve(onReady: () => void): Promise<void> {
         (undo) => journal.add(undo),
         (event) => say({ host: number, event }),
       );
-      hosts.set(number, { ...opened, programs: new Map() });
+      hosts.set(number, { ...opened, programs: new Map(), isOver: isEnding });
+      // What came meanwhile ends everything, and this has not been there yet.
+      if (isEnding) await opened.dispose();
       return { host: number, abilities: opened.abilities };
     },
     async dispose(number) {
       const opened = hosts.get(number);
+      if (!opened) return;
+      opened.isOver = true;
+      await opened.dispose();
+      // Where that failed it stays known, and is tried once more at the end.
       hosts.delete(number);
-      await opened?.dispose();
     },
     async setRule(number, rule, value) {
-      const { host, next } = hostAt(number);
-      next.rule = rule;
-      await host.setRule(value);
+      await hostAt(number).host.setRule(value, rule);
     },
     async startProgram(number, program, command, directory) {
-      const { host, next, programs } = hostAt(number);
-      next.program = program;
-      const started = await host.start(command, directory === null ? {} : { directory });
+      const { host, programs } = hostAt(number);
+      const started = await host.start(command, directory === null ? {} : { directory }, program);
       programs.set(program, started);
       return { pid: started.pid, command: started.command };
     },
@@ -163,11 +169,11 @@ export async function serve(onReady: () => void): Promise<void> {
   const answer = async ({ id, call, args }: Request): Promise<Answer> => {
     try {
       const [, host, method] = /^host (\d+) (\w+)$/.exec(call) ?? [];
-      const target: object = host === undefined ? calls : hostAt(Number(host)).host;
       const name = method ?? call;
-      if (!Object.hasOwn(calls, name) && !HOST_CALLS.some((known) => known === name)) {
-        throw new TcplabError('USAGE', `an agent knows no call '${call}'`);
-      }
+      const isKnown =
+        host === undefined ? Object.hasOwn(calls, name) : HOST_CALLS.some((known) => known === name);
+      if (!isKnown) throw new TcplabError('USAGE', `an agent knows no call '${call}'`);
+      const target: object = host === undefined ? calls : hostAt(Number(host)).host;
       const work = Reflect.get(target, name) as (...args: unknown[]) => unknown;
       const result = await work.apply(target, decode(args) as unknown[]);
       return { id, result: encode(result) };
@@ -180,13 +186,13 @@ export async function serve(onReady: () => void): Promise<void> {
   const over = new Promise<void>((resolve) => {
     end = resolve;
   });
-  let silence = setTimeout(end, SILENCE_MS);
+  let silence = setTimeout(end, AGENT_SILENCE_MS);
   const lines = new Lines();
   process.stdin.setEncoding('utf8');
   process.stdin.on('data', (text: string) => {
     watchdog.feed();
     clearTimeout(silence);
-    silence = setTimeout(end, SILENCE_MS);
+    silence = setTimeout(end, AGENT_SILENCE_MS);
     for (const line of lines.take(text)) {
       const request = parse(line);
       if (request) void answer(request).then(say);
@@ -195,7 +201,16 @@ export async function serve(onReady: () => void): Promise<void> {
   for (const event of ['end', 'error'] as const) process.stdin.on(event, end);
   // Who read the answers is gone.
   process.stdout.on('error', end);
-  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, end);
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+    // A command of tcplab's would end at once.
+    process.removeAllListeners(signal);
+    process.on(signal, end);
+  }
+  void watchdog.gone.then(() => {
+    if (isEnding) return;
+    process.stderr.write('the watchdog of this agent was ended: all is put back, and so does the agent\n');
+    end();
+  });
 
   say({
     tcplab: AGENT_FORMAT,
@@ -205,9 +220,13 @@ export async function serve(onReady: () => void): Promise<void> {
     network: `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${networkOf(process.pid)}`,
   });
   await over;
-  await Promise.allSettled([...hosts.values()].map((opened) => opened.dispose()));
-  journal.remove();
-  await watchdog.dismiss();
+  isEnding = true;
+  const ended = await Promise.allSettled([...hosts.values()].map((opened) => opened.dispose()));
+  const failures = takeBackAll(journal.path);
+  // Daemons whose environment is their own have nobody else whose they are.
+  for (const pid of descendantsOf([process.pid])) if (pid !== watchdog.pid) killProcess(pid);
+  // It tries once more what failed, as soon as this process is gone.
+  if (failures.length === 0 && ended.every(({ status }) => status === 'fulfilled')) await watchdog.dismiss();
 }
 
 function failureOf(mend: string, remove: () => void): string[] {

@@ -1,28 +1,49 @@
 import {
-  accessSync,
-  appendFileSync,
-  constants,
+  lstatSync,
   mkdirSync,
+  mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
-  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { networkOf, processStartTime } from '../kernel/process.ts';
+import { basename, dirname, join } from 'node:path';
+import { isAlive, networkOf, ownName, type ProcessName } from '../kernel/process.ts';
 import type { Undo } from '../lab/undo.ts';
 
-/** Whose a journal is: a process is named for good by its number and when it started. */
-export interface JournalHead {
-  pid: number;
-  startTime: string;
-  /** The network namespace in which things were changed. */
-  network: string;
+/**
+ * All that an agent sets carries its name: its process number, its start time, and where it has that number. So it can be
+ * told whose it is, and whether that one still lives.
+ */
+export function agentName(): string {
+  const { pid, startTime, numberedIn } = ownName();
+  return `tcplab_${pid}_${startTime}_${numberedIn}`;
 }
 
-export interface Journal extends JournalHead {
+/** How the name of an agent is found in that of what it has set, with which that begins. */
+export const AGENT_NAME: RegExp = /tcplab_(\d+)_(\d+)_(\d+)/;
+
+/** Undefined where there is none in it. */
+export function processOf(name: string): ProcessName | undefined {
+  const [, pid, startTime, numberedIn] = AGENT_NAME.exec(name) ?? [];
+  if (pid === undefined || startTime === undefined || numberedIn === undefined) return undefined;
+  return { pid: Number(pid), startTime, numberedIn };
+}
+
+export function isAgentAlive(name: string): boolean {
+  const agent = processOf(name);
+  return agent !== undefined && isAlive(agent);
+}
+
+export interface Journal {
   path: string;
+  /** Whose it is. */
+  agent: string;
+  /** The network namespace in which things were changed; undefined when that can't be read. */
+  network: string | undefined;
   /** In the order in which things were changed. */
   undos: Undo[];
 }
@@ -30,61 +51,133 @@ export interface Journal extends JournalHead {
 /** What an agent has changed on its machine, and how each is taken back: written down before it is done. */
 export class JournalWriter {
   readonly path: string;
+  readonly #fd: number;
 
-  constructor() {
-    const head: JournalHead = {
-      pid: process.pid,
-      startTime: processStartTime(process.pid) ?? '',
-      network: networkOf(process.pid) ?? '',
-    };
-    const folder = folders().find(isUsable) ?? tmpdir();
-    this.path = join(folder, `agent-${head.pid}-${head.startTime}.ndjson`);
-    writeFileSync(this.path, `${JSON.stringify(head)}\n`, { mode: 0o600 });
+  /** In the first of these folders that may be used. */
+  constructor(folders: readonly string[] = journalFolders()) {
+    ({ path: this.path, fd: this.#fd } = create(folders, `${agentName()}.ndjson`));
+    this.#write({ network: networkOf(process.pid) });
   }
 
   add(undo: Undo): void {
-    appendFileSync(this.path, `${JSON.stringify(undo)}\n`);
+    this.#write(undo);
   }
 
-  /** All is as it was. */
-  remove(): void {
-    rmSync(this.path, { force: true });
+  #write(line: object): void {
+    writeSync(this.#fd, `${JSON.stringify(line)}\n`);
   }
 }
 
-export function readJournal(path: string): Journal {
-  const [head, ...undos] = readFileSync(path, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as unknown);
-  return { path, ...(head as JournalHead), undos: undos as Undo[] };
-}
-
-/** Those of this machine's agents, living or not. */
-export function allJournals(): Journal[] {
-  return folders().flatMap((folder) => {
+/** A file that was not there. Another agent, which ends, may remove the folder meanwhile. */
+function create(folders: readonly string[], name: string): { path: string; fd: number } {
+  for (const folder of [...folders, ...folders]) {
+    if (!makeOwnFolder(folder)) continue;
+    const path = join(folder, name);
     try {
-      return readdirSync(folder)
-        .filter((name) => /^agent-\d+-\d+\.ndjson$/.test(name))
-        .map((name) => readJournal(join(folder, name)));
+      return { path, fd: openSync(path, 'wx', 0o600) };
     } catch {
-      // There has never been one here.
-      return [];
+      // No room, read-only, or gone.
     }
-  });
+  }
+  // Its watchdog is told where it is; nobody else looks there.
+  const path = join(mkdtempSync(join(tmpdir(), 'tcplab-journal-')), name);
+  return { path, fd: openSync(path, 'wx', 0o600) };
+}
+
+/** All is as it was. The folder is for as long as there is something in it. */
+export function removeJournal(path: string): void {
+  rmSync(path, { force: true });
+  try {
+    rmdirSync(dirname(path));
+  } catch {
+    // Somebody else's is in it.
+  }
+}
+
+/**
+ * What can be read of it. An agent that was killed may have left half a line: what was to be done by it was not done yet. And
+ * nothing is taken from it that no agent of this name writes.
+ */
+export function readJournal(path: string): Journal {
+  const agent = AGENT_NAME.exec(basename(path))?.[0] ?? '';
+  const lines = readFileSync(path, 'utf8').split('\n').flatMap(parse);
+  const network = lines.map((line) => line['network']).find((value) => typeof value === 'string');
+  return { path, agent, network, undos: lines.filter((line) => isUndo(line, agent)) };
+}
+
+function parse(line: string): Record<string, unknown>[] {
+  try {
+    const value = JSON.parse(line) as unknown;
+    return typeof value === 'object' && value !== null ? [value as Record<string, unknown>] : [];
+  } catch {
+    return [];
+  }
+}
+
+function isUndo(line: Record<string, unknown>, agent: string): line is Record<string, unknown> & Undo {
+  const matches = (key: string, pattern: RegExp) =>
+    typeof line[key] === 'string' && pattern.test(line[key] as string);
+  switch (line['what']) {
+    case 'nft-table':
+      return matches('table', new RegExp(`^inet ${agent}_\\d+$`));
+    case 'iptables-rule':
+      return (
+        matches('family', /^ipv[46]$/) &&
+        (matches('rule', LOGGING_RULE) || matches('rule', decidingRule(agent)))
+      );
+    case 'sysctl':
+      return matches('name', /^net(\.\w+)+$/) && matches('value', /^[^\n]*$/);
+    case 'trace-instances':
+      return line['beginning'] === `${agent.split('_').slice(0, 3).join('-')}-`;
+    default:
+      return false;
+  }
+}
+
+/** As `iptablesRules` of the lab writes them: nothing but these words, for a shell or iptables-restore may read them. */
+const MATCHES = '^(INPUT|OUTPUT) -p tcp( [\\w.:,/-]+)*';
+const LOGGING_RULE = new RegExp(
+  `${MATCHES} -j NFLOG --nflog-group \\d+ --nflog-threshold 1 --nflog-prefix \\d+$`,
+);
+
+function decidingRule(agent: string): RegExp {
+  return new RegExp(
+    `${MATCHES} -m comment --comment "${agent}_\\d+ \\d+" -j (DROP|REJECT --reject-with [\\w-]+)$`,
+  );
+}
+
+/** Those of this user's agents on this machine, living or not. */
+export function allJournals(folders: readonly string[] = journalFolders()): Journal[] {
+  return folders.filter(isOwnFolder).flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => /^tcplab_\d+_\d+_\d+\.ndjson$/.test(name))
+      .flatMap((name) => {
+        try {
+          return [readJournal(join(folder, name))];
+        } catch {
+          // Gone meanwhile.
+          return [];
+        }
+      }),
+  );
 }
 
 /** The first does not outlive the machine's start, as nothing of what is written there does. */
-function folders(): string[] {
+function journalFolders(): string[] {
   return ['/run/tcplab', join(tmpdir(), `tcplab-${process.getuid?.() ?? 0}`)];
 }
 
-function isUsable(folder: string): boolean {
+function makeOwnFolder(folder: string): boolean {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    accessSync(folder, constants.W_OK);
-    return true;
+    mkdirSync(folder, { mode: 0o700 });
   } catch {
-    return false;
+    // It is there, or is not to be had.
   }
+  return isOwnFolder(folder);
+}
+
+/** Where anybody else could write, anybody could have root undo what it never did: /tmp is everybody's. */
+function isOwnFolder(folder: string): boolean {
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;
 }

@@ -1,24 +1,17 @@
-import { rmSync } from 'node:fs';
 import { TcplabError } from '../error.ts';
 import { Iptables } from '../kernel/iptables.ts';
-import { Nftables } from '../kernel/nftables.ts';
-import { killProcess, networkOf, processesWith, processStartTime } from '../kernel/process.ts';
-import { readSysctl } from '../kernel/sysctl.ts';
-import { describeUndo, takeBack, type Undo } from '../lab/undo.ts';
-import { allJournals, readJournal } from './journal.ts';
-
-/**
- * All that an agent sets carries its name: its process number and start time. So it can be told whose it is, and whether that
- * one still lives.
- */
-export function agentName(): string {
-  return `tcplab_${process.pid}_${processStartTime(process.pid)}`;
-}
-
-function isAlive(name: string): boolean {
-  const [, pid, startTime] = /^tcplab_(\d+)_(\d+)/.exec(name) ?? [];
-  return pid !== undefined && processStartTime(Number(pid)) === startTime;
-}
+import { isNetworkThere, killProcess, networkOf, ownName, processesWith } from '../kernel/process.ts';
+import { describeUndo, isInEffect, listTables, readIptablesRule, takeBack, type Undo } from '../lab/undo.ts';
+import {
+  AGENT_NAME,
+  allJournals,
+  isAgentAlive,
+  type Journal,
+  processOf,
+  readJournal,
+  removeJournal,
+} from './journal.ts';
+import { LOG_GROUPS } from './log-groups.ts';
 
 /** Something that an agent has left behind, which is no more. */
 export interface Leftover {
@@ -29,89 +22,111 @@ export interface Leftover {
 
 /** Takes back all that is written in a journal, the last first; what is gone already is well. Gives what could not be. */
 export function takeBackAll(path: string): string[] {
-  const failures = readJournal(path)
-    .undos.toReversed()
+  const failures = journalAt(path)
+    .toReversed()
     .filter(isInEffect)
-    .flatMap((undo) => {
-      try {
-        takeBack(undo);
-        return [];
-      } catch (error) {
-        return [`${describeUndo(undo)}: ${(error as Error).message}`];
-      }
-    });
-  if (failures.length === 0) rmSync(path, { force: true });
+    .flatMap((undo) => failureOf(undo, () => takeBack(undo)));
+  if (failures.length === 0) removeJournal(path);
   return failures;
+}
+
+/** None where the agent has taken back everything, and removed it. */
+function journalAt(path: string): Undo[] {
+  try {
+    return readJournal(path).undos;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Somebody may have taken it back at the very same time. */
+function failureOf(undo: Undo, work: () => void): string[] {
+  try {
+    work();
+    return [];
+  } catch (error) {
+    return isInEffect(undo) ? [`${describeUndo(undo)}: ${(error as Error).message}`] : [];
+  }
 }
 
 /** What agents that are gone have left in the network that this process is in. */
 export function findLeftovers(): Leftover[] {
-  return [...tables(), ...iptablesRules(), ...sysctls(), ...programs()];
+  return [...tables(), ...iptablesRules(), ...written(), ...programs()];
 }
 
 function tables(): Leftover[] {
-  return tablesThere()
-    .filter((table) => / tcplab_\d+_\d+/.test(table) && !isAlive(table.split(' ')[1] ?? ''))
+  return orNothing(listTables)
+    .filter((table) => {
+      const name = / (tcplab_\S+)$/.exec(table)?.[1];
+      return name !== undefined && isLeftBehind(name);
+    })
     .map((table) => leftover({ what: 'nft-table', table }));
 }
 
-function tablesThere(): string[] {
-  return orNothing(() => {
-    const nftables = new Nftables();
-    try {
-      return [...nftables.run('list tables').matchAll(/^table (\S+ \S+)$/gm)].map(([, table]) => table ?? '');
-    } finally {
-      nftables.close();
-    }
-  });
-}
-
-/** The rule that tells of a packet carries no name; it stands before the one that decides. */
 function iptablesRules(): Leftover[] {
-  return (['ipv4', 'ipv6'] as const).flatMap((family) => {
-    const rules = orNothing(() => new Iptables(family).list().map(({ text }) => text));
-    return rules.flatMap((text, index) => {
-      const name = /--comment "?(tcplab_\d+_\d+\S*) /.exec(text)?.[1];
-      if (name === undefined || isAlive(name)) return [];
-      const own = [rules[index - 1] ?? '', text].filter((rule) => rule === text || rule.includes('-j NFLOG'));
-      return own.map((rule) => leftover({ what: 'iptables-rule', family, rule: rule.replace(/^-A /, '') }));
-    });
+  return (['ipv4', 'ipv6'] as const).flatMap((family) =>
+    leftRules(orNothing(() => new Iptables(family).list().map(({ text }) => text))).map((rule) =>
+      leftover({ what: 'iptables-rule', family, rule }),
+    ),
+  );
+}
+
+/** Of all rules, as iptables-save(8) prints them, those that agents have left which are no more. */
+export function leftRules(rules: readonly string[]): string[] {
+  return rules.flatMap((text, index) => {
+    const { comment = '', matches } = readIptablesRule(text);
+    const [, name = '', number] = /^(tcplab_\S+) (\d+)$/.exec(comment) ?? [];
+    if (!isLeftBehind(name)) return [];
+    // The rule that tells of a packet carries no name. It stands before the one that decides, and matches the same.
+    const before = rules[index - 1] ?? '';
+    const told = readIptablesRule(before);
+    const isOurs =
+      told.log?.prefix === number && LOG_GROUPS.has(Number(told.log?.group)) && told.matches === matches;
+    return (isOurs ? [before, text] : [text]).map((rule) => rule.replace(/^-A /, ''));
   });
 }
 
-function sysctls(): Leftover[] {
+function isLeftBehind(name: string): boolean {
+  return processOf(name) !== undefined && !isAgentAlive(name);
+}
+
+/** What is known from journals alone. One of a network that is no more, with all that was set there, is but a file. */
+function written(): Leftover[] {
   const here = networkOf(process.pid);
   return allJournals()
-    .filter(({ pid, startTime, network }) => network === here && processStartTime(pid) !== startTime)
-    .flatMap(({ path, undos }) => {
-      const sysctls = undos.filter((undo) => undo.what === 'sysctl' && isInEffect(undo));
-      const file = { mend: `rm ${path}`, remove: () => rmSync(path, { force: true }) };
-      return [...sysctls.map(leftover), file];
+    .filter(({ agent }) => isLeftBehind(agent))
+    .flatMap((journal) => {
+      const { path, network, undos } = journal;
+      const file = { mend: `rm ${path}`, remove: () => removeJournal(path) };
+      if (network !== here) return isOfNoNetwork(journal) ? [file] : [];
+      const unnamed = undos.filter(({ what }) => what === 'sysctl' || what === 'trace-instances');
+      return [...unnamed.filter(isInEffect).map(leftover), file];
     });
+}
+
+/** Where other processes may be out of sight, nobody can tell. */
+function isOfNoNetwork({ agent, network }: Journal): boolean {
+  return (
+    network !== undefined && processOf(agent)?.numberedIn === ownName().numberedIn && !isNetworkThere(network)
+  );
 }
 
 function programs(): Leftover[] {
-  return processesWith(/^TCPLAB_HOST=(tcplab_\d+_\d+)/)
-    .filter(({ match }) => !isAlive(match))
+  const here = networkOf(process.pid);
+  return processesWith(new RegExp(`^TCPLAB_HOST=(${AGENT_NAME.source.replaceAll('(', '(?:')}\\S*)$`))
+    .filter(({ pid, match }) => networkOf(pid) === here && isLeftBehind(match))
     .map(({ pid }) => ({ mend: `kill -9 ${pid}`, remove: () => killProcess(pid) }));
 }
 
 function leftover(undo: Undo): Leftover {
-  return { mend: describeUndo(undo), remove: () => takeBack(undo) };
-}
-
-function isInEffect(undo: Undo): boolean {
-  switch (undo.what) {
-    case 'nft-table':
-      return tablesThere().includes(undo.table);
-    case 'iptables-rule': {
-      // iptables prints rules in words of its own; the name and the group of the packet log are nobody else's.
-      const [own = undo.rule] = /--comment "[^"]+"|--nflog-group \d+/.exec(undo.rule) ?? [];
-      return orNothing(() => new Iptables(undo.family).list()).some(({ text }) => text.includes(own));
-    }
-    case 'sysctl':
-      return readSysctl(undo.name) !== undo.value;
-  }
+  return {
+    mend: describeUndo(undo),
+    remove: () => {
+      const [failure] = failureOf(undo, () => takeBack(undo));
+      if (failure !== undefined) throw new TcplabError('SYSTEM', failure);
+    },
+  };
 }
 
 /** A machine without nftables, or without iptables, has none of its rules. */

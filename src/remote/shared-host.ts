@@ -8,6 +8,7 @@ import { Nftables } from '../kernel/nftables.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
 import { parentOf, socketHolders } from '../kernel/process.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
+import { ownInstances } from '../kernel/tracefs.ts';
 import type { PortBlock } from '../lab/client-ports.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { KernelWatch } from '../lab/kernel-watch.ts';
@@ -16,7 +17,8 @@ import { SharedMachine } from '../lab/shared-machine.ts';
 import type { Undo } from '../lab/undo.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import { agentName } from './leftovers.ts';
+import { agentName } from './journal.ts';
+import { LOG_GROUPS } from './log-groups.ts';
 
 /** What a host is to be, on a machine that others use as well. */
 export interface SharedHostRequest {
@@ -40,8 +42,6 @@ export interface SharedHostAbilities {
 
 export interface SharedHost {
   host: NamespaceHost;
-  /** The numbers that its next rule and program get: they are the lab's, of which it is but one host. */
-  next: { rule: number; program: number };
   abilities: SharedHostAbilities;
   dispose(): Promise<void>;
 }
@@ -78,13 +78,14 @@ export async function openSharedHost(
 ): Promise<SharedHost> {
   const { firewall: wanted, interface: interfaceName, ...rest } = request;
   const number = ++opened;
+  // They are the machine's, and would outlive this process.
+  keep({ what: 'trace-instances', beginning: ownInstances() });
   const watch = await KernelWatch.acquire();
   const firewall = firewallThatWorks(wanted, request.family);
   const seen = openCapture(interfaceName, request.peer);
   const before = readTable();
   const table = `${agentName()}_${number}`;
   const shared = new SharedMachine({ ...rest, table, reachedBy, keep }, before);
-  const next = { rule: 1, program: 1 };
   const host = new NamespaceHost({
     ...rest,
     ...{ watch, shared, emit },
@@ -93,18 +94,29 @@ export async function openSharedHost(
     capture: seen.capture,
     logGroup: seen.logGroup,
     startNs: START_NS,
-    nextRule: () => next.rule,
-    nextProgram: () => next.program,
+    nextRule: isTold,
+    nextProgram: isTold,
   });
+  let isReleased = false;
   return {
     host,
-    next,
     abilities: { firewall, noKernelEvents: watch.unavailable, noPackets: seen.why },
     dispose: async () => {
-      await host.dispose();
-      await watch.release();
+      try {
+        await host.dispose();
+      } finally {
+        if (!isReleased) {
+          isReleased = true;
+          await watch.release();
+        }
+      }
     },
   };
+}
+
+/** The numbers of rules and programs are the lab's, of which this is but one host. */
+function isTold(): never {
+  throw new Error('an agent is told the numbers of its rules and programs');
 }
 
 /** The one that is wanted, else the other one. */
@@ -124,9 +136,6 @@ function tryNftables(): void {
   }
 }
 
-/** Others may read logs of packets as well: a group that nobody has. Each host of this process wants one. */
-const LOG_GROUPS = { first: 4000, count: 60_000 };
-
 /** Without either of the two it is not known what an end was given. */
 function openCapture(
   interfaceName: string,
@@ -141,9 +150,10 @@ function openCapture(
   }
 }
 
+/** One that nobody has. */
 function freeLogGroup(): number {
   for (let tries = 1; ; tries++) {
-    const group = LOG_GROUPS.first + Math.floor(Math.random() * LOG_GROUPS.count);
+    const group = LOG_GROUPS.any();
     try {
       new PacketLog(group).close();
       return group;

@@ -1,13 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TcplabError } from '../error.ts';
-import { killProcess, processStartTime } from '../kernel/process.ts';
-import { readJournal } from './journal.ts';
+import { isAlive, killProcess, processesWith } from '../kernel/process.ts';
+import { processOf, readJournal } from './journal.ts';
 import { takeBackAll } from './leftovers.ts';
 
 /** When nothing has been heard for so long, the other side is gone. */
 export const SILENCE_MS = 10_000;
+
+/** The agent itself does not wait that long: its watchdog is to find all done, and not to meet it at work. */
+export const AGENT_SILENCE_MS = 8000;
+
+/** What an agent and all that it starts have in their environment. */
+const MARK = 'TCPLAB_AGENT';
 
 /**
  * A process of its own, in a session of its own, that takes back what an agent has changed on its machine when the agent is
@@ -15,15 +22,23 @@ export const SILENCE_MS = 10_000;
  */
 export class Watchdog {
   readonly #process: ChildProcess;
+  /** Resolves when it is gone, however it went. */
+  readonly gone: Promise<void>;
 
   private constructor(process: ChildProcess) {
     this.#process = process;
+    this.gone = new Promise((resolve) => {
+      if (process.exitCode !== null || process.signalCode !== null) resolve();
+      else process.once('exit', () => resolve());
+    });
   }
 
-  /** Once it is given, it watches, and needs no file any more. */
-  static async start(journal: string): Promise<Watchdog> {
+  /** Once it is given, it watches, and needs no file any more. `agent`: the name of this process. */
+  static async start(journal: string, agent: string): Promise<Watchdog> {
+    // Whatever this process starts from now on has it.
+    process.env[MARK] = agent;
     const script = fileURLToPath(import.meta.url);
-    const child = spawn(process.execPath, [script, journal, String(process.pid)], {
+    const child = spawn(process.execPath, [script, journal, agent], {
       stdio: ['pipe', 'pipe', 'ignore'],
       detached: true,
     });
@@ -40,6 +55,10 @@ export class Watchdog {
     return new Watchdog(child);
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** Something was heard. */
   feed(): void {
     this.#process.stdin?.write('.');
@@ -47,20 +66,29 @@ export class Watchdog {
 
   /** All is as it was. */
   async dismiss(): Promise<void> {
-    const gone = once(this.#process, 'exit');
     this.#process.stdin?.write('over');
-    await gone;
+    await this.gone;
   }
 }
 
+/** How long what was killed may take to be gone; what the kernel itself holds up changes nothing any more. */
+const GONE_WITHIN_MS = 2000;
+/** xtables may be locked by somebody else, and a trace instance is in use until the last thread of its process is gone. */
+const TRIES = 5;
+
 /** What the process does. */
-function watch(journal: string, agent: number): void {
+function watch(journal: string, agent: string): void {
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
-  const startTime = processStartTime(agent);
-  const bite = () => {
-    // One that is stopped, or hangs, must not go on later.
-    if (processStartTime(agent) === startTime) killProcess(agent);
-    process.exit(takeBackAll(journal).length === 0 ? 0 : 1);
+  let hasBitten = false;
+  const bite = async () => {
+    if (hasBitten) return;
+    hasBitten = true;
+    await end(agent);
+    for (let tries = 1; takeBackAll(journal).length > 0; tries++) {
+      if (tries === TRIES) process.exit(1);
+      await pause(200);
+    }
+    process.exit(0);
   };
   let timer = setTimeout(bite, SILENCE_MS);
   process.stdin.setEncoding('utf8');
@@ -75,5 +103,17 @@ function watch(journal: string, agent: number): void {
   process.stdout.write('watching\n');
 }
 
+/** One that is stopped, or hangs, must not go on later; nor may what it has started, such as iptables, change things after us. */
+async function end(agent: string): Promise<void> {
+  const name = processOf(agent);
+  if (!name) return;
+  if (isAlive(name)) killProcess(name.pid);
+  const isOver = () => !isAlive(name) && processesWith(mark).every(({ pid }) => pid === process.pid);
+  const mark = new RegExp(`^${MARK}=(${agent})$`);
+  for (const start = performance.now(); performance.now() - start < GONE_WITHIN_MS && !isOver(); )
+    await pause(5);
+}
+
 const [, script, journal, agent] = process.argv;
-if (script === fileURLToPath(import.meta.url) && journal !== undefined) watch(journal, Number(agent));
+if (script === fileURLToPath(import.meta.url) && journal !== undefined && agent !== undefined)
+  watch(journal, agent);
