@@ -198,6 +198,23 @@ describe('what was set is lifted', () => {
     expect(processes(machines.b, /sleep 77777/)).toEqual([]);
   });
 
+  it('with a command that was run there, when its time is over', async () => {
+    const { client, server } = machines.places;
+    const { status } = await machines.tcplab(
+      ...[
+        'hold',
+        'established',
+        '--client',
+        client,
+        '--server',
+        `exec:setsid nsenter --net=/proc/${server.slice(4)}/ns/net`,
+      ],
+      ...['--on', 'server', '--for', '300ms', '--', 'sleep', '54321'],
+    );
+    expect(status).not.toBe(0);
+    await eventually('the command to be gone', () => processes(machines.b, /sleep 54321/).length === 0);
+  });
+
   it('with the programs that ran there', async () => {
     const server = join(import.meta.dirname, 'programs/server.mjs');
     const program = machines.start(

@@ -7,14 +7,12 @@ import { type Counters, countedSince, readCounters } from '../kernel/counters.ts
 import { followInto, isFollowedInto, stopFollowingInto } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
-import { forgetNeighbour, setNeighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { type Endpoint, type Family, formatEndpoint } from '../tcp/endpoint.ts';
 import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import { INTERFACE } from './addresses.ts';
 import type { PortBlock } from './client-ports.ts';
 import { Ending } from './ending.ts';
 import type { Watcher } from './event-owners.ts';
@@ -24,6 +22,7 @@ import { HostRules } from './host-rules.ts';
 import { KernelSight } from './kernel-sight.ts';
 import type { KernelWatch } from './kernel-watch.ts';
 import { markedProcesses, NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
+import { findNeighbour, loseNeighbour, type Neighbour } from './neighbour.ts';
 import { PacketWatch } from './packet-watch.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
@@ -40,7 +39,7 @@ export interface NamespaceHostOptions {
   /** The group of the packet log to which its rules tell of their packets. */
   logGroup: number;
   /** The host at the other end of the wire, where the wire is the lab's own. */
-  neighbour?: { address: string; linkAddress: Uint8Array };
+  neighbour?: Neighbour;
   /** Where others use the machine as well. */
   shared?: SharedMachine;
   watch: KernelWatch;
@@ -189,29 +188,16 @@ export class NamespaceHost implements EnterableHost {
     }
   }
 
-  /** The kernel leaves finding the neighbour to a daemon (arp(7), app_solicit), which is this. */
   async holdBack(): Promise<boolean> {
     const { family, neighbour } = this.#options;
-    if (!neighbour) return false;
-    const neighbours = `net.${family}.neigh.${INTERFACE}`;
-    try {
-      this.#namespace.enter(() => {
-        writeSysctl(`${neighbours}.app_solicit`, 1);
-        writeSysctl(`${neighbours}.mcast_solicit`, 0);
-        forgetNeighbour(INTERFACE, neighbour.address);
-      });
-      return true;
-    } catch (error) {
-      if (error instanceof SystemError) return false;
-      throw error;
-    }
+    return neighbour !== undefined && this.#namespace.enter(() => loseNeighbour(neighbour, family));
   }
 
   async release(): Promise<void> {
-    const { neighbour } = this.#options;
+    const { neighbour, watch } = this.#options;
     if (!neighbour) return;
-    this.#namespace.enter(() => setNeighbour(INTERFACE, neighbour.address, neighbour.linkAddress));
-    this.#options.watch.read();
+    this.#namespace.enter(() => findNeighbour(neighbour));
+    watch.read();
   }
 
   /** `number`: in the lab, where that is known elsewhere; so for a program. */
@@ -270,6 +256,11 @@ export class NamespaceHost implements EnterableHost {
     await this.writeSysctl('net.ipv4.ip_local_port_range', `${first} ${last}`);
     watch.read();
     if (first === last) this.#sight.onlyPort = first;
+  }
+
+  /** Makes ready for a program that comes into this host by another way, and gives what it must have in its environment. */
+  expectProgram(): NodeJS.ProcessEnv {
+    return this.#programs.expect();
   }
 
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {

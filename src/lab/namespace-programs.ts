@@ -92,15 +92,22 @@ export class NamespacePrograms {
     return new SpawnedProgram(child, shown, { host: name, number, nowMs, emit });
   }
 
+  /** Makes ready for a program. Gives what it must have in its environment, to be known for one. */
+  expect(): NodeJS.ProcessEnv {
+    const { processes } = this.#options;
+    this.#areThere = true;
+    this.#stopWatching ??= processes.watchOver();
+    return processes.environment;
+  }
+
   /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
   spawn(argv: readonly string[], options: SpawnOptions): ChildProcess {
-    this.#areThere = true;
     const { namespace, processes } = this.#options;
-    this.#stopWatching ??= processes.watchOver();
+    const environment = { ...(options.environment ?? process.env), ...this.expect() };
     const child = namespace.enter(() =>
       spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
         stdio: options.stdio ?? 'inherit',
-        env: { ...(options.environment ?? process.env), ...processes.environment },
+        env: environment,
         detached: options.detached ?? false,
         cwd: options.directory,
       }),

@@ -83,6 +83,8 @@ export interface AgentCalls {
     command: string | readonly string[],
     directory: string | null,
   ): Promise<{ pid: number; command: string }>;
+  /** For one that comes by a way of its own: gives what it must have in its environment. */
+  expectProgram(host: number): NodeJS.ProcessEnv;
   signalProgram(host: number, program: number, signal: NodeJS.Signals): void;
   stopProgram(host: number, program: number, graceMs: number): Promise<number>;
   /** What agents that are gone have left on the machine; with `remove` it is removed, and what could not be is given. */
@@ -157,6 +159,7 @@ export async function serve(onReady: () => void): Promise<void> {
       programs.set(program, started);
       return { pid: started.pid, command: started.command };
     },
+    expectProgram: (host) => hostAt(host).host.expectProgram(),
     signalProgram: (host, program, signal) => programAt(host, program).signal(signal),
     stopProgram: (host, program, graceMs) => programAt(host, program).stop(graceMs),
     clean(remove) {

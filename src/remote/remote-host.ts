@@ -174,10 +174,16 @@ export class RemoteHost implements Host {
 
   /** Beside the agent, by the same way: what it is connected with is the user's own terminal. */
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
-    const { place } = this.#options.channel;
+    const { channel, number } = this.#options;
+    const { place } = channel;
+    // So that it ends with the host there, whatever becomes of the way by which it came.
+    const marks = Object.entries(await channel.call('expectProgram', number)).map(
+      ([name, value]) => `${name}=${value}`,
+    );
+    const words = ['env', ...marks, command, ...args];
     const stdio = options.stdio ?? 'inherit';
     const isForTerminal = stdio === 'inherit' && process.stdin.isTTY && process.stdout.isTTY;
-    const [program = '', ...rest] = place.command([command, ...args], isForTerminal);
+    const [program = '', ...rest] = place.command(words, isForTerminal);
     return spawn(program, rest, {
       stdio,
       env: options.environment ?? process.env,
