@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/run-report.ts';
 import { eventually, IS_ROOT, needRoot, Program, REPOSITORY, TCPLAB } from './cli.ts';
-import { enter, inside, rulesOf, TwoMachines, untilRules } from './two-machines.ts';
+import { enter, inside, rulesOf, TwoMachines, untilRules, untilUp } from './two-machines.ts';
 
 /** Hosts that are elsewhere, and what may go wrong with them. */
 
@@ -412,6 +412,7 @@ describe('an agent that can’t be had is told in one message', () => {
     } finally {
       inside(machines.b, 'ip link set eth7 up');
       inside(machines.b, 'ip address replace fd77::2/64 dev eth7 nodad');
+      await Promise.all([machines.a, machines.b].map(untilUp));
     }
   });
 });

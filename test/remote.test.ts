@@ -186,7 +186,7 @@ describe('other commands', () => {
         '--',
         process.execPath,
         server,
-        'careful',
+        'echo',
         '8080',
       ],
     );

@@ -29,6 +29,7 @@ export class TwoMachines {
       inside(machine, `ip address add fd77::${index + 1}/64 dev eth7 nodad`);
       inside(machine, 'ip link set eth7 up');
     }
+    await Promise.all([a, b].map(untilUp));
     return machines;
   }
 
@@ -100,6 +101,11 @@ export function inside(machine: Program, command: string): string {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command}: ${stderr}`);
   return stdout;
+}
+
+/** The kernel finds out some time after it was told to set the link up: before that the interface has no address to others. */
+export async function untilUp(machine: Program): Promise<void> {
+  await eventually('the link to be up', () => inside(machine, 'ip link show eth7').includes('state UP'));
 }
 
 /** What tcplab has set there: its tables, and its rules of iptables. */
