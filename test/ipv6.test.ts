@@ -23,7 +23,10 @@ describe('with IPv6', () => {
 
   it.each(CATALOGUE)('each end goes through the same states as with IPv4: $id', async (scenario) => {
     const [four, six] = await Promise.all([states(scenario, 'ipv4'), states(scenario, 'ipv6')]);
-    expect(six).toEqual(four);
+    // The ACK of a server that is slow to close leaves before its FIN: then the client is in FIN-WAIT-2 for a moment.
+    const mayDiffer = scenario.id === 'time-wait' ? /"FIN-WAIT-2",/g : /$^/g;
+    const told = (each: typeof four) => JSON.stringify(each).replaceAll(mayDiffer, '');
+    expect(told(six)).toEqual(told(four));
   });
 
   it('a rule’s ICMP error means the same, and for one of them connect() has another errno', async () => {
