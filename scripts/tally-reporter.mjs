@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 
 /**
  * @typedef {object} Tally
- * @property {{ name: string, state: 'passed' | 'failed' | 'skipped', reason?: string }[]} tests
+ * @property {{ name: string, state: 'passed' | 'failed' | 'skipped', reason?: string, tries?: number }[]} tests
  * @property {string[]} errors what failed outside of any test
  */
 
@@ -48,7 +48,7 @@ function fateOf(test) {
   switch (result.state) {
     case 'passed':
     case 'failed':
-      return { name, state: result.state };
+      return { name, state: result.state, tries: 1 + (test.diagnostic()?.retryCount ?? 0) };
     case 'skipped':
       return { name, state: 'skipped', reason: result.note || reasonOf(test) };
     case 'pending':
