@@ -31,10 +31,13 @@ export async function runSideBySide(
   const progress = new Progress(process.stderr);
   const startMs = performance.now();
   let [next, done, failed] = [0, 0, 0];
+  // Those that keep their turn go last: what is left to wait for then is waited for beside them.
+  const order = [...scenarios.entries()].sort(
+    ([, a], [, b]) => Number(a.brief ?? false) - Number(b.brief ?? false),
+  );
   const work = async () => {
-    while (next < scenarios.length) {
-      const index = next++;
-      const scenario = scenarios[index] as Scenario;
+    while (next < order.length) {
+      const [index, scenario] = order[next++] as [number, Scenario];
       let timeline: Timeline | undefined;
       try {
         timeline = await runScenario(scenario, { ...runOptions, turn });
@@ -53,7 +56,7 @@ export async function runSideBySide(
     await Promise.all(Array.from({ length: Math.min(jobs, scenarios.length) }, work));
   } finally {
     // When one has thrown, those at work end theirs and begin no other.
-    next = scenarios.length;
+    next = order.length;
     progress.clear();
   }
 }

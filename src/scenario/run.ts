@@ -35,8 +35,10 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   const pass = (await options.turn?.take()) ?? (() => {});
   try {
     await using lab = await Lab.open(options);
-    const reached = await reachState(lab, scenario, { ...options, onIdle: pass });
-    pass();
+    // What is brief keeps its turn until it was held.
+    const mayPass = scenario.brief ? () => {} : pass;
+    const reached = await reachState(lab, scenario, { ...options, onIdle: mayPass });
+    mayPass();
     if (reached) await holdFor(lab, scenario, options);
     await lab.count();
     return lab.timeline;

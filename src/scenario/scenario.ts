@@ -40,6 +40,8 @@ export interface Scenario {
   arcs?: Partial<Record<HostName, readonly number[]>>;
   /** The ends that no program can play, with what tcplab has to do or leave there: `the server must not accept`. */
   ours?: Partial<Record<HostName, string>>;
+  /** Whether the kernel itself ends it, after a second: no other lab may be in its way for that long. */
+  brief?: boolean;
   /** Whether it waits for a timer of a minute. */
   slow?: boolean;
   /** Makes the calls and sets the rules; the state itself is waited for by whoever runs it. */

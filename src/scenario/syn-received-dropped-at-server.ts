@@ -6,6 +6,8 @@ export const synReceivedDroppedAtServer: Scenario = {
   title: 'a server’s SYN-ACKs never leave it',
   held: { host: 'server', state: 'SYN-RECEIVED' },
   peer: 'SYN-SENT',
+  // The request goes at its first timer, for its SYN-ACK can't be sent again (net/ipv4/inet_connection_sock.c).
+  brief: true,
   heldBy: 'server drops out',
   async reach(stage) {
     await listening(stage);
