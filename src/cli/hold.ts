@@ -144,7 +144,7 @@ function crowdCommand(options: Options, count: number, command: string[]): Crowd
       hint:
         alone === 'ladder'
           ? 'the packets of a crowd are not captured: leave out --count to see those of one connection'
-          : 'the calls of a crowd are tcplab’s own: leave out --count to have a program play an end',
+          : 'a crowd is made by tcplab’s own calls, in two namespaces of its own: leave out --count for a program or another place',
     });
   }
   const { for: forMs, on, port: serverPort, ipv6, firewall, json = false } = options;
