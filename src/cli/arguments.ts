@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from 'commander';
 import { TcplabError } from '../error.ts';
-import { ARC_SCENARIOS, scenariosDriving } from '../scenario/arc-catalogue.ts';
 import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { ARCS, type Arc } from '../tcp/arcs.ts';
@@ -41,41 +40,53 @@ function wholeNumber(what: string, most: number = Number.MAX_SAFE_INTEGER): Pars
 }
 
 /** The scenarios that the names mean, each once, in the order of the catalogue; all when no name is given. */
-export function scenariosNamed(names: string[]): Scenario[] {
-  if (names.length === 0) return [...CATALOGUE];
-  const wanted = new Set(names.flatMap((name) => scenariosFor(name)));
-  return [...CATALOGUE, ...ARC_SCENARIOS].filter((scenario) => wanted.has(scenario));
+export async function scenariosNamed(names: string[]): Promise<readonly Scenario[]> {
+  if (names.length === 0) return CATALOGUE;
+  const wanted = new Set((await Promise.all(names.map(scenariosFor))).flat());
+  const all = CATALOGUE.filter((scenario) => wanted.has(scenario));
+  if (all.length < wanted.size) {
+    const { ARC_SCENARIOS } = await arcCatalogue();
+    all.push(...ARC_SCENARIOS.filter((scenario) => wanted.has(scenario)));
+  }
+  return all;
 }
 
 /** The one scenario that a name means: its id, or a state, of which then the first is meant. */
-export function scenarioNamed(name: string): Scenario {
-  return scenariosFor(name)[0] as Scenario;
+export async function scenarioNamed(name: string): Promise<Scenario> {
+  return (await scenariosFor(name))[0] as Scenario;
 }
 
 /** What `explain` can be asked about: a state in any spelling, a scenario, or an arc, of which there may be several. */
-export function subjectNamed(name: string): { scenario: Scenario } | { state: State } | { arcs: Arc[] } {
+export async function subjectNamed(
+  name: string,
+): Promise<{ scenario: Scenario } | { state: State } | { arcs: Arc[] }> {
   // `listen` and `LISTEN` differ by their case alone: who writes it small and has a state of that name means the state.
   const state = parseState(name);
   if (state) return { state };
-  const scenario = scenarioSpelled(name);
+  const scenario = await scenarioSpelled(name);
   if (scenario) return { scenario };
   const arcs = arcsNamed(name);
   if (arcs.length > 0) return { arcs };
-  throw unknownName(name);
+  throw await unknownName(name);
 }
 
-function scenariosFor(name: string): Scenario[] {
+async function scenariosFor(name: string): Promise<Scenario[]> {
   const scenarios = findScenarios(name);
   if (scenarios.length > 0) return scenarios;
-  const spelled = scenarioSpelled(name);
+  const spelled = await scenarioSpelled(name);
   if (spelled) return [spelled];
+  const { scenariosDriving } = await arcCatalogue();
   const driving = new Set(arcsNamed(name).flatMap(({ number }) => scenariosDriving(number)));
-  if (driving.size === 0) throw unknownName(name);
+  if (driving.size === 0) throw await unknownName(name);
   return [...driving];
 }
 
+/** Loaded for who asks for what is not in the other: it is as large. */
+const arcCatalogue = () => import('../scenario/arc-catalogue.ts');
+
 /** A scenario by its id, in any spelling, as states have them: `close_wait_never_accepted`. */
-function scenarioSpelled(name: string): Scenario | undefined {
+async function scenarioSpelled(name: string): Promise<Scenario | undefined> {
+  const { ARC_SCENARIOS } = await arcCatalogue();
   return [...CATALOGUE, ...ARC_SCENARIOS].find(({ id }) => bare(id) === bare(name));
 }
 
@@ -85,7 +96,8 @@ function arcsNamed(name: string): Arc[] {
   return ARCS.filter((arc) => String(arc.number) === name || (arc.from === from && arc.to === to));
 }
 
-function unknownName(name: string): TcplabError {
+async function unknownName(name: string): Promise<TcplabError> {
+  const { ARC_SCENARIOS } = await arcCatalogue();
   const known = [...CATALOGUE, ...ARC_SCENARIOS].map(({ id }): string => id).concat(STATES);
   return new TcplabError('USAGE', `no scenario, state or arc is called '${name}'`, {
     hint: suggestion(name, known, '`tcplab list`'),

@@ -26,8 +26,8 @@ Examples:
     .action(explain);
 }
 
-function explain(name: string, { json }: { json?: boolean }): void {
-  const subject = subjectNamed(name);
+async function explain(name: string, { json }: { json?: boolean }): Promise<void> {
+  const subject = await subjectNamed(name);
   const sysctls = parseSysctls(readSysctl);
   const sections =
     'state' in subject

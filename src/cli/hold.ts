@@ -87,7 +87,7 @@ well.`,
 }
 
 async function hold(name: string, command: string[], options: Options): Promise<void> {
-  const scenario = scenarioNamed(name);
+  const scenario = await scenarioNamed(name);
   if (command.length > 0 !== (options.on !== undefined)) {
     throw new TcplabError('USAGE', '--on and a command belong together', {
       hint: `for example: tcplab hold ${scenario.id} --on ${scenario.held.host} -- ss -tan`,

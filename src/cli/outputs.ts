@@ -2,17 +2,9 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { RunStarted } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
-import { formatHtml } from '../report/html/html.ts';
-import { RunPage } from '../report/html/run.ts';
-import { formatJunit } from '../report/junit.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
-import { formatLadder } from '../report/ladder/ladder.ts';
-import { formatPcapng } from '../report/pcapng/pcapng.ts';
 import type { RunOutput } from '../report/run-fold.ts';
 import { styleFor } from '../report/style.ts';
-import { formatTable } from '../report/table.ts';
-import { tapBailOut, tapPoint, tapStart } from '../report/tap.ts';
-import { TimelineWriter } from '../report/timeline-file/write.ts';
 import { OutputFile, openFolder, refuseSameFile, writeWhole } from './output-file.ts';
 
 /** What can be made of a run, while it goes on or from its saved timeline. */
@@ -38,27 +30,32 @@ export function addOutputOptions(command: Command): Command {
     .option('--pcap <folder>', 'write the packets of each scenario for Wireshark: FOLDER/SCENARIO.pcapng');
 }
 
-/** Opens all that is asked for; what can't be written is wrong use, and known before anything has run. */
-export function openOutputs(options: OutputOptions, started: RunStarted): RunOutput[] {
+/**
+ * Opens all that is asked for, and loads what makes it; what can't be written is wrong use, and known before anything
+ * has run.
+ */
+export async function openOutputs(options: OutputOptions, started: RunStarted): Promise<RunOutput[]> {
   const { json, tap, junit, pcap, timeline, report } = options;
   refuseSameFile({ junit, timeline, report });
   const outputs: RunOutput[] = [];
-  if (pcap !== undefined) outputs.push(pcapOutput(pcap, started));
-  if (timeline !== undefined) outputs.push(timelineOutput(new OutputFile(timeline), started));
-  if (junit !== undefined) outputs.push(junitOutput(new OutputFile(junit)));
-  if (report !== undefined) outputs.push(reportOutput(new OutputFile(report), started));
-  if (options.ladder) outputs.push(ladderOutput(options.ascii || !localeIsUtf8(process.env)));
-  outputs.push(tap ? tapOutput(started) : json ? jsonOutput() : tableOutput(started));
+  if (pcap !== undefined) outputs.push(await pcapOutput(pcap, started));
+  if (timeline !== undefined) outputs.push(await timelineOutput(new OutputFile(timeline), started));
+  if (junit !== undefined) outputs.push(await junitOutput(new OutputFile(junit)));
+  if (report !== undefined) outputs.push(await reportOutput(new OutputFile(report), started));
+  if (options.ladder) outputs.push(await ladderOutput(options.ascii || !localeIsUtf8(process.env)));
+  outputs.push(json ? jsonOutput() : await (tap ? tapOutput : tableOutput)(started));
   return outputs;
 }
 
-function tableOutput({ scenarios }: RunStarted): RunOutput {
+async function tableOutput({ scenarios }: RunStarted): Promise<RunOutput> {
+  const { formatTable } = await import('../report/table.ts');
   const heldBy = new Map(scenarios.map((scenario) => [scenario.id, scenario.heldBy]));
   const style = styleFor(process.stdout);
   return { end: (report) => print(formatTable(report, (id) => heldBy.get(id), style)) };
 }
 
-function ladderOutput(ascii: boolean): RunOutput {
+async function ladderOutput(ascii: boolean): Promise<RunOutput> {
+  const { formatLadder } = await import('../report/ladder/ladder.ts');
   const style = styleFor(process.stdout);
   return {
     lab: ({ outcome }) => {
@@ -71,7 +68,8 @@ function jsonOutput(): RunOutput {
   return { end: (report) => print(`${JSON.stringify(report)}\n`) };
 }
 
-function tapOutput({ scenarios, repeat }: RunStarted): RunOutput {
+async function tapOutput({ scenarios, repeat }: RunStarted): Promise<RunOutput> {
+  const { tapBailOut, tapPoint, tapStart } = await import('../report/tap.ts');
   let place = 0;
   print(tapStart(scenarios.length * repeat));
   return {
@@ -80,7 +78,8 @@ function tapOutput({ scenarios, repeat }: RunStarted): RunOutput {
   };
 }
 
-function junitOutput(file: OutputFile): RunOutput {
+async function junitOutput(file: OutputFile): Promise<RunOutput> {
+  const { formatJunit } = await import('../report/junit.ts');
   return {
     end: (report) => {
       file.write(formatJunit(report));
@@ -89,7 +88,8 @@ function junitOutput(file: OutputFile): RunOutput {
   };
 }
 
-function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
+async function timelineOutput(file: OutputFile, started: RunStarted): Promise<RunOutput> {
+  const { TimelineWriter } = await import('../report/timeline-file/write.ts');
   const writer = new TimelineWriter();
   file.write(writer.start(started));
   return {
@@ -101,7 +101,9 @@ function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
   };
 }
 
-function reportOutput(file: OutputFile, started: RunStarted): RunOutput {
+async function reportOutput(file: OutputFile, started: RunStarted): Promise<RunOutput> {
+  const { formatHtml } = await import('../report/html/html.ts');
+  const { RunPage } = await import('../report/html/run.ts');
   const page = new RunPage(started);
   return {
     lab: (lab) => page.add(lab),
@@ -112,7 +114,8 @@ function reportOutput(file: OutputFile, started: RunStarted): RunOutput {
   };
 }
 
-function pcapOutput(folder: string, started: RunStarted): RunOutput {
+async function pcapOutput(folder: string, started: RunStarted): Promise<RunOutput> {
+  const { formatPcapng } = await import('../report/pcapng/pcapng.ts');
   openFolder(folder);
   return {
     lab: ({ outcome, result, number }) => {

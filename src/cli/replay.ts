@@ -45,7 +45,7 @@ async function replay(file: string, options: OutputOptions): Promise<void> {
       if (piece instanceof Timeline || piece.type === 'scenario-failed') {
         fold?.lab(index++, piece);
       } else if (piece.type === 'run-started') {
-        fold = new RunFold(piece, openOutputs(options, piece));
+        fold = new RunFold(piece, await openOutputs(options, piece));
       } else {
         const results = fold?.end(piece.durationMs).results ?? [];
         const proven = results.every(({ verdict }) => verdict === 'proven');

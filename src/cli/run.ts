@@ -66,13 +66,13 @@ can't.`,
 }
 
 async function run(names: string[], options: Options): Promise<void> {
-  const all = scenariosNamed(names);
+  const all = await scenariosNamed(names);
   const scenarios = names.length === 0 ? playableAmong(options, all) : all;
   const programs = programsOf(options, scenarios);
   if (options.pairs !== undefined) return await runBetweenPairs(options.pairs, scenarios, options);
   await using hosts = await openHosts(options);
   const started = runStarted(hosts.privilege, scenarios, options.repeat);
-  const fold = new RunFold(started, openOutputs(options, started));
+  const fold = new RunFold(started, await openOutputs(options, started));
   const labs = scenarios.flatMap((scenario) => Array.from({ length: options.repeat }, () => scenario));
   const runOptions = {
     holdMs: options.hold,

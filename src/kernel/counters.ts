@@ -3,30 +3,52 @@ import { readFileSync } from 'node:fs';
 /** By the names of nstat(8): `TcpExtListenOverflows`, `TcpOutRsts`, `Icmp6InDestUnreachs`. */
 export type Counters = ReadonlyMap<string, number>;
 
+/** What the kernel printed of its counters: hundreds of them, of which a lab moves a few. */
+export interface CounterTexts {
+  /** A line of names, then a line of values. */
+  tables: string;
+  /** A name and a value a line. */
+  list: string;
+}
+
 /**
  * What the kernel has counted in the namespace in which the thread is now (proc_pid_net(5); the kernel's
  * Documentation/networking/snmp_counter.rst says what each counts). Takes about 0.1 ms.
  */
-export function readCounters(): Counters {
-  return new Map([
-    ...parseTables(read('snmp')),
-    ...parseTables(read('netstat')),
-    ...parseList(read('snmp6')),
-  ]);
+export function readCounters(): CounterTexts {
+  return { tables: read('snmp') + read('netstat'), list: read('snmp6') };
+}
+
+export function parseCounters({ tables, list }: CounterTexts): Counters {
+  return new Map([...parseTables(tables), ...parseList(list)]);
 }
 
 /** Those that have changed, and by how much. */
-export function countedSince(before: Counters, after: Counters): Record<string, number> {
+export function countedSince(before: CounterTexts, after: CounterTexts): Record<string, number> {
+  const counted = parseCounters(differing(before, after));
   const changes: Record<string, number> = {};
-  for (const [name, value] of after) {
-    const change = value - (before.get(name) ?? 0);
+  for (const [name, value] of parseCounters(differing(after, before))) {
+    const change = value - (counted.get(name) ?? 0);
     if (change !== 0) changes[name] = change;
   }
   return changes;
 }
 
-/** A line of names, then a line of values, both after the name of their table (net/ipv4/proc.c). */
-export function parseTables(text: string): Counters {
+/** What of it is not the same in the other. */
+function differing(texts: CounterTexts, others: CounterTexts): CounterTexts {
+  return {
+    tables: piecesNotIn(others.tables, texts.tables, /.*\n.*\n/g),
+    list: piecesNotIn(others.list, texts.list, /.*\n/g),
+  };
+}
+
+function piecesNotIn(other: string, text: string, piece: RegExp): string {
+  const known = new Set(other.match(piece));
+  return (text.match(piece) ?? []).filter((one) => !known.has(one)).join('');
+}
+
+/** Both lines begin with the name of their table (net/ipv4/proc.c). */
+function parseTables(text: string): Counters {
   const lines = text.split('\n').map((line) => line.split(' '));
   const counters = new Map<string, number>();
   for (let index = 0; index + 1 < lines.length; index += 2) {
@@ -37,8 +59,8 @@ export function parseTables(text: string): Counters {
   return counters;
 }
 
-/** A name and a value a line; the names have their table in them (net/ipv6/proc.c). */
-export function parseList(text: string): Counters {
+/** The names have their table in them (net/ipv6/proc.c). */
+function parseList(text: string): Counters {
   const counters = new Map<string, number>();
   for (const line of text.split('\n')) {
     const [name, value] = line.split(/\s+/);

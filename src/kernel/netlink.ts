@@ -31,10 +31,12 @@ export interface NetlinkMessage {
   body: Buffer;
 }
 
+/** Of whatever socket: it is read within one synchronous stretch. */
+const received = Buffer.alloc(65536);
+
 /** A netlink socket in the namespace in which the thread is now; it stays there. */
 export class NetlinkSocket {
   readonly #fd: number;
-  readonly #buffer = Buffer.alloc(65536);
   #sequence = 0;
 
   constructor(protocol: number) {
@@ -94,11 +96,11 @@ export class NetlinkSocket {
     }
   }
 
-  /** One datagram, or undefined when none waits. The buffer is used again by the next call. */
+  /** One datagram, or undefined when none waits. Its buffer is used again by the next call, of any socket. */
   receive(): Buffer | undefined {
-    const length = Number(libc.recv(this.#fd, this.#buffer, this.#buffer.length, 0));
+    const length = Number(libc.recv(this.#fd, received, received.length, 0));
     if (length < 0 && lastErrno() === 'EAGAIN') return undefined;
-    return this.#buffer.subarray(0, check(length, 'recv', 'netlink'));
+    return received.subarray(0, check(length, 'recv', 'netlink'));
   }
 
   close(): void {
@@ -155,7 +157,7 @@ export function* parseMessages(datagram: Buffer): Generator<NetlinkMessage & { s
       type: datagram.readUInt16LE(offset + 4),
       flags: datagram.readUInt16LE(offset + 6),
       sequence: datagram.readUInt32LE(offset + 8),
-      // Copied: the socket's buffer is used again.
+      // Copied: the buffer is used again.
       body: Buffer.from(datagram.subarray(offset + 16, offset + length)),
     };
     offset += align(length);

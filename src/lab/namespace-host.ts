@@ -3,7 +3,7 @@ import { fstatSync } from 'node:fs';
 import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
-import { type Counters, countedSince, readCounters } from '../kernel/counters.ts';
+import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
 import { followInto, isFollowedInto, stopFollowingInto } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
@@ -61,7 +61,7 @@ export class NamespaceHost implements EnterableHost {
   readonly #namespace: NetworkNamespace;
   readonly #packets: PacketWatch | undefined;
   readonly #table: SocketTable;
-  readonly #counters: Counters;
+  readonly #counters: CounterTexts;
   readonly #programs: NamespacePrograms;
   readonly #rules: HostRules;
   readonly #sight: KernelSight;
@@ -101,6 +101,7 @@ export class NamespaceHost implements EnterableHost {
 
   async bind(socket: SocketNumber, local: Endpoint): Promise<void> {
     this.#call('bind', socket, formatEndpoint(local), (fd) => kernel.bind(fd, local));
+    this.#table.expectBound();
   }
 
   async listen(socket: SocketNumber, backlog: number): Promise<void> {
@@ -270,7 +271,7 @@ export class NamespaceHost implements EnterableHost {
   async observe(): Promise<SocketRow[]> {
     this.#readPackets();
     const startMs = this.#nowMs();
-    const rows = this.#readTable();
+    const rows = this.#ours(this.#table.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
     this.#readPackets();
     this.#options.watch.read();
@@ -316,7 +317,7 @@ export class NamespaceHost implements EnterableHost {
 
   /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
   #endOrphans(): void {
-    for (const { state, local, remote } of this.#readTable()) {
+    for (const { state, local, remote } of this.#ours(this.#table.readAllButBound())) {
       if (state === 'LISTEN' || state === 'TIME-WAIT') continue;
       try {
         this.#table.destroy(local, remote);
@@ -332,9 +333,8 @@ export class NamespaceHost implements EnterableHost {
     return this.#packets?.read() ?? 0;
   }
 
-  #readTable(): SocketRow[] {
+  #ours(rows: SocketRow[]): SocketRow[] {
     const { shared } = this.#options;
-    const rows = this.#table.read();
     return shared ? rows.filter((row) => shared.isOurs(row)) : rows;
   }
 

@@ -2,8 +2,8 @@ import { SystemError } from '../error.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 
-/** Of TCP connections, in each host: enough for tens of thousands of them. */
-const BUCKETS = 16_384;
+/** Of TCP connections, in each host: tens of thousands of them still find their places, and each look walks through all. */
+const BUCKETS = 4096;
 /** Those that the kernel derives from the size of the table. */
 const DERIVED = ['net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_max_syn_backlog'];
 

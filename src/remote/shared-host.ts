@@ -185,6 +185,7 @@ function reachedBy(): { local: Endpoint; remote: Endpoint }[] {
 function readTable(): SocketRow[] {
   const table = new SocketTable();
   try {
+    table.expectBound();
     return table.read();
   } finally {
     table.close();
