@@ -199,6 +199,7 @@ async function watch(
     for (const line of lines) screen.print(line);
   };
   let [over, shown] = [false, false];
+  let [length, hadNews] = [0, true];
   const ended = enough.then(() => {
     over = true;
   });
@@ -215,9 +216,13 @@ async function watch(
     isOver: () => over,
     onLook: async (tables) => {
       await Promise.all([lab.client.countRules(), lab.server.countRules()]);
-      print(feed.next(lab.timeline, lookedMs));
+      // What came with one look is settled by the next.
+      const hasNews = lab.timeline.length > length;
+      if (hasNews || hadNews) print(feed.next(lab.timeline, lookedMs));
+      [length, hadNews] = [lab.timeline.length, hasNews];
+      if (shown && !screen.isLive) return;
       const status = statusLines(lab.timeline, tables, sysctls, lab.nowMs(), style);
-      if (!screen.isLive && !shown) print(status);
+      if (!screen.isLive) print(status);
       shown = true;
       screen.update([...status, style.dim('Ctrl-C lifts it')]);
     },

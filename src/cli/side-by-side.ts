@@ -14,6 +14,11 @@ export interface SideBySide {
   onError?: (scenario: Scenario, error: unknown, index: number) => void;
 }
 
+/** Those that wait go first; those that keep their turn go last: what is left to wait for is waited for beside the others. */
+function rank({ waits = false, brief = false }: Scenario): number {
+  return Number(brief) - Number(waits);
+}
+
 /**
  * Runs scenarios, some at a time, and gives each timeline away as soon as it is there. `onDone` says whether all is well
  * with it, for the progress that is shown on a terminal.
@@ -31,10 +36,7 @@ export async function runSideBySide(
   const progress = new Progress(process.stderr);
   const startMs = performance.now();
   let [next, done, failed] = [0, 0, 0];
-  // Those that keep their turn go last: what is left to wait for then is waited for beside them.
-  const order = [...scenarios.entries()].sort(
-    ([, a], [, b]) => Number(a.brief ?? false) - Number(b.brief ?? false),
-  );
+  const order = [...scenarios.entries()].sort(([, a], [, b]) => rank(a) - rank(b));
   const work = async () => {
     while (next < order.length) {
       const [index, scenario] = order[next++] as [number, Scenario];

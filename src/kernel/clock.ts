@@ -2,9 +2,18 @@ import { libc } from './libc.ts';
 
 const CLOCK_REALTIME = 0;
 
+/** struct timespec. */
+const time = Buffer.alloc(16);
+
 /** CLOCK_MONOTONIC, nanoseconds: the clock of the timeline, of our own calls and of trace events. */
 export function monotonicNs(): bigint {
   return process.hrtime.bigint();
+}
+
+/** CLOCK_REALTIME, nanoseconds since 1970: the clock by which packets are stamped. */
+export function realtimeNs(): bigint {
+  libc.clock_gettime(CLOCK_REALTIME, time);
+  return time.readBigInt64LE(0) * 1_000_000_000n + time.readBigInt64LE(8);
 }
 
 /**
@@ -12,15 +21,14 @@ export function monotonicNs(): bigint {
  * the tightest: good to a microsecond.
  */
 export function realtimeOffsetNs(): bigint {
-  const time = Buffer.alloc(16);
   let [best, offset] = [2n ** 62n, 0n];
   for (let reading = 0; reading < 5; reading++) {
     const before = monotonicNs();
-    libc.clock_gettime(CLOCK_REALTIME, time);
+    const realtime = realtimeNs();
     const width = monotonicNs() - before;
     if (width >= best) continue;
     best = width;
-    offset = time.readBigInt64LE(0) * 1_000_000_000n + time.readBigInt64LE(8) - before - width / 2n;
+    offset = realtime - before - width / 2n;
   }
   return offset;
 }

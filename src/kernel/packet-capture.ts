@@ -1,6 +1,6 @@
 import koffi from 'koffi';
 import { completeChecksum } from '../tcp/segment.ts';
-import { monotonicNs, realtimeOffsetNs } from './clock.ts';
+import { realtimeNs } from './clock.ts';
 import { check, closeLater, lastErrno, libc } from './libc.ts';
 import { attachPeerFilter } from './packet-filter.ts';
 import { interfaceIndex } from './rtnetlink.ts';
@@ -74,7 +74,7 @@ export class PacketCapture {
 
   /** Whether a probe has come that the kernel stamped on arrival: one stamped when it is read is younger than this call. */
   takeProbe(): boolean {
-    const calledNs = monotonicNs() + realtimeOffsetNs();
+    const calledNs = realtimeNs();
     return this.#read().some(({ etherType, atNs }) => etherType === PROBE && atNs < calledNs);
   }
 
@@ -93,7 +93,7 @@ export class PacketCapture {
 
   /** More may come than can be read meanwhile: what comes after the call is for the next. */
   #read(): Frame[] {
-    const calledNs = monotonicNs() + realtimeOffsetNs();
+    const calledNs = realtimeNs();
     const packets: Frame[] = [];
     for (;;) {
       batch.prepare();

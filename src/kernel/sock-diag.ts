@@ -23,7 +23,7 @@ const BOUND_INACTIVE = 13;
 const ALL_STATES = (1 << (BOUND_INACTIVE + 1)) - 1;
 /** To find the others, the kernel walks through the machine's table of bound ports, of 65,536 buckets: that takes it 0.4 ms. */
 const ALL_BUT_BOUND = ALL_STATES & ~(1 << BOUND_INACTIVE);
-const BOUND_EVERY_NS = 250_000_000n;
+const BOUND_EVERY_NS = 1_000_000_000n;
 const TIMERS: readonly SocketTimer[] = ['none', 'retransmission', 'keepalive', 'time-wait', 'probe'];
 
 /** The TCP socket table of the namespace in which it was opened. */
@@ -36,8 +36,8 @@ export class SocketTable {
 
   /**
    * All rows, IPv4 and IPv6, requests and TIME-WAIT too. Takes some 0.05 ms, or 0.5 ms when sockets that are only bound are
-   * looked for as well: when a socket is gone, which may be one of them now, while there are any, and every 250 ms. So
-   * one that comes from nowhere can be missing for so long; `expectBound` is for who knows of it.
+   * looked for as well: when they are expected, when a socket is gone, which may be one of them now, while there are any, and
+   * once a second.
    */
   read(): SocketRow[] {
     const nowNs = monotonicNs();
@@ -62,7 +62,7 @@ export class SocketTable {
     return [...this.#cookies].some((cookie) => !living.has(cookie));
   }
 
-  /** The next `read` looks for sockets that are only bound. */
+  /** Somebody may have bound a socket: the next `read` looks for it. */
   expectBound(): void {
     this.#boundFromNs = 0n;
   }

@@ -26,6 +26,8 @@ interface Options extends Omit<FirewallOptions, 'shared'> {
 export class HostRules {
   readonly #options: Options;
   #firewall: Firewall | undefined;
+  /** The packets of each rule, as the timeline has them. */
+  readonly #told = new Map<number, number>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -50,14 +52,19 @@ export class HostRules {
 
   /** The packets that each has met. */
   count(): RuleCount[] {
-    return this.#options.namespace.enter(() => this.#firewall?.count() ?? []);
+    const firewall = this.#firewall;
+    return firewall ? this.#options.namespace.enter(() => firewall.count()) : [];
   }
 
-  /** Puts counters onto the timeline. */
+  /** Puts counters onto the timeline: those that it does not have. */
   tell(counts: RuleCount[]): void {
     const { name: host, nowMs, emit } = this.#options;
     const atMs = nowMs();
-    for (const counted of counts) emit({ type: 'rule-counted', atMs, host, ...counted });
+    for (const { rule, packets } of counts) {
+      if (this.#told.get(rule) === packets) continue;
+      this.#told.set(rule, packets);
+      emit({ type: 'rule-counted', atMs, host, rule, packets });
+    }
   }
 
   close(): void {

@@ -69,6 +69,7 @@ export class NamespaceHost implements EnterableHost {
   #rawSocket: number | undefined;
   #lastSocket = 0;
   #lastRows = '';
+  #hasGuests = false;
   #ending: Ending | undefined;
 
   constructor(options: NamespaceHostOptions) {
@@ -163,6 +164,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   within<T>(work: () => T): T {
+    this.#hasGuests = true;
     return followInto(this.#namespace, work);
   }
 
@@ -269,8 +271,9 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async observe(): Promise<SocketRow[]> {
-    this.#readPackets();
     const startMs = this.#nowMs();
+    // Whoever else is in here calls bind() when he likes.
+    if (this.#hasGuests || this.#programs.areThere) this.#table.expectBound();
     const rows = this.#ours(this.#table.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
     this.#readPackets();

@@ -53,8 +53,8 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
       serverPort,
       latestMs: () => 0,
       dispose: async () => {
-        await inBoth((name) => hosts[name].dispose());
-        await watch.release();
+        // The kernel takes its time over either.
+        await Promise.all([inBoth((name) => hosts[name].dispose()), watch.release()]);
       },
     };
   } catch (error) {

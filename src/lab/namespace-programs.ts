@@ -75,6 +75,11 @@ export class NamespacePrograms {
   #stopWatching: (() => void) | undefined;
   #areThere = false;
 
+  /** Whether there are any, or were. */
+  get areThere(): boolean {
+    return this.#areThere;
+  }
+
   constructor(options: Options) {
     this.#options = options;
   }

@@ -1,5 +1,5 @@
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
-import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
+import { monotonicNs, realtimeNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import { PacketLog } from '../kernel/nflog.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
 import { decodePacket, type WirePacket } from '../tcp/segment.ts';
@@ -67,9 +67,14 @@ export class PacketWatch {
 
   /** Somebody may set the time of day, by which packets are stamped; its small changes would only blur their order. */
   #followClock(): void {
+    const isStep = (offsetNs: bigint) => {
+      const steppedNs = offsetNs - this.#realtimeOffsetNs;
+      return steppedNs > STEP_NS || steppedNs < -STEP_NS;
+    };
+    // A single reading tells of a step also when it was interrupted.
+    if (!isStep(realtimeNs() - monotonicNs())) return;
     const nowNs = realtimeOffsetNs();
-    const steppedNs = nowNs - this.#realtimeOffsetNs;
-    if (steppedNs > STEP_NS || steppedNs < -STEP_NS) this.#realtimeOffsetNs = nowNs;
+    if (isStep(nowNs)) this.#realtimeOffsetNs = nowNs;
   }
 
   #decode(packet: Buffer): WirePacket | undefined {

@@ -42,6 +42,8 @@ export interface Scenario {
   ours?: Partial<Record<HostName, string>>;
   /** Whether the kernel itself ends it, after a second: no other lab may be in its way for that long. */
   brief?: boolean;
+  /** Whether it waits for a timer of the kernel on its way, of 200 ms or so: begun first, it does so beside the others. */
+  waits?: boolean;
   /** Whether it waits for a timer of a minute. */
   slow?: boolean;
   /** Makes the calls and sets the rules; the state itself is waited for by whoever runs it. */

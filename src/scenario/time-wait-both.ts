@@ -10,6 +10,7 @@ export const timeWaitBoth: Scenario = {
   held: { host: 'client', state: 'TIME-WAIT' },
   peer: 'TIME-WAIT',
   heldBy: 'the kernel: 2 MSL, 60 s',
+  waits: true,
   ours: { server: 'it must close without having heard of the client’s FIN' },
   arcs: { client: [32], server: [26] },
   async reach(stage) {

@@ -10,6 +10,7 @@ export const zeroWindow: Scenario = {
   held: { host: 'client', state: 'ESTABLISHED' },
   peer: 'ESTABLISHED',
   heldBy: 'the server never reads',
+  waits: true,
   async reach(stage) {
     const { connection, clientSocket } = await established(stage, { receiveBuffer: 4096 });
     const data = Buffer.alloc(16_384);
