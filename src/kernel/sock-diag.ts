@@ -31,6 +31,8 @@ export class SocketTable {
   readonly #netlink: NetlinkSocket = new NetlinkSocket(NETLINK_SOCK_DIAG);
   /** The sockets that the last look found. */
   #cookies = new Set<string>();
+  /** Ports of sockets that were bound since. */
+  readonly #expected = new Set<number>();
   /** CLOCK_MONOTONIC: until then nobody is looked for who is only bound. */
   #boundFromNs: bigint = monotonicNs() + BOUND_EVERY_NS;
 
@@ -43,13 +45,20 @@ export class SocketTable {
     const nowNs = monotonicNs();
     let rows: SocketRow[] | undefined;
     if (nowNs < this.#boundFromNs) rows = this.readAllButBound();
-    if (!rows || this.#isAnyGone(rows)) {
+    if (!rows || this.#isAnyMissing(rows)) {
       rows = this.#dump(ALL_STATES);
       if (rows.some(isPassing)) rows = this.#dump(ALL_STATES);
       this.#boundFromNs = rows.some(({ state }) => state === 'CLOSED') ? 0n : nowNs + BOUND_EVERY_NS;
     }
     this.#cookies = new Set(rows.map(({ cookie }) => cookie));
+    this.#expected.clear();
     return rows;
+  }
+
+  /** Somebody has bound a socket, to this port or to who knows which: the next `read` looks for it. */
+  expectBound(port?: number): void {
+    if (port === undefined) this.#boundFromNs = 0n;
+    else this.#expected.add(port);
   }
 
   /** Those that are only bound left out. */
@@ -57,14 +66,14 @@ export class SocketTable {
     return this.#dump(ALL_BUT_BOUND);
   }
 
-  #isAnyGone(rows: SocketRow[]): boolean {
-    const living = new Set(rows.filter(({ state }) => state !== 'CLOSED').map(({ cookie }) => cookie));
-    return [...this.#cookies].some((cookie) => !living.has(cookie));
-  }
-
-  /** Somebody may have bound a socket: the next `read` looks for it. */
-  expectBound(): void {
-    this.#boundFromNs = 0n;
+  #isAnyMissing(rows: SocketRow[]): boolean {
+    const living = rows.filter(({ state }) => state !== 'CLOSED');
+    const cookies = new Set(living.map(({ cookie }) => cookie));
+    const ports = new Set(living.map(({ local }) => local.port));
+    return (
+      [...this.#cookies].some((cookie) => !cookies.has(cookie)) ||
+      [...this.#expected].some((port) => !ports.has(port))
+    );
   }
 
   #dump(states: number): SocketRow[] {

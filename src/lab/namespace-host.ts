@@ -102,7 +102,7 @@ export class NamespaceHost implements EnterableHost {
 
   async bind(socket: SocketNumber, local: Endpoint): Promise<void> {
     this.#call('bind', socket, formatEndpoint(local), (fd) => kernel.bind(fd, local));
-    this.#table.expectBound();
+    this.#table.expectBound(local.port);
   }
 
   async listen(socket: SocketNumber, backlog: number): Promise<void> {
