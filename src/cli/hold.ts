@@ -215,10 +215,12 @@ async function watch(
     },
     isOver: () => over,
     onLook: async (tables) => {
-      await Promise.all([lab.client.countRules(), lab.server.countRules()]);
-      // What came with one look is settled by the next.
+      // A rule that met a packet has told of it. What came with one look is settled by the next.
       const hasNews = lab.timeline.length > length;
-      if (hasNews || hadNews) print(feed.next(lab.timeline, lookedMs));
+      if (hasNews || hadNews) {
+        await Promise.all([lab.client.countRules(), lab.server.countRules()]);
+        print(feed.next(lab.timeline, lookedMs));
+      }
       [length, hadNews] = [lab.timeline.length, hasNews];
       if (shown && !screen.isLive) return;
       const status = statusLines(lab.timeline, tables, sysctls, lab.nowMs(), style);
