@@ -1,7 +1,6 @@
 import { addressBytes, addressText, type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow, SocketTimer, TcpInfo } from '../tcp/socket-row.ts';
 import { linuxNumberOf, type State, stateOfLinux } from '../tcp/state.ts';
-import { monotonicNs } from './clock.ts';
 import {
   NETLINK_SOCK_DIAG,
   NetlinkSocket,
@@ -23,57 +22,21 @@ const BOUND_INACTIVE = 13;
 const ALL_STATES = (1 << (BOUND_INACTIVE + 1)) - 1;
 /** To find the others, the kernel walks through the machine's table of bound ports, of 65,536 buckets: that takes it 0.4 ms. */
 const ALL_BUT_BOUND = ALL_STATES & ~(1 << BOUND_INACTIVE);
-const BOUND_EVERY_NS = 1_000_000_000n;
 const TIMERS: readonly SocketTimer[] = ['none', 'retransmission', 'keepalive', 'time-wait', 'probe'];
 
 /** The TCP socket table of the namespace in which it was opened. */
 export class SocketTable {
   readonly #netlink: NetlinkSocket = new NetlinkSocket(NETLINK_SOCK_DIAG);
-  /** The sockets that the last look found. */
-  #cookies = new Set<string>();
-  /** Ports of sockets that were bound since. */
-  readonly #expected = new Set<number>();
-  /** CLOCK_MONOTONIC: until then nobody is looked for who is only bound. */
-  #boundFromNs: bigint = monotonicNs() + BOUND_EVERY_NS;
 
-  /**
-   * All rows, IPv4 and IPv6, requests and TIME-WAIT too. Takes some 0.05 ms, or 0.5 ms when sockets that are only bound are
-   * looked for as well: when they are expected, when a socket is gone, which may be one of them now, while there are any, and
-   * once a second.
-   */
+  /** All rows, IPv4 and IPv6, requests and TIME-WAIT too. Takes about 0.5 ms. */
   read(): SocketRow[] {
-    const nowNs = monotonicNs();
-    let rows: SocketRow[] | undefined;
-    if (nowNs < this.#boundFromNs) rows = this.readAllButBound();
-    if (!rows || this.#isAnyMissing(rows)) {
-      rows = this.#dump(ALL_STATES);
-      if (rows.some(isPassing)) rows = this.#dump(ALL_STATES);
-      this.#boundFromNs = rows.some(({ state }) => state === 'CLOSED') ? 0n : nowNs + BOUND_EVERY_NS;
-    }
-    this.#cookies = new Set(rows.map(({ cookie }) => cookie));
-    this.#expected.clear();
-    return rows;
+    const rows = this.#dump(ALL_STATES);
+    return rows.some(isPassing) ? this.#dump(ALL_STATES) : rows;
   }
 
-  /** Somebody has bound a socket, to this port or to who knows which: the next `read` looks for it. */
-  expectBound(port?: number): void {
-    if (port === undefined) this.#boundFromNs = 0n;
-    else this.#expected.add(port);
-  }
-
-  /** Those that are only bound left out. */
+  /** Those that are only bound left out, which takes a tenth of the time. */
   readAllButBound(): SocketRow[] {
     return this.#dump(ALL_BUT_BOUND);
-  }
-
-  #isAnyMissing(rows: SocketRow[]): boolean {
-    const living = rows.filter(({ state }) => state !== 'CLOSED');
-    const cookies = new Set(living.map(({ cookie }) => cookie));
-    const ports = new Set(living.map(({ local }) => local.port));
-    return (
-      [...this.#cookies].some((cookie) => !cookies.has(cookie)) ||
-      [...this.#expected].some((port) => !ports.has(port))
-    );
   }
 
   #dump(states: number): SocketRow[] {

@@ -27,6 +27,7 @@ import { PacketWatch } from './packet-watch.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
 import type { SharedMachine } from './shared-machine.ts';
+import { TableWatch } from './table-watch.ts';
 
 export interface NamespaceHostOptions {
   name: HostName;
@@ -61,6 +62,7 @@ export class NamespaceHost implements EnterableHost {
   readonly #namespace: NetworkNamespace;
   readonly #packets: PacketWatch | undefined;
   readonly #table: SocketTable;
+  readonly #tableWatch: TableWatch;
   readonly #counters: CounterTexts;
   readonly #programs: NamespacePrograms;
   readonly #rules: HostRules;
@@ -69,7 +71,6 @@ export class NamespaceHost implements EnterableHost {
   #rawSocket: number | undefined;
   #lastSocket = 0;
   #lastRows = '';
-  #hasGuests = false;
   #ending: Ending | undefined;
 
   constructor(options: NamespaceHostOptions) {
@@ -89,6 +90,7 @@ export class NamespaceHost implements EnterableHost {
       new SocketTable(),
       readCounters(),
     ]);
+    this.#tableWatch = new TableWatch(this.#table, { isNew: !shared });
     watch.add(this.#sight);
   }
 
@@ -102,7 +104,7 @@ export class NamespaceHost implements EnterableHost {
 
   async bind(socket: SocketNumber, local: Endpoint): Promise<void> {
     this.#call('bind', socket, formatEndpoint(local), (fd) => kernel.bind(fd, local));
-    this.#table.expectBound(local.port);
+    this.#tableWatch.expectBound(local.port);
   }
 
   async listen(socket: SocketNumber, backlog: number): Promise<void> {
@@ -164,7 +166,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   within<T>(work: () => T): T {
-    this.#hasGuests = true;
+    this.#tableWatch.hasGuests = true;
     return followInto(this.#namespace, work);
   }
 
@@ -272,9 +274,8 @@ export class NamespaceHost implements EnterableHost {
 
   async observe(): Promise<SocketRow[]> {
     const startMs = this.#nowMs();
-    // Whoever else is in here calls bind() when he likes.
-    if (this.#hasGuests || this.#programs.areThere) this.#table.expectBound();
-    const rows = this.#ours(this.#table.read());
+    this.#tableWatch.hasGuests ||= this.#programs.areThere;
+    const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
     this.#readPackets();
     this.#options.watch.read();

@@ -1,0 +1,61 @@
+import { monotonicNs } from '../kernel/clock.ts';
+import type { SocketTable } from '../kernel/sock-diag.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+
+const BOUND_EVERY_NS = 1_000_000_000n;
+
+/**
+ * The socket table of one host, looked at again and again. Sockets that are only bound are the dearest to find, so they
+ * are looked for when one may have come: when it is expected, when a socket is gone, which may be one of them now, while there
+ * are any, and once a second.
+ */
+export class TableWatch {
+  readonly #table: SocketTable;
+  /** The sockets that the last look found. */
+  #cookies = new Set<string>();
+  /** Ports that were bound since. */
+  readonly #expected = new Set<number>();
+  /** CLOCK_MONOTONIC. */
+  #boundFromNs: bigint;
+  /** Whether somebody is in there who calls bind() when he likes. */
+  hasGuests = false;
+
+  /** `isNew`: nobody can have bound anything yet. */
+  constructor(table: SocketTable, { isNew }: { isNew: boolean }) {
+    this.#table = table;
+    this.#boundFromNs = isNew ? monotonicNs() + BOUND_EVERY_NS : 0n;
+  }
+
+  read(): SocketRow[] {
+    const nowNs = monotonicNs();
+    const mayDo = nowNs < this.#boundFromNs && !this.hasGuests;
+    let rows = mayDo ? this.#table.readAllButBound() : undefined;
+    if (!rows || this.#isAnyMissing(rows)) {
+      rows = this.#table.read();
+      this.#boundFromNs = rows.some(isBoundOnly) ? 0n : nowNs + BOUND_EVERY_NS;
+    }
+    this.#cookies = new Set(rows.map(({ cookie }) => cookie));
+    this.#expected.clear();
+    return rows;
+  }
+
+  /** A socket was bound to this port. */
+  expectBound(port: number): void {
+    this.#expected.add(port);
+  }
+
+  #isAnyMissing(rows: SocketRow[]): boolean {
+    // One of the others that is told as CLOSED is about to be another's.
+    const others = rows.filter((row) => !isBoundOnly(row));
+    const cookies = new Set(others.map(({ cookie }) => cookie));
+    const ports = new Set(others.map(({ local }) => local.port));
+    return (
+      [...this.#cookies].some((cookie) => !cookies.has(cookie)) ||
+      [...this.#expected].some((port) => !ports.has(port))
+    );
+  }
+}
+
+function isBoundOnly({ state }: SocketRow): boolean {
+  return state === 'CLOSED';
+}
