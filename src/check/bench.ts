@@ -26,6 +26,8 @@ export interface CheckOptions {
   withinMs: number;
 }
 
+const LEAST_START_MS = 5000;
+
 /** A lab in which a program is looked at: what both kinds of probes share. */
 export class Bench implements AsyncDisposable {
   readonly lab: Lab;
@@ -46,6 +48,11 @@ export class Bench implements AsyncDisposable {
 
   get withinMs(): number {
     return this.options.withinMs;
+  }
+
+  /** How long the program may take to be there at all: with how soon it answers that has nothing to do. */
+  get startWithinMs(): number {
+    return Math.max(this.withinMs, LEAST_START_MS);
   }
 
   /** What `attempt` gives when it gives something in time, and how long that took; else undefined. */

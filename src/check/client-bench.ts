@@ -40,7 +40,7 @@ export class ClientBench extends Bench {
     await this.until(async () => {
       await lab.client.observe();
       return this.attempts() > 0 || this.program.status !== undefined;
-    });
+    }, this.startWithinMs);
     this.wasThere ||= this.attempts() > 0;
     if (this.attempts() > 0) return;
     throw new TcplabError('TIMEOUT', 'it did not try to connect to the server’s address and port');

@@ -1,6 +1,7 @@
 import { endOf } from '../evidence/connection.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
 import type { Program } from '../lab/program.ts';
+import { stageOf } from '../scenario/reach.ts';
 import { startListening } from '../scenario/started-program.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { Bench, type CheckOptions, seconds } from './bench.ts';
@@ -30,8 +31,9 @@ export class ServerBench extends Bench {
 
   /** Starts it, for the first time or once more. Throws TIMEOUT when it does not listen in time. */
   async start(): Promise<void> {
-    const { lab, stage, options } = this;
-    this.#program = await startListening(lab, lab.server, options.command, stage.waitFor);
+    const { lab, options, startWithinMs } = this;
+    const { waitFor } = stageOf(lab, { withinMs: startWithinMs });
+    this.#program = await startListening(lab, lab.server, options.command, waitFor);
     this.wasThere = true;
   }
 

@@ -77,7 +77,8 @@ export function checkCommand(): Command {
     .addHelpText(
       'after',
       `
-A client is started with {server} and {port} in its words standing for where to
+A program has five seconds to be there, or as long as --within says when that is
+more. A client is started with {server} and {port} in its words standing for where to
 connect.
 
 Examples:
