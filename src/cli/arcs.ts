@@ -1,12 +1,10 @@
 import { Command } from 'commander';
+import type { Timeline } from '../evidence/timeline.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
-import { arcsPage } from '../report/html/arcs.ts';
-import { formatHtml } from '../report/html/html.ts';
-import { aboutScenario, reportLab } from '../report/html/lab.ts';
+import type { ArcsPage } from '../report/html/arcs.ts';
 import { styleFor } from '../report/style.ts';
-import type { ReportLab } from '../report/view/page.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
@@ -71,8 +69,8 @@ async function arcs(options: Options): Promise<void> {
     particularities: {},
   };
   const judged = new Map<string, ArcResult[]>();
-  const labs: ReportLab[] = [];
   const tool = { name: 'tcplab', version: VERSION } as const;
+  const page = html && (await openPage(html, { tool, machine: machineReport(privilege, true) }));
   let noKernelEvents: string | null = null;
   await runSideBySide(
     scenarios,
@@ -94,13 +92,7 @@ async function arcs(options: Options): Promise<void> {
         scenario.id,
         all.filter((drive) => drive.scenario === scenario).map((drive) => judgeArc(drive, timeline)),
       );
-      if (html)
-        labs.push(
-          reportLab(timeline, aboutScenario(scenario.id), null, {
-            tool,
-            machine: machineReport(privilege, true),
-          }),
-        );
+      page?.add(scenario.id, timeline);
       noKernelEvents ??= timeline.of('lab-opened')[0]?.noKernelEvents ?? null;
       for (const { arc, host, from, to, source } of transitionsOf(timeline)) {
         if (!arc) report.unexplained.push({ scenario: scenario.id, host, from, to, source });
@@ -126,10 +118,23 @@ async function arcs(options: Options): Promise<void> {
   process.stdout.write(
     options.json ? `${JSON.stringify(whole)}\n` : formatArcs(whole, styleFor(process.stdout)),
   );
-  html?.write(formatHtml(arcsPage(whole, labs)));
-  html?.close();
+  page?.end(whole);
   const good = whole.arcs.every(({ verdict }) => verdict === 'proven' || verdict === 'skipped');
   process.exitCode = good && whole.unexplained.length === 0 ? EXIT.proven : EXIT.notProven;
+}
+
+/** The page's makers are loaded for who wants one. */
+async function openPage(file: OutputFile, origin: ConstructorParameters<typeof ArcsPage>[0]) {
+  const { ArcsPage } = await import('../report/html/arcs.ts');
+  const { formatHtml } = await import('../report/html/html.ts');
+  const page = new ArcsPage(origin);
+  return {
+    add: (scenario: string, timeline: Timeline) => page.add(scenario, timeline),
+    end: (report: ArcsReport) => {
+      file.write(formatHtml(page.end(report)));
+      file.close();
+    },
+  };
 }
 
 function notDriven(

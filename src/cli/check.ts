@@ -6,7 +6,6 @@ import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { formatCheckJunit } from '../report/check-junit.ts';
 import {
   CHECK_FORMAT,
   type CheckReport,
@@ -15,8 +14,6 @@ import {
   formatSkipped,
   probeReport,
 } from '../report/check-report.ts';
-import { checkPage } from '../report/html/check.ts';
-import { formatHtml } from '../report/html/html.ts';
 import { styleFor } from '../report/style.ts';
 import { parseDuration, parsePort } from './arguments.ts';
 import { EXIT } from './exit.ts';
@@ -150,10 +147,8 @@ async function check(what: string, words: string[], options: Options): Promise<v
     probes: results.map(probeReport),
   };
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatCheckSummary(report, style));
-  junit?.write(formatCheckJunit(report));
-  junit?.close();
-  html?.write(formatHtml(checkPage(report, results)));
-  html?.close();
+  if (junit) await writeJunit(junit, report);
+  if (html) await writePage(html, report, results);
   process.exitCode = results.some(({ verdict }) => verdict === 'fault') ? EXIT.notProven : EXIT.proven;
 }
 
@@ -212,6 +207,19 @@ function unescaped(text: string): Buffer {
       return Buffer.of(ESCAPES[piece[1] ?? ''] ?? Number.parseInt(piece.slice(2), 16));
     }),
   );
+}
+
+async function writeJunit(file: OutputFile, report: CheckReport): Promise<void> {
+  const { formatCheckJunit } = await import('../report/check-junit.ts');
+  file.write(formatCheckJunit(report));
+  file.close();
+}
+
+async function writePage(file: OutputFile, report: CheckReport, results: ProbeResult[]): Promise<void> {
+  const { formatHtml } = await import('../report/html/html.ts');
+  const { checkPage } = await import('../report/html/check.ts');
+  file.write(formatHtml(checkPage(report, results)));
+  file.close();
 }
 
 /** Not inside check(): tsc does not rewrite an import() that stands beside `await using`. */

@@ -55,13 +55,19 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 try {
-  const named = COMMANDS[process.argv[2] ?? ''];
-  for (const load of named ? [named] : Object.values(COMMANDS)) {
+  for (const load of commandsFor(process.argv[2] ?? '')) {
     program.addCommand((await load()).exitOverride().copyInheritedSettings(program));
   }
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+}
+
+/** All of them, for who wants to know what there is. */
+function commandsFor(word: string): (() => Promise<Command>)[] {
+  if (word === '-V' || word === '--version') return [];
+  const named = COMMANDS[word];
+  return named ? [named] : Object.values(COMMANDS);
 }
 
 /** Says what went wrong, for a person; gives the exit status. */

@@ -31,7 +31,7 @@ const modes = {
   // Takes a while, and forgets the answer when its peer's FIN comes, or SIGTERM.
   hasty: () =>
     listen({ allowHalfOpen: true }, (socket) => {
-      socket.on('data', (data) => setTimeout(() => socket.write(data), 200));
+      socket.on('data', (data) => setTimeout(() => socket.write(data), 2000));
       socket.on('end', () => socket.destroy());
     }),
   // An error of one connection ends it.

@@ -1,11 +1,30 @@
+import type { Timeline } from '../../evidence/timeline.ts';
 import type { ArcsReport } from '../arcs-report.ts';
 import type { OverviewRow, ReportLab, ReportPage } from '../view/page.ts';
+import { aboutScenario, reportLab } from './lab.ts';
 import { factsOf } from './run.ts';
 
 const TONES = { proven: 'good', disproven: 'bad', unproven: 'unsure', skipped: 'none' } as const;
 
-/** Every arc, and the labs that drove them. */
-export function arcsPage(report: ArcsReport, labs: ReportLab[]): ReportPage {
+/** Gathers the labs that drive the arcs, as they end, into a report of every arc. */
+export class ArcsPage {
+  readonly #origin: Parameters<typeof reportLab>[3];
+  readonly #labs: ReportLab[] = [];
+
+  constructor(origin: Parameters<typeof reportLab>[3]) {
+    this.#origin = origin;
+  }
+
+  add(scenario: string, timeline: Timeline): void {
+    this.#labs.push(reportLab(timeline, aboutScenario(scenario), null, this.#origin));
+  }
+
+  end(report: ArcsReport): ReportPage {
+    return arcsPage(report, this.#labs);
+  }
+}
+
+function arcsPage(report: ArcsReport, labs: ReportLab[]): ReportPage {
   const places = new Map(labs.map(({ view }, place) => [view.name, place]));
   const rows = report.arcs.map(
     ({ number, from, to, trigger, clause, scenario, host, verdict, because }): OverviewRow => ({
