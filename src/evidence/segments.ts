@@ -35,7 +35,7 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
     event.type === 'captured' ? event.direction === 'sent' : event.hook === 'out',
   );
   const taken = sent.map((event) =>
-    event.type === 'captured' ? arrivals.take(otherHost(event.host), event.bytes) : undefined,
+    event.type === 'captured' ? arrivals.take(otherHost(event.host), event) : undefined,
   );
   return sent.map((event, index): Passage => {
     const { atMs, host, wire, bytes } = event;
@@ -85,7 +85,7 @@ export function inputsOf(timeline: Timeline, connection: Connection, host: HostN
     const kept = !leaves && (event.type === 'dropped' || drops.has(event));
     const { atMs, wire } = event;
     // What was crafted here, or sent by the firewall, no socket of this host has sent.
-    if (kept || (leaves && (crafted.take(host, event.bytes) || refusals.take(event)))) continue;
+    if (kept || (leaves && (crafted.take(host, event) || refusals.take(event)))) continue;
     if (wire.kind === 'tcp')
       inputs.push({ atMs, direction: leaves ? 'sent' : 'received', segment: wire.segment });
     else if (!leaves) inputs.push({ atMs, direction: 'received', icmp: wire.error });
@@ -106,11 +106,11 @@ function dropsOfArrivals(seen: readonly (Captured | Dropped)[]): Map<Captured | 
   const arrivals = seen.filter(isArrival);
   for (const drop of seen.toReversed()) {
     if (drop.type !== 'dropped' || drop.hook !== 'in') continue;
-    const identity = identityOfBytes(drop.bytes);
+    const identity = identityOfEvent(drop);
     const arrival = arrivals.findLast(
       (event) =>
         event.host === drop.host &&
-        identityOfBytes(event.bytes) === identity &&
+        identityOfEvent(event) === identity &&
         event.atMs <= drop.atMs + STAMPS_AGREE_MS &&
         !drops.has(event),
     );
@@ -204,21 +204,21 @@ function keyOf(one: Endpoint, other: Endpoint): string {
   return [one, other].map(formatEndpoint).sort().join(' ');
 }
 
-/** Gives each event away once, to whoever asks first for its host and bytes. */
+/** Gives each event away once, to whoever asks first for its host and the same packet. */
 class Matcher<T extends { host: HostName; bytes: string }> {
   readonly #waiting = new Map<string, T[]>();
 
   constructor(events: readonly T[]) {
     for (const event of events) {
-      const key = event.host + identityOfBytes(event.bytes);
+      const key = event.host + identityOfEvent(event);
       const same = this.#waiting.get(key);
       if (same) same.push(event);
       else this.#waiting.set(key, [event]);
     }
   }
 
-  take(host: HostName, bytes: string): T | undefined {
-    return this.#waiting.get(host + identityOfBytes(bytes))?.shift();
+  take(host: HostName, packet: { bytes: string }): T | undefined {
+    return this.#waiting.get(host + identityOfEvent(packet))?.shift();
   }
 
   /** Those of a host that nobody has taken. */
@@ -227,6 +227,14 @@ class Matcher<T extends { host: HostName; bytes: string }> {
   }
 }
 
-function identityOfBytes(bytes: string): string {
-  return identityOf(Buffer.from(bytes, 'base64'));
+/** Of packets whose identity was asked for: each is by many folds. */
+const identities = new WeakMap<{ bytes: string }, string>();
+
+function identityOfEvent(event: { bytes: string }): string {
+  let identity = identities.get(event);
+  if (identity === undefined) {
+    identity = identityOf(Buffer.from(event.bytes, 'base64'));
+    identities.set(event, identity);
+  }
+  return identity;
 }

@@ -9,20 +9,23 @@ export class NftFirewall implements Firewall {
   readonly #handles = new Map<number, { chain: string; handle: number }>();
   readonly #options: FirewallOptions;
   readonly #table: string;
+  /** Goes before the first rule. */
+  #setUp: string;
 
   constructor(options: FirewallOptions) {
     this.#options = options;
     const { shared } = options;
     this.#table = `inet ${shared?.table ?? TABLE}`;
     shared?.keep({ what: 'nft-table', table: this.#table });
-    this.#nftables.run(setUp(this.#table));
+    this.#setUp = setUp(this.#table);
   }
 
   set(number: number, rule: Rule): void {
     const { family, logGroup } = this.#options;
     const chain = rule.hook === 'in' ? 'input' : 'output';
     const text = nftRule(rule, family, number, logGroup);
-    const echoed = this.#nftables.runJson(`add rule ${this.#table} ${chain} ${text}`);
+    const echoed = this.#nftables.runJson(`${this.#setUp}add rule ${this.#table} ${chain} ${text}`);
+    this.#setUp = '';
     const handle = echoed.find(({ add }) => add?.rule)?.add?.rule?.handle;
     if (handle === undefined) throw new Error(`nftables did not echo rule ${number}`);
     this.#handles.set(number, { chain, handle });
@@ -38,6 +41,7 @@ export class NftFirewall implements Firewall {
   }
 
   count(): RuleCount[] {
+    if (this.#setUp) return [];
     return this.#nftables.runJson(`list table ${this.#table}`).flatMap(({ rule }) => {
       const counter = rule?.expr.find((expression) => expression.counter)?.counter;
       return rule?.comment && counter ? [{ rule: Number(rule.comment), packets: counter.packets }] : [];
@@ -56,5 +60,6 @@ function setUp(table: string): string {
     `add table ${table}`,
     `add chain ${table} input { type filter hook input priority filter; }`,
     `add chain ${table} output { type filter hook output priority filter; }`,
+    '',
   ].join('\n');
 }

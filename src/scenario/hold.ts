@@ -32,7 +32,9 @@ export async function holdState(lab: Lab, scenario: Scenario, options: HoldOptio
     await options.wait();
     isHeld = await look();
   }
-  await scenario.show?.(stageOf(lab), connection);
-  await look();
+  if (scenario.show) {
+    await scenario.show(stageOf(lab), connection);
+    await look();
+  }
   lab.timeline.add({ type: 'held', atMs: lab.nowMs(), fromMs, samples });
 }
