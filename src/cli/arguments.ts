@@ -81,7 +81,7 @@ async function scenariosFor(name: string): Promise<Scenario[]> {
   return [...driving];
 }
 
-/** Loaded for who asks for what is not in the other: it is as large. */
+/** Loaded for who asks for one of its scenarios: they are as many as the others. */
 const arcCatalogue = () => import('../scenario/arc-catalogue.ts');
 
 /** A scenario by its id, in any spelling, as states have them: `close_wait_never_accepted`. */

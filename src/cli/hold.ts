@@ -207,6 +207,7 @@ async function watch(
   let lookedMs = lab.nowMs();
   print([`${style.bold(scenario.id)}: ${scenario.title}`]);
   const { hosts } = lab.timeline.of('lab-opened')[0] ?? {};
+  const seesPackets = !hosts?.client.noPackets && !hosts?.server.noPackets;
   if (hosts) print(hostLines(hosts).map((line) => style.dim(line)));
   await holdState(lab, scenario, {
     wait: async () => {
@@ -215,8 +216,8 @@ async function watch(
     },
     isOver: () => over,
     onLook: async (tables) => {
-      // A rule that met a packet has told of it. What came with one look is settled by the next.
-      const hasNews = lab.timeline.length > length;
+      // A rule that met a packet has told of it, where packets are seen. What came with one look is settled by the next.
+      const hasNews = lab.timeline.length > length || !seesPackets;
       if (hasNews || hadNews) {
         await Promise.all([lab.client.countRules(), lab.server.countRules()]);
         print(feed.next(lab.timeline, lookedMs));
