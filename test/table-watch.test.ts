@@ -6,6 +6,8 @@ import * as kernel from '../src/kernel/socket.ts';
 import { isEnterable } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
 import { TableWatch } from '../src/lab/table-watch.ts';
+import { established } from '../src/scenario/opening.ts';
+import { stageOf } from '../src/scenario/reach.ts';
 import type { SocketRow } from '../src/tcp/socket-row.ts';
 
 const shown = (rows: SocketRow[]) => rows.map(({ local, state }) => `${local.port} ${state}`).sort();
@@ -100,4 +102,23 @@ it('a lab’s host shows a socket that its own calls, or a guest’s, have bound
   });
   expect(shown((await lab.observe()).server)).toEqual(['5678 CLOSED']);
   kernel.close(guest);
+});
+
+it.each([
+  ['which has its cookie', true],
+  ['the first that is seen of both', false],
+])('a lab’s host shows an open socket as soon as it shows its TIME-WAIT, %s', async (_, wasSeen) => {
+  await using lab = await Lab.open();
+  const { connection, clientSocket, serverSocket } = await established(stageOf(lab));
+  if (wasSeen) await lab.observe();
+  await lab.client.shutdown(clientSocket);
+  await lab.server.close(serverSocket);
+  const rows = await lab.waitFor('TIME-WAIT', async () => {
+    const { client } = await lab.observe();
+    return client.some(({ state }) => state === 'TIME-WAIT') ? client : undefined;
+  });
+  const { port } = connection.client;
+  expect(shown(rows)).toEqual([`${port} CLOSED`, `${port} TIME-WAIT`]);
+  // The kernel gives a socket its cookie when somebody asks for it.
+  expect(new Set(rows.map(({ cookie }) => cookie)).size).toBe(wasSeen ? 1 : 2);
 });

@@ -6,13 +6,13 @@ const BOUND_EVERY_NS = 1_000_000_000n;
 
 /**
  * The socket table of one host, looked at again and again. Sockets that are only bound are the dearest to find, so they
- * are looked for when one may have come: when it is expected, when a socket is gone, which may be one of them now, while there
- * are any, and once a second.
+ * are looked for when one may have come: when it is expected, when a socket is gone or has come to TIME-WAIT, for it may be one
+ * of them now, while there are any, and once a second.
  */
 export class TableWatch {
   readonly #table: SocketTable;
   /** The sockets that the last look found. */
-  #cookies = new Set<string>();
+  #sockets = new Set<string>();
   /** Ports that were bound since. */
   readonly #expected = new Set<number>();
   /** CLOCK_MONOTONIC. */
@@ -30,11 +30,11 @@ export class TableWatch {
     const nowNs = monotonicNs();
     const mayDo = nowNs < this.#boundFromNs && !this.hasGuests;
     let rows = mayDo ? this.#table.readAllButBound() : undefined;
-    if (!rows || this.#isAnyMissing(rows)) {
+    if (!rows || this.#mayHideOne(rows)) {
       rows = this.#table.read();
       this.#boundFromNs = rows.some(isBoundOnly) ? 0n : nowNs + BOUND_EVERY_NS;
     }
-    this.#cookies = new Set(rows.map(({ cookie }) => cookie));
+    this.#sockets = new Set(rows.map(socketOf));
     this.#expected.clear();
     return rows;
   }
@@ -44,17 +44,23 @@ export class TableWatch {
     this.#expected.add(port);
   }
 
-  #isAnyMissing(rows: SocketRow[]): boolean {
-    // One of the others that is told as CLOSED is about to be another's.
-    const others = rows.filter((row) => !isBoundOnly(row));
-    const cookies = new Set(others.map(({ cookie }) => cookie));
-    const ports = new Set(others.map(({ local }) => local.port));
+  #mayHideOne(rows: SocketRow[]): boolean {
+    const sockets = new Set(rows.map(socketOf));
+    const ports = new Set(rows.map(({ local }) => local.port));
     return (
-      [...this.#cookies].some((cookie) => !cookies.has(cookie)) ||
+      [...this.#sockets].some((socket) => !sockets.has(socket)) ||
+      [...sockets].some((socket) => socket.endsWith(WAITS) && !this.#sockets.has(socket)) ||
       [...this.#expected].some((port) => !ports.has(port))
     );
   }
 }
+
+/** What is left of a socket has its cookie, and the socket itself may be open, and bound, beside it. */
+function socketOf({ cookie, state }: SocketRow): string {
+  return state === 'TIME-WAIT' || state === 'CLOSED' ? cookie + WAITS : cookie;
+}
+
+const WAITS = ' waits';
 
 function isBoundOnly({ state }: SocketRow): boolean {
   return state === 'CLOSED';
