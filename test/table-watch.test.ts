@@ -6,8 +6,11 @@ import * as kernel from '../src/kernel/socket.ts';
 import { isEnterable } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
 import { TableWatch } from '../src/lab/table-watch.ts';
+import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { established } from '../src/scenario/opening.ts';
 import { stageOf } from '../src/scenario/reach.ts';
+import { runScenario } from '../src/scenario/run.ts';
+import { Turn } from '../src/scenario/turn.ts';
 import type { SocketRow } from '../src/tcp/socket-row.ts';
 
 const shown = (rows: SocketRow[]) => rows.map(({ local, state }) => `${local.port} ${state}`).sort();
@@ -121,4 +124,25 @@ it.each([
   expect(shown(rows)).toEqual([`${port} CLOSED`, `${port} TIME-WAIT`]);
   // The kernel gives a socket its cookie when somebody asks for it.
   expect(new Set(rows.map(({ cookie }) => cookie)).size).toBe(wasSeen ? 1 : 2);
+});
+
+it('no scenario has a socket, when it is held, that its lab does not show', async () => {
+  const turn = new Turn();
+  const looks = CATALOGUE.map(async (scenario) => {
+    const [told, whole]: [string[][], string[][]] = [[], []];
+    const during = async (lab: Lab) => {
+      const tables = await lab.observe();
+      for (const host of [lab.client, lab.server]) {
+        if (!isEnterable(host)) throw new Error('a namespace can be entered');
+        const table = host.within(() => new SocketTable());
+        told.push(shown(tables[host.name]));
+        whole.push(shown(table.read()));
+        table.close();
+      }
+    };
+    await runScenario(scenario, { turn, during });
+    expect([scenario.id, told]).toEqual([scenario.id, whole]);
+    expect([scenario.id, told.length]).toEqual([scenario.id, 2]);
+  });
+  await Promise.all(looks);
 });

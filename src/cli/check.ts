@@ -74,9 +74,9 @@ export function checkCommand(): Command {
     .addHelpText(
       'after',
       `
-A program has five seconds to be there, or as long as --within says when that is
-more. A client is started with {server} and {port} in its words standing for where to
-connect.
+A program has five seconds to be there, or as long as --within says when that
+is more. A client is started with {server} and {port} in its words standing for
+where to connect.
 
 Examples:
   tcplab check server --port 8080 --http / -- node server.js
