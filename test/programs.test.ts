@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Lab } from '../src/lab/lab.ts';
 import type { RunReport } from '../src/report/run-report.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { eventually, needRoot, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
@@ -223,6 +224,16 @@ describe.concurrent('an end that must be tcplab’s own', () => {
     expect(status).toBe(2);
     expect(stderr).toContain(option);
   });
+});
+
+it('what a program says last is known when its end is', async () => {
+  await using lab = await Lab.open();
+  const said = Array.from({ length: 40 }, async () => {
+    const program = await lab.client.start('echo its last words >&2; exit 3');
+    expect(await program.ended).toBe(3);
+    return program.output;
+  });
+  expect(new Set(await Promise.all(said))).toEqual(new Set(['its last words\n']));
 });
 
 describe('tcplab exec', () => {

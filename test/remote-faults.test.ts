@@ -268,7 +268,7 @@ describe('tcplab clean', () => {
     const script = join(machines.folder, 'with-own-run.sh');
     writeFileSync(
       script,
-      `mkdir -p /run/tcplab && mount --bind ${folder} /run/tcplab || exit 1\nexec "$@"\n`,
+      `mount -t tmpfs none /run && mkdir /run/tcplab && mount --bind ${folder} /run/tcplab || exit 1\nexec "$@"\n`,
     );
     const at = (machine: Program) =>
       `exec:unshare --mount sh ${script} nsenter --net=/proc/${machine.pid}/ns/net`;

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { groupRuns, signalGroup } from '../kernel/process.ts';
 
@@ -69,6 +69,9 @@ export class SpawnedProgram implements Program {
     this.ended = new Promise((resolve) => {
       child.once('exit', async (code, signal) => {
         await this.#groupGone();
+        // The end may be told before the last words, which are in the pipe by then: they are read in one turn of the loop.
+        await turn();
+        await turn();
         const status = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
         this.#status = status;
         emit({ type: 'program-ended', atMs: nowMs(), host, program: number, status, signal });
