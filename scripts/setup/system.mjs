@@ -166,8 +166,8 @@ function ask(command, option) {
   return `${stdout}${stderr}`;
 }
 
-/** An ordinary user's PATH often lacks the folders that nft and iptables are in. */
-function pathWithSbin() {
+/** An ordinary user's PATH often lacks the folders that nft and iptables are in. Gives the environment with them. */
+export function pathWithSbin() {
   return {
     ...process.env,
     PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}${delimiter}/usr/sbin${delimiter}/sbin`,
