@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -99,13 +99,17 @@ describe('whether an agent lives', () => {
   });
 
   it('is denied of one that waits to be reaped', async () => {
-    const child = spawn('sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 100'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    // It ends when it is told to: before the shell has become sleep, the shell would reap it.
+    const child = spawn('sh', ['-c', 'sh -c "read line" <&0 & echo $!; exec sleep 100'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
     const [said] = await once(child.stdout.setEncoding('utf8'), 'data');
     const { processStartTime } = await import('../kernel/process.ts');
     const pid = Number(said);
     const startTime = processStartTime(pid) ?? '';
+    const isSleep = () => readFileSync(`/proc/${child.pid}/comm`, 'utf8') === 'sleep\n';
+    while (!isSleep()) await new Promise((resolve) => setTimeout(resolve, 2));
+    child.stdin.end();
     while (isAlive({ pid, startTime, numberedIn })) await new Promise((resolve) => setTimeout(resolve, 2));
     expect(processStartTime(pid)).toBe(startTime);
     child.kill('SIGKILL');
