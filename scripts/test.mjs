@@ -7,7 +7,7 @@ import { runtimeNeeds, testNeeds } from './setup/needs.mjs';
 import { ensureNode } from './setup/node.mjs';
 import { ensureNpmPackages } from './setup/npm.mjs';
 import { orExit, SetupError, say } from './setup/say.mjs';
-import { ensureSystemPackages, pathWithSbin } from './setup/system.mjs';
+import { ensureSystemPackages, environmentWithSbin } from './setup/system.mjs';
 import { whyNotExcused } from './skips.mjs';
 
 /** @typedef {{ name: string, command: string[], needs?: string }} Step */
@@ -82,7 +82,7 @@ async function runSteps(steps) {
 function run([program = '', ...args]) {
   return new Promise((done, fail) => {
     // The tests compare with what the set-up has found there.
-    const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: pathWithSbin() });
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: environmentWithSbin() });
     /** @type {NodeJS.Signals | undefined} */
     let ending;
     // It is waited for before ending by the same signal, so that nothing writes to the terminal afterwards.

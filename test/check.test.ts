@@ -222,6 +222,16 @@ describe('tcplab check', () => {
     },
   );
 
+  it('gives a program its time to be there, however soon it has to answer then', async () => {
+    const late = "setTimeout(() => require('net').createServer((s) => s.pipe(s)).listen(80), 1500)";
+    const [ofServer, ofClient] = await Promise.all([
+      check('server', 'serves', `node -e "${late}"`, '--within', '1s', ...TALK),
+      check('client', 'refused', `sleep 1.5; exec ${client()}`, '--within', '1s'),
+    ]);
+    expect(ofServer).toMatchObject({ verdict: 'good', status: 0 });
+    expect(ofClient.verdict).not.toBe('unknown');
+  });
+
   it('sets its rules by iptables when it is asked to', async () => {
     const outcome = await check(
       'server',

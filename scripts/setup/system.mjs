@@ -145,7 +145,7 @@ function multiarch() {
  * @returns {string | undefined} its path
  */
 function findCommand(command) {
-  for (const folder of pathWithSbin().PATH.split(delimiter)) {
+  for (const folder of environmentWithSbin().PATH.split(delimiter)) {
     const path = join(folder, command);
     try {
       accessSync(path, constants.X_OK);
@@ -167,7 +167,7 @@ function ask(command, option) {
 }
 
 /** An ordinary user's PATH often lacks the folders that nft and iptables are in. Gives the environment with them. */
-export function pathWithSbin() {
+export function environmentWithSbin() {
   return {
     ...process.env,
     PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}${delimiter}/usr/sbin${delimiter}/sbin`,
@@ -185,7 +185,7 @@ function runAll(commands) {
   try {
     let succeeded = false;
     for (const [program = '', ...args] of commands) {
-      const env = { ...pathWithSbin(), DEBIAN_FRONTEND: 'noninteractive' };
+      const env = { ...environmentWithSbin(), DEBIAN_FRONTEND: 'noninteractive' };
       succeeded = spawnSync(program, args, { env, stdio: ['ignore', log, log] }).status === 0;
     }
     return { succeeded, output: readFileSync(join(folder, 'log'), 'utf8').trimEnd() };

@@ -3,7 +3,7 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
-import type { ArcsPage } from '../report/html/arcs.ts';
+import type { Origin } from '../report/html/lab.ts';
 import { styleFor } from '../report/style.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';
@@ -124,7 +124,7 @@ async function arcs(options: Options): Promise<void> {
 }
 
 /** The page's makers are loaded for who wants one. */
-async function openPage(file: OutputFile, origin: ConstructorParameters<typeof ArcsPage>[0]) {
+async function openPage(file: OutputFile, origin: Origin) {
   const { ArcsPage } = await import('../report/html/arcs.ts');
   const { formatHtml } = await import('../report/html/html.ts');
   const page = new ArcsPage(origin);

@@ -1,17 +1,17 @@
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { ArcsReport } from '../arcs-report.ts';
 import type { OverviewRow, ReportLab, ReportPage } from '../view/page.ts';
-import { aboutScenario, reportLab } from './lab.ts';
+import { aboutScenario, type Origin, reportLab } from './lab.ts';
 import { factsOf } from './run.ts';
 
 const TONES = { proven: 'good', disproven: 'bad', unproven: 'unsure', skipped: 'none' } as const;
 
 /** Gathers the labs that drive the arcs, as they end, into a report of every arc. */
 export class ArcsPage {
-  readonly #origin: Parameters<typeof reportLab>[3];
+  readonly #origin: Origin;
   readonly #labs: ReportLab[] = [];
 
-  constructor(origin: Parameters<typeof reportLab>[3]) {
+  constructor(origin: Origin) {
     this.#origin = origin;
   }
 

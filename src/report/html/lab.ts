@@ -9,7 +9,8 @@ import type { ReportLab } from '../view/page.ts';
 import { viewOf } from '../view/view.ts';
 
 type About = { name: string; title: string };
-type Origin = Pick<RunStarted, 'tool' | 'machine'>;
+/** What made it, and where. */
+export type Origin = Pick<RunStarted, 'tool' | 'machine'>;
 
 /** A lab of a report, and what there is to say of its scenario, if it was for one. */
 export function reportLab(
