@@ -38,6 +38,7 @@ reporters.push(`--outputFile.tally=${tallyFile}`);
 /** @type {Step[]} */
 const steps = [
   { name: 'format and lint', command: [bin('biome'), 'check', '.'] },
+  { name: 'prose', command: [process.execPath, join(root, 'scripts/prose/lint.mjs')] },
   { name: 'types', command: [bin('tsc'), '--noEmit'] },
   { name: 'types of the pages', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.web.json'] },
   { name: 'build', command: [process.execPath, join(root, 'scripts/build.mjs')] },
