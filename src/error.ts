@@ -1,14 +1,11 @@
-/**
- * The one error class of tcplab. What went wrong, what to do about it, and a code that stays the same.
- *
- * `code` decides the exit status: `USAGE` 2, `MACHINE` 3 (this machine can't), everything else 1.
- */
+/** Decides the exit status: `USAGE` 2, `MACHINE` 3 (this machine lacks something), everything else 1. */
 export type ErrorCode = 'USAGE' | 'MACHINE' | 'SYSTEM' | 'TIMEOUT';
 
+/** The error class of tcplab: what went wrong, what to do about it, and a code that stays the same. */
 export class TcplabError extends Error {
   override readonly name: string = 'TcplabError';
   readonly code: ErrorCode;
-  /** What the user can do about it; one sentence or command. */
+  /** What the user can do about it: one sentence or command. */
   readonly hint: string | undefined;
 
   constructor(
@@ -22,7 +19,7 @@ export class TcplabError extends Error {
   }
 }
 
-/** A system call that failed: which one, on what, and the errno's name. */
+/** A failed system call: which call, on what, and the name of the errno. */
 export class SystemError extends TcplabError {
   override readonly name = 'SystemError';
   readonly syscall: string;
@@ -39,4 +36,13 @@ export class SystemError extends TcplabError {
     this.syscall = syscall;
     this.errno = errno;
   }
+}
+
+/** What a user can do about EMFILE. */
+export const MORE_DESCRIPTORS =
+  'raise the limit of open files (`ulimit -n 1024`), or open fewer labs at once (--jobs 1)';
+
+/** The error that came first, where the disposal that followed failed as well (SuppressedError). */
+export function firstError(error: unknown): unknown {
+  return error instanceof Error && 'suppressed' in error ? firstError(error.suppressed) : error;
 }

@@ -782,7 +782,7 @@ describe.concurrent.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, 
     expect(report.arcs.map(({ number }) => number)).toEqual(NUMBERS);
     const others = report.arcs.filter(({ verdict }) => verdict !== 'proven');
     expect(others.map(({ number, verdict, because }) => [number, verdict, because])).toEqual([
-      [41, 'skipped', 'it has to be waited out: --slow'],
+      [41, 'skipped', 'slow: prove it with --slow'],
     ]);
     expect(report.unexplained).toEqual([]);
     expect(report.machine).toMatchObject({ privilege, witnesses });

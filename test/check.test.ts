@@ -255,13 +255,13 @@ describe('tcplab check', () => {
 
   it.each([
     ['check', /missing required argument 'what'/],
-    ['check moon -- true', /'moon' can't be checked\n.*server.*client/],
+    ['check moon -- true', /unknown end 'moon': expected server or client/],
     ['check server', /no program to check\n.*after `--`/],
     ['check server -- no-such-command', /no command 'no-such-command'/],
     ['check server -- no-such-command --now', /no command 'no-such-command'/],
     [
       'check server --only peer-close -- true',
-      /no probe of a server is called 'peer-close'\n.*did you mean peer-closes/,
+      /no test of a server is called 'peer-close'\n.*did you mean peer-closes/,
     ],
     ['check client --http / -- true', /--http, --request and --expect are for servers/],
     ['check server --http index -- true', /--http needs a path/],

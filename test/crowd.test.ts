@@ -216,10 +216,10 @@ describe.concurrent('wrong use of --count ends with 2 and says why', () => {
     ['bound --count 2', /bound can’t be held many times over: nothing of it is in the socket table/],
     ['zero-window --count 2', /zero-window can’t be held many times over/],
     ['listen-closed --count 2', /listen-closed can’t be held many times over: it is there for an arc/],
-    ['close-wait --count 2 --ladder', /--ladder and --count do not go together/],
-    ['close-wait --count 2 --server cat', /--server and --count do not go together/],
-    ['close-wait --count 2 --client cat', /--client and --count do not go together/],
-    ['close-wait --count 2 --on server', /--on and a command belong together/],
+    ['close-wait --count 2 --ladder', /--ladder can't be combined with --count/],
+    ['close-wait --count 2 --server cat', /--server can't be combined with --count/],
+    ['close-wait --count 2 --client cat', /--client can't be combined with --count/],
+    ['close-wait --count 2 --on server', /--on needs a command after/],
   ];
 
   it.each(wrong)('tcplab hold %s', async (args, message) => {

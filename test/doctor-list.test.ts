@@ -58,7 +58,7 @@ describe.concurrent('tcplab doctor', () => {
   it('finds that labs work here', async () => {
     const { status, stdout, stderr } = await tcplab('doctor');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toMatch(/\nLabs work here\.\n$/);
+    expect(stdout).toMatch(/\nLabs work here\.( Missing, but optional: kernel events\.)?\n$/);
     expect(stdout).toContain(`node ${process.version}`);
   });
 
@@ -73,7 +73,7 @@ describe.concurrent('tcplab doctor', () => {
     expect(Object.values(machine)).not.toContain('');
     const lines = human.stdout.split('\n');
     for (const ability of abilities) {
-      const word = ability.works ? 'ok' : 'without';
+      const word = ability.works ? 'ok' : 'optional';
       expect(lines.find((line) => line.includes(` ${ability.name} `))).toMatch(new RegExp(`^${word} `));
       expect(ability.why === null).toBe(ability.works);
       expect(ability.mend === null).toBe(ability.works);
@@ -150,31 +150,17 @@ for (const args of SHOWN) {
   });
 }
 
-it('the help of every command fits into 80 columns', async () => {
-  const { stdout } = await tcplab('--help');
-  const listing = /\nCommands:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? '';
-  const commands = [...listing.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name);
-  expect(commands).toEqual(expect.arrayContaining(['run', 'hold', 'check', 'replay', 'ui']));
-  const helps = await Promise.all(commands.map((name) => tcplab(name, '--help')));
-  for (const [index, { status, stdout: help }] of [
-    ...helps.entries(),
-    [-1, { status: 0, stdout }] as const,
-  ]) {
-    expect([commands[index], status, tooWide(help)]).toEqual([commands[index], 0, []]);
-  }
-});
-
 describe.concurrent('what is wrong', () => {
   const LONG: [args: string[], status: number, words: string][] = [
     [
       ['run', '--hold', 'abc'],
       2,
-      "argument 'abc' is invalid. Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days).",
+      "argument 'abc' is invalid. Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days)",
     ],
     [
       ['run', 'closing', '--server', 'true'],
       2,
-      'it must close without having heard of the client’s FIN; leave out --server, or see `tcplab list`',
+      "closing can't use your program as the server: it must close",
     ],
     [
       ['hold', 'listen', '--count', '3'],

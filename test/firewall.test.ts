@@ -226,7 +226,7 @@ describe('iptables', () => {
     const environment = { PATH: '/usr/bin:/bin' };
     const outcome = await run([...hidden, 'run', 'listen', '--firewall', 'iptables', '--ipv6'], environment);
     expect(outcome).toEqual({ status: 3, stdout: '', stderr: expect.any(String) });
-    expect(outcome.stderr).toContain('tcplab: ip6tables-restore is not on this machine\n');
+    expect(outcome.stderr).toContain('tcplab: ip6tables-restore is not installed\n');
     expect(outcome.stderr).toContain('apt-get install iptables');
     const doctor = await run([...hidden, 'doctor', '--json'], environment);
     const { works, abilities } = JSON.parse(doctor.stdout) as { works: boolean; abilities: Ability[] };

@@ -245,7 +245,7 @@ describe('tcplab clean', () => {
     const shown = await machines.tcplab('clean', client, '--dry-run');
     expect(shown.stdout).toMatch(/^nft delete table inet tcplab_\d+_\d+_\d+_1\n/);
     expect(rulesOf(machines.a)).not.toBe('');
-    expect((await machines.tcplab('clean', client)).stdout).toMatch(/taken back at pid:/);
+    expect((await machines.tcplab('clean', client)).stdout).toMatch(/undone on pid:/);
     const cleaned = await machines.tcplab('clean', server);
     expect(cleaned.stdout).toMatch(/^sysctl -w net\.ipv4\.tcp_syncookies='0'$/m);
     expect(inside(machines.b, 'sysctl -n net.ipv4.tcp_syncookies').trim()).toBe('0');
@@ -253,7 +253,7 @@ describe('tcplab clean', () => {
     for (const place of [client, server]) {
       expect(await machines.tcplab('clean', place)).toMatchObject({
         status: 0,
-        stdout: `nothing of tcplab is left at ${place}\n`,
+        stdout: `nothing of tcplab is left on ${place}\n`,
       });
     }
     inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=1');
@@ -280,7 +280,7 @@ describe('tcplab clean', () => {
     expect((await clean()).stdout).toMatch(/^nothing of tcplab is left/);
     gone.kill('SIGKILL');
     await gone.ended;
-    expect((await clean()).stdout).toMatch(/^rm \/run\/tcplab\/tcplab_\d+_\d+_\d+\.ndjson\n1 taken back/);
+    expect((await clean()).stdout).toMatch(/^rm \/run\/tcplab\/tcplab_\d+_\d+_\d+\.ndjson\n1 undone/);
     expect(there()).toEqual([]);
   });
 
@@ -288,7 +288,7 @@ describe('tcplab clean', () => {
     const program = await holding('fin-wait-1');
     await untilRules(machines.b, 'set');
     const { stdout } = await machines.tcplab('clean', machines.places.server);
-    expect(stdout).toBe(`nothing of tcplab is left at ${machines.places.server}\n`);
+    expect(stdout).toBe(`nothing of tcplab is left on ${machines.places.server}\n`);
     expect(rulesOf(machines.b)).not.toBe('');
     program.kill('SIGINT');
     expect((await program.ended).status).toBe(0);

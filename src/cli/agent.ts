@@ -1,21 +1,23 @@
 import { Command } from 'commander';
+import { helpEnd } from './help.ts';
 
 export function agentCommand(): Command {
   return new Command('agent')
-    .summary('serve a host of this machine over standard input and output')
+    .summary('serve a remote tcplab over standard input and output')
     .description(
-      'Serves hosts on this machine to a tcplab elsewhere, which starts it by ssh, docker exec, kubectl exec or the like ' +
-        'and speaks with it over standard input and output (a JSON object a line). Nobody needs to start it by hand. ' +
-        'Whatever it sets on this machine is gone when it ends, or when nothing was heard for ten seconds.',
+      'Serve hosts on this machine to a remote tcplab, which starts the agent itself with ssh, docker exec or kubectl ' +
+        'exec. They exchange one JSON object per line over standard input and output. The agent undoes its changes ' +
+        'when it ends, or when it has received nothing for 10 s.',
     )
     .addHelpText(
       'after',
-      `
-Examples:
-  tcplab run --client ssh:user@a --server ssh:user@b
-  tcplab run --client local --server "exec:docker exec -i web"
-
-Exit status: 0.`,
+      helpEnd(
+        [
+          'tcplab run --client ssh:user@a --server ssh:user@b',
+          'tcplab run --client local --server "exec:docker exec -i web"',
+        ],
+        'Exit status: 0.',
+      ),
     )
     .action(async () => {
       const { serve } = await import('../remote/agent.ts');

@@ -9,8 +9,16 @@ import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } fr
 import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
 import { EXIT } from './exit.ts';
-import { firewallOption } from './firewall-option.ts';
-import { addHostOptions, type EndOptions, isOwnFailure, jobsOf, openHosts } from './host-options.ts';
+import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import {
+  ABOUT_HOSTS,
+  addHostOptions,
+  addLabOptions,
+  type EndOptions,
+  isOwnFailure,
+  jobsOf,
+  openHosts,
+} from './host-options.ts';
 import { machineReport } from './machine-report.ts';
 import { OutputFile } from './output-file.ts';
 import { runSideBySide } from './side-by-side.ts';
@@ -26,29 +34,31 @@ interface Options extends EndOptions {
 
 export function arcsCommand(): Command {
   const command = new Command('arcs')
-    .summary('drive every transition of the state machine, and prove it')
+    .alias('transitions')
+    .helpGroup(COMMAND_GROUPS.more)
+    .summary('prove all state transitions')
     .description(
-      'Drives each transition between two states (RFC 9293, 3.3.2) by a scenario that is made\n' +
-        'for it, and prints which are proven: the end took the arc by this trigger, and two\n' +
-        'witnesses saw where it led.',
-    );
-  return addHostOptions(command, { programs: false })
-    .option('--json', 'print one JSON object (schema/arcs.schema.json)')
-    .option('--report <file>', 'write a page to look at: one HTML file, with all of it')
-    .option('--slow', 'also those that have to be waited out (about a minute)')
-    .option('--ipv6', 'the two hosts speak IPv6')
-    .addOption(firewallOption())
-    .option('--jobs <n>', 'how many labs at a time', parseCount, 40)
+      'Prove each transition between two states (RFC 9293, 3.3.2) with a scenario of its own. A transition is proven ' +
+        'if the end took it by the expected trigger, and two witnesses report the state that it led to.',
+    )
+    .option('--slow', 'slow transitions too, which take about 1 min')
+    .option('--jobs <n>', 'number of labs at a time', parseCount, 40)
+    .option('--json', 'JSON on standard output (schema/arcs.schema.json)')
+    .option('--report <file>', 'HTML report in one file');
+  addHostOptions(command.optionsGroup(OPTION_GROUPS.lab), { programs: false });
+  return addLabOptions(command)
     .addHelpText(
       'after',
-      `
-Examples:
-  tcplab arcs
-  tcplab arcs --slow --json | jq '.arcs[] | select(.verdict != "proven")'
-  tcplab run 'SYN-SENT>CLOSED'         the scenarios of one arc
-
-Exit status: 0 all proven, 1 something not proven or not explained, 2 wrong use,
-3 this machine can't.`,
+      helpEnd(
+        [
+          'tcplab arcs',
+          'tcplab arcs --slow --json | jq \'.arcs[] | select(.verdict != "proven")\'',
+          "tcplab run 'SYN-SENT>CLOSED'    # the scenarios of one transition",
+        ],
+        ABOUT_HOSTS,
+        'Exit status: 0 all proven, 1 something not proven or not explained, 2 invalid usage, 3 this machine lacks ' +
+          'something (see `tcplab doctor`).',
+      ),
     )
     .action(arcs);
 }
@@ -105,7 +115,7 @@ async function arcs(options: Options): Promise<void> {
   );
   report.arcs = all.map((drive) => {
     const result = judged.get(drive.scenario.id)?.find(({ arc }) => arc === drive.arc);
-    return arcReport(result ?? notDriven(drive, 'skipped', 'it has to be waited out: --slow'));
+    return arcReport(result ?? notDriven(drive, 'skipped', 'slow: prove it with --slow'));
   });
   const whole: ArcsReport = {
     format: ARCS_FORMAT,
@@ -123,7 +133,7 @@ async function arcs(options: Options): Promise<void> {
   process.exitCode = good && whole.unexplained.length === 0 ? EXIT.proven : EXIT.notProven;
 }
 
-/** The page's makers are loaded for who wants one. */
+/** Loads the code for the page only when there is a page. */
 async function openPage(file: OutputFile, origin: Origin) {
   const { ArcsPage } = await import('../report/html/arcs.ts');
   const { formatHtml } = await import('../report/html/html.ts');

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -15,17 +15,24 @@ export function parseDuration(text: string): number {
   // Node's timers take no more.
   if (!(ms > 0 && ms < 2 ** 31)) {
     throw new InvalidArgumentError(
-      'Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days).',
+      'Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days)',
     );
   }
   return ms;
+}
+
+/** An option that takes a duration. Its help shows the default, in milliseconds, with the unit that a user would type. */
+export function durationOption(flags: string, description: string, defaultMs?: number): Option {
+  const option = new Option(flags, description).argParser(parseDuration);
+  if (defaultMs === undefined) return option;
+  return option.default(defaultMs, defaultMs % 1000 === 0 ? `${defaultMs / 1000}s` : `${defaultMs}ms`);
 }
 
 type Parser = (text: string) => number;
 
 export const parseCount: Parser = wholeNumber('a whole number', 100_000);
 
-/** How many is too many depends on what it is of, and is said where that is known. */
+/** Each user of the number has its own upper limit, and checks it. */
 export const parseWholeNumber: Parser = wholeNumber('a whole number');
 
 export const parsePort: Parser = wholeNumber('a port', 65_535);
@@ -35,14 +42,14 @@ function wholeNumber(what: string, most: number = Number.MAX_SAFE_INTEGER): Pars
     const number = Number(text);
     if (/^\d+$/.test(text) && number >= 1 && number <= most) return number;
     const range = most === Number.MAX_SAFE_INTEGER ? 'from 1' : `from 1 to ${most}`;
-    throw new InvalidArgumentError(`Expected ${what} ${range}.`);
+    throw new InvalidArgumentError(`Expected ${what} ${range}`);
   };
 }
 
 /** The scenarios that the names mean, each once, in the order of the catalogue; all when no name is given. */
 export async function scenariosNamed(names: string[]): Promise<readonly Scenario[]> {
   if (names.length === 0) return CATALOGUE;
-  const wanted = new Set((await Promise.all(names.map(scenariosFor))).flat());
+  const wanted = new Set((await Promise.all(names.map(knownScenarios))).flat());
   const all = CATALOGUE.filter((scenario) => wanted.has(scenario));
   if (all.length < wanted.size) {
     const { ARC_SCENARIOS } = await arcCatalogue();
@@ -51,16 +58,16 @@ export async function scenariosNamed(names: string[]): Promise<readonly Scenario
   return all;
 }
 
-/** The one scenario that a name means: its id, or a state, of which then the first is meant. */
+/** The one scenario that a name means: a scenario's id, or the first scenario of a state or transition. */
 export async function scenarioNamed(name: string): Promise<Scenario> {
-  return (await scenariosFor(name))[0] as Scenario;
+  return (await knownScenarios(name))[0];
 }
 
-/** What `explain` can be asked about: a state in any spelling, a scenario, or an arc, of which there may be several. */
+/** What `explain` explains: a state in any spelling, a scenario, or the transitions that a name means. */
 export async function subjectNamed(
   name: string,
 ): Promise<{ scenario: Scenario } | { state: State } | { arcs: Arc[] }> {
-  // `listen` and `LISTEN` differ by their case alone: who writes it small and has a state of that name means the state.
+  // `listen` is a scenario and `LISTEN` a state. In any case, a name that is both means the state.
   const state = parseState(name);
   if (state) return { state };
   const scenario = await scenarioSpelled(name);
@@ -70,18 +77,17 @@ export async function subjectNamed(
   throw await unknownName(name);
 }
 
+/** The scenarios that a name means, in any spelling; none if nothing has that name. */
 async function scenariosFor(name: string): Promise<Scenario[]> {
   const scenarios = findScenarios(name);
   if (scenarios.length > 0) return scenarios;
   const spelled = await scenarioSpelled(name);
   if (spelled) return [spelled];
   const { scenariosDriving } = await arcCatalogue();
-  const driving = new Set(arcsNamed(name).flatMap(({ number }) => scenariosDriving(number)));
-  if (driving.size === 0) throw await unknownName(name);
-  return [...driving];
+  return [...new Set(arcsNamed(name).flatMap(({ number }) => scenariosDriving(number)))];
 }
 
-/** Loaded for who asks for one of its scenarios: they are as many as the others. */
+/** Loaded on demand, because it has as many scenarios as the catalogue itself. */
 const arcCatalogue = () => import('../scenario/arc-catalogue.ts');
 
 /** A scenario by its id, in any spelling, as states have them: `close_wait_never_accepted`. */
@@ -96,10 +102,26 @@ function arcsNamed(name: string): Arc[] {
   return ARCS.filter((arc) => String(arc.number) === name || (arc.from === from && arc.to === to));
 }
 
-async function unknownName(name: string): Promise<TcplabError> {
+async function knownScenarios(name: string): Promise<[Scenario, ...Scenario[]]> {
+  const [first, ...others] = await scenariosFor(name);
+  if (!first) throw await unknownName(name);
+  return [first, ...others];
+}
+
+/** Every name of a scenario or state. */
+export async function allNames(): Promise<string[]> {
   const { ARC_SCENARIOS } = await arcCatalogue();
-  const known = [...CATALOGUE, ...ARC_SCENARIOS].map(({ id }): string => id).concat(STATES);
-  return new TcplabError('USAGE', `no scenario, state or arc is called '${name}'`, {
-    hint: suggestion(name, known, '`tcplab list`'),
+  return [...CATALOGUE, ...ARC_SCENARIOS].map(({ id }): string => id).concat(STATES);
+}
+
+/** Whether a scenario, state or transition has this name, in any spelling. */
+export async function isName(name: string): Promise<boolean> {
+  return (await scenariosFor(name)).length > 0;
+}
+
+async function unknownName(name: string): Promise<TcplabError> {
+  const known = await allNames();
+  return new TcplabError('USAGE', `no scenario, state or transition is called '${name}'`, {
+    hint: suggestion(name, known, '`tcplab list` shows all'),
   });
 }

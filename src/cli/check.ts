@@ -15,11 +15,18 @@ import {
   probeReport,
 } from '../report/check-report.ts';
 import { styleFor } from '../report/style.ts';
-import { parseDuration, parsePort } from './arguments.ts';
+import { durationOption, parsePort } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
-import { firewallOption } from './firewall-option.ts';
-import { addHostOptions, type EndOptions, openHosts, partsOf } from './host-options.ts';
+import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import {
+  ABOUT_HOSTS,
+  addHostOptions,
+  addLabOptions,
+  type EndOptions,
+  openHosts,
+  partsOf,
+} from './host-options.ts';
 import { OutputFile, refuseSameFile } from './output-file.ts';
 import { Progress } from './progress.ts';
 import { suggestion } from './suggestion.ts';
@@ -42,52 +49,57 @@ interface Options extends EndOptions {
 
 export function checkCommand(): Command {
   const command = new Command('check')
-    .summary('find out how a program lives with what networks do')
+    .helpGroup(COMMAND_GROUPS.judge)
+    .summary('run a program against network faults and report')
     .description(
-      'Starts a program inside a host, again and again, and does to it what networks do:\n' +
-        'peers that close, reset, vanish, stop reading, come all at once. Says of each what\n' +
-        'the program did, why it matters and how it is mended, with what was seen.',
+      'Test how a program handles network faults. Starts the program afresh for each test, in an isolated network: the ' +
+        'peer closes, resets, vanishes, stops reading, or 300 clients connect at once. For each test it prints what the ' +
+        'program did, why that matters, and how to fix it.',
     )
-    .argument('<what>', '`server` or `client`: which end the program is')
-    .argument('[command...]', 'after `--`: the program, as a shell or as words');
-  return addHostOptions(command, { programs: false })
-    .option(
-      '--port <port>',
-      'the port that the server listens on, or that the client connects to',
-      parsePort,
-      80,
-    )
-    .option('--http <path>', 'server: ask for this by HTTP')
+    .argument('<server|client>', 'the end that the program is')
+    .argument('[command...]', 'after `--`: the program, as one shell command or as words')
+    .option('--port <port>', 'port that the server listens on, or the client connects to', parsePort, 80)
+    .option('--http <path>', 'server: path that tcplab requests with HTTP, such as /')
     .addOption(
-      new Option('--request <text>', 'server: say this (\\r \\n \\t \\xNN \\\\ as in C)').conflicts('http'),
+      new Option(
+        '--request <text>',
+        'server: text that tcplab sends (\\r \\n \\t \\xNN \\\\ as in C)',
+      ).conflicts('http'),
     )
-    .option('--expect <text>', 'server: what its answer has in it')
-    .option('--within <duration>', 'how long it may take for what it ought to do', parseDuration, 5000)
-    .option('--only <probe...>', 'these probes alone')
-    .option('--ipv6', 'the two hosts speak IPv6')
-    .addOption(firewallOption())
-    .option('--list', 'show the probes, and run none')
-    .option('--ladder', 'draw what happened where it is no good')
-    .option('--json', 'print one JSON object (schema/check.schema.json)')
-    .option('--junit <file>', 'write a JUnit report')
-    .option('--report <file>', 'write a page to look at: one HTML file, with all of it')
+    .option('--expect <text>', 'server: text that its response contains')
+    .addOption(
+      durationOption(
+        '--within <duration>',
+        'time to wait for the expected reaction, such as 800ms or 10s',
+        5000,
+      ),
+    )
+    .option('--only <test...>', 'tests to run, instead of all')
+    .option('--list', 'list of the tests; runs none')
+    .option('--ladder', 'sequence diagram of each test whose result is not good')
+    .optionsGroup(OPTION_GROUPS.output)
+    .option('--json', 'JSON on standard output (schema/check.schema.json)')
+    .option('--junit <file>', 'JUnit report')
+    .option('--report <file>', 'HTML report in one file')
+    .optionsGroup(OPTION_GROUPS.lab);
+  addHostOptions(command, { programs: false });
+  return addLabOptions(command)
     .addHelpText(
       'after',
-      `
-A program has five seconds to be there, or as long as --within says when that
-is more. A client is started with {server} and {port} in its words standing for
-where to connect.
-
-Examples:
-  tcplab check server --port 8080 --http / -- node server.js
-  tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- \\
-      redis-server
-  tcplab check server --port 8080 --only peer-closes --ladder -- ./server
-  tcplab check client -- curl -sS 'http://{server}:{port}/'
-  tcplab check client --within 2s --junit report.xml -- node fetch.js
-  tcplab check server --list
-
-Exit status: 0 no fault, 1 a fault, 2 wrong use, 3 this machine can't.`,
+      helpEnd(
+        [
+          'tcplab check server --port 8080 --http / -- node server.js',
+          "tcplab check client -- curl -sS 'http://{server}:{port}/'",
+          "tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- \\\n      redis-server",
+          'tcplab check server --port 8080 --only peer-closes --ladder -- ./server',
+          'tcplab check client --within 2s --junit report.xml -- node fetch.js',
+          'tcplab check server --list',
+        ],
+        "The program gets 5s to start, or --within if that is longer. In a client's command, {server} and {port} are " +
+          'replaced by the address and port to connect to.',
+        ABOUT_HOSTS,
+        'Exit status: 0 no fault, 1 a fault, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
+      ),
     )
     .action(check);
 }
@@ -99,8 +111,8 @@ async function check(what: string, words: string[], options: Options): Promise<v
   for (const id of options.only ?? []) {
     if (known.some((probe) => probe.id === id)) continue;
     const ids = known.map((probe) => probe.id);
-    throw new TcplabError('USAGE', `no probe of a ${target} is called '${id}'`, {
-      hint: suggestion(id, ids, `\`tcplab check ${target} --list\``),
+    throw new TcplabError('USAGE', `no test of a ${target} is called '${id}'`, {
+      hint: suggestion(id, ids, `\`tcplab check ${target} --list\` shows all`),
     });
   }
   if (options.list) {
@@ -154,17 +166,17 @@ async function check(what: string, words: string[], options: Options): Promise<v
 
 function targetNamed(what: string): Target {
   if (what === 'server' || what === 'client') return what;
-  throw new TcplabError('USAGE', `'${what}' can't be checked`, {
-    hint: 'say `server` or `client`: tcplab check server --port 8080 -- node server.js',
+  throw new TcplabError('USAGE', `unknown end '${what}': expected server or client`, {
+    hint: 'for example: tcplab check server --port 8080 -- node server.js',
   });
 }
 
-/** One word is for the shell, unless it can be nothing but a program’s name; of several the first must be a program. */
+/** A single word is a shell command, unless it is the name of a program. The first of several words must be a program. */
 function commandOf(words: string[], isElsewhere: boolean): string {
   const [program] = words;
   if (program === undefined || words.join('').trim() === '') {
-    throw new TcplabError('USAGE', 'there is no program to check', {
-      hint: 'it comes after `--`: tcplab check server --port 8080 -- node server.js',
+    throw new TcplabError('USAGE', 'no program to check', {
+      hint: 'give its command after `--`: tcplab check server --port 8080 -- node server.js',
     });
   }
   const isForShell = words.length === 1 && !/^[\w@%+,./-]+$/.test(program);
@@ -180,19 +192,21 @@ function quoted(word: string): string {
 function talkOf(target: Target, { http, request, expect }: Options): Talk {
   if (target === 'client') {
     if (http === undefined && request === undefined && expect === undefined) return SILENCE;
-    throw new TcplabError('USAGE', '--http, --request and --expect are for servers', {
-      hint: 'what a client says is its own affair; HTTP is answered by HTTP',
+    throw new TcplabError('USAGE', '--http, --request and --expect apply to `check server` only', {
+      hint: 'remove them: in `check client`, tcplab answers whatever the client sends (HTTP with HTTP)',
     });
   }
   if (http !== undefined) {
-    if (!http.startsWith('/')) throw new TcplabError('USAGE', `--http needs a path such as /, not '${http}'`);
+    if (!http.startsWith('/')) {
+      throw new TcplabError('USAGE', `'${http}' is not a path`, { hint: 'for example: --http /' });
+    }
     return httpTalk(http, 'tcplab');
   }
   if (request !== undefined)
     return textTalk(unescaped(request), expect === undefined ? undefined : unescaped(expect));
   if (expect === undefined) return SILENCE;
-  throw new TcplabError('USAGE', '--expect goes with --request', {
-    hint: "for example --request 'PING\\r\\n' --expect PONG",
+  throw new TcplabError('USAGE', '--expect requires --request', {
+    hint: "for example: --request 'PING\\r\\n' --expect PONG",
   });
 }
 

@@ -6,61 +6,72 @@ import { type Ability, tryAbilities } from '../lab/abilities.ts';
 import { pad, wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import { EXIT } from './exit.ts';
+import { COMMAND_GROUPS, helpEnd } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .summary('what this machine can and cannot do, and what mends it')
-    .description('Tries everything that tcplab uses of this machine and says what mends what is missing.')
-    .option('--json', 'print one JSON object')
+    .helpGroup(COMMAND_GROUPS.more)
+    .summary('check this machine and show how to fix problems')
+    .description('Try everything that tcplab needs of this machine, and show how to fix what is missing.')
+    .option('--json', 'JSON on standard output')
     .addHelpText(
       'after',
-      `
-Examples:
-  tcplab doctor
-  sudo tcplab doctor          with root there are three witnesses
-
-Exit status: 0 labs work here, 3 they do not.`,
+      helpEnd(
+        ['tcplab doctor', 'sudo tcplab doctor    # root has a third witness'],
+        'Exit status: 0 labs work on this machine, 2 invalid usage, 3 labs do not work.',
+      ),
     )
     .action(doctor);
 }
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
-  const abilities = await examine();
+  const { privilege, abilities } = await examine();
   const works = abilities.every((ability) => ability.works || !ability.needed);
   const machine = { kernel: release(), arch: arch(), node: process.version, tcplab: VERSION };
   if (json) process.stdout.write(`${JSON.stringify({ machine, works, abilities })}\n`);
-  else print(machine, works, abilities);
+  else print(machine, privilege, abilities);
   process.exitCode = works ? EXIT.proven : EXIT.machineCannot;
 }
 
 /** Without network namespaces nothing else can be tried. */
-async function examine(): Promise<Ability[]> {
+async function examine(): Promise<{ privilege: string; abilities: Ability[] }> {
   const namespaces = { name: 'network namespaces', gives: 'two hosts on one machine', needed: true };
   try {
-    const privilege = ensurePrivilege();
-    const gives = `${namespaces.gives}, ${privilege === 'root' ? 'as root' : 'in a user namespace'}`;
-    return [{ ...namespaces, gives, works: true, why: null, mend: null }, ...(await tryAbilities())];
+    const privilege = ensurePrivilege() === 'root' ? 'as root' : 'in a user namespace';
+    const gives = `${namespaces.gives}, ${privilege}`;
+    const rest = await tryAbilities();
+    return { privilege, abilities: [{ ...namespaces, gives, works: true, why: null, mend: null }, ...rest] };
   } catch (error) {
     if (!(error instanceof TcplabError)) throw error;
-    return [{ ...namespaces, works: false, why: error.message, mend: MEND_NAMESPACES }];
+    const { message, hint = null } = error;
+    return {
+      privilege: 'without the privileges for labs',
+      abilities: [{ ...namespaces, works: false, why: message, mend: hint }],
+    };
   }
 }
 
-const MEND_NAMESPACES =
-  'run as root; or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), user.max_user_namespaces=10000; in a container: --privileged';
-
-function print(machine: Record<string, string>, works: boolean, abilities: Ability[]): void {
+function print(machine: Record<string, string>, privilege: string, abilities: Ability[]): void {
   const style = styleFor(process.stdout);
-  const lines = abilities.flatMap(({ name, gives, needed, works: ok, why, mend }) => {
-    const sign = ok ? style.good('ok     ') : needed ? style.bad('missing') : style.unsure('without');
-    const line = `${sign}  ${pad(name, 20)}${gives}`;
-    return [
-      line,
-      ...[why, mend && `mend: ${mend}`].flatMap((text) => (text ? wrap(text, 80, ' '.repeat(9)) : [])),
-    ];
-  });
-  const verdict = works ? style.good('Labs work here.') : style.bad('Labs do not work here.');
   const about = Object.entries(machine).map(([what, version]) => `${what} ${version}`);
-  process.stdout.write(`${style.dim(about.join(' · '))}\n${[...lines, verdict].join('\n')}\n`);
+  const lines = abilities.flatMap(({ name, gives, needed, works, why, mend }) => {
+    const sign = works ? style.good('ok      ') : needed ? style.bad('missing ') : style.unsure('optional');
+    const reasons = [why, mend && `fix: ${mend}`].filter((text) => text !== null);
+    return [`${sign}  ${pad(name, 20)}${gives}`, ...reasons.map((text) => wrap(text, 80, ' '.repeat(10)))];
+  });
+  process.stdout.write(
+    `${style.dim([...about, privilege].join(' · '))}\n${[...lines, verdict(abilities)].join('\n')}\n`,
+  );
+}
+
+/** The last line, with the reason. */
+function verdict(abilities: Ability[]): string {
+  const style = styleFor(process.stdout);
+  const missing = abilities.filter(({ works }) => !works);
+  const namesOf = (some: Ability[]) => some.map(({ name }) => name).join(', ');
+  const needed = missing.filter((ability) => ability.needed);
+  if (needed.length > 0) return style.bad(wrap(`Labs do not work here. Missing: ${namesOf(needed)}.`, 80));
+  const without = missing.length > 0 ? ` Missing, but optional: ${namesOf(missing)}.` : '';
+  return style.good(wrap(`Labs work here.${without}`, 80));
 }

@@ -1,9 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
+import { isInForeground } from '../kernel/process.ts';
+import { EXIT } from './exit.ts';
 
-/** What does not hear SIGTERM (a shell that a person talks to, say) has this long. */
+/** Time between SIGTERM and SIGKILL: some commands, such as an interactive shell, ignore SIGTERM. */
 const GRACE_MS = 1000;
 
-/** Passes a signal on to a command; and when its time is over, ends it as timeout(1) does: by SIGTERM, in the end by SIGKILL. */
+/** Passes a signal on to a command. After `forMs`, ends it as timeout(1) does: with SIGTERM, and finally with SIGKILL. */
 export function endCommand(child: ChildProcess, signal: Promise<number>, forMs: number | undefined): void {
   void signal.then((number) => child.kill(number));
   if (forMs === undefined) return;
@@ -13,4 +16,28 @@ export function endCommand(child: ChildProcess, signal: Promise<number>, forMs: 
     child.once('exit', () => clearTimeout(last));
   }, forMs);
   child.once('exit', () => clearTimeout(timer));
+}
+
+const PASSED_ON = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const;
+const FROM_THE_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT'];
+
+/**
+ * Passes on every signal to a command until it ends. A terminal sends Ctrl-C and Ctrl-\ to all processes in the foreground,
+ * so the command has got these already.
+ */
+export function passSignals(child: ChildProcess): void {
+  for (const signal of PASSED_ON) {
+    process.removeAllListeners(signal);
+    process.on(signal, () => {
+      if (!FROM_THE_TERMINAL.includes(signal) || !isInForeground()) child.kill(signal);
+    });
+  }
+}
+
+/** The exit status of a command, or as a shell gives it for one that a signal ended. */
+export function statusOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, name) => resolve(code ?? 128 + constants.signals[name ?? 'SIGKILL']));
+    child.once('error', () => resolve(EXIT.machineCannot));
+  });
 }

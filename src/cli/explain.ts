@@ -4,24 +4,28 @@ import { explainArcs, explainScenario, explainState, formatSections } from '../r
 import { styleFor } from '../report/style.ts';
 import { parseSysctls } from '../tcp/sysctls.ts';
 import { subjectNamed } from './arguments.ts';
+import { COMMAND_GROUPS, helpEnd } from './help.ts';
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .summary('what a state, scenario or arc is, what ends it, what to do about it')
+    .helpGroup(COMMAND_GROUPS.explain)
+    .summary('what a state means, what ends it, what to do')
     .description(
-      'Explains a state or a scenario: who goes there and on what, what ends it and when on this\n' +
-        'machine (by its sysctls, now), what it means in production, and what to do. Of an arc:\n' +
-        'on what it is taken, by which clause, and what drives it.',
+      'Explain a state, scenario or transition: how a connection enters the state, what ends it and when (with the ' +
+        'sysctls of this machine), what it means in production, and what to do.',
     )
-    .argument('<name>', 'a state in any spelling, a scenario, or an arc (see `tcplab list`, `tcplab arcs`)')
-    .option('--json', 'print an array of {title, text}')
+    .argument('<name>', 'a state in any spelling, a scenario, or a transition (see `tcplab list`)')
+    .option('--json', 'JSON array of {title, text} on standard output')
     .addHelpText(
       'after',
-      `
-Examples:
-  tcplab explain CLOSE-WAIT
-  tcplab explain close-wait-never-accepted
-  tcplab explain 'SYN-SENT>CLOSED'`,
+      helpEnd(
+        [
+          'tcplab explain CLOSE-WAIT',
+          'tcplab explain close-wait-never-accepted',
+          "tcplab explain 'SYN-SENT>CLOSED'",
+        ],
+        'Exit status: 0, or 2 for invalid usage.',
+      ),
     )
     .action(explain);
 }

@@ -101,7 +101,7 @@ async function watch(
   const { id, title } = plan.scenario;
   screen.print(wrap(`${style.bold(id)}, ${plan.count} times: ${title}`, WIDTH));
   if (!screen.isLive) for (const line of crowdLines(course.result, style)) screen.print(line);
-  const update = () => screen.update([...crowdLines(course.result, style), style.dim('Ctrl-C lifts it')]);
+  const update = () => screen.update([...crowdLines(course.result, style), style.dim('Ctrl-C ends the hold')]);
   update();
   await lookUntil(crowd, plan, course, enough(signal, forMs), { onLook: update });
   const { result } = course;

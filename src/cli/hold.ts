@@ -19,14 +19,14 @@ import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { parseDuration, parseWholeNumber, scenarioNamed } from './arguments.ts';
+import { durationOption, parseWholeNumber, scenarioNamed } from './arguments.ts';
 import { complain } from './complaint.ts';
 import { endCommand } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
-import { firewallOption } from './firewall-option.ts';
+import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
 import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
-import { openHosts, partsOf } from './host-options.ts';
+import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { Screen } from './screen.ts';
@@ -47,41 +47,47 @@ const LOOK_EVERY_MS = 200;
 
 export function holdCommand(): Command {
   const command = new Command('hold')
-    .summary('bring a connection into a state and stay there')
+    .helpGroup(COMMAND_GROUPS.make)
+    .summary('put a connection into a state and keep it there')
     .description(
-      'Brings a scenario into its state and stays: shows both ends, segments as they come,\n' +
-        'rules and the running timer. Ctrl-C lifts it. With --on it runs a command inside\n' +
-        'that host while the state is held, and ends with its exit status.',
+      'Put a connection into a state and keep it there. Shows both ends, each segment, the rules and the running timer ' +
+        'until Ctrl-C. With --on, runs a command inside a host while the state is held, and exits with its status. ' +
+        '`tcplab NAME` is short for `tcplab hold NAME`.',
     )
-    .argument('<name>', 'a scenario, or a state in any spelling (see `tcplab list`)')
-    .argument('[command...]', 'after `--`: what to run inside the host');
-  return addProgramOptions(command)
-    .addOption(new Option('--on <host>', 'run the command inside this host').choices(['client', 'server']))
-    .option('--for <duration>', 'lift it after this time, and with --on end the command', parseDuration)
-    .option('--count <number>', 'hold it so many times over, at once', parseWholeNumber)
-    .option('--ipv6', 'the two hosts speak IPv6')
-    .addOption(firewallOption())
-    .option('--json', 'print one JSON object at the end (as one of `results` of `tcplab run --json`)')
-    .option('--ladder', 'draw the segments, calls and states between two lifelines as they happen')
-    .option('--ascii', 'draw the ladder in plain ASCII (so too where the locale is not UTF-8)')
+    .argument('<name>', 'a scenario, a state in any spelling, or a transition (see `tcplab list`)')
+    .argument('[command...]', 'after `--`: the command to run inside the host')
+    .addOption(new Option('--on <host>', 'host that the command runs inside').choices(['client', 'server']))
+    .addOption(
+      durationOption('--for <duration>', 'time after which the hold and the command end, such as 30s'),
+    )
+    .option('--count <number>', 'number of connections to hold at once', parseWholeNumber)
+    .option('--ladder', 'live sequence diagram in place of the list of segments')
+    .option('--json', 'one JSON object at the end (like one of `results` of `tcplab run --json`)');
+  addProgramOptions(command).addOption(
+    new Option('--ascii', 'diagram in plain ASCII (default where the locale is not UTF-8)').helpGroup(
+      OPTION_GROUPS.output,
+    ),
+  );
+  return addLabOptions(command)
     .addHelpText(
       'after',
-      `
-Examples:
-  tcplab hold fin-wait-1
-  tcplab hold time-wait --for 30s
-  tcplab hold zero-window --ladder
-  tcplab hold fin-wait-1 --on client -- netstat -tan
-  tcplab hold close-wait --on server -- bash
-  tcplab hold close-wait --server 'node server.js' --port 8080
-  tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'
-  tcplab hold close-wait --count 10000 --on server -- ss -s
-
-Exit status: 0 held to the end, 1 not reached or lost, 2 wrong use, 3 this
-machine can't; with --on the command's own: 143 where --for ended it by SIGTERM,
-unless it makes something else of that. With --count the socket tables alone are
-asked, and 0 means that every look found all of them in the state, with --on as
-well.`,
+      helpEnd(
+        [
+          'tcplab hold fin-wait-1',
+          'tcplab hold time-wait --for 30s',
+          'tcplab hold fin-wait-1 --on client -- netstat -tan',
+          'tcplab hold close-wait --on server -- bash',
+          'tcplab hold zero-window --ladder',
+          "tcplab hold close-wait --server 'node server.js' --port 8080",
+          "tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'",
+          'tcplab hold close-wait --count 10000 --on server -- ss -s',
+        ],
+        ABOUT_HOSTS,
+        'Exit status: 0 held to the end, 1 not reached or lost, 2 invalid usage, 3 this machine lacks something (see ' +
+          "`tcplab doctor`). With --on, the command's own: 143 if --for ended it with SIGTERM and it does not handle " +
+          'the signal. With --count, only the socket tables are read; 0 means that every read found all connections in ' +
+          'the state, also with --on.',
+      ),
     )
     .action(hold);
 }
@@ -89,14 +95,17 @@ well.`,
 async function hold(name: string, command: string[], options: Options): Promise<void> {
   const scenario = await scenarioNamed(name);
   if (command.length > 0 !== (options.on !== undefined)) {
-    throw new TcplabError('USAGE', '--on and a command belong together', {
-      hint: `for example: tcplab hold ${scenario.id} --on ${scenario.held.host} -- ss -tan`,
+    const missing = options.on
+      ? '--on needs a command after `--`'
+      : 'the command needs --on: which host it runs inside';
+    throw new TcplabError('USAGE', missing, {
+      hint: `for example: tcplab hold ${scenario.id} --on ${options.on ?? scenario.held.host} -- ss -tan`,
     });
   }
   for (const printed of ['ladder', 'json'] as const) {
     if (!options.on || !options[printed]) continue;
-    throw new TcplabError('USAGE', `--${printed} and --on do not go together`, {
-      hint: 'with --on nothing but the command’s own output is printed',
+    throw new TcplabError('USAGE', `--${printed} can't be combined with --on`, {
+      hint: `remove --${printed}: with --on, the only output is the command's own`,
     });
   }
   const programs = programsOf(options, [scenario]);
@@ -136,15 +145,15 @@ async function hold(name: string, command: string[], options: Options): Promise<
   process.exitCode = result.verdict === 'proven' ? EXIT.proven : EXIT.notProven;
 }
 
-/** Refuses what is told of one connection alone. */
+/** Rejects the options that are about a single connection. */
 function crowdCommand(options: Options, count: number, command: string[]): CrowdCommand {
   for (const alone of ['ladder', 'server', 'client'] as const) {
     if (options[alone] === undefined) continue;
-    throw new TcplabError('USAGE', `--${alone} and --count do not go together`, {
+    throw new TcplabError('USAGE', `--${alone} can't be combined with --count`, {
       hint:
         alone === 'ladder'
-          ? 'the packets of a crowd are not captured: leave out --count to see those of one connection'
-          : 'a crowd is made by tcplab’s own calls, in two namespaces of its own: leave out --count for a program or another place',
+          ? 'remove --count to see the segments of one connection: with it, packets are not captured'
+          : `remove --count to use --${alone}: with it, tcplab makes the connections itself, in two namespaces`,
     });
   }
   const { for: forMs, on, port: serverPort, ipv6, firewall, json = false } = options;

@@ -3,9 +3,10 @@ import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { LabOptions } from '../lab/lab.ts';
 import { isPlace } from '../remote/place.ts';
+import { OPTION_GROUPS } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
 
-/** What `--client` and `--server` may be: a place for that host, a program that plays it there, or both. */
+/** The values of `--client` and `--server`: a host, a program that is this end of the connection, or both. */
 export interface EndOptions {
   client?: string[];
   server?: string[];
@@ -13,27 +14,40 @@ export interface EndOptions {
   ipv6?: boolean;
 }
 
-const PLACES = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME, local';
+const HOSTS = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local';
 
-/** For the commands whose hosts may be elsewhere. `programs`: and may be played by programs. */
+/** The paragraph of a command's help about the values of `--client` and `--server`. */
+export const ABOUT_HOSTS: string = `A host is ${HOSTS} (this machine). Without hosts, each lab has two network namespaces.`;
+
+/** The options of a command whose hosts can be remote. `programs`: and whose ends can be programs. */
 export function addHostOptions(command: Command, { programs }: { programs: boolean }): Command {
   const given = (value: string, before: string[] = []) => [...before, value];
-  const end = (name: HostName, more: string) =>
+  const end = (name: HostName, program: string) =>
     new Option(
-      `--${name} <${programs ? 'place|command' : 'place'}>`,
-      `where the ${name} is (${PLACES})${more}`,
+      `--${name} <${programs ? 'command|host' : 'host'}>`,
+      programs ? `${program}, or its host` : `host of the ${name}`,
     ).argParser(given);
   return command
+    .addOption(end('server', 'server program'))
+    .addOption(end('client', 'client program ({server} and {port} filled in)'))
     .addOption(
-      end('server', programs ? '; or a program that is the server, by a shell in that host; or both' : ''),
-    )
-    .addOption(
-      end('client', programs ? '; or a program: {port} and {server} stand for where to connect' : ''),
-    )
-    .option('--allow-sysctl', 'let scenarios change sysctls of machines elsewhere, and put them back');
+      new Option('--allow-sysctl', 'sysctl changes on remote hosts, undone afterwards').helpGroup(
+        OPTION_GROUPS.lab,
+      ),
+    );
 }
 
-/** What was said of one end, apart. */
+/** The options of every command that opens labs. `--firewall` gives a `FirewallKind`. */
+export function addLabOptions(command: Command): Command {
+  return command
+    .optionsGroup(OPTION_GROUPS.lab)
+    .option('--ipv6', 'IPv6 between the hosts')
+    .addOption(
+      new Option('--firewall <kind>', 'firewall for the rules').choices(['nft', 'iptables']).default('nft'),
+    );
+}
+
+/** The host and the program among the values of an option. */
 export function partsOf(
   name: HostName,
   given: readonly string[] | undefined,
@@ -42,26 +56,29 @@ export function partsOf(
   for (const value of given ?? []) {
     const kind = isPlace(value) ? 'place' : 'program';
     if (parts[kind] !== undefined) {
-      throw new TcplabError('USAGE', `--${name} names two ${kind}s: '${parts[kind]}' and '${value}'`);
+      const what = kind === 'place' ? 'hosts' : 'programs';
+      throw new TcplabError('USAGE', `--${name} names two ${what}: '${parts[kind]}' and '${value}'`, {
+        hint: `remove one of them`,
+      });
     }
     parts[kind] = value;
   }
   return parts;
 }
 
-/** The hosts that the options name, opened; those of a lab's own where they name none. */
+/** The opened hosts that the options name; without such options, each lab has namespaces of its own. */
 export interface Hosts extends AsyncDisposable {
   lab: Pick<LabOptions, 'hosts'>;
   privilege: 'root' | 'user-namespace';
   areElsewhere: boolean;
-  /** How long each step to a state may take, where that is not as usual. */
+  /** How long each step to a state may take, if not the default. */
   withinMs?: number;
 }
 
-/** What takes milliseconds here takes machines far away, busy or emulated ones some seconds. */
+/** What takes milliseconds on this machine takes remote, busy or emulated machines some seconds. */
 export const ELSEWHERE_WITHIN_MS = 20_000;
 
-/** Labs on the same machines would see each other's changes of sysctls, or want the same port: then there is one at a time. */
+/** One lab at a time where labs on the same machines would share sysctls or a port; otherwise `jobs`. */
 export function jobsOf(
   hosts: Hosts,
   { jobs, allowSysctl = false, port }: { jobs: number; allowSysctl?: boolean; port?: number },
@@ -69,7 +86,7 @@ export function jobsOf(
   return hosts.areElsewhere && (allowSysctl || port !== undefined) ? 1 : jobs;
 }
 
-/** What is a scenario's result, and no reason to end them all: of machines elsewhere also that they can't do something. */
+/** Whether an error is the result of one scenario and does not end the run: on remote hosts this includes `MACHINE`. */
 export function isOwnFailure(
   error: unknown,
   { areElsewhere }: Pick<Hosts, 'areElsewhere'>,
@@ -77,13 +94,13 @@ export function isOwnFailure(
   return error instanceof TcplabError && (areElsewhere || error.code !== 'MACHINE');
 }
 
-/** Makes sure of what is needed for them: of privileges here, or of agents there. */
+/** Opens the hosts: gets the privileges on this machine, or starts the agents on remote hosts. */
 export async function openHosts({ client, server, allowSysctl = false, ipv6 }: EndOptions): Promise<Hosts> {
   const places = { client: partsOf('client', client).place, server: partsOf('server', server).place };
   if (places.client === undefined && places.server === undefined) {
     if (allowSysctl) {
-      throw new TcplabError('USAGE', '--allow-sysctl is for hosts that are elsewhere', {
-        hint: 'what is changed in a lab’s own namespaces is gone with them',
+      throw new TcplabError('USAGE', '--allow-sysctl requires --client HOST and --server HOST', {
+        hint: 'remove it: in its own namespaces, a lab can change sysctls without it',
       });
     }
     const privilege = ensurePrivilege();
@@ -91,9 +108,14 @@ export async function openHosts({ client, server, allowSysctl = false, ipv6 }: E
   }
   for (const name of ['client', 'server'] as const) {
     if (places[name] !== undefined) continue;
-    throw new TcplabError('USAGE', `it is not said where the ${name} is`, {
-      hint: `--${name} ${PLACES.split(', ').join(' | ')}; \`local\` is this very machine`,
-    });
+    const other = name === 'client' ? 'server' : 'client';
+    throw new TcplabError(
+      'USAGE',
+      `missing --${name}: with --${other} HOST, tcplab needs the host of the ${name} too`,
+      {
+        hint: `add --${name} HOST, where HOST is ${HOSTS} (this machine)`,
+      },
+    );
   }
   const { RemotePair } = await import('../remote/remote-pair.ts');
   const pair = await RemotePair.open(places as Record<HostName, string>, {

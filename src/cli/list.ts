@@ -3,13 +3,15 @@ import { wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import { CATALOGUE, scenariosOf } from '../scenario/catalogue.ts';
 import { STATES } from '../tcp/state.ts';
+import { COMMAND_GROUPS, helpEnd } from './help.ts';
 
 export function listCommand(): Command {
   return new Command('list')
-    .summary('the scenarios, by the state that they hold')
-    .description('Lists the scenarios by the state that they hold.')
-    .option('--json', 'print an array of {id, title, host, state, peer, heldBy}')
-    .addHelpText('after', '\nExample:\n  tcplab list --json | jq -r .[].id')
+    .helpGroup(COMMAND_GROUPS.more)
+    .summary('list all scenarios')
+    .description('List all scenarios, by the state that they hold.')
+    .option('--json', 'JSON array of {id, title, host, state, peer, heldBy} on standard output')
+    .addHelpText('after', helpEnd(['tcplab list', 'tcplab list --json | jq -r .[].id'], 'Exit status: 0.'))
     .action(list);
 }
 

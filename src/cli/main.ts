@@ -1,85 +1,124 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { TcplabError } from '../error.ts';
+import { firstError, MORE_DESCRIPTORS, TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import { complain, fitted } from './complaint.ts';
 import { EXIT } from './exit.ts';
+import { helpEnd, helpWidth, OPTION_GROUPS, overview } from './help.ts';
 import { exitOnSignals } from './interrupt.ts';
 
-/** Each command is loaded when it is asked for: the kernel's side of some takes a while. */
+/** Each command is loaded when it is used, because the kernel's side of some takes a while to load. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
   run: async () => (await import('./run.ts')).runCommand(),
   hold: async () => (await import('./hold.ts')).holdCommand(),
-  check: async () => (await import('./check.ts')).checkCommand(),
-  exec: async () => (await import('./exec.ts')).execCommand(),
-  explain: async () => (await import('./explain.ts')).explainCommand(),
-  arcs: async () => (await import('./arcs.ts')).arcsCommand(),
-  replay: async () => (await import('./replay.ts')).replayCommand(),
-  list: async () => (await import('./list.ts')).listCommand(),
   ui: async () => (await import('./ui.ts')).uiCommand(),
-  agent: async () => (await import('./agent.ts')).agentCommand(),
-  clean: async () => (await import('./clean.ts')).cleanCommand(),
+  check: async () => (await import('./check.ts')).checkCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  list: async () => (await import('./list.ts')).listCommand(),
+  arcs: async () => (await import('./arcs.ts')).arcsCommand(),
+  exec: async () => (await import('./exec.ts')).execCommand(),
+  replay: async () => (await import('./replay.ts')).replayCommand(),
+  clean: async () => (await import('./clean.ts')).cleanCommand(),
+  agent: async () => (await import('./agent.ts')).agentCommand(),
 };
 
+const ALIASES: Record<string, string> = { transitions: 'arcs' };
+
 const program = new Command('tcplab')
-  .description('Puts a real Linux TCP connection into any state, holds it there, and proves it.')
-  // Broken where the terminal ends, not where the source's lines do.
-  .configureHelp({ commandDescription: (command) => command.description().replaceAll('\n', ' ') })
-  .configureOutput({ outputError: (text, write) => write(fitted(text)) })
-  .version(VERSION, '-V, --version', 'print the version')
+  .description('Put a real Linux TCP connection into any state, hold it there, and prove it.')
+  .configureHelp({ minWidthToWrap: 20 })
+  .configureOutput({
+    getOutHelpWidth: helpWidth,
+    getErrHelpWidth: helpWidth,
+    outputError: (text, write) => write(fitted(text.replace(/^error: /, 'tcplab: '))),
+  })
+  .version(VERSION, '-V, --version', 'version of tcplab')
+  .helpOption('-h, --help', 'this help')
+  .helpCommand(false)
   .addHelpText(
     'after',
-    `
-Examples:
-  tcplab run                               every scenario, proven
-  tcplab run SYN-SENT                      all that hold this state
-  tcplab hold fin-wait-1                   bring it there, stay, and watch
-  tcplab hold close-wait --on server -- ss -tan
-  tcplab run close-wait --server 'node server.js' --port 8080
-  tcplab check server --port 8080 --http / -- node server.js
-  tcplab exec -- npx vitest run            tests in a network of their own
-  tcplab ui                                the same on a live page
-  tcplab explain CLOSE-WAIT                what it means and what to do
-
-Exit status: 0 all proven · 1 something not proven · 2 wrong use ·
-3 this machine can't (see \`tcplab doctor\`)`,
+    helpEnd(
+      [
+        'tcplab close-wait                     # hold a state and watch it',
+        'tcplab hold fin-wait-1 --on client -- ss -tan',
+        'tcplab check server --port 8080 --http / -- node server.js',
+      ],
+      "A name is a scenario, a state in any spelling (CLOSE-WAIT, close_wait, ESTAB) or a transition ('SYN-SENT>CLOSED'). " +
+        'Without a command, it means `hold`.',
+      'Exit status: 0 proven, 1 not proven, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
+    ),
   )
-  .showHelpAfterError('(`tcplab --help` and `tcplab COMMAND --help` tell more)')
+  .showHelpAfterError('see `tcplab --help`')
   .exitOverride();
 
 exitOnSignals();
-// A reader that has seen enough (`tcplab list | head`) is no error.
+// A reader that stops early (`tcplab list | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit();
 });
 try {
-  for (const load of commandsFor(process.argv[2] ?? '')) {
-    program.addCommand((await load()).exitOverride().copyInheritedSettings(program));
+  const args = await commandLine(process.argv.slice(2));
+  for (const load of commandsFor(args[0])) {
+    const command = await load();
+    const isHidden = command.name() === 'agent';
+    program.addCommand(command.exitOverride().copyInheritedSettings(program), { hidden: isHidden });
+    command
+      .optionsGroup(OPTION_GROUPS.first)
+      .helpOption('-h, --help', 'this help')
+      .showHelpAfterError(`see \`tcplab ${command.name()} --help\``);
   }
-  await program.parseAsync();
+  program.configureHelp({ formatHelp: overview });
+  await program.parseAsync(args, { from: 'user' });
 } catch (error) {
   process.exitCode = report(error);
 }
 
-/** All of them, for who wants to know what there is. */
-function commandsFor(word: string): (() => Promise<Command>)[] {
+/** The arguments with a command first: `help run` is `run --help`, and `close-wait` is `hold close-wait`. */
+async function commandLine(args: string[]): Promise<string[]> {
+  const [word, ...rest] = args;
+  if (word === 'help') return rest[0] === undefined ? ['--help'] : commandLine([rest[0], '--help']);
+  if (word === undefined || word.startsWith('-') || commandNames().includes(word)) return args;
+  const { allNames, isName } = await import('./arguments.ts');
+  if (await isName(word)) return ['hold', ...args];
+  const { suggestion } = await import('./suggestion.ts');
+  throw new TcplabError('USAGE', `unknown command '${word}'`, {
+    hint: suggestion(
+      word,
+      [...commandNames(), ...(await allNames())],
+      '`tcplab --help` shows the commands, `tcplab list` the names',
+    ),
+  });
+}
+
+function commandNames(): string[] {
+  return [...Object.keys(COMMANDS), ...Object.keys(ALIASES)];
+}
+
+/** The one command that is used; all of them for the help of tcplab itself. */
+function commandsFor(word: string | undefined): (() => Promise<Command>)[] {
   if (word === '-V' || word === '--version') return [];
-  const named = COMMANDS[word];
+  const named = COMMANDS[ALIASES[word ?? ''] ?? word ?? ''];
   return named ? [named] : Object.values(COMMANDS);
 }
 
-/** Says what went wrong, for a person; gives the exit status. */
-function report(error: unknown): number {
-  // commander has said it already; help and version end with 0.
+/** Prints what went wrong, and returns the exit status. */
+function report(thrown: unknown): number {
+  const error = firstError(thrown);
+  // Node's own calls, such as loading a module, do not throw a TcplabError.
+  if (error instanceof Error && 'code' in error && error.code === 'EMFILE') {
+    complain('this process may open no more files (EMFILE)', MORE_DESCRIPTORS);
+    return EXIT.machineCannot;
+  }
+  // commander has printed it already; help and version end with 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.wrongUse;
   if (error instanceof TcplabError) {
     complain(error.message, error.hint);
     if (error.code === 'USAGE') return EXIT.wrongUse;
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }
-  process.stderr.write('tcplab: this is a fault of tcplab itself, please report it\n');
+  process.stderr.write('tcplab: internal error: please report it with the lines below\n');
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   return EXIT.notProven;
 }

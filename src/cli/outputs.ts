@@ -5,6 +5,7 @@ import { Timeline } from '../evidence/timeline.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import type { RunOutput } from '../report/run-fold.ts';
 import { styleFor } from '../report/style.ts';
+import { OPTION_GROUPS } from './help.ts';
 import { OutputFile, openFolder, refuseSameFile, writeWhole } from './output-file.ts';
 
 /** What can be made of a run, while it goes on or from its saved timeline. */
@@ -21,13 +22,21 @@ export interface OutputOptions {
 
 export function addOutputOptions(command: Command): Command {
   return command
-    .option('--json', 'print one JSON object (schema/run.schema.json)')
-    .addOption(new Option('--tap', 'print in the Test Anything Protocol').conflicts('json'))
-    .option('--junit <file>', 'write a JUnit report')
-    .option('--report <file>', 'write a page to look at: one HTML file, with all of it')
-    .addOption(new Option('--ladder', 'draw what both hosts did, above the table').conflicts(['json', 'tap']))
-    .option('--ascii', 'draw with ASCII alone')
-    .option('--pcap <folder>', 'write the packets of each scenario for Wireshark: FOLDER/SCENARIO.pcapng');
+    .addOption(new Option('--ladder', 'sequence diagram of each scenario').conflicts(['json', 'tap']))
+    .option('--json', 'JSON on standard output (schema/run.schema.json)')
+    .option('--report <file>', 'HTML report in one file')
+    .addOption(
+      new Option('--pcap <folder>', 'packets for Wireshark, in FOLDER/SCENARIO.pcapng').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    )
+    .addOption(new Option('--junit <file>', 'JUnit report').helpGroup(OPTION_GROUPS.output))
+    .addOption(
+      new Option('--tap', 'Test Anything Protocol on standard output')
+        .conflicts('json')
+        .helpGroup(OPTION_GROUPS.output),
+    )
+    .addOption(new Option('--ascii', 'diagrams in plain ASCII').helpGroup(OPTION_GROUPS.output));
 }
 
 /**

@@ -11,29 +11,29 @@ export interface ProgramOptions extends EndOptions {
   port?: number;
 }
 
-/** For the commands in which programs may play the ends. */
+/** The options of a command in which programs can be the ends of the connection. */
 export function addProgramOptions(command: Command): Command {
   return addHostOptions(command, { programs: true }).option(
     '--port <port>',
-    'the port of the server (80 if not said; elsewhere a free one)',
+    'server port (default: 80; remote: any free port)',
     parsePort,
   );
 }
 
-/** What plays which end, when every scenario lets it. */
+/** The programs of both ends. Throws USAGE if a scenario can't use one of them. */
 export function programsOf(options: ProgramOptions, scenarios: readonly Scenario[]): Programs {
   const programs = programsIn(options);
   for (const { id, ours } of scenarios) {
     const { host, why } = obstacleTo(programs, ours) ?? {};
     if (host === undefined) continue;
-    throw new TcplabError('USAGE', `${id} can’t be forced on a program: its ${host} must be tcplab’s own`, {
-      hint: `${why}; leave out --${host}, or see \`tcplab list\` for another scenario`,
+    throw new TcplabError('USAGE', `${id} can't use your program as the ${host}: ${why}`, {
+      hint: `remove --${host}, or choose another scenario (\`tcplab list\`)`,
     });
   }
   return programs;
 }
 
-/** Those of all scenarios that let the programs play. The others are left out, which is said. */
+/** The scenarios that can use the programs. Prints which others it skips, and why. */
 export function playableAmong(options: ProgramOptions, scenarios: readonly Scenario[]): Scenario[] {
   const programs = programsIn(options);
   const left = scenarios.flatMap(({ id, ours }) => {
@@ -41,11 +41,8 @@ export function playableAmong(options: ProgramOptions, scenarios: readonly Scena
     return obstacle ? [{ id, ...obstacle }] : [];
   });
   if (left.length > 0) {
-    const reasons = [...new Set(left.map(({ host, why }) => `of the ${host}: ${why}`))].map((reason) => {
-      const ids = left.filter(({ host, why }) => `of the ${host}: ${why}` === reason).map(({ id }) => id);
-      return `${ids.join(', ')} (${reason})`;
-    });
-    complain(`left out, for they can’t be forced on a program: ${reasons.join('; ')}`);
+    const lines = left.map(({ id, why }) => `  ${id}: ${why}`);
+    complain([`skipped ${left.length} scenarios that a program can't play`, ...lines].join('\n'));
   }
   return scenarios.filter(({ ours }) => !obstacleTo(programs, ours));
 }
@@ -57,7 +54,10 @@ function programsIn({ client, server }: ProgramOptions): Programs {
     ...(ofServer === undefined ? {} : { server: ofServer }),
   };
   for (const host of Object.keys(programs) as HostName[]) {
-    if (!programs[host]?.trim()) throw new TcplabError('USAGE', `--${host} needs a command, and has none`);
+    if (!programs[host]?.trim())
+      throw new TcplabError('USAGE', `--${host} is empty`, {
+        hint: `give a command, such as 'node ${host}.js', or a host, such as ssh:user@b`,
+      });
   }
   return programs;
 }

@@ -6,28 +6,30 @@ import { reasonOf } from '../report/reason.ts';
 import { RunFold } from '../report/run-fold.ts';
 import { readTimeline } from '../report/timeline-file/read.ts';
 import { EXIT } from './exit.ts';
+import { COMMAND_GROUPS, helpEnd } from './help.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 
 export function replayCommand(): Command {
   const command = new Command('replay')
-    .summary('print again what a run printed, from its saved timeline')
+    .helpGroup(COMMAND_GROUPS.more)
+    .summary('show or export a saved run')
     .description(
-      'Makes of a timeline that `tcplab run --timeline` saved all that the run could make of it.\n' +
-        'Needs no privileges, and no lab.',
+      'Print or export what a run with `tcplab run --timeline` saved, in any form that `tcplab run` can. Needs no ' +
+        'privileges and no lab.',
     )
-    .argument('<file>', 'the saved timeline; - for stdin');
+    .argument('<file>', 'the saved timeline, or - for standard input');
   return addOutputOptions(command)
     .addHelpText(
       'after',
-      `
-Examples:
-  tcplab run --timeline run.ndjson && tcplab replay run.ndjson
-  tcplab replay run.ndjson --pcap packets && wireshark packets/time-wait.pcapng
-  tcplab replay run.ndjson --report run.html
-  zcat run.ndjson.gz | tcplab replay - --json
-
-Exit status: as the run's: 0 all proven, 1 something not proven; 2 wrong use, or
-no whole timeline.`,
+      helpEnd(
+        [
+          'tcplab run --timeline run.ndjson && tcplab replay run.ndjson',
+          'tcplab replay run.ndjson --pcap packets && wireshark packets/time-wait.pcapng',
+          'tcplab replay run.ndjson --report run.html',
+          'zcat run.ndjson.gz | tcplab replay - --json',
+        ],
+        "Exit status: the run's own: 0 all proven, 1 something not proven; 2 invalid usage, or an incomplete timeline.",
+      ),
     )
     .action(replay);
 }

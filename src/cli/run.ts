@@ -1,15 +1,15 @@
 import { arch, release } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import { type RunStarted, type ScenarioFailed, TIMELINE_FORMAT } from '../evidence/events.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { RunFold } from '../report/run-fold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { parseCount, parseDuration, scenariosNamed } from './arguments.ts';
+import { durationOption, parseCount, scenariosNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
-import { firewallOption } from './firewall-option.ts';
-import { isOwnFailure, jobsOf, openHosts } from './host-options.ts';
+import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import { ABOUT_HOSTS, addLabOptions, isOwnFailure, jobsOf, openHosts } from './host-options.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
@@ -26,41 +26,41 @@ interface Options extends OutputOptions, ProgramOptions {
 
 export function runCommand(): Command {
   const command = new Command('run')
-    .summary('bring connections into states, hold them, prove them')
+    .helpGroup(COMMAND_GROUPS.make)
+    .summary('put connections into states and prove each one')
     .description(
-      'Runs scenarios on the real kernel: brings a connection into each state, holds it\n' +
-        'there, and prints what the witnesses say. All of them if none is named; with a program\n' +
-        'those that it can be one end of.',
+      'Put a real connection into each state, hold it there, and print what the witnesses report. Without names, run all ' +
+        'scenarios; with a program, those that the program can be an end of.',
     )
-    .argument('[name...]', 'scenarios, states in any spelling, or arcs (see `tcplab list`, `tcplab arcs`)');
-  return addProgramOptions(addOutputOptions(command))
-    .option('--timeline <file>', 'save all that happened, for `tcplab replay` (docs/timeline.md)')
-    .option('--ipv6', 'the two hosts speak IPv6')
-    .addOption(firewallOption())
-    .option('--hold <duration>', 'how long each state is held', parseDuration, 100)
-    .option('--jobs <n>', 'how many labs at a time', parseCount, 20)
-    .option('--repeat <n>', 'run each so many times', parseCount, 1)
-    .option('--pairs <file>', 'run them between many pairs of hosts at once, which a YAML file lists')
+    .argument('[name...]', 'scenarios, states in any spelling, or transitions (see `tcplab list`)')
+    .addOption(durationOption('--hold <duration>', 'time each state is held, such as 200ms or 5s', 100))
+    .option('--repeat <n>', 'number of runs of each scenario', parseCount, 1);
+  addProgramOptions(addOutputOptions(command));
+  return addLabOptions(command)
+    .addOption(
+      new Option('--timeline <file>', 'all events, for `tcplab replay` (docs/timeline.md)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    )
+    .option('--jobs <n>', 'number of labs at a time', parseCount, 20)
+    .option('--pairs <file>', 'YAML file of many pairs of hosts to run between')
     .addHelpText(
       'after',
-      `
-Examples:
-  tcplab run
-  tcplab run close-wait TIME_WAIT --hold 2s
-  tcplab run --json | jq '.results[] | {scenario, verdict}'
-  tcplab run fin-wait-1 --repeat 100
-  tcplab run closing --ladder
-  tcplab run time-wait --pcap . && wireshark time-wait.pcapng
-  tcplab run --timeline run.ndjson && tcplab replay run.ndjson
-  tcplab run closing --report closing.html
-  tcplab run --tap --junit report.xml
-  tcplab run close-wait --server 'node server.js' --port 8080
-  tcplab run --client ssh:user@a --server ssh:user@b
-  tcplab run --pairs pairs.yaml --json
-  tcplab run syn-sent --client 'curl -sS http://192.168.2.11:{port}/'
-
-Exit status: 0 all proven, 1 something not proven, 2 wrong use, 3 this machine
-can't.`,
+      helpEnd(
+        [
+          'tcplab run',
+          'tcplab run close-wait TIME_WAIT --hold 2s',
+          'tcplab run closing --ladder',
+          "tcplab run close-wait --server 'node server.js' --port 8080",
+          "tcplab run syn-sent --client 'curl -sS http://{server}:{port}/'",
+          'tcplab run time-wait --pcap . && wireshark time-wait.pcapng',
+          "tcplab run --json | jq '.results[] | {scenario, verdict}'",
+          'tcplab run --client ssh:user@a --server ssh:user@b',
+        ],
+        ABOUT_HOSTS,
+        'Exit status: 0 all proven, 1 something not proven, 2 invalid usage, 3 this machine lacks something (see ' +
+          '`tcplab doctor`).',
+      ),
     )
     .action(run);
 }
@@ -100,16 +100,18 @@ async function run(names: string[], options: Options): Promise<void> {
   process.exitCode = results.every(({ verdict }) => verdict === 'proven') ? EXIT.proven : EXIT.notProven;
 }
 
-/** What is made of a single run has no place for many. */
+/** Rejects the options whose output describes a single pair of hosts. */
 function runBetweenPairs(path: string, scenarios: readonly Scenario[], options: Options): Promise<void> {
   const { jobs, json = false, allowSysctl = false, hold: holdMs, firewall, ipv6, port } = options;
   for (const name of SINGLE) {
     if (options[name] === undefined || options[name] === false) continue;
-    throw new TcplabError('USAGE', `--${name} and --pairs do not go together`, {
-      hint: 'the file says where the hosts are; of all outputs there are the table and --json',
+    throw new TcplabError('USAGE', `--${name} can't be combined with --pairs`, {
+      hint: `remove --${name}: the pairs file names the hosts, and the output is the table or --json`,
     });
   }
-  if (options.repeat !== 1) throw new TcplabError('USAGE', '--repeat and --pairs do not go together');
+  if (options.repeat !== 1) {
+    throw new TcplabError('USAGE', "--repeat can't be combined with --pairs", { hint: 'remove --repeat' });
+  }
   const family = ipv6 ? 'ipv6' : 'ipv4';
   const serverPort = port === undefined ? {} : { serverPort: port };
   return runPairs(path, scenarios, {

@@ -1,12 +1,12 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** A name without what spellings differ by: `Listen_Closed` is `listen-closed`. What arcs are written with stays. */
+/** A name in the one spelling in which names are compared: `Listen_Closed` is `listenclosed`. The `>` of a transition stays. */
 export function bare(name: string): string {
   return name.toLowerCase().replace(/[-_\s]/g, '');
 }
 
-/** Names that are near to one that is not known; `all` is what shows every one. */
-export function suggestion(name: string, known: string[], all: string): string {
+/** A hint for an unknown name: known names that are near to it, and `all`, which tells where every name is. */
+export function suggestion(name: string, known: readonly string[], all: string): string {
   const text = bare(name);
   // A scenario and a state may have the same name but for its spelling.
   const names = [...new Set(known.map(bare))];
@@ -16,5 +16,5 @@ export function suggestion(name: string, known: string[], all: string): string {
   const suggested = [...new Set(alike)]
     .slice(0, 4)
     .map((candidate) => known.find((one) => bare(one) === candidate));
-  return suggested.length > 0 ? `did you mean ${suggested.join(', ')}? ${all} shows all` : `${all} shows all`;
+  return suggested.length > 0 ? `did you mean ${suggested.join(', ')}? ${all}` : all;
 }

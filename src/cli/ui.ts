@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { parseCount, parsePort } from './arguments.ts';
-import { addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
+import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import { ABOUT_HOSTS, addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
 
 interface Options extends EndOptions {
@@ -11,25 +12,25 @@ interface Options extends EndOptions {
 
 export function uiCommand(): Command {
   const command = new Command('ui')
-    .summary('a live page: choose a state, watch, and act on it')
+    .helpGroup(COMMAND_GROUPS.make)
+    .summary('do it in the browser: click a state and watch')
     .description(
-      'Serves a page on 127.0.0.1: click a state in the diagram and a real connection goes\n' +
-        'there; close, reset, send, set rules, and watch what the kernel does. Prints the URL,\n' +
-        'whose token nobody else knows; Ctrl-C ends it, and all labs with it. A lab that no\n' +
-        'page watches any more ends after a minute.',
-    );
+      'Serve a live page on 127.0.0.1: click a state in the diagram, and a real connection enters it; close, reset, ' +
+        'send, set rules, and watch what the kernel does. Prints the URL with a secret token. Ctrl-C stops the page and ' +
+        'all labs. A lab without an open page ends after 1 min.',
+    )
+    .option('--port <number>', 'port of the page (default: any free port)', parsePort)
+    .option('--max-labs <number>', 'number of labs that can be open at once', parseCount, 4)
+    .option('--allow-programs', 'permission for the page to run commands in the hosts, as you')
+    .optionsGroup(OPTION_GROUPS.lab);
   return addHostOptions(command, { programs: false })
-    .option('--port <number>', 'the port of the page; else one that is free', parsePort)
-    .option('--max-labs <number>', 'how many labs may be open at once', parseCount, 4)
-    .option('--allow-programs', 'let the page run commands in the hosts, as you')
     .addHelpText(
       'after',
-      `
-Examples:
-  tcplab ui
-  tcplab ui --port 8080 --max-labs 1
-
-Exit status: 0 when it was ended by a signal, 2 wrong use, 3 this machine can't.`,
+      helpEnd(
+        ['tcplab ui', 'tcplab ui --port 8080 --max-labs 1', 'tcplab ui --allow-programs'],
+        ABOUT_HOSTS,
+        'Exit status: 0 stopped by a signal, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
+      ),
     )
     .action(serve);
 }
@@ -48,7 +49,7 @@ async function serve(options: Options): Promise<void> {
     allowPrograms,
     lab: hosts.lab,
   });
-  process.stdout.write(`tcplab ui: ${ui.url}\nCtrl-C ends it\n`);
+  process.stdout.write(`tcplab ui: ${ui.url}\nCtrl-C stops it\n`);
   await signal;
   await ui[Symbol.asyncDispose]();
 }

@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { SystemError, TcplabError } from '../error.ts';
+import { SystemError } from '../error.ts';
 import type { Family } from '../tcp/endpoint.ts';
+import { systemCommand } from './system-command.ts';
 
 /** A rule of the filter table, as iptables-save(8) prints it, and the packets that it has met. */
 export interface CountedRule {
@@ -20,8 +19,8 @@ export class Iptables {
 
   constructor(family: Family) {
     const name = family === 'ipv6' ? 'ip6tables' : 'iptables';
-    this.#restore = findCommand(`${name}-restore`);
-    this.#save = findCommand(`${name}-save`);
+    this.#restore = systemCommand(`${name}-restore`, PACKAGES);
+    this.#save = systemCommand(`${name}-save`, PACKAGES);
   }
 
   /** Changes the filter table, all or nothing: `-A INPUT …`, `-D INPUT …` (iptables(8)). */
@@ -39,26 +38,7 @@ export class Iptables {
   }
 }
 
-/** An ordinary user's PATH often leaves out where these commands are. */
-const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
-
-function findCommand(name: string): string {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...SYSTEM_FOLDERS];
-  const found = folders.map((folder) => join(folder, name)).find(isExecutable);
-  if (found) return found;
-  throw new TcplabError('MACHINE', `${name} is not on this machine`, {
-    hint: 'install it: Debian and Ubuntu `apt-get install iptables`, Fedora `dnf install iptables-nft`, Alpine `apk add iptables`, Arch `pacman -S iptables`',
-  });
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const PACKAGES = { debian: 'iptables', fedora: 'iptables-nft', alpine: 'iptables', arch: 'iptables' };
 
 /**
  * iptables-legacy locks /run/xtables.lock, which an ordinary user may not, and which root would leave behind. What has to be
@@ -75,7 +55,10 @@ function run(command: string, args: string[], detail: string, input = ''): strin
   });
   if (status === 0) return stdout;
   // One that ends before it has read its input is an EPIPE here, and a reason there.
-  const said = complaint(stderr ?? '') ?? error?.message ?? `ended with ${signal ?? `status ${status}`}`;
+  const said =
+    complaint(stderr ?? '') ??
+    error?.message ??
+    (signal ? `ended by ${signal}` : `exited with status ${status}`);
   throw new SystemError(command.slice(command.lastIndexOf('/') + 1), said, {
     detail,
     code: 'MACHINE',
@@ -84,7 +67,7 @@ function run(command: string, args: string[], detail: string, input = ''): strin
 }
 
 const HINT =
-  'where the kernel lacks a part: modprobe -a nft_compat xt_tcpudp xt_comment xt_NFLOG ipt_REJECT ip6t_REJECT; `--firewall nft` does without iptables';
+  'use `--firewall nft`, or load the modules: modprobe -a nft_compat xt_tcpudp xt_comment xt_NFLOG ipt_REJECT ip6t_REJECT';
 
 /** What it said, without its name, its version, and how to get help. */
 function complaint(stderr: string): string | undefined {

@@ -1,5 +1,5 @@
 import koffi, { type LibraryHandle } from 'koffi';
-import { SystemError } from '../error.ts';
+import { MORE_DESCRIPTORS, SystemError } from '../error.ts';
 
 /** Loads a shared library and declares functions of it; undefined when this machine does not have it. */
 export function loadLibrary(...names: string[]): LibraryHandle | undefined {
@@ -143,12 +143,16 @@ export function errnoName(number: number): string {
 export function check(result: number, syscall: string, detail?: string): number {
   if (result >= 0) return result;
   const errno = lastErrno();
-  throw new SystemError(syscall, errno, { ...(detail ? { detail } : {}), hint: hintFor(errno) });
+  throw new SystemError(syscall, errno, { ...(detail ? { detail } : {}), ...machineLacks(syscall, errno) });
 }
 
-function hintFor(errno: string): string | undefined {
-  if (errno === 'EPERM' || errno === 'EACCES')
-    return 'this needs privileges: `tcplab doctor` tells what is missing';
-  if (errno === 'EMFILE' || errno === 'ENFILE') return 'too many open descriptors: raise `ulimit -n`';
-  return undefined;
+/**
+ * Errors that are the machine's, and not of one connection: a lab that could be made elsewhere. Of calls on a socket, EPERM
+ * is what a rule does.
+ */
+function machineLacks(syscall: string, errno: string): { code?: 'MACHINE'; hint?: string } {
+  if (errno === 'EMFILE' || errno === 'ENFILE') return { code: 'MACHINE', hint: MORE_DESCRIPTORS };
+  if (errno !== 'EPERM' && errno !== 'EACCES') return {};
+  const hint = '`tcplab doctor` shows which privilege is missing';
+  return ['socket', 'unshare', 'setns'].includes(syscall) ? { code: 'MACHINE', hint } : { hint };
 }

@@ -24,8 +24,12 @@ export function listenOnLoopback(port: number): number {
     close(fd);
     if (!(error instanceof SystemError)) throw error;
     if (error.errno === 'EADDRINUSE')
-      throw new TcplabError('USAGE', `port ${port} is in use: choose another`);
-    if (error.errno === 'EACCES') throw new TcplabError('USAGE', `port ${port} is not for ordinary users`);
+      throw new TcplabError('USAGE', `port ${port} is in use`, { hint: 'choose another --port, or none' });
+    if (error.errno === 'EACCES') {
+      throw new TcplabError('USAGE', `port ${port} requires root`, {
+        hint: 'choose a --port of 1024 or more',
+      });
+    }
     throw error;
   }
   if (currentPrivilege() === 'none') {

@@ -45,7 +45,7 @@ export class NetworkNamespace {
       throw new SystemError('unshare', errno, {
         detail: 'CLONE_NEWNET',
         code: 'MACHINE',
-        hint: 'this system lets no network namespace be made: `tcplab doctor` tells more',
+        hint: '`tcplab doctor` shows what forbids network namespaces',
       });
     }
     try {
@@ -116,14 +116,9 @@ export class NetworkNamespace {
   }
 }
 
-/** Leaves the network that this thread is in for a new one, for good. */
-export function moveToNewNetwork(): void {
-  check(libc.unshare(CLONE_NEWNET), 'unshare', 'CLONE_NEWNET');
-}
-
 /** A thread that can't come home must do nothing more: whatever it did next, it would do in the wrong network. */
 function goTo(home: number): void {
   if (libc.setns(home, CLONE_NEWNET) === 0) return;
-  process.stderr.write('tcplab: cannot return to the home network namespace; stopping\n');
+  process.stderr.write("tcplab: can't return to this process's own network namespace; stopping\n");
   process.exit(1);
 }

@@ -1,5 +1,6 @@
-import { SystemError, TcplabError } from '../error.ts';
+import { SystemError } from '../error.ts';
 import { loadLibrary } from './libc.ts';
+import { notInstalled } from './system-command.ts';
 
 // libnftables(3)
 const OUTPUT_JSON = 1 << 4;
@@ -26,6 +27,8 @@ export function hasNftables(): boolean {
   return load() !== undefined;
 }
 
+const PACKAGES = { debian: 'libnftables1', fedora: 'nftables-libs', alpine: 'nftables', arch: 'nftables' };
+
 /** nftables of the namespace in which it was opened: a context keeps its netlink socket there. Opening takes about 5 ms. */
 export class Nftables {
   readonly #lib: LibNftables;
@@ -33,11 +36,7 @@ export class Nftables {
 
   constructor() {
     const lib = load();
-    if (!lib) {
-      throw new TcplabError('MACHINE', 'libnftables.so.1 is not on this machine', {
-        hint: 'install it: Debian and Ubuntu `apt-get install libnftables1`, Fedora `dnf install nftables-libs`, Alpine `apk add nftables`, Arch `pacman -S nftables`',
-      });
-    }
+    if (!lib) throw notInstalled('libnftables.so.1', PACKAGES);
     const context = lib.create(0);
     if (!context) throw new SystemError('nft_ctx_new', 'ENOMEM');
     lib.bufferOutput(context);

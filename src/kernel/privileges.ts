@@ -1,23 +1,45 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { TcplabError } from '../error.ts';
+import { libc } from './libc.ts';
 import { execute } from './process.ts';
+import { systemCommand, UTIL_LINUX } from './system-command.ts';
 
 /**
  * What this process may do. `root`: everything. `user-namespace`: root inside a user namespace of its own, so
- * everything but tracefs. `none`: no namespaces can be made from here.
+ * everything but tracefs. `none`: it can't make labs.
  */
 export type Privilege = 'root' | 'user-namespace' | 'none';
 
-const CAP_NET_ADMIN = 12n;
-const CAP_SYS_ADMIN = 21n;
+/** The numbers of the capabilities that a lab needs (capabilities(7)). */
+const NEEDED = { CAP_NET_ADMIN: 12n, CAP_NET_RAW: 13n, CAP_SYS_ADMIN: 21n };
 
 export function currentPrivilege(): Privilege {
+  if (obstacle() !== undefined) return 'none';
+  return isInitialUserNamespace() ? 'root' : 'user-namespace';
+}
+
+/** What keeps this process from making labs by itself, as the middle of a sentence; undefined if nothing does. */
+function obstacle(): string | undefined {
   const status = readFileSync('/proc/self/status', 'utf8');
   const effective = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(status)?.[1] ?? '0'}`);
-  const has = (capability: bigint) => (effective >> capability) % 2n === 1n;
-  if (!has(CAP_SYS_ADMIN) || !has(CAP_NET_ADMIN)) return 'none';
-  return isInitialUserNamespace() ? 'root' : 'user-namespace';
+  const missing = Object.entries(NEEDED).filter(([, number]) => (effective >> number) % 2n === 0n);
+  if (missing.length > 0) return `this process lacks ${missing.map(([name]) => name).join(', ')}`;
+  return mayReturn() ? undefined : "this process's network belongs to another user namespace";
+}
+
+/**
+ * Whether a thread that leaves the network of this process may return to it: not as root of a user namespace that was made
+ * without a network namespace (`unshare --user`), because the network still belongs to the parent (setns(2)).
+ */
+function mayReturn(): boolean {
+  const CLONE_NEWNET = 0x40000000;
+  const home = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    return libc.setns(home, CLONE_NEWNET) === 0;
+  } finally {
+    closeSync(home);
+  }
 }
 
 /** The initial user namespace maps all numbers onto themselves (user_namespaces(7)). */
@@ -25,6 +47,7 @@ function isInitialUserNamespace(): boolean {
   return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
 }
 
+/** The process that was started again, by its number, which stays the same. Its children have the variable as well. */
 const MARK = 'TCPLAB_USER_NAMESPACE';
 const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--'];
 
@@ -33,38 +56,43 @@ const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--'];
  * only by throwing: a TcplabError with code MACHINE where the system forbids it.
  */
 export function enterUserNamespace(script: string, args: string[]): never {
-  const why = process.env[MARK] ? 'a user namespace was made, but gives no privileges' : whyNoUserNamespace();
+  const unshare = systemCommand('unshare', UTIL_LINUX);
+  const { why, fix } =
+    process.env[MARK] === String(process.pid)
+      ? { why: 'a new user namespace gives it no capabilities', fix: undefined }
+      : whyNoUserNamespace(unshare);
   if (why) {
-    throw new TcplabError('MACHINE', `no network namespaces here: ${why}`, {
-      hint: 'run as root (`sudo tcplab …`); `tcplab doctor` tells what would make it work without',
+    throw new TcplabError('MACHINE', `no network namespaces here: ${obstacle()}, and ${why}`, {
+      hint: `run as root (\`sudo tcplab …\`), ${fix ? `or run: sudo ${fix}` : 'in a container with --privileged'}`,
     });
   }
   const command = [process.execPath, ...process.execArgv, script, ...args];
-  execute(unsharePath(), [...UNSHARE, ...command], { ...process.env, [MARK]: '1' });
+  execute(unshare, [...UNSHARE, ...command], { ...process.env, [MARK]: String(process.pid) });
 }
 
-/** Undefined when this user may make user namespaces, which is found out by making one in a child. */
-function whyNoUserNamespace(): string | undefined {
-  const tried = spawnSync(unsharePath(), [...UNSHARE, 'true'], { encoding: 'utf8' });
-  if (tried.status === 0) return undefined;
-  if (tried.error) return 'unshare(1) of util-linux is not on this machine';
-  const forbidding = Object.entries(FORBIDDING).find(([path, value]) => readIfThere(path) === value);
-  if (forbidding)
-    return `${forbidding[0].slice('/proc/sys/'.length).replaceAll('/', '.')} is ${forbidding[1]}`;
-  return tried.stderr.trim().replace(/^unshare: /, '') || `unshare ended with status ${tried.status}`;
+/** Empty when this user may make user namespaces, which it finds out by making one in a child. */
+function whyNoUserNamespace(unshare: string): { why?: string; fix?: string } {
+  const tried = spawnSync(unshare, [...UNSHARE, '/bin/sh', '-c', ':'], { encoding: 'utf8' });
+  if (tried.status === 0) return {};
+  const forbidding = FORBIDDING.find(({ name, value }) => readIfThere(sysctlPath(name)) === value);
+  if (forbidding) {
+    const { name, value, allows } = forbidding;
+    return { why: `${name} is ${value}`, fix: `sysctl -w ${name}=${allows}` };
+  }
+  return { why: tried.stderr?.trim() || `unshare exited with status ${tried.status}` };
 }
 
 /** Settings with which distributions forbid user namespaces to ordinary users. */
-const FORBIDDING = {
-  '/proc/sys/kernel/unprivileged_userns_clone': '0',
-  '/proc/sys/user/max_user_namespaces': '0',
-  '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1',
-};
+const FORBIDDING = [
+  { name: 'kernel.unprivileged_userns_clone', value: '0', allows: '1' },
+  { name: 'user.max_user_namespaces', value: '0', allows: '10000' },
+  { name: 'kernel.apparmor_restrict_unprivileged_userns', value: '1', allows: '0' },
+];
+
+function sysctlPath(name: string): string {
+  return `/proc/sys/${name.replaceAll('.', '/')}`;
+}
 
 function readIfThere(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
-}
-
-function unsharePath(): string {
-  return ['/usr/bin/unshare', '/bin/unshare'].find((path) => existsSync(path)) ?? 'unshare';
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { check, libc } from './libc.ts';
+import { systemPath } from './system-command.ts';
 
 /** When a process started, in ticks since boot: with its number it names the process for good (proc_pid_stat(5)). */
 export function processStartTime(pid: number): string | undefined {
@@ -167,6 +168,12 @@ export function groupRuns(leader: number): boolean {
   });
 }
 
+/** Whether this process is in the group that its terminal sends Ctrl-C to; false without a terminal. */
+export function isInForeground(): boolean {
+  const [, , group, , , foreground] = statOf('self');
+  return group !== undefined && group === foreground;
+}
+
 /** The fields of /proc/PID/stat from the third on (proc_pid_stat(5)): state, parent, group and so on. */
 function statOf(pid: number | string): string[] {
   try {
@@ -223,7 +230,8 @@ export function watchOver(whom: { namespace: string } | { variable: string }): (
   const script =
     'read -r over && exit; for try in 1 2 3; do for process in /proc/[0-9]*; do ' +
     `${isOne} && kill -9 "$(basename "$process")"; done; done 2>/dev/null`;
-  const shell = spawn('sh', ['-c', script, word], {
+  const shell = spawn('/bin/sh', ['-c', script, word], {
+    env: { ...process.env, PATH: systemPath() },
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

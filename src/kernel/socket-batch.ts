@@ -42,7 +42,7 @@ export class SocketBatch {
       if (step.local === 0) setOption(fd, 'SO_REUSEADDR', 1);
       check(libc.bind(fd, here, length), 'bind', 'one of a crowd');
       if (libc.connect(fd, there, length) === 0 || lastErrno() === 'EINPROGRESS') continue;
-      throw new SystemError('connect', lastErrno(), { detail: 'one of a crowd' });
+      throw new SystemError('connect', lastErrno(), { detail: 'one of many connections' });
     }
   }
 

@@ -21,7 +21,7 @@ export function writeSysctl(name: string, value: string | number): void {
     throw new SystemError('write', errno, {
       detail: `sysctl ${name} = ${value}`,
       code: errno === 'EROFS' || errno === 'EACCES' ? 'MACHINE' : 'SYSTEM',
-      hint: '/proc/sys/net must be writable; in a container, start it with `--privileged` or with /proc/sys mounted read-write',
+      hint: 'make /proc/sys/net writable: mount -o remount,rw /proc/sys; in a container, start it with --privileged',
     });
   }
 }

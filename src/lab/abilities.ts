@@ -1,4 +1,3 @@
-import { accessSync, constants } from 'node:fs';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketLog } from '../kernel/nflog.ts';
 import { Nftables } from '../kernel/nftables.ts';
@@ -7,23 +6,24 @@ import { configureLink, createVethPair } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
 import { KernelEvents } from '../kernel/tracefs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
 import { IptablesFirewall } from './firewall-iptables.ts';
 import { FATES } from './rule.ts';
 
-/** Something that a lab uses of the machine, tried out. */
+/** Something that a lab needs of the machine, and whether it works. */
 export interface Ability {
   name: string;
-  /** What it is used for. */
+  /** What tcplab uses it for. */
   gives: string;
   /** Whether no lab works without it. */
   needed: boolean;
   works: boolean;
   /** Why not. */
   why: string | null;
-  /** What mends it: a command, where there is one. */
+  /** How to fix it: a command, where there is one. */
   mend: string | null;
 }
 
@@ -39,14 +39,14 @@ interface Trial {
 const TRIALS: readonly Trial[] = [
   {
     name: 'socket table',
-    gives: 'the first witness',
+    gives: 'first witness',
     needed: true,
     mend: 'modprobe -a inet_diag tcp_diag',
     attempt: () => new SocketTable().read(),
   },
   {
     name: 'packet capture',
-    gives: 'the second witness',
+    gives: 'second witness',
     needed: true,
     mend: 'modprobe af_packet',
     attempt: () => new PacketCapture('lo').close(),
@@ -68,42 +68,42 @@ const TRIALS: readonly Trial[] = [
     name: 'iptables',
     gives: '--firewall iptables',
     needed: false,
-    mend: 'install iptables',
+    mend: 'use --firewall nft',
     attempt: () => tryIptables('ipv4'),
   },
   {
     name: 'ip6tables',
     gives: '--firewall iptables --ipv6',
     needed: false,
-    mend: 'install iptables',
+    mend: 'use --firewall nft',
     attempt: () => tryIptables('ipv6'),
   },
   {
     name: 'packet log',
-    gives: 'which rule dropped which segment',
+    gives: 'which rule dropped a segment',
     needed: true,
     mend: 'modprobe nfnetlink_log',
     attempt: () => new PacketLog(1).close(),
   },
   {
     name: 'raw sockets',
-    gives: 'crafted segments',
+    gives: 'hand-made segments',
     needed: true,
-    mend: 'give the process CAP_NET_RAW',
+    mend: 'run with CAP_NET_RAW',
     attempt: () => kernel.close(kernel.openRawSocket('ipv4')),
   },
   {
     name: 'sysctls',
-    gives: 'timers made shorter, segments held back',
+    gives: 'shorter timers, delayed segments',
     needed: false,
-    mend: 'mount -o remount,rw /proc/sys (in a container: start it with --privileged)',
+    mend: 'mount -o remount,rw /proc/sys; in a container, start it with --privileged',
     attempt: () => writeSysctl('net.ipv4.tcp_fin_timeout', readSysctl('net.ipv4.tcp_fin_timeout') ?? 60),
   },
   {
     name: 'IPv6',
     gives: '--ipv6',
     needed: false,
-    mend: 'start Linux without ipv6.disable=1',
+    mend: 'boot Linux without ipv6.disable=1',
     attempt: () => kernel.bind(kernel.openTcpSocket('ipv6'), { address: '::1', port: 0 }),
   },
   {
@@ -111,33 +111,23 @@ const TRIALS: readonly Trial[] = [
     gives: '--on HOST -- CMD',
     needed: false,
     mend: 'install util-linux',
-    attempt: () => {
-      const found = ['/usr/bin/setpriv', '/bin/setpriv'].some((path) => {
-        try {
-          accessSync(path, constants.X_OK);
-          return true;
-        } catch {
-          return false;
-        }
-      });
-      if (!found) throw new Error('setpriv(1) is not on this machine');
-    },
+    attempt: () => systemCommand('setpriv', UTIL_LINUX),
   },
 ];
 
-/** All that rules can do, since each part of it may be missing by itself. */
+/** Sets a rule of each kind, because each can be missing by itself. */
 function tryIptables(family: Family): void {
   const firewall = new IptablesFirewall({ family, logGroup: 1 });
   for (const [index, fate] of FATES.entries()) firewall.set(index, { hook: 'in', fate });
   firewall.count();
 }
 
-/** Tries everything that a lab uses, in namespaces that are gone afterwards. The privilege to make those is tried first. */
+/** Tries everything that a lab needs, in namespaces of its own. The caller has the privilege to make them. */
 export async function tryAbilities(): Promise<Ability[]> {
   const [here, there] = [NetworkNamespace.create(), NetworkNamespace.create()];
   try {
     const wire = attempt(
-      { name: 'veth', gives: 'the wire between the hosts', needed: true, mend: 'modprobe veth' },
+      { name: 'veth', gives: 'link between the hosts', needed: true, mend: 'modprobe veth' },
       () =>
         here.enter(() => {
           createVethPair(INTERFACE, there.fd, LINK_ADDRESSES.client, LINK_ADDRESSES.server);
@@ -153,12 +143,12 @@ export async function tryAbilities(): Promise<Ability[]> {
 }
 
 async function tryKernelEvents(): Promise<Ability> {
-  const ability = { name: 'kernel events', gives: 'the third witness', needed: false };
+  const ability = { name: 'kernel events', gives: 'third witness', needed: false };
   try {
     await (await KernelEvents.open()).close();
     return { ...ability, works: true, why: null, mend: null };
   } catch (error) {
-    return { ...ability, works: false, why: (error as Error).message, mend: 'run as root: sudo tcplab …' };
+    return { ...ability, works: false, why: (error as Error).message, mend: 'run as root: `sudo tcplab …`' };
   }
 }
 

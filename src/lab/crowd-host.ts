@@ -9,6 +9,7 @@ import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { type Slice, SocketBatch } from '../kernel/socket-batch.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
 import { ADDRESSES, INTERFACE } from './addresses.ts';
@@ -162,7 +163,9 @@ export class CrowdHost {
   spawn(command: string, args: readonly string[]): ChildProcess {
     this.#spawned = true;
     const argv = ['--pdeathsig', 'KILL', '--', command, ...args];
-    return this.#namespace.enter(() => spawn('setpriv', argv, { stdio: 'inherit' }));
+    return this.#namespace.enter(() =>
+      spawn(systemCommand('setpriv', UTIL_LINUX), argv, { stdio: 'inherit' }),
+    );
   }
 
   async dispose(): Promise<void> {

@@ -11,6 +11,7 @@ import {
   socketHolders,
   watchOver,
 } from '../kernel/process.ts';
+import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { SpawnOptions, StartOptions } from './host.ts';
 import { type Program, SpawnedProgram } from './program.ts';
@@ -108,9 +109,10 @@ export class NamespacePrograms {
   /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
   spawn(argv: readonly string[], options: SpawnOptions): ChildProcess {
     const { namespace, processes } = this.#options;
+    const setpriv = systemCommand('setpriv', UTIL_LINUX);
     const environment = { ...(options.environment ?? process.env), ...this.expect() };
     const child = namespace.enter(() =>
-      spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
+      spawn(setpriv, ['--pdeathsig', 'KILL', '--', ...argv], {
         stdio: options.stdio ?? 'inherit',
         env: environment,
         detached: options.detached ?? false,
