@@ -254,7 +254,7 @@ describe('tcplab check', () => {
   });
 
   it.each([
-    ['check', /missing required argument 'what'/],
+    ['check', /missing required argument 'server\|client'/],
     ['check moon -- true', /unknown end 'moon': expected server or client/],
     ['check server', /no program to check\n.*after `--`/],
     ['check server -- no-such-command', /no command 'no-such-command'/],
@@ -263,9 +263,9 @@ describe('tcplab check', () => {
       'check server --only peer-close -- true',
       /no test of a server is called 'peer-close'\n.*did you mean peer-closes/,
     ],
-    ['check client --http / -- true', /--http, --request and --expect are for servers/],
-    ['check server --http index -- true', /--http needs a path/],
-    ['check server --expect hi -- true', /--expect goes with --request/],
+    ['check client --http / -- true', /--http, --request and --expect apply to `check server` only/],
+    ['check server --http index -- true', /'index' is not a path\n.*--http \//],
+    ['check server --expect hi -- true', /--expect requires --request\n.*--expect PONG/],
     [
       'check server --http / --request hi -- true',
       /'--request <text>' cannot be used with option '--http <path>'/,
