@@ -41,8 +41,8 @@ export function playableAmong(options: ProgramOptions, scenarios: readonly Scena
     return obstacle ? [{ id, ...obstacle }] : [];
   });
   if (left.length > 0) {
-    const lines = left.map(({ id, why }) => `  ${id}: ${why}`);
-    complain([`skipped ${left.length} scenarios that a program can't play`, ...lines].join('\n'));
+    const reasons = left.map(({ id, why }) => `${id}: ${why}`);
+    complain(`skipped ${left.length} scenarios that a program can't play`, reasons.join('\n'));
   }
   return scenarios.filter(({ ours }) => !obstacleTo(programs, ours));
 }
