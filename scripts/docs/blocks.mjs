@@ -42,25 +42,30 @@ export function commandsIn(page) {
 }
 
 /**
- * What stays the same from run to run: times, counts, ports and the padding they cause are left out.
+ * What stays the same from run to run: without times, counts and ports, and without what depends on their widths.
  * @param {string} output
  */
 export function shapeOf(output) {
   return output
-    .replace(/[─ ]+/g, ' ')
     .replace(/\d+(?:[.,]\d+)*/g, '#')
     .replace(/# (?:µs|ms|s|min)\b/g, '#')
     .replace(/# ([a-z]+)s\b/g, '# $1')
-    .replace(/ $/gm, '')
-    .trimEnd();
+    .replace(/^ *# +/gm, '')
+    // In a ladder, a time in which nothing happened.
+    .replace(/^⋮.*\n/gm, '')
+    .replace(/[─\s]+/g, ' ')
+    .trim();
 }
 
 /**
- * Whether the command goes on until Ctrl-C.
- * @param {string} command
+ * How a test can run a command: a ```console block is for the examples in the clone, a ```sh block for the reader's own files.
+ * @param {Shown} shown
+ * @returns {'to its end' | 'until Ctrl-C' | 'not'}
  */
-export function isEndless(command) {
-  return /^tcplab (?:ui|hold)\b/.test(command) && !/ --(?:on|for|help)\b/.test(command);
+export function howRun({ command, language }) {
+  if (language !== 'console' || !/^(?:tcplab|tshark) /.test(command)) return 'not';
+  const isEndless = /^tcplab (?:ui|hold)\b/.test(command) && !/ --(?:on|for|help)\b/.test(command);
+  return isEndless ? 'until Ctrl-C' : 'to its end';
 }
 
 /**

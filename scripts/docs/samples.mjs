@@ -5,32 +5,42 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { commandsIn, isEndless, shapeOf, statusOf } from './blocks.mjs';
+import { commandsIn, howRun, shapeOf, statusOf } from './blocks.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The pages whose commands are run, here and by test/doc-commands.test.ts. */
 export const PAGES = ['README.md', 'docs/recipes.md', 'docs/what-proven-means.md'];
 
-/**
- * Runs a command as a reader with a terminal of 80 columns would, from the clone, with `tcplab` on the PATH.
- * @param {string} command
- */
-export function runAsReader(command) {
-  const folder = mkdtempSync(join(tmpdir(), 'tcplab-docs-'));
-  try {
-    symlinkSync(join(root, 'dist/cli/main.js'), join(folder, 'tcplab'));
-    const PATH = [folder, process.env['PATH'] ?? ''].join(delimiter);
+/** A folder with the examples in it and `tcplab` on the PATH: where a reader of a page types its commands. */
+export class Reader {
+  #folder = mkdtempSync(join(tmpdir(), 'tcplab-docs-'));
+
+  constructor() {
+    symlinkSync(join(root, 'dist/cli/main.js'), join(this.#folder, 'tcplab'));
+    symlinkSync(join(root, 'examples'), join(this.#folder, 'examples'));
+  }
+
+  /**
+   * How to start a command, for spawn(): both outputs go to stdout, for a terminal of 80 columns.
+   * @param {string} command
+   * @returns {[string, string[], { cwd: string, env: NodeJS.ProcessEnv }]}
+   */
+  start(command) {
+    const PATH = [this.#folder, process.env['PATH'] ?? ''].join(delimiter);
     const env = { ...process.env, PATH, COLUMNS: '80', NO_COLOR: '1', NODE_OPTIONS: '' };
-    const { status, stdout, stderr } = spawnSync('bash', ['-c', `exec 2>&1\n${command}`], {
-      cwd: root,
-      env,
-      encoding: 'utf8',
-      timeout: 60_000,
-    });
-    return { status, output: `${stdout}${stderr}` };
-  } finally {
-    rmSync(folder, { recursive: true });
+    return ['bash', ['-c', `exec 2>&1\n${command}`], { cwd: this.#folder, env }];
+  }
+
+  /** @param {string} command */
+  run(command) {
+    const [program, args, options] = this.start(command);
+    const { status, stdout } = spawnSync(program, args, { ...options, encoding: 'utf8', timeout: 60_000 });
+    return { status, output: stdout };
+  }
+
+  end() {
+    rmSync(this.#folder, { recursive: true });
   }
 }
 
@@ -47,16 +57,20 @@ export function fillSamples() {
 
 /** @param {string} page */
 function filled(page) {
-  let made = page;
-  // From the last to the first, so that the places of those before stay true.
-  for (const shown of commandsIn(page).reverse()) {
-    if (shown.output === '' || isEndless(shown.command)) continue;
-    const { status, output } = runAsReader(shown.command);
+  const reader = new Reader();
+  let made = '';
+  let at = 0;
+  for (const shown of commandsIn(page)) {
+    if (howRun(shown) !== 'to its end') continue;
+    const { status, output } = reader.run(shown.command);
     if (status !== statusOf({ ...shown, output })) {
       throw new Error(`line ${shown.line}: ${shown.command}: exit status ${status}\n${output}`);
     }
-    if (shapeOf(output) === shapeOf(shown.output)) continue;
-    made = `${made.slice(0, shown.from)}${output.trimEnd()}\n${made.slice(shown.to)}`;
+    if (shown.output === '' || shapeOf(output) === shapeOf(shown.output)) continue;
+    // Trailing blanks, which netstat prints, do not survive in a page.
+    made += `${page.slice(at, shown.from)}${output.replace(/ +$/gm, '').trimEnd()}\n`;
+    at = shown.to;
   }
-  return made;
+  reader.end();
+  return made + page.slice(at);
 }
