@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// docs/images/recording.svg: tcplab in a real terminal, recorded from tmux and drawn as an animated SVG. Nothing of it is typed
-// by hand. As root, so that all three witnesses are there; needs tmux.
+// Makes docs/images/recording.svg: runs tcplab in a real terminal (tmux) and draws its screen as an animated SVG. Needs root, so
+// that all three witnesses are available, and tmux.
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -46,15 +46,17 @@ export function commandsIn(page) {
  * @param {string} output
  */
 export function shapeOf(output) {
-  return output
-    .replace(/\d+(?:[.,]\d+)*/g, '#')
-    .replace(/# (?:µs|ms|s|min)\b/g, '#')
-    .replace(/# ([a-z]+)s\b/g, '# $1')
-    .replace(/^ *# +/gm, '')
-    // In a ladder, a time in which nothing happened.
-    .replace(/^⋮.*\n/gm, '')
-    .replace(/[─\s]+/g, ' ')
-    .trim();
+  return (
+    output
+      .replace(/\d+(?:[.,]\d+)*/g, '#')
+      .replace(/# (?:µs|ms|s|min)\b/g, '#')
+      .replace(/# ([a-z]+)s\b/g, '# $1')
+      .replace(/^ *# +/gm, '')
+      // In a ladder, a time in which nothing happened.
+      .replace(/^⋮.*\n/gm, '')
+      .replace(/[─\s]+/g, ' ')
+      .trim()
+  );
 }
 
 /**
