@@ -29,10 +29,10 @@ const PROVEN_OR_NOT = [0, 1];
  * @type {Record<string, string>}
  */
 const WAITS = {
-  'fin-wait-2': 'the server’s delayed ACK, 40 ms',
-  'fin-wait-2-orphaned': 'the server’s delayed ACK, 40 ms',
-  'time-wait-four-segments': 'the server’s delayed ACK, 40 ms',
-  'time-wait-both': 'a FIN sent again, 200 ms',
+  'fin-wait-2': "the server's delayed ACK, 40 ms",
+  'fin-wait-2-orphaned': "the server's delayed ACK, 40 ms",
+  'time-wait-four-segments': "the server's delayed ACK, 40 ms",
+  'time-wait-both': 'a retransmitted FIN, 200 ms',
   'zero-window': 'the persist timer, 200 ms',
 };
 
@@ -55,12 +55,12 @@ export async function bench({ rounds, say }) {
   const { byHand, alike, all: whole, longest, peaks, reports } = await runs(rounds);
   const ratio = median(byHand) / median(alike);
   note({
-    what: 'seventeen scenarios against eight states by hand',
+    what: 'seventeen scenarios against a script of eight states',
     value: ratio,
     unit: '× faster',
     target: '≥ 10',
     met: ratio >= 10,
-    how: `${rounds} rounds in turn: by hand ${spread(byHand)}, tcplab run ${spread(alike)} for ${ALIKE.length} scenarios; ${spread(whole)} for all ${reports[0].results.length}`,
+    how: `${rounds} rounds in turn: the script ${spread(byHand)}, tcplab run ${spread(alike)} for ${ALIKE.length} scenarios; ${spread(whole)} for all ${reports[0].results.length}`,
   });
   const share = median(whole) / median(longest);
   note({

@@ -6,6 +6,8 @@ import { createReadStream, mkdirSync, readFileSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
+import { cliPage } from './docs/cli-page.mjs';
+import { fillSamples } from './docs/samples.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'docs/states');
@@ -51,4 +53,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   build(root);
   if (process.argv.includes('--record')) recordRun();
   for (const { name, text } of await pages()) writeFileSync(join(folder, name), text);
+  writeFileSync(join(root, 'docs/cli.md'), cliPage());
+  fillSamples();
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// docs/kernels.md: all scenarios and arcs between two virtual machines with Debian's kernel 6.1, the same on this machine, and
-// what differs. As root, on Debian; it takes some minutes. Its exit status is 1 when something was not proven on the machines.
+// Generates docs/kernels.md: all scenarios and arcs between two virtual machines with Debian's kernel 6.1, the same on this
+// machine, and what differs. Needs root on Debian, and takes some minutes. Exits with 1 if the machines did not prove everything.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +33,7 @@ try {
   process.exitCode = 3;
 }
 
-/** @param {string} text goes between the marks; what is around them was written by hand */
+/** @param {string} text goes between the marks; the text around them has no generator */
 function write(text) {
   const old = readFileSync(page, 'utf8');
   const [from, to] = [old.indexOf(MARKS.begin), old.indexOf(MARKS.end)];

@@ -66,7 +66,7 @@ describe('as a package', () => {
       .filter((path) => !path.startsWith('node_modules/'));
     const foreign = own.filter(
       (path) =>
-        !/^(dist\/.*\.(js|d\.ts)|dist\/remote\/loader\.cjs|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|docs\/images\/\w+\.png|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.*\.(js|d\.ts)|dist\/remote\/loader\.cjs|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|docs\/images\/\w+\.(png|svg)|[A-Z]+(\.md)?|package\.json)$/.test(
           path,
         ),
     );

@@ -6,7 +6,7 @@ import { SetupError, say } from '../setup/say.mjs';
 import { DIES_WITH_US } from '../virtual-machines/processes.mjs';
 
 /**
- * Where the hosts are, and how what is asked gets there.
+ * Where the hosts are, and how to run commands on them.
  * @typedef {{
  *   name: string,
  *   hosts: string[],
@@ -112,8 +112,8 @@ export async function lookAt(place) {
 }
 
 /**
- * Debian's release names a series of versions that programs take for one, and its version the one. Whose build another
- * kernel is, is nobody's business.
+ * Debian's release names a series, and its version string the exact version. The builder of another kernel is
+ * left out.
  * @param {string} uname
  */
 function plainVersion(uname) {
@@ -134,7 +134,7 @@ function valuesOf(lines, kind) {
 }
 
 /**
- * The stdout of a command that ends well, or with 1: what was not proven is there to be told.
+ * The stdout of a command that exits with 0, or with 1: the report then includes the failures.
  * @param {string[]} command
  * @param {NodeJS.ProcessEnv} env
  */

@@ -5,12 +5,12 @@ const WITNESSES = ['socket-table', 'packets', 'kernel-events'];
 
 const SIDES = /** @type {const} */ (['client', 'server']);
 
-/** These tell of the machine's memory, its modules, or chance, and not of its kernel's version. */
+/** Sysctls that depend on the machine's memory, its modules, or chance, and not on the kernel's version. */
 const NOT_OF_THE_VERSION =
   /^tcp_(mem|[rw]mem|max_orphans|max_tw_buckets|max_syn_backlog|ehash_entries|.*congestion_control|available_ulp|fastopen_key)$/;
 
 /**
- * What stands between the marks.
+ * The text between the marks.
  * @param {Kernel} theirs
  * @param {Kernel} ours
  */
@@ -21,9 +21,9 @@ export function section(theirs, ours) {
     ['## Arcs', arcs(theirs, ours)],
     ['## What differs', ''],
     ['### Verdicts and witnesses', listOr(witnesses(theirs, ours))],
-    ['### The ways that both ends took', listOr(ways(theirs, ours))],
+    ['### The paths of both ends', listOr(ways(theirs, ours))],
     ['### Notes', listOr(notes(theirs, ours))],
-    ['### Segments sent again', repeats(theirs, ours)],
+    ['### Retransmissions', repeats(theirs, ours)],
     ['### Sysctls', sysctls(theirs, ours)],
     ['### Tracepoints', tracepoints(theirs, ours)],
   ];
@@ -68,10 +68,10 @@ function scenarios(theirs, ours) {
     'scenario',
     'held',
     ...both(theirs, ours),
-    ...both(theirs, ours).map((name) => `seen, ${name}`),
+    ...both(theirs, ours).map((name) => `seen by, ${name}`),
   ];
   const runs = theirs.runs.map(({ what }) => what).join(', ');
-  return `Each in ${theirs.runs.length} runs (${runs}); where they agree, there is one word. Seen: in the first of them, by the socket table, packets, kernel events.\n\n${table(head, rows)}`;
+  return `Each scenario ran ${theirs.runs.length} times (${runs}). The table has one verdict if all runs agree. "Seen by" lists the witnesses of the first run, in the order socket table, packets, kernel events.\n\n${table(head, rows)}`;
 }
 
 /**
@@ -91,7 +91,7 @@ function arcs(theirs, ours) {
     'arc',
     'trigger',
     ...both(theirs, ours),
-    ...both(theirs, ours).map((name) => `seen, ${name}`),
+    ...both(theirs, ours).map((name) => `seen by, ${name}`),
   ];
   return table(head, rows);
 }
@@ -115,7 +115,11 @@ function ways(theirs, ours) {
   return pairs(theirs, ours).flatMap(({ what, their, our }) =>
     SIDES.flatMap((side) => {
       const [one, other] = [their, our].map(({ transitions }) => transitions[side].join(' → ') || '–');
-      return one === other ? [] : [`${their.scenario}, ${what}, ${side}: ${one}; here ${other}`];
+      return one === other
+        ? []
+        : [
+            `${their.scenario}, ${what}, ${side}: ${one} (Linux ${theirs.kernel}); ${other} (Linux ${ours.kernel})`,
+          ];
     }),
   );
 }
@@ -132,13 +136,13 @@ function notes(theirs, ours) {
     const [there, here] = [only(one ?? [], other ?? []), only(other ?? [], one ?? [])];
     if (there.length + here.length === 0) return [];
     return [
-      `${their.scenario}, ${what}: ${there.join('; ') || 'no such note'}; here ${here.join('; ') || 'no such note'}`,
+      `${their.scenario}, ${what}: ${there.join('; ') || 'no note'} (Linux ${theirs.kernel}); ${here.join('; ') || 'no note'} (Linux ${ours.kernel})`,
     ];
   });
 }
 
 /**
- * How long something took, and how often something was sent again by then, tells of the machine's speed.
+ * Removes durations and counts of retransmissions, because they depend on the machine's speed.
  * @param {string} note
  */
 function withoutNumbers(note) {
@@ -158,7 +162,7 @@ function repeats(theirs, ours) {
     return [scenario, `${host} ${state}`, ...times];
   });
   const head = ['scenario', 'held', ...both(theirs, ours)];
-  return `What the held end sent in about 8 s, in seconds after it sent it first.\n\n${table(head, rows)}`;
+  return `The times at which the held end sent the same segment within about 8 s, in seconds after the first.\n\n${table(head, rows)}`;
 }
 
 /**
@@ -184,7 +188,7 @@ function sysctls(theirs, ours) {
     .map((name) => [`net.ipv4.${name}`, theirs.sysctls.get(name) ?? 'none', ours.sysctls.get(name) ?? 'none'])
     .filter(([, their, our]) => their !== our);
   const about =
-    'Defaults in a new network namespace. Those that follow from memory and modules are left out.';
+    'Defaults in a new network namespace. Sysctls that depend on the memory or the modules of the machine are left out.';
   return `${about}\n\n${table(['sysctl', ...both(theirs, ours)], rows)}`;
 }
 
@@ -196,7 +200,7 @@ function tracepoints(theirs, ours) {
   const names = [...new Set([...theirs.tracepoints.keys(), ...ours.tracepoints.keys()])].sort();
   const rows = names.flatMap((name) => {
     const [one, other] = [theirs, ours].map(({ tracepoints }) => tracepoints.get(name)?.split(' '));
-    if (!one || !other) return [[name, one ? 'there' : 'none', other ? 'there' : 'none']];
+    if (!one || !other) return [[name, one ? 'present' : 'none', other ? 'present' : 'none']];
     const [more, less] = [
       one.filter((field) => !other.includes(field)),
       other.filter((field) => !one.includes(field)),
@@ -204,12 +208,12 @@ function tracepoints(theirs, ours) {
     return more.length + less.length === 0 ? [] : [[name, more.join(' ') || '–', less.join(' ') || '–']];
   });
   const about =
-    'Those that only one of them has, and the fields that a tracepoint of both has in one of them alone.';
+    'Tracepoints that only one kernel has ("none" under the other), and fields that a tracepoint has in one kernel only.';
   return `${about}\n\n${table(['tracepoint', ...both(theirs, ours)], rows)}`;
 }
 
 /**
- * Each scenario of each run, with what came of it on both.
+ * Each scenario of each run, with its results on both kernels.
  * @param {Kernel} theirs
  * @param {Kernel} ours
  */
@@ -257,7 +261,7 @@ function both(theirs, ours) {
 
 /** @param {string[]} lines */
 function listOr(lines) {
-  return lines.length === 0 ? 'Nothing.' : lines.map((line) => `- ${line}`).join('\n');
+  return lines.length === 0 ? 'No differences.' : lines.map((line) => `- ${line}`).join('\n');
 }
 
 /**
@@ -265,7 +269,7 @@ function listOr(lines) {
  * @param {(string | undefined)[][]} rows
  */
 function table(head, rows) {
-  if (rows.length === 0) return 'Nothing.';
+  if (rows.length === 0) return 'No differences.';
   const line = (/** @type {(string | undefined)[]} */ cells) =>
     `| ${cells.map((cell) => cell ?? '').join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
