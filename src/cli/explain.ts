@@ -1,19 +1,20 @@
 import { Command } from 'commander';
 import { readSysctl } from '../kernel/sysctl.ts';
-import { explainArcs, explainScenario, explainState, formatSections } from '../report/explain.ts';
+import { explainArcs, explainScenario, explainState } from '../report/explain.ts';
+import { formatSections, textSections } from '../report/sections.ts';
 import { styleFor } from '../report/style.ts';
 import { parseSysctls } from '../tcp/sysctls.ts';
 import { subjectNamed } from './arguments.ts';
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .summary('what a state, scenario or arc is, what ends it, what to do about it')
+    .summary('explain a state, a scenario or a transition')
     .description(
-      'Explains a state or a scenario: who goes there and on what, what ends it and when on this\n' +
-        'machine (by its sysctls, now), what it means in production, and what to do. Of an arc:\n' +
-        'on what it is taken, by which clause, and what drives it.',
+      'Explain a state, a scenario or a transition.\n\n' +
+        'Of a state: how a connection gets there, what ends it and when (by the sysctls of this\n' +
+        'machine), what it means in production, what to do, and how to make it with nc and iptables.',
     )
-    .argument('<name>', 'a state in any spelling, a scenario, or an arc (see `tcplab list`, `tcplab arcs`)')
+    .argument('<name>', 'state in any spelling, scenario, or transition (tcplab list, tcplab arcs)')
     .option('--json', 'print an array of {title, text}')
     .addHelpText(
       'after',
@@ -28,13 +29,16 @@ Examples:
 
 async function explain(name: string, { json }: { json?: boolean }): Promise<void> {
   const subject = await subjectNamed(name);
-  const sysctls = parseSysctls(readSysctl);
+  const settings = { sysctls: parseSysctls(readSysctl), of: 'this machine' };
   const sections =
     'state' in subject
-      ? explainState(subject.state, sysctls)
+      ? explainState(subject.state, settings)
       : 'arcs' in subject
         ? explainArcs(subject.arcs)
-        : explainScenario(subject.scenario, sysctls);
+        : explainScenario(subject.scenario, settings);
   const { bold } = styleFor(process.stdout);
-  process.stdout.write(json ? `${JSON.stringify(sections)}\n` : formatSections(sections, { bold }));
+  const { columns = 80 } = process.stdout;
+  process.stdout.write(
+    json ? `${JSON.stringify(textSections(sections))}\n` : formatSections(sections, { columns, bold }),
+  );
 }
