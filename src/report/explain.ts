@@ -17,7 +17,7 @@ export interface Settings {
   of: string;
 }
 
-/** A state: how a connection gets there, what ends it with these settings, what to do, and how to make it. */
+/** Explains a state: its meaning, its beginning, its end with these settings, what to do, and how to make it. */
 export function explainState(state: State, settings: Settings): Section[] {
   const { what, many, remedy, mistakes } = STATE_EXPLANATIONS[state];
   const scenarios = scenariosOf(state);
@@ -42,7 +42,7 @@ export function explainState(state: State, settings: Settings): Section[] {
   ];
 }
 
-/** A scenario: how it comes about, what the other end shows, and what ends it with these settings. */
+/** Explains a scenario: how it comes about, what the other end shows, and what ends it with these settings. */
 export function explainScenario(scenario: Scenario, settings: Settings): Section[] {
   const { id, title, held, peer, heldBy } = scenario;
   const text = SCENARIO_EXPLANATIONS[id];
@@ -86,7 +86,7 @@ export function explainScenario(scenario: Scenario, settings: Settings): Section
   ];
 }
 
-/** Transitions: what takes each, its clause, and the scenarios that do. */
+/** Explains transitions: the trigger of each, its clause, and the scenarios that take it. */
 export function explainArcs(arcs: readonly Arc[]): Section[] {
   const driving = [...new Set(arcs.flatMap(({ number }) => scenariosDriving(number)))];
   const states = [...new Set(arcs.flatMap(({ from, to }) => [from, to]))];

@@ -1,7 +1,7 @@
 import { STATES, type State } from '../tcp/state.ts';
 import { formatByHand } from './by-hand/format.ts';
 import type { Block } from './explanation/explanation.ts';
-import { wrap } from './layout.ts';
+import { wrapProse } from './prose.ts';
 
 /** Columns of a generated page. A link may be wider. */
 export const PAGE_WIDTH = 100;
@@ -41,8 +41,7 @@ function item(text: string, own?: State): string {
 }
 
 function paragraph(text: string, own?: State, indent = ''): string {
-  const whole = prose(text, own).replace(/`[^`]+`/g, (code) => code.replaceAll(' ', '\u00a0'));
-  return wrap(whole, PAGE_WIDTH, indent).replaceAll('\u00a0', ' ');
+  return wrapProse(prose(text, own), PAGE_WIDTH, indent);
 }
 
 /** Calls, sysctls, options and errors as code, clauses and states as links, and nothing else as markup. */

@@ -1,7 +1,8 @@
 import { breakCommand } from './by-hand/command.ts';
 import { formatByHand } from './by-hand/format.ts';
 import type { Block, Section } from './explanation/explanation.ts';
-import { textWidth, wrap } from './layout.ts';
+import { textWidth } from './layout.ts';
+import { wrapProse } from './prose.ts';
 
 /** A section as plain text; the schema of `explain --json`. */
 export interface TextSection {
@@ -31,25 +32,29 @@ export function formatSections(
   { columns = 80, bold = (text: string) => text }: { columns?: number; bold?: (text: string) => string } = {},
 ): string {
   return textSections(sections, columns)
-    .map(({ title, text }) => `${bold(title)}\n${text}\n`)
+    .map(({ title, text }) => `${titleLines(title, columns).map(bold).join('\n')}\n${text}\n`)
     .join('\n');
+}
+
+function titleLines(title: string, columns: number): string[] {
+  return wrapProse(title, Math.max(columns, NARROWEST)).split('\n');
 }
 
 function formatBlock(block: Block, width: number): string {
   const measure = Math.min(width, MEASURE) - INDENT.length;
-  if (typeof block === 'string') return wrap(block, measure, INDENT);
+  if (typeof block === 'string') return wrapProse(block, measure, INDENT);
   if ('points' in block) return block.points.map((point) => formatPoint(point, measure)).join('\n');
   if ('recipe' in block) return formatByHand(block.recipe, { width });
   if ('commands' in block) return formatCommands(block.commands, measure);
   return [
-    wrap(block.to, measure, INDENT),
+    wrapProse(block.to, measure, INDENT),
     ...indented(breakCommand(block.run, width - COMMAND_INDENT.length), COMMAND_INDENT),
-    ...(block.note ? [wrap(block.note, measure, `${COMMAND_INDENT}  `)] : []),
+    ...(block.note ? [wrapProse(block.note, measure, `${COMMAND_INDENT}  `)] : []),
   ].join('\n');
 }
 
 function formatPoint(text: string, width: number): string {
-  const body = wrap(text, width, `${INDENT}  `);
+  const body = wrapProse(text, width, `${INDENT}  `);
   return `${INDENT}- ${body.slice(INDENT.length + 2)}`;
 }
 
@@ -59,9 +64,9 @@ function formatCommands(commands: readonly { run: string; does: string }[], widt
   const column = COMMAND_INDENT.length + Math.max(...commands.map(({ run }) => textWidth(run))) + gap.length;
   const lines = commands.map(({ run, does }) => {
     if (width - column < LEAST_BESIDE)
-      return `${COMMAND_INDENT}${run}\n${wrap(does, width, `${COMMAND_INDENT}  `)}`;
+      return `${COMMAND_INDENT}${run}\n${wrapProse(does, width, `${COMMAND_INDENT}  `)}`;
     const head = `${COMMAND_INDENT}${run}`.padEnd(column);
-    return head + wrap(does, width, ' '.repeat(column)).trimStart();
+    return head + wrapProse(does, width, ' '.repeat(column)).trimStart();
   });
   return lines.join('\n');
 }

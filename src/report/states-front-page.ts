@@ -13,7 +13,7 @@ export function statesFrontPage({ machine }: Recorded): string {
     GENERATED,
     markdownBlock(
       'This page shows how the eleven states of RFC 9293 follow each other and what each tool calls them. Each state has ' +
-        'a page of its own: what it is, what ends it, what to do if there are many, and how to make it.',
+        'a page of its own, with its meaning, its end, what to do if there are many, and how to make it.',
     ),
     '## The state diagram',
     fence(DIAGRAM),
@@ -84,7 +84,7 @@ const NOTES: readonly string[] = [
     'inside the kernel, and is shown as `03`.',
   'conntrack has one state per connection, not per end, and follows packets rather than sockets. It shows `CLOSE_WAIT` ' +
     'while one end is in FIN-WAIT-2 and the other in CLOSE-WAIT. It can be ahead of the socket, because it sees packets ' +
-    'that the packet filter then drops. It has no entry for a listener, and `CLOSE` only for 10 s after an RST.',
+    'that the packet filter then drops, and a retransmitted FIN moves its state on. It has no entry for a listener, and `CLOSE` only for 10 s after an RST.',
   'Wireshark has no states. Its field `tcp.completeness` says which kinds of segments the whole capture contains: with a ' +
     'FIN it is the same in every closing state, and in SYN-RECEIVED it is `CLIENT_ESTABLISHED` even if the client is ' +
     'not. An RST in place of the handshake makes it `Incomplete`.',

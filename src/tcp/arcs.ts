@@ -83,10 +83,12 @@ export function findArc(from: State, trigger: Trigger, to?: State): Arc | undefi
   return ARCS.find((arc) => arc.from === from && arc.trigger === trigger && (!to || arc.to === to));
 }
 
-/** The trigger as the end of a sentence: `when the program calls listen()`. */
+/** The trigger as the end of a sentence: `when … the program calls listen()`. */
 export function describeTrigger({ from, trigger }: Pick<Arc, 'from' | 'trigger'>): string {
   // shutdown() does not leave the SYN-RECEIVED of a simultaneous open (net/ipv4/tcp.c, tcp_shutdown).
   if (trigger === 'close' && from === 'SYN-RECEIVED') return 'the program calls close()';
+  if (trigger === 'connect' && from === 'LISTEN')
+    return `${TRIGGERS.connect} (on Linux it fails with EISCONN)`;
   return TRIGGERS[trigger];
 }
 

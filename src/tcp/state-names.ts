@@ -14,7 +14,7 @@ export interface StateNames {
   lsof: string | null;
   /** `conntrack -L`, in the order in which an entry goes through them. */
   conntrack: readonly string[];
-  /** What `tcp.completeness` of Wireshark says of a capture that ends in this state: what was captured, not a state. */
+  /** Wireshark's `tcp.completeness` of a capture that ends in this state. It describes the capture, not a state. */
   wireshark: readonly string[];
 }
 
@@ -72,7 +72,7 @@ export const STATE_NAMES: Readonly<Record<State, StateNames>> = {
     netstat: 'FIN_WAIT1',
     proc: '04',
     lsof: 'FIN_WAIT1',
-    conntrack: ['FIN_WAIT'],
+    conntrack: ['FIN_WAIT', 'LAST_ACK'],
     wireshark: FIN_SEEN,
   },
   'FIN-WAIT-2': {
@@ -108,7 +108,7 @@ export const STATE_NAMES: Readonly<Record<State, StateNames>> = {
     netstat: 'LAST_ACK',
     proc: '09',
     lsof: 'LAST_ACK',
-    conntrack: ['LAST_ACK'],
+    conntrack: ['LAST_ACK', 'TIME_WAIT'],
     wireshark: FIN_SEEN,
   },
   'TIME-WAIT': {

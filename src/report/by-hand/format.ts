@@ -1,5 +1,6 @@
 import { STATE_NAMES } from '../../tcp/state-names.ts';
-import { pad, textWidth, wrap } from '../layout.ts';
+import { pad, textWidth } from '../layout.ts';
+import { wrapProse } from '../prose.ts';
 import type { ByHand, Sight, States, Step } from './by-hand.ts';
 import { breakCommand } from './command.ts';
 
@@ -31,7 +32,7 @@ export function formatByHand(
   const column = width < NARROW ? 2 * INDENT.length : Math.max(...places) + 2 * INDENT.length;
   const lines = (those: readonly Step[]) => those.flatMap((step) => formatStep(step, column, width));
   return [
-    ...(preamble ? [wrap(RECIPE_PREAMBLE, width, INDENT + COMMENT), ''] : []),
+    ...(preamble ? [wrapProse(RECIPE_PREAMBLE, width, INDENT + COMMENT), ''] : []),
     ...lines(steps),
     '',
     `${INDENT}# Clean up`,
@@ -48,7 +49,10 @@ function formatStep(step: Step, column: number, width: number): string[] {
   const room = width - column - COMMENT.length;
   const place = INDENT + placeOf(step);
   const [first, ...rest] = actionOf(step, width - column);
-  const remarks = [...(step.note ? wrap(step.note, room).split('\n') : []), ...describeSight(step.see, room)];
+  const remarks = [
+    ...(step.note ? wrapProse(step.note, room).split('\n') : []),
+    ...describeSight(step.see, room),
+  ];
   return [
     ...(width < NARROW ? [`${place}:`, indent + first] : [pad(place, column) + first]),
     ...rest.map((line) => indent + line),
@@ -76,7 +80,7 @@ function describeSight({ client, server, prints, at = {} }: Sight = {}, width: n
   ];
   return lines.flatMap((line) => {
     const indent = line.startsWith(' ') ? '  ' : '';
-    return wrap(line.trimStart(), width, indent).split('\n');
+    return wrapProse(line.trimStart(), width, indent).split('\n');
   });
 }
 

@@ -1,6 +1,6 @@
 import { schedule } from '../../tcp/timers.ts';
 import type { StateExplanation } from './explanation.ts';
-import { end, setting } from './words.ts';
+import { endBy, setting } from './words.ts';
 
 export const closeWait: StateExplanation = {
   brief: 'the peer has closed; this program has not',
@@ -14,11 +14,11 @@ export const closeWait: StateExplanation = {
     {
       points: [
         'Data that this end has sent is retransmitted as in ESTABLISHED. If no ACK arrives, the connection fails with ' +
-          `ETIMEDOUT ${end(schedule('data or FIN', sysctls))} (${setting('retries2', sysctls)}).`,
+          `ETIMEDOUT ${endBy(schedule('data or FIN', sysctls), setting('retries2', sysctls))}.`,
         'With SO_KEEPALIVE, unanswered keepalive probes end it.',
         'The peer usually gives up first. A peer that called close() forgets the connection ' +
-          `${end(schedule('FIN-WAIT-2', sysctls, { orphan: true }))} (with ${setting('finTimeoutS', sysctls)}, as ` +
-          'here). If this end then sends data or a keepalive probe, the peer replies with RST, which ends the connection.',
+          `${endBy(schedule('FIN-WAIT-2', sysctls, { orphan: true }), `with ${setting('finTimeoutS', sysctls)}, as here`)}. ` +
+          'If this end then sends data or a keepalive probe, the peer replies with RST, which ends the connection.',
       ],
     },
   ],

@@ -1,7 +1,7 @@
 import type { TcpSysctls } from '../../tcp/sysctls.ts';
 import { schedule } from '../../tcp/timers.ts';
 import type { Block } from './explanation.ts';
-import { end, setting, times } from './words.ts';
+import { endBy, setting, times } from './words.ts';
 
 /** The end of every state whose FIN is not acknowledged yet: the same timers control them all. */
 export function unacknowledgedFin(sysctls: TcpSysctls): Block[] {
@@ -17,10 +17,10 @@ export function unacknowledgedFin(sysctls: TcpSysctls): Block[] {
     {
       points: [
         'After close() the socket is orphaned: no process holds it, and the kernel finishes alone. The kernel ' +
-          `retransmits the FIN after about ${times(orphan)}. It gives up ${end(orphan)} ` +
-          `(${setting('orphanRetries', sysctls)}${eight}).`,
+          `retransmits the FIN after about ${times(orphan)}. It gives up ` +
+          `${endBy(orphan, `${setting('orphanRetries', sysctls)}${eight}`)}.`,
         'After shutdown() the descriptor is still open, and the FIN counts like data. The connection fails with ' +
-          `ETIMEDOUT ${end(open)} (${setting('retries2', sysctls)}).`,
+          `ETIMEDOUT ${endBy(open, setting('retries2', sysctls))}.`,
       ],
     },
     'Both sysctls are counts, but Linux converts them to time limits. The times above are for a peer with a short ' +

@@ -1,6 +1,6 @@
 import { schedule } from '../../tcp/timers.ts';
 import type { StateExplanation } from './explanation.ts';
-import { end, setting } from './words.ts';
+import { endBy, setting } from './words.ts';
 
 export const finWait2: StateExplanation = {
   brief: 'this end has closed; the peer has not',
@@ -21,8 +21,8 @@ export const finWait2: StateExplanation = {
         points: [
           "After shutdown(), with the descriptor open, there is no timeout: the kernel waits for the peer's FIN, because " +
             'the program may still want to read. With SO_KEEPALIVE, unanswered keepalive probes end it.',
-          `After close() the socket is orphaned, and the kernel removes it ${end(orphan)} ` +
-            `(${setting('finTimeoutS', sysctls)}; TCP_LINGER2 sets it for one socket).${trap} Data that arrives before ` +
+          `After close() the socket is orphaned, and the kernel removes it ` +
+            `${endBy(orphan, `${setting('finTimeoutS', sysctls)}; TCP_LINGER2 sets it for one socket`)}.${trap} Data that arrives before ` +
             'that is answered with RST, because no program can read it.',
         ],
       },

@@ -1,6 +1,6 @@
 import { schedule } from '../../tcp/timers.ts';
 import type { StateExplanation } from './explanation.ts';
-import { end, setting, times } from './words.ts';
+import { endBy, setting, times } from './words.ts';
 
 export const synReceived: StateExplanation = {
   brief: 'the SYN-ACK is sent; its ACK is missing',
@@ -18,12 +18,12 @@ export const synReceived: StateExplanation = {
     return [
       {
         points: [
-          `Without the ACK the kernel ${retransmitted} the request ${end(synAck)} ` +
-            `(${setting('synackRetries', sysctls)}). Every SYN that the client retransmits gets a SYN-ACK at once and ` +
+          `Without the ACK the kernel ${retransmitted} the request ` +
+            `${endBy(synAck, setting('synackRetries', sysctls))}. Every SYN that the client retransmits gets a SYN-ACK at once and ` +
             'restarts the wait. So ss can show more retransmissions than the sysctl allows.',
           'When more than half of the backlog is in SYN-RECEIVED, old requests get fewer retransmissions.',
-          `In a simultaneous open the kernel gives up ${end(both)} (${setting('synRetries', sysctls)}, without linear ` +
-            'timeouts).',
+          'In a simultaneous open the kernel gives up ' +
+            `${endBy(both, `${setting('synRetries', sysctls)}, without linear timeouts`)}.`,
         ],
       },
     ];

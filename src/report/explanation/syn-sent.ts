@@ -1,6 +1,6 @@
 import { schedule } from '../../tcp/timers.ts';
 import type { StateExplanation } from './explanation.ts';
-import { end, setting, times } from './words.ts';
+import { endBy, setting, times } from './words.ts';
 
 export const synSent: StateExplanation = {
   brief: 'the SYN is sent; no reply yet',
@@ -13,7 +13,7 @@ export const synSent: StateExplanation = {
     const linear = sysctls.synLinearTimeouts ? ` and ${setting('synLinearTimeouts', sysctls)}` : '';
     return [
       `Without a reply the kernel retransmits the SYN after about ${times(syn)}. connect() fails with ETIMEDOUT ` +
-        `${end(syn)} (${setting('synRetries', sysctls)}${linear}).`,
+        `${endBy(syn, `${setting('synRetries', sysctls)}${linear}`)}.`,
       'An RST ends it at once with ECONNREFUSED, and an ICMP error with an errno of its own.',
       'A program can wait for less time. TCP_SYNCNT sets the number of retransmissions for one socket. ' +
         'TCP_USER_TIMEOUT sets the time, but not less than the first timeout of 1 s. close() gives up at once.',
@@ -44,7 +44,7 @@ export const synSent: StateExplanation = {
       "Don't change the sysctl: it affects every program on the machine.",
   ],
   mistakes: [
-    '"The timeout is 75 s", or 127 s. Since Linux 6.5 the first timeouts are linear. Read the sysctls.',
+    '"The timeout is always 127 s." Since Linux 6.5 the first timeouts are linear, and every sysctl can differ.',
     '"Linear timeouts and retries add up." Not entirely: the attempt also ends after the time that the retries alone ' +
       'would have taken with doubling.',
     '"The server lists nothing, so the SYN did not arrive." A dropped SYN leaves no socket. A capture on the server shows ' +
