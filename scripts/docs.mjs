@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The pages under docs/states: one a state, folded from a recorded run. `npm run docs` makes them from the record that is
-// there, `npm run docs -- --record` records a new run first.
+// Generates the pages under docs/states, one per state, from a recorded run and the sysctls of its kernel.
+// `npm run docs -- --record` records a new run first.
 import { spawnSync } from 'node:child_process';
 import { createReadStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,32 +12,33 @@ import { fillSamples } from './docs/samples.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'docs/states');
 const record = join(folder, 'recorded.ndjson');
+const settings = join(folder, 'recorded-sysctls.json');
 
 /** The name and text of each page, from the record. */
 export async function pages() {
   const load = (path) => import(join(root, 'dist', path));
-  const [{ readTimeline }, { statePage }, { STATES }, { Timeline }] = await Promise.all([
-    load('report/timeline-file/read.js'),
-    load('report/state-page.js'),
-    load('tcp/state.js'),
-    load('evidence/timeline.js'),
-  ]);
+  const [{ readTimeline }, { statePage }, { statesFrontPage }, { STATES }, { parseSysctls }, { Timeline }] =
+    await Promise.all([
+      load('report/timeline-file/read.js'),
+      load('report/state-page.js'),
+      load('report/states-front-page.js'),
+      load('tcp/state.js'),
+      load('tcp/sysctls.js'),
+      load('evidence/timeline.js'),
+    ]);
   const timelines = [];
+  let machine = '';
   for await (const piece of readTimeline(createReadStream(record), record)) {
     if (piece instanceof Timeline) timelines.push(piece);
+    else if (piece.type === 'run-started') machine = `Linux ${piece.machine.kernel} (${piece.machine.arch})`;
   }
+  const values = JSON.parse(readFileSync(settings, 'utf8'));
+  const recorded = { machine, sysctls: parseSysctls((name) => values[name]), timelines };
   const states = STATES.map((state) => ({
     name: `${state.toLowerCase()}.md`,
-    text: statePage(state, timelines),
+    text: statePage(state, recorded),
   }));
-  return [{ name: 'README.md', text: index(STATES) }, ...states];
-}
-
-function index(states) {
-  const links = states.map((state) => `- [${state}](${state.toLowerCase()}.md)`);
-  const about =
-    'What each state is, what ends it, what to do about it, and how it looks when it is held: from a real run.';
-  return `# The states of a TCP connection\n\n${about}\n\n${links.join('\n')}\n`;
+  return [{ name: 'README.md', text: statesFrontPage(recorded) }, ...states];
 }
 
 function recordRun() {
@@ -45,8 +46,25 @@ function recordRun() {
   const command = [join(root, 'dist/cli/main.js'), 'run', '--jobs', '1', '--timeline', record];
   const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
-  // Whose build of the kernel it was is nobody's business.
+  // The build of the kernel does not belong into the docs.
   writeFileSync(record, readFileSync(record, 'utf8').replace(/("kernel":"[\d.]+)[^"]*"/, '$1"'));
+  recordSysctls();
+}
+
+/** The settings of a new network namespace on this machine: a lab's hosts have the same. */
+function recordSysctls() {
+  const read = [
+    join(root, 'dist/cli/main.js'),
+    'exec',
+    '--',
+    'sysctl',
+    '-a',
+    '-r',
+    '^net\\.(ipv4\\.tcp_|core\\.)',
+  ];
+  const { stdout } = spawnSync(process.execPath, read, { encoding: 'utf8' });
+  const all = [...stdout.matchAll(/^(\S+) = (\d+)$/gm)].map(([, name, value]) => [name, value]);
+  writeFileSync(settings, `${JSON.stringify(Object.fromEntries(all), null, 2)}\n`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

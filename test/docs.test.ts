@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
+import { STATES } from '../src/tcp/state.ts';
+import { STATE_NAMES } from '../src/tcp/state-names.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -18,9 +20,37 @@ describe('the pages under docs/states', () => {
   it('show every scenario of the catalogue', () => {
     const shown = CATALOGUE.map(({ id, held }) => {
       const page = readFileSync(join(root, 'docs/states', `${held.state.toLowerCase()}.md`), 'utf8');
-      return page.includes(`## \`${id}\``) && page.includes('### As it was seen');
+      return page.includes(`## \`${id}\``) && page.includes('### Every segment');
     });
     expect(shown).toEqual(CATALOGUE.map(() => true));
+  });
+
+  it.each(readdirSync(join(root, 'docs/states')).filter((name) => name.endsWith('.md')))(
+    '%s has prose outside of fences, wrapped at 100 columns',
+    (name) => {
+      const parts = readFileSync(join(root, 'docs/states', name), 'utf8').split(/^```/m);
+      const fences = parts.filter((_, index) => index % 2 === 1);
+      const prose = parts.filter((_, index) => index % 2 === 0).join('');
+      for (const text of fences) expect(text, 'a fence of prose').not.toMatch(/^text\n {2}[A-Z][a-z ]{30}/);
+      for (const line of prose.split('\n')) {
+        // A row of a table, a heading's comment and a link can't be wrapped.
+        if (!/^\||^<!--|\]\(/.test(line)) expect(line.length, line).toBeLessThanOrEqual(100);
+      }
+      for (const [, file] of prose.matchAll(/\]\(([\w-]+\.md)/g)) {
+        expect(existsSync(join(root, 'docs/states', file ?? '')), file).toBe(true);
+      }
+    },
+  );
+
+  it('show the names of every state in the tools', () => {
+    const page = readFileSync(join(root, 'docs/states/README.md'), 'utf8');
+    for (const state of STATES) {
+      const { ss, proc, conntrack } = STATE_NAMES[state];
+      const row = page
+        .split('\n')
+        .find((line) => line.startsWith(`| [${state}]`) && line.includes(`\`${ss}\``));
+      for (const name of [proc, ...conntrack]) if (name) expect(row).toContain(`\`${name}\``);
+    }
   });
 });
 

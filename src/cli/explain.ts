@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { readSysctl } from '../kernel/sysctl.ts';
-import { explainArcs, explainScenario, explainState, formatSections } from '../report/explain.ts';
+import { explainArcs, explainScenario, explainState } from '../report/explain.ts';
+import { formatSections, textSections } from '../report/sections.ts';
 import { styleFor } from '../report/style.ts';
 import { parseSysctls } from '../tcp/sysctls.ts';
 import { subjectNamed } from './arguments.ts';
@@ -12,7 +13,7 @@ export function explainCommand(): Command {
     .summary('what a state means, what ends it, what to do')
     .description(
       'Explain a state, scenario or transition: how a connection enters the state, what ends it and when (with the ' +
-        'sysctls of this machine), what it means in production, and what to do.',
+        'sysctls of this machine), what it means in production, what to do, and how to make it with nc and iptables.',
     )
     .argument('<name>', 'a state in any spelling, a scenario, or a transition (see `tcplab list`)')
     .option('--json', 'JSON array of {title, text} on standard output')
@@ -32,13 +33,16 @@ export function explainCommand(): Command {
 
 async function explain(name: string, { json }: { json?: boolean }): Promise<void> {
   const subject = await subjectNamed(name);
-  const sysctls = parseSysctls(readSysctl);
+  const settings = { sysctls: parseSysctls(readSysctl), of: 'this machine' };
   const sections =
     'state' in subject
-      ? explainState(subject.state, sysctls)
+      ? explainState(subject.state, settings)
       : 'arcs' in subject
         ? explainArcs(subject.arcs)
-        : explainScenario(subject.scenario, sysctls);
+        : explainScenario(subject.scenario, settings);
   const { bold } = styleFor(process.stdout);
-  process.stdout.write(json ? `${JSON.stringify(sections)}\n` : formatSections(sections, { bold }));
+  const { columns = 80 } = process.stdout;
+  process.stdout.write(
+    json ? `${JSON.stringify(textSections(sections))}\n` : formatSections(sections, { columns, bold }),
+  );
 }

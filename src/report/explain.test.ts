@@ -2,46 +2,60 @@ import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { describeRule } from '../lab/rule.ts';
 import { ARC_SCENARIOS, scenariosDriving } from '../scenario/arc-catalogue.ts';
-import { CATALOGUE } from '../scenario/catalogue.ts';
+import { CATALOGUE, scenariosOf } from '../scenario/catalogue.ts';
 import { runScenario } from '../scenario/run.ts';
 import { ARCS } from '../tcp/arcs.ts';
 import { STATES } from '../tcp/state.ts';
 import { parseSysctls, type TcpSysctls } from '../tcp/sysctls.ts';
-import { explainArcs, explainScenario, explainState, formatSections, type Section } from './explain.ts';
+import { byHand } from './by-hand/recipes.ts';
+import { explainArcs, explainScenario, explainState } from './explain.ts';
+import type { Section } from './explanation/explanation.ts';
 import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { duration, times } from './explanation/words.ts';
+import { formatSections, textSections } from './sections.ts';
 
+const settings = (sysctls: TcpSysctls) => ({ sysctls, of: 'this machine' });
 const SYSCTLS: TcpSysctls = { ...parseSysctls(() => undefined), synLinearTimeouts: 4, maxOrphans: 8192 };
 
-/** Lines that are wrapped may break anywhere. */
+/** The text without line breaks, which depend on the width. */
 const flat = (sections: Section[]) => formatSections(sections).replaceAll(/\s+/g, ' ');
+const WIDTHS = [40, 60, 80, 100, 140, 200];
+
+/** A line that can't be broken: one word, a quoted part of a command, a line of Python. */
+const ONE_WORD = /^(?:- )?(?:\S+|[^']*'[^']*'\S*(?: \\)?|"[^"]*"|# \S+|tcplab \S+ \S+|s = create_server.*)$/;
 
 function expectToFit(sections: Section[]): void {
-  for (const { title, text } of sections) {
+  for (const { title, text } of textSections(sections)) {
     expect(text.trim(), title).not.toBe('');
-    expect(text, title).not.toMatch(/undefined|NaN|Infinity|null|\[object/);
+    expect(text, title).not.toMatch(/undefined|NaN|Infinity|null|\[object|[’“”]/);
   }
-  for (const line of formatSections(sections).split('\n'))
-    expect(stringWidth(line), line).toBeLessThanOrEqual(80);
+  for (const columns of WIDTHS) {
+    const lines = formatSections(sections, { columns }).split('\n');
+    for (const [index, line] of lines.entries()) {
+      if (stringWidth(line) > columns) expect(line.trim(), `${columns} columns`).toMatch(ONE_WORD);
+      if (line.endsWith(' \\')) expect(lines[index + 1], line).toMatch(/^ +\S/);
+    }
+  }
 }
 
 describe.each(STATES)('explaining %s', (state) => {
   it('has every part, in lines that fit', () => {
-    const sections = explainState(state, SYSCTLS);
+    const sections = explainState(state, settings(SYSCTLS));
     expectToFit(sections);
     expect(sections.map(({ title }) => title)).toEqual([
       state,
-      'Who goes there, and on what',
+      'How a connection gets here',
       'What ends it, and when',
-      'When there are many',
+      'If you see many',
       'What to do',
-      'What people get wrong',
-      'See it',
+      'Common misconceptions',
+      'Try it',
+      `Without tcplab: ${scenariosOf(state)[0]?.id}`,
     ]);
   });
 
   it('names the clause of every arc in and out', () => {
-    const [, arrivals, departures] = explainState(state, SYSCTLS);
+    const [, arrivals, departures] = textSections(explainState(state, settings(SYSCTLS)));
     for (const { from, to, clause } of ARCS) {
       if (to === state) expect(arrivals?.text).toContain(clause);
       if (from === state) expect(departures?.text).toContain(clause);
@@ -49,9 +63,29 @@ describe.each(STATES)('explaining %s', (state) => {
   });
 });
 
+describe.each(STATES)('the recipe in the explanation of %s', (state) => {
+  const scenarios = scenariosOf(state);
+  const text = flat(explainState(state, settings(SYSCTLS)));
+
+  it('has a line for each scenario', () => {
+    expect(scenarios).not.toEqual([]);
+    for (const { id, title } of scenarios) expect(text).toContain(`tcplab hold ${id} ${title}`);
+  });
+
+  it('is that of the first scenario, and names the commands for the others', () => {
+    const [first, ...others] = scenarios;
+    for (const step of byHand(first?.id ?? '')?.steps ?? []) {
+      const line = 'run' in step ? step.run : 'look' in step ? step.look : undefined;
+      if (line) expect(text.replaceAll(' \\ ', ' ')).toContain(line);
+    }
+    expect(text).toContain('# Clean up');
+    for (const { id, title } of others) expect(text).toContain(`tcplab explain ${id} ${title}`);
+  });
+});
+
 describe('the numbers', () => {
   const changes: [string, Parameters<typeof explainState>[0], Partial<TcpSysctls>, string, string][] = [
-    ['SYN retries', 'SYN-SENT', { synRetries: 2 }, '134 s (2 min 14 s)', 'after about 7 s'],
+    ['SYN retries', 'SYN-SENT', { synRetries: 2 }, '134 s (2 min 14 s; ', 'after about 7 s'],
     ['SYN-ACK retries', 'SYN-RECEIVED', { synackRetries: 1 }, 'after about 64 s', 'after about 3 s'],
     ['data retries', 'ESTABLISHED', { retries2: 2 }, 'net.ipv4.tcp_retries2 = 15', 'after about 3.3 s'],
     ['orphan retries', 'FIN-WAIT-1', { orphanRetries: 1 }, 'which means 8', 'after about 1.7 s'],
@@ -64,8 +98,8 @@ describe('the numbers', () => {
   ];
   it.each(changes)('change with the sysctls: %s of %s', (_, state, change, before, after) => {
     const [usual, changed] = [
-      flat(explainState(state, SYSCTLS)),
-      flat(explainState(state, { ...SYSCTLS, ...change })),
+      flat(explainState(state, settings(SYSCTLS))),
+      flat(explainState(state, settings({ ...SYSCTLS, ...change }))),
     ];
     expect(usual).toContain(before);
     expect(usual).not.toContain(after);
@@ -74,7 +108,7 @@ describe('the numbers', () => {
   });
 
   it('come without a number where it can’t be read', () => {
-    expect(flat(explainState('FIN-WAIT-1', { ...SYSCTLS, maxOrphans: null }))).toContain(
+    expect(flat(explainState('FIN-WAIT-1', settings({ ...SYSCTLS, maxOrphans: null })))).toContain(
       'Beyond tcp_max_orphans,',
     );
   });
@@ -98,15 +132,16 @@ describe('the numbers', () => {
 
 describe.each(CATALOGUE)('explaining the scenario $id', (scenario) => {
   it('has every part, in lines that fit', () => {
-    const sections = explainScenario(scenario, SYSCTLS);
+    const sections = explainScenario(scenario, settings(SYSCTLS));
     expectToFit(sections);
     const titles = sections.map(({ title }) => title);
     expect(titles).toEqual(
       expect.arrayContaining([
         'How it comes about',
-        'How it looks from the other end',
-        'Worth knowing',
-        'See it',
+        'What the other end shows',
+        'Good to know',
+        'Try it',
+        `Without tcplab: ${scenario.id}`,
       ]),
     );
     expect(flat(sections)).toContain(`tcplab hold ${scenario.id}`);
@@ -124,12 +159,12 @@ describe.each(CATALOGUE)('explaining the scenario $id', (scenario) => {
 
 describe.each(ARC_SCENARIOS)('explaining the scenario $id', (scenario) => {
   it('says which arcs it is made for and who takes them, in lines that fit', () => {
-    const sections = explainScenario(scenario, SYSCTLS);
+    const sections = explainScenario(scenario, settings(SYSCTLS));
     expectToFit(sections);
-    const told = flat(sections.filter(({ title }) => title === 'What it is made for'));
+    const told = flat(sections.filter(({ title }) => title === 'What it is for'));
     for (const host of ['client', 'server'] as const) {
       for (const number of scenario.arcs?.[host] ?? []) {
-        expect(told).toContain(`arc ${number}, which the ${host} takes: `);
+        expect(told).toContain(`transition ${number} at the ${host}: `);
       }
     }
     expect(flat(sections)).toContain(`tcplab hold ${scenario.id}`);
@@ -141,9 +176,9 @@ describe('explaining an arc', () => {
     const sections = explainArcs([arc]);
     expectToFit(sections);
     expect(sections[0]?.title).toMatch(
-      new RegExp(`^Arc ${arc.number}: ${arc.from} → .*${arc.to}$|SYN-RECEIVED → LISTEN or CLOSED$`),
+      new RegExp(`^Transition ${arc.number}: ${arc.from} → .*${arc.to}$|SYN-RECEIVED → LISTEN or CLOSED$`),
     );
-    expect(flat(sections)).toMatch(new RegExp(`Taken when .* \\(RFC 9293, ${arc.clause}\\)\\.`));
+    expect(flat(sections)).toMatch(new RegExp(`takes it when .* \\(RFC 9293, ${arc.clause}\\)\\.`));
     for (const { id } of scenariosDriving(arc.number)) {
       expect(flat(sections)).toContain(`- ${id}: `);
       expect(flat(sections)).toContain(`tcplab run ${id} `);
@@ -152,14 +187,31 @@ describe('explaining an arc', () => {
 
   it('says who takes it', () => {
     expect(flat(explainArcs(ARCS.filter(({ number }) => number === 5)))).toContain(
-      '- listen-closed: a server closes its listening socket; the server takes it',
+      '- listen-closed: a server closes its listening socket (the server takes it)',
     );
   });
 });
 
 describe('an explanation on a terminal', () => {
+  it('uses its width, but no more than 100 columns for prose', () => {
+    const widest = (columns: number) => {
+      const [summary] = textSections(explainState('TIME-WAIT', settings(SYSCTLS)), columns);
+      return Math.max(...(summary?.text ?? '').split('\n').map((line) => stringWidth(line)));
+    };
+    expect(widest(60)).toBeLessThan(60);
+    expect(widest(95)).toBeGreaterThan(80);
+    expect(widest(240)).toBe(widest(100));
+  });
+
+  it('does not break a line between a number and its unit', () => {
+    for (let columns = 40; columns <= 100; columns++) {
+      const text = formatSections(explainState('SYN-SENT', settings(SYSCTLS)), { columns });
+      expect(text, `${columns} columns`).not.toMatch(/\d\n *(?:s|min|ms)\b|=\n|RFC\n/);
+    }
+  });
+
   it('has its headings marked as it is asked to', () => {
-    const sections: Section[] = [{ title: 'One', text: '  text' }];
+    const sections: Section[] = [{ title: 'One', blocks: ['text'] }];
     expect(formatSections(sections, { bold: (text) => `*${text}*` })).toBe('*One*\n  text\n');
     expect(formatSections(sections)).toBe('One\n  text\n');
   });

@@ -3,111 +3,153 @@ import { describeRule, iptablesCommand, type Rule } from '../lab/rule.ts';
 import { scenariosDriving } from '../scenario/arc-catalogue.ts';
 import { scenariosOf } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
+import { ARCS, type Arc, describeTrigger } from '../tcp/arcs.ts';
 import type { State } from '../tcp/state.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
-import { formatByHand } from './by-hand/format.ts';
 import { byHand } from './by-hand/recipes.ts';
-import type { Block } from './explanation/explanation.ts';
+import type { Block, Section } from './explanation/explanation.ts';
 import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';
-import { wrap } from './layout.ts';
 
-/** A part of an explanation: plain text for a terminal of 80 columns. */
-export interface Section {
-  title: string;
-  /** In lines of at most 78 columns, paragraphs apart. */
-  text: string;
+/** Settings, and the words for whose they are: `this machine`. */
+export interface Settings {
+  sysctls: TcpSysctls;
+  of: string;
 }
 
-/** What a state is, who goes there, and what ends it on a machine with these settings. */
-export function explainState(state: State, sysctls: TcpSysctls): Section[] {
-  const { what, end, many, remedy, mistakes } = STATE_EXPLANATIONS[state];
-  const [arrivals, departures] = [
-    ARCS.filter(({ to }) => to === state),
-    ARCS.filter(({ from }) => from === state),
-  ];
+/** Explains a state: its meaning, its beginning, its end with these settings, what to do, and how to make it. */
+export function explainState(state: State, settings: Settings): Section[] {
+  const { what, many, remedy, mistakes } = STATE_EXPLANATIONS[state];
+  const scenarios = scenariosOf(state);
   return [
-    section(state, what),
-    section('Who goes there, and on what', [{ points: describeArcs(arrivals, ({ from }) => from, 'from') }]),
-    section('What ends it, and when', [
-      { points: describeArcs(departures, ({ to }) => to, 'to') },
-      'On this machine:',
-      ...end(sysctls),
-    ]),
-    section('When there are many', many),
-    section('What to do', remedy),
-    section('What people get wrong', [{ points: mistakes }]),
-    section(
-      'See it',
-      scenariosOf(state).map(({ id, title }): Block => ({ run: `tcplab hold ${id}`, does: title })),
-    ),
+    { title: state, blocks: what },
+    {
+      title: 'How a connection gets here',
+      blocks: [{ points: arrivals(state) }],
+    },
+    {
+      title: 'What ends it, and when',
+      blocks: [{ points: departures(state) }, ...endWith(state, settings)],
+    },
+    { title: 'If you see many', blocks: many },
+    { title: 'What to do', blocks: remedy },
+    { title: 'Common misconceptions', blocks: [{ points: mistakes }] },
+    {
+      title: 'Try it',
+      blocks: [{ commands: scenarios.map(({ id, title }) => ({ run: `tcplab hold ${id}`, does: title })) }],
+    },
+    ...recipeOf(scenarios),
   ];
 }
 
-/** How a scenario comes about, how it looks from the other end, and what ends it on a machine with these settings. */
-export function explainScenario(scenario: Scenario, sysctls: TcpSysctls): Section[] {
+/** Explains a scenario: how it comes about, what the other end shows, and what ends it with these settings. */
+export function explainScenario(scenario: Scenario, settings: Settings): Section[] {
   const { id, title, held, peer, heldBy } = scenario;
-  const { what, end } = STATE_EXPLANATIONS[held.state];
-  const told = SCENARIO_EXPLANATIONS[id];
-  const recipe = byHand(id);
-  const summary = section(id, [
-    `${title.charAt(0).toUpperCase()}${title.slice(1)}.`,
-    `The ${held.host} is held in ${held.state}; the ${otherHost(held.host)} is in ${peer}. Held by: ${heldBy}.`,
-  ]);
-  const own = told && [
-    section('How it comes about', [{ points: told.steps }]),
-    ...(told.rules.length
-      ? [
-          section(
-            'The rules, by hand',
-            told.rules.map(({ host, rule }) => ruleBlock(host, rule)),
-          ),
-        ]
-      : []),
-    section('How it looks from the other end', [told.peer]),
-    section('Worth knowing', [told.remark]),
-  ];
+  const text = SCENARIO_EXPLANATIONS[id];
+  const own: Section[] = text
+    ? [
+        { title: 'How it comes about', blocks: [{ points: text.steps }] },
+        ...(text.rules.length
+          ? [{ title: 'The rules', blocks: text.rules.map(({ host, rule }) => ruleBlock(host, rule)) }]
+          : []),
+        { title: 'What the other end shows', blocks: [text.peer] },
+        { title: 'Good to know', blocks: [text.remark] },
+      ]
+    : [{ title: 'What it is for', blocks: [{ points: drivenArcs(scenario).map(describeDrive) }] }];
   return [
-    summary,
-    ...(own ?? [section('What it is made for', [{ points: drivenArcs(scenario).map(describeDrive) }])]),
-    section(held.state, what),
-    section(`What ends ${held.state} on this machine`, end(sysctls)),
-    ...(recipe ? [{ title: 'By hand, on two machines', text: formatByHand(recipe) }] : []),
-    section('See it', [
-      { run: `tcplab hold ${id}`, does: 'brings it there and stays, with a live view of both ends' },
-      { run: `tcplab run ${id}`, does: 'brings it there, proves it, and is done' },
-      { run: `tcplab explain ${held.state.toLowerCase()}`, does: 'all there is to say of the state' },
-    ]),
+    {
+      title: id,
+      blocks: [
+        `${title.charAt(0).toUpperCase()}${title.slice(1)}.`,
+        `tcplab holds the ${held.host} in ${held.state}; the ${otherHost(held.host)} is in ${peer}. Held by: ${heldBy}.`,
+      ],
+    },
+    ...own,
+    { title: held.state, blocks: STATE_EXPLANATIONS[held.state].what },
+    { title: `What ends ${held.state}, and when`, blocks: endWith(held.state, settings) },
+    ...recipeOf([scenario]),
+    {
+      title: 'Try it',
+      blocks: [
+        {
+          commands: [
+            {
+              run: `tcplab hold ${id}`,
+              does: 'reach the state and stay in it, with a live view of both ends',
+            },
+            { run: `tcplab run ${id}`, does: 'reach the state, prove it, and exit' },
+            { run: `tcplab explain ${held.state.toLowerCase()}`, does: 'everything about the state' },
+          ],
+        },
+      ],
+    },
   ];
 }
 
-/** Arcs: on what each is taken, by which clause, and who takes it in which scenario. */
+/** Explains transitions: the trigger of each, its clause, and the scenarios that take it. */
 export function explainArcs(arcs: readonly Arc[]): Section[] {
   const driving = [...new Set(arcs.flatMap(({ number }) => scenariosDriving(number)))];
   const states = [...new Set(arcs.flatMap(({ from, to }) => [from, to]))];
   return [
-    ...numbered(arcs).map((arc) =>
-      section(`Arc ${arc.number}: ${arc.from} → ${arc.to}`, [
-        `Taken when ${describeTrigger(arc)}.`,
-        ...(arc.to.includes(' ') ? ['Where it leads depends on how the end came there.'] : []),
-        'Driven on purpose by:',
-        { points: scenariosDriving(arc.number).map((scenario) => describeDriver(scenario, arc)) },
-      ]),
+    ...numbered(arcs).map(
+      (arc): Section => ({
+        title: `Transition ${arc.number}: ${arc.from} → ${arc.to}`,
+        blocks: [
+          `A connection takes it when ${triggerWithClause(arc)}.`,
+          ...(arc.to.includes(' ')
+            ? ['After a passive open it leads to LISTEN, after a simultaneous open to CLOSED.']
+            : []),
+          'These scenarios take it on purpose:',
+          { points: scenariosDriving(arc.number).map((scenario) => describeDriver(scenario, arc)) },
+        ],
+      }),
     ),
-    section('See it', [
-      ...driving.map(({ id, slow }): Block => {
-        return {
-          run: `tcplab run ${id}`,
-          does: `takes it and proves it${slow ? ', in about a minute' : ''}`,
-        };
-      }),
-      ...states.map((state): Block => {
-        return { run: `tcplab explain ${state.toLowerCase()}`, does: `all there is to say of ${state}` };
-      }),
-      { run: 'tcplab arcs', does: 'drives every arc and proves it' },
-    ]),
+    {
+      title: 'Try it',
+      blocks: [
+        {
+          commands: [
+            ...driving.map(({ id, slow }) => ({
+              run: `tcplab run ${id}`,
+              does: `take it and prove it${slow ? ' (about 1 min)' : ''}`,
+            })),
+            ...states.map((state) => ({
+              run: `tcplab explain ${state.toLowerCase()}`,
+              does: `everything about ${state}`,
+            })),
+            { run: 'tcplab arcs', does: 'take and prove every transition' },
+          ],
+        },
+      ],
+    },
   ];
+}
+
+/** The recipe of the first scenario that has one, and where those of the others are. */
+function recipeOf(scenarios: readonly Scenario[]): Section[] {
+  const made = scenarios.flatMap(({ id, title }) => {
+    const recipe = byHand(id);
+    return recipe ? [{ id, title, recipe }] : [];
+  });
+  const [first, ...others] = made;
+  if (!first) return [];
+  const more = others.map(({ id, title }) => ({ run: `tcplab explain ${id}`, does: title }));
+  return [
+    {
+      title: `Without tcplab: ${first.id}`,
+      blocks: [
+        { recipe: first.recipe },
+        ...(more.length ? ['For the other scenarios:', { commands: more }] : []),
+      ],
+    },
+  ];
+}
+
+/** What ends a state beyond its transitions; where it has numbers, whose they are. */
+function endWith(state: State, { sysctls, of }: Settings): Block[] {
+  const blocks = STATE_EXPLANATIONS[state].end(sysctls);
+  const hasSettings = /\bnet\.\w/.test(JSON.stringify(blocks));
+  return [...blocks, ...(hasSettings ? [`The times and settings are those of ${of}.`] : [])];
 }
 
 /** `to`: `LISTEN or CLOSED` for the two that share a number. */
@@ -134,91 +176,56 @@ function drivenArcs({ arcs = {} }: Scenario): DrivenArc[] {
 
 function describeDrive({ host, arc }: DrivenArc): string {
   const { number, from, to } = arc;
-  return `arc ${number}, which the ${host} takes: ${from} → ${to}, when ${describeTrigger(arc)}`;
+  return `transition ${number} at the ${host}: ${from} → ${to}, when ${triggerWithClause(arc)}`;
 }
 
-/** `fin-wait-1: a client closes, …; the client takes it` */
+/** `fin-wait-1: a client closes, … (the client takes it)` */
 function describeDriver(scenario: Scenario, { number }: NumberedArc): string {
   const { id, title } = scenario;
   const hosts = drivenArcs(scenario).flatMap(({ host, arc }) => (arc.number === number ? host : []));
-  const who = new Set(hosts).size > 1 ? 'both ends take' : `the ${hosts[0]} takes`;
-  return `${id}: ${title}; ${who} it`;
+  const takers = new Set(hosts).size > 1 ? 'both ends take' : `the ${hosts[0]} takes`;
+  return `${id}: ${title} (${takers} it)`;
 }
 
-function describeTrigger({ trigger, clause }: NumberedArc): string {
-  return `${TRIGGERS[trigger]} (RFC 9293, ${clause})`;
-}
-
-/** Puts sections one below the other, each under its title. */
-export function formatSections(
-  sections: readonly Section[],
-  { bold = (text: string) => text }: { bold?: (text: string) => string } = {},
-): string {
-  return sections.map(({ title, text }) => `${bold(title)}\n${text}\n`).join('\n');
-}
-
-const WIDTH = 78;
-const INDENT = '  ';
-
-function section(title: string, blocks: readonly Block[]): Section {
-  return { title, text: blocks.map(formatBlock).join('\n\n') };
-}
-
-function formatBlock(block: Block): string {
-  if (typeof block === 'string') return wrap(block, WIDTH, INDENT);
-  if ('points' in block) return block.points.map(formatPoint).join('\n');
-  return `${formatCommand(block.run)}\n${wrap(block.does, WIDTH, `${INDENT}    `)}`;
-}
-
-function formatPoint(text: string): string {
-  const body = wrap(text, WIDTH, `${INDENT}  `);
-  return `${INDENT}- ${body.slice(INDENT.length + 2)}`;
-}
-
-/** A command that is too long for a line goes on in the next, as a shell reads it. */
-function formatCommand(command: string): string {
-  const lines = wrap(command, WIDTH - 2, `${INDENT}  `).split('\n');
-  return lines.map((line, index) => (index === 0 ? line : `  ${line}`)).join(' \\\n');
+function triggerWithClause(arc: Pick<Arc, 'from' | 'trigger' | 'clause'>): string {
+  return `${describeTrigger(arc)} (RFC 9293, ${arc.clause})`;
 }
 
 function ruleBlock(host: HostName, rule: Rule): Block {
   return {
+    to: `On the ${host}:`,
     run: iptablesCommand(rule, 'ipv4'),
-    does: `on the ${host}; in nft’s words: ${describeRule(rule, 'ipv4')}`,
+    note: `As an nftables rule: ${describeRule(rule, 'ipv4')}`,
   };
 }
 
-/** One point for each trigger, with all the states at the arcs' other ends. */
-function describeArcs(
-  arcs: readonly Arc[],
-  otherEnd: (arc: Arc) => State,
-  preposition: 'from' | 'to',
-): string[] {
-  if (arcs.length === 0) return ['nothing: this is where every connection begins'];
-  return [...new Set(arcs.map(({ trigger }) => trigger))].map((trigger) => {
-    const group = arcs.filter((arc) => arc.trigger === trigger);
-    const states = [...new Set(group.map(otherEnd))].join(', ');
-    const clauses = [...new Set(group.map(({ clause }) => clause))].join(', ');
-    return `${preposition} ${states}: ${TRIGGERS[trigger]} (RFC 9293, ${clauses})`;
+function arrivals(state: State): string[] {
+  const groups = byTrigger(ARCS.filter(({ to }) => to === state));
+  return groups.map(({ trigger, arcs, clauses }) => {
+    const from = listed([...new Set(arcs.map((arc) => arc.from))], 'or');
+    return `from ${from}, when ${trigger} (RFC 9293, ${clauses})`;
   });
 }
 
-const TRIGGERS: Readonly<Record<Trigger, string>> = {
-  listen: 'the program calls listen()',
-  connect: 'the program calls connect()',
-  close: 'the program closes or shuts down',
-  abort: 'the program aborts (SO_LINGER 0, or data unread at close)',
-  destroy: 'the administrator ends it (ss -K)',
-  SYN: 'a SYN comes',
-  'SYN-ACK': 'a SYN-ACK comes',
-  'ACK of SYN': 'the ACK of its SYN comes',
-  FIN: 'a FIN comes',
-  'ACK of FIN': 'the ACK of its FIN comes',
-  'FIN with ACK of FIN': 'a FIN comes that acknowledges its own',
-  RST: 'an RST comes',
-  'ICMP unreachable': 'an ICMP error comes that says unreachable',
-  'retries exhausted': 'nobody answers, and the retries are over',
-  'keepalive exhausted': 'nobody answers the keepalive probes',
-  'FIN-WAIT-2 timeout': 'the peer’s FIN does not come in time, and no descriptor is open',
-  '2 MSL': 'the wait of 2 MSL is over',
-};
+function departures(state: State): string[] {
+  const groups = byTrigger(ARCS.filter(({ from }) => from === state));
+  return groups.map(({ trigger, arcs, clauses }) => {
+    const to = listed([...new Set(arcs.map((arc) => arc.to))], 'or');
+    return `${trigger}: ${to} (RFC 9293, ${clauses})`;
+  });
+}
+
+/** Transitions in groups with the same trigger, in the order of the table. */
+function byTrigger(arcs: readonly Arc[]): { trigger: string; arcs: Arc[]; clauses: string }[] {
+  const triggers = [...new Set(arcs.map(describeTrigger))];
+  return triggers.map((trigger) => {
+    const group = arcs.filter((arc) => describeTrigger(arc) === trigger);
+    return { trigger, arcs: group, clauses: [...new Set(group.map(({ clause }) => clause))].join(', ') };
+  });
+}
+
+/** `a, b or c` */
+function listed(words: readonly string[], conjunction: string): string {
+  const [last, rest] = [words.at(-1), words.slice(0, -1)];
+  return rest.length ? `${rest.join(', ')} ${conjunction} ${last}` : `${last}`;
+}

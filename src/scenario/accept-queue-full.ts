@@ -6,7 +6,7 @@ import type { Scenario } from './scenario.ts';
 /** A backlog of 0 still admits one connection (net/core/request_sock.c: full when there are more than the backlog). */
 export const acceptQueueFull: Scenario = {
   id: 'accept-queue-full',
-  title: 'a client’s SYNs are dropped by a listener whose accept queue is full',
+  title: "a listener with a full accept queue drops the client's SYNs",
   held: { host: 'client', state: 'SYN-SENT' },
   peer: 'LISTEN',
   heldBy: 'the server never accepts',
@@ -18,7 +18,7 @@ export const acceptQueueFull: Scenario = {
     const { connection } = await connecting(stage);
     const { server } = await stage.observe();
     const listener = listenerOf(server, endOf(connection, 'server', 'LISTEN'));
-    stage.note(`the listener has Recv-Q ${listener?.receiveQueue} over Send-Q ${listener?.sendQueue}`);
+    stage.note(`the listener has Recv-Q ${listener?.receiveQueue} and Send-Q ${listener?.sendQueue}`);
     return connection;
   },
 };

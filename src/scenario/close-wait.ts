@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const closeWait: Scenario = {
   id: 'close-wait',
-  title: 'a client closes, and the server’s program never does',
+  title: "a client closes, and the server's program never does",
   held: { host: 'server', state: 'CLOSE-WAIT' },
   peer: 'FIN-WAIT-2',
   heldBy: 'the server never closes',

@@ -7,7 +7,7 @@ const MEANINGS = ['port unreachable', 'host unreachable', 'administratively proh
 /** Three connections, one for each kind of error; the last is the one that is held. */
 export const closedRejectedIcmp: Scenario = {
   id: 'closed-rejected-icmp',
-  title: 'the server’s firewall answers a client’s SYN with an ICMP error',
+  title: "the server's firewall answers a client's SYN with an ICMP error",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'LISTEN',
   heldBy: 'server rejects in',

@@ -4,7 +4,7 @@ import type { Scenario } from './scenario.ts';
 
 export const closedRejectedRst: Scenario = {
   id: 'closed-rejected-rst',
-  title: 'the server’s firewall answers a client’s SYN with RST',
+  title: "the server's firewall answers a client's SYN with RST",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'LISTEN',
   heldBy: 'server rejects in',

@@ -4,11 +4,11 @@ import type { Scenario } from './scenario.ts';
 /** The FINs cross because the client's is lost: the server's then can't acknowledge it. */
 export const closing: Scenario = {
   id: 'closing',
-  title: 'both ends close at the same time, and only the client hears the other',
+  title: 'both ends close at the same time, and only the client receives the other FIN',
   held: { host: 'client', state: 'CLOSING' },
   peer: 'FIN-WAIT-1',
   heldBy: 'server drops in',
-  ours: { server: 'it must close without having heard of the client’s FIN' },
+  ours: { server: "it must close before it receives the client's FIN" },
   arcs: { client: [25] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const established: Scenario = {
   id: 'established',
-  title: 'a handshake, and data both ways',
+  title: 'a handshake, then data in both directions',
   held: { host: 'client', state: 'ESTABLISHED' },
   peer: 'ESTABLISHED',
   heldBy: 'neither end closes',

@@ -4,7 +4,7 @@ import type { Scenario } from './scenario.ts';
 /** Without a descriptor nobody waits for the peer's data, and the kernel ends it after tcp_fin_timeout. */
 export const finWait2Orphaned: Scenario = {
   id: 'fin-wait-2-orphaned',
-  title: 'a client closes, and the server never does: the kernel’s timer runs',
+  title: "a client closes, the server never does, and the kernel's timer runs",
   held: { host: 'client', state: 'FIN-WAIT-2' },
   peer: 'CLOSE-WAIT',
   heldBy: 'the server never closes',

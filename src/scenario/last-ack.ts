@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const lastAck: Scenario = {
   id: 'last-ack',
-  title: 'the server closes after the client, and its FINs never reach it',
+  title: 'the server closes after the client, and its FINs never reach the client',
   held: { host: 'server', state: 'LAST-ACK' },
   peer: 'FIN-WAIT-1',
   heldBy: 'client drops in',

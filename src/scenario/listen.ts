@@ -8,7 +8,7 @@ export const listen: Scenario = {
   held: { host: 'server', state: 'LISTEN' },
   peer: 'CLOSED',
   heldBy: 'the server listens',
-  ours: { client: 'nobody connects' },
+  ours: { client: 'it must not connect' },
   arcs: { server: [1] },
   async reach(stage) {
     const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };

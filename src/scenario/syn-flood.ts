@@ -10,11 +10,11 @@ const BACKLOG = 4;
 /** SYNs whose final ACK never comes (RFC 4987), and what a client gets that means it, with syncookies and without. */
 export const synFlood: Scenario = {
   id: 'syn-flood',
-  title: 'many SYNs, and no final ACK for any of them',
+  title: 'many SYNs arrive, and none of their final ACKs',
   held: { host: 'server', state: 'SYN-RECEIVED' },
   peer: 'CLOSED',
   heldBy: 'client drops its RSTs',
-  ours: { client: 'its SYNs are crafted', server: 'its backlog must be known' },
+  ours: { client: 'tcplab must craft its SYNs', server: 'tcplab must set its backlog' },
   async reach(stage) {
     const { client, server } = stage;
     await server.writeSysctl('net.ipv4.tcp_syncookies', 0);
@@ -30,15 +30,15 @@ export const synFlood: Scenario = {
     const { server: rows } = await stage.observe();
     const half = rows.filter(({ state }) => state === 'SYN-RECEIVED').length;
     stage.note(`${SYNS} SYNs, backlog ${BACKLOG}, no syncookies: ${half} rows in SYN-RECEIVED`);
-    stage.note(`a client that means it is then in ${await meanIt(stage)}`);
+    stage.note(`without syncookies a legitimate client is in ${await legitimateClient(stage)}`);
     await server.writeSysctl('net.ipv4.tcp_syncookies', 1);
-    stage.note(`and with syncookies in ${await meanIt(stage)}`);
+    stage.note(`with syncookies it is in ${await legitimateClient(stage)}`);
     return flood[0] as Connection;
   },
 };
 
 /** The state that a real client has right after its connect. */
-async function meanIt(stage: Stage): Promise<string> {
+async function legitimateClient(stage: Stage): Promise<string> {
   const { connection } = await connecting(stage);
   const { client } = await stage.observe();
   return stateInTable(client, endOf(connection, 'client', 'ESTABLISHED'));

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const synReceivedDroppedAtServer: Scenario = {
   id: 'syn-received-dropped-at-server',
-  title: 'a server’s SYN-ACKs never leave it',
+  title: "the server's firewall drops its outgoing SYN-ACKs",
   held: { host: 'server', state: 'SYN-RECEIVED' },
   peer: 'SYN-SENT',
   // The request goes at its first timer, for its SYN-ACK can't be sent again (net/ipv4/inet_connection_sock.c).

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const synReceivedSimultaneousOpen: Scenario = {
   id: 'syn-received-simultaneous-open',
-  title: 'both ends connect to each other, and only the client hears the other',
+  title: 'both ends connect to each other, and only the client receives the other SYN',
   held: { host: 'client', state: 'SYN-RECEIVED' },
   peer: 'SYN-SENT',
   heldBy: 'server drops in',

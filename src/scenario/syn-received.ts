@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const synReceived: Scenario = {
   id: 'syn-received',
-  title: 'a server’s SYN-ACKs arrive, and the client’s firewall drops them',
+  title: "a server's SYN-ACKs arrive, and the client's firewall drops them",
   held: { host: 'server', state: 'SYN-RECEIVED' },
   peer: 'SYN-SENT',
   heldBy: 'client drops in',

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const synSentDroppedAtClient: Scenario = {
   id: 'syn-sent-dropped-at-client',
-  title: 'a client’s SYNs never leave it',
+  title: "the client's firewall drops its outgoing SYNs",
   held: { host: 'client', state: 'SYN-SENT' },
   peer: 'LISTEN',
   heldBy: 'client drops out',

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 export const synSent: Scenario = {
   id: 'syn-sent',
-  title: 'a client’s SYNs arrive, and the server’s firewall drops them',
+  title: "a client's SYNs arrive, and the server's firewall drops them",
   held: { host: 'client', state: 'SYN-SENT' },
   peer: 'LISTEN',
   heldBy: 'server drops in',

@@ -6,12 +6,12 @@ import type { Scenario, Stage } from './scenario.ts';
 /** As `closing`, until the rule is lifted: the client's FIN, sent again, acknowledges the server's. */
 export const timeWaitBoth: Scenario = {
   id: 'time-wait-both',
-  title: 'both ends close at the same time, and in the end hear each other',
+  title: 'both ends close at the same time, and each receives the other FIN',
   held: { host: 'client', state: 'TIME-WAIT' },
   peer: 'TIME-WAIT',
   heldBy: 'the kernel: 2 MSL, 60 s',
   waits: true,
-  ours: { server: 'it must close without having heard of the client’s FIN' },
+  ours: { server: "it must close before it receives the client's FIN" },
   arcs: { client: [32], server: [26] },
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
@@ -23,7 +23,7 @@ export const timeWaitBoth: Scenario = {
     await seen(stage, connection, 'client', 'FIN-WAIT-1');
     await stage.server.close(serverSocket);
     await seen(stage, connection, 'client', 'CLOSING');
-    await stage.waitFor('the client’s FIN to be sent again next', () =>
+    await stage.waitFor("the next retransmission of the client's FIN", () =>
       isClientNext(stage, connection, 2 * ruleMs),
     );
     await stage.server.liftRule(rule);

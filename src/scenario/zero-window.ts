@@ -6,7 +6,7 @@ import type { Scenario } from './scenario.ts';
 /** The peer takes no more: the client asks now and then whether it does (RFC 9293, 3.8.6.1), on its persist timer. */
 export const zeroWindow: Scenario = {
   id: 'zero-window',
-  title: 'a server does not read, its window is zero, and the client probes',
+  title: 'a server does not read, its window is 0, and the client sends window probes',
   held: { host: 'client', state: 'ESTABLISHED' },
   peer: 'ESTABLISHED',
   heldBy: 'the server never reads',

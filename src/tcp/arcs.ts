@@ -82,3 +82,32 @@ export const ARCS: readonly Arc[] = [
 export function findArc(from: State, trigger: Trigger, to?: State): Arc | undefined {
   return ARCS.find((arc) => arc.from === from && arc.trigger === trigger && (!to || arc.to === to));
 }
+
+/** The trigger as the end of a sentence: `when … the program calls listen()`. */
+export function describeTrigger({ from, trigger }: Pick<Arc, 'from' | 'trigger'>): string {
+  // shutdown() does not leave the SYN-RECEIVED of a simultaneous open (net/ipv4/tcp.c, tcp_shutdown).
+  if (trigger === 'close' && from === 'SYN-RECEIVED') return 'the program calls close()';
+  if (trigger === 'connect' && from === 'LISTEN')
+    return `${TRIGGERS.connect} (on Linux it fails with EISCONN)`;
+  return TRIGGERS[trigger];
+}
+
+const TRIGGERS: Readonly<Record<Trigger, string>> = {
+  listen: 'the program calls listen()',
+  connect: 'the program calls connect()',
+  close: 'the program calls close() or shutdown()',
+  abort: 'the program aborts (SO_LINGER with 0 s, or close() with unread data)',
+  destroy: 'an administrator destroys the socket (ss -K)',
+  SYN: 'a SYN arrives',
+  'SYN-ACK': 'a SYN-ACK arrives',
+  'ACK of SYN': 'the ACK of its SYN arrives',
+  FIN: 'a FIN arrives',
+  'ACK of FIN': 'the ACK of its FIN arrives',
+  'FIN with ACK of FIN': 'a FIN arrives that also acknowledges its own FIN',
+  RST: 'an RST arrives',
+  'ICMP unreachable': 'an ICMP unreachable error arrives',
+  'retries exhausted': 'no reply arrives, and the kernel stops retransmitting',
+  'keepalive exhausted': 'the peer answers no keepalive probe',
+  'FIN-WAIT-2 timeout': "the peer's FIN does not arrive in time (only an orphan has this timer)",
+  '2 MSL': 'the wait of 2 MSL is over (60 s on Linux)',
+};

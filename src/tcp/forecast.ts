@@ -96,7 +96,7 @@ function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
     because:
       state === 'FIN-WAIT-2'
         ? onlyForOrphans(sysctls)
-        : `no timer runs in ${state}: it lasts until a program or the peer ends it`,
+        : `no timer runs now: ${state} lasts until the program or the peer acts`,
   };
 }
 

@@ -1,11 +1,11 @@
 import type { HostName } from '../../evidence/events.ts';
 import type { State } from '../../tcp/state.ts';
 
-/** How a person makes a scenario on two machines. A test types it as it stands here. */
+/** A scenario as commands for two machines, without tcplab. A test types exactly these commands. */
 export interface ByHand {
-  /** After the last one both ends are where the scenario has them. */
+  /** After the last step both ends are in the scenario's states. */
   steps: readonly Step[];
-  /** Ends the programs and lifts the rules. */
+  /** Ends the programs and removes the rules. */
   cleanUp: readonly Step[];
 }
 
@@ -13,9 +13,9 @@ export type Step = Run | Look | Type | Press;
 
 interface StepBase {
   on: HostName;
-  /** What is to be seen then; one goes on when it is. */
+  /** What the tools show then; the next step waits for it. */
   see?: Sight;
-  /** Part of a line that its terminal prints when it has taken effect, and that is not worth telling of. */
+  /** Part of a line that the terminal prints when the step has taken effect; the recipe does not show it. */
   ready?: string;
   /** What happens, or why. */
   note?: string;
@@ -28,7 +28,7 @@ export interface Run extends StepBase {
   terminal?: string;
 }
 
-/** A command that changes nothing, so that one can look again. */
+/** A command that changes nothing, so it can be repeated. */
 interface Look extends StepBase {
   look: string;
 }

@@ -17,12 +17,12 @@ import {
 const UNAWARE = { client: ['FIN-WAIT-1'], server: ['LISTEN', 'ESTABLISHED'] } as const;
 const HALF_CLOSED = { client: ['FIN-WAIT-2'], server: ['LISTEN', 'CLOSE-WAIT'] } as const;
 
-const stopServer = stop('server', 'nc', 'a program that never closes: it will not hear of the end');
+const stopServer = stop('server', 'nc', 'stops nc, so it never reads the end of file and never closes');
 
-/** A stopped program goes on, reads the end of the data, and ends. */
+/** A stopped program continues, reads the end of file, and exits. */
 const resume: Step = { on: 'server', terminal: 'nc', run: 'fg', see: { server: [] } };
 
-/** After shutdown: nc ends when the server does. */
+/** After shutdown(): nc exits when the server closes. */
 const shutDown = { on: 'client', terminal: 'nc', press: 'Ctrl-D' } as const;
 
 /** With a rule that holds the client in FIN-WAIT-1. */
@@ -32,7 +32,7 @@ const endHeld: readonly Step[] = [
     on: 'client',
     look: 'netstat -tan',
     see: { client: ['TIME-WAIT'], server: [] },
-    note: 'the next FIN arrives, and the server’s nc ends',
+    note: "the next FIN arrives, and the server's nc exits",
   },
   endWatch('server'),
 ];
@@ -49,9 +49,14 @@ export const CLOSING: Readonly<Record<string, ByHand>> = {
         'client',
         'nc',
         { ...UNAWARE, at: { 'server/tcpdump': ['Flags [F.]'] } },
-        'nc is gone: its socket is not',
+        'nc has exited; its socket still exists',
       ),
-      { on: 'client', look: 'netstat -tanp', see: { prints: ['FIN_WAIT1 -'] }, note: 'no process' },
+      {
+        on: 'client',
+        look: 'netstat -tanp',
+        see: { prints: ['FIN_WAIT1 -'] },
+        note: 'no process: an orphan',
+      },
     ],
     cleanUp: endHeld,
   },
@@ -64,7 +69,7 @@ export const CLOSING: Readonly<Record<string, ByHand>> = {
       {
         ...shutDown,
         see: { ...UNAWARE, at: { 'server/tcpdump': ['Flags [F.]'] } },
-        note: 'nc -N shuts down, and waits for what the server has to say',
+        note: 'nc -N calls shutdown(), and waits for data from the server',
       },
       { on: 'client', look: 'netstat -tanp', see: { prints: ['FIN_WAIT1 …/nc'] } },
     ],
@@ -88,14 +93,14 @@ export const CLOSING: Readonly<Record<string, ByHand>> = {
     steps: [
       watch('server'),
       serve,
-      stop('server', 'nc', 'nc never accepts: its kernel shakes hands without it'),
+      stop('server', 'nc', 'nc never accepts; its kernel completes the handshake without it'),
       { ...connect, see: { client: ['ESTABLISHED'], server: ['LISTEN', 'ESTABLISHED'] } },
       ctrlC('client', 'nc', HALF_CLOSED),
       {
         on: 'server',
         look: 'netstat -tanp',
         see: { prints: ['CLOSE_WAIT -'] },
-        note: 'no process; the listener’s Recv-Q counts it',
+        note: "no process; the listener's Recv-Q counts it",
       },
     ],
     cleanUp: [resume, endWatch('server')],
@@ -111,7 +116,7 @@ export const CLOSING: Readonly<Record<string, ByHand>> = {
         on: 'client',
         look: 'netstat -tanop',
         see: { prints: ['FIN_WAIT2 …/nc off'] },
-        note: 'nc has its descriptor, and no timer runs',
+        note: 'nc still has the descriptor, so no timer runs',
       },
     ],
     cleanUp: [resume, endWatch('server')],
@@ -159,7 +164,7 @@ export const CLOSING: Readonly<Record<string, ByHand>> = {
         'client',
         'nc',
         { client: ['FIN-WAIT-1'], server: ['LAST-ACK'] },
-        'the server’s nc reads the end and closes at once',
+        "the server's nc reads the end of file and closes at once",
       ),
     ],
     cleanUp: [

@@ -12,9 +12,9 @@ import {
   watch,
 } from './steps.ts';
 
-const stopListener = stop('server', 'nc', 'nc no longer accepts: its kernel shakes hands without it');
+const stopListener = stop('server', 'nc', 'nc no longer accepts; its kernel completes handshakes without it');
 
-/** ESTABLISHED, and a client that a full accept queue keeps from it. */
+/** ESTABLISHED, and a client that a full accept queue keeps in SYN-SENT. */
 export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
   established: {
     steps: [
@@ -34,7 +34,7 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
       },
     ],
     cleanUp: [
-      ctrlC('client', 'nc', { client: ['TIME-WAIT'], server: [] }, 'the server’s nc ends by itself'),
+      ctrlC('client', 'nc', { client: ['TIME-WAIT'], server: [] }, "the server's nc exits too"),
       endWatch('server'),
     ],
   },
@@ -46,7 +46,7 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
       setRule('server', 'in', TO_SERVER),
       {
         ...setRule('server', 'out', FROM_SERVER),
-        note: 'the wire is cut, both ways',
+        note: 'now nothing passes in either direction',
       },
       {
         on: 'client',
@@ -57,7 +57,7 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
           prints: ['192.168.2.11:80'],
           at: { 'client/tcpdump': ['Flags [R'] },
         },
-        note: 'ends the connection with an RST, which is lost: as if the client’s machine had crashed',
+        note: "destroys the client's socket; its RST is lost, as if the client's machine had crashed",
       },
     ],
     cleanUp: [
@@ -66,7 +66,7 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
       {
         ...liftRule('server', 'out', FROM_SERVER),
         see: { server: [] },
-        note: 'the next FIN is answered with RST',
+        note: 'the client answers the next FIN with RST',
       },
       endWatch('client'),
     ],
@@ -85,13 +85,13 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
           server: ['LISTEN', 'ESTABLISHED'],
           at: { 'server/tcpdump': ['192.168.2.11.80 > 192.168.2.10.…win 0,'] },
         },
-        note: 'the server’s buffer fills, and nobody reads',
+        note: "the server's receive buffer fills, because nc does not read",
       },
       {
         on: 'client',
         look: 'ss -tano',
         see: { prints: ['ESTAB…192.168.2.11:80…timer:(persist,'] },
-        note: 'the client probes; its Send-Q does not move',
+        note: 'the client sends window probes; its Send-Q stays the same',
       },
     ],
     cleanUp: [
@@ -100,7 +100,7 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
         terminal: 'nc',
         run: 'kill %1; fg',
         see: { client: [], server: [] },
-        note: 'data is unread, so the connection ends with RST, and the client’s nc with it',
+        note: "the data is unread, so the server resets the connection, and the client's nc exits",
       },
       endWatch('server'),
     ],
@@ -122,7 +122,7 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
         on: 'server',
         look: 'ss -tln',
         see: { prints: ['LISTEN 2 1 0.0.0.0:80'] },
-        note: 'Recv-Q over Send-Q: a backlog of 1 admits two, and the queue is full',
+        note: 'Recv-Q 2, Send-Q 1: a backlog of 1 admits two connections, and the queue is full',
       },
       {
         ...client('nc3'),
@@ -131,7 +131,7 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
           server: ['LISTEN', 'ESTABLISHED', 'ESTABLISHED'],
           at: { 'server/tcpdump': ['192.168.2.10.… > 192.168.2.11.80: Flags [S]'] },
         },
-        note: 'its SYNs arrive and are dropped, without any rule',
+        note: 'its SYNs arrive, and the kernel drops them without any rule',
       },
       {
         on: 'server',
@@ -148,7 +148,7 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
         terminal: 'nc',
         run: 'fg',
         see: { server: [] },
-        note: 'nc accepts one at last, reads its end, and ends',
+        note: 'nc accepts a connection, reads its end of file, and exits',
       },
       endWatch('server'),
     ],

@@ -1,64 +1,76 @@
-import stringWidth from 'string-width';
-import type { State } from '../../tcp/state.ts';
-import { pad, wrap } from '../layout.ts';
+import { STATE_NAMES } from '../../tcp/state-names.ts';
+import { pad, textWidth } from '../layout.ts';
+import { wrapProse } from '../prose.ts';
 import type { ByHand, Sight, States, Step } from './by-hand.ts';
+import { breakCommand } from './command.ts';
 
-const WIDTH = 80;
 const HOSTS = ['client', 'server'] as const;
+const INDENT = '  ';
 const COMMENT = '# ';
-const PREAMBLE = [
-  '  # client is 192.168.2.10, server 192.168.2.11; as root; nc is OpenBSD’s.',
-  '  # host/name is a terminal of its own. Below a command, after a #: what',
-  '  # netstat -tan then lists (ss -tan spells it a little differently), or',
-  '  # what is printed, … standing for anything.',
-];
+/** Below this a command has the whole line, and its place the line before. */
+const NARROW = 64;
 
-/** As lines of at most 80 columns: where, what to type, and after a `#` what is then to be seen. */
-export function formatByHand({ steps, cleanUp }: ByHand): string {
-  const column = Math.max(...[...steps, ...cleanUp].map((step) => placeOf(step).length)) + 4;
-  const lines = (those: readonly Step[]) => those.flatMap((step) => formatStep(step, column));
-  return [...PREAMBLE, '', ...lines(steps), '', '  # Clean up', ...lines(cleanUp)].join('\n');
+/** What a reader has to know before the first command. */
+export const RECIPE_PREAMBLE: string =
+  "Two machines: client 192.168.2.10 and server 192.168.2.11. Run every command as root; nc is OpenBSD's. " +
+  'server/nc is a terminal on the server that is called nc. A line that begins with # shows what netstat -tan lists ' +
+  'after the command (ss -tan spells the states a little differently), or what the command prints. … stands for any text.';
+
+interface Layout {
+  /** In columns; a command that can't be broken may be wider. Default: 80. */
+  width?: number;
+  /** Whether the text begins with `RECIPE_PREAMBLE`. Default: true. */
+  preamble?: boolean;
+}
+
+/** Lays a recipe out: where, what to type, and after a `#` what is seen then. */
+export function formatByHand(
+  { steps, cleanUp }: ByHand,
+  { width = 80, preamble = true }: Layout = {},
+): string {
+  const places = [...steps, ...cleanUp].map((step) => textWidth(placeOf(step)));
+  const column = width < NARROW ? 2 * INDENT.length : Math.max(...places) + 2 * INDENT.length;
+  const lines = (those: readonly Step[]) => those.flatMap((step) => formatStep(step, column, width));
+  return [
+    ...(preamble ? [wrapProse(RECIPE_PREAMBLE, width, INDENT + COMMENT), ''] : []),
+    ...lines(steps),
+    '',
+    `${INDENT}# Clean up`,
+    ...lines(cleanUp),
+  ].join('\n');
 }
 
 function placeOf(step: Step): string {
   return 'terminal' in step && step.terminal ? `${step.on}/${step.terminal}` : step.on;
 }
 
-function formatStep(step: Step, column: number): string[] {
+function formatStep(step: Step, column: number, width: number): string[] {
   const indent = ' '.repeat(column);
-  const width = WIDTH - column - COMMENT.length;
+  const room = width - column - COMMENT.length;
+  const place = INDENT + placeOf(step);
+  const [first, ...rest] = actionOf(step, width - column);
   const remarks = [
-    ...(step.note ? wrap(step.note, width).split('\n') : []),
-    ...describeSight(step.see, width),
+    ...(step.note ? wrapProse(step.note, room).split('\n') : []),
+    ...describeSight(step.see, room),
   ];
   return [
-    ...formatAction(step, column).map((line, index) =>
-      index === 0 ? pad(`  ${placeOf(step)}`, column) + line : indent + line,
-    ),
+    ...(width < NARROW ? [`${place}:`, indent + first] : [pad(place, column) + first]),
+    ...rest.map((line) => indent + line),
     ...remarks.map((remark) => indent + COMMENT + remark),
   ];
 }
 
-function formatAction(step: Step, column: number): string[] {
+function actionOf(step: Step, width: number): string[] {
   if ('press' in step) return [step.press];
   if ('type' in step) return [step.type];
-  return breakCommand('run' in step ? step.run : step.look, WIDTH - column);
-}
-
-/** A command that is too long for a line goes on in the next, as a shell reads it. */
-function breakCommand(command: string, width: number): string[] {
-  if (stringWidth(command) <= width) return [command];
-  const lines = wrap(command, width - ' \\'.length - 2).split('\n');
-  return lines.map(
-    (line, index) => `${index === 0 ? '' : '  '}${line}${index === lines.length - 1 ? '' : ' \\'}`,
-  );
+  return breakCommand('run' in step ? step.run : step.look, width);
 }
 
 function describeSight({ client, server, prints, at = {} }: Sight = {}, width: number): string[] {
   const tables = { client, server };
   const hosts = HOSTS.flatMap((host) => (tables[host] ? [`${host}: ${listStates(tables[host])}`] : []));
   const outputs = Object.entries({ ...(prints ? { prints } : {}), ...at });
-  return [
+  const lines = [
     ...fitted(hosts, '; ', width),
     ...outputs.flatMap(([place, parts]) =>
       parts.length > 1
@@ -66,12 +78,16 @@ function describeSight({ client, server, prints, at = {} }: Sight = {}, width: n
         : fitted([`${place}:`, ...parts], ' ', width),
     ),
   ];
+  return lines.flatMap((line) => {
+    const indent = line.startsWith(' ') ? '  ' : '';
+    return wrapProse(line.trimStart(), width, indent).split('\n');
+  });
 }
 
-/** In one line if there is room, else in one each. */
+/** In one line if it fits, else in one line each. */
 function fitted(parts: readonly string[], separator: string, width: number): string[] {
   const line = parts.join(separator);
-  if (stringWidth(line) <= width) return line ? [line] : [];
+  if (textWidth(line) <= width) return line ? [line] : [];
   return [...parts];
 }
 
@@ -79,12 +95,7 @@ function fitted(parts: readonly string[], separator: string, width: number): str
 function listStates(states: States): string {
   const names = [...new Set(states)].map((state) => {
     const count = states.filter((other) => other === state).length;
-    return `${count > 1 ? `${count} ` : ''}${netstatName(state)}`;
+    return `${count > 1 ? `${count} ` : ''}${state === '…' ? state : STATE_NAMES[state].netstat}`;
   });
-  return names.join(', ') || 'none';
-}
-
-function netstatName(state: State | '…'): string {
-  if (state === 'SYN-RECEIVED') return 'SYN_RECV';
-  return state.replace(/-(?=\d)/, '').replaceAll('-', '_');
+  return names.join(', ') || 'nothing';
 }

@@ -15,7 +15,7 @@ import {
   watch,
 } from './steps.ts';
 
-const HALF_OPEN = ['SYN-RECEIVED', '…'] as const;
+const PENDING = ['SYN-RECEIVED', '…'] as const;
 
 /** LISTEN, SYN-SENT, SYN-RECEIVED. */
 export const OPENING: Readonly<Record<string, ByHand>> = {
@@ -26,7 +26,7 @@ export const OPENING: Readonly<Record<string, ByHand>> = {
         on: 'server',
         look: 'ss -tln',
         see: { client: [], server: ['LISTEN'], prints: ['LISTEN 0 1 0.0.0.0:80'] },
-        note: 'Recv-Q is the accept queue, Send-Q the backlog: nc asks for 1',
+        note: 'Recv-Q is the accept queue, Send-Q the backlog: nc sets 1',
       },
     ],
     cleanUp: [ctrlC('server', 'nc', { server: [] })],
@@ -72,7 +72,7 @@ export const OPENING: Readonly<Record<string, ByHand>> = {
             ],
           },
         },
-        note: 'nobody listens; the client answers a SYN with SYN-ACK all the same',
+        note: 'there is no listener, but a client in SYN-SENT answers a SYN with SYN-ACK',
       },
     ],
     cleanUp: [
@@ -81,7 +81,7 @@ export const OPENING: Readonly<Record<string, ByHand>> = {
       {
         ...liftRule('server', 'in', TO_SERVER),
         see: { client: [] },
-        note: 'the next FIN is answered with RST',
+        note: 'the server answers the next FIN with RST',
       },
       endWatch('client'),
     ],
@@ -102,31 +102,31 @@ export const OPENING: Readonly<Record<string, ByHand>> = {
       {
         on: 'client',
         run: 'for i in $(seq 8); do nc -zw1 -p 400$i 192.168.2.11 80 & done',
-        see: { client: [], server: ['LISTEN', ...HALF_OPEN] },
-        note: 'each gives up after a second; the SYN queue keeps as many as the backlog, or one more',
+        see: { client: [], server: ['LISTEN', ...PENDING] },
+        note: 'each nc gives up after 1 s; the SYN queue holds as many requests as the backlog, or one more',
       },
       {
         on: 'client',
         terminal: 'nc',
         run: 'nc 192.168.2.11 80',
-        see: { client: ['SYN-SENT'], server: ['LISTEN', ...HALF_OPEN] },
-        note: 'a client that means it finds the queue full',
+        see: { client: ['SYN-SENT'], server: ['LISTEN', ...PENDING] },
+        note: 'a legitimate client finds the queue full',
       },
       {
         on: 'server',
         run: 'sysctl -w net.ipv4.tcp_syncookies=1',
         see: {
           client: ['ESTABLISHED'],
-          server: ['LISTEN', 'ESTABLISHED', ...HALF_OPEN],
+          server: ['LISTEN', 'ESTABLISHED', ...PENDING],
         },
-        note: 'its next SYN, a second later, is answered with a cookie and needs no room in the queue',
+        note: 'its next SYN, 1 s later, is answered with a syncookie and needs no space in the queue',
       },
     ],
     cleanUp: [ctrlC('client', 'nc'), endPython('server'), flooded('-D'), endWatch('client')],
   },
 };
 
-/** A rule that keeps a handshake from its end, whichever of its segments it drops. */
+/** A handshake that a rule stops, whichever of its segments the rule drops. */
 function dropped(
   rule: [HostName, Rule['hook'], Parameters<typeof setRule>[2]],
   server: State,
@@ -159,7 +159,7 @@ function dropped(
   };
 }
 
-/** The SYN-ACKs to these ports are not given to the client's TCP, which would answer with ACK or RST. */
+/** Drops the SYN-ACKs to these ports before the client's TCP, which would answer with ACK or RST. */
 function flooded(command: '-A' | '-D'): Run {
   return { on: 'client', run: `iptables ${command} INPUT -p tcp --sport 80 --dport 4001:4008 -j DROP` };
 }

@@ -9,7 +9,7 @@ const RECIPES: ReadonlyMap<string, ByHand> = new Map(
   [OPENING, ESTABLISHED, CLOSING, TIME_WAIT, CLOSED].flatMap((recipes) => Object.entries(recipes)),
 );
 
-/** How a person makes a scenario on two machines; undefined for one that is not in the catalogue. */
+/** The scenario's commands for two machines; undefined if it is not in the catalogue. */
 export function byHand(scenarioId: string): ByHand | undefined {
   return RECIPES.get(scenarioId);
 }

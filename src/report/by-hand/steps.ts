@@ -14,7 +14,7 @@ export function watch(on: HostName): Run {
   };
 }
 
-/** OpenBSD's nc ends when its peer's FIN comes, whether or not it has more to send. */
+/** OpenBSD's nc exits when its peer's FIN arrives, whether or not it has more to send. */
 export const serve: Run = {
   on: 'server',
   terminal: 'nc',
@@ -34,7 +34,7 @@ export const connect: Run = { on: 'client', terminal: 'nc', run: 'nc 192.168.2.1
 /** Its Ctrl-D shuts down the sending side, and the socket stays open. */
 export const connectToShutDown: Run = { ...connect, run: 'nc -N 192.168.2.11 80' };
 
-/** A program that hangs: its kernel goes on without it. */
+/** A program that hangs, while its kernel continues. */
 export function stop(on: HostName, terminal: string, note: string): Press {
   return { on, terminal, press: 'Ctrl-Z', ready: 'Stopped', note };
 }
@@ -43,7 +43,7 @@ export function ctrlC(on: HostName, terminal: string, see: Sight = {}, note?: st
   return { on, terminal, press: 'Ctrl-C', see, ...(note ? { note } : {}) };
 }
 
-/** Where no tool will do: lines typed at an interactive Python. */
+/** For what no tool can do: lines typed into an interactive Python. */
 export function python(on: HostName, lines: readonly Pick<Type, 'type' | 'see' | 'note'>[]): Step[] {
   const at = { on, terminal: 'python' };
   return [

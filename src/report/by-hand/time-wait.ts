@@ -23,7 +23,7 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
         terminal: 'nc',
         type: 'hello',
         see: { at: { 'server/nc': ['hello'] } },
-        note: 'once data has come, the server’s ACKs may be delayed, by 40 ms',
+        note: 'after data has arrived, the server may delay its ACKs by 40 ms',
       },
       ctrlC(
         'client',
@@ -39,9 +39,8 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
             ],
           },
         },
-        'the server’s nc closes at once: its FIN carries the ACK, three segments in all. Where nc does not get to it within ' +
-          'those 40 ms, as on a busy machine, the ACK goes alone: four segments, and TIME_WAIT all the same; for three, ' +
-          'do it again',
+        "the server's nc closes at once, and its FIN carries the ACK: three segments. If nc takes longer than 40 ms, on a " +
+          'busy machine, the ACK is sent alone: four segments, and also TIME_WAIT. For three, repeat the recipe',
       ),
     ],
     cleanUp: [endWatch('server')],
@@ -51,7 +50,7 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
       watch('server'),
       serve,
       connect,
-      stop('server', 'nc', 'so that its kernel has to acknowledge the FIN without it'),
+      stop('server', 'nc', 'stops nc, so its kernel acknowledges the FIN alone'),
       ctrlC('client', 'nc', {
         client: ['FIN-WAIT-2'],
         server: ['LISTEN', 'CLOSE-WAIT'],
@@ -66,7 +65,7 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
           server: [],
           at: { 'server/tcpdump': ['192.168.2.11.80…Flags [F.]', '192.168.2.10.…Flags [.]'] },
         },
-        note: 'nc reads the end of the data, and closes',
+        note: 'nc reads the end of file, and closes',
       },
     ],
     cleanUp: [endWatch('server')],
@@ -87,7 +86,7 @@ export const TIME_WAIT: Readonly<Record<string, ByHand>> = {
       {
         ...liftRule('server', 'in', TO_SERVER),
         see: { client: ['TIME-WAIT'], server: ['TIME-WAIT'] },
-        note: 'the next FIN acknowledges the other’s',
+        note: "the retransmitted FIN also acknowledges the server's FIN",
       },
     ],
     cleanUp: [endWatch('server')],

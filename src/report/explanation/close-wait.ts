@@ -1,47 +1,59 @@
 import { schedule } from '../../tcp/timers.ts';
 import type { StateExplanation } from './explanation.ts';
-import { end, setting } from './words.ts';
+import { endBy, setting } from './words.ts';
 
 export const closeWait: StateExplanation = {
+  brief: 'the peer has closed; this program has not',
   what: [
-    'The peer has closed; its FIN has been acknowledged, and recv() returns 0. The rest is up to this end’s program: ' +
-      'TCP waits for it to close too.',
+    'The peer has closed its side: its FIN has arrived and been acknowledged. recv() returns 0 once all data has been ' +
+      'read. TCP is now waiting for this program to close its side too.',
   ],
   end: (sysctls) => [
-    'Nothing but the program: no timer runs, and no sysctl sets one. It can last as long as the process.',
-    `The peer does not wait that long: its orphan is gone ${end(schedule('FIN-WAIT-2', sysctls, { orphan: true }))} (with ` +
-      `${setting('finTimeoutS', sysctls)} as here). What this end sends then, data or a keepalive probe (if ` +
-      'SO_KEEPALIVE is set), is answered with RST, and that ends it.',
+    'There is no timeout for the state itself, and no sysctl adds one. While nothing is in flight no timer runs, so ' +
+      'the state can last as long as the process.',
+    {
+      points: [
+        'Data that this end has sent is retransmitted as in ESTABLISHED. If no ACK arrives, the connection fails with ' +
+          `ETIMEDOUT ${endBy(schedule('data or FIN', sysctls), setting('retries2', sysctls))}.`,
+        'With SO_KEEPALIVE, unanswered keepalive probes end it.',
+        'The peer usually gives up first. A peer that called close() forgets the connection ' +
+          `${endBy(schedule('FIN-WAIT-2', sysctls, { orphan: true }), `with ${setting('finTimeoutS', sysctls)}, as here`)}. ` +
+          'If this end then sends data or a keepalive probe, the peer replies with RST, which ends the connection.',
+      ],
+    },
   ],
   many: [
-    'A bug in the program on this machine: it does not close what its peers have closed. A missing close() on an error ' +
-      'path, a pool that never looks at idle connections, a thread that hangs. It ends with EMFILE.',
-    'A row without a process was never accepted: then the program has stopped to accept, and the listener’s Recv-Q ' +
-      'says so.',
+    'The program on this machine has a bug: it does not close connections that its peers have closed. Usual causes are ' +
+      'a missing close() on an error path, a connection pool that never checks idle connections, and a stuck thread. ' +
+      'Each connection leaks a descriptor, until accept() and open() fail with EMFILE.',
+    'A row without a process can have two causes. Without root, ss hides the processes of other users. As root, it is ' +
+      "a connection that was never accepted: the program has stopped calling accept(), and the listener's Recv-Q " +
+      'shows how many are waiting.',
   ],
   remedy: [
     {
+      to: 'Find the program (as root, to see every process):',
       run: 'ss -tanp state close-wait',
-      does: 'which program; Recv-Q of 1 or more: it has not even read up to the FIN',
-    },
-    { run: 'ss -ltn', does: 'for rows without process: the listener in whose accept queue they wait' },
-    { run: 'ls -l /proc/PID/fd', does: 'with the inode of `ss -e`: which descriptor it is' },
-    {
-      run: 'gdb -p PID -batch -ex "thread apply all bt"',
-      does: 'where the thread hangs that should read it',
+      note: 'Recv-Q of 1 or more: it has not read the end of file yet (the FIN counts as one byte).',
     },
     {
+      to: 'For rows without a process, find the listener whose accept queue they are in:',
+      run: 'ss -ltn',
+    },
+    { to: 'Find the descriptor, by the inode that ss -e prints:', run: 'ls -l /proc/PID/fd' },
+    { to: 'See where the program is stuck:', run: 'gdb -p PID -batch -ex "thread apply all bt"' },
+    {
+      to: 'Until it is fixed, destroy the connections (root). This does not free the descriptors:',
       run: 'ss -K state close-wait',
-      does: 'frees the connections, not the descriptors (root); until there is a fix',
     },
-    'In the program: when recv() gives 0, close() (in every path, with `finally`, `defer` or a destructor). Ask epoll ' +
-      'for EPOLLRDHUP, also on idle connections of a pool.',
+    'Fix the program: call close() when recv() returns 0, on every path (use finally, defer or a destructor). Ask ' +
+      'epoll for EPOLLRDHUP on idle pooled connections too.',
   ],
   mistakes: [
-    'No sysctl cures it, and tcp_fin_timeout does not even touch it. Keepalive, where the program asks for it, may end ' +
-      'the connection once the peer is gone; the descriptor leaks all the same.',
-    'It is not the network and not the peer: the peer has done its part.',
-    'Linux answers the FIN with a bare ACK. A FIN-ACK comes only if the program closes at once.',
-    'CLOSE-WAIT is not wrong by itself: a half-closed connection may well be sending a long answer.',
+    '"A sysctl will fix it." None does, and tcp_fin_timeout does not apply. Keepalive can end the connection once the ' +
+      'peer is gone, but the descriptor still leaks.',
+    '"It is the network, or the peer." The peer has already done its part.',
+    '"The FIN is answered with FIN-ACK." Linux answers with a plain ACK. Its own FIN follows when the program closes.',
+    '"CLOSE-WAIT is always wrong." A half-closed connection may still be sending a long response.',
   ],
 };

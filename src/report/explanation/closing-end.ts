@@ -1,9 +1,9 @@
 import type { TcpSysctls } from '../../tcp/sysctls.ts';
 import { schedule } from '../../tcp/timers.ts';
 import type { Block } from './explanation.ts';
-import { end, setting, times } from './words.ts';
+import { endBy, setting, times } from './words.ts';
 
-/** The end of all states in which a FIN of ours is under way: the same timers rule them. */
+/** The end of every state whose FIN is not acknowledged yet: the same timers control them all. */
 export function unacknowledgedFin(sysctls: TcpSysctls): Block[] {
   const orphan = schedule('data or FIN', sysctls, { orphan: true });
   const open = schedule('data or FIN', sysctls);
@@ -13,11 +13,18 @@ export function unacknowledgedFin(sysctls: TcpSysctls): Block[] {
       ? 'tcp_max_orphans'
       : `${sysctls.maxOrphans} orphans (net.ipv4.tcp_max_orphans)`;
   return [
-    'Who holds the socket decides. After close() it is the kernel’s alone, an orphan: the FIN is sent again after about ' +
-      `${times(orphan)}, and it is given up ${end(orphan)} (${setting('orphanRetries', sysctls)}${eight}).`,
-    'After shutdown(), with the descriptor still open, it is given up like data, with ETIMEDOUT, ' +
-      `${end(open)} (${setting('retries2', sysctls)}).`,
-    'Both are for a peer nearby; one far away is waited for a little longer. Like all of Linux’s retries these stand ' +
-      `for a time and not for a number. Beyond ${most}, or when TCP’s memory runs out, orphans are killed, as a rule with an RST.`,
+    'The time limit depends on whether a process still holds the socket:',
+    {
+      points: [
+        'After close() the socket is orphaned: no process holds it, and the kernel finishes alone. The kernel ' +
+          `retransmits the FIN after about ${times(orphan)}. It gives up ` +
+          `${endBy(orphan, `${setting('orphanRetries', sysctls)}${eight}`)}.`,
+        'After shutdown() the descriptor is still open, and the FIN counts like data. The connection fails with ' +
+          `ETIMEDOUT ${endBy(open, setting('retries2', sysctls))}.`,
+      ],
+    },
+    'Both sysctls are counts, but Linux converts them to time limits. The times above are for a peer with a short ' +
+      'round trip; a distant peer gets slightly more.',
+    `Beyond ${most}, or when TCP runs out of memory, Linux kills orphans, usually with an RST.`,
   ];
 }

@@ -1,14 +1,28 @@
 import type { HostName } from '../../evidence/events.ts';
 import type { Rule } from '../../lab/rule.ts';
 import type { TcpSysctls } from '../../tcp/sysctls.ts';
+import type { ByHand } from '../by-hand/by-hand.ts';
 
-/** A paragraph, a command and what it shows or does, or a list. */
-export type Block = string | { run: string; does: string } | { points: readonly string[] };
+/** A paragraph, a list, a command with the caption before it and a remark below it, a list of commands, or a recipe. */
+export type Block =
+  | string
+  | { points: readonly string[] }
+  | { to: string; run: string; note?: string }
+  | { commands: readonly { run: string; does: string }[] }
+  | { recipe: ByHand };
 
-/** What there is to say of a state beyond its arcs. */
+/** A part of an explanation, before it is laid out for a terminal or as Markdown. */
+export interface Section {
+  title: string;
+  blocks: readonly Block[];
+}
+
+/** The text about a state that its transitions do not give. */
 export interface StateExplanation {
+  /** In a few words, for a table. */
+  brief: string;
   what: readonly Block[];
-  /** When it ends on a machine with these settings. */
+  /** When it ends with these settings. */
   end(sysctls: TcpSysctls): readonly Block[];
   /** What it means that a machine has many. */
   many: readonly Block[];
@@ -16,13 +30,12 @@ export interface StateExplanation {
   mistakes: readonly string[];
 }
 
-/** What there is to say of a scenario beyond its title. */
+/** The text about a scenario beyond its title. */
 export interface ScenarioExplanation {
   steps: readonly string[];
   /** The packet-filter rules, in the order in which they are set. */
   rules: readonly { host: HostName; rule: Rule }[];
-  /** How it looks from the other end. */
+  /** What the other end shows meanwhile. */
   peer: string;
-  /** What is worth knowing of this one. */
   remark: string;
 }

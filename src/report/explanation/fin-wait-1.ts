@@ -2,41 +2,47 @@ import { unacknowledgedFin } from './closing-end.ts';
 import type { StateExplanation } from './explanation.ts';
 
 export const finWait1: StateExplanation = {
+  brief: 'this end has closed; its FIN is not acknowledged',
   what: [
-    'This end has closed first, by close() or shutdown(), and sent its FIN; the peer has not acknowledged it. It should ' +
-      'last one round trip, and some 40 ms more if the peer delays its ACK.',
+    'This end has closed first, with close() or shutdown(), and sent its FIN. The peer has not acknowledged the FIN yet. ' +
+      'The state should last one round trip, or about 40 ms longer if the peer delays its ACK.',
   ],
   end: (sysctls) => [
     ...unacknowledgedFin(sysctls),
-    'If unsent data stands before the FIN and the peer’s window is 0, the window is probed instead. For an orphan that ' +
-      'ends after as many unanswered probes as tcp_orphan_retries says; or, though they are answered, when they are as ' +
-      'far apart as they get.',
+    "If unsent data precedes the FIN and the peer's window is 0, the kernel sends window probes instead. An orphan then " +
+      'ends after tcp_orphan_retries unanswered probes. If the peer answers them, the orphan ends when the interval ' +
+      'between probes has reached its maximum.',
   ],
   many: [
-    'Peers that vanished just before you closed: phones, crashed machines, a firewall that dropped its state. Or peers ' +
-      'that shut their window and let you keep the data: each orphan holds what is unsent, in kernel memory. That has ' +
-      'been used for attacks.',
+    'Either the peers vanished just before this end closed: mobile clients, crashed machines, a firewall that dropped ' +
+      'its state. Or the peers keep a zero window: each orphan then holds its unsent data in kernel memory. Attackers ' +
+      'have used that.',
   ],
   remedy: [
     {
+      to: 'See the queue and the timer with its retransmissions:',
       run: 'ss -tano state fin-wait-1',
-      does: 'Send-Q: 1 is the bare FIN, more is data before it; the timer and its retries',
+      note: 'Send-Q of 1 is the FIN alone; more means data before it.',
     },
     {
+      to: 'Count orphans killed for their number or memory, and connections that timed out:',
       run: 'nstat -az TcpExtTCPAbortOnMemory TcpExtTCPAbortOnTimeout',
-      does: 'orphans killed for their number or memory; connections that timed out',
     },
     {
+      to: 'Give up orphans after about 7 s instead of about 110 s:',
       run: 'sysctl -w net.ipv4.tcp_orphan_retries=3',
-      does: 'gives orphans up after some 7 s instead of some 110',
     },
-    { run: 'ss -K state fin-wait-1', does: 'ends them now (root; older kernels leave orphans alone)' },
-    'In the program: TCP_USER_TIMEOUT, set before close(), holds for the orphan as well.',
+    {
+      to: 'End them now (root; older kernels leave orphans alone):',
+      run: 'ss -K state fin-wait-1',
+    },
+    'In the program: set TCP_USER_TIMEOUT before close(). It also applies to the orphan.',
   ],
   mistakes: [
-    'tcp_fin_timeout has nothing to do with it: that is FIN-WAIT-2.',
-    'close() does not wait for the data to arrive (SO_LINGER apart): a program may exit with its data still on the way, ' +
-      'and never hear that it was lost.',
-    'No process is shown, and none is to blame any more: the kernel finishes the work.',
+    '"tcp_fin_timeout shortens it." That sysctl is for FIN-WAIT-2.',
+    '"close() waits until the data has arrived." It does not, unless SO_LINGER is set. A program may exit while its data ' +
+      'is in flight, and never learn that it was lost.',
+    '"A row without a process is a bug of some program." Here it is normal: the program called close(), and the kernel ' +
+      'finishes the work. (Without root, ss also hides the processes of other users.)',
   ],
 };

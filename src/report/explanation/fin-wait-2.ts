@@ -1,45 +1,55 @@
 import { schedule } from '../../tcp/timers.ts';
 import type { StateExplanation } from './explanation.ts';
-import { end, setting } from './words.ts';
+import { endBy, setting } from './words.ts';
 
 export const finWait2: StateExplanation = {
+  brief: 'this end has closed; the peer has not',
   what: [
-    'This end has closed and the peer has acknowledged that. What is missing is the peer’s own FIN: it may still send, ' +
-      'and its end is in CLOSE-WAIT until its program closes.',
+    "This end has closed, and the peer has acknowledged the FIN. The peer's own FIN has not arrived yet. The peer may " +
+      'still send data; it is in CLOSE-WAIT until its program closes.',
   ],
   end: (sysctls) => {
     const orphan = schedule('FIN-WAIT-2', sysctls, { orphan: true });
     const trap =
       sysctls.finTimeoutS > 60
-        ? 'That is not a slip: above 60 s Linux waits twice for what exceeds 60 s, so 61 is 2 s and only 120 is 120 s. '
+        ? ' This time is correct: above 60 s Linux waits twice for the part that exceeds 60 s. So 61 gives 2 s, and ' +
+          'only 120 gives 120 s.'
         : '';
     return [
-      'After shutdown(), with the descriptor open, there is no timer: it waits for the peer’s FIN without end. The ' +
-        'program asked for it, since it may still want to read.',
-      `After close() the orphan is forgotten ${end(orphan)} (${setting('finTimeoutS', sysctls)}; TCP_LINGER2 for one ` +
-        `socket). ${trap}Data that comes meanwhile, for which nobody is left, is answered with RST.`,
+      'The time limit depends on whether a process still holds the socket:',
+      {
+        points: [
+          "After shutdown(), with the descriptor open, there is no timeout: the kernel waits for the peer's FIN, because " +
+            'the program may still want to read. With SO_KEEPALIVE, unanswered keepalive probes end it.',
+          `After close() the socket is orphaned, and the kernel removes it ` +
+            `${endBy(orphan, `${setting('finTimeoutS', sysctls)}; TCP_LINGER2 sets it for one socket`)}.${trap} Data that arrives before ` +
+            'that is answered with RST, because no program can read it.',
+        ],
+      },
     ];
   },
   many: [
-    'The peers’ programs do not close: each of these is a CLOSE-WAIT over there. If they are orphans they go by ' +
-      'themselves and cost little. If they have a process, it is yours that half-closed and waits.',
+    "The peers' programs do not close: each row here is a CLOSE-WAIT at the peer. Orphans end by themselves and cost " +
+      'little. A row with a process is a connection that your own program half-closed, and that it is still waiting for.',
   ],
   remedy: [
     {
+      to: 'Distinguish the two kinds (as root):',
       run: 'ss -tanop state fin-wait-2',
-      does: 'with a process: no timer; without: timer:(timewait,…) and the time left',
+      note: 'With a process: no timer. Without: timer:(timewait,…) and the time left.',
     },
     {
+      to: 'Group them by peer; then search for CLOSE-WAIT there:',
       run: 'ss -tan state fin-wait-2 | sort -k4',
-      does: 'whose peers they are; then look for CLOSE-WAIT there',
     },
-    { run: 'sysctl -w net.ipv4.tcp_fin_timeout=20', does: 'forgets orphans sooner' },
-    'In the program: after shutdown(SHUT_WR) read until the end with a deadline, and then close().',
+    { to: 'Remove orphans sooner:', run: 'sysctl -w net.ipv4.tcp_fin_timeout=20' },
+    'In the program: after shutdown(SHUT_WR) read until the end of file, with a deadline, and then call close().',
   ],
   mistakes: [
-    'tcp_fin_timeout is this and only this. It does not change TIME-WAIT.',
-    'It does not count while the descriptor is open.',
-    'A higher value is not always longer: from 61 to 89 the wait is shorter than with 60.',
-    'ss calls the timer of such an orphan “timewait”: it has been given the same small socket. The state is FIN-WAIT-2.',
+    '"tcp_fin_timeout shortens TIME-WAIT." It applies to orphaned FIN-WAIT-2 sockets and nothing else.',
+    '"tcp_fin_timeout ends every FIN-WAIT-2." It does not apply while a process still has the descriptor open.',
+    '"A higher value always waits longer." With 61 to 89 the wait is shorter than with 60.',
+    '"ss shows the timer timewait, so this is TIME-WAIT." Linux moves such an orphan into the same small structure. The ' +
+      'state is FIN-WAIT-2.',
   ],
 };

@@ -2,28 +2,34 @@ import { unacknowledgedFin } from './closing-end.ts';
 import type { StateExplanation } from './explanation.ts';
 
 export const lastAck: StateExplanation = {
+  brief: 'this end has closed second; the ACK of its FIN is missing',
   what: [
-    'The peer closed first, and now this end has closed too. Its FIN is out; the last ACK, after which nothing has to ' +
-      'be remembered here, is missing. It should last one round trip.',
+    'The peer closed first, and this end has now closed too. Its FIN has been sent; the ACK of that FIN has not arrived. ' +
+      'When it arrives, the connection is closed and nothing is left to remember. The state should last one round trip.',
   ],
   end: unacknowledgedFin,
   many: [
-    'The peers no longer answer: they crashed, roamed, or forgot their FIN-WAIT-2 because this end’s program was late ' +
-      'to close; a NAT or firewall that has dropped its state swallows the FIN. A peer that has forgotten and is ' +
-      'reached answers with RST, and that ends it as well.',
+    "The peers no longer reply. They crashed or changed networks, or they forgot their FIN-WAIT-2 because this end's " +
+      'program closed late. Or a NAT or firewall that has dropped its entry discards the FIN. A peer that has forgotten ' +
+      'the connection and receives the FIN replies with RST, which also ends it.',
   ],
   remedy: [
-    { run: 'ss -tano state last-ack', does: 'to whom; Send-Q above 1 is data that the peer never took' },
-    { run: 'nstat -az TcpExtTCPAbortOnTimeout', does: 'how many were given up' },
     {
-      run: 'sysctl -w net.ipv4.tcp_orphan_retries=3',
-      does: 'gives them up after some 7 s instead of some 110',
+      to: 'See the peers:',
+      run: 'ss -tano state last-ack',
+      note: 'Send-Q above 1: data that the peer never acknowledged.',
     },
-    'In the program: close sooner after the peer’s FIN.',
+    { to: 'Count the connections that timed out:', run: 'nstat -az TcpExtTCPAbortOnTimeout' },
+    {
+      to: 'Give them up after about 7 s instead of about 110 s:',
+      run: 'sysctl -w net.ipv4.tcp_orphan_retries=3',
+    },
+    "In the program: close sooner after the peer's FIN.",
   ],
   mistakes: [
-    'No TIME-WAIT follows: whoever closes second has none.',
-    'A conntrack entry in LAST_ACK is not a socket in LAST-ACK: conntrack sees FINs that a packet filter then drops.',
-    'tcp_fin_timeout does not count here.',
+    '"TIME-WAIT follows." It does not: the end that closes second has no TIME-WAIT.',
+    '"A conntrack entry in LAST_ACK is a socket in LAST-ACK." It need not be: conntrack sees FINs that a packet filter ' +
+      'then drops.',
+    '"tcp_fin_timeout applies." It does not.',
   ],
 };

@@ -2,51 +2,57 @@ import type { StateExplanation } from './explanation.ts';
 import { setting } from './words.ts';
 
 export const listen: StateExplanation = {
+  brief: 'the socket waits for connections',
   what: [
-    'A socket that waits for connections to its port. It is no connection, and on Linux it never becomes one: a SYN ' +
-      'makes a request (SYN-RECEIVED) beside it, and a finished handshake a new socket in its accept queue.',
+    'The socket waits for connections to its port. It is not a connection, and on Linux it never becomes one. A SYN ' +
+      'creates a request next to it (SYN-RECEIVED). A completed handshake creates a new socket in its accept queue, ' +
+      'where the connection waits for accept().',
   ],
   end: (sysctls) => [
-    'No timer. It lasts until the last descriptor that refers to it is closed: also those that a fork() gave to ' +
-      'children. Connections that wait in its accept queue are then reset.',
+    'No timer runs. The state lasts until the last descriptor of the socket is closed, including those that children ' +
+      'got by fork(). The connections in its accept queue are then reset.',
     `The accept queue holds one connection more than the backlog of listen(), which ${setting('somaxconn', sysctls)} ` +
-      'caps. When it is full, SYNs and final ACKs are dropped without a word ' +
-      `(${setting('abortOnOverflow', sysctls)}; with 1 the final ACK is answered with RST), and clients try again by ` +
-      'their own timers, the first time after 1 s.',
+      'caps. When it is full, the kernel silently drops SYNs and final ACKs ' +
+      `(${setting('abortOnOverflow', sysctls)}; with 1 it answers the final ACK with RST). Clients retry by their own ` +
+      'timers, the first time after 1 s.',
     sysctls.syncookies === 0
-      ? `Syncookies are off (${setting('syncookies', sysctls)}): when half-open connections fill the backlog, or come ` +
-        `near ${setting('maxSynBacklog', sysctls)}, new SYNs are dropped.`
+      ? `Syncookies are off (${setting('syncookies', sysctls)}). New SYNs are dropped when connections in SYN-RECEIVED ` +
+        `fill the backlog, or more than three quarters of ${setting('maxSynBacklog', sysctls)}.`
       : sysctls.syncookies === 1
-        ? `When half-open connections fill the backlog, SYNs are answered with syncookies (${setting('syncookies', sysctls)}).`
-        : `Every SYN is answered with a syncookie (${setting('syncookies', sysctls)}): half-open connections take no room.`,
+        ? 'When connections in SYN-RECEIVED fill the backlog, the kernel answers further SYNs with syncookies: it keeps ' +
+          `no request, and the ACK brings back all that it needs (${setting('syncookies', sysctls)}).`
+        : 'The kernel answers every SYN with a syncookie, so connections in SYN-RECEIVED take no space ' +
+          `(${setting('syncookies', sysctls)}).`,
   ],
   many: [
-    'Many listeners are harmless. One with a full accept queue is an outage that looks like a slow network: a program ' +
-      'that is stuck, out of descriptors, or accepts in the same thread in which it works.',
+    'Many listeners are harmless. One listener with a full accept queue is an outage that looks like a slow network. The ' +
+      'program is stuck, is out of descriptors, or works in the same thread that accepts.',
   ],
   remedy: [
     {
+      to: 'Find a full accept queue:',
       run: 'ss -ltn',
-      does: 'for a listener Recv-Q is the accept queue and Send-Q the backlog: full when Recv-Q is greater',
+      note: 'For a listener Recv-Q is the accept queue and Send-Q the backlog. It is full if Recv-Q is greater.',
     },
     {
+      to: 'Count overflows, since boot and over all listeners:',
       run: 'nstat -az TcpExtListenOverflows TcpExtListenDrops',
-      does: 'how often a queue was full, since boot, over all listeners',
     },
-    { run: 'ss -ltnp sport = :80', does: 'whose listener it is' },
+    { to: 'Find the program (as root):', run: 'ss -ltnp sport = :80' },
     {
+      to: 'Raise the limit. It takes effect when the program next calls listen():',
       run: 'sysctl -w net.core.somaxconn=8192',
-      does: 'lifts the cap; the program has to call listen() again to profit',
     },
-    'In the program: accept in a loop until EAGAIN, in a thread of its own; a backlog that fits the bursts; ' +
-      'SO_REUSEPORT to have several listeners share the port.',
+    'In the program: accept until EAGAIN, in a thread of its own. Use a backlog sized for the peak. With SO_REUSEPORT ' +
+      'several listeners share the port.',
   ],
   mistakes: [
-    'A higher somaxconn does nothing for a program that asks for a backlog of 5.',
-    'A backlog of 0 still admits one connection.',
-    'tcp_max_syn_backlog counts only where syncookies are off. Otherwise the backlog is the limit for half-open ' +
-      'connections as well.',
-    'A connection is ESTABLISHED for its client, and for ss, before the program has accepted it.',
-    'LISTEN to SYN-SENT, which RFC 9293 has, is refused by Linux: connect() on a listener gives EISCONN.',
+    '"A higher somaxconn helps every program." Not one that calls listen() with a backlog of 5.',
+    '"A backlog of 0 admits no connection." It admits one.',
+    '"tcp_max_syn_backlog limits SYN-RECEIVED." Only if syncookies are off. Otherwise the backlog is the limit.',
+    '"ESTABLISHED means accepted." A connection is ESTABLISHED for its client, and for ss, before the program calls ' +
+      'accept().',
+    '"A listener can connect." RFC 9293 allows LISTEN to SYN-SENT, but on Linux connect() on a listener fails with ' +
+      'EISCONN.',
   ],
 };

@@ -14,150 +14,151 @@ const fromServer = (host: HostName, hook: Rule['hook']) => ({
 
 const HANDSHAKE = 'The server listens, the client connects, and the server accepts.';
 
-/** By the scenario's id. A test runs each scenario and finds the rules that are named here. */
+/** By the scenario's id. A test runs each scenario and compares the rules with those that are named here. */
 export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>> = {
   listen: {
     steps: [
       'The server binds its port and calls listen().',
-      'A crafted SYN from the client shows that it does.',
+      'A crafted SYN from the client gets a SYN-ACK, which shows that the server listens.',
     ],
     rules: [],
-    peer: 'It has no socket. To the SYN-ACK, of which it knows nothing, its kernel answers with RST.',
+    peer: 'The client has no socket. Its kernel did not send the SYN, so it answers the SYN-ACK with RST.',
     remark: 'For a listener ss shows the accept queue as Recv-Q and the backlog as Send-Q.',
   },
   'syn-sent': {
     steps: [
       'The server listens.',
-      'A rule of the server drops what comes for its port.',
+      'A rule on the server drops incoming segments for its port.',
       'The client connects.',
     ],
     rules: [toServer('server', 'in')],
-    peer: 'Its capture sees every SYN, since packets are captured before the filter; its TCP sees none.',
+    peer: 'A capture on the server shows every SYN, because packets are captured before the filter. Its TCP receives none.',
     remark:
-      'The usual picture of a firewall at the server that drops: connect() hangs, and nothing comes back.',
+      'This is how a firewall at the server that drops looks to a client: connect() hangs, and nothing comes back.',
   },
   'syn-sent-dropped-at-client': {
     steps: [
       'The server listens.',
-      'A rule of the client drops what it sends to that port.',
+      'A rule on the client drops its outgoing segments to that port.',
       'The client connects.',
     ],
     rules: [toServer('client', 'out')],
-    peer: 'Nothing at all: the SYNs never get onto the wire.',
+    peer: 'The server receives nothing: the SYNs never leave the client.',
     remark:
-      'The client can’t tell it from syn-sent; a capture at the server can. A capture at the client sees no SYN either, ' +
-      'since what is sent is captured after the filter.',
+      'To the client this looks the same as syn-sent; a capture on the server shows the difference. A capture on the ' +
+      'client shows no SYN either, because outgoing packets are captured after the filter.',
   },
   'syn-received': {
     steps: [
       'The server listens.',
-      'A rule of the client drops what comes from that port.',
-      'The client connects; the SYN-ACK arrives, and its TCP is not given it.',
+      'A rule on the client drops incoming segments from that port.',
+      "The client connects. The SYN-ACK reaches the client's host, but the rule drops it before TCP sees it.",
     ],
     rules: [fromServer('client', 'in')],
-    peer: 'It is in SYN-SENT and repeats its SYN, which the server answers with another SYN-ACK each time.',
+    peer: 'The client is in SYN-SENT and retransmits its SYN. The server answers each SYN with another SYN-ACK.',
     remark:
-      'Each repeated SYN puts the end off: the request lives as long as the client tries, and can show more ' +
+      'Each retransmitted SYN restarts the wait. So the request lives as long as the client tries, and ss can show more ' +
       'retransmissions than tcp_synack_retries.',
   },
   'syn-received-dropped-at-server': {
     steps: [
       'The server listens.',
-      'A rule of the server drops what it sends from that port.',
-      'The client connects; the SYN-ACK is made and dropped.',
+      'A rule on the server drops its outgoing segments from that port.',
+      'The client connects. The server makes a SYN-ACK, and the rule drops it.',
     ],
     rules: [fromServer('server', 'out')],
-    peer: 'It is in SYN-SENT and sees nothing come back.',
+    peer: 'The client is in SYN-SENT and receives no reply.',
     remark:
-      'The server’s kernel is told at once that its SYN-ACK was not sent (EPERM), and drops the request at its first ' +
-      'timer, after 1 s. The client’s next SYN makes a new one: with linear SYN timeouts the state hardly blinks, and ' +
-      'later, when SYNs are further apart than a second, it comes and goes.',
+      "The server's kernel learns at once that its SYN-ACK was not sent (EPERM), and removes the request at its first " +
+      "timer, after 1 s. The client's next SYN creates a new request. While SYNs arrive every second the state is almost " +
+      'continuous; later, when they are further apart, it comes and goes.',
   },
   'syn-received-simultaneous-open': {
     steps: [
-      'Nobody listens: both ends bind a port.',
-      'A rule of the server drops what comes for its port.',
-      'Both connect to each other. The client is in SYN-SENT when a SYN comes, and answers it with SYN-ACK.',
+      'Both ends bind a port; there is no listener.',
+      'A rule on the server drops incoming segments for its port.',
+      'Both connect to each other. The client is in SYN-SENT when a SYN arrives, and answers it with SYN-ACK.',
     ],
     rules: [toServer('server', 'in')],
-    peer: 'It is in SYN-SENT, and hears neither SYN nor SYN-ACK.',
+    peer: 'The server is in SYN-SENT and receives neither SYN nor SYN-ACK.',
     remark:
-      'RFC 9293, 3.5, figure 7. Here SYN-RECEIVED is a whole socket with a descriptor, ruled by tcp_syn_retries. Did ' +
-      'both SYNs arrive, both ends would be ESTABLISHED, with no server at all.',
+      'RFC 9293, 3.5, figure 7. Here SYN-RECEIVED is a full socket with a descriptor, and tcp_syn_retries sets its time ' +
+      'limit. If both SYNs arrived, both ends would become ESTABLISHED without any listener.',
   },
   'syn-flood': {
     steps: [
       'The server listens with a small backlog and without syncookies.',
-      'A rule of the client drops the RSTs with which its kernel would answer unexpected SYN-ACKs.',
-      'Crafted SYNs from many ports of the client; the final ACKs never come.',
-      'A client that means it connects, first without and then with syncookies.',
+      'A rule on the client drops the RSTs with which its kernel would answer unexpected SYN-ACKs.',
+      'The client sends crafted SYNs from many ports. The final ACKs never arrive.',
+      'A legitimate client connects, first without and then with syncookies.',
     ],
     rules: [
       { host: 'client', rule: { hook: 'out', destinationPort: SERVER_PORT, flags: 'R', fate: 'drop' } },
     ],
-    peer: 'The flood has no sockets. The honest client is in SYN-SENT without syncookies, and ESTABLISHED with them.',
+    peer: 'The flood has no sockets. The legitimate client is in SYN-SENT without syncookies, and ESTABLISHED with them.',
     remark:
-      'RFC 4987. With syncookies the server keeps nothing for a SYN that finds the queue full: it has no row until the ' +
+      'RFC 4987. With syncookies the server keeps nothing for a SYN that finds the queue full. It has no row until the ' +
       'ACK brings the cookie back.',
   },
   established: {
-    steps: [HANDSHAKE, 'Data goes both ways.', 'Neither end closes.'],
+    steps: [HANDSHAKE, 'Both ends send data.', 'Neither end closes.'],
     rules: [],
-    peer: 'It is ESTABLISHED too.',
-    remark: 'No timer runs. Without data and without keepalive it would stay so for ever.',
+    peer: 'The client is ESTABLISHED too.',
+    remark: 'No timer runs. Without data and without keepalive this state has no timeout.',
   },
   'half-open': {
     steps: [
       HANDSHAKE,
-      'Rules of the server drop all that comes in for its port, and all that goes out from it.',
-      'The client aborts; its RST never arrives.',
+      'Rules on the server drop all incoming segments for its port and all outgoing segments from it.',
+      'The client aborts. Its RST never arrives.',
     ],
     rules: [toServer('server', 'in'), fromServer('server', 'out')],
-    peer: 'It has no socket any more, as after a crash or behind a NAT that has forgotten the connection.',
+    peer: 'The client has no socket any more, as after a crash or behind a NAT that dropped its entry.',
     remark:
-      'RFC 9293, 3.5.1. The server finds out when it sends (tcp_retries2, TCP_USER_TIMEOUT) or by keepalive, and if it ' +
-      'does neither, never.',
+      'RFC 9293, 3.5.1 calls this a half-open connection. The server notices when it sends data (tcp_retries2, ' +
+      'TCP_USER_TIMEOUT) or a keepalive probe. If it sends neither, it never notices.',
   },
   'fin-wait-1': {
     steps: [
       HANDSHAKE,
-      'A rule of the server drops what comes for its port.',
-      'The client closes: its FIN is lost, and so is each repetition.',
+      'A rule on the server drops incoming segments for its port.',
+      'The client closes. Its FIN is lost, and so is every retransmission.',
     ],
     rules: [toServer('server', 'in')],
-    peer: 'It is ESTABLISHED and unaware: the FIN shows in its capture, and its TCP was not given it.',
+    peer: 'The server is still ESTABLISHED. A capture on it shows the FIN, but its TCP does not receive it.',
     remark:
-      'The client’s socket is an orphan: no process, inode 0, ruled by tcp_orphan_retries. Compare ' +
-      'fin-wait-1-descriptor-open.',
+      "The client's socket is an orphan: it has no process and inode 0, and tcp_orphan_retries sets its time limit. " +
+      'Compare fin-wait-1-descriptor-open.',
   },
   'fin-wait-1-descriptor-open': {
     steps: [
       HANDSHAKE,
-      'A rule of the server drops what comes for its port.',
+      'A rule on the server drops incoming segments for its port.',
       'The client shuts down its sending side, and keeps the descriptor.',
     ],
     rules: [toServer('server', 'in')],
-    peer: 'It is ESTABLISHED and unaware.',
+    peer: 'The server is still ESTABLISHED.',
     remark:
-      'Looks like fin-wait-1 on the wire, but tcp_retries2 rules it: a quarter of an hour with the defaults.',
+      'The segments are the same as in fin-wait-1, but here tcp_retries2 sets the time limit: about 15 min by default.',
   },
   'close-wait': {
-    steps: [HANDSHAKE, 'The client closes.', 'The server’s program does nothing about it.'],
+    steps: [HANDSHAKE, 'The client closes.', "The server's program never calls close()."],
     rules: [],
-    peer: 'It is in FIN-WAIT-2, an orphan, and gone after tcp_fin_timeout. The server stays.',
-    remark: 'The server’s kernel answers the FIN with a bare ACK: its own FIN waits for its program.',
+    peer: 'The client is an orphan in FIN-WAIT-2, which its kernel removes after tcp_fin_timeout. The server stays in CLOSE-WAIT.',
+    remark:
+      "The server's kernel answers the FIN with a plain ACK. Its own FIN follows when its program closes.",
   },
   'close-wait-never-accepted': {
     steps: [
       'The server listens and never accepts.',
-      'The client connects: the handshake is finished without the program.',
+      'The client connects: the kernel completes the handshake without the program.',
       'The client closes.',
     ],
     rules: [],
-    peer: 'It is in FIN-WAIT-2, as if a program had been there.',
+    peer: 'The client is in FIN-WAIT-2, as if the server had a program that accepts.',
     remark:
-      'The socket sits in the accept queue: inode 0, and ss -p shows no process. It is no orphan; its listener’s Recv-Q ' +
-      'counts it.',
+      'The socket is in the accept queue: it has inode 0, and ss -p shows no process, even to root. It is not an ' +
+      "orphan; the listener's Recv-Q counts it.",
   },
   'fin-wait-2': {
     steps: [
@@ -166,130 +167,134 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
       'The server does not close.',
     ],
     rules: [],
-    peer: 'It is in CLOSE-WAIT, and may send: the client can still read.',
+    peer: 'The server is in CLOSE-WAIT. It may send data, and the client can still read it.',
     remark: 'No timer runs at either end. Compare fin-wait-2-orphaned.',
   },
   'fin-wait-2-orphaned': {
     steps: [HANDSHAKE, 'The client closes.', 'The server does not.'],
     rules: [],
-    peer: 'It is in CLOSE-WAIT. If it sends now, it gets an RST: nobody is left to read.',
+    peer: 'The server is in CLOSE-WAIT. If it sends data now, it gets an RST, because no program can read the data.',
     remark:
-      'tcp_fin_timeout runs. Up to 60 s a small socket takes the place of the whole one, and ss calls its timer “timewait”.',
+      'The timer of tcp_fin_timeout runs. Up to 60 s, a small structure replaces the socket, and ss calls its timer ' +
+      '"timewait".',
   },
   closing: {
     steps: [
       HANDSHAKE,
-      'A rule of the server drops what comes for its port.',
-      'The client shuts down: its FIN is lost.',
-      'The server closes. Its FIN does not acknowledge the client’s, which it never saw.',
+      'A rule on the server drops incoming segments for its port.',
+      'The client shuts down. Its FIN is lost.',
+      "The server closes. Its FIN does not acknowledge the client's FIN, which it never received.",
     ],
     rules: [toServer('server', 'in')],
-    peer: 'It is in FIN-WAIT-1, and does not hear the client’s ACKs either.',
-    remark: 'One rule in one direction is enough; no delay is needed to make FINs cross.',
+    peer: "The server is in FIN-WAIT-1, and does not receive the client's ACKs either.",
+    remark: 'One rule in one direction is enough. No delay is needed to make FINs cross.',
   },
   'last-ack': {
     steps: [
       HANDSHAKE,
-      'A rule of the client drops what comes from the server’s port.',
-      'The client closes; the server is told, and closes too. Its FIN is lost.',
+      "A rule on the client drops incoming segments from the server's port.",
+      'The client closes. The server receives the FIN and closes too. Its own FIN is lost.',
     ],
     rules: [fromServer('client', 'in')],
-    peer: 'It is in FIN-WAIT-1: neither the ACK of its FIN nor the server’s FIN has been given to it.',
-    remark: 'Both ends retransmit a FIN. The server’s is an orphan, ruled by tcp_orphan_retries.',
+    peer: "The client is in FIN-WAIT-1: it has received neither the ACK of its FIN nor the server's FIN.",
+    remark:
+      "Both ends retransmit a FIN. The server's socket is an orphan, and tcp_orphan_retries sets its time limit.",
   },
   'time-wait': {
     steps: [
       HANDSHAKE,
       'The client closes.',
-      'The server closes at once: its FIN also acknowledges the client’s.',
+      "The server closes at once. Its FIN also acknowledges the client's FIN.",
     ],
     rules: [],
-    peer: 'It has no socket any more: whoever closes second has no TIME-WAIT.',
-    remark: 'Three segments instead of four, where the ACK was still delayed.',
+    peer: 'The server has no socket any more: the end that closes second has no TIME-WAIT.',
+    remark: 'Three segments close the connection instead of four, because the ACK was still delayed.',
   },
   'time-wait-four-segments': {
     steps: [
       HANDSHAKE,
-      'The client closes; the server acknowledges.',
+      'The client closes, and the server acknowledges.',
       'When the client is in FIN-WAIT-2, the server closes.',
     ],
     rules: [],
-    peer: 'It has no socket any more.',
-    remark: 'The four segments of the textbooks: FIN, ACK, FIN, ACK.',
+    peer: 'The server has no socket any more.',
+    remark: 'These are the four segments of the textbooks: FIN, ACK, FIN, ACK.',
   },
   'time-wait-both': {
     steps: [
       HANDSHAKE,
-      'A rule of the server drops what comes for its port.',
-      'The client shuts down, and the server closes: the client is in CLOSING.',
-      'The rule is lifted. The client’s FIN, sent again, ends it for both.',
+      'A rule on the server drops incoming segments for its port.',
+      'The client shuts down, and the server closes. The client is in CLOSING.',
+      "The rule is removed. The client's retransmitted FIN takes both ends to TIME-WAIT.",
     ],
     rules: [toServer('server', 'in')],
-    peer: 'It is in TIME-WAIT too.',
-    remark: 'After a simultaneous close both ends closed first, so both have to wait.',
+    peer: 'The server is in TIME-WAIT too.',
+    remark: 'After a simultaneous close both ends wait, because both closed first.',
   },
   'closed-refused': {
-    steps: ['Nobody listens.', 'The client connects; the server’s kernel answers with RST.'],
+    steps: ['The server has no listener.', "The client connects. The server's kernel replies with RST."],
     rules: [],
-    peer: 'It has no socket, and makes none for a SYN that it refuses.',
+    peer: 'The server has no socket, and creates none for a SYN that it refuses.',
     remark: 'connect() fails with ECONNREFUSED after one round trip.',
   },
   'closed-rejected-rst': {
     steps: [
       'The server listens.',
-      'A rule of the server answers SYNs for its port with RST.',
+      'A rule on the server answers SYNs for its port with RST.',
       'The client connects.',
     ],
     rules: [toServer('server', 'in', 'reject with RST')],
-    peer: 'Its listener never hears of it.',
-    remark: 'To the client it is the same as a port on which nobody listens: ECONNREFUSED.',
+    peer: "The server's listener receives nothing.",
+    remark: 'To the client this looks the same as a port without a listener: ECONNREFUSED.',
   },
   'closed-rejected-icmp': {
     steps: [
       'The server listens.',
-      'Rules of the server answer the SYNs of three clients with three ICMP errors.',
-      'Three clients connect. The errno and the time of each is noted.',
+      'Rules on the server answer the SYNs of three clients with three ICMP errors.',
+      'Three clients connect. tcplab records the errno and the time of each.',
     ],
     rules: [
       toServer('server', 'in', 'reject with port unreachable'),
       toServer('server', 'in', 'reject with host unreachable'),
       toServer('server', 'in', 'reject with administratively prohibited'),
     ],
-    peer: 'Its listener never hears of them.',
+    peer: "The server's listener receives nothing.",
     remark:
-      'An ICMP error that comes while connect() itself is still running in the kernel is only noted; the next SYN, a ' +
-      'second later, brings it again. So here the SYNs wait until the calls have returned, as they do on a real network.',
+      'If an ICMP error arrives while the connect() call is still executing, Linux only records it, and the next SYN, ' +
+      '1 s later, brings it again. On one machine that would always happen. So tcplab delays the SYNs until the calls ' +
+      'have returned, as on a real network.',
   },
   bound: {
     steps: [
       'The client binds a port and does not connect.',
-      'A crafted SYN from the server shows that nobody is there.',
+      'A crafted SYN from the server gets an RST, which shows that the port does not listen.',
     ],
     rules: [],
-    peer: 'It has no socket, and its SYN is answered with RST.',
+    peer: 'The server has no socket. Its crafted SYN is answered with RST.',
     remark:
-      'To the RFC there is no connection. Linux lists such sockets when asked to, since 6.8; they hold their port.',
+      'In terms of the RFC there is no connection. Since Linux 6.8 the kernel lists such sockets on request (ss -taB). ' +
+      'They occupy their port.',
   },
   'accept-queue-full': {
     steps: [
       'The server listens with a backlog of 0 and never accepts.',
-      'A first client connects and fills the queue: it is ESTABLISHED.',
-      'A second client connects; its SYNs are dropped.',
+      'A first client connects and fills the queue. It is ESTABLISHED.',
+      'A second client connects. The kernel drops its SYNs.',
     ],
     rules: [],
-    peer: 'Its listener has Recv-Q 1 over Send-Q 0, and counts ListenOverflows and ListenDrops.',
+    peer: "The server's listener has Recv-Q 1 and Send-Q 0, and the kernel counts ListenOverflows and ListenDrops.",
     remark:
-      'To the client it looks like a firewall that drops. No RST is sent: tcp_abort_on_overflow is for final ACKs that ' +
-      'find the queue full, and these are SYNs.',
+      'To the client this looks like a firewall that drops. tcp_abort_on_overflow does not send an RST here: it is for ' +
+      'final ACKs that find the queue full, and these are SYNs.',
   },
   'zero-window': {
     steps: [
       HANDSHAKE,
       'The server never reads.',
-      'The client sends until the server’s window is 0, and goes on trying.',
+      "The client sends until the server's window is 0, and then sends window probes.",
     ],
     rules: [],
-    peer: 'It is ESTABLISHED, its Recv-Q is full, and it answers each probe with an ACK that says: window 0.',
-    remark: 'RFC 9293, 3.8.6.1. As long as it answers there is no end to it; TCP_USER_TIMEOUT makes one.',
+    peer: 'The server is ESTABLISHED, and its Recv-Q is full. It answers each probe with an ACK of window 0.',
+    remark: 'RFC 9293, 3.8.6.1. While the server replies there is no timeout; TCP_USER_TIMEOUT adds one.',
   },
 };

@@ -1,50 +1,63 @@
 import { schedule } from '../../tcp/timers.ts';
 import type { StateExplanation } from './explanation.ts';
-import { end, setting, times } from './words.ts';
+import { endBy, setting, times } from './words.ts';
 
 export const synReceived: StateExplanation = {
+  brief: 'the SYN-ACK is sent; its ACK is missing',
   what: [
-    'A SYN has come and has been answered with SYN-ACK; the ACK that completes the handshake is missing. Linux keeps a ' +
-      'small request for it, without inode and without process. Only in a simultaneous open, where both ends ' +
-      'connect, is it a whole socket.',
+    'A SYN has arrived, and this end has replied with SYN-ACK. The ACK that completes the handshake has not arrived yet. ' +
+      'Linux keeps a small request for it in the SYN queue, without inode and without process. Only in a simultaneous ' +
+      'open, where both ends call connect(), is it a full socket.',
   ],
   end: (sysctls) => {
     const synAck = schedule('SYN-ACK', sysctls);
     const both = schedule('SYN-ACK of a simultaneous open', sysctls);
-    const again = synAck.offsetsMs.length
-      ? `is sent again after about ${times(synAck)}, and the request is forgotten`
-      : 'is not sent again, and the request is forgotten';
+    const retransmitted = synAck.offsetsMs.length
+      ? `retransmits the SYN-ACK after about ${times(synAck)}, and removes`
+      : 'does not retransmit the SYN-ACK, and removes';
     return [
-      `Without the ACK the SYN-ACK ${again} ${end(synAck)} (${setting('synackRetries', sysctls)}). A SYN that the ` +
-        'client repeats is answered at once and starts the wait anew, so the table can show more retransmissions than ' +
-        'the sysctl allows. When more than half the backlog is half-open, the old ones get fewer retries.',
-      `In a simultaneous open it is given up ${end(both)} (${setting('synRetries', sysctls)}, without linear timeouts).`,
+      {
+        points: [
+          `Without the ACK the kernel ${retransmitted} the request ` +
+            `${endBy(synAck, setting('synackRetries', sysctls))}. Every SYN that the client retransmits gets a SYN-ACK at once and ` +
+            'restarts the wait. So ss can show more retransmissions than the sysctl allows.',
+          'When more than half of the backlog is in SYN-RECEIVED, old requests get fewer retransmissions.',
+          'In a simultaneous open the kernel gives up ' +
+            `${endBy(both, `${setting('synRetries', sysctls)}, without linear timeouts`)}.`,
+        ],
+      },
     ];
   },
   many: [
-    'A SYN flood, if the addresses are many and none ever comes back. Otherwise the handshake loses its third segment: ' +
-      'routes that differ by direction and a firewall that saw only one, SYN-ACKs that do not get back, or an accept ' +
-      'queue that is full, so that the final ACKs are ignored while the clients are ESTABLISHED already.',
+    'It is a SYN flood if there are many source addresses and none completes the handshake.',
+    'Otherwise the third segment of the handshake is lost. Routes differ by direction and a firewall sees only one. Or ' +
+      'the SYN-ACKs do not reach the clients. Or the accept queue is full: the kernel then ignores the final ACKs, ' +
+      'while the clients are already ESTABLISHED.',
   ],
   remedy: [
-    { run: 'ss -tan state syn-recv', does: 'how many, for which port, from where' },
-    { run: 'ss -ltn', does: 'Recv-Q greater than Send-Q: the accept queue is full, and it is no flood' },
+    { to: 'See how many there are, for which port, from which address:', run: 'ss -tan state syn-recv' },
     {
+      to: 'Check the accept queue:',
+      run: 'ss -ltn',
+      note: 'Recv-Q greater than Send-Q: the accept queue is full. This is not a flood.',
+    },
+    {
+      to: 'See whether syncookies are in use, and whether accept queues overflowed:',
       run: 'nstat -az TcpExtSyncookiesSent TcpExtTCPReqQFullDoCookies TcpExtListenOverflows',
-      does: 'whether syncookies are at work, and whether accept queues ran over',
     },
     {
+      to: 'Remove requests after about 7 s. This also loses slow clients:',
       run: 'sysctl -w net.ipv4.tcp_synack_retries=2',
-      does: 'forgets them after 7 s; slow clients are lost too',
     },
-    'Leave syncookies at 1: they cost nothing until a queue is full. In front of the server, SYNPROXY ' +
-      '(nft or iptables) or a load balancer completes handshakes in its place.',
+    'Leave syncookies at 1: they cost nothing until a queue is full. In front of the server, SYNPROXY (nft or iptables) ' +
+      'or a load balancer can complete handshakes in its place.',
   ],
   mistakes: [
-    'For a SYN that was answered with a syncookie there is nothing in the table: until the ACK brings the cookie back ' +
-      'the server has no row, while the client is ESTABLISHED already.',
-    'The request outlives its listener: it goes at its next timer, not at close().',
-    'With TCP_DEFER_ACCEPT a client that completes the handshake and sends nothing stays here on purpose.',
-    'An RST takes a request away. In a simultaneous open it gives CLOSED: there is no LISTEN to return to.',
+    '"Every pending handshake has a row." A SYN that was answered with a syncookie has none. Until the ACK brings the ' +
+      'cookie back the server has no row, although the client is already ESTABLISHED.',
+    '"Closing the listener removes its requests." Each one stays until its next timer.',
+    '"A client that has completed the handshake is never here." With TCP_DEFER_ACCEPT it stays here until it sends data.',
+    '"An RST always leads back to LISTEN." It removes a request. After a simultaneous open it leads to CLOSED, because ' +
+      'there is no listener.',
   ],
 };

@@ -13,7 +13,7 @@ export function duration(ms: number): string {
   return `${seconds} s (${parts.filter(Boolean).join(' ')})`;
 }
 
-/** The times at which something is sent again: `0.2, 0.4 and 0.8 s`; of a long list the first ones and the last. */
+/** The times of the retransmissions: `0.2, 0.4 and 0.8 s`; of a long list the first ones and the last. */
 export function times({ offsetsMs }: Schedule): string {
   const seconds = offsetsMs.map(rounded);
   if (seconds.length === 0) return 'never';
@@ -38,7 +38,15 @@ export function setting(key: keyof TcpSysctls, sysctls: TcpSysctls): string {
   return `${SYSCTL_NAMES[key]} = ${value ?? 'unknown here'}`;
 }
 
-/** When it is given up: `after about 64 s`, or what is said of what never ends. */
+/**
+ * When the kernel gives up, and the settings that decide it: `after about 134 s (2 min 14 s; net.ipv4.… = 6)`, or
+ * `never` without a timeout.
+ */
+export function endBy(schedule: Schedule, settings: string): string {
+  return `${end(schedule)} (${settings})`.replace(') (', '; ');
+}
+
+/** `after about 64 s`, or `never` without a timeout. */
 export function end({ endMs }: Schedule): string {
   return endMs === null ? 'never' : `after about ${duration(endMs)}`;
 }

@@ -5,6 +5,7 @@ import { CATALOGUE } from '../../scenario/catalogue.ts';
 import { parseSysctls } from '../../tcp/sysctls.ts';
 import { explainScenario } from '../explain.ts';
 import { formatPcapng } from '../pcapng/pcapng.ts';
+import { textSections } from '../sections.ts';
 import type { ReportLab } from '../view/page.ts';
 import { viewOf } from '../view/view.ts';
 
@@ -48,10 +49,9 @@ function sectionsOf(id: string): ReportLab['sections'] {
   const scenario = scenarioCalled(id);
   if (!scenario) return [];
   // Who reads a report sits before another machine: the numbers are those of a kernel that nobody has touched.
-  return explainScenario(scenario, KERNEL_DEFAULTS).map(({ title, text }) => ({
-    title: title.replace(' on this machine', ', by default'),
-    text,
-  }));
+  return textSections(
+    explainScenario(scenario, { sysctls: KERNEL_DEFAULTS, of: 'a kernel with its defaults' }),
+  );
 }
 
 const KERNEL_DEFAULTS = parseSysctls(() => undefined);

@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const closeWaitReset: Scenario = {
   id: 'close-wait-reset',
-  title: 'a client has shut down, and an RST then ends the server’s end',
+  title: 'a client has shut down, and an RST then ends the connection at the server',
   held: { host: 'server', state: 'CLOSED' },
   peer: 'FIN-WAIT-2',
   heldBy: 'the connection was reset',

@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const closingReset: Scenario = {
   id: 'closing-reset',
-  title: 'both ends close, and an RST then ends the client’s end',
+  title: 'both ends close, and an RST then ends the connection at the client',
   held: { host: 'client', state: 'CLOSED' },
   peer: 'FIN-WAIT-1',
   heldBy: 'the connection was reset',

@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario.ts';
 /** The server only shuts down: an orphan of its own would give up too. */
 export const closingTimedOut: Scenario = {
   id: 'closing-timed-out',
-  title: 'both ends close, the client’s FINs are lost until its kernel gives up',
+  title: "both ends close, and the client's FINs are lost until its kernel gives up",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'FIN-WAIT-1',
   heldBy: 'server drops in',

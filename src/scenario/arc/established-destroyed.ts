@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const establishedDestroyed: Scenario = {
   id: 'established-destroyed',
-  title: 'an administrator destroys the client’s socket (`ss -K`)',
+  title: "an administrator destroys the client's socket (`ss -K`)",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'CLOSED',
   heldBy: 'the socket was destroyed',

@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts';
 /** One second is the shortest that the kernel takes for both times. */
 export const establishedKeepaliveTimedOut: Scenario = {
   id: 'established-keepalive-timed-out',
-  title: 'a client’s keepalive probe is not answered, and it gives up',
+  title: "the server does not answer a client's keepalive probe, and the client gives up",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'ESTABLISHED',
   heldBy: 'server drops in',

@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const establishedReset: Scenario = {
   id: 'established-reset',
-  title: 'a server aborts, and its RST ends the client’s end too',
+  title: 'a server aborts, and its RST ends the connection at the client too',
   held: { host: 'client', state: 'CLOSED' },
   peer: 'CLOSED',
   heldBy: 'the connection was reset',

@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const establishedTimedOut: Scenario = {
   id: 'established-timed-out',
-  title: 'a client’s data is never acknowledged, and it gives up',
+  title: "the server never acknowledges a client's data, and the client gives up",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'ESTABLISHED',
   heldBy: 'server drops in',

@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const finWait1Reset: Scenario = {
   id: 'fin-wait-1-reset',
-  title: 'a client’s FIN is lost, and the server aborts',
+  title: "a client's FIN is lost, and the server aborts",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'CLOSED',
   heldBy: 'the connection was reset',

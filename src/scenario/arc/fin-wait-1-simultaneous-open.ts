@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const finWait1SimultaneousOpen: Scenario = {
   id: 'fin-wait-1-simultaneous-open',
-  title: 'a client closes before its simultaneous open is over',
+  title: 'a client closes before its simultaneous open is complete',
   held: { host: 'client', state: 'FIN-WAIT-1' },
   peer: 'SYN-SENT',
   heldBy: 'server drops in',

@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const finWait1TimedOut: Scenario = {
   id: 'fin-wait-1-timed-out',
-  title: 'a client’s FINs are lost until its kernel gives up',
+  title: "a client's FINs are lost until its kernel gives up",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'ESTABLISHED',
   heldBy: 'server drops in',

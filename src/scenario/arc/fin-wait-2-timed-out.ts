@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const finWait2TimedOut: Scenario = {
   id: 'fin-wait-2-timed-out',
-  title: 'a client has closed, the server never does, and the client’s kernel gives up',
+  title: "a client has closed, the server never does, and the client's kernel gives up",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'CLOSE-WAIT',
   heldBy: 'the server never closes',

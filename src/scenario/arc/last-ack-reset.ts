@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const lastAckReset: Scenario = {
   id: 'last-ack-reset',
-  title: 'the server closes second, its FIN is lost, and an RST ends its end',
+  title: 'the server closes second, its FIN is lost, and an RST ends the connection there',
   held: { host: 'server', state: 'CLOSED' },
   peer: 'FIN-WAIT-1',
   heldBy: 'the connection was reset',

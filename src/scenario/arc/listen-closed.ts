@@ -7,7 +7,7 @@ export const listenClosed: Scenario = {
   title: 'a server closes its listening socket',
   held: { host: 'server', state: 'CLOSED' },
   peer: 'CLOSED',
-  heldBy: 'nobody listens',
+  heldBy: 'no listener',
   arcs: { server: [5] },
   async reach(stage) {
     const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };

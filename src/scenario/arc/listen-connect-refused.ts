@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario.ts';
 /** RFC 9293 lets a listener turn to an active open; Linux answers EISCONN, and that refusal is the proof. */
 export const listenConnectRefused: Scenario = {
   id: 'listen-connect-refused',
-  title: 'a server connects on its listening socket, and Linux refuses',
+  title: 'a server calls connect() on its listening socket, and Linux refuses',
   held: { host: 'server', state: 'LISTEN' },
   peer: 'CLOSED',
   heldBy: 'connect on a listener: EISCONN',

@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const synReceivedReset: Scenario = {
   id: 'syn-received-reset',
-  title: 'an RST ends a handshake, and the server listens on',
+  title: 'an RST ends a handshake, and the server still listens',
   held: { host: 'server', state: 'LISTEN' },
   peer: 'SYN-SENT',
   heldBy: 'the server listens',

@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario.ts';
 /** The SYN is crafted: a client that connects would send it again, and that puts the end off. */
 export const synReceivedTimedOut: Scenario = {
   id: 'syn-received-timed-out',
-  title: 'a server’s SYN-ACK is never answered, and it gives up',
+  title: 'the ACK of a SYN-ACK never arrives, and the server gives up',
   held: { host: 'server', state: 'LISTEN' },
   peer: 'CLOSED',
   heldBy: 'the server listens',

@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const synSentClosed: Scenario = {
   id: 'syn-sent-closed',
-  title: 'a client closes while it still connects',
+  title: 'a client closes while it is still connecting',
   held: { host: 'client', state: 'CLOSED' },
   peer: 'LISTEN',
   heldBy: 'the client has closed',

@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario.ts';
 
 export const synSentTimedOut: Scenario = {
   id: 'syn-sent-timed-out',
-  title: 'a client’s SYNs are dropped until it gives up',
+  title: "a firewall drops a client's SYNs until it gives up",
   held: { host: 'client', state: 'CLOSED' },
   peer: 'LISTEN',
   heldBy: 'server drops in',

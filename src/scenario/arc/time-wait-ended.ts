@@ -6,10 +6,10 @@ import { timeWait } from '../time-wait.ts';
 /** 60 s, whatever the sysctls say: it has to be waited out. */
 export const timeWaitEnded: Scenario = {
   id: 'time-wait-ended',
-  title: 'TIME-WAIT is waited out',
+  title: 'TIME-WAIT ends after 60 s',
   held: { host: 'client', state: 'CLOSED' },
   peer: 'CLOSED',
-  heldBy: 'the connection is over',
+  heldBy: 'the connection has ended',
   arcs: { client: [41] },
   slow: true,
   async reach(stage) {

@@ -6,7 +6,7 @@ import { timeWait } from '../time-wait.ts';
 /** TIME-WAIT assassination (RFC 1337): Linux lets it happen unless tcp_rfc1337 is 1. */
 export const timeWaitReset: Scenario = {
   id: 'time-wait-reset',
-  title: 'an RST ends TIME-WAIT, as tcp_rfc1337 = 0 has it',
+  title: 'an RST ends TIME-WAIT, because tcp_rfc1337 is 0',
   held: { host: 'client', state: 'CLOSED' },
   peer: 'CLOSED',
   heldBy: 'the connection was reset',
