@@ -29,7 +29,7 @@ export interface Forecast {
   givesUpMs: number | null;
   /** The state after that. A request socket is no state of the listener's: it is just gone. */
   nextState: State | null;
-  /** Which setting rules it, in a line. */
+  /** Which setting controls it, in a line. */
   because: string;
 }
 
@@ -96,7 +96,7 @@ function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
     because:
       state === 'FIN-WAIT-2'
         ? onlyForOrphans(sysctls)
-        : `no timer runs in ${state}: it lasts until a program or the peer ends it`,
+        : `no timer runs in ${state}: a program or the peer ends it`,
   };
 }
 
