@@ -107,6 +107,7 @@ async function watch(
   update();
   await lookUntil(crowd, plan, course, enough(signal, forMs), { onLook: update });
   const { result } = course;
+  screen.update(lines);
   screen.finish();
   screen.print(...wrapped(crowdVerdict(result)).map(result.held ? style.good : style.bad));
 }

@@ -29,7 +29,7 @@ import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
 import { openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
-import { Screen } from './screen.ts';
+import { type DrawBlock, Screen } from './screen.ts';
 
 interface Options extends ProgramOptions {
   count?: number;
@@ -209,7 +209,8 @@ async function watch(
   const style = styleFor(screen.stream);
   const sysctls = { client: await readTcpSysctls(lab.client), server: await readTcpSysctls(lab.server) };
   const wrapped = (text: string) => wrapBeside('', text, screen.columns);
-  let [over, shown] = [false, false];
+  let over = false;
+  let status: DrawBlock | undefined;
   let [length, hadNews] = [0, true];
   const ended = enough.then(() => {
     over = true;
@@ -236,16 +237,17 @@ async function watch(
         screen.print(...feed.next(lab.timeline, lookedMs));
       }
       [length, hadNews] = [lab.timeline.length, hasNews];
-      if (shown && !screen.isLive) return;
+      if (status && !screen.isLive) return;
       const nowMs = lab.nowMs();
-      const status = (columns: number) =>
+      const drawn = (columns: number) =>
         statusLines(lab.timeline, tables, sysctls, nowMs, { style, columns });
-      if (!screen.isLive) screen.print(...status(screen.columns));
-      shown = true;
-      screen.update((columns) => [...status(columns), style.dim('Ctrl-C stops the hold')]);
+      if (!screen.isLive) screen.print(...drawn(screen.columns));
+      status = drawn;
+      screen.update((columns) => [...drawn(columns), style.dim('Ctrl-C stops the hold')]);
     },
   });
   screen.print(...feed.end(lab.timeline));
+  if (status) screen.update(status);
   const { verdict, because, heldMs } = resultOf(lab.timeline);
   screen.finish();
   const found = `${verdict}, held for ${formatMs(heldMs ?? 0)}${because ? `: ${because}` : ''}`;
