@@ -17,15 +17,18 @@ const FAMILIES = ['ipv4', 'ipv6'] as const;
 
 describe.each(FAMILIES)('what reached nobody is told by the counters, %s', (family) => {
   it.each<[id: string, notes: string[]]>([
-    ['accept-queue-full', ['1 SYN met a full accept queue at the server (TcpExtListenOverflows +1)']],
+    [
+      'accept-queue-full',
+      ["the server's accept queue was full: its kernel dropped 1 SYN (TcpExtListenOverflows +1)"],
+    ],
     [
       'syn-flood',
       [
-        '5 SYN-ACKs met no socket at the client, whose kernel answered by RST (TcpOutRsts +5)',
-        '6 SYNs met a full SYN queue at the server (TcpExtTCPReqQFullDrop +6)',
+        'the client has no socket for 5 SYN-ACKs: its kernel replied with RST (TcpOutRsts +5)',
+        "the server's SYN queue was full: its kernel dropped 6 SYNs (TcpExtTCPReqQFullDrop +6)",
       ],
     ],
-    ['closed-refused', ['1 SYN met no socket at the server, whose kernel answered by RST (TcpOutRsts +1)']],
+    ['closed-refused', ['the server has no socket for 1 SYN: its kernel replied with RST (TcpOutRsts +1)']],
     // The firewall answers, not the host: nothing has reached that.
     ['closed-rejected-rst', []],
     ['syn-sent', []],

@@ -127,7 +127,7 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
     expect(heldMs).toBeGreaterThan(1200);
   });
 
-  it('Ctrl-C lifts it, long before its time is over', async () => {
+  it('Ctrl-C stops the hold, long before its time is over', async () => {
     const args = ['hold', 'close-wait', '--count', `${COUNT}`, '--for', '1h', '--json'];
     const holding = new Program([...TCPLAB, ...args]);
     await holding.until(/300 of 300/, 'stderr');
@@ -149,7 +149,9 @@ describe.concurrent('a crowd is not held', () => {
     const args = ['--count', `${COUNT}`, '--on', 'server', '--', 'sh', '-c', kill];
     const { status, stderr } = await tcplab('hold', 'close-wait', ...args);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/not held: after .* the socket table had 299 of 300 in CLOSE-WAIT at the server/);
+    expect(stderr).toMatch(
+      /not held: after .* the socket table showed 299 of 300 in CLOSE-WAIT at the server/,
+    );
   });
 
   it('when it is stopped before all are made', async () => {

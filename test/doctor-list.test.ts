@@ -6,9 +6,9 @@ import { IS_ROOT, listed, type Outcome, Program, run, TCPLAB, tcplab, tcplabAsOr
 
 const ESCAPE = '\u001b';
 const COLOUR = new RegExp(`${ESCAPE}\\[[\\d;]+m`);
-const ANY_CODE = new RegExp(`${ESCAPE}\\[[\\d;]*[A-Za-z]`, 'g');
-/** Lines are taken back, to be drawn anew. */
-const REDRAWN = new RegExp(`(${ESCAPE}\\[\\d+A${ESCAPE}\\[J[\\s\\S]*){2}`);
+const ANY_CODE = new RegExp(`${ESCAPE}(\\[\\??[\\d;]*[A-Za-z]|[78])`, 'g');
+/** Lines are cleared, to be drawn again. */
+const REDRAWN = new RegExp(`(${ESCAPE}\\[\\d+A\\r?${ESCAPE}\\[K[\\s\\S]*){2}`);
 
 describe.concurrent('tcplab list', () => {
   it('shows every scenario below the state that it holds', async () => {
@@ -199,10 +199,10 @@ it('what goes on is shown in one line, which is cut where the terminal ends', as
 });
 
 describe.concurrent('tcplab hold', () => {
-  it('in a terminal: a live view that is written over, until Ctrl-C lifts it', async () => {
+  it('draws a live view in a terminal until Ctrl-C stops it', async () => {
     const program = inPseudoTerminal([...TCPLAB, 'hold', 'fin-wait-1']);
-    // Two FINs sent again, and the block at the bottom drawn anew in between.
-    await program.until(/F\. seq 1[\s\S]*F\. seq 1[\s\S]*F\. seq 1/);
+    // Two retransmitted FINs, and the block at the bottom drawn again in between.
+    await program.until(/\[F\.\] FIN[\s\S]*\[F\.\] FIN[\s\S]*\[F\.\] FIN/);
     await program.until(REDRAWN);
     const [tcplabItself = 0] = program.offspring();
     process.kill(tcplabItself, 'SIGINT');
@@ -210,13 +210,13 @@ describe.concurrent('tcplab hold', () => {
     const text = withoutEscapes(stdout);
     expect(status).toBe(0);
     for (const words of [
-      /client → server {2}S seq 0/,
-      /dropped: rule 1/,
+      /client → server {2}\[S\] {2}SYN {6}seq 0/,
+      /seq 1 ack 1 {5}✗ rule 1/,
       /client {2}192\.168\.2\.10:\d+ +FIN-WAIT-1/,
       /server {2}192\.168\.2\.11:80 +ESTABLISHED/,
-      /next retransmission in .*gives up in about/s,
+      /retransmits in .*times out in about/s,
       /rule 1: tcp dport 80 drop: \d+ packets/,
-      /Ctrl-C lifts it/,
+      /Ctrl-C stops the hold/,
       /proven, held for/,
     ]) {
       expect(text).toMatch(words);

@@ -149,7 +149,9 @@ describe('other commands', () => {
   it('a saved timeline is replayed, with where its hosts were', async () => {
     const file = join(machines.folder, 'run.ndjson');
     const ran = await machines.tcplab('run', 'closing', ...places, '--ladder', '--timeline', file);
-    expect(ran.stdout).toMatch(/^client pid:\d+: Linux .*, rules by nft, its clock .* ahead|behind, ± /m);
+    expect(ran.stdout).toMatch(
+      /^client pid:\d+: Linux .*, rules set with nft, clock .* (ahead|behind) \(± /m,
+    );
     expect(await tcplab('replay', file, '--ladder')).toEqual(ran);
   });
 

@@ -121,17 +121,17 @@ describe('what a failure looks like', () => {
                                ┊                                    │ SO_REUSEADDR 1
                                ┊                                    │ bind() listen(5)
               bind() connect() ┊                                    │
-                      SYN-SENT ├─ S seq 0 ─────────────────────────▶│
-                   ESTABLISHED │◀────────────────── S. seq 0 ack 1 ─┤ SYN-RECEIVED
-                               ├─ . seq 1 ack 1 ───────────────────▶│ ESTABLISHED
+                      SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶│
+                   ESTABLISHED │◀─────── [S.] SYN-ACK  seq 0 ack 1 ─┤ SYN-RECEIVED
+                               ├─ [.] ACK  seq 1 ack 1 ────────────▶│ ESTABLISHED
                                │                                    │ accept()
                                │  rule 1: tcp flags & (fin) == fin ▒│
                                │  drop                             ▒│
                   shutdown(WR) │                                    │
-                    FIN-WAIT-1 ├─ F. seq 1 ack 1 ──────────✗ rule 1 │
+                    FIN-WAIT-1 ├─ [F.] FIN  seq 1 ack 1 ───✗ rule 1 │
                                │ · the test looks for CLOSE-WAIT on │
                                │   the server                       │
-      S SYN   . ACK   F FIN   ┊ closed   ✗ dropped
+      [S] SYN   [.] ACK   [F] FIN   ┊ closed   ✗ dropped
 
       sockets of the client:
         FIN-WAIT-1  192.168.2.10:40000  192.168.2.11:80  0 to read, 1 not acknowledged  retransmission in TIME

@@ -545,7 +545,7 @@ describe('labs', () => {
     await lab.connected();
     expect(await rule.met()).toBe(0);
     const ladder = await lab.ladder();
-    expect(ladder).toContain('ESTABLISHED │◀────────────────── S. seq 0 ack 1 ─┤ SYN-RECEIVED');
+    expect(ladder).toContain('ESTABLISHED │◀─────── [S.] SYN-ACK  seq 0 ack 1 ─┤ SYN-RECEIVED');
     expect(lab.timeline.of('call').map(({ call }) => call)).toContain('accept');
   });
 

@@ -50,6 +50,11 @@ export const testNeeds = [
     packages: { apt: 'bsdutils', dnf: 'util-linux-script', apk: 'util-linux-misc', pacman: 'util-linux' },
   },
   {
+    command: 'tmux',
+    why: 'shows the live view of `hold` to the tests',
+    packages: { apt: 'tmux', dnf: 'tmux', apk: 'tmux', pacman: 'tmux' },
+  },
+  {
     command: 'python3',
     why: 'makes by hand what nc cannot',
     packages: { apt: 'python3', dnf: 'python3', apk: 'python3', pacman: 'python' },

@@ -12,7 +12,7 @@ import {
   crowdVerdict,
   makingLine,
 } from '../report/crowd-report.ts';
-import { wrap } from '../report/layout.ts';
+import { wrapBeside } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import type { CrowdPlan } from '../scenario/crowd-plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -37,7 +37,6 @@ export interface CrowdCommand {
   json: boolean;
 }
 
-const WIDTH = 80;
 /** How often the tables are looked at: each row costs, and none comes back that was lost. */
 const LOOK_EVERY_MS = 1000;
 
@@ -96,18 +95,21 @@ async function watch(
   forMs: number | undefined,
   json: boolean,
 ): Promise<void> {
-  const screen = new Screen(json ? process.stderr : process.stdout);
+  using screen = new Screen(json ? process.stderr : process.stdout);
   const style = styleFor(screen.stream);
   const { id, title } = plan.scenario;
-  screen.print(wrap(`${style.bold(id)}, ${plan.count} times: ${title}`, WIDTH));
-  if (!screen.isLive) for (const line of crowdLines(course.result, style)) screen.print(line);
-  const update = () => screen.update([...crowdLines(course.result, style), style.dim('Ctrl-C ends the hold')]);
+  const wrapped = (text: string) => wrapBeside('', text, screen.columns);
+  const heading = wrapped(`${id}, ${plan.count} times: ${title}`);
+  screen.print(...heading.map((line) => line.replace(id, style.bold)));
+  const lines = (columns: number) => crowdLines(course.result, { style, columns });
+  if (!screen.isLive) screen.print(...lines(screen.columns));
+  const update = () => screen.update((columns) => [...lines(columns), style.dim('Ctrl-C stops the hold')]);
   update();
   await lookUntil(crowd, plan, course, enough(signal, forMs), { onLook: update });
   const { result } = course;
+  screen.update(lines);
   screen.finish();
-  const said = wrap(crowdVerdict(result), WIDTH);
-  screen.print(result.held ? style.good(said) : style.bad(said));
+  screen.print(...wrapped(crowdVerdict(result)).map(result.held ? style.good : style.bad));
 }
 
 function commandOn(

@@ -11,10 +11,10 @@ import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { hostLines } from '../report/host-lines.ts';
 import { LadderFeed } from '../report/ladder/feed.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
-import { formatMs } from '../report/layout.ts';
+import { formatMs, wrapBeside } from '../report/layout.ts';
 import { programLines } from '../report/program-lines.ts';
 import { resultOf } from '../report/result.ts';
-import { segmentLine } from '../report/segment-line.ts';
+import { segmentLegend, segmentLines } from '../report/segment-line.ts';
 import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
@@ -29,7 +29,7 @@ import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
 import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
-import { Screen } from './screen.ts';
+import { type DrawBlock, Screen } from './screen.ts';
 
 interface Options extends ProgramOptions {
   count?: number;
@@ -42,7 +42,7 @@ interface Options extends ProgramOptions {
   ascii?: boolean;
 }
 
-/** How often a held lab is looked at. */
+/** How often a hold reads the socket tables. */
 const LOOK_EVERY_MS = 200;
 
 export function holdCommand(): Command {
@@ -138,8 +138,14 @@ async function hold(name: string, command: string[], options: Options): Promise<
     options.for === undefined
       ? signal
       : Promise.race([signal, pause(options.for, undefined, { ref: false })]);
-  const screen = new Screen(options.json ? process.stderr : process.stdout);
-  await watch(lab, scenario, enough, screen, options.ladder ? ladderFeed(screen, options) : segmentFeed());
+  using screen = new Screen(options.json ? process.stderr : process.stdout);
+  await watch(
+    lab,
+    scenario,
+    enough,
+    screen,
+    options.ladder ? ladderFeed(screen, options) : segmentFeed(screen),
+  );
   const result = resultOf(lab.timeline);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.verdict === 'proven' ? EXIT.proven : EXIT.notProven;
@@ -160,41 +166,48 @@ function crowdCommand(options: Options, count: number, command: string[]): Crowd
   return { count, command, on, forMs, serverPort, family: ipv6 ? 'ipv6' : 'ipv4', firewall, json };
 }
 
-/** What scrolls over the status: the lines that are new since it was last asked. */
+/** What scrolls above the status: the lines that are new since the last call. */
 interface Feed {
+  begin(): string[];
   next(timeline: Timeline, knownUntilMs: number): string[];
-  /** What is left when it is over. */
+  /** The rest, when it is over. */
   end(timeline: Timeline): string[];
 }
 
-function ladderFeed({ stream }: Screen, options: Options): Feed {
+function ladderFeed(screen: Screen, options: Options): Feed {
   const ascii = options.ascii ?? !localeIsUtf8(process.env);
-  return new LadderFeed({
-    ascii,
-    style: styleFor(stream),
-    ...(stream.columns ? { width: stream.columns } : {}),
-  });
+  const feed = new LadderFeed({ ascii, style: styleFor(screen.stream) });
+  return {
+    begin: () => [],
+    next: (timeline, knownUntilMs) => feed.next(timeline, knownUntilMs, screen.columns),
+    end: (timeline) => feed.end(timeline, screen.columns),
+  };
 }
 
-function segmentFeed(): Feed {
+function segmentFeed(screen: Screen): Feed {
   let printed = 0;
-  // What was sent just now may be on its way still, or its arrival not read yet: its fate is not known.
+  // A segment that was sent just now may not have arrived yet, or its arrival may not be read yet: its fate is not known.
   const next = (timeline: Timeline, knownUntilMs: number) => {
+    const { columns } = screen;
     const segments = resultOf(timeline).segments.map((one) => ({
       atMs: one.atMs,
-      lines: [segmentLine(one)],
+      lines: segmentLines(one, columns),
     }));
-    const settled = [...segments, ...programLines(timeline)]
+    const settled = [...segments, ...programLines(timeline, columns)]
       .filter(({ atMs }) => atMs <= knownUntilMs)
       .sort((a, b) => a.atMs - b.atMs);
     const lines = settled.slice(printed).flatMap((one) => one.lines);
     printed = Math.max(printed, settled.length);
     return lines;
   };
-  return { next, end: (timeline) => next(timeline, Number.POSITIVE_INFINITY) };
+  return {
+    begin: () => segmentLegend(screen.columns).map(styleFor(screen.stream).dim),
+    next,
+    end: (timeline) => next(timeline, Number.POSITIVE_INFINITY),
+  };
 }
 
-/** Shows what happens until it is enough or the state is gone. */
+/** Shows what happens until it is enough or the state is lost. */
 async function watch(
   lab: Lab,
   scenario: Scenario,
@@ -204,20 +217,21 @@ async function watch(
 ): Promise<void> {
   const style = styleFor(screen.stream);
   const sysctls = { client: await readTcpSysctls(lab.client), server: await readTcpSysctls(lab.server) };
-  const print = (lines: string[]) => {
-    for (const line of lines) screen.print(line);
-  };
-  let [over, shown] = [false, false];
+  const wrapped = (text: string) => wrapBeside('', text, screen.columns);
+  let over = false;
+  let status: DrawBlock | undefined;
   let [length, hadNews] = [0, true];
   const ended = enough.then(() => {
     over = true;
   });
   // A look brings the timeline up to its beginning.
   let lookedMs = lab.nowMs();
-  print([`${style.bold(scenario.id)}: ${scenario.title}`]);
+  const title = wrapped(`${scenario.id}: ${scenario.title}`);
+  screen.print(...title.map((line) => line.replace(scenario.id, style.bold)));
   const { hosts } = lab.timeline.of('lab-opened')[0] ?? {};
   const seesPackets = !hosts?.client.noPackets && !hosts?.server.noPackets;
-  if (hosts) print(hostLines(hosts).map((line) => style.dim(line)));
+  if (hosts) screen.print(...hostLines(hosts).flatMap(wrapped).map(style.dim));
+  screen.print(...feed.begin());
   await holdState(lab, scenario, {
     wait: async () => {
       await Promise.race([ended, pause(LOOK_EVERY_MS)]);
@@ -225,25 +239,29 @@ async function watch(
     },
     isOver: () => over,
     onLook: async (tables) => {
-      // A rule that met a packet has told of it, where packets are seen. What came with one look is settled by the next.
+      // Where packets are captured, a rule that matched one has shown it. What came with one look is settled by the next.
       const hasNews = lab.timeline.length > length || !seesPackets;
       if (hasNews || hadNews) {
         await Promise.all([lab.client.countRules(), lab.server.countRules()]);
-        print(feed.next(lab.timeline, lookedMs));
+        screen.print(...feed.next(lab.timeline, lookedMs));
       }
       [length, hadNews] = [lab.timeline.length, hasNews];
-      if (shown && !screen.isLive) return;
-      const status = statusLines(lab.timeline, tables, sysctls, lab.nowMs(), style);
-      if (!screen.isLive) print(status);
-      shown = true;
-      screen.update([...status, style.dim('Ctrl-C lifts it')]);
+      if (status && !screen.isLive) return;
+      const nowMs = lab.nowMs();
+      const drawn = (columns: number) =>
+        statusLines(lab.timeline, tables, sysctls, nowMs, { style, columns });
+      if (!screen.isLive) screen.print(...drawn(screen.columns));
+      status = drawn;
+      screen.update((columns) => [...drawn(columns), style.dim('Ctrl-C stops the hold')]);
     },
   });
-  print(feed.end(lab.timeline));
+  screen.print(...feed.end(lab.timeline));
+  if (status) screen.update(status);
   const { verdict, because, heldMs } = resultOf(lab.timeline);
   screen.finish();
-  const said = `${verdict}, held for ${formatMs(heldMs ?? 0)}${because ? `: ${because}` : ''}`;
-  screen.print(verdict === 'proven' ? style.good(said) : style.bad(said));
+  const found = `${verdict}, held for ${formatMs(heldMs ?? 0)}${because ? `: ${because}` : ''}`;
+  const tone = verdict === 'proven' ? style.good : style.bad;
+  screen.print(...wrapped(found).map(tone));
 }
 
 /** The exit status of the program, or as a shell gives it for one that a signal ended. */

@@ -60,7 +60,9 @@ async function tableOutput({ scenarios }: RunStarted): Promise<RunOutput> {
   const { formatTable } = await import('../report/table.ts');
   const heldBy = new Map(scenarios.map((scenario) => [scenario.id, scenario.heldBy]));
   const style = styleFor(process.stdout);
-  return { end: (report) => print(formatTable(report, (id) => heldBy.get(id), style)) };
+  return {
+    end: (report) => print(formatTable(report, (id) => heldBy.get(id), style, process.stdout.columns)),
+  };
 }
 
 async function ladderOutput(ascii: boolean): Promise<RunOutput> {
@@ -68,7 +70,9 @@ async function ladderOutput(ascii: boolean): Promise<RunOutput> {
   const style = styleFor(process.stdout);
   return {
     lab: ({ outcome }) => {
-      if (outcome instanceof Timeline) print(`${formatLadder(outcome, { ascii, style }).trimEnd()}\n\n`);
+      if (!(outcome instanceof Timeline)) return;
+      const width = process.stdout.columns || 80;
+      print(`${formatLadder(outcome, { ascii, style, width }).trimEnd()}\n\n`);
     },
   };
 }

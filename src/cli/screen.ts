@@ -1,13 +1,27 @@
-import { textWidth } from '../report/layout.ts';
 import { isLive } from './terminal.ts';
 
+/** The lines of a block on a terminal with so many columns. */
+export type DrawBlock = (columns: number) => readonly string[];
+
+const NO_WRAP = '\x1b[?7l';
+const WRAP = '\x1b[?7h';
+/** Clears the cursor's row and all below it, row by row: tmux scrolls a screen that is cleared from its first row. */
+const CLEAR = '\r\x1b[K\x1b7\x1b[B\x1b[J\x1b8';
+
 /**
- * Lines that scroll, over a block that stays at the bottom and is written anew. Without a terminal only the lines
- * are printed.
+ * Lines that scroll, above a block that stays at the bottom and is drawn again and again. Without a terminal only the
+ * lines are printed.
+ *
+ * Between two drawings the cursor stays on the block's first row. A terminal that wraps rows again for a new width
+ * keeps the cursor with its row, so that clearing needs no count of rows, which nothing but the terminal knows. While
+ * the block is drawn the terminal wraps nothing, so that each of its rows is one row whatever the width is by then.
  */
 export class Screen {
   readonly stream: NodeJS.WriteStream;
-  #block: string[] = [];
+  readonly #redraw = (): void => this.#paint('');
+  #block: DrawBlock | undefined;
+  /** The rows that are on the terminal now, joined. */
+  #shown: string | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
     this.stream = stream;
@@ -17,34 +31,53 @@ export class Screen {
     return isLive(this.stream);
   }
 
-  print(line: string): void {
-    const block = this.#block;
-    this.#erase();
-    this.stream.write(`${line}\n`);
-    this.#draw(block);
+  get columns(): number {
+    return this.stream.columns || 80;
   }
 
-  update(block: string[]): void {
-    if (!this.isLive || block.join() === this.#block.join()) return;
-    this.#erase();
-    this.#draw(block);
+  print(...lines: readonly string[]): void {
+    if (lines.length > 0) this.#paint(lines.map((line) => `${line}\n`).join(''));
   }
 
-  /** Leaves the block standing, for good. */
-  finish(): void {
-    this.#block = [];
-  }
-
-  #erase(): void {
-    if (this.#block.length === 0) return;
-    const width = this.stream.columns || 80;
-    const rows = this.#block.reduce((sum, line) => sum + Math.max(1, Math.ceil(textWidth(line) / width)), 0);
-    this.stream.write(`\x1b[${rows}A\x1b[J`);
-    this.#block = [];
-  }
-
-  #draw(block: string[]): void {
-    if (block.length > 0) this.stream.write(`${block.join('\n')}\n`);
+  update(block: DrawBlock): void {
+    if (!this.isLive) return;
+    if (!this.#block) this.stream.on('resize', this.#redraw);
     this.#block = block;
+    if (this.#rows().join('\n') !== this.#shown) this.#paint('');
+  }
+
+  /** Leaves the block where it is, and the cursor below it. */
+  finish(): void {
+    if (!this.#block) return;
+    const block = this.#block(this.columns).map((line) => `${line}\n`);
+    this.#block = undefined;
+    this.stream.off('resize', this.#redraw);
+    this.#paint(block.join(''));
+  }
+
+  [Symbol.dispose](): void {
+    this.finish();
+  }
+
+  #paint(above: string): void {
+    const clear = this.#shown === undefined ? '' : CLEAR;
+    const rows = this.#rows();
+    this.#shown = rows.length > 0 ? rows.join('\n') : undefined;
+    const up = rows.length > 1 ? `\x1b[${rows.length - 1}A` : '';
+    const block = this.#shown === undefined ? '' : `${NO_WRAP}${this.#shown}${WRAP}\r${up}`;
+    this.stream.write(clear + above + block);
+  }
+
+  /** What of the block is shown: a row of what scrolls stays visible above it. */
+  #rows(): string[] {
+    const rows = this.#block?.(this.columns).flatMap((line) => line.split('\n')) ?? [];
+    const space = Math.max(1, (this.stream.rows || Number.POSITIVE_INFINITY) - 1);
+    if (rows.length <= space) return rows;
+    const [first, last] = [rows.slice(0, Math.max(0, space - 2)), rows.slice(-1)];
+    return [
+      ...first,
+      ...(space > 1 ? [`… ${rows.length - space + 1} more lines (too few rows)`] : []),
+      ...last,
+    ];
   }
 }

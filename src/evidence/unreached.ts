@@ -7,20 +7,20 @@ import { inputsOf } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { listenerOf, rowOf } from './witness/socket-table.ts';
 
-/** Segments that a host's TCP was given and that reached no connection, and why, as far as its counters tell. */
+/** Segments that were delivered to a host's TCP and that reached no connection, and why, as far as its counters show. */
 export interface Unreached {
   host: HostName;
   what: 'SYN' | 'final ACK' | 'SYN-ACK' | 'segment';
   segments: number;
   /** Null when the counters leave it open. */
   why: 'accept queue full' | 'SYN queue full' | 'listener dropped it' | 'no socket' | null;
-  /** The counters that say so; or, when it is left open, all that could have. */
+  /** The counters that show it; or, when they leave it open, all that could have. */
   counters: Record<string, number>;
 }
 
 /**
- * A counter does not name a segment: what it counts is only said of segments when their number leaves no choice. Of all
- * connections, since the counters are those of the host. Without counters nothing is said.
+ * A counter does not name a segment: its count is attributed to segments only when their number leaves no choice. Of all
+ * connections, since the counters are those of the host. Without counters the result is empty.
  */
 export function unreached(timeline: Timeline): readonly Unreached[] {
   const before = known.get(timeline);

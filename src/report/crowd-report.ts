@@ -4,7 +4,7 @@ import type { CrowdLook, Made } from '../scenario/crowd.ts';
 import type { CrowdPlan } from '../scenario/crowd-plan.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
-import { formatMs, pad } from './layout.ts';
+import { formatMs, pad, wrapBeside } from './layout.ts';
 import type { Style } from './style.ts';
 
 /** What `tcplab hold --count --json` prints; schema/crowd.schema.json describes it. */
@@ -33,11 +33,11 @@ export interface CrowdResult {
   /** Whether all were found in the state, at every look from then on. */
   held: boolean;
   because: string | null;
-  /** The only one that is asked. */
+  /** The only witness of many connections. */
   seenBy: readonly WitnessName[];
 }
 
-/** What happened to a crowd so far, told in order. */
+/** What happened to many connections so far, in order. */
 export class CrowdCourse {
   readonly #plan: CrowdPlan;
   readonly #family: Family;
@@ -67,7 +67,7 @@ export class CrowdCourse {
   notReached(look: CrowdLook, withinMs: number): void {
     this.#last = look;
     this.#looks++;
-    this.#because = `not all of them in their states within ${formatMs(withinMs)}: ${this.#found(look)}`;
+    this.#because = `not all connections reached their states within ${formatMs(withinMs)}: ${this.#found(look)}`;
   }
 
   looked(look: CrowdLook, heldMs: number): void {
@@ -75,7 +75,7 @@ export class CrowdCourse {
     this.#looks++;
     this.#heldMs = heldMs;
     this.#fewest = Math.min(this.#fewest ?? look.inState, look.inState);
-    if (look.inState < this.#plan.count) this.#because ??= `after ${formatMs(heldMs)} ${this.#found(look)}`;
+    if (look.inState < this.#plan.count) this.#because ??= `after ${formatMs(heldMs)}, ${this.#found(look)}`;
   }
 
   get result(): CrowdResult {
@@ -107,34 +107,36 @@ export class CrowdCourse {
   #found({ inState, peersInState }: CrowdLook): string {
     const { scenario, count } = this.#plan;
     const { held, peer } = scenario;
-    const ends = `the socket table had ${inState} of ${count} in ${held.state} at the ${held.host}`;
+    const ends = `the socket table showed ${inState} of ${count} in ${held.state} at the ${held.host}`;
     return peersInState === null
       ? ends
       : `${ends}, and ${peersInState} in ${peer} at the ${otherHost(held.host)}`;
   }
 }
 
-/** `made 4352 of 10000, 48200 a second`. */
+/** `close-wait: 4352 of 10000 created, 48200 per second` */
 export function makingLine({ scenario, count }: CrowdPlan, made: number, perSecond: number): string {
-  return `${scenario.id}: ${made} of ${count} made, ${perSecond.toFixed(0)} a second`;
+  return `${scenario.id}: ${made} of ${count} created, ${perSecond.toFixed(0)} per second`;
 }
 
-/** How a held crowd stands now. */
-export function crowdLines(result: CrowdResult, style: Style): string[] {
+/** The held connections now. No line is wider than `columns`. */
+export function crowdLines(
+  result: CrowdResult,
+  { style, columns }: { style: Style; columns: number },
+): string[] {
   const { host, state, inState, count, peer } = result;
   const end = (name: HostName, itsState: State, found: number) =>
     `${pad(name, 6)}  ${style.bold(pad(itsState, 12))} ${found} of ${count}`;
   const ends = [end(host, state, inState)];
   if (peer.inState !== null) ends.push(end(peer.host, peer.state, peer.inState));
-  return [
-    '',
-    ...ends,
-    `made in ${formatMs(result.madeInMs)}, ${result.perSecond} a second; all there after ${formatMs(result.reachedMs ?? 0)}`,
-    'the socket tables alone are asked: no packet is captured, no kernel event read',
+  const texts = [
+    `created in ${formatMs(result.madeInMs)}, ${result.perSecond} per second; all in ${state} after ${formatMs(result.reachedMs ?? 0)}`,
+    'witness: the socket tables only (no packets captured, no kernel events read)',
   ];
+  return ['', ...ends, ...texts.flatMap((text) => wrapBeside('', text, columns))];
 }
 
 export function crowdVerdict({ held, heldMs, looks, count, state, because }: CrowdResult): string {
   if (!held) return `not held: ${because}`;
-  return `held for ${formatMs(heldMs ?? 0)}: each of ${looks} looks found all ${count} in ${state}`;
+  return `held for ${formatMs(heldMs ?? 0)}: all ${count} were in ${state} each of the ${looks} times the table was read`;
 }

@@ -70,8 +70,8 @@ describe('a report for JUnit’s readers', () => {
     expect(failure?.text.split('\n')).toEqual([
       'claimed: client in FIN-WAIT-1',
       'client FIN-WAIT-1, socket table: agrees',
-      'client FIN-WAIT-1, packets: says CLOSED: saw CLOSED, not FIN-WAIT-1',
-      'client FIN-WAIT-1, kernel events: cannot see this state: tracefs needs root',
+      'client FIN-WAIT-1, packets: reports CLOSED: saw CLOSED, not FIN-WAIT-1',
+      "client FIN-WAIT-1, kernel events: can't see this state: tracefs needs root",
     ]);
   });
 

@@ -1,9 +1,7 @@
-import { stripVTControlCharacters } from 'node:util';
+import { broken, charactersOf, columnsOf } from './text.ts';
 
-/** Columns on a terminal. All texts are tcplab's own: none has wide or combining characters. */
-export function textWidth(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
-}
+/** Columns on a terminal. */
+export const textWidth: (text: string) => number = columnsOf;
 
 /** Pads to a width in columns of a terminal, not in characters. */
 export function pad(text: string, width: number): string {
@@ -12,23 +10,27 @@ export function pad(text: string, width: number): string {
 
 /** What fits of it, and a sign when that is not all. */
 export function cut(text: string, width: number): string {
-  return textWidth(text) <= width ? text : `${[...text].slice(0, width - 1).join('')}…`;
+  if (textWidth(text) <= width) return text;
+  let [kept, columns] = ['', 0];
+  for (const character of charactersOf(text)) {
+    columns += character.columns;
+    if (columns >= width) break;
+    kept += character.text;
+  }
+  return `${kept}…`;
 }
 
-/** Breaks at spaces so that no line is wider than `width`; each line begins with `indent`. */
+/** Breaks at spaces so that no line is wider than `width`; each line begins with `indent`. Words stay whole. */
 export function wrap(text: string, width: number, indent = ''): string {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    const longer = line ? `${line} ${word}` : word;
-    if (line && textWidth(indent + longer) > width) {
-      lines.push(indent + line);
-      line = word;
-    } else {
-      line = longer;
-    }
-  }
-  return [...lines, indent + line].join('\n');
+  const lines = broken(text, width - textWidth(indent), true);
+  return lines.map((line) => indent + line).join('\n');
+}
+
+/** Lines of which none is wider than `width`. The first begins with `label`, the others with as many blanks. */
+export function wrapBeside(label: string, text: string, width: number): string[] {
+  const columns = textWidth(label);
+  const lines = broken(text, Math.max(1, width - columns));
+  return lines.map((line, index) => (index === 0 ? label : ' '.repeat(columns)) + line);
 }
 
 /** `2.1 ms`, `41 ms`, `1.2 s`, `2 min 14 s`. */

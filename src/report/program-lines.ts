@@ -1,18 +1,20 @@
 import type { Timeline } from '../evidence/timeline.ts';
+import { wrapBeside } from './layout.ts';
+import { timeLabel } from './segment-line.ts';
 
-/** What programs of a lab did and said, as it scrolls by between the segments. */
-export function programLines(timeline: Timeline): { atMs: number; lines: string[] }[] {
+/** When programs of a lab started and ended, and what they wrote, as it scrolls by between the segments. */
+export function programLines(timeline: Timeline, columns: number): { atMs: number; lines: string[] }[] {
   const happened: { atMs: number; lines: string[] }[] = [];
   for (const event of timeline) {
-    const told = (text: string) => `${`${(event.atMs / 1000).toFixed(4)} s`.padStart(12)}  ${text}`;
     const { atMs } = event;
+    const told = (text: string) => wrapBeside(timeLabel(atMs, columns), text, columns);
     if (event.type === 'program-started')
-      happened.push({ atMs, lines: [told(`${event.host} $ ${event.command}`)] });
+      happened.push({ atMs, lines: told(`${event.host} $ ${event.command}`) });
     if (event.type === 'program-ended')
-      happened.push({ atMs, lines: [told(`${event.host} ended with status ${event.status}`)] });
+      happened.push({ atMs, lines: told(`${event.host} exited with status ${event.status}`) });
     if (event.type === 'program-said') {
       const lines = event.text.replace(/\n$/, '').split('\n');
-      happened.push({ atMs, lines: lines.map((line) => told(`${event.host} > ${line}`)) });
+      happened.push({ atMs, lines: lines.flatMap((line) => told(`${event.host} > ${line}`)) });
     }
   }
   return happened;

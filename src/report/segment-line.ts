@@ -1,23 +1,54 @@
-import type { HostName } from '../evidence/events.ts';
-import { pad } from './layout.ts';
+import { flagsLegend, flagsText, segmentName } from './flags.ts';
+import { pad, textWidth, wrapBeside } from './layout.ts';
 import type { SegmentReport } from './result.ts';
+import { broken, NO_BREAK_SPACE } from './text.ts';
 
-/** One segment as a line, in tcpdump's letters: `0.0021 s  client → server  F. seq 1 ack 1  dropped: rule 1`. */
-export function segmentLine(segment: SegmentReport, sinceMs = 0): string {
-  const time = `${((segment.atMs - sinceMs) / 1000).toFixed(4)} s`.padStart(12);
-  // The rule's number is enough: the rules stand beside it.
-  const fate =
-    segment.fate === 'delivered' ? '' : `  ${segment.fate.replace(/^(dropped: rule \d+).*/, '$1')}`;
-  return `${time}  ${arrow(segment.host)}  ${pad(summary(segment), 28)}${fate}`.trimEnd();
+/** Where fewer columns are, the hosts are left out: the arrow alone says which way the segment goes. */
+const COLUMNS_FOR_HOSTS = 76;
+
+/** What the letters and signs of `segmentLines` mean. */
+export function segmentLegend(columns: number): string[] {
+  const ways = columns < COLUMNS_FOR_HOSTS ? ['→ to server', '← to client'] : [];
+  // No line breaks between a sign and its meaning.
+  const signs = [...flagsLegend(), '✗ dropped', ...ways].map((sign) => sign.replaceAll(' ', NO_BREAK_SPACE));
+  return broken(signs.join('  '), columns).map((line) => line.replaceAll(NO_BREAK_SPACE, ' ').trim());
 }
 
-function arrow(from: HostName): string {
-  return from === 'client' ? 'client → server' : 'client ← server';
+/**
+ * One segment: `0.0021 s  client → server  [F.] FIN      seq 1 ack 1  ✗ rule 1`. On more than one line where it has to
+ * be.
+ */
+export function segmentLines(segment: SegmentReport, columns: number): string[] {
+  const isNarrow = columns < COLUMNS_FOR_HOSTS;
+  const arrow = segment.host === 'client' ? '→' : '←';
+  const time = timeLabel(segment.atMs, columns);
+  const label = isNarrow ? `${time}${arrow} ` : `${time}client ${arrow} server  `;
+  const what = summary(segment, isNarrow);
+  const fate = fateOf(segment);
+  const whole = fate === null ? what : `${pad(what, isNarrow ? 0 : 28)}  ${fate}`;
+  if (fate === null || textWidth(label + whole) <= columns) return wrapBeside(label, whole, columns);
+  return [...wrapBeside(label, what, columns), ...wrapBeside(' '.repeat(textWidth(label)), fate, columns)];
 }
 
-function summary({ flags, icmp, seq, ack, length }: SegmentReport): string {
-  if (icmp) return `ICMP ${icmp}`;
-  const parts = [flags, `seq ${seq}`];
+/** `    0.0021 s  `, what begins each line that scrolls. */
+export function timeLabel(atMs: number, columns: number): string {
+  const time = `${(atMs / 1000).toFixed(4)} s`;
+  return columns < COLUMNS_FOR_HOSTS ? `${time} ` : `${time.padStart(12)}  `;
+}
+
+/** The rule's number is enough: the rules stand below. */
+function fateOf({ fate }: SegmentReport): string | null {
+  if (fate === 'delivered') return null;
+  return fate.startsWith('dropped') ? `✗ ${/rule \d+/.exec(fate)?.[0] ?? fate}` : fate;
+}
+
+function summary({ flags, icmp, seq, ack, length }: SegmentReport, isNarrow: boolean): string {
+  if (icmp || flags === null) return `ICMP ${icmp}`;
+  const letters = flagsText(flags);
+  const named = isNarrow
+    ? `${letters} ${segmentName(flags)}`
+    : `${pad(letters, 4)} ${pad(segmentName(flags), 8)}`;
+  const parts = [named, `seq ${seq}`];
   if (ack !== null) parts.push(`ack ${ack}`);
   if (length > 0) parts.push(`length ${length}`);
   return parts.join(' ');

@@ -1,23 +1,24 @@
-import { type ConnectionEnd, endOf } from '../evidence/connection.ts';
+import { endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { listenerOf, rowOf, stateInTable } from '../evidence/witness/socket-table.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import { forecast } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import type { State } from '../tcp/state.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { Waiting } from '../tcp/timers.ts';
-import { formatMs, pad, wrap } from './layout.ts';
+import { formatMs, pad, wrapBeside } from './layout.ts';
 import { ruleReports } from './result.ts';
 import type { Style } from './style.ts';
 
-/** How a held connection stands now: both ends with their timers, the rules with their counters. */
+/** A held connection now: both ends with their timers, the rules with their counters. No line is wider than `columns`. */
 export function statusLines(
   timeline: Timeline,
   tables: Record<HostName, readonly SocketRow[]>,
   sysctls: Record<HostName, TcpSysctls>,
   nowMs: number,
-  style: Style,
+  { style, columns }: { style: Style; columns: number },
 ): string[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
@@ -26,46 +27,59 @@ export function statusLines(
     return endOf(claim.connection, host, state ?? 'CLOSED');
   });
   const held = `${formatMs(nowMs - claim.atMs)} in ${claim.held.state}, reached in ${formatMs(claim.reachedMs)}`;
+  const width = Math.max(...ends.map(({ local }) => formatEndpoint(local).length));
   return [
     '',
-    ...ends.flatMap((end) => endLines(end, tables[end.host], sysctls[end.host], style)),
-    ...ruleReports(timeline).map(
-      ({ host, rule, packets }) => `${host}  ${rule}: ${packets} ${packets === 1 ? 'packet' : 'packets'}`,
+    ...ends.flatMap((end) => {
+      const rows = tables[end.host];
+      const row = rowOf(rows, end) ?? (end.listening ? listenerOf(rows, end) : undefined);
+      const state = stateInTable(rows, end);
+      const local = pad(formatEndpoint(end.local), width);
+      const [first = '', ...rest] = wrapBeside(`${end.host}  `, `${local}  ${state}`, columns);
+      const lines = [first, ...rest].map((line) => line.replace(state, style.bold));
+      return row ? [...lines, ...timerLines(row, sysctls[end.host], columns)] : lines;
+    }),
+    ...ruleReports(timeline).flatMap(({ host, rule, packets }) =>
+      wrapBeside(`${host}  `, `${rule}: ${packets} ${packets === 1 ? 'packet' : 'packets'}`, columns),
     ),
-    held,
+    ...wrapBeside('', held, columns),
   ];
 }
 
-function endLines(
-  end: ConnectionEnd,
-  rows: readonly SocketRow[],
-  sysctls: TcpSysctls,
-  style: Style,
-): string[] {
-  const row = rowOf(rows, end) ?? (end.listening ? listenerOf(rows, end) : undefined);
-  const state = style.bold(stateInTable(rows, end));
-  const line = `${end.host}  ${pad(formatEndpoint(end.local), 20)} ${state}`;
-  return row ? [line, ...timerLines(row, sysctls)] : [line];
-}
-
-/** What the kernel will do by itself, and which setting rules that. */
-export function timerLines(row: SocketRow, sysctls: TcpSysctls): string[] {
+/** What the kernel will do by itself, and which setting controls that. */
+export function timerLines(row: SocketRow, sysctls: TcpSysctls, columns = 80): string[] {
   const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(row, sysctls);
-  const lines = timer === null || nextMs === null ? [because] : [soon(timer, nextMs, remaining), because];
-  if (givesUpMs !== null) {
-    const then = nextState ? `, then ${nextState}` : '';
-    lines[0] += `; ${ENDS[timer ?? 'TIME-WAIT'] ?? 'gives up'} in about ${formatMs(givesUpMs)}${then}`;
+  const texts = [because];
+  if (timer !== null && nextMs !== null) {
+    const [next, end] = [nextStep(timer, nextMs, remaining), endText(timer, givesUpMs, nextState)];
+    texts.unshift([next, end].filter(Boolean).join('; '));
   }
-  return lines.map((line) => wrap(line, 80, INDENT));
+  return texts.flatMap((text) => wrapBeside(' '.repeat(8), text, columns));
 }
 
-/** A timer that only waits has nothing to send again. */
-const ENDS: Partial<Record<Waiting, string>> = { 'FIN-WAIT-2': 'ends', 'TIME-WAIT': 'ends' };
+/** What these timers wait for is the end itself. */
+const ONLY_WAITS: ReadonlySet<Waiting> = new Set(['FIN-WAIT-2', 'TIME-WAIT']);
 
-function soon(timer: Waiting, nextMs: number, remaining: number | null): string {
-  if (ENDS[timer]) return `${timer} timer`;
-  const what = timer === 'data or FIN' ? 'retransmission' : timer;
-  return `next ${what} in ${formatMs(nextMs)}${remaining === null ? '' : `, ${remaining} to come`}`;
+const SENDS: Partial<Record<Waiting, string>> = {
+  SYN: 'retransmits the SYN',
+  'SYN-ACK': 'retransmits the SYN-ACK',
+  'SYN-ACK of a simultaneous open': 'retransmits the SYN-ACK',
+  'data or FIN': 'retransmits',
+  'zero-window probe': 'sends a zero-window probe',
+  'keepalive probe': 'sends a keepalive probe',
+};
+
+/** `retransmits the SYN in 1.0 s (10 left)` */
+function nextStep(timer: Waiting, nextMs: number, remaining: number | null): string {
+  const what = SENDS[timer];
+  if (what === undefined) return '';
+  if (remaining === 0) return 'sends nothing more';
+  return `${what} in ${formatMs(nextMs)}${remaining === null ? '' : ` (${remaining} left)`}`;
 }
 
-const INDENT = ' '.repeat(8);
+/** `times out in about 2 min 14 s, then CLOSED` */
+function endText(timer: Waiting, givesUpMs: number | null, nextState: State | null): string {
+  if (givesUpMs === null) return '';
+  const what = ONLY_WAITS.has(timer) ? `${timer} ends` : 'times out';
+  return `${what} in about ${formatMs(givesUpMs)}${nextState ? `, then ${nextState}` : ''}`;
+}

@@ -7,43 +7,51 @@ import type { RunReport } from './run-report.ts';
 import type { Style } from './style.ts';
 import { WITNESS_NAMES } from './witness-lines.ts';
 
-const WIDTH = 80;
 const COLUMNS = { verdict: 11, scenario: 32, state: 14 };
-const INDENT = ' '.repeat(COLUMNS.verdict);
+/** With fewer, the states get a line of their own. */
+const COLUMNS_FOR_ROWS = 80;
+/** Longer lines are hard to read. */
+const WIDEST = 120;
 
 /** What holds each scenario, by its id. */
 export type HeldBy = (scenario: string) => string | undefined;
 
-/** The table that `tcplab run` prints: a scenario in two lines, more where there is something to say. */
-export function formatTable(report: RunReport, heldBy: HeldBy, style: Style): string {
+/** The table that `tcplab run` prints, on a terminal with so many columns: two lines per scenario, or more. */
+export function formatTable(report: RunReport, heldBy: HeldBy, style: Style, columns = 80): string {
+  const width = Math.min(columns, WIDEST);
   const ids = [...new Set(report.results.map(({ scenario }) => scenario))];
   const groups = ids.map((id) => report.results.filter(({ scenario }) => scenario === id));
-  const header = style.bold(row('VERDICT', 'SCENARIO', 'CLIENT', 'SERVER', 'REACHED'));
-  const rows = groups.map((runs) => formatRuns(runs, heldBy, style));
-  return `${[header, ...rows, '', summary(report, style)].join('\n')}\n`;
+  const titles = row('VERDICT', 'SCENARIO', 'CLIENT', 'SERVER', 'REACHED');
+  const header = width < COLUMNS_FOR_ROWS ? [] : [style.bold(titles)];
+  const rows = groups.map((runs) => formatRuns(runs, heldBy, style, width));
+  return `${[...header, ...rows, '', summary(report, style, width)].join('\n')}\n`;
 }
 
-/** Of several runs of one scenario the one that most needs to be looked at, and how the others went. */
-function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style): string {
+/** Of several runs of one scenario the first that is not proven, and how many are. */
+function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style, width: number): string {
   const worst = runs.find(({ verdict }) => verdict !== 'proven') ?? runs[0];
   if (!worst) return '';
   const colour = colourOf(worst.verdict, style);
   const reached = median(runs.flatMap(({ reachedMs }) => reachedMs ?? []));
   const [client, server] = [stateAt(worst, 'client'), stateAt(worst, 'server')];
   const time = reached === undefined ? '' : formatMs(reached);
-  const line = row(worst.verdict, worst.scenario, client, server, time);
+  const isNarrow = width < COLUMNS_FOR_ROWS;
+  const indent = ' '.repeat(isNarrow ? 2 : COLUMNS.verdict);
+  const line = isNarrow
+    ? `${pad(worst.verdict, COLUMNS.verdict)}${worst.scenario}`
+    : row(worst.verdict, worst.scenario, client, server, time);
+  const states = isNarrow ? [wrap(`client ${client} · server ${server} · ${time}`, width, indent)] : [];
   const details = [[heldBy(worst.scenario), witnesses(worst)].filter(Boolean).join(' · ')];
   if (runs.length > 1) {
     const proven = runs.filter(({ verdict }) => verdict === 'proven').length;
     details.push(`${proven} of ${runs.length} runs proven`);
   }
   const lines = [...details, ...worst.programs.map(programLine), ...worst.notes].map((text) =>
-    style.dim(wrap(text, WIDTH, INDENT)),
+    style.dim(wrap(text, width, indent)),
   );
-  const because = worst.because ? [colour(wrap(worst.because, WIDTH, INDENT))] : [];
-  return [colour(line.slice(0, COLUMNS.verdict)) + line.slice(COLUMNS.verdict), ...because, ...lines].join(
-    '\n',
-  );
+  const because = worst.because ? [colour(wrap(worst.because, width, indent))] : [];
+  const first = colour(line.slice(0, COLUMNS.verdict)) + line.slice(COLUMNS.verdict);
+  return [first, ...states, ...because, ...lines].join('\n');
 }
 
 function programLine({ host, command, status, sockets }: ProgramReport): string {
@@ -57,7 +65,7 @@ function programLine({ host, command, status, sockets }: ProgramReport): string 
     ['was open in', holders(false)],
   ].flatMap(([how, who]) => (who ? [`${how} ${who}`] : []));
   const open = told.length > 0 ? `: ${told.join('; ')}` : '';
-  return `${host}: ${command}${open}${status === null ? '' : `; ended with status ${status}`}`;
+  return `${host}: ${command}${open}${status === null ? '' : `; exited with status ${status}`}`;
 }
 
 function row(verdict: string, scenario: string, client: string, server: string, reached: string): string {
@@ -79,17 +87,17 @@ function witnesses({ witnesses }: ScenarioResult): string {
     .join('  ');
 }
 
-function summary({ results, machine, durationMs }: RunReport, style: Style): string {
+function summary({ results, machine, durationMs }: RunReport, style: Style, width: number): string {
   const proven = results.filter(({ verdict }) => verdict === 'proven').length;
   const colour = proven === results.length ? style.good : style.bad;
   const blind =
     machine.witnesses.includes('kernel-events') || results.some(({ hosts }) => hosts)
       ? ''
-      : '\nTwo witnesses: kernel events need root (tracefs).';
+      : '\nTwo witnesses: reading kernel events (tracefs) requires root.';
   const hosts = results.find((result) => result.hosts)?.hosts;
-  const about = hosts ? hostLines(hosts).map((line) => `\n${wrap(line, WIDTH, '  ').trimStart()}`) : [];
-  const legend = '* held end   ✓ agrees   ✗ contradicts   – cannot see this state';
-  return `${colour(`${proven} of ${results.length} proven`)} in ${formatMs(durationMs)}${blind}${about.join('')}\n${style.dim(legend)}`;
+  const about = hosts ? hostLines(hosts).map((line) => `\n${wrap(line, width, '  ').trimStart()}`) : [];
+  const legend = "* held end   ✓ agrees   ✗ contradicts   – can't see this state";
+  return `${colour(`${proven} of ${results.length} proven`)} in ${formatMs(durationMs)}${blind}${about.join('')}\n${style.dim(wrap(legend, width))}`;
 }
 
 function colourOf(verdict: VerdictWord, style: Style): (text: string) => string {

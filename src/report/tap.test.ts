@@ -39,7 +39,7 @@ describe('a report in the Test Anything Protocol', () => {
       '  severity: fail',
       '  verdict: disproven',
       '  witnesses:',
-      '    - "client FIN-WAIT-1, packets: says CLOSED: saw CLOSED"',
+      '    - "client FIN-WAIT-1, packets: reports CLOSED: saw CLOSED"',
       '  notes:',
       '    - "a note"',
       '  ...',

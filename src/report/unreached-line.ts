@@ -1,20 +1,20 @@
 import type { Unreached } from '../evidence/unreached.ts';
 
-/** `6 SYNs met a full SYN queue at the server (TcpExtTCPReqQFullDrop +6)` */
+/** `the server's SYN queue was full: it dropped 6 SYNs (TcpExtTCPReqQFullDrop +6)` */
 export function unreachedLine({ host, what, segments, why, counters }: Unreached): string {
   const subject = `${segments} ${what}${segments === 1 ? '' : 's'}`;
   const numbers = Object.entries(counters).map(([name, change]) => `${name} +${change}`);
-  const told = numbers.length > 0 ? ` (${numbers.join(', ')})` : '';
+  const shown = numbers.length > 0 ? ` (${numbers.join(', ')})` : '';
   switch (why) {
     case 'accept queue full':
-      return `${subject} met a full accept queue at the ${host}${told}`;
+      return `the ${host}'s accept queue was full: its kernel dropped ${subject}${shown}`;
     case 'SYN queue full':
-      return `${subject} met a full SYN queue at the ${host}${told}`;
+      return `the ${host}'s SYN queue was full: its kernel dropped ${subject}${shown}`;
     case 'listener dropped it':
-      return `${subject} dropped by a listener at the ${host}, not for a full queue${told}`;
+      return `a listener at the ${host} dropped ${subject}, although no queue was full${shown}`;
     case 'no socket':
-      return `${subject} met no socket at the ${host}, whose kernel answered by RST${told}`;
+      return `the ${host} has no socket for ${subject}: its kernel replied with RST${shown}`;
     case null:
-      return `${subject} reached nobody at the ${host}; its counters do not tell why${told}`;
+      return `no connection at the ${host} received ${subject}; the counters do not show why${shown}`;
   }
 }

@@ -6,7 +6,7 @@ export const WITNESS_NAMES: Record<WitnessKey, string> = {
   kernelEvents: 'kernel events',
 };
 
-/** What each witness says of both ends, a line each: `client FIN-WAIT-1, socket table: agrees`. */
+/** What each witness reports about both ends, one line each: `client FIN-WAIT-1, socket table: agrees`. */
 export function witnessLines({ host, state, witnesses, peer }: ScenarioResult): string[] {
   return [
     ...linesOf(`${host} ${state}`, witnesses),
@@ -22,6 +22,6 @@ function linesOf(end: string, witnesses: ScenarioResult['witnesses']): string[] 
 
 function testimony({ says, agrees, why }: WitnessReport): string {
   if (agrees) return 'agrees';
-  const what = agrees === null ? 'cannot see this state' : says ? `says ${says}` : 'contradicts';
+  const what = agrees === null ? "can't see this state" : says ? `reports ${says}` : 'contradicts';
   return why ? `${what}: ${why}` : what;
 }

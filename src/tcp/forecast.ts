@@ -29,7 +29,7 @@ export interface Forecast {
   givesUpMs: number | null;
   /** The state after that. A request socket is no state of the listener's: it is just gone. */
   nextState: State | null;
-  /** Which setting rules it, in a line. */
+  /** Which setting controls it, in a line. */
   because: string;
 }
 

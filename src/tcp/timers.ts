@@ -2,8 +2,8 @@ import type { SocketRow } from './socket-row.ts';
 import { SYSCTL_NAMES, type TcpSysctls } from './sysctls.ts';
 
 /**
- * What the kernel's timers will do: a model of net/ipv4/tcp_timer.c that goes by the sysctls of the host it is asked
- * about, and that test/timers.test.ts holds against real sockets. Times are what to expect: a timer of the kernel never
+ * What the kernel's timers will do: a model of net/ipv4/tcp_timer.c that goes by the sysctls of a host,
+ * and that test/timers.test.ts holds against real sockets. Times are what to expect: a timer of the kernel never
  * fires early and on average a little late (see `meanLatenessMs`).
  */
 
@@ -11,12 +11,12 @@ import { SYSCTL_NAMES, type TcpSysctls } from './sysctls.ts';
 const INITIAL_RTO_MS = 1000;
 /** TCP_RTO_MIN: a constant, in which the kernel also measures what is too long. The sysctl does not change it. */
 const RTO_MIN_CONSTANT_MS = 200;
-/** TCP_RTO_MAX: request sockets do not heed tcp_rto_max_ms (as of Linux 6.18). */
+/** TCP_RTO_MAX: request sockets do not honor tcp_rto_max_ms (as of Linux 6.18). */
 const RTO_MAX_CONSTANT_MS = 120_000;
 /** TCP_TIMEWAIT_LEN: a constant that no sysctl changes. */
 const TIME_WAIT_MS = 60_000;
 
-/** The kernel's ticks a second where nothing else is said: CONFIG_HZ of Debian and many others; 1000 on some. */
+/** The kernel's ticks per second by default: CONFIG_HZ of Debian and many others; 1000 on some. */
 const USUAL_HZ = 250;
 
 /**
@@ -30,7 +30,7 @@ export function meanLatenessMs(afterMs: number, hz: number = USUAL_HZ): number {
   return ((bucket / 2) * 1000) / hz;
 }
 
-/** What is told of a connection beyond the host's sysctls. */
+/** What a connection has beyond the host's sysctls. */
 export interface Peculiarities {
   /** TCP_USER_TIMEOUT, 0 for none. */
   userTimeoutMs?: number;
@@ -51,7 +51,7 @@ export interface Peculiarities {
   hz?: number;
 }
 
-/** What is sent again, or what else a timer waits for. */
+/** What the kernel retransmits, or what else a timer waits for. */
 export type Waiting =
   | 'SYN'
   | 'SYN-ACK'
@@ -64,13 +64,13 @@ export type Waiting =
 
 /** From the first transmission (for keepalive: from the last segment that came in) to the end. */
 export interface Schedule {
-  /** When something is sent again. Endless ones are cut off. */
+  /** When the kernel sends again. Endless ones are cut off. */
   offsetsMs: number[];
   /** How many of them are loss probes, which the kernel does not count as retransmissions. */
   lossProbes: number;
   /** When the kernel gives up; null when it never does. */
   endMs: number | null;
-  /** Which setting rules the end, in a line. */
+  /** Which setting controls the end, in a line. */
   because: string;
 }
 
@@ -92,7 +92,7 @@ export function schedule(waiting: Waiting, sysctls: TcpSysctls, options: Peculia
     case 'FIN-WAIT-2':
       return finWait2Schedule(sysctls, options);
     case 'TIME-WAIT': {
-      const because = 'TIME-WAIT lasts 60 s, a constant of Linux (TCP_TIMEWAIT_LEN) that no sysctl changes';
+      const because = 'TIME-WAIT lasts 60 s on Linux (TCP_TIMEWAIT_LEN); no sysctl changes it';
       return wait([TIME_WAIT_MS], because, options.hz);
     }
   }
@@ -140,7 +140,7 @@ function synAckSchedule({ synackRetries }: TcpSysctls, { synCount, hz }: Peculia
   const setting = synCount
     ? `the listener's TCP_SYNCNT = ${synCount}`
     : `${SYSCTL_NAMES.synackRetries} = ${synackRetries}`;
-  const because = `${setting}; each SYN that the client repeats puts it off`;
+  const because = `${setting}; each SYN that the client retransmits restarts the timer`;
   return { offsetsMs, lossProbes: 0, endMs: nowMs, because };
 }
 
@@ -223,11 +223,13 @@ export function probeSchedule(
     delayMs = Math.min(intervalMs(backoff), leftMs);
   }
   const setting = orphan
-    ? `orphaned: ${SYSCTL_NAMES.orphanRetries} = ${sysctls.orphanRetries}, once probes are ${rtoMaxMs / 1000} s apart`
+    ? `orphaned: ${SYSCTL_NAMES.orphanRetries} = ${sysctls.orphanRetries}, counted once the probes are ${rtoMaxMs / 1000} s apart`
     : answered
-      ? 'a peer that answers the probes is probed without end'
+      ? 'no limit while the peer replies to the probes'
       : `${SYSCTL_NAMES.retries2} = ${retries2}`;
-  const because = userTimeoutMs ? `TCP_USER_TIMEOUT = ${userTimeoutMs} ms, answered or not` : setting;
+  const because = userTimeoutMs
+    ? `TCP_USER_TIMEOUT = ${userTimeoutMs} ms, even if the peer replies`
+    : setting;
   return { offsetsMs, lossProbes: 0, endMs: ended ? nowMs : null, because };
 }
 
@@ -248,15 +250,15 @@ function keepaliveSchedule(sysctls: TcpSysctls, options: Peculiarities): Schedul
     nowMs += intervalS * 1000 + meanLatenessMs(intervalS * 1000, hz);
   }
   const because = userTimeoutMs
-    ? `TCP_USER_TIMEOUT = ${userTimeoutMs} ms, in place of the number of keepalive probes`
-    : `keepalive: after ${timeS} s ${probes} probes, ${intervalS} s apart (net.ipv4.tcp_keepalive_*, TCP_KEEP*)`;
+    ? `TCP_USER_TIMEOUT = ${userTimeoutMs} ms, which replaces the number of keepalive probes`
+    : `keepalive: ${probes} probes, ${intervalS} s apart, after ${timeS} s idle (net.ipv4.tcp_keepalive_*, TCP_KEEP*)`;
   return { offsetsMs, lossProbes: 0, endMs: nowMs, because };
 }
 
 /**
  * An orphan's FIN-WAIT-2 (tcp.c, __tcp_close; tcp_input.c, TCP_FIN_WAIT1). Up to 60 s it is as long as the sysctl says.
- * Above that what exceeds 60 s is waited twice: first by the socket, then (tcp_keepalive_timer) by the small one that
- * takes its place. So 61 makes 2 s, 90 makes 60 s, and only 120 makes 120 s.
+ * Above that the part beyond 60 s counts twice: first for the socket, then (tcp_keepalive_timer) for the TIME-WAIT socket
+ * that takes its place. So 61 makes 2 s, 90 makes 60 s, and only 120 makes 120 s.
  */
 export function finWait2Stages(
   sysctls: TcpSysctls,
@@ -269,7 +271,7 @@ export function finWait2Stages(
   const timeMs = Math.max((options.linger2S || sysctls.finTimeoutS) * 1000, leastMs);
   const excessMs = timeMs - TIME_WAIT_MS;
   if (excessMs <= 0) return { stagesMs: [timeMs], because: setting };
-  const because = `${setting}: above 60 s, what exceeds 60 s is waited twice`;
+  const because = `${setting}: the kernel waits the part above 60 s twice`;
   return { stagesMs: [excessMs, Math.max(excessMs, leastMs)], because };
 }
 
@@ -282,7 +284,7 @@ function finWait2Schedule(sysctls: TcpSysctls, options: Peculiarities): Schedule
 }
 
 export function onlyForOrphans({ finTimeoutS }: TcpSysctls): string {
-  return `no timer: ${SYSCTL_NAMES.finTimeoutS} = ${finTimeoutS} counts only once the descriptor is closed`;
+  return `no timer: ${SYSCTL_NAMES.finTimeoutS} = ${finTimeoutS} applies only after close()`;
 }
 
 interface RetransmissionRule {
@@ -291,7 +293,7 @@ interface RetransmissionRule {
   /** How many timeouts pass before they begin to double. */
   linear: number;
   lossProbeMs?: number | null;
-  /** When the time that `expired` is told began (tcp_sock.retrans_stamp). */
+  /** When the time that `expired` takes began (tcp_sock.retrans_stamp). */
   clockStartsAt: 'transmission' | 'retransmission';
   /** Asked when the timer fires; `sent` retransmissions so far. */
   expired: (elapsedMs: number, sent: number, rtoMs: number) => boolean;

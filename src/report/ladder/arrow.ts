@@ -1,7 +1,8 @@
+import { broken } from '../text.ts';
 import type { Flight } from './flight.ts';
-import type { Glyphs } from './glyphs.ts';
-import { type Line, type Span, type Tone, widthOf } from './line.ts';
-import { broken } from './text.ts';
+import { type Glyphs, UNICODE } from './glyphs.ts';
+import { labelForms } from './label.ts';
+import { Line, type Span, type Tone, widthOf } from './line.ts';
 
 /** The columns of the two lifelines; between them is the wire. */
 export interface Wire {
@@ -10,14 +11,24 @@ export interface Wire {
 }
 
 /**
- * Draws a flight on one line, from its sender's lifeline to where it ended. When its label has no room in it, gives
- * the lines of the label, which then belong above it.
+ * Draws a flight on one line, from its sender's lifeline to where it ended, with the widest form of its label that fits
+ * and that no other flight in its lane crosses. When none fits, gives the lines of the label, which then belong above it.
  */
-export function drawFlight(line: Line, wire: Wire, flight: Flight, glyphs: Glyphs): Span[][] {
+export function drawFlight(
+  line: Line,
+  wire: Wire,
+  flight: Flight,
+  lanes: readonly number[],
+  glyphs: Glyphs,
+): Span[][] {
   const pen = new Pen(line, wire, flight, glyphs);
-  const start = [flight, { ...flight, origin: withoutRule(flight) }].find((one) => pen.fits(one));
-  if (start) {
-    pen.draw(start.origin, flight.label);
+  for (const origin of [flight.origin, withoutRule(flight)]) {
+    const fitting = labelForms(flight.label, pen.room, lanes.length > 0).filter((form) =>
+      pen.fits(origin, form),
+    );
+    const label = fitting.find((form) => pen.isFree(origin, form, lanes)) ?? fitting.at(-1);
+    if (!label) continue;
+    pen.draw(origin, label);
     return [];
   }
   pen.draw(withoutRule(flight), []);
@@ -29,15 +40,14 @@ export function drawDeparture(
   line: Line,
   wire: Wire,
   flight: Flight,
-  lane: number,
+  { lane, label }: Turn,
   glyphs: Glyphs,
 ): Span[][] {
   const pen = new Pen(line, wire, flight, glyphs);
-  const fits = laneFor(flight, wire) !== undefined;
-  const from = pen.start(withoutRule(flight), fits ? flight.label : []);
+  const from = pen.start(withoutRule(flight), label ?? []);
   pen.shaft(from, pen.positionOf(lane));
   line.write(lane, { text: glyphs.turnsDown[flight.from] });
-  return fits ? [] : aboveArrow(flight, wire);
+  return label ? [] : aboveArrow(flight, wire);
 }
 
 /** Draws the rest of it, from its lane to the receiver. */
@@ -48,12 +58,19 @@ export function drawArrival(line: Line, wire: Wire, flight: Flight, lane: number
   line.write(lane, { text: glyphs.turnsIn[flight.from] });
 }
 
-/** The column right after the label; undefined when the label leaves none. */
-export function laneFor(flight: Flight, wire: Wire): number | undefined {
-  const room = wire.server - wire.client - 1;
-  const position = LABEL_AT.socket + widthOf(flight.label) + 2;
-  if (position > room - 3) return undefined;
-  return flight.from === 'client' ? wire.client + 1 + position : wire.server - 1 - position;
+/** Where a flight turns from its line into its lane, and the label before that; null when none has space there. */
+export interface Turn {
+  lane: number;
+  label: Span[] | null;
+}
+
+/** The turn right after the label. */
+export function turnOf(flight: Flight, wire: Wire, lanes: readonly number[]): Turn {
+  const pen = new Pen(new Line(0), wire, flight, UNICODE);
+  const endOf = (form: Span[]) => LABEL_AT.socket + widthOf(form) + 2;
+  const fitting = labelForms(flight.label, pen.room, true).filter((form) => endOf(form) <= pen.room - 3);
+  const label = fitting.find((form) => pen.isFree('socket', form, lanes)) ?? fitting.at(-1) ?? null;
+  return { label, lane: label ? pen.columnOf(endOf(label)) : (wire.client + wire.server) >> 1 };
 }
 
 /** Writes at positions that count from the sender's lifeline to the receiver's. */
@@ -73,9 +90,16 @@ class Pen {
   }
 
   /** Whether start, label and ending are within the room, with a bit of shaft before the end. */
-  fits({ origin, label, ending }: Flight): boolean {
+  fits(origin: Flight['origin'], label: readonly Span[]): boolean {
     const start = labelPosition(origin) + widthOf(label) + 1;
-    return start + endingWidth(ending) <= this.room;
+    return start + endingWidth(this.#flight.ending) <= this.room;
+  }
+
+  /** Whether no lane is in the label's columns. */
+  isFree(origin: Flight['origin'], label: readonly Span[], lanes: readonly number[]): boolean {
+    const start = labelPosition(origin);
+    const end = start + widthOf(label);
+    return lanes.map((lane) => this.positionOf(lane)).every((at) => at < start || at >= end);
   }
 
   draw(origin: Flight['origin'], label: readonly Span[]): void {
@@ -126,6 +150,11 @@ class Pen {
     const { client, server } = this.#wire;
     return this.#flight.from === 'client' ? column - client - 1 : server - 1 - column;
   }
+
+  columnOf(position: number): number {
+    const { client, server } = this.#wire;
+    return this.#flight.from === 'client' ? client + 1 + position : server - 1 - position;
+  }
 }
 
 /** What a host's TCP sends begins at its lifeline; all else a column away from it. */
@@ -155,9 +184,10 @@ export function ruleName(rule: number): string {
 /** A label that has lines of its own begins where its arrow does. */
 function aboveArrow({ label, from }: Flight, wire: Wire): Span[][] {
   const room = wire.server - wire.client - 3;
-  const tone: Tone | undefined = label.at(-1)?.tone;
-  const lines = broken(label.map(({ text }) => text).join(''), room);
-  const marks = label.slice(1).map(({ text }) => text.trim());
+  const form = labelForms(label, room, false).at(-1) ?? [];
+  const tone: Tone | undefined = form.at(-1)?.tone;
+  const lines = broken(form.map(({ text }) => text).join(''), room);
+  const marks = form.slice(1).map(({ text }) => text.trim());
   return lines.map((text) => {
     const shown = from === 'client' ? text : text.padStart(room);
     const mark = marks.find((one) => shown.endsWith(one));

@@ -11,11 +11,10 @@ import type { Scenario } from '../../scenario/scenario.ts';
 import { Turn } from '../../scenario/turn.ts';
 import type { Family } from '../../tcp/endpoint.ts';
 import { STATES } from '../../tcp/state.ts';
-
+import { columnsOf } from '../text.ts';
 import { connectionsOf, sameConnection } from './connections.ts';
 import { formatLadder, ladderParts } from './ladder.ts';
 import { pageOf } from './page.ts';
-import { columnsOf } from './text.ts';
 
 const PAGE = pageOf();
 
@@ -61,10 +60,10 @@ describe.each(CASES)('the ladder of %s', (name) => {
       };
     });
 
-  it('is never wider than 80 columns', () => {
+  it.each([40, 60, 80, 100, 160, 240])('is never wider than %i columns', (width) => {
     for (const ascii of [false, true]) {
-      const lines = formatLadder(timeline(), { ascii, style: PLAIN }).split('\n');
-      expect(lines.filter((line) => columnsOf(line) > 80)).toEqual([]);
+      const lines = formatLadder(timeline(), { ascii, style: PLAIN, width }).split('\n');
+      expect(lines.filter((line) => columnsOf(line) > width)).toEqual([]);
     }
   });
 
@@ -89,13 +88,20 @@ describe.each(CASES)('the ladder of %s', (name) => {
     const others = connectionsOf(timeline()).filter((other) => !sameConnection(other, connection()));
     const own = passages(timeline(), connection());
     const foreign = others.flatMap((other) => passages(timeline(), other));
-    const labels = rows().flatMap(({ wire }) => /(:\d+ )?\S+ seq -?\d+|(:\d+ )?ICMP /.exec(wire)?.[0] ?? []);
+    const labels = rows().flatMap(
+      ({ wire }) => /(:\d+ )?\[\S+\]|(:\d+ )?ICMP /.exec(wire.replace(/others: \S+/, 'others'))?.[0] ?? [],
+    );
     const isOwn = (label: string) => others.length === 0 || label.startsWith(`:${connection().client.port} `);
     const counts = rows().map(({ wire }) => Number(/(\d+) others:/.exec(wire)?.[1] ?? 0));
     const counted = counts.reduce((sum, count) => sum + count, 0);
-    expect(labels.filter(isOwn).map((label) => label.replace(/^:\d+ /, '').split(' ')[0])).toEqual(
-      own.map(({ wire }) => (wire.kind === 'tcp' ? wire.segment.flags : 'ICMP')),
-    );
+    expect(
+      labels.filter(isOwn).map((label) =>
+        label
+          .replace(/^:\d+ /, '')
+          .split(' ')[0]
+          ?.replace(/[[\]]/g, ''),
+      ),
+    ).toEqual(own.map(({ wire }) => (wire.kind === 'tcp' ? wire.segment.flags : 'ICMP')));
     expect(labels.filter((label) => !isOwn(label)).length + counted).toBe(foreign.length);
   });
 

@@ -12,15 +12,15 @@ describe('a ladder that grows', () => {
     expect(feed.next(timeline, 1.1)).toEqual([]);
     timeline.add(claimed(3, 'client', 'ESTABLISHED', 'ESTABLISHED'));
     expect(feed.next(timeline, 3)).toEqual([
-      ' 200 µs                  ├─ . seq 1 ack 1 ───────────────────▶│ ESTABLISHED',
-      '2.00 ms   held from here ┳                                    │',
+      ' 200 µs                  ├─ [.] ACK  seq 1 ack 1 ────────────▶│ ESTABLISHED',
+      '2.00 ms      hold begins ┳                                    │',
     ]);
     // Sent, and not yet seen to arrive: it may still.
     for (const event of passed(4, 'client', fin)) timeline.add(event);
     expect(feed.next(timeline, 3.9)).toEqual([]);
     expect(feed.end(timeline)).toEqual([
-      '3.00 ms       FIN-WAIT-1 ├─ F. seq 1 ack 1 ──────────────────▶│ CLOSE-WAIT',
-      'S SYN   . ACK   F FIN   ┊ closed   ┃ held',
+      '3.00 ms       FIN-WAIT-1 ├─ [F.] FIN  seq 1 ack 1 ───────────▶│ CLOSE-WAIT',
+      '[S] SYN   [.] ACK   [F] FIN   ┊ closed   ┃ held',
     ]);
   });
 
@@ -46,7 +46,7 @@ describe('a ladder that grows', () => {
     feed.next(timeline, 3);
     for (const event of passed(2, 'client', syn)) timeline.add(event);
     expect(feed.next(timeline, 3)).toEqual([
-      '1.00 ms                  ├─ S seq 0 again ───────────────────▶┊',
+      '1.00 ms                  ├─ [S] SYN  seq 0 again ────────────▶┊',
     ]);
   });
 });

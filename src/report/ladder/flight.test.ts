@@ -24,25 +24,25 @@ describe('a dropped segment', () => {
         dropped(2.11, 'client', 'in', serverFin, 12),
       ),
     ).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─────────────────────────▶│
- 100 µs      ESTABLISHED │◀────────────────── S. seq 0 ack 1 ─┤ SYN-RECEIVED
- 200 µs                  ├─ . seq 1 ack 1 ───────────────────▶│ ESTABLISHED
-1.00 ms       FIN-WAIT-1 ├─ F. seq 1 ack 1 ──────────✗ rule 1 │
-1.10 ms                  │ rule 12 ✗───────── F. seq 1 ack 1 ─┤ FIN-WAIT-1
+      0         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶│
+ 100 µs      ESTABLISHED │◀─────── [S.] SYN-ACK  seq 0 ack 1 ─┤ SYN-RECEIVED
+ 200 µs                  ├─ [.] ACK  seq 1 ack 1 ────────────▶│ ESTABLISHED
+1.00 ms       FIN-WAIT-1 ├─ [F.] FIN  seq 1 ack 1 ───✗ rule 1 │
+1.10 ms                  │ rule 12 ✗── [F.] FIN  seq 1 ack 1 ─┤ FIN-WAIT-1
 `);
   });
 
   it('ends on its way out of its sender', () => {
     expect(rows(dropped(1, 'client', 'out', syn, 1), dropped(2, 'server', 'out', synAck, 2))).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─✗ rule 1                 ┊
-1.00 ms                  │          rule 2 ✗─ S. seq 0 ack 1 ─┤
+      0         SYN-SENT ├─ [S] SYN  seq 0 ─✗ rule 1          ┊
+1.00 ms                  │        rule 2 ✗─ [S.] seq 0 ack 1 ─┤
 `);
   });
 
   it('that nobody dropped is lost between them', () => {
     expect(rows(captured(1, 'client', 'sent', syn), captured(2, 'server', 'sent', synAck))).toBe(`
-      0         SYN-SENT ├─ S seq 0 ───────────✗ lost         ┊
-1.00 ms                  │         lost ✗──── S. seq 0 ack 1 ─┤
+      0         SYN-SENT ├─ [S] SYN  seq 0 ────✗ lost         ┊
+1.00 ms                  │ lost ✗─ [S.] SYN-ACK  seq 0 ack 1 ─┤
 `);
   });
 });
@@ -51,8 +51,8 @@ describe('what no socket has sent', () => {
   it('is marked when it was crafted, and begins beside the lifeline', () => {
     const rst = segment('server', 'R', 1);
     expect(rows(...passed(1, 'client', syn), crafted(2, 'server', rst), ...passed(2.1, 'server', rst))).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─────────────────────────▶┊
-1.10 ms                  │◀──────────────── R seq 0 crafted ─ ┊
+      0         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶┊
+1.10 ms                  │◀───────── [R] RST  seq 0 crafted ─ ┊
 `);
   });
 
@@ -68,8 +68,8 @@ describe('what no socket has sent', () => {
     ).toBe(`
       0                  ┊  rule 3: tcp dport 80 reject with ▒┊
                          ┊  tcp reset                        ▒┊
- 500 µs         SYN-SENT ├─ S seq 0 ─────────────────✗ rule 3 ┊
- 600 µs           CLOSED ┊◀────────── R. seq 0 ack 1 ─ rule 3 ┊
+ 500 µs         SYN-SENT ├─ [S] SYN  seq 0 ──────────✗ rule 3 ┊
+ 600 µs           CLOSED ┊◀─── [R.] RST  seq 0 ack 1 ─ rule 3 ┊
 `);
   });
 
@@ -81,7 +81,7 @@ describe('what no socket has sent', () => {
         icmp(1.11, 'client', 'received', 'port unreachable'),
       ),
     ).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─────────────────────────▶┊
+      0         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶┊
  100 µs           CLOSED ┊◀╌╌╌╌╌╌╌╌╌╌ ICMP port unreachable ╌ ┊
 `);
   });
@@ -95,7 +95,7 @@ describe('a segment', () => {
     expect(
       rows(...passed(1, 'client', syn), ...passed(2, 'server', knock), ...passed(3, 'client', refusal)),
     ).toContain(`
-2.00 ms         CLOSED ? ├─ R. seq 0 ack 1 ──────────────────▶┊ CLOSED
+2.00 ms         CLOSED ? ├─ [R.] RST  seq 0 ack 1 ───────────▶┊ CLOSED
 `);
   });
 
@@ -113,13 +113,13 @@ describe('a segment', () => {
         ...passed(6, 'client', data),
       ),
     ).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─────────────────────────▶┊
-1.00 ms                  ├─ S seq 0 again ───────────────────▶┊
-1.50 ms                  │◀───────────────────────── S seq 0 ─┤ SYN-SENT
-2.00 ms     SYN-RECEIVED ├─ S. seq 0 ack 1 ──────────────────▶│ ESTABLISHED
-3.00 ms                  ├─ P. seq 1 ack 1 length 4 ─────────▶│
-4.00 ms                  ├─ . seq 1 ack 1 ───────────────────▶│
-5.00 ms                  ├─ P. seq 1 ack 1 length 4 again ───▶│
+      0         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶┊
+1.00 ms                  ├─ [S] SYN  seq 0 again ────────────▶┊
+1.50 ms                  │◀────────────────── [S] SYN  seq 0 ─┤ SYN-SENT
+2.00 ms     SYN-RECEIVED ├─ [S.] SYN-ACK  seq 0 ack 1 ───────▶│ ESTABLISHED
+3.00 ms                  ├─ [P.] PSH  seq 1 ack 1 length 4 ──▶│
+4.00 ms                  ├─ [.] ACK  seq 1 ack 1 ────────────▶│
+5.00 ms                  ├─ [P.] seq 1 ack 1 length 4 again ─▶│
 `);
   });
 
@@ -134,16 +134,16 @@ describe('a segment', () => {
         ...passed(3, 'client', segment('client', '.', 4, 1)),
       ),
     ).toContain(`
-1.00 ms                  ├─ P. seq 1 ack 1 length 4 ─────────▶│
-1.10 ms                  │◀───────────── . seq 1 ack 5 win 0 ─┤
-2.00 ms                  ├─ . seq 4 ack 1 probe ─────────────▶│
+1.00 ms                  ├─ [P.] PSH  seq 1 ack 1 length 4 ──▶│
+1.10 ms                  │◀────── [.] ACK  seq 1 ack 5 win 0 ─┤
+2.00 ms                  ├─ [.] ACK  seq 4 ack 1 probe ──────▶│
 `);
   });
 
   it('whose numbers leave no room in the arrow has them above it', () => {
     const data = { ...segment('server', 'P.', 1_000_000, 1), payload: Buffer.alloc(1448), window: 0 };
     expect(rows(...handshake, ...passed(2, 'server', data))).toContain(`
-1.00 ms                  │   P. seq 1000000 ack 1 length 1448 │
+1.00 ms                  │ [P.] seq 1000000 ack 1 length 1448 │
                          │                              win 0 │
                          │◀───────────────────────────────────┤
 `);
@@ -152,7 +152,7 @@ describe('a segment', () => {
   it('that begins another connection on the same ports counts from its own number', () => {
     const later = { ...syn, seq: (syn.seq + 5_000_000) >>> 0 };
     expect(rows(...passed(1, 'client', syn), ...passed(9, 'client', later))).toContain(`
-8.00 ms                  ├─ S seq 0 ─────────────────────────▶┊
+8.00 ms                  ├─ [S] SYN  seq 0 ──────────────────▶┊
 `);
   });
 
@@ -160,10 +160,10 @@ describe('a segment', () => {
     expect(
       rows(...handshake, ...slow(2, 2.5, 'client', fin), ...slow(2.2, 2.8, 'server', serverFin)),
     ).toContain(`
-1.00 ms       FIN-WAIT-1 ├─ F. seq 1 ack 1 ─╮                 │
-1.20 ms                  │                ╭─┼ F. seq 1 ack 1 ─┤ FIN-WAIT-1
-1.50 ms                  │                │ ╰────────────────▶│ CLOSING
-1.80 ms          CLOSING │◀───────────────╯                   │
+1.00 ms       FIN-WAIT-1 ├─ [F.] seq 1 ack 1 ─╮               │
+1.20 ms                  │                    │  ╭─ [F.] FIN ─┤ FIN-WAIT-1
+1.50 ms                  │                    ╰──┼───────────▶│ CLOSING
+1.80 ms          CLOSING │◀──────────────────────╯            │
 `);
   });
 
@@ -176,11 +176,11 @@ describe('a segment', () => {
         ruleSet(2.4, 'client', 'tcp sport 80 drop'),
       ),
     ).toContain(`
-1.00 ms       FIN-WAIT-1 ├─ F. seq 1 ack 1 ─╮                 │
-1.30 ms                  │                  │                 │ close()
+1.00 ms       FIN-WAIT-1 ├─ [F.] seq 1 ack 1 ─╮               │
+1.30 ms                  │                    │               │ close()
 1.40 ms                  │▒ rule 1: tcp sport 80 drop         │
-⋮ 50 ms                  ⋮                  ⋮                 ⋮
-51.0 ms                  │                  ╰────────────────▶│ CLOSE-WAIT
+⋮ 50 ms                  ⋮                    ⋮               ⋮
+51.0 ms                  │                    ╰──────────────▶│ CLOSE-WAIT
 `);
   });
 
@@ -193,7 +193,7 @@ describe('a segment', () => {
         ...passed(1.2, 'client', finAtOnce),
       ),
     ).toContain(`
- 200 µs       FIN-WAIT-1 ├─ F. seq 1 ack 1 ──────────────────▶│ ESTABLISHED
+ 200 µs       FIN-WAIT-1 ├─ [F.] FIN  seq 1 ack 1 ───────────▶│ ESTABLISHED
                          │                                    │ CLOSE-WAIT
 `);
   });

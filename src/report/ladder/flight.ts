@@ -3,7 +3,7 @@ import type { Dropped, HostName } from '../../evidence/events.ts';
 import { type Packets, type Passage, packetsOn, passages } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { IcmpError, Segment } from '../../tcp/segment.ts';
-import type { Span } from './line.ts';
+import type { Label } from './label.ts';
 import { Numbers } from './numbers.ts';
 
 /** A passage as it is drawn: one arrow. */
@@ -15,7 +15,7 @@ export interface Flight {
   from: HostName;
   /** tcpdump's letters; null for an ICMP error. */
   flags: string | null;
-  label: Span[];
+  label: Label;
   /** The sender's TCP, what tcplab made past it, or its firewall. */
   origin: 'socket' | 'crafted' | { rule: number | null };
   ending: Ending;
@@ -27,7 +27,7 @@ type Ending =
   /** `out`: at its sender's firewall; `in`: at the other's. */
   | { what: 'dropped'; hook: 'in' | 'out'; rule: number };
 
-/** The flights of one connection, in the order of their departure; `port` is told in each when there are several. */
+/** The flights of one connection, in the order of their departure; with `port` in each label when there are several. */
 export function flightsOf(timeline: Timeline, connection: Connection, port: number | null): Flight[] {
   const numbers = new Numbers();
   const packets = packetsOn(timeline, connection);
@@ -37,11 +37,10 @@ export function flightsOf(timeline: Timeline, connection: Connection, port: numb
     const { host, wire, atMs, fate } = passage;
     const isCrafted = crafted.take(passage);
     const rejectedBy = isCrafted ? undefined : rejections.take(passage);
-    const name = port === null ? '' : `:${port} `;
     const label =
       wire.kind === 'tcp'
-        ? segmentLabel(wire.segment, host, numbers, isCrafted, name)
-        : [{ text: name + icmpLabel(wire.error) }];
+        ? segmentLabel(wire.segment, host, numbers, isCrafted, port)
+        : { port, others: 0, flags: null, icmp: icmpLabel(wire.error), numbers: '', marks: '' };
     const isFromFirewall = rejectedBy !== undefined || wire.kind === 'icmp';
     return {
       connection,
@@ -61,23 +60,21 @@ function endingOf({ fate }: Passage): Ending {
   return { what: 'dropped', hook: fate.dropped.hook, rule: fate.dropped.rule };
 }
 
-/** `F. seq 1 ack 1 again` */
 function segmentLabel(
   segment: Segment,
   host: HostName,
   numbers: Numbers,
   crafted: boolean,
-  name: string,
-): Span[] {
+  port: number | null,
+): Label {
   const { seq, ack, mark } = numbers.tell(host, segment, crafted);
-  const parts = [segment.flags, `seq ${seq}`];
+  const { flags, length } = segment;
+  const parts = [`seq ${seq}`];
   if (ack !== null) parts.push(`ack ${ack}`);
-  if (segment.length > 0) parts.push(`length ${segment.length}`);
-  const isShut = segment.window === 0 && !crafted && !/[RS]/.test(segment.flags);
+  if (length > 0) parts.push(`length ${length}`);
+  const isShut = segment.window === 0 && !crafted && !/[RS]/.test(flags);
   const marks = [isShut ? 'win 0' : null, mark, crafted ? 'crafted' : null].filter((text) => text !== null);
-  const spans: Span[] = [{ text: name + parts.join(' ') }];
-  if (marks.length > 0) spans.push({ text: ` ${marks.join(' ')}`, tone: 'unsure' });
-  return spans;
+  return { port, others: 0, flags, icmp: '', numbers: parts.join(' '), marks: marks.join(' ') };
 }
 
 /** As short as tcpdump says it. */

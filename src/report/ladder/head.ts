@@ -1,10 +1,10 @@
 import type { HostName } from '../../evidence/events.ts';
 import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { Style } from '../style.ts';
+import { broken, columnsOf } from '../text.ts';
 import { Line, type Span } from './line.ts';
 import type { Story } from './moments.ts';
 import type { Page } from './page.ts';
-import { broken, columnsOf } from './text.ts';
 
 const INDENT = ' '.repeat(8);
 

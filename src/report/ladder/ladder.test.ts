@@ -37,16 +37,16 @@ by-hand
       0                  ┊                                    ┊ bind() listen(5)
  105 µs                  ┊                                    │ LISTEN
  400 µs        connect() ┊                                    │
- 500 µs         SYN-SENT ├─ S seq 0 ─────────────────────────▶│
- 600 µs      ESTABLISHED │◀────────────────── S. seq 0 ack 1 ─┤ SYN-RECEIVED
- 700 µs                  ├─ . seq 1 ack 1 ───────────────────▶│ ESTABLISHED
+ 500 µs         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶│
+ 600 µs      ESTABLISHED │◀─────── [S.] SYN-ACK  seq 0 ack 1 ─┤ SYN-RECEIVED
+ 700 µs                  ├─ [.] ACK  seq 1 ack 1 ────────────▶│ ESTABLISHED
  900 µs                  │                                    │ accept()
 1.50 ms          close() │                                    │
-1.51 ms       FIN-WAIT-1 ├─ F. seq 1 ack 1 ──────────────────▶│ CLOSE-WAIT
-2.50 ms                  │                                    ┳ held from here
+1.51 ms       FIN-WAIT-1 ├─ [F.] FIN  seq 1 ack 1 ───────────▶│ CLOSE-WAIT
+2.50 ms                  │                                    ┳ hold begins
 ⋮ 0.1 s                  ⋮                                    ⋮
- 103 ms                  │                                    ┻ held to here
-S SYN   . ACK   F FIN   ┊ closed   ┃ held
+ 103 ms                  │                                    ┻ hold ends
+[S] SYN   [.] ACK   [F] FIN   ┊ closed   ┃ held
 `);
   });
 
@@ -85,7 +85,7 @@ S SYN   . ACK   F FIN   ┊ closed   ┃ held
       why: 'client in CLOSING: not seen',
     } as const;
     expect(rows(...passed(1, 'client', syn), gaveUp)).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─────────────────────────▶┊
+      0         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶┊
 4.00 ms                  │ · not reached: client in CLOSING:  ┊
                          │   not seen                         ┊
 `);
@@ -102,7 +102,7 @@ describe('the width', () => {
 
   it('is kept by characters of two columns and by endless words', () => {
     expect(rows(...passed(1, 'client', syn), wide, long)).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─────────────────────────▶┊
+      0         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶┊
 1.00 ms                  │ · 接続は拒否されました             ┊
                          │   ではありません                   ┊
                          │   接続は拒否されました             ┊
@@ -122,13 +122,59 @@ describe('the width', () => {
     );
     const { rows } = ladderParts(timeline, { ascii: false, style: PLAIN, width: 64 });
     expect(`\n${rows.map(({ text }) => text).join('\n')}\n`).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─────────▶│
- 100 µs      ESTABLISHED │◀── S. seq 0 ack 1 ─┤ SYN-RECEIVED
- 200 µs                  ├─ . seq 1 ack 1 ───▶│ ESTABLISHED
- 500 µs                  │     rule 1: tcp   ▒│
-                         │     dport 80 drop ▒│
-1.00 ms                  │ F. seq 1 ack 1     │
-              FIN-WAIT-1 ├───────────✗ rule 1 │
+      0     SYN-SENT ├─ [S] SYN  seq 0 ──────────▶│
+ 100 µs  ESTABLISHED │◀──────── [S.] seq 0 ack 1 ─┤ SYN-RECEIVED
+ 200 µs              ├─ [.] ACK  seq 1 ack 1 ────▶│ ESTABLISHED
+ 500 µs              │      rule 1: tcp dport 80 ▒│
+                     │      drop                 ▒│
+1.00 ms              │ [F.] seq 1 ack 1           │
+          FIN-WAIT-1 ├───────────────────✗ rule 1 │
+`);
+  });
+
+  it('leaves the numbers, and the times, to terminals that have space for them', () => {
+    const timeline = timelineOf(
+      ...handshake,
+      ruleSet(1.5, 'server', 'tcp dport 80 drop'),
+      ...passed(2, 'client', fin),
+      dropped(2.01, 'server', 'in', fin),
+      claimed(3, 'client', 'FIN-WAIT-1'),
+      ...passed(200, 'client', fin),
+      dropped(200.01, 'server', 'in', fin),
+    );
+    const { rows, legend } = ladderParts(timeline, { ascii: false, style: PLAIN, width: 40 });
+    expect(`\n${[...rows.map(({ text }) => text), ...legend].join('\n')}\n`).toBe(`
+    SYN-SENT ├─ [S] SYN ─▶│
+ ESTABLISHED │◀──── [S.] ─┤ SYN-RECEIVED
+             ├─ [.] ACK ─▶│ ESTABLISHED
+             │  rule 1:  ▒│
+             │  tcp      ▒│
+             │  dport 80 ▒│
+             │  drop     ▒│
+             │ [F.]       │
+  FIN-WAIT-1 ├───✗ rule 1 │
+ hold begins ┳            │
+⋮ 0.2 s      ⋮            ⋮
+             ┃ [F.] again │
+             ┠───✗ rule 1 │
+[S] SYN   [.] ACK   [F] FIN   ┊ closed
+┃ held   ✗ dropped
+`);
+  });
+
+  it('is no more than 160 columns', () => {
+    const timeline = timelineOf(
+      ...handshake,
+      called(2, 'server', 'setsockopt', 'SO_RCVBUF 4096'),
+      ruleSet(2.5, 'server', 'tcp sport 41234 tcp dport 80 reject with icmp type port-unreachable'),
+    );
+    const { rows } = ladderParts(timeline, { ascii: false, style: PLAIN, width: 240 });
+    expect(`\n${rows.map(({ text }) => text).join('\n')}\n`).toBe(`
+      0                         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────────────────────────────────────────────────────▶│
+ 100 µs                      ESTABLISHED │◀─────────────────────────────────────────────────────── [S.] SYN-ACK  seq 0 ack 1 ─┤ SYN-RECEIVED
+ 200 µs                                  ├─ [.] ACK  seq 1 ack 1 ────────────────────────────────────────────────────────────▶│ ESTABLISHED
+1.00 ms                                  │                                                                                    │ setsockopt() SO_RCVBUF 4096
+1.50 ms                                  │       rule 1: tcp sport 41234 tcp dport 80 reject with icmp type port-unreachable ▒│
 `);
   });
 
@@ -169,20 +215,20 @@ by-hand
                       client                               server
                 192.168.2.10:41234                     192.168.2.11:80
       0                  :                                    | listen(5)
- 500 us         SYN-SENT |- S seq 0 ------------------------->|
- 600 us      ESTABLISHED |<------------------ S. seq 0 ack 1 -| SYN-RECEIVED
- 700 us                  |- . seq 1 ack 1 ------------------->| ESTABLISHED
+ 500 us         SYN-SENT |- [S] SYN  seq 0 ------------------>|
+ 600 us      ESTABLISHED |<------- [S.] SYN-ACK  seq 0 ack 1 -| SYN-RECEIVED
+ 700 us                  |- [.] ACK  seq 1 ack 1 ------------>| ESTABLISHED
 1.00 ms                  |         rule 1: tcp dport 80 drop %|
-1.50 ms                  |                 .- F. seq 1 ack 1 -| FIN-WAIT-1
-1.60 ms          close() |                 |                  |
-1.70 ms       FIN-WAIT-1 |- F. seq 1 ack 1 +---------X rule 1 |
-2.00 ms          CLOSING |<----------------'                  |
+1.50 ms                  |               .- [F.] seq 1 ack 1 -| FIN-WAIT-1
+1.60 ms          close() |               |                    |
+1.70 ms       FIN-WAIT-1 |- [F.] FIN ----+-----------X rule 1 |
+2.00 ms          CLOSING |<--------------'                    |
 3.50 ms                  | * the client's "FIN" -> nowhere... |
-4.50 ms   held from here +                                    |
+4.50 ms      hold begins +                                    |
 ~ 0.2 s                  ~                                    ~
- 200 ms                  #- F. seq 1 ack 1 again ----X rule 1 |
- 205 ms     held to here +                                    |
-S SYN   . ACK   F FIN   : closed   # held   X dropped
+ 200 ms                  #- [F.] seq 1 ack 1 again --X rule 1 |
+ 205 ms        hold ends +                                    |
+[S] SYN   [.] ACK   [F] FIN   : closed   # held   X dropped
 `);
   });
 

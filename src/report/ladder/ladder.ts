@@ -12,7 +12,7 @@ export interface LadderOptions {
   /** Nothing but ASCII, for terminals and locales that can't do more; see `localeIsUtf8`. */
   ascii: boolean;
   style: Style;
-  /** At most so many columns, from 60 to 80. */
+  /** The terminal's columns: the ladder takes from 40 to 160 of them. By default 80. */
   width?: number;
   /** Whose states are shown when the timeline claims none; else those of the first that was seen. */
   connection?: Connection | undefined;

@@ -1,16 +1,14 @@
+import { flagsLegend } from '../flags.ts';
+import { broken, NO_BREAK_SPACE } from '../text.ts';
 import type { Glyphs } from './glyphs.ts';
 import type { Story } from './moments.ts';
-import { broken, NO_BREAK_SPACE } from './text.ts';
-
-const FLAGS: Record<string, string> = { S: 'SYN', '.': 'ACK', F: 'FIN', P: 'PSH', R: 'RST', U: 'URG' };
 
 /** What the letters and signs mean, those that occur. */
 export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyphs, width: number): string[] {
   const flights = moments.flatMap((moment) => (moment.what === 'departure' ? moment.flight : []));
   const letters = new Set(flights.flatMap(({ flags }) => [...(flags ?? '')]));
-  const flags = Object.entries(FLAGS).filter(([letter]) => letters.has(letter));
   const signs = [
-    ...flags.map(([letter, name]) => `${letter} ${name}`),
+    ...flagsLegend(letters),
     `${glyphs.none} closed`,
     ...(claim ? [`${glyphs.held} held`] : []),
     ...(flights.some(({ ending }) => ending.what === 'dropped') ? [`${glyphs.stopped} dropped`] : []),

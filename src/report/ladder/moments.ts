@@ -77,7 +77,7 @@ function happenings(timeline: Timeline, among: Connection | null): Moment[] {
     if (event.type === 'rule-set') moments.push({ ...event, what: 'rule-set' });
     if (event.type === 'rule-lifted') moments.push({ ...event, what: 'rule-lifted' });
     if (event.type === 'program-started') moments.push(programMoment(event, `$ ${event.command}`));
-    if (event.type === 'program-ended') moments.push(programMoment(event, `$ ended: ${event.status}`));
+    if (event.type === 'program-ended') moments.push(programMoment(event, `$ exited: ${event.status}`));
     if (event.type === 'noted') moments.push({ atMs, what: 'note', text: event.text });
     if (event.type === 'lost') moments.push({ atMs, what: 'note', text: event.what });
     if (event.type === 'gave-up') moments.push({ atMs, what: 'note', text: `not reached: ${event.why}` });

@@ -10,15 +10,20 @@ export interface Page {
   beside: number;
 }
 
-const WIDEST = 80;
-const NARROWEST = 60;
+const USUAL = 80;
+const [NARROWEST, WIDEST] = [40, 160];
 const TIME = 7;
-/** For `bind() connect()` and `bind() listen(5)`. */
-const BESIDE = 16;
+/** With fewer columns there are no times, only pauses. */
+const COLUMNS_FOR_TIME = 50;
 
-/** The page for a terminal of so many columns; between the lifelines is what is left. */
-export function pageOf(columns: number = WIDEST): Page {
+/**
+ * The page for a terminal of so many columns. Up to 60 of them the calls and states have 12 beside each lifeline, as
+ * many as `SYN-RECEIVED`, and at 80 have 16, as many as `bind() listen(5)`; between the lifelines is what is left.
+ */
+export function pageOf(columns: number = USUAL): Page {
   const width = Math.min(WIDEST, Math.max(NARROWEST, columns));
-  const client = TIME + 1 + BESIDE + 1;
-  return { width, time: TIME, client, server: width - BESIDE - 2, beside: BESIDE };
+  const beside = 12 + Math.max(0, Math.floor((width - 60) / 5));
+  const time = width < COLUMNS_FOR_TIME ? 0 : TIME;
+  const client = (time > 0 ? time + 1 : 0) + beside + 1;
+  return { width, time, client, server: width - beside - 2, beside };
 }

@@ -31,8 +31,8 @@ describe('a segment that arrived and that nobody took', () => {
         { type: 'counted', atMs: 4, host: 'server', counters },
       ),
     ).toContain(`
-3.00 ms                  │ · 1 SYN met a full accept queue at ┊
-                         │   the server                       ┊
+3.00 ms                  │ · the server's accept queue was    ┊
+                         │   full: its kernel dropped 1 SYN   ┊
                          │   (TcpExtListenOverflows +1)       ┊
 `);
   });
@@ -49,13 +49,13 @@ describe('a rule', () => {
         { type: 'rule-lifted', atMs: 5, host: 'server', rule: 2 },
       ),
     ).toBe(`
-      0         SYN-SENT ├─ S seq 0 ─────────────────────────▶┊
+      0         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────▶┊
 1.00 ms                  │▒ rule 1: tcp sport 80 drop         ┊
 2.00 ms                  │    rule 2: tcp sport 41234 tcp    ▒┊
                          │    dport 80 reject with icmp type ▒┊
                          │    port-unreachable               ▒┊
-3.00 ms                  │▒ rule 1 lifted                     ┊
-4.00 ms                  │                     rule 2 lifted ▒┊
+3.00 ms                  │▒ rule 1 removed                    ┊
+4.00 ms                  │                    rule 2 removed ▒┊
 `);
   });
 });
@@ -122,11 +122,11 @@ describe('the held state', () => {
     ).toBe(`
       0                  ┊                                    ┊ listen(5)
                          ┊                                    │ LISTEN
- 500 µs                  ┊                                    ┳ held from here
-1.60 ms                  ┊ ─ S seq 0 crafted ────────────────▶┃
-1.70 ms                  ┊◀────────────────── S. seq 0 ack 1 ─┤ SYN-RECEIVED
-1.80 ms                  ├─ R seq 1 ─────────────────────────▶┃ LISTEN
-2.50 ms                  ┊                                    ┻ held to here
+ 500 µs                  ┊                                    ┳ hold begins
+1.60 ms                  ┊ ─ [S] SYN  seq 0 crafted ─────────▶┃
+1.70 ms                  ┊◀─────── [S.] SYN-ACK  seq 0 ack 1 ─┤ SYN-RECEIVED
+1.80 ms                  ├─ [R] RST  seq 1 ──────────────────▶┃ LISTEN
+2.50 ms                  ┊                                    ┻ hold ends
 `);
   });
 
@@ -140,10 +140,10 @@ describe('the held state', () => {
         heldFrom(2, 5),
       ),
     ).toContain(`
-1.00 ms   held from here ┳                                    │
-2.00 ms                  ┃◀─────────────────── . seq 1 ack 1 ─┤
-3.00 ms       FIN-WAIT-1 ├─ F. seq 1 ack 1 ──────────────────▶│ CLOSE-WAIT
-4.00 ms  watched to here │                                    │
+1.00 ms      hold begins ┳                                    │
+2.00 ms                  ┃◀──────────── [.] ACK  seq 1 ack 1 ─┤
+3.00 ms       FIN-WAIT-1 ├─ [F.] FIN  seq 1 ack 1 ───────────▶│ CLOSE-WAIT
+4.00 ms       watch ends │                                    │
 `);
   });
 });
@@ -162,9 +162,9 @@ describe('other connections', () => {
     expect(head.at(-1)).toBe('        and from :41235; the states are those of :41234');
     expect(rows.map(({ text }) => text).join('\n')).toBe(
       `      0           bind() ┊ :41235                             │
- 500 µs                  ├─ :41235 S seq 0 ──────────────────▶│
-1.50 ms         SYN-SENT ├─ :41234 S seq 0 ──────────────────▶│
-2.50 ms   held from here ┳                                    │`,
+ 500 µs                  ├─ :41235 [S] SYN  seq 0 ───────────▶│
+1.50 ms         SYN-SENT ├─ :41234 [S] SYN  seq 0 ───────────▶│
+2.50 ms      hold begins ┳                                    │`,
     );
   });
 
@@ -178,8 +178,8 @@ describe('other connections', () => {
         claimed(3, 'client', 'ESTABLISHED'),
       ),
     ).toContain(`
- 950 µs                  │◀──────────── :41235 . seq 0 ack 0 ─┤
-1.00 ms      ESTABLISHED │◀─────────── :41234 S. seq 0 ack 1 ─┤ SYN-RECEIVED
+ 950 µs                  │◀───── :41235 [.] ACK  seq 0 ack 0 ─┤
+1.00 ms      ESTABLISHED │◀───────── :41234 [S.] seq 0 ack 1 ─┤ SYN-RECEIVED
 `);
   });
 
@@ -196,11 +196,11 @@ describe('other connections', () => {
     expect(
       rows(...passed(0.5, 'client', syn), ...knocks, ...answers, claimed(3, 'client', 'SYN-SENT'), ...late),
     ).toBe(`
-      0         SYN-SENT ├─ :41234 S seq 0 ──────────────────▶┊
- 510 µs                  ├─ 6 others: S ─────────────────────▶┊
- 511 µs                  │◀──────────────────── 5 others: S. ─┤
-2.50 ms   held from here ┳                                    ┊
-3.50 ms                  ┠─ :7 S seq 0 ──────────────────────▶┊
+      0         SYN-SENT ├─ :41234 [S] SYN  seq 0 ───────────▶┊
+ 510 µs                  ├─ 6 others: [S] SYN ───────────────▶┊
+ 511 µs                  │◀────────── 5 others: [S.] SYN-ACK ─┤
+2.50 ms      hold begins ┳                                    ┊
+3.50 ms                  ┠─ :7 [S] SYN  seq 0 ───────────────▶┊
 `);
   });
 });

@@ -1,7 +1,8 @@
 import type { HostName } from '../../evidence/events.ts';
 import type { Transition } from '../../evidence/transitions.ts';
 import type { Style } from '../style.ts';
-import { drawArrival, drawDeparture, drawFlight, laneFor, ruleName } from './arrow.ts';
+import { broken, columnsOf } from '../text.ts';
+import { drawArrival, drawDeparture, drawFlight, ruleName, type Turn, turnOf } from './arrow.ts';
 import { mergeCalls } from './calls.ts';
 import type { Flight } from './flight.ts';
 import { ASCII, type Glyphs, toAscii } from './glyphs.ts';
@@ -9,7 +10,6 @@ import { Lifelines } from './lifelines.ts';
 import { Line, type Span } from './line.ts';
 import type { Moment, Story } from './moments.ts';
 import type { Page } from './page.ts';
-import { broken, columnsOf } from './text.ts';
 import { formatPause, formatTime } from './time.ts';
 
 export interface LadderRow {
@@ -62,7 +62,7 @@ class Rows {
         this.#rule(moment.host, `${ruleName(moment.rule)}: ${moment.text}`);
         break;
       case 'rule-lifted':
-        this.#rule(moment.host, `${ruleName(moment.rule)} lifted`);
+        this.#rule(moment.host, `${ruleName(moment.rule)} removed`);
         break;
       case 'departure':
         this.#departure(moment);
@@ -107,15 +107,13 @@ class Rows {
     for (const change of [sender[0], receiver[0]]) if (change) this.#lifelines.change(change);
     const line = this.#line();
     if (flight.origin === 'socket') this.#leave(line, flight.from);
-    const plain = {
-      ...flight,
-      label: flight.label.map((span) => ({ ...span, text: this.#plain(span.text) })),
-    };
-    const lane = isWhole ? undefined : this.#freeLane(plain);
+    const plain = { ...flight, label: { ...flight.label, icmp: this.#plain(flight.label.icmp) } };
+    const lanes = [...this.#lanes.values()];
+    const turn = isWhole ? undefined : this.#freeTurn(plain, lanes);
     const above =
-      lane === undefined
-        ? drawFlight(line, this.#page, plain, this.#glyphs)
-        : drawDeparture(line, this.#page, plain, lane, this.#glyphs);
+      turn === undefined
+        ? drawFlight(line, this.#page, plain, lanes, this.#glyphs)
+        : drawDeparture(line, this.#page, plain, turn, this.#glyphs);
     for (const spans of above) {
       const label = this.#line();
       label.write(this.#page.client + 2, spans);
@@ -123,7 +121,7 @@ class Rows {
     }
     this.#states(line, sender[0], receiver[0]);
     this.#push(line);
-    if (lane !== undefined) this.#lanes.set(flight, lane);
+    if (turn !== undefined) this.#lanes.set(flight, turn.lane);
     for (const change of [...sender.slice(1), ...receiver.slice(1)]) this.#change(change, null);
   }
 
@@ -143,7 +141,13 @@ class Rows {
     this.#lifelines.change(change);
     const line = this.#line();
     if (isOfListener) {
-      this.#beside(line, change.host, { text: this.#plain(`${change.from} → ${change.to}`), tone: 'dim' });
+      const parts = this.#broken(`${change.from} → ${change.to}`, this.#page.beside);
+      for (const text of parts.slice(0, -1)) {
+        const before = this.#line();
+        this.#beside(before, change.host, { text, tone: 'dim' });
+        this.#push(before);
+      }
+      this.#beside(line, change.host, { text: parts.at(-1) ?? '', tone: 'dim' });
     } else {
       this.#states(line, change);
     }
@@ -156,11 +160,11 @@ class Rows {
     if (!host) return;
     const wasHeld = this.#lifelines.isHeld(host);
     this.#lifelines.hold(edge);
-    const line = this.#line();
     const isKept = edge === 'begins' ? this.#lifelines.isHeld(host) : wasHeld;
     const cap = edge === 'begins' ? this.#glyphs.holdBegins : this.#glyphs.holdEnds;
+    const text = edge === 'begins' ? 'hold begins' : isKept ? 'hold ends' : 'watch ends';
+    const line = this.#line();
     if (isKept) line.write(this.#page[host], { text: cap, tone: 'good' });
-    const text = edge === 'begins' ? 'held from here' : isKept ? 'held to here' : 'watched to here';
     this.#beside(line, host, { text, tone: 'good' });
     this.#push(line);
   }
@@ -213,15 +217,14 @@ class Rows {
     }
   }
 
-  /** The column in which a flight waits for its arrival: not in, and not right beside, another's. */
-  #freeLane(flight: Flight): number {
+  /** Into the column in which a flight waits for its arrival: not in, and not right beside, another's. */
+  #freeTurn(flight: Flight, lanes: readonly number[]): Turn {
     const { client, server } = this.#page;
-    const middle = (client + server) >> 1;
-    let lane = laneFor(flight, this.#page) ?? middle;
-    const isTaken = () => [...this.#lanes.values()].some((other) => Math.abs(other - lane) < 2);
+    let { lane, label } = turnOf(flight, this.#page, lanes);
+    const isTaken = () => lanes.some((other) => Math.abs(other - lane) < 2);
     const onward = flight.from === 'client' ? 1 : -1;
     while (isTaken() && lane + onward > client + 2 && lane + onward < server - 2) lane += onward;
-    return lane;
+    return { lane, label };
   }
 
   #leave(line: Line, host: HostName): void {
@@ -233,15 +236,19 @@ class Rows {
   #states(line: Line, ...changes: (Transition | undefined)[]): void {
     for (const change of changes) {
       if (!change) continue;
-      const unexplained = change.arc === null ? ' ?' : '';
+      const space = change.to.length + 2 > this.#page.beside ? '' : ' ';
+      const unexplained = change.arc === null ? `${space}?` : '';
       this.#beside(line, change.host, { text: change.to + unexplained, tone: 'bold' });
     }
   }
 
   /** Outside of the host's lifeline. */
   #beside(line: Line, host: HostName, span: Span): void {
-    const { client, server } = this.#page;
-    line.write(host === 'client' ? client - 1 - columnsOf(span.text) : server + 2, span);
+    const { client, server, width } = this.#page;
+    const columns = columnsOf(span.text);
+    // One column wider than the others at most: `SYN-RECEIVED?`
+    const right = Math.max(server + 1, Math.min(server + 2, width - columns));
+    line.write(host === 'client' ? client - 1 - columns : right, span);
   }
 
   /** Between the lifelines, near the host's. */

@@ -1,8 +1,9 @@
 import type { Flight } from './flight.ts';
+import type { Label } from './label.ts';
 import type { Moment } from './moments.ts';
 
 /**
- * Puts the flights of a crowd of connections among the moments. Those between two moments are told together: one
+ * Puts the flights of a crowd of connections among the moments. Those between two moments become one
  * flight for all that went the same way, with the same flags, and ended alike.
  */
 export function summarise(moments: readonly Moment[], crowd: readonly Flight[]): Moment[] {
@@ -23,19 +24,18 @@ function together(flights: Flight[]): Moment[] {
     else groups.set(shape(flight), { first: flight, count: 1 });
   }
   return [...groups.values()].map(({ first, count }): Moment => {
-    const label = count === 1 ? first.label : [{ text: countLabel(first, count) }];
+    const label = count === 1 ? first.label : sharedLabel(first, count);
     const flight = { ...first, label };
     return { atMs: first.departsMs, what: 'departure', flight, sender: [], receiver: [], isWhole: true };
   });
 }
 
-function countLabel({ flags, label, origin }: Flight, count: number): string {
-  const text = label.map((span) => span.text).join('');
-  const kind = flags ?? text.slice(text.indexOf('ICMP'));
-  const mark = origin === 'crafted' ? ' crafted' : text.endsWith(' again') ? ' again' : '';
-  return `${count} others: ${kind}${mark}`;
+/** What flights of several connections have in common: not their numbers. */
+function sharedLabel({ label, origin }: Flight, others: number): Label {
+  const marks = origin === 'crafted' ? 'crafted' : (/again$/.exec(label.marks)?.[0] ?? '');
+  return { ...label, port: null, others, numbers: '', marks };
 }
 
 function shape(flight: Flight): string {
-  return JSON.stringify([flight.from, countLabel(flight, 0), flight.origin, flight.ending]);
+  return JSON.stringify([flight.from, sharedLabel(flight, 0), flight.origin, flight.ending]);
 }

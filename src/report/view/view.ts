@@ -8,6 +8,7 @@ import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { State } from '../../tcp/state.ts';
 import type { Flight } from '../ladder/flight.ts';
+import { labelText } from '../ladder/label.ts';
 import { type Moment, storyOf } from '../ladder/moments.ts';
 import { formatMs } from '../layout.ts';
 import { unreachedLine } from '../unreached-line.ts';
@@ -80,7 +81,7 @@ function flightView(flight: Flight): FlightView {
   const dropped = ending.what === 'dropped';
   return {
     ...{ from, departsMs, arrivesMs, flags },
-    label: label.map(({ text }) => text).join(''),
+    label: labelText(label),
     ending: dropped
       ? ending.hook === 'out'
         ? 'dropped at its sender'

@@ -21,11 +21,12 @@ export function columnsOf(text: string): number {
   return NARROW.test(text) ? text.length : stringWidth(text);
 }
 
-/** Broken at spaces, and where a word is wider than a line, within it. */
-export function broken(text: string, columns: number): string[] {
+/** Broken at spaces, and within a word that is wider than a line, unless words are to stay whole. */
+export function broken(text: string, columns: number, wholeWords = false): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ').flatMap((word) => cut(word, columns))) {
+  const words = text.split(' ');
+  for (const word of wholeWords ? words : words.flatMap((word) => cut(word, columns))) {
     const longer = line ? `${line} ${word}` : word;
     if (line && columnsOf(longer) > columns) {
       lines.push(line);
