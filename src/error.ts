@@ -1,7 +1,11 @@
+import { printable } from './printable.ts';
+
 /**
  * The one error class of tcplab. What went wrong, what to do about it, and a code that stays the same.
  *
  * `code` decides the exit status: `USAGE` 2, `MACHINE` 3 (this machine can't), everything else 1.
+ *
+ * Message and hint may quote a program, a file or a remote host: what could steer a terminal in them is escaped.
  */
 export type ErrorCode = 'USAGE' | 'MACHINE' | 'SYSTEM' | 'TIMEOUT';
 
@@ -16,9 +20,9 @@ export class TcplabError extends Error {
     message: string,
     options: { hint?: string | undefined; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    super(printable(message), options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint;
+    this.hint = options.hint === undefined ? undefined : printable(options.hint);
   }
 }
 

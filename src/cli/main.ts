@@ -2,9 +2,11 @@
 import { Command, CommanderError } from 'commander';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
+import { printable } from '../printable.ts';
 import { complain, fitted } from './complaint.ts';
 import { EXIT } from './exit.ts';
 import { exitOnSignals } from './interrupt.ts';
+import { guardStandardStreams } from './standard-streams.ts';
 
 /** Each command is loaded when it is asked for: the kernel's side of some takes a while. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
@@ -49,11 +51,7 @@ Exit status: 0 all proven · 1 something not proven · 2 wrong use ·
   .exitOverride();
 
 exitOnSignals();
-// A reader that has seen enough (`tcplab list | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
+guardStandardStreams();
 try {
   for (const load of commandsFor(process.argv[2] ?? '')) {
     program.addCommand((await load()).exitOverride().copyInheritedSettings(program));
@@ -80,6 +78,6 @@ function report(error: unknown): number {
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }
   process.stderr.write('tcplab: this is a fault of tcplab itself, please report it\n');
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
   return EXIT.notProven;
 }
