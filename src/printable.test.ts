@@ -10,7 +10,12 @@ const STEERS: [text: string, shown: string][] = [
   ['over\rwritten\b\f', 'over\\x0dwritten\\x08\\x0c'],
   ['a line\r\nanother\r\n', 'a line\nanother\n'],
 ];
-const PLAIN = ['tab\tline\n', 'ünïcode → 漢字 \u{1f468}\u200d\u{1f469}', 'a \\ backslash \\x1b \\u001b "quoted"', ''];
+const PLAIN = [
+  'tab\tline\n',
+  'ünïcode → 漢字 \u{1f468}\u200d\u{1f469}',
+  'a \\ backslash \\x1b \\u001b "quoted"',
+  '',
+];
 
 it.each(STEERS)('escapes what steers a terminal: %j', (text, shown) => {
   expect(printable(text)).toBe(shown);
@@ -26,7 +31,10 @@ it('does the same to every string of a JSON text, and to the names of its fields
   for (const [text, shown] of STEERS) {
     const [given, expected] = [{ [text]: [text, { a: text }] }, { [shown]: [shown, { a: shown }] }];
     expect(JSON.parse(printableJson(JSON.stringify(given)))).toEqual(expected);
-    const inEscapes = JSON.stringify(text).replace(/[^ -~]/g, (one) => `\\U${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    const inEscapes = JSON.stringify(text).replace(
+      /[^ -~]/g,
+      (one) => `\\U${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
     expect(JSON.parse(printableJson(inEscapes.replaceAll('\\U', '\\u')))).toBe(shown);
   }
 });

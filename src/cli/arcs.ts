@@ -13,6 +13,7 @@ import { firewallOption } from './firewall-option.ts';
 import { addHostOptions, type EndOptions, isOwnFailure, jobsOf, openHosts } from './host-options.ts';
 import { machineReport } from './machine-report.ts';
 import { OutputFile } from './output-file.ts';
+import { refuseSameFile } from './same-file.ts';
 import { runSideBySide } from './side-by-side.ts';
 
 interface Options extends EndOptions {
@@ -54,6 +55,7 @@ Exit status: 0 all proven, 1 something not proven or not explained, 2 wrong use,
 }
 
 async function arcs(options: Options): Promise<void> {
+  refuseSameFile({ report: options.report });
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
   await using hosts = await openHosts(options);
   const { privilege } = hosts;

@@ -20,8 +20,9 @@ import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
 import { firewallOption } from './firewall-option.ts';
 import { addHostOptions, type EndOptions, openHosts, partsOf } from './host-options.ts';
-import { OutputFile, refuseSameFile } from './output-file.ts';
+import { OutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
+import { refuseSameFile } from './same-file.ts';
 import { suggestion } from './suggestion.ts';
 
 interface Options extends EndOptions {

@@ -78,6 +78,8 @@ function report(error: unknown): number {
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }
   process.stderr.write('tcplab: this is a fault of tcplab itself, please report it\n');
-  process.stderr.write(`${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
+  process.stderr.write(
+    `${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+  );
   return EXIT.notProven;
 }
