@@ -2,11 +2,11 @@ import { Command } from 'commander';
 
 export function agentCommand(): Command {
   return new Command('agent')
-    .summary('serve a host of this machine over standard input and output')
+    .summary('(internal) serve a remote tcplab over standard input and output')
     .description(
-      'Serves hosts on this machine to a tcplab elsewhere, which starts it by ssh, docker exec, kubectl exec or the like ' +
-        'and speaks with it over standard input and output (a JSON object a line). Nobody needs to start it by hand. ' +
-        'Whatever it sets on this machine is gone when it ends, or when nothing was heard for ten seconds.',
+      'Serves hosts on this machine to a remote tcplab, which starts it with ssh, docker exec, kubectl exec or similar. ' +
+        'They exchange one JSON object per line over standard input and output; you never need to start it yourself. ' +
+        'It undoes all changes on this machine when it exits, and exits when it hears nothing for 8 s.',
     )
     .addHelpText(
       'after',

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { TcplabError } from '../error.ts';
-import { isPlace } from '../remote/place.ts';
+import { printable } from '../printable.ts';
+import { isPlace, unknownHost } from '../remote/place.ts';
 import { EXIT } from './exit.ts';
 
 interface Options {
@@ -10,14 +10,13 @@ interface Options {
 
 export function cleanCommand(): Command {
   return new Command('clean')
-    .summary('remove what a crash has left on a machine elsewhere')
+    .summary('undo what a crashed run left on a remote host')
     .description(
-      'Shows what tcplab has left on a machine when its agent there and the agent’s watchdog were both killed ' +
-        '(tables, rules, sysctls, programs), as the commands that take it back, and then takes it back. What belongs to ' +
-        'an agent that still runs is left alone.',
+      'Removes what a crashed run left on a remote host: firewall rules, sysctl changes, programs. Prints the undo ' +
+        'commands, then runs them; with --dry-run, only prints them. Leaves running agents alone.',
     )
-    .argument('<place>', 'the machine: ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local')
-    .option('--dry-run', 'show it, and leave it there')
+    .argument('<host>', 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local')
+    .option('--dry-run', 'print the undo commands only')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -27,18 +26,14 @@ Examples:
   tcplab clean ssh:user@b
   tcplab clean "exec:docker exec -i web"
 
-Exit status: 0 nothing is left (with --dry-run: shown), 1 something could not be
-taken back, 2 wrong use, 3 the machine can't be reached.`,
+Exit status: 0 nothing is left (with --dry-run: printed), 1 something could not
+be undone, 2 invalid usage, 3 the host is unreachable.`,
     )
     .action(clean);
 }
 
 async function clean(name: string, { dryRun = false, json = false }: Options): Promise<void> {
-  if (!isPlace(name)) {
-    throw new TcplabError('USAGE', `'${name}' is no place`, {
-      hint: 'for example `tcplab clean ssh:user@b`; `local` is this very machine',
-    });
-  }
+  if (!isPlace(name)) throw unknownHost(name);
   const { Channel, parsePlace } = await load();
   await using channel = await Channel.open(parsePlace(name));
   const { found } = await channel.call('clean', false);
@@ -46,14 +41,15 @@ async function clean(name: string, { dryRun = false, json = false }: Options): P
   const { failures } = dryRun ? { failures: [] } : await channel.call('clean', true);
   if (json)
     process.stdout.write(`${JSON.stringify({ format: 'tcplab.clean/1', place: name, found, failures })}\n`);
-  else process.stdout.write(`${summary(name, found.length, failures, dryRun)}\n`);
+  else process.stdout.write(`${summary(printable(name), found.length, failures, dryRun)}\n`);
   process.exitCode = failures.length > 0 ? EXIT.notProven : EXIT.proven;
 }
 
 function summary(name: string, found: number, failures: readonly string[], dryRun: boolean): string {
-  if (found === 0) return `nothing of tcplab is left at ${name}`;
-  if (failures.length > 0) return `not all could be taken back:\n${failures.join('\n')}`;
-  return dryRun ? `${found} left at ${name}` : `${found} taken back at ${name}`;
+  if (found === 0) return `nothing of tcplab is left on ${name}`;
+  if (failures.length > 0)
+    return `${failures.length} of ${found} could not be undone on ${name}:\n${failures.join('\n')}`;
+  return dryRun ? `${found} left on ${name}` : `${found} undone on ${name}`;
 }
 
 /** Not inside clean(): tsc does not rewrite an import() that stands beside `await using`. */
