@@ -61,7 +61,11 @@ describe.concurrent('a remote end that sends something else than an agent ends w
     ['an error of null', ['{"id":"N","error":null}'], /error: expected an object, found null/],
     ['an error without a message', ['{"id":"N","error":{"code":"USAGE"}}'], /error\.message is missing/],
     ['an answer to no call', ['{"id":99,"result":{}}'], /id: found 99, which no call has/],
-    ['an event that is none', ['{"host":1,"event":{"type":"sung","atMs":1}}'], /no event "sung"/],
+    [
+      'an event that is none',
+      ['{"host":1,"event":{"type":"sung","atMs":1}}'],
+      /unknown event type: found "sung"/,
+    ],
     ['an event without a time', ['{"host":1,"event":null}'], /event: expected one with atMs/],
     ['a loader of null', ['{"loader":null}'], /loader: expected an object, found null/],
     ['another greeting', ['{"tcplab":"tcplab.agent/1"}'], /version is missing/],
@@ -71,6 +75,11 @@ describe.concurrent('a remote end that sends something else than an agent ends w
 
   it('nested 100000 deep', async () => {
     const line = join(folder, 'deep');
+    writeFileSync(line, `{"id":${deep('')}}\n`);
+    expectOneSentence(
+      await cleanOn(`echo '${GREETING}'\ncat ${line}\nexec cat > /dev/null\n`),
+      /id: found a list of 1/,
+    );
     writeFileSync(line, `{"id":1,"result":${deep('')}}\n`);
     const answer = `case $call in '{"id":'*) cat ${line} ;; esac`;
     const script = `echo '${GREETING}'\nwhile read -r call; do ${answer}; done\n`;

@@ -14,22 +14,23 @@ import {
   oneOf,
   optional,
   type Shape,
+  shown,
   tagged,
   text,
   whole,
 } from './shape.ts';
 
 /**
- * What is not right about a line of a saved timeline; undefined when it is one. The same as schema/timeline.schema.json
- * says, which a test keeps.
+ * What is wrong with a line of a saved timeline; undefined if it is well-formed. A test compares this with
+ * schema/timeline.schema.json.
  */
 export function flawOfLine(value: unknown): string | undefined {
   if (!isObject(value)) return 'expected an object';
   const { type, ...rest } = value;
-  const shape = SHAPES.get(String(type));
-  if (!shape) return `tcplab knows no event ${JSON.stringify(type) ?? 'without a type'}`;
+  const shape = typeof type === 'string' ? SHAPES.get(type) : undefined;
+  if (!shape) return `unknown event type: found ${shown(type)}`;
   const flaw = shape.flawOf(rest, '');
-  return flaw && `${String(type)}: ${flaw}`;
+  return flaw && `${type}: ${flaw}`;
 }
 
 type FieldsOf<T extends TimelineLine['type']> = Fields<Omit<Extract<TimelineLine, { type: T }>, 'type'>>;

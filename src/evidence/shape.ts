@@ -103,8 +103,9 @@ export function tagged<K extends string, T extends Record<K, string>>(
   return {
     flawOf: (value, path) => {
       if (!isObject(value)) return flaw(path, 'an object', value);
-      const shape = shapes.get(String(value[tag]));
-      return shape ? shape.flawOf(value, path) : oneOf(...shapes.keys()).flawOf(value[tag], join(path, tag));
+      const kind: unknown = value[tag];
+      const shape = typeof kind === 'string' ? shapes.get(kind) : undefined;
+      return shape ? shape.flawOf(value, path) : oneOf(...shapes.keys()).flawOf(kind, join(path, tag));
     },
   };
 }
@@ -124,7 +125,7 @@ function flaw(path: string, expected: string, found: unknown): string {
 const SHOWN = 60;
 
 /** Only the kind of what has parts: they may be nested more deeply than JSON.stringify can follow. */
-function shown(found: unknown): string {
+export function shown(found: unknown): string {
   if (found === undefined) return 'nothing';
   if (Array.isArray(found)) return `a list of ${found.length}`;
   if (isObject(found)) return 'an object';

@@ -10,6 +10,7 @@ import {
   object,
   oneOf,
   optional,
+  shown,
   text,
   whole,
 } from '../evidence/shape.ts';
@@ -116,8 +117,7 @@ export function flawOfMessage(message: Fields, call: string | undefined): string
       return whole(1).flawOf(host, 'host') ?? (isTimed ? flawOfLine(event) : 'event: expected one with atMs');
     }
     case 'answer':
-      if (call === undefined)
-        return `id: found ${JSON.stringify(message['id'])?.slice(0, 20)}, which no call has`;
+      if (call === undefined) return `id: found ${shown(message['id'])}, which no call has`;
       return 'error' in message
         ? ERROR.flawOf(message['error'], 'error')
         : flawOfResult(call, message['result']);

@@ -220,7 +220,7 @@ export class Channel implements AsyncDisposable {
   }
 
   #hear(message: Record<string, unknown>, kind: ReturnType<typeof kindOf>): void {
-    const flaw = flawOfMessage(message, this.#pending.get(Number(message['id']))?.call);
+    const flaw = flawOfMessage(message, this.#pending.get(message['id'] as number)?.call);
     if (flaw !== undefined) throw new TcplabError('SYSTEM', flaw);
     this.#heardMs = performance.now();
     this.#beats = 0;
