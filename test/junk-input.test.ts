@@ -31,7 +31,10 @@ const expectHarmless = (texts: Record<string, string>) => {
     expect({ output, found: STEERING.exec(text)?.[0] }).toEqual({ output });
 };
 
-describe.concurrent('text that is not tcplab’s own can’t steer the terminal', () => {
+/** Each runs tcplab several times. */
+const SLOW = { timeout: 180_000 };
+
+describe.concurrent("text that is not tcplab's own can't steer the terminal", SLOW, () => {
   const script = join(folder, 'escapes.sh');
   writeFileSync(
     script,
@@ -95,7 +98,6 @@ describe.concurrent('text that is not tcplab’s own can’t steer the terminal'
         event.tool.version += evil;
       }
     }
-    // So that what is unproven, and said, is told as well.
     writeFileSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
     const texts = await everyOutput('steering', 'replay', file);
     expectHarmless(texts);
@@ -111,7 +113,7 @@ describe.concurrent('text that is not tcplab’s own can’t steer the terminal'
   });
 });
 
-describe.concurrent('a file that can’t be what was asked for ends with one sentence', () => {
+describe.concurrent('a file of another kind ends with one sentence', SLOW, () => {
   const file = (name: string, content: string | Uint8Array) => {
     writeFileSync(join(folder, name), content);
     return join(folder, name);

@@ -28,6 +28,8 @@ import {
   temporaryFolder,
 } from './cli.ts';
 
+/** For a machine that runs other things as well. */
+const SLOW = { timeout: 180_000 };
 const OLD = 'what was there before\n';
 const [KINDS, SHELL] = [
   ['--timeline', '--junit', '--report'],
@@ -66,7 +68,7 @@ function onFullDisk(folder: string, file: string, ...args: string[]): Promise<Ou
   return run(command, { FILE: file, FOLDER: folder });
 }
 
-describe.concurrent('an output that is not whole leaves what was there before', () => {
+describe.concurrent('an incomplete output leaves the old file', SLOW, () => {
   it.each([...KINDS, '--pcap'])('%s, when the disk is full', async (kind) => {
     const folder = temporaryFolder();
     const file = join(folder, 'listen.pcapng');
@@ -114,7 +116,7 @@ describe.concurrent('an output that is not whole leaves what was there before', 
   });
 });
 
-describe.concurrent('an output that is whole', () => {
+describe.concurrent('a complete output', SLOW, () => {
   it.each(KINDS)('%s takes the place of the old one, with its permissions', async (kind) => {
     const { folder, file } = withOld();
     chmodSync(file, 0o640);
@@ -185,7 +187,7 @@ describe.concurrent('an output that is whole', () => {
   });
 });
 
-describe.concurrent('an output that can’t be written ends with one sentence', () => {
+describe.concurrent("an output that can't be written ends with one sentence", SLOW, () => {
   it.each([[[]], [['--json']], [['--tap']], [['--ladder']]])(
     'standard output on a full disk, %j',
     async (options) => {
@@ -228,7 +230,7 @@ describe.concurrent('an output that can’t be written ends with one sentence', 
   });
 });
 
-describe.concurrent('two outputs that are one file are refused before anything runs', () => {
+describe.concurrent('rejects two outputs that are one file before anything runs', SLOW, () => {
   const { folder, file } = withOld();
   linkSync(file, join(folder, 'hard'));
   symlinkSync('old', join(folder, 'soft'));

@@ -44,7 +44,9 @@ function expectOneSentence({ status, stdout, stderr }: Outcome, sentence: RegExp
   expect(status).toBeGreaterThan(0);
 }
 
-describe.concurrent('a remote end that sends something else than an agent ends with one sentence', () => {
+describe.concurrent('a remote end that sends invalid messages ends with one sentence', {
+  timeout: 180_000,
+}, () => {
   const deep = (text: string) => `${'['.repeat(100_000)}${text}${']'.repeat(100_000)}`;
 
   it.each<[what: string, lines: string[], sentence: RegExp]>([
@@ -101,7 +103,7 @@ describe.concurrent('a remote end that sends something else than an agent ends w
   });
 });
 
-describe.concurrent('what a remote end says can’t steer the terminal', () => {
+describe.concurrent("what a remote end says can't steer the terminal", { timeout: 180_000 }, () => {
   const steering =
     "printf 'Error: \\033]0;title\\007\\033[2J\\033[31m red \\302\\233 \\342\\200\\256 end\\n'";
   const harmless = /Error: \\x1b\]0;title\\x07\\x1b\[2J\\x1b\[31m red \\x9b \\u202e end/;

@@ -5,7 +5,7 @@ import { TcplabError } from '../error.ts';
 import { printable } from '../printable.ts';
 import { reasonOf } from '../report/reason.ts';
 
-/** How long a terminal or a FIFO may bring nothing before the user is told what is awaited. */
+/** How long a terminal or a FIFO may bring nothing before tcplab says that it waits. */
 const SILENT_MS = 1000;
 
 /** The bytes of a file; `-` is standard input. Throws a TcplabError (USAGE) if it can't be read. */

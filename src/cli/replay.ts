@@ -65,7 +65,7 @@ function isSameFile(input: string, output: string): boolean {
     const [a, b] = [input === '-' ? fstatSync(0) : statSync(input), statSync(output)];
     return a.isFile() && a.dev === b.dev && a.ino === b.ino;
   } catch {
-    // A file that is missing is no other file, and reading or writing it reports that.
+    // A file that is missing can't be the other file; reading or writing it reports that.
     return false;
   }
 }

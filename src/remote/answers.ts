@@ -22,7 +22,7 @@ import { AGENT_FORMAT } from './protocol.ts';
 const NOTHING = undefined;
 const port = whole(0, 65535);
 
-/** What an agent answers to each call, before `octets` are decoded. */
+/** What an agent answers to each call, before its bytes are decoded. */
 const RESULTS: Record<keyof AgentCalls, Check | undefined> = {
   clock: object({ atMs: number(), dayMs: number() }),
   ownAddresses: list(object({ interface: text(), address, netmask: address })),

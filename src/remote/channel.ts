@@ -230,7 +230,7 @@ export class Channel implements AsyncDisposable {
     else this.#settle(message as unknown as Answer);
   }
 
-  /** Whatever sends this is no agent, or a broken one: nothing more is read from it. */
+  /** Gives up on a remote end that does not speak as an agent does. */
   #refuse(flaw: string): void {
     this.#failure ??= new TcplabError('SYSTEM', `invalid message from ${this.place.name}: ${flaw}`, {
       hint: 'something other than the agent of tcplab may write to its standard output there',
