@@ -1,3 +1,5 @@
+import { printable } from './printable.ts';
+
 /** Decides the exit status: `USAGE` 2, `MACHINE` 3 (this machine lacks something), everything else 1. */
 export type ErrorCode = 'USAGE' | 'MACHINE' | 'SYSTEM' | 'TIMEOUT';
 
@@ -13,9 +15,9 @@ export class TcplabError extends Error {
     message: string,
     options: { hint?: string | undefined; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    super(printable(message), options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint;
+    this.hint = options.hint === undefined ? undefined : printable(options.hint);
   }
 }
 

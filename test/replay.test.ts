@@ -144,7 +144,7 @@ describe('replay', () => {
     [
       'has an unknown event',
       () => put(without(5).toSpliced(4, 0, '{"type":"sung","atMs":3}')),
-      /line 5: tcplab knows no event "sung"/,
+      /line 5: unknown event type: found "sung"/,
     ],
     [
       'has a value that can’t be',

@@ -21,6 +21,7 @@ import {
 } from './host-options.ts';
 import { machineReport } from './machine-report.ts';
 import { OutputFile } from './output-file.ts';
+import { refuseSameFile } from './same-file.ts';
 import { runSideBySide } from './side-by-side.ts';
 
 interface Options extends EndOptions {
@@ -64,6 +65,7 @@ export function arcsCommand(): Command {
 }
 
 async function arcs(options: Options): Promise<void> {
+  refuseSameFile({ report: options.report });
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
   await using hosts = await openHosts(options);
   const { privilege } = hosts;

@@ -27,8 +27,9 @@ import {
   openHosts,
   partsOf,
 } from './host-options.ts';
-import { OutputFile, refuseSameFile } from './output-file.ts';
+import { OutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
+import { refuseSameFile } from './same-file.ts';
 import { suggestion } from './suggestion.ts';
 
 interface Options extends EndOptions {

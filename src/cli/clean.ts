@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { TcplabError } from '../error.ts';
-import { isPlace } from '../remote/place.ts';
+import { printable } from '../printable.ts';
+import { isPlace, unknownHost } from '../remote/place.ts';
 import { EXIT } from './exit.ts';
 import { COMMAND_GROUPS, helpEnd } from './help.ts';
 
@@ -36,15 +36,7 @@ export function cleanCommand(): Command {
 }
 
 async function clean(name: string, { dryRun = false, json = false }: Options): Promise<void> {
-  if (!isPlace(name)) {
-    throw new TcplabError(
-      'USAGE',
-      `unknown host '${name}': expected ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local`,
-      {
-        hint: 'for example: tcplab clean ssh:user@b',
-      },
-    );
-  }
+  if (!isPlace(name)) throw unknownHost(name);
   const { Channel, parsePlace } = await load();
   await using channel = await Channel.open(parsePlace(name));
   const { found } = await channel.call('clean', false);
@@ -52,13 +44,14 @@ async function clean(name: string, { dryRun = false, json = false }: Options): P
   const { failures } = dryRun ? { failures: [] } : await channel.call('clean', true);
   if (json)
     process.stdout.write(`${JSON.stringify({ format: 'tcplab.clean/1', place: name, found, failures })}\n`);
-  else process.stdout.write(`${summary(name, found.length, failures, dryRun)}\n`);
+  else process.stdout.write(`${summary(printable(name), found.length, failures, dryRun)}\n`);
   process.exitCode = failures.length > 0 ? EXIT.notProven : EXIT.proven;
 }
 
 function summary(name: string, found: number, failures: readonly string[], dryRun: boolean): string {
   if (found === 0) return `nothing of tcplab is left on ${name}`;
-  if (failures.length > 0) return `these could not be undone on ${name}:\n${failures.join('\n')}`;
+  if (failures.length > 0)
+    return `${failures.length} of ${found} could not be undone on ${name}:\n${failures.join('\n')}`;
   return dryRun ? `${found} left on ${name}` : `${found} undone on ${name}`;
 }
 

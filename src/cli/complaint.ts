@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts';
 import { wrap } from '../report/layout.ts';
 
 /** Says on stderr what is wrong, and below it what to do about it. */
@@ -6,11 +7,11 @@ export function complain(message: string, hint?: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** In lines that fit on the terminal that stderr is. Where it is none they stay whole, for whoever searches them. */
+/** Breaks lines to the width of the terminal that stderr is, so that they can be read; elsewhere keeps them whole, so that they can be searched. */
 export function fitted(text: string, indent = ''): string {
   const { isTTY, columns } = process.stderr;
   const width = isTTY ? columns || 80 : Number.POSITIVE_INFINITY;
-  return text
+  return printable(text)
     .split('\n')
     .map((line) => wrap(line, width, indent))
     .join('\n');

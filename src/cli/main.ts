@@ -2,10 +2,12 @@
 import { Command, CommanderError } from 'commander';
 import { firstError, MORE_DESCRIPTORS, TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
+import { printable } from '../printable.ts';
 import { complain, fitted } from './complaint.ts';
 import { EXIT } from './exit.ts';
 import { helpEnd, helpWidth, OPTION_GROUPS, overview } from './help.ts';
 import { exitOnSignals } from './interrupt.ts';
+import { guardStandardStreams } from './standard-streams.ts';
 
 /** Each command is loaded when it is used, because the kernel's side of some takes a while to load. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
@@ -53,11 +55,7 @@ const program = new Command('tcplab')
   .exitOverride();
 
 exitOnSignals();
-// A reader that stops early (`tcplab list | head`) is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
+guardStandardStreams();
 try {
   const args = await commandLine(process.argv.slice(2));
   for (const load of commandsFor(args[0])) {
@@ -119,6 +117,8 @@ function report(thrown: unknown): number {
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }
   process.stderr.write('tcplab: internal error: please report it with the lines below\n');
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(
+    `${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+  );
   return EXIT.notProven;
 }

@@ -1,48 +1,93 @@
-import { closeSync, mkdtempSync, openSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { TcplabError } from '../error.ts';
+import { closeSync, constants, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { makeFolder } from '../kernel/folder.ts';
-import { reasonOf } from '../report/reason.ts';
+import { discard, openBeside, putInPlace } from './beside.ts';
+import { destinationOf, writing } from './destination.ts';
 
-/** A file that is opened before there is anything to write, so that a path that can't be written is known at once. */
+/**
+ * A file that is written beside its place and takes that place when it is whole: a run that fails, is interrupted or fills the
+ * disk leaves what was there before. Pipes and devices are written as the data comes. The constructor fails (USAGE) if the path
+ * can't be written, so that this is known before anything runs.
+ */
 export class OutputFile {
-  readonly #path: string;
+  readonly #named: string;
+  readonly #target: string;
   readonly #fd: number;
+  /** Where it is written until it is whole; undefined for a pipe, a device and a descriptor that is already open. */
+  readonly #temporary: string | undefined;
+  readonly #isOwnDescriptor: boolean;
 
-  /** What was in the file is gone. */
   constructor(path: string) {
-    this.#path = path;
-    this.#fd = attempt(path, () => openSync(path, 'w'), 'USAGE');
+    this.#named = path;
+    const opened = writing(path, () => open(path), 'USAGE');
+    [this.#target, this.#fd, this.#temporary] = [opened.target, opened.fd, opened.temporary];
+    this.#isOwnDescriptor = opened.isOwnDescriptor;
   }
 
   write(text: string | Uint8Array): void {
-    const bytes = Buffer.from(text);
-    attempt(this.#path, () => {
-      for (let written = 0; written < bytes.length; ) {
-        written += writeSync(this.#fd, bytes, written);
-      }
-    });
+    this.#attempt(() => writeAll(this.#fd, Buffer.from(text)));
   }
 
   close(): void {
-    attempt(this.#path, () => closeSync(this.#fd));
+    this.#attempt(() => {
+      if (!this.#isOwnDescriptor) closeSync(this.#fd);
+      if (this.#temporary !== undefined) putInPlace(this.#temporary, this.#target);
+    });
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      writing(this.#named, work);
+    } catch (error) {
+      if (this.#temporary !== undefined) discard(this.#temporary);
+      throw error;
+    }
   }
 }
 
-/** Two options that name one file would write over each other. */
-export function refuseSameFile(files: Record<string, string | undefined>): void {
-  const names = new Map<string, string>();
-  for (const [option, file] of Object.entries(files)) {
-    if (file === undefined) continue;
-    const other = names.get(resolve(file));
-    if (other) throw new TcplabError('USAGE', `--${other} and --${option} name the same file: ${file}`);
-    names.set(resolve(file), option);
+function open(path: string): { target: string; fd: number; temporary?: string; isOwnDescriptor: boolean } {
+  const {
+    path: target,
+    stats,
+    fd: own,
+  } = path === '' || path.endsWith('/') ? plain(path) : destinationOf(path);
+  if (own !== undefined) return { target, fd: own, isOwnDescriptor: true };
+  if (stats && !stats.isFile()) {
+    // Without O_NONBLOCK a FIFO without a reader would stop the whole process, signal handlers included (fifo(7)).
+    const fd = openSync(target, constants.O_WRONLY | constants.O_NONBLOCK);
+    return { target, fd, isOwnDescriptor: false };
+  }
+  return { target, ...openBeside(target, stats), isOwnDescriptor: false };
+}
+
+/** What can only be a folder: opening it says what is wrong with that. */
+function plain(path: string): never {
+  openSync(path, constants.O_WRONLY);
+  throw Object.assign(new Error(), { errno: -21 });
+}
+
+/** How long a pipe's reader may take nothing. */
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 10;
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  let waitedMs = 0;
+  for (let written = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(fd, bytes, written);
+      waitedMs = 0;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      if (waitedMs >= PATIENCE_MS) throw new Error(`its reader has read nothing for ${PATIENCE_MS / 1000} s`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+      waitedMs += PAUSE_MS;
+    }
   }
 }
 
 /** Makes the folder where there is none, and makes sure that files can be put there. */
 export function openFolder(path: string): void {
-  attempt(
+  writing(
     path,
     () => {
       makeFolder(path);
@@ -53,13 +98,7 @@ export function openFolder(path: string): void {
 }
 
 export function writeWhole(path: string, bytes: Uint8Array): void {
-  attempt(path, () => writeFileSync(path, bytes));
-}
-
-function attempt<T>(path: string, work: () => T, code: 'USAGE' | 'SYSTEM' = 'SYSTEM'): T {
-  try {
-    return work();
-  } catch (error) {
-    throw new TcplabError(code, `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
-  }
+  const file = new OutputFile(path);
+  file.write(bytes);
+  file.close();
 }

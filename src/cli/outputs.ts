@@ -6,7 +6,8 @@ import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import type { RunOutput } from '../report/run-fold.ts';
 import { styleFor } from '../report/style.ts';
 import { OPTION_GROUPS } from './help.ts';
-import { OutputFile, openFolder, refuseSameFile, writeWhole } from './output-file.ts';
+import { OutputFile, openFolder, writeWhole } from './output-file.ts';
+import { refuseInFolder, refuseSameFile } from './same-file.ts';
 
 /** What can be made of a run, while it goes on or from its saved timeline. */
 export interface OutputOptions {
@@ -45,9 +46,13 @@ export function addOutputOptions(command: Command): Command {
  */
 export async function openOutputs(options: OutputOptions, started: RunStarted): Promise<RunOutput[]> {
   const { json, tap, junit, pcap, timeline, report } = options;
-  refuseSameFile({ junit, timeline, report });
+  const files = { junit, timeline, report };
+  refuseSameFile(files);
   const outputs: RunOutput[] = [];
-  if (pcap !== undefined) outputs.push(await pcapOutput(pcap, started));
+  if (pcap !== undefined) {
+    refuseInFolder(pcap, files);
+    outputs.push(await pcapOutput(pcap, started));
+  }
   if (timeline !== undefined) outputs.push(await timelineOutput(new OutputFile(timeline), started));
   if (junit !== undefined) outputs.push(await junitOutput(new OutputFile(junit)));
   if (report !== undefined) outputs.push(await reportOutput(new OutputFile(report), started));

@@ -1,12 +1,12 @@
-import { createReadStream, fstatSync, statSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { TcplabError } from '../error.ts';
 import { Timeline } from '../evidence/timeline.ts';
-import { reasonOf } from '../report/reason.ts';
 import { RunFold } from '../report/run-fold.ts';
 import { readTimeline } from '../report/timeline-file/read.ts';
 import { EXIT } from './exit.ts';
 import { COMMAND_GROUPS, helpEnd } from './help.ts';
+import { readInput } from './input-file.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 
 export function replayCommand(): Command {
@@ -38,12 +38,14 @@ async function replay(file: string, options: OutputOptions): Promise<void> {
   const name = file === '-' ? 'stdin' : file;
   for (const output of [options.junit, options.report]) {
     if (output === undefined || !isSameFile(file, output)) continue;
-    throw new TcplabError('USAGE', `${output} is the timeline itself, and would be overwritten`);
+    throw new TcplabError('USAGE', `${output} is the timeline itself, and would be overwritten`, {
+      hint: 'name another file for the report',
+    });
   }
   let fold: RunFold | undefined;
   let index = 0;
   try {
-    for await (const piece of readTimeline(chunksOf(file, name), name)) {
+    for await (const piece of readTimeline(readInput(file), name)) {
       if (piece instanceof Timeline || piece.type === 'scenario-failed') {
         fold?.lab(index++, piece);
       } else if (piece.type === 'run-started') {
@@ -60,20 +62,12 @@ async function replay(file: string, options: OutputOptions): Promise<void> {
   }
 }
 
-async function* chunksOf(file: string, name: string): AsyncGenerator<Uint8Array> {
-  try {
-    yield* file === '-' ? process.stdin : createReadStream(file);
-  } catch (error) {
-    throw new TcplabError('USAGE', `cannot read ${name}: ${reasonOf(error)}`, { cause: error });
-  }
-}
-
 function isSameFile(input: string, output: string): boolean {
   try {
     const [a, b] = [input === '-' ? fstatSync(0) : statSync(input), statSync(output)];
     return a.isFile() && a.dev === b.dev && a.ino === b.ino;
   } catch {
-    // What isn't there is no other's file, and whether it can be read or written is found out by whoever does it.
+    // A file that is missing can't be the other file; reading or writing it reports that.
     return false;
   }
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
+import { printable } from '../printable.ts';
 import type { NamedPair } from '../remote/pairs-file.ts';
 import {
   differencesOf,
@@ -10,13 +10,13 @@ import {
   type PairReport,
   type PairsReport,
 } from '../report/pairs-report.ts';
-import { reasonOf } from '../report/reason.ts';
 import { failedResult, resultOf, type ScenarioResult } from '../report/result.ts';
 import { styleFor } from '../report/style.ts';
 import type { RunOptions } from '../scenario/run.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { EXIT } from './exit.ts';
 import { ELSEWHERE_WITHIN_MS, isOwnFailure } from './host-options.ts';
+import { readText } from './input-file.ts';
 import { Progress } from './progress.ts';
 import { runSideBySide } from './side-by-side.ts';
 
@@ -28,6 +28,9 @@ interface RunPairsOptions {
   runOptions: Omit<RunOptions, 'turn' | 'hosts'>;
 }
 
+/** In bytes: thousands of pairs. */
+const LARGEST = 1024 * 1024;
+
 /** A machine's sshd turns some away at random when many come at a time (sshd_config(5), MaxStartups). */
 const OPENING_AT_A_TIME = 4;
 
@@ -38,7 +41,7 @@ export async function runPairs(
   options: RunPairsOptions,
 ): Promise<void> {
   const { parsePairs } = await import('../remote/pairs-file.ts');
-  const pairs = parsePairs(readPairs(path), path);
+  const pairs = parsePairs(await readText(path, LARGEST), path);
   const startedAt = new Date();
   const progress = new Progress(process.stderr);
   let done = 0;
@@ -76,14 +79,6 @@ function isOneByOne({ allowSysctl, runOptions }: RunPairsOptions): boolean {
   return allowSysctl || runOptions.serverPort !== undefined;
 }
 
-function readPairs(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new TcplabError('USAGE', `${path} can't be read: ${reasonOf(error)}`);
-  }
-}
-
 async function open({ client, server }: NamedPair, { allowSysctl, runOptions: { family } }: RunPairsOptions) {
   const { RemotePair } = await import('../remote/remote-pair.ts');
   return RemotePair.open({ client, server }, { allowSysctl, ...(family ? { family } : {}) });
@@ -99,10 +94,11 @@ async function runPair(
 ): Promise<PairReport> {
   const { jobs, runOptions } = options;
   const results = new Map<number, ScenarioResult>();
+  const printed = { name: printable(name), client: printable(client), server: printable(server) };
   const report = (error: string | null): PairReport => {
     const inOrder = scenarios.flatMap((_, index) => results.get(index) ?? []);
     const hosts = inOrder.find((result) => result.hosts)?.hosts ?? null;
-    return { name, client, server, hosts, error, results: inOrder };
+    return { ...printed, hosts, error, results: inOrder };
   };
   try {
     await using pair = await opening;

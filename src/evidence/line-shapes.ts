@@ -14,22 +14,23 @@ import {
   oneOf,
   optional,
   type Shape,
+  shown,
   tagged,
   text,
   whole,
 } from './shape.ts';
 
 /**
- * What is not right about a line of a saved timeline; undefined when it is one. The same as schema/timeline.schema.json
- * says, which a test keeps.
+ * What is wrong with a line of a saved timeline; undefined if it is well-formed. A test compares this with
+ * schema/timeline.schema.json.
  */
 export function flawOfLine(value: unknown): string | undefined {
   if (!isObject(value)) return 'expected an object';
   const { type, ...rest } = value;
-  const shape = SHAPES.get(String(type));
-  if (!shape) return `tcplab knows no event ${JSON.stringify(type) ?? 'without a type'}`;
+  const shape = typeof type === 'string' ? SHAPES.get(type) : undefined;
+  if (!shape) return `unknown event type: found ${shown(type)}`;
   const flaw = shape.flawOf(rest, '');
-  return flaw && `${String(type)}: ${flaw}`;
+  return flaw && `${type}: ${flaw}`;
 }
 
 type FieldsOf<T extends TimelineLine['type']> = Fields<Omit<Extract<TimelineLine, { type: T }>, 'type'>>;
@@ -37,12 +38,15 @@ type FieldsOf<T extends TimelineLine['type']> = Fields<Omit<Extract<TimelineLine
 const host: Shape<HostName> = oneOf('client', 'server');
 const state: Shape<State> = oneOf(...STATES);
 const time = text(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/, 'a time such as 2026-11-22T05:21:00.000Z');
-const base64 = text(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, 'base64');
+export const base64: Shape<string> = text(
+  /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
+  'base64',
+);
 /** Files are named after it. */
 const id = text(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, 'the name of a scenario');
 const uint32 = whole(0, 2 ** 32 - 1);
-const address = text(/^[0-9a-f.:]+$/, 'an address');
-const end: Shape<Endpoint> = object({ address, port: whole(0, 65535) });
+export const address: Shape<string> = text(/^[0-9a-f.:]+$/, 'an address');
+export const end: Shape<Endpoint> = object({ address, port: whole(0, 65535) });
 const held = object({ host, state });
 const endsOfConnection = object({ client: end, server: end });
 const atMs = number();
@@ -85,7 +89,7 @@ const tcpInfo: Shape<TcpInfo> = object({
   totalRetransmits: whole(),
 });
 
-const socketRow: Shape<SocketRow> = object({
+export const socketRow: Shape<SocketRow> = object({
   state,
   local: end,
   remote: end,

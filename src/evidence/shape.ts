@@ -1,4 +1,5 @@
-interface Check {
+/** The check of a value that came from elsewhere. */
+export interface Check {
   /** Whether it may be left out of an object. */
   readonly isOptional?: boolean;
   /** Undefined when it fits; else where it does not, and what was expected there. */
@@ -33,6 +34,12 @@ export function whole(min = 0, max: number = Number.MAX_SAFE_INTEGER): Shape<num
       ? `a whole number, ${min} or more`
       : `a whole number from ${min} to ${max}`;
   return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
+}
+
+export function boolean(): Shape<boolean> {
+  return {
+    flawOf: (value, path) => (typeof value === 'boolean' ? undefined : flaw(path, 'true or false', value)),
+  };
 }
 
 export function oneOf<const T extends string>(...values: readonly T[]): Shape<T> {
@@ -96,8 +103,9 @@ export function tagged<K extends string, T extends Record<K, string>>(
   return {
     flawOf: (value, path) => {
       if (!isObject(value)) return flaw(path, 'an object', value);
-      const shape = shapes.get(String(value[tag]));
-      return shape ? shape.flawOf(value, path) : oneOf(...shapes.keys()).flawOf(value[tag], join(path, tag));
+      const kind: unknown = value[tag];
+      const shape = typeof kind === 'string' ? shapes.get(kind) : undefined;
+      return shape ? shape.flawOf(value, path) : oneOf(...shapes.keys()).flawOf(kind, join(path, tag));
     },
   };
 }
@@ -111,8 +119,18 @@ function join(path: string, key: string): string {
 }
 
 function flaw(path: string, expected: string, found: unknown): string {
-  const shown = JSON.stringify(found) ?? 'nothing';
-  return `${path || 'it'}: expected ${expected}, found ${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}`;
+  return `${path || 'it'}: expected ${expected}, found ${shown(found)}`;
+}
+
+const SHOWN = 60;
+
+/** Only the kind of what has parts: they may be nested more deeply than JSON.stringify can follow. */
+export function shown(found: unknown): string {
+  if (found === undefined) return 'nothing';
+  if (Array.isArray(found)) return `a list of ${found.length}`;
+  if (isObject(found)) return 'an object';
+  const text = JSON.stringify(typeof found === 'string' ? found.slice(0, SHOWN) : found);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
 function first<T>(items: Iterable<T>, flawOf: (item: T) => string | undefined): string | undefined {

@@ -1,3 +1,4 @@
+import { printableJson } from '../printable.ts';
 import type { TimelineEvent } from './events.ts';
 
 type OfType<T extends TimelineEvent['type']> = Extract<TimelineEvent, { type: T }>;
@@ -10,7 +11,8 @@ export class Timeline implements Iterable<TimelineEvent> {
   readonly #listeners = new Set<(event: TimelineEvent) => void>();
 
   /** Puts the event in its place: sources are read one after the other, so one may come with an earlier stamp. */
-  add(event: TimelineEvent): void {
+  add(given: TimelineEvent): void {
+    const event = printableEvent(given);
     putInPlace(this.#events, event);
     const alike = this.#byType.get(event.type);
     if (alike) putInPlace(alike, event);
@@ -35,6 +37,25 @@ export class Timeline implements Iterable<TimelineEvent> {
   [Symbol.iterator](): Iterator<TimelineEvent> {
     return this.#events[Symbol.iterator]();
   }
+}
+
+/** Frequent events, whose texts are tcplab's own. */
+const OWN_TEXT: ReadonlySet<TimelineEvent['type']> = new Set([
+  'captured',
+  'crafted',
+  'dropped',
+  'sockets',
+  'kernel',
+  'counted',
+  'rule-counted',
+]);
+
+/** Everything that is shown of a lab comes from its timeline, so this is where a program's words become safe to print. */
+function printableEvent<T extends TimelineEvent>(event: T): T {
+  if (OWN_TEXT.has(event.type)) return event;
+  const text = JSON.stringify(event);
+  const safe = printableJson(text);
+  return safe === text ? event : (JSON.parse(safe) as T);
 }
 
 /** After all that are no later. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { TcplabError } from '../error.ts';
+import { isObject } from '../evidence/shape.ts';
 import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { adoptOrphans, descendantsOf, killProcess, networkOf } from '../kernel/process.ts';
@@ -113,12 +114,12 @@ export async function serve(onReady: () => void): Promise<void> {
   const say = (message: FromAgent | Greeting) => void process.stdout.write(`${JSON.stringify(message)}\n`);
   const hostAt = (number: number): Opened => {
     const opened = hosts.get(number);
-    if (!opened || opened.isOver) throw new TcplabError('USAGE', 'the lab is over');
+    if (!opened || opened.isOver) throw new TcplabError('USAGE', 'the lab is closed');
     return opened;
   };
   const programAt = (host: number, program: number): Program => {
     const found = hostAt(host).programs.get(program);
-    if (!found) throw new TcplabError('USAGE', `there is no program ${program}`);
+    if (!found) throw new TcplabError('USAGE', `program ${program} does not exist`);
     return found;
   };
 
@@ -175,7 +176,7 @@ export async function serve(onReady: () => void): Promise<void> {
       const name = method ?? call;
       const isKnown =
         host === undefined ? Object.hasOwn(calls, name) : HOST_CALLS.some((known) => known === name);
-      if (!isKnown) throw new TcplabError('USAGE', `an agent knows no call '${call}'`);
+      if (!isKnown) throw new TcplabError('USAGE', `unknown call '${call}'`);
       const target: object = host === undefined ? calls : hostAt(Number(host)).host;
       const work = Reflect.get(target, name) as (...args: unknown[]) => unknown;
       const result = await work.apply(target, decode(args) as unknown[]);
@@ -196,14 +197,18 @@ export async function serve(onReady: () => void): Promise<void> {
     watchdog.feed();
     clearTimeout(silence);
     silence = setTimeout(end, AGENT_SILENCE_MS);
-    for (const line of lines.take(text)) {
-      const request = parse(line);
-      if (request) void answer(request).then(say);
+    try {
+      for (const line of lines.take(text)) {
+        const request = parse(line);
+        if (request) void answer(request).then(say);
+      }
+    } catch {
+      end();
     }
   });
   for (const event of ['end', 'error'] as const) process.stdin.on(event, end);
-  // Who read the answers is gone.
-  process.stdout.on('error', end);
+  // Without a reader there is nothing to do but undo. A command of tcplab's would exit at once.
+  process.stdout.removeAllListeners('error').on('error', end);
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
     // A command of tcplab's would end at once.
     process.removeAllListeners(signal);
@@ -211,7 +216,7 @@ export async function serve(onReady: () => void): Promise<void> {
   }
   void watchdog.gone.then(() => {
     if (isEnding) return;
-    process.stderr.write('the watchdog of this agent was ended: all is put back, and so does the agent\n');
+    process.stderr.write('the watchdog of this agent was stopped: the agent undoes its changes and exits\n');
     end();
   });
 
@@ -243,9 +248,12 @@ function failureOf(mend: string, remove: () => void): string[] {
 
 function parse(line: string): Request | undefined {
   try {
-    return JSON.parse(line) as Request;
+    const value: unknown = JSON.parse(line);
+    return isObject(value) && typeof value['call'] === 'string' && Array.isArray(value['args'])
+      ? (value as unknown as Request)
+      : undefined;
   } catch {
-    // Half a line, from somebody who is about to go.
+    // The half of a line that a killed tcplab has sent.
     return undefined;
   }
 }

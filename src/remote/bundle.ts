@@ -35,7 +35,7 @@ export function bundleFor({ platform, arch, libc }: Target): Buffer {
   }
   for (const path of scriptsIn(koffi)) add(join('node_modules/koffi', relative(koffi, path)), path);
   add('package.json', join(ROOT, 'package.json'));
-  add('dist/error.js', join(ROOT, 'dist/error.js'));
+  for (const name of ['dist/error.js', 'dist/printable.js']) add(name, join(ROOT, name));
   for (const folder of FOLDERS) {
     for (const path of scriptsIn(join(ROOT, 'dist', folder))) add(relative(ROOT, path), path);
   }

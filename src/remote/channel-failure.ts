@@ -1,48 +1,68 @@
 import { TcplabError } from '../error.ts';
 import { tellingLine } from '../lab/program.ts';
 
-/** What a shell, ssh, docker, kubectl or Node say, and what that means. */
+/** What a shell, ssh, docker, kubectl or Node prints, what that means, and what to do. */
 const MEANINGS: readonly [said: RegExp, means: string, hint: string][] = [
-  [/no node$/m, 'there is no Node.js there', 'install it (^20.19 or 22.12 and later): an agent runs on it'],
+  [
+    /no node$/m,
+    'Node.js is not installed there',
+    'install Node.js ^20.19 or 22.12 or later: the agent runs on it',
+  ],
   [
     /Permission denied \(|Too many authentication failures/,
-    'ssh is not let in without a password',
-    'set up a key or an agent, so that `ssh DESTINATION true` works without a question',
+    'ssh could not log in without a password',
+    'tcplab never lets ssh prompt: set up a key or an agent so that `ssh DESTINATION true` works without a prompt',
   ],
   [
     /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
-    'its host key is not known to ssh',
-    'connect once by hand (`ssh DESTINATION`), and compare the key',
+    'ssh does not know its host key',
+    'connect once with `ssh DESTINATION` and compare the key',
   ],
-  [/Could not resolve hostname/, 'there is no such host', 'see ~/.ssh/config, or `ssh DESTINATION`'],
+  [
+    /Could not resolve hostname/,
+    'its host name does not resolve',
+    'check ~/.ssh/config, or try `ssh DESTINATION true`',
+  ],
   [
     /Connection refused|Connection timed out|No route to host|Network is unreachable/,
-    'it can’t be reached',
+    'it is unreachable',
     '',
   ],
-  [/ENOSPC|No space left on device/, 'its disk is full', 'TMPDIR may name a folder with room'],
-  [/EROFS|Read-only file system/, 'it has no folder to write to', 'TMPDIR may name one'],
-  [/nsenter: .*Operation not permitted|nsenter: cannot open/, 'its network can’t be entered', 'run as root'],
-  [/: not found|No such file or directory|ENOENT/, 'a command is not there', ''],
+  [/ENOSPC|No space left on device/, 'its disk is full', 'set TMPDIR there to a folder with 2 MB of space'],
+  [/EROFS|Read-only file system/, 'it has no writable folder', 'set TMPDIR there to one'],
+  [
+    /nsenter: .*Operation not permitted|nsenter: cannot open/,
+    "its network namespace can't be entered",
+    'run tcplab as root',
+  ],
+  [/: not found|No such file or directory|ENOENT/, 'a command was not found', ''],
 ];
 
-/** Why an agent is gone, or was never there. `wasThere`: it had answered before. */
-export function explainFailure(place: string, status: number, said: string, wasThere: boolean): TcplabError {
+/**
+ * Explains why an agent has exited, or did not start. `status` is that of the command that started it, or the signal that killed it, `said` what
+ * it printed, `wasThere` whether the agent had answered before.
+ */
+export function explainFailure(
+  place: string,
+  status: number | NodeJS.Signals,
+  said: string,
+  wasThere: boolean,
+): TcplabError {
   const last = tellingLine(said);
-  const quoted = last ? `: ${last}` : '';
-  const destination = place.replace(/^ssh:/, '');
+  const ended = typeof status === 'number' ? `exited with status ${status}` : `killed by ${status}`;
+  const destination = place.startsWith('ssh:') ? place.slice(4) : 'DESTINATION';
   const known = MEANINGS.find(([pattern]) => pattern.test(said));
   if (wasThere) {
-    return new TcplabError('SYSTEM', `the way to ${place} broke off${quoted || ` (status ${status})`}`, {
-      hint: 'what was set there is lifted by its agent, or within ten seconds by the agent’s watchdog',
+    return new TcplabError('SYSTEM', `lost the connection to ${place}: ${last ?? ended}`, {
+      hint: 'its agent or watchdog undoes all changes made there, within 10 s',
     });
   }
-  if (!known)
-    return new TcplabError('MACHINE', `no agent at ${place}${quoted || `: it ended with status ${status}`}`);
+  const cannot = `cannot start an agent on ${place}`;
+  if (!known) return new TcplabError('MACHINE', `${cannot}: ${last ?? ended}`);
   const [, means, hint] = known;
   return new TcplabError(
     'MACHINE',
-    `no agent at ${place}: ${means}${last && !/no node$/.test(last) ? ` (${last})` : ''}`,
+    `${cannot}: ${means}${last && !/no node$/.test(last) ? ` (${last})` : ''}`,
     {
       hint: hint.replaceAll('DESTINATION', destination) || undefined,
     },

@@ -2,10 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
+import { isObject } from '../evidence/shape.ts';
 import { VERSION } from '../evidence/version.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import { signalGroup } from '../kernel/process.ts';
+import { printableJson } from '../printable.ts';
 import type { AgentCalls } from './agent.ts';
+import { flawOfMessage, hasResult, kindOf } from './answers.ts';
 import { bundleFor, type Target } from './bundle.ts';
 import { explainFailure } from './channel-failure.ts';
 import { agentHere, type Place, quote } from './place.ts';
@@ -15,7 +18,6 @@ import {
   decode,
   decodeError,
   encode,
-  type FromAgent,
   type Greeting,
   Lines,
   type News,
@@ -42,16 +44,14 @@ export interface ClockReading {
 /** What a loader finds at its place, or what keeps it from its work. */
 type LoaderSays = (Target & { node: string; installed: boolean }) | { error: string; errno?: string };
 
-type Message = FromAgent | Greeting | { loader: LoaderSays };
-
-/** The way to an agent, somewhere else: calls and their answers, and what happens there. */
+/** The connection to an agent on another host: calls and their answers, and what happens there. */
 export class Channel implements AsyncDisposable {
   readonly place: Place;
   readonly #child: ChildProcess;
   readonly #lines = new Lines();
   readonly #pending = new Map<
     number,
-    { resolve: (value: unknown) => void; reject: (error: unknown) => void }
+    { call: string; resolve: (value: unknown) => void; reject: (error: unknown) => void }
   >();
   readonly #listeners = new Map<number, (news: News) => void>();
   readonly #greeted: Promise<Greeting>;
@@ -87,7 +87,7 @@ export class Channel implements AsyncDisposable {
       this.#keep(error.message);
       this.#fail(127);
     });
-    child.once('close', (status) => this.#fail(status ?? 1));
+    child.once('close', (status, signal) => this.#fail(status ?? signal ?? 1));
   }
 
   /** Starts an agent at a place; where tcplab is not, it is sent along. Throws a TcplabError that says what is in the way. */
@@ -136,7 +136,7 @@ export class Channel implements AsyncDisposable {
     if (this.#failure) return Promise.reject(this.#failure);
     const id = ++this.#lastCall;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { call, resolve, reject });
       this.#child.stdin?.write(`${JSON.stringify({ id, call, args: encode(args) })}\n`);
     });
   }
@@ -150,16 +150,16 @@ export class Channel implements AsyncDisposable {
   async #start(): Promise<void> {
     const late = pause(GREETING_WITHIN_MS, undefined, { ref: false }).then(() => {
       const seconds = GREETING_WITHIN_MS / 1000;
-      throw new TcplabError('SYSTEM', `${this.place.name} did not answer within ${seconds} s`);
+      throw new TcplabError('SYSTEM', `no response from ${this.place.name} within ${seconds} s`);
     });
     const greeting = await Promise.race([this.#greeted, late]);
     const { tcplab, version } = greeting;
     if (tcplab !== AGENT_FORMAT) {
       throw new TcplabError(
         'SYSTEM',
-        `the agent of ${this.place.name} speaks ${tcplab}, and this is ${AGENT_FORMAT}`,
+        `the agent on ${this.place.name} uses ${tcplab}, and this tcplab uses ${AGENT_FORMAT}`,
         {
-          hint: `it is of tcplab ${version}, and this is tcplab ${VERSION}: install the same on both`,
+          hint: `tcplab ${version} runs there and ${VERSION} here: install the same version on both`,
         },
       );
     }
@@ -188,13 +188,9 @@ export class Channel implements AsyncDisposable {
     await turn();
     if (performance.now() - this.#heardMs > SILENCE_MS && this.#beats >= SILENCE_MS / BEAT_MS) {
       const seconds = SILENCE_MS / 1000;
-      this.#failure ??= new TcplabError(
-        'SYSTEM',
-        `nothing was heard of ${this.place.name} for ${seconds} s`,
-        {
-          hint: 'what was set there is lifted by the agent’s watchdog',
-        },
-      );
+      this.#failure ??= new TcplabError('SYSTEM', `no response from ${this.place.name} for ${seconds} s`, {
+        hint: 'its watchdog undoes all changes made there',
+      });
       this.#kill();
       return;
     }
@@ -205,25 +201,48 @@ export class Channel implements AsyncDisposable {
   }
 
   #read(text: string): void {
-    this.#heardMs = performance.now();
-    this.#beats = 0;
-    for (const line of this.#lines.take(text)) this.#take(line);
+    try {
+      for (const line of this.#lines.take(text)) this.#take(line);
+    } catch (error) {
+      if (!(error instanceof TcplabError)) throw error;
+      this.#refuse(error.message);
+    }
   }
 
   #take(line: string): void {
     const message = parse(line);
-    if (!message) this.#keep(`${line}\n`);
-    else if ('loader' in message) this.#load(message.loader);
-    else if ('tcplab' in message) this.#meetAgent(message);
-    else if ('event' in message) this.#listeners.get(message.host)?.(message);
-    else this.#settle(message);
+    const kind = isObject(message) ? kindOf(message) : undefined;
+    // A banner, a message of the day, a warning.
+    const isNoise = message === undefined || (!this.#greeting && kind === undefined);
+    if (isNoise) this.#keep(`${line}\n`);
+    else if (isObject(message)) this.#hear(message, kind);
+    else this.#refuse('expected an answer or an event');
+  }
+
+  #hear(message: Record<string, unknown>, kind: ReturnType<typeof kindOf>): void {
+    const flaw = flawOfMessage(message, this.#pending.get(message['id'] as number)?.call);
+    if (flaw !== undefined) throw new TcplabError('SYSTEM', flaw);
+    this.#heardMs = performance.now();
+    this.#beats = 0;
+    if (kind === 'loader') this.#load(message['loader'] as LoaderSays);
+    else if (kind === 'greeting') this.#meetAgent(message as unknown as Greeting);
+    else if (kind === 'news') this.#listeners.get(Number(message['host']))?.(message as unknown as News);
+    else this.#settle(message as unknown as Answer);
+  }
+
+  /** Gives up on a remote end that does not speak as an agent does. */
+  #refuse(flaw: string): void {
+    this.#failure ??= new TcplabError('SYSTEM', `invalid message from ${this.place.name}: ${flaw}`, {
+      hint: 'something other than the agent of tcplab may write to its standard output there',
+    });
+    this.#kill();
   }
 
   #settle(answer: Answer): void {
     const waiting = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
     if ('error' in answer) waiting?.reject(decodeError(answer.error));
-    else waiting?.resolve(decode(answer.result));
+    else waiting?.resolve(hasResult(waiting.call) ? decode(answer.result) : undefined);
   }
 
   /** Sends tcplab along, where it is not. */
@@ -235,13 +254,9 @@ export class Channel implements AsyncDisposable {
     if (said.installed) return;
     try {
       if (!isNodeNewEnough(said.node)) {
-        throw new TcplabError(
-          'MACHINE',
-          `Node.js ${said.node} is on ${this.place.name}, too old for tcplab`,
-          {
-            hint: 'it takes ^20.19 or 22.12 and later',
-          },
-        );
+        throw new TcplabError('MACHINE', `Node.js ${said.node} on ${this.place.name} is too old for tcplab`, {
+          hint: 'install Node.js ^20.19 or 22.12 or later there',
+        });
       }
       this.#child.stdin?.write(bundleFor(said));
     } catch (error) {
@@ -253,8 +268,8 @@ export class Channel implements AsyncDisposable {
     this.#noise = (this.#noise + text).slice(-KEPT);
   }
 
-  /** It is gone, for whatever reason. */
-  #fail(status: number): void {
+  /** The agent, or what led to it, has exited: with a status, or killed by a signal. */
+  #fail(status: number | NodeJS.Signals): void {
     clearInterval(this.#beat);
     const said = this.#noise + this.#lines.rest;
     this.#failure ??= explainFailure(this.place.name, status, said, this.#greeting !== undefined);
@@ -282,7 +297,7 @@ export class Channel implements AsyncDisposable {
       this.#child.once('close', resolve);
       this.#giveUp = resolve;
     });
-    this.#failure ??= new TcplabError('USAGE', `the way to ${this.place.name} is closed`);
+    this.#failure ??= new TcplabError('USAGE', `the connection to ${this.place.name} is closed`);
     this.#child.stdin?.end();
     const patience = setTimeout(() => this.#kill(), SILENCE_MS);
     await gone;
@@ -313,10 +328,10 @@ function isNodeNewEnough(version: string): boolean {
   return major === 20 ? minor >= 19 : major === 22 ? minor >= 12 : major > 22;
 }
 
-function parse(line: string): Message | undefined {
+/** Undefined if it is not JSON. What it says is shown to a person sooner or later. */
+function parse(line: string): unknown {
   try {
-    const message = JSON.parse(line) as unknown;
-    return typeof message === 'object' && message !== null ? (message as Message) : undefined;
+    return JSON.parse(printableJson(line));
   } catch {
     return undefined;
   }

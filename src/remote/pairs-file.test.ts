@@ -14,21 +14,24 @@ describe('a list of pairs', () => {
 
   it.each([
     ['', '1:1: expected a list of pairs'],
-    ['[]', '1:1: there is no pair in the list'],
+    ['[]', '1:1: the list of pairs is empty'],
     ['client: ssh:a', '1:1: expected a list of pairs'],
     ['- ssh:a', '1:3: expected a pair, with `client` and `server`'],
-    ['- client: ssh:a', "1:3: this pair has no 'server'"],
-    ['- client: ssh:a\n  sever: ssh:b', "2:3: a pair has no 'sever': expected name, client, server"],
-    ['- client: ssh:a\n  server: 12', "2:11: expected a text for 'server'"],
-    ['- client: ssh:a\n  server:', "2:10: expected a text for 'server'"],
-    ['- client: ssh:a\n  server: b', "2:11: 'b' is no place for a host"],
-    ['- client: ssh:a\n  server: pid:999999999', '2:11: there is no process 999999999'],
+    ['- client: ssh:a', "1:3: this pair lacks 'server'"],
+    ['- client: ssh:a\n  sever: ssh:b', "2:3: unknown field 'sever': expected name, client, server"],
+    ['- client: ssh:a\n  server: 12', "2:11: 'server' must be text"],
+    ['- client: ssh:a\n  server:', "2:10: 'server' must be text"],
+    [
+      '- client: ssh:a\n  server: b',
+      "2:11: unknown host 'b': expected ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local",
+    ],
+    ['- client: ssh:a\n  server: pid:999999999', '2:11: process 999999999 does not exist'],
     [
       '- &x {client: ssh:a, server: ssh:b}\n- {client: ssh:a, server: ssh:b}',
-      "2:3: there is another pair called 'ssh:a → ssh:b'",
+      "2:3: another pair has the name 'ssh:a → ssh:b'",
     ],
-    ['- client: [ssh:a', '1:17: this is no YAML: '],
-    ['- client: ssh:a\n  client: ssh:b\n  server: ssh:c', '2:3: this is no YAML: Map keys must be unique'],
+    ['- client: [ssh:a', '1:17: invalid YAML: '],
+    ['- client: ssh:a\n  client: ssh:b\n  server: ssh:c', '2:3: invalid YAML: Map keys must be unique'],
   ])('%j is refused, with the line', (text, says) => {
     const refuse = () => parsePairs(text, 'p.yaml');
     expect(refuse).toThrow(TcplabError);

@@ -1,8 +1,8 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
 import { TcplabError } from '../error.ts';
-import { isPlace, parsePlace } from './place.ts';
+import { isPlace, parsePlace, unknownHost } from './place.ts';
 
-/** Two places between which scenarios are to be run. */
+/** Two hosts between which scenarios run. */
 export interface NamedPair {
   name: string;
   client: string;
@@ -12,12 +12,12 @@ export interface NamedPair {
 const KEYS = ['name', 'client', 'server'];
 
 /**
- * Reads a list of pairs, each with `client` and `server` and, if one likes, a `name`. Throws a TcplabError that says where in
- * the file something is wrong, and what was expected there.
+ * Reads a list of pairs, each with `client`, `server` and an optional `name`. Throws a TcplabError that names the line and column
+ * of an error, and what was expected there.
  */
 export function parsePairs(text: string, path: string): NamedPair[] {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseYaml(text, lines, path);
   const wrong = (node: Node | null | undefined, what: string): TcplabError => {
     const { line, col } = lines.linePos(node?.range?.[0] ?? 0);
     return new TcplabError('USAGE', `${path}:${line}:${col}: ${what}`, { hint: EXAMPLE });
@@ -26,22 +26,31 @@ export function parsePairs(text: string, path: string): NamedPair[] {
   if (error) {
     const { line, col } = lines.linePos(error.pos[0]);
     const said = error.message.split(/ at line \d+/)[0];
-    throw new TcplabError('USAGE', `${path}:${line}:${col}: this is no YAML: ${said}`, { hint: EXAMPLE });
+    throw new TcplabError('USAGE', `${path}:${line}:${col}: invalid YAML: ${said}`, { hint: EXAMPLE });
   }
   const { contents } = document;
   if (!isSeq(contents)) throw wrong(contents, 'expected a list of pairs');
-  if (contents.items.length === 0) throw wrong(contents, 'there is no pair in the list');
+  if (contents.items.length === 0) throw wrong(contents, 'the list of pairs is empty');
   const names = new Set<string>();
   return contents.items.map((item) => {
     if (!isMap(item)) throw wrong(item as Node, 'expected a pair, with `client` and `server`');
     const pair = pairOf(item, wrong);
-    if (names.has(pair.name)) throw wrong(item, `there is another pair called '${pair.name}'`);
+    if (names.has(pair.name)) throw wrong(item, `another pair has the name '${pair.name}'`);
     names.add(pair.name);
     return pair;
   });
 }
 
-const EXAMPLE = 'a pair is for example: - { client: ssh:user@a, server: ssh:user@b } (docs/hosts.md)';
+const EXAMPLE = 'write a pair as - { client: ssh:user@a, server: ssh:user@b } (docs/hosts.md)';
+
+function parseYaml(text: string, lineCounter: LineCounter, path: string): ReturnType<typeof parseDocument> {
+  try {
+    return parseDocument(text, { lineCounter });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new TcplabError('USAGE', `${path}: invalid YAML: it is nested too deeply`, { hint: EXAMPLE });
+  }
+}
 
 function pairOf(
   map: YAMLMap,
@@ -51,23 +60,23 @@ function pairOf(
   for (const { key, value } of map.items) {
     const name = isScalar(key) ? String(key.value) : '';
     if (!KEYS.includes(name))
-      throw wrong(key as Node, `a pair has no '${name}': expected ${KEYS.join(', ')}`);
+      throw wrong(key as Node, `unknown field '${name}': expected ${KEYS.join(', ')}`);
     if (!isScalar(value) || typeof value.value !== 'string' || value.value.trim() === '') {
-      throw wrong((value ?? key) as Node, `expected a text for '${name}'`);
+      throw wrong((value ?? key) as Node, `'${name}' must be text`);
     }
     if (name !== 'name') checkPlace(value, value.value, wrong);
     given.set(name, value.value);
   }
   const [client, server] = [given.get('client'), given.get('server')];
   if (client === undefined || server === undefined) {
-    throw wrong(map, `this pair has no '${client === undefined ? 'client' : 'server'}'`);
+    throw wrong(map, `this pair lacks '${client === undefined ? 'client' : 'server'}'`);
   }
   return { name: given.get('name') ?? `${client} → ${server}`, client, server };
 }
 
 function checkPlace(node: Node, text: string, wrong: (node: Node, what: string) => TcplabError): void {
   try {
-    if (!isPlace(text)) throw new TcplabError('USAGE', `'${text}' is no place for a host`);
+    if (!isPlace(text)) throw unknownHost(text);
     parsePlace(text);
   } catch (error) {
     if (error instanceof TcplabError) throw wrong(node, error.message);

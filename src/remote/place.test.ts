@@ -43,12 +43,12 @@ describe('a place', () => {
     'foo',
     '',
   ])('is not %j', (name) => {
-    expect(() => parsePlace(name)).toThrow(/is no place for a host/);
+    expect(() => parsePlace(name)).toThrow(/^unknown host '.*': expected ssh:user@host, exec:COMMAND/s);
   });
 
-  it('that is not there is told', () => {
-    expect(() => parsePlace('pid:999999999')).toThrow('there is no process 999999999');
-    expect(() => parsePlace('netns:no-such')).toThrow("there is no network namespace called 'no-such'");
+  it('that does not exist is named', () => {
+    expect(() => parsePlace('pid:999999999')).toThrow('process 999999999 does not exist');
+    expect(() => parsePlace('netns:no-such')).toThrow("network namespace 'no-such' does not exist");
   });
 
   it('is told from the command of a program', () => {

@@ -17,7 +17,12 @@ export interface Place {
 
 const KINDS = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local';
 
-/** Whether a text names a place, and is no command of a program. */
+/** What is said of a text that names no host. */
+export function unknownHost(name: string): TcplabError {
+  return new TcplabError('USAGE', `unknown host '${name}': expected ${KINDS}`);
+}
+
+/** Whether a text names a host, rather than the command of a program. */
 export function isPlace(text: string): boolean {
   return text === 'local' || /^(ssh|exec|pid|netns|local):/.test(text);
 }
@@ -41,21 +46,21 @@ export function parsePlace(name: string): Place {
     case 'pid': {
       if (!/^\d+$/.test(rest)) break;
       const network = `/proc/${rest}/ns/net`;
-      if (!existsSync(network)) throw new TcplabError('USAGE', `there is no process ${rest}`);
+      if (!existsSync(network)) throw new TcplabError('USAGE', `process ${rest} does not exist`);
       return inNetwork(name, network);
     }
     case 'netns': {
       if (!/^[^/\s]+$/.test(rest)) break;
       const network = `/run/netns/${rest}`;
       if (!existsSync(network)) {
-        throw new TcplabError('USAGE', `there is no network namespace called '${rest}'`, {
-          hint: '`ip netns list` shows those that are there',
+        throw new TcplabError('USAGE', `network namespace '${rest}' does not exist`, {
+          hint: '`ip netns list` shows the existing ones',
         });
       }
       return inNetwork(name, network);
     }
   }
-  throw new TcplabError('USAGE', `'${name}' is no place for a host`, { hint: `expected ${KINDS}` });
+  throw unknownHost(name);
 }
 
 function inNetwork(name: string, network: string): Place {

@@ -74,11 +74,20 @@ export function decodeError({ code, message, hint, syscall, errno }: SaidError):
   return Object.assign(new SystemError(syscall, errno, { code, hint }), { message });
 }
 
-/** Cuts a stream into lines. The last is kept until its end has come. */
+/** More than any message has: a stream without line ends must not fill the memory. In characters. */
+const LONGEST = 16 * 1024 * 1024;
+
+/** Splits a stream into lines, and keeps the last until its end has arrived. */
 export class Lines {
   #rest = '';
 
+  /** Throws a TcplabError when a line has no end within 16 Mi characters. */
   take(text: string): string[] {
+    if (!text.includes('\n')) {
+      this.#rest += text;
+      if (this.#rest.length > LONGEST) throw new TcplabError('SYSTEM', 'found 16 MiB without a line end');
+      return [];
+    }
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
     return lines;

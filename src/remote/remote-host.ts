@@ -125,9 +125,9 @@ export class RemoteHost implements Host {
     if (abilities.firewall === null) {
       throw new TcplabError(
         'SYSTEM',
-        `no rule can be set at ${channel.place.name}: it has no nftables and no iptables that work`,
+        `cannot set a rule on ${channel.place.name}: neither nftables nor iptables works there`,
         {
-          hint: `the ${this.name}’s agent needs CAP_NET_ADMIN (root), and libnftables or iptables`,
+          hint: `its agent needs CAP_NET_ADMIN (root), and libnftables or iptables`,
         },
       );
     }
@@ -204,8 +204,11 @@ export class RemoteHost implements Host {
 
   async dispose(): Promise<void> {
     const { channel, number } = this.#options;
-    // Where the way is gone, the agent there puts everything back, or its watchdog.
-    if (!channel.isGone) await channel.call('dispose', number);
+    if (channel.isGone) return;
+    await channel.call('dispose', number).catch((error: unknown) => {
+      // Without a connection the agent there undoes everything, or its watchdog; why it was lost is known already.
+      if (!channel.isGone) throw error;
+    });
   }
 
   #call<T>(method: keyof Host, ...args: unknown[]): Promise<T> {

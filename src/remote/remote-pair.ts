@@ -11,9 +11,9 @@ import { RemoteHost } from './remote-host.ts';
 import { findRoute, type Route } from './route.ts';
 
 export interface RemoteOptions {
-  /** By which they reach each other; IPv4 if not said. */
+  /** The protocol between them; default: IPv4. */
   family?: Family;
-  /** Whether sysctls of the machines may be changed, and put back. */
+  /** Whether scenarios may change sysctls of the machines; they are restored afterwards. */
   allowSysctl: boolean;
 }
 
@@ -43,8 +43,8 @@ export class RemotePair implements AsyncDisposable {
       await Promise.all(opened.map((channel) => channel[Symbol.asyncDispose]()));
       throw (
         failed?.reason ??
-        new TcplabError('USAGE', `${places.client} and ${places.server} are one and the same host`, {
-          hint: 'the client and the server of a lab are two: without --client and --server both stand on this machine',
+        new TcplabError('USAGE', `${places.client} and ${places.server} are the same host`, {
+          hint: 'a lab needs two hosts; omit --client and --server to use two namespaces on this machine',
         })
       );
     }

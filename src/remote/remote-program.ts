@@ -2,6 +2,9 @@ import type { TimelineEvent } from '../evidence/events.ts';
 import type { Program } from '../lab/program.ts';
 import type { Channel } from './channel.ts';
 
+/** What is kept of what a program says, as on this machine. In characters. */
+const KEPT = 64 * 1024;
+
 /** A program on another machine. What it says, and that it has ended, its host's events tell. */
 export class RemoteProgram implements Program {
   readonly pid: number;
@@ -28,7 +31,7 @@ export class RemoteProgram implements Program {
   /** Takes an event of its host. */
   see(event: TimelineEvent): void {
     if (!('program' in event) || event.program !== this.#number) return;
-    if (event.type === 'program-said') this.#output += event.text;
+    if (event.type === 'program-said') this.#output = (this.#output + event.text).slice(-KEPT);
     if (event.type !== 'program-ended') return;
     this.#status = event.status;
     this.#end(event.status);

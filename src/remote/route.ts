@@ -38,7 +38,9 @@ export async function findRoute(
     }
     const local = own.find((one) => one.address === knocked.from);
     if (seenFrom !== knocked.from || !local) {
-      failures.push(`${address}: ${knocked.from} arrives there as ${seenFrom ?? 'nobody'}`);
+      failures.push(
+        `${address}: ${seenFrom === null ? 'no connection arrives' : `${knocked.from} arrives as ${seenFrom}`}`,
+      );
       continue;
     }
     return {
@@ -51,9 +53,9 @@ export async function findRoute(
     failures.length > 0 ? ` (${failures.join('; ')})` : `: ${server.place.name} has no ${version} address`;
   throw new TcplabError(
     'MACHINE',
-    `${client.place.name} does not reach ${server.place.name} by ${version}${tried}`,
+    `${client.place.name} cannot reach ${server.place.name} over ${version}${tried}`,
     {
-      hint: 'the client must reach the server by TCP on any port, without addresses being translated in between',
+      hint: 'the client must be able to connect to any TCP port of the server, without NAT in between',
     },
   );
 }

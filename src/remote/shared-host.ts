@@ -146,7 +146,7 @@ function openCapture(
     return { capture: new PacketCapture(interfaceName, peer), logGroup, why: null };
   } catch (error) {
     if (!(error instanceof TcplabError)) throw error;
-    return { capture: undefined, logGroup: 0, why: `no packets are seen: ${error.message}` };
+    return { capture: undefined, logGroup: 0, why: `no packet capture: ${error.message}` };
   }
 }
 

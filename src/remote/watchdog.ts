@@ -10,7 +10,7 @@ import { takeBackAll } from './leftovers.ts';
 /** When nothing has been heard for so long, the other side is gone. */
 export const SILENCE_MS = 10_000;
 
-/** The agent itself does not wait that long: its watchdog is to find all done, and not to meet it at work. */
+/** Shorter than SILENCE_MS, so that the agent has finished cleaning up before its watchdog starts to. */
 export const AGENT_SILENCE_MS = 8000;
 
 /** What an agent and all that it starts have in their environment. */

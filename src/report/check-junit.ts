@@ -1,7 +1,7 @@
 import type { CheckReport, ProbeReport } from './check-report.ts';
 import { empty, escapeText, open, seconds } from './xml.ts';
 
-/** The report as JUnit's XML: a fault is a failure, what is not known is skipped, a risk passes and says so. */
+/** The report as JUnit's XML: a fault is a failure, an unknown result is skipped, and a risk passes with its text. */
 export function formatCheckJunit({
   tool,
   machine,
@@ -36,7 +36,7 @@ export function formatCheckJunit({
 
 function testCase(probe: ProbeReport, target: string): string[] {
   const { id, verdict, says, why, mend, durationMs, evidence } = probe;
-  const details = escapeText([says, `Why: ${why}`, `Mend: ${mend}`, '', evidence.ladder].join('\n'));
+  const details = escapeText([says, `Matters: ${why}`, `Fix: ${mend}`, '', evidence.ladder].join('\n'));
   const inside = {
     good: `<system-out>${escapeText(says)}</system-out>`,
     risk: `<system-out>risk: ${details}</system-out>`,

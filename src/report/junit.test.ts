@@ -80,13 +80,13 @@ describe('a report for JUnit’s readers', () => {
     expect(error).toMatchObject({ name: 'error', attributes: { message: 'bind failed: EADDRINUSE' } });
   });
 
-  it('carries any text, and leaves out what XML can’t', () => {
-    const text = `<&>"' → \u{1f600}\ttab\u0000\u001b[31m\ud800\ufffe`;
+  it('carries any text, escapes what steers a terminal, and leaves out what XML cannot carry', () => {
+    const text = `<&>"' → \u{1f600}\ttab\u0000\u001b[31m\u009b\u202e\ud800\ufffe`;
     const notes = [`${text}]]>`, 'second'];
     const [failure, out] = casesOf(reportOf(result({ verdict: 'unproven', because: text, notes })))[0]
       ?.children ?? [undefined, undefined];
-    expect(failure?.attributes['message']).toBe(`<&>"' → \u{1f600}\ttab[31m`);
-    expect(out?.text).toBe(`<&>"' → \u{1f600}\ttab[31m]]>\nsecond`);
+    expect(failure?.attributes['message']).toBe(`<&>"' → \u{1f600}\ttab\\x00\\x1b[31m\\x9b\\u202e`);
+    expect(out?.text).toBe(`<&>"' → \u{1f600}\ttab\\x00\\x1b[31m\\x9b\\u202e]]>\nsecond`);
   });
 });
 

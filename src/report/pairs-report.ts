@@ -75,10 +75,10 @@ export function formatPairs(report: PairsReport, style: Style): string {
   const proven = report.pairs.filter(isProven).length;
   const colour = proven === report.pairs.length ? style.good : style.bad;
   const compared = report.pairs.length > 1 && report.pairs.every(({ error }) => error === null);
-  const same = differences.length === 0 && compared ? ['', 'All pairs say the same.'] : [];
+  const same = differences.length === 0 && compared ? ['', 'No differences between the pairs.'] : [];
   return [
     ...lines,
-    ...(differences.length > 0 ? ['', style.bold('What differs'), ...differences] : same),
+    ...(differences.length > 0 ? ['', style.bold('Differences'), ...differences] : same),
     '',
     `${colour(`${proven} of ${report.pairs.length} pairs proven`)} in ${formatMs(report.durationMs)}`,
     '',
@@ -89,7 +89,7 @@ function linesOf(pair: PairReport, style: Style): string[] {
   const { name, error, hosts, results } = pair;
   const proven = results.filter(({ verdict }) => verdict === 'proven').length;
   const colour = isProven(pair) ? style.good : style.bad;
-  const broken = results.length > 0 ? 'broke off' : 'not reached';
+  const broken = results.length > 0 ? 'interrupted' : 'unreachable';
   const said = error === null ? `${proven} of ${results.length} proven` : broken;
   const others = results.filter(({ verdict }) => verdict !== 'proven');
   return [

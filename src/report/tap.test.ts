@@ -50,7 +50,7 @@ describe('a report in the Test Anything Protocol', () => {
   it('keeps to its lines, whatever a message holds', () => {
     const because = 'first\n...\nok 9 - "quoted" \\ \u001b[31m\u2028end';
     const lines = point(1, null, { verdict: 'unproven', because }).split('\n');
-    expect(lines[2]).toBe('  message: "first ... ok 9 - \\"quoted\\" \\\\  [31m end"');
+    expect(lines[2]).toBe('  message: "first ... ok 9 - \\"quoted\\" \\\\ \\\\x1b[31m\\\\u2028end"');
     expect(lines.filter((line) => line === '  ...')).toHaveLength(1);
     expect(tapBailOut('it is\nover')).toBe('Bail out! it is over\n');
   });

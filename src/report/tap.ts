@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts';
 import type { LabReport } from './run-fold.ts';
 import { witnessLines } from './witness-lines.ts';
 
@@ -34,12 +35,12 @@ function list(key: string, items: readonly string[]): string[] {
   return items.length === 0 ? [] : [`${key}:`, ...items.map((item) => `  - ${quote(item)}`)];
 }
 
-/** What JSON quotes YAML reads as well. */
+/** A JSON string is a YAML string too. */
 function quote(text: string): string {
   return JSON.stringify(plain(text));
 }
 
-/** On one line, and without control characters, which YAML does not take. */
+/** On one line, and with control characters escaped, which YAML does not take. */
 function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ');
+  return printable(text).replace(/[\t\n\p{Cs}]+/gu, ' ');
 }

@@ -1,3 +1,5 @@
+import { printable } from '../printable.ts';
+
 /** What JUnit's reports are written with. */
 type Attributes = Record<string, string | number>;
 
@@ -11,11 +13,13 @@ export function empty(name: string, attributes: Attributes): string {
 }
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-/** What XML 1.0 can't carry, escaped or not (2.2, Char). */
+/** The rest of what XML 1.0 can't carry, escaped or not (2.2, Char): lone surrogates and U+FFFE, U+FFFF. */
 const NO_CHARACTERS = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
 
 export function escapeText(text: string): string {
-  return text.replace(NO_CHARACTERS, '').replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
+  return printable(text)
+    .replace(NO_CHARACTERS, '')
+    .replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
 }
 
 /** A reader makes spaces of line ends in attributes, unless they are written as numbers (XML 1.0, 3.3.3). */

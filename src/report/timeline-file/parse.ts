@@ -1,6 +1,7 @@
 import { type RunStarted, TIMELINE_FORMAT, type TimelineLine } from '../../evidence/events.ts';
 import { flawOfLine } from '../../evidence/line-shapes.ts';
 import { isObject } from '../../evidence/shape.ts';
+import { printableJson } from '../../printable.ts';
 import { type Line, LineError } from './lines.ts';
 
 /** What to say of a file in which something is missing. */
@@ -48,7 +49,7 @@ function isNewer(format: unknown): boolean {
 
 function parseJson(text: string | null): unknown {
   try {
-    return text === null ? undefined : JSON.parse(text);
+    return text === null ? undefined : JSON.parse(printableJson(text));
   } catch {
     return undefined;
   }
