@@ -2,6 +2,7 @@ import { arch, release } from 'node:os';
 import { Command } from 'commander';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
+import { containerHint } from '../kernel/container.ts';
 import { type Ability, tryAbilities } from '../lab/abilities.ts';
 import { pad, wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
@@ -43,12 +44,12 @@ async function examine(): Promise<Ability[]> {
     return [{ ...namespaces, gives, works: true, why: null, mend: null }, ...(await tryAbilities())];
   } catch (error) {
     if (!(error instanceof TcplabError)) throw error;
-    return [{ ...namespaces, works: false, why: error.message, mend: MEND_NAMESPACES }];
+    return [{ ...namespaces, works: false, why: error.message, mend: containerHint() ?? MEND_NAMESPACES }];
   }
 }
 
 const MEND_NAMESPACES =
-  'run as root; or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), user.max_user_namespaces=10000; in a container: --privileged';
+  'run as root; or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), user.max_user_namespaces=10000';
 
 function print(machine: Record<string, string>, works: boolean, abilities: Ability[]): void {
   const style = styleFor(process.stdout);

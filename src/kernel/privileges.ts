@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { TcplabError } from '../error.ts';
+import { containerHint } from './container.ts';
 import { execute } from './process.ts';
 
 /**
@@ -26,7 +27,8 @@ function isInitialUserNamespace(): boolean {
 }
 
 const MARK = 'TCPLAB_USER_NAMESPACE';
-const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--'];
+/** Mounts of a new user namespace do not propagate out of it anyway, and AppArmor forbids a container to set that. */
+const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--propagation', 'unchanged', '--'];
 
 /**
  * Starts this program again as root of a user namespace of its own, as the same process (unshare(1)). Comes back
@@ -35,8 +37,8 @@ const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--'];
 export function enterUserNamespace(script: string, args: string[]): never {
   const why = process.env[MARK] ? 'a user namespace was made, but gives no privileges' : whyNoUserNamespace();
   if (why) {
-    throw new TcplabError('MACHINE', `no network namespaces here: ${why}`, {
-      hint: 'run as root (`sudo tcplab …`); `tcplab doctor` tells what would make it work without',
+    throw new TcplabError('MACHINE', `cannot create network namespaces: ${why}`, {
+      hint: containerHint() ?? 'run it as root with sudo, or see `tcplab doctor` for how to allow it without',
     });
   }
   const command = [process.execPath, ...process.execArgv, script, ...args];
