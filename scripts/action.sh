@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-if ! ldconfig -p | grep -q 'libnftables\.so\.1'; then
+if ! /sbin/ldconfig -p | grep -q 'libnftables\.so\.1'; then
   as_root apt-get update -qq
   as_root apt-get install -y -qq --no-install-recommends libnftables1
 fi
@@ -15,15 +15,9 @@ if [ -e "$limit" ] && [ "$(cat "$limit")" != 0 ]; then
   as_root sysctl -q -w kernel.apparmor_restrict_unprivileged_userns=0
 fi
 
-# The browser, the test runner and the like are for tcplab's own tests; the compiler alone is needed to build.
-npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
-typescript=$(node -p 'require("./package-lock.json").packages["node_modules/typescript"].version')
-types=$(node -p 'require("./package-lock.json").packages["node_modules/@types/node"].version')
-npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error \
-  "typescript@$typescript" "@types/node@$types"
-node scripts/build.mjs
+# npm ci and the build.
+node scripts/start.mjs --version
 
 mkdir -p "${RUNNER_TEMP:?}/tcplab-bin"
 ln -sf "$PWD/dist/cli/main.js" "$RUNNER_TEMP/tcplab-bin/tcplab"
 echo "$RUNNER_TEMP/tcplab-bin" >>"${GITHUB_PATH:?}"
-"$RUNNER_TEMP/tcplab-bin/tcplab" --version

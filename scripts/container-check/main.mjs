@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// docs/install.md: what works in a container, with which options. As root, on Debian, with debootstrap; about five minutes, the
-// first time. It is no container engine: confine.mjs imitates Docker's defaults. Exit status 1 if a result is not as expected.
+// Writes the table of docs/install.md: which options of a container make tcplab work. Run it as root on Debian, with debootstrap;
+// the first run takes about five minutes. confine.mjs imitates Docker's defaults. Exit status 1 if a result is unexpected.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

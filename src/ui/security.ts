@@ -59,13 +59,13 @@ export function checkSource(
   }
   const origins = headers['origin'] ?? [];
   if (origins.some((origin) => origin !== `http://${host}`)) {
-    throw new Refusal(403, 'requests from other origins are refused');
+    throw new Refusal(403, 'requests from other origins are rejected');
   }
   const sites = headers['sec-fetch-site'] ?? [];
   // To open the page from a link elsewhere is fine: it is shown in a tab of its own, and knows no token yet.
   const opens = headers['sec-fetch-mode']?.[0] === 'navigate';
   if (sites.some((site) => site !== 'same-origin' && site !== 'none' && !opens)) {
-    throw new Refusal(403, 'requests from other sites are refused');
+    throw new Refusal(403, 'requests from other sites are rejected');
   }
 }
 
@@ -73,7 +73,7 @@ export function checkSource(
 export function checkToken({ headersDistinct: headers }: IncomingMessage, token: string): void {
   const [given = '', ...more] = headers['authorization'] ?? [];
   if (more.length === 0 && sameText(given, `Bearer ${token}`)) return;
-  throw new Refusal(401, 'the token is missing or wrong: open the URL that `tcplab ui` printed', {
+  throw new Refusal(401, 'the token is missing or wrong: open the complete URL that `tcplab ui` printed', {
     'WWW-Authenticate': 'Bearer',
   });
 }

@@ -118,11 +118,11 @@ export class UiServer implements AsyncDisposable {
           await handler(request, response, ...parts);
           return;
         }
-        throw new Refusal(405, 'this method is not for this path', {
+        throw new Refusal(405, 'this path does not support this method', {
           Allow: Object.keys(methods).join(', '),
         });
       }
-      throw new Refusal(404, 'there is nothing at this path');
+      throw new Refusal(404, 'no such path');
     } catch (error) {
       refuse(response, error);
     }
@@ -143,14 +143,14 @@ export class UiServer implements AsyncDisposable {
       const live = labs.get(id);
       const asked = parseAct(await readJson(request));
       if (asked.act === 'run' && !this.#allowPrograms) {
-        throw new Refusal(403, 'no programs are run here: start with `tcplab ui --allow-programs`');
+        throw new Refusal(403, 'this page may not run programs: start it with `tcplab ui --allow-programs`');
       }
       answer(response, 200, await live.act(asked));
     };
     const watch: Handler = (request, response, id = '') => streams.open(id, request, response);
     const download: Handler = async (_request, response, id = '', name = '') => {
       const [live, found] = [labs.get(id), downloadNamed(name)];
-      if (!found) throw new Refusal(404, 'there is no such download');
+      if (!found) throw new Refusal(404, 'no such download');
       const content = await contentOf(found, live);
       const disposition = `attachment; filename="${live.scenario.id}.${name}"`;
       response
@@ -169,7 +169,7 @@ export class UiServer implements AsyncDisposable {
 
 function serveFile({ type, content }: PageFile, { method }: IncomingMessage, response: ServerResponse): void {
   if (method !== 'GET' && method !== 'HEAD') {
-    throw new Refusal(405, 'files can only be read', { Allow: 'GET, HEAD' });
+    throw new Refusal(405, 'a file supports GET and HEAD only', { Allow: 'GET, HEAD' });
   }
   response.writeHead(200, { 'Content-Type': type, 'Content-Length': content.length });
   response.end(method === 'HEAD' ? undefined : content);
@@ -179,7 +179,7 @@ function answer(response: ServerResponse, status: number, value: unknown): void 
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
 }
 
-/** Whatever went wrong is said in a sentence; what nobody foresaw is said on the terminal, and not to the page. */
+/** Replies with a sentence. The details of a bug go to the terminal, not to the page. */
 function refuse(response: ServerResponse, error: unknown): void {
   if (response.headersSent || (response.req.destroyed && !response.req.complete)) {
     response.destroy();
@@ -192,6 +192,6 @@ function refuse(response: ServerResponse, error: unknown): void {
     answer(response, 409, { error: error.message });
   } else {
     reportFault(error);
-    answer(response, 500, { error: 'this is a fault of tcplab itself: its terminal tells more' });
+    answer(response, 500, { error: 'this is a bug in tcplab: its terminal shows the details' });
   }
 }
