@@ -134,8 +134,9 @@ async function baseRoot() {
  * @param {string} command
  */
 function inRoot(root, folder, command) {
-  const mounts =
-    'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount --bind /etc/resolv.conf "$1/etc/resolv.conf"';
+  // The machine's own way to the mirror and the registry, with the authorities that it trusts.
+  const bind = ['/etc/resolv.conf', '/etc/ssl/certs'].map((path) => `mount --bind ${path} "$1${path}"`);
+  const mounts = ['mount -t proc proc "$1/proc"', 'mount --rbind /dev "$1/dev"', ...bind].join(' && ');
   const start = `touch "$1/etc/resolv.conf" && ${mounts} && exec chroot "$1" sh -c 'cd "$1" && eval "$2"' sh "$2" "$3"`;
   const registry = run('npm', ['config', 'get', 'registry']).trim();
   const env = {
