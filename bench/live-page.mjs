@@ -123,7 +123,7 @@ async function benchNews(page) {
     const gaps = [];
     const news = ${NEWS};
     const main = document.getElementById('live');
-    const connect = [...document.querySelectorAll('button')].find((one) => one.textContent === 'Connect anew');
+    const connect = [...document.querySelectorAll('button')].find((one) => one.textContent === 'New connection');
     let [last, revision, count] = [undefined, undefined, 0];
     requestAnimationFrame(function next(now) {
       if (last !== undefined) gaps.push(now - last);

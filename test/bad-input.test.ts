@@ -138,7 +138,7 @@ describe.concurrent('a machine that can’t ends with 3 and one message', () => 
   it('/proc/sys is read-only: run', async () => {
     const outcome = await inWorld(READ_ONLY, 'run');
     expectRefusal(outcome, 3);
-    expect(outcome.stderr).toMatch(/sysctl .*EROFS\n.*make \/proc\/sys\/net writable: mount -o remount,rw/);
+    expect(outcome.stderr).toMatch(/sysctl .*EROFS\n.*(make \/proc\/sys\/net writable|start the container)/);
   });
 
   it('/proc/sys is read-only: what needs no sysctl still works', async () => {
@@ -148,22 +148,58 @@ describe.concurrent('a machine that can’t ends with 3 and one message', () => 
   it('/proc/sys is read-only: doctor says so', async () => {
     const { stdout } = await inWorld(READ_ONLY, 'doctor');
     expect(stdout).toMatch(
-      /(optional|missing)\s+sysctls[\s\S]*EROFS[\s\S]*fix: make \/proc\/sys\/net writable/,
+      /(optional|missing)\s+sysctls[\s\S]*EROFS[\s\S]*fix: (make \/proc\/sys\/net writable|start the container)/,
     );
+  });
+
+  /** The file and the mount by which a Podman container is known. */
+  const CONTAINER =
+    'mount -t tmpfs tmpfs /run && touch /run/.containerenv && mount --bind /etc/hosts /etc/hosts';
+  const OPTIONS =
+    /start the container with `podman run --security-opt seccomp=unconfined --security-opt unmask=ALL`/;
+
+  it('in a container, a read-only /proc/sys names the option of its engine', async () => {
+    const outcome = await inWorld(`${CONTAINER} && ${READ_ONLY}`, 'run');
+    expectRefusal(outcome, 3);
+    expect(outcome.stderr).toMatch(OPTIONS);
+  });
+
+  it('in a container without rights, the error and doctor name the option of its engine', async () => {
+    const outcome = await withoutRightsIn(CONTAINER, 'run');
+    expectRefusal(outcome, 3);
+    expect(outcome.stderr).toMatch(OPTIONS);
+    const { status, stdout } = await withoutRightsIn(CONTAINER, 'doctor');
+    expect(status).toBe(3);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(OPTIONS);
   });
 
   /** In a user namespace without rights of its own, in which no more can be made: as in a container. */
   function withoutRights(...args: string[]): Promise<Outcome> {
+    return withoutRightsIn('true', ...args);
+  }
+
+  function withoutRightsIn(change: string, ...args: string[]): Promise<Outcome> {
     const lower = 'setpriv --bounding-set -all --inh-caps -all --no-new-privs --';
-    const script = `echo 0 >/proc/sys/user/max_user_namespaces && exec ${lower} "$@"`;
-    return run(['unshare', '--user', '--map-root-user', 'sh', '-c', script, 'sh', ...TCPLAB, ...args]);
+    const script = `${change} && echo 0 >/proc/sys/user/max_user_namespaces && exec ${lower} "$@"`;
+    return run([
+      'unshare',
+      '--user',
+      '--map-root-user',
+      '--mount',
+      'sh',
+      '-c',
+      script,
+      'sh',
+      ...TCPLAB,
+      ...args,
+    ]);
   }
 
   it.each([['run'], ['hold listen --on client -- true']])('no rights: %s', async (args) => {
     const outcome = await withoutRights(...args.split(' '));
     expectRefusal(outcome, 3);
     expect(outcome.stderr).toMatch(
-      /no network namespaces here: this process lacks CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, and user\.max_user_namespaces is 0\n.*run as root.*sudo sysctl -w user\.max_user_namespaces=10000/,
+      /no network namespaces here: this process lacks CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, and user\.max_user_namespaces is 0\n.*(run as root.*sudo sysctl -w user\.max_user_namespaces=10000|start the container)/,
     );
   });
 
@@ -171,7 +207,7 @@ describe.concurrent('a machine that can’t ends with 3 and one message', () => 
     const { status, stdout, stderr } = await withoutRights('doctor');
     expect({ status, stderr }).toEqual({ status: 3, stderr: '' });
     expect(stdout).toMatch(
-      /missing\s+network namespaces[\s\S]*max_user_namespaces\s+is 0[\s\S]*fix: run as root/,
+      /missing\s+network namespaces[\s\S]*max_user_namespaces\s+is 0[\s\S]*fix: (run as root|start the container)/,
     );
   });
 

@@ -64,7 +64,7 @@ function expected(view: View, atMs: number): Shown {
       .filter(({ setMs }) => setMs <= atMs)
       .map(({ counts, liftedMs }) => {
         const packets = was(counts).at(-1)?.packets ?? 0;
-        return `${packets} packet${packets === 1 ? '' : 's'}${liftedMs !== null && liftedMs <= atMs ? ', lifted' : ''}`;
+        return `${packets} packet${packets === 1 ? '' : 's'}${liftedMs !== null && liftedMs <= atMs ? ', removed' : ''}`;
       }),
   };
 }

@@ -192,7 +192,7 @@ describe('the live page', () => {
       page,
       (now) => states(now.client)[0] === 'TIME-WAIT' && states(now.server).join() === 'LISTEN',
     );
-    await press(page, 'Connect anew');
+    await press(page, 'New connection');
     await agreed(ui, page, ({ server }) => queues(server).includes('LISTEN 1 5'));
     await press(page, 'Accept: server, socket 1');
     await agreed(ui, page, ({ server }) => queues(server).includes('LISTEN 0 5'));
@@ -238,7 +238,7 @@ describe('the live page', () => {
       .getByText(/FIN|data or FIN timer in/)
       .first()
       .waitFor();
-    await page.getByRole('button', { name: /^Lift: server in/ }).click();
+    await page.getByRole('button', { name: /^Remove: server in/ }).click();
     await agreed(ui, page, ({ server }) => server.some((line) => /^ESTABLISHED 1\d\d 0 /.test(line)));
     expect(await ruleset()).not.toContain('psh');
     expect(complaintsOf(there, ui)).toEqual([]);
@@ -251,7 +251,7 @@ describe('the live page', () => {
     const accept = button(page, 'Accept: server, socket 1');
     expect(await accept.getAttribute('aria-disabled')).toBe('true');
     await accept.click({ force: true });
-    expect(await page.getByRole('alert').textContent()).toContain('nothing waits to be accepted');
+    expect(await page.getByRole('alert').textContent()).toContain('the accept queue is empty');
   });
 
   it('saves what was done', async () => {
@@ -289,7 +289,7 @@ describe('the live page', () => {
     expect(await violations(page)).toEqual([]);
     await clickState(page, 'FIN-WAIT-1');
     await press(page, 'Set rule');
-    await page.getByRole('button', { name: /^Lift: client/ }).waitFor();
+    await page.getByRole('button', { name: /^Remove: client/ }).waitFor();
     expect(await violations(page)).toEqual([]);
   });
 

@@ -26,6 +26,8 @@ interface Answer {
 }
 
 interface Asked {
+  /** The address that is connected to. */
+  host?: string;
   method?: string;
   path?: string;
   headers?: OutgoingHttpHeaders;
@@ -34,10 +36,10 @@ interface Asked {
 
 function ask(
   ui: { port: number },
-  { method = 'GET', path = '/', headers = {}, body }: Asked,
+  { host = '127.0.0.1', method = 'GET', path = '/', headers = {}, body }: Asked,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port: ui.port, method, path, headers, agent: false };
+    const options = { host, port: ui.port, method, path, headers, agent: false };
     const sent = httpRequest(options, async (response) => {
       let text = '';
       for await (const part of response.setEncoding('utf8')) text += part;
@@ -204,6 +206,70 @@ describe('who gets in', () => {
       expect(await answer, hosts).toMatch(/^HTTP\/1.1 40[03] /);
     }
     await expectUnchanged();
+  });
+
+  it.each<
+    [
+      string,
+      { address?: string; publicHost?: string },
+      (port: number) => string[],
+      (port: number) => string[],
+    ]
+  >([
+    [
+      'a wildcard address takes the names of the loopback alone',
+      { address: '0.0.0.0' },
+      (port) => [`127.0.0.1:${port}`, `localhost:${port}`],
+      (port) => [`0.0.0.0:${port}`, `192.168.2.10:${port}`, `127.0.0.2:${port}`, `127.0.0.1:${port + 1}`],
+    ],
+    [
+      'another address takes no name',
+      { address: '127.0.0.2' },
+      (port) => [`127.0.0.2:${port}`],
+      (port) => [`127.0.0.1:${port}`, `localhost:${port}`, `rebound.example:${port}`],
+    ],
+    [
+      'a named host takes nothing else',
+      { address: '0.0.0.0', publicHost: 'lab.example' },
+      (port) => [`lab.example:${port}`],
+      (port) => [
+        `127.0.0.1:${port}`,
+        `localhost:${port}`,
+        'lab.example',
+        `x.lab.example:${port}`,
+        `lab.example.:${port}`,
+      ],
+    ],
+    [
+      'a named port takes no other',
+      { address: '0.0.0.0', publicHost: 'localhost:9000' },
+      () => ['localhost:9000'],
+      (port) => [`localhost:${port}`, '127.0.0.1:9000', `127.0.0.1:${port}`],
+    ],
+    [
+      'the scheme has port 80',
+      { address: '0.0.0.0', publicHost: 'lab.example:80' },
+      () => ['lab.example'],
+      () => ['lab.example:80'],
+    ],
+  ])('accepts the Host and Origin of the page address alone: %s', async (_what, options, right, wrong) => {
+    await using page = await UiServer.start({ webFolder: WEB, ...options });
+    const host = options.address === '127.0.0.2' ? '127.0.0.2' : '127.0.0.1';
+    const status = async (headers: OutgoingHttpHeaders, path = '/') =>
+      (await ask(page, { host, path, headers })).status;
+    for (const name of right(page.port)) {
+      expect(await status({ Host: name }), name).toBe(200);
+      expect(await status({ Host: name, Origin: `http://${name}` }), name).toBe(200);
+      expect(await status({ Host: name, Origin: 'http://rebound.example' }), name).toBe(403);
+      expect(await status({ Host: name, 'Sec-Fetch-Site': 'same-site' }), name).toBe(403);
+      // A known Host does not stand in for the token.
+      expect(await status({ Host: name }, '/api/labs/x'), name).toBe(401);
+      expect(await status(withToken(page, { Host: name }), '/api/labs/x'), name).toBe(404);
+    }
+    for (const name of wrong(page.port)) {
+      expect(await status(withToken(page, { Host: name, Origin: `http://${name}` })), name).toBe(403);
+    }
+    expect(page.url).toBe(`http://${right(page.port)[0]}/#${page.token}`);
   });
 
   it('refuses bodies that are no request of its own', async () => {
@@ -488,13 +554,53 @@ describe('tcplab ui', () => {
     await expect(ask(ui, {})).rejects.toThrow('ECONNREFUSED');
   });
 
+  it.each([
+    ['as root', () => TCPLAB],
+    ['as an ordinary user', () => tcplabAsOrdinaryUser()],
+  ])('listens on the address that --listen names, %s', async (_who, command) => {
+    const program = new Program([...command(), 'ui', '--listen', '0.0.0.0', '--public', 'lab.example']);
+    await program.until(/Ctrl-C/);
+    const [, port = '', token = ''] = /http:\/\/lab\.example:(\d+)\/#([\w-]+)/.exec(program.stdout) ?? [];
+    const ui = { port: Number(port), token };
+    const headers = { Host: `lab.example:${port}` };
+    expect((await ask(ui, { host: '127.0.0.3', headers })).status).toBe(200);
+    expect((await ask(ui, { host: '127.0.0.3' })).status).toBe(403);
+    expect((await ask(ui, { path: '/api/labs/x', headers: withToken(ui, headers) })).status).toBe(404);
+    program.kill('SIGINT');
+    expect(await program.ended).toMatchObject({
+      status: 0,
+      stderr: `tcplab: the page listens on 0.0.0.0 port ${port} without encryption: only its token protects it\n`,
+    });
+  });
+
+  it.each([
+    [['--listen', 'localhost:8080'], 'Expected an IP address'],
+    [['--listen', '127.0.0.1:'], 'Expected an IP address'],
+    [['--listen', '256.0.0.1'], 'Expected an IP address'],
+    [['--listen', '::1:8080:'], 'Expected an IP address'],
+    [['--listen', '[127.0.0.1]:8080'], 'Expected an IP address'],
+    [['--listen', ''], 'Expected an IP address'],
+    [['--listen', '127.0.0.1:0'], 'Expected a port from 1 to 65535'],
+    [['--listen', '127.0.0.1:65536'], 'Expected a port from 1 to 65535'],
+    [['--listen', '127.0.0.1:8080', '--port', '8081'], 'cannot be used with'],
+    [['--listen', '192.0.2.1:8080'], '192.0.2.1 is not an address of this machine'],
+    [['--public', 'http://localhost:8080/'], 'Expected HOST[:PORT]'],
+    [['--public', 'user@localhost'], 'Expected HOST[:PORT]'],
+    [['--public', ''], 'Expected HOST[:PORT]'],
+    [['--public', '*'], 'Expected HOST[:PORT]'],
+  ])('rejects %j with status 2', (args, message) => {
+    const [node = '', ...words] = [...TCPLAB, 'ui', ...args];
+    const { status, stderr, stdout } = spawnSync(node, words, { encoding: 'utf8', timeout: 20_000 });
+    expect([status, stderr, stdout]).toEqual([2, expect.stringContaining(message), '']);
+  });
+
   it('says what is wrong with a port', async () => {
     const first = new Program([...TCPLAB, 'ui']);
     await first.until(/Ctrl-C/);
     const port = /127\.0\.0\.1:(\d+)/.exec(first.stdout)?.[1] ?? '';
     const [node = '', ...args] = [...TCPLAB, 'ui', '--port', port];
     const { status, stderr } = spawnSync(node, args, { encoding: 'utf8' });
-    expect([status, stderr]).toEqual([2, expect.stringContaining(`port ${port} is in use`)]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining(`port ${port} is in use on 127.0.0.1`)]);
     first.kill('SIGTERM');
     await first.ended;
   });

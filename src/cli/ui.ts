@@ -1,25 +1,42 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import type { Endpoint } from '../tcp/endpoint.ts';
 import { parseCount, parsePort } from './arguments.ts';
+import { complain } from './complaint.ts';
 import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
 import { ABOUT_HOSTS, addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
+import { parseListen, parsePublicHost } from './ui-address.ts';
 
 interface Options extends EndOptions {
   port?: number;
+  listen?: Endpoint;
+  public?: string;
   maxLabs: number;
   allowPrograms?: boolean;
 }
+
+const LOOPBACK = '127.0.0.1';
 
 export function uiCommand(): Command {
   const command = new Command('ui')
     .helpGroup(COMMAND_GROUPS.make)
     .summary('do it in the browser: click a state and watch')
     .description(
-      'Serve a live page on 127.0.0.1: click a state in the diagram, and a real connection enters it; close, reset, ' +
+      `Serve a live page on ${LOOPBACK}: click a state in the diagram, and a real connection enters it; close, reset, ` +
         'send, set rules, and watch what the kernel does. Prints the URL with a secret token. Ctrl-C stops the page and ' +
         'all labs. A lab without an open page ends after 1 min.',
     )
-    .option('--port <number>', 'port of the page (default: any free port)', parsePort)
+    .addOption(
+      new Option('--port <number>', `port on ${LOOPBACK} (default: any free port)`)
+        .argParser(parsePort)
+        .conflicts('listen'),
+    )
+    .option('--listen <address[:port]>', `address to listen on (default: ${LOOPBACK})`, parseListen)
+    .option(
+      '--public <host[:port]>',
+      'host in the URL of the page, if it differs from --listen',
+      parsePublicHost,
+    )
     .option('--max-labs <number>', 'number of labs that can be open at once', parseCount, 4)
     .option('--allow-programs', 'permission for the page to run commands in the hosts, as you')
     .optionsGroup(OPTION_GROUPS.lab);
@@ -27,7 +44,11 @@ export function uiCommand(): Command {
     .addHelpText(
       'after',
       helpEnd(
-        ['tcplab ui', 'tcplab ui --port 8080 --max-labs 1', 'tcplab ui --allow-programs'],
+        [
+          'tcplab ui',
+          'tcplab ui --port 8080 --max-labs 1',
+          'tcplab ui --listen 0.0.0.0:8080    in a container that publishes the port',
+        ],
         ABOUT_HOSTS,
         'Exit status: 0 stopped by a signal, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
       ),
@@ -36,22 +57,29 @@ export function uiCommand(): Command {
 }
 
 async function serve(options: Options): Promise<void> {
-  const { port = 0, maxLabs, allowPrograms = false } = options;
-  const { listenOnLoopback } = await loadLoopback();
-  // Made before an ordinary user's process goes into a network of its own, where no browser would find it.
-  const fd = listenOnLoopback(port);
+  const { listen = { address: LOOPBACK, port: options.port ?? 0 }, maxLabs, allowPrograms = false } = options;
+  const { listenAtHome } = await loadListener();
+  // Before an ordinary user's process enters a network of its own, where no browser can reach it.
+  const fd = listenAtHome(listen);
   await using hosts = await openHosts(options);
   const signal = untilSignal();
   const { UiServer } = await load();
   const ui = await UiServer.start({
     fd,
+    address: listen.address,
+    publicHost: options.public,
     maxLabs: jobsOf(hosts, { jobs: maxLabs, allowSysctl: options.allowSysctl ?? false }),
     allowPrograms,
     lab: hosts.lab,
   });
-  process.stdout.write(`tcplab ui: ${ui.url}\nCtrl-C stops it\n`);
+  if (!/^127\.|^::1$/.test(listen.address)) complain(exposed(listen.address, ui.port));
+  process.stdout.write(`tcplab ui: ${ui.url}\nPress Ctrl-C to stop\n`);
   await signal;
   await ui[Symbol.asyncDispose]();
+}
+
+function exposed(address: string, port: number): string {
+  return `the page listens on ${address} port ${port} without encryption: only its token protects it`;
 }
 
 /** Not inside serve(): tsc does not rewrite an import() that stands beside `await using`. */
@@ -59,6 +87,6 @@ function load(): Promise<typeof import('../ui/server.ts')> {
   return import('../ui/server.ts');
 }
 
-function loadLoopback(): Promise<typeof import('../kernel/loopback.ts')> {
-  return import('../kernel/loopback.ts');
+function loadListener(): Promise<typeof import('../kernel/listener.ts')> {
+  return import('../kernel/listener.ts');
 }

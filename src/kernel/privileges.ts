@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { TcplabError } from '../error.ts';
+import { containerHint } from './container.ts';
 import { libc } from './libc.ts';
 import { execute } from './process.ts';
 import { systemCommand, UTIL_LINUX } from './system-command.ts';
@@ -49,7 +50,8 @@ function isInitialUserNamespace(): boolean {
 
 /** The process that was started again, by its number, which stays the same. Its children have the variable as well. */
 const MARK = 'TCPLAB_USER_NAMESPACE';
-const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--'];
+/** Mounts of a new user namespace do not propagate out of it anyway, and AppArmor forbids a container to set that. */
+const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--propagation', 'unchanged', '--'];
 
 /**
  * Starts this program again as root of a user namespace of its own, as the same process (unshare(1)). Comes back
@@ -63,7 +65,7 @@ export function enterUserNamespace(script: string, args: string[]): never {
       : whyNoUserNamespace(unshare);
   if (why) {
     throw new TcplabError('MACHINE', `no network namespaces here: ${obstacle()}, and ${why}`, {
-      hint: `run as root (\`sudo tcplab …\`), ${fix ? `or run: sudo ${fix}` : 'in a container with --privileged'}`,
+      hint: containerHint() ?? `run as root (\`sudo tcplab …\`)${fix ? `, or run: sudo ${fix}` : ''}`,
     });
   }
   const command = [process.execPath, ...process.execArgv, script, ...args];

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { SystemError } from '../error.ts';
+import { containerHint } from './container.ts';
 
 /**
  * A sysctl below `net` of the namespace in which the thread is now: /proc/sys/net shows each thread its own.
@@ -21,7 +22,7 @@ export function writeSysctl(name: string, value: string | number): void {
     throw new SystemError('write', errno, {
       detail: `sysctl ${name} = ${value}`,
       code: errno === 'EROFS' || errno === 'EACCES' ? 'MACHINE' : 'SYSTEM',
-      hint: 'make /proc/sys/net writable: mount -o remount,rw /proc/sys; in a container, start it with --privileged',
+      hint: containerHint() ?? 'make /proc/sys/net writable: mount -o remount,rw /proc/sys',
     });
   }
 }

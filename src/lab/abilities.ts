@@ -96,7 +96,7 @@ const TRIALS: readonly Trial[] = [
     name: 'sysctls',
     gives: 'shorter timers, delayed segments',
     needed: false,
-    mend: 'mount -o remount,rw /proc/sys; in a container, start it with --privileged',
+    mend: 'mount -o remount,rw /proc/sys',
     attempt: () => writeSysctl('net.ipv4.tcp_fin_timeout', readSysctl('net.ipv4.tcp_fin_timeout') ?? 60),
   },
   {

@@ -43,7 +43,7 @@ function socketActs(row: SocketRow | undefined): Record<SocketAct, WhyNot> {
     shutdown: only(['ESTABLISHED', 'CLOSE-WAIT']),
     send: only(['ESTABLISHED', 'CLOSE-WAIT']),
     receive: !listens && waiting > 0 ? null : 'nothing has come that is not yet read',
-    accept: listens ? (waiting > 0 ? null : 'nothing waits to be accepted') : 'it is no listener',
+    accept: listens ? (waiting > 0 ? null : 'the accept queue is empty') : 'it is no listener',
   };
 }
 
@@ -57,13 +57,14 @@ export function hostActs(lab: Lab, tables: Tables): Record<HostName, HostActs> {
   const listens = tables.server.some(({ state }) => state === 'LISTEN');
   return {
     client: {
-      connect: lab.clientPortsLeft > 0 ? null : 'the client has used all its ports in this lab',
+      connect:
+        lab.clientPortsLeft > 0 ? null : 'the client has used all of its ports in this lab: start a new lab',
       listen: 'the client connects; the server listens',
       destroyable: destroyable('client'),
     },
     server: {
       connect: 'the server listens; the client connects',
-      listen: listens ? 'it listens already' : null,
+      listen: listens ? 'it is already listening' : null,
       destroyable: destroyable('server'),
     },
   };
@@ -96,7 +97,7 @@ export async function perform(lab: Lab, request: ActRequest, tables: Tables): Pr
 async function onSocket(host: Host, request: Extract<ActRequest, { socket: number }>): Promise<void> {
   const { act, socket } = request;
   if (!(await host.openSockets()).some((open) => open.socket === socket)) {
-    throw new Refusal(409, `the ${host.name} has no open socket ${socket}: it was closed before`);
+    throw new Refusal(409, `the ${host.name} has no open socket ${socket}: it is already closed`);
   }
   switch (act) {
     case 'close':
@@ -112,13 +113,14 @@ async function onSocket(host: Host, request: Extract<ActRequest, { socket: numbe
       await host.receive(socket);
       return;
     case 'accept':
-      if ((await host.accept(socket)) === undefined) throw new Refusal(409, 'nothing waits to be accepted');
+      if ((await host.accept(socket)) === undefined) throw new Refusal(409, 'the accept queue is empty');
   }
 }
 
 async function connect(lab: Lab): Promise<void> {
   await refuseTooMany(lab.client);
-  if (lab.clientPortsLeft === 0) throw new Refusal(409, 'the client has used all its ports in this lab');
+  if (lab.clientPortsLeft === 0)
+    throw new Refusal(409, 'the client has used all of its ports in this lab: start a new lab');
   const socket = await lab.client.openSocket();
   await lab.client.bind(socket, lab.nextClientEndpoint());
   await lab.client.connect(socket, lab.serverEndpoint());
@@ -147,7 +149,7 @@ async function refuseTooMany(host: Host): Promise<void> {
 async function setRule(lab: Lab, request: Extract<ActRequest, { act: 'set-rule' }>): Promise<void> {
   const { host, hook, flags, fate } = request;
   const set = lab.timeline.of('rule-set').length - lab.timeline.of('rule-lifted').length;
-  if (set >= MOST_RULES) throw new Refusal(409, `${MOST_RULES} rules are set: lift some first`);
+  if (set >= MOST_RULES) throw new Refusal(409, `${MOST_RULES} rules are set: remove some first`);
   const toServer = (host === 'server') === (hook === 'in');
   const ports: Pick<Rule, 'destinationPort' | 'sourcePort'> = toServer
     ? { destinationPort: lab.serverPort }

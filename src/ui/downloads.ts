@@ -85,7 +85,7 @@ function commands(timeline: Timeline, { id, title }: Scenario): string {
     `tcplab hold ${id}`,
     ...(rules.length > 0 ? ['', '# The rules that were set'] : []),
     ...rules,
-    ...(recipe ? ['', '# By hand, on two machines', '', formatByHand(recipe)] : []),
+    ...(recipe ? ['', '# The same with nc and iptables, on two machines', '', formatByHand(recipe)] : []),
     '',
   ].join('\n');
 }

@@ -23,6 +23,7 @@ export function pageFiles(folder: string = WEB): ReadonlyMap<string, PageFile> {
     const type = TYPES[name.split('.').at(-1) ?? ''];
     if (type !== undefined) files.set(`/${name}`, { type, content: readFileSync(join(folder, name)) });
   }
-  if (!files.has('/live.js')) throw new TcplabError('MACHINE', `no page in ${folder}: is tcplab built?`);
+  if (!files.has('/live.js'))
+    throw new TcplabError('MACHINE', `the page is not built: ${folder} has no live.js`);
   return files;
 }

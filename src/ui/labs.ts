@@ -43,7 +43,7 @@ export class Labs implements AsyncDisposable {
   get(id: string): LiveLab {
     const kept = this.#labs.get(id);
     if (!kept)
-      throw new Refusal(404, 'there is no such lab: it was ended, or nobody watched it for too long');
+      throw new Refusal(404, 'this lab has ended: a lab ends after a minute in which no page shows it');
     return kept.live;
   }
 
@@ -54,8 +54,8 @@ export class Labs implements AsyncDisposable {
     const { most, mayRunPrograms } = this.#options;
     const isReplaced = replaces !== null && this.#labs.has(replaces);
     if (this.count - (isReplaced ? 1 : 0) >= most) {
-      const hint = 'close a tab, or start with a higher --max-labs';
-      throw new Refusal(429, `${most} ${most === 1 ? 'lab is' : 'labs are'} open already: ${hint}`);
+      const hint = 'close a tab, or start `tcplab ui` with a higher --max-labs';
+      throw new Refusal(429, `${most} ${most === 1 ? 'lab is' : 'labs are'} already open: ${hint}`);
     }
     this.#opening++;
     const pass = await this.#turn.take();
@@ -63,7 +63,7 @@ export class Labs implements AsyncDisposable {
       const live = await LiveLab.open(await this.#spare.take(), scenario, mayRunPrograms);
       if (this.#isOver) {
         await live[Symbol.asyncDispose]();
-        throw new Refusal(503, 'tcplab is ending');
+        throw new Refusal(503, 'tcplab is stopping');
       }
       this.#labs.set(live.id, { live, end: undefined });
       this.#unwatched(live.id);

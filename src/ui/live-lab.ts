@@ -136,7 +136,7 @@ export class LiveLab implements AsyncDisposable {
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const pass = await this.#turn.take();
     try {
-      if (this.#isOver) throw new Refusal(404, 'this lab is over');
+      if (this.#isOver) throw new Refusal(404, 'this lab has ended');
       return await work();
     } finally {
       pass();

@@ -25,21 +25,47 @@ export function newToken(): string {
   return randomBytes(24).toString('base64url');
 }
 
-/** Throws a Refusal for what was not sent to this address, or comes from elsewhere. */
-export function checkSource({ headersDistinct: headers }: IncomingMessage, port: number): void {
-  const [host, ...more] = headers['host'] ?? [];
-  if (more.length > 0 || (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`)) {
-    throw new Refusal(403, `this is no server for that Host: open http://127.0.0.1:${port}/`);
+/**
+ * The values of Host that a browser sends when it reaches the page at `address`. A wildcard address has no name of its own,
+ * so it takes those of the loopback alone: a container's port is published there. None of them is a name that DNS can
+ * point elsewhere, unless `named` is one: the host, and the port if it differs, that the user says browsers will use.
+ */
+export function hostsOf(address: string, port: number, named?: string): readonly [string, ...string[]] {
+  if (named !== undefined) return [withPort(named, port)];
+  const host = address.includes(':') ? `[${address}]` : address;
+  if (address === '0.0.0.0' || address === '::')
+    return [withPort('127.0.0.1', port), withPort('localhost', port)];
+  const own = withPort(host, port);
+  return address === '127.0.0.1' || address === '::1' ? [own, withPort('localhost', port)] : [own];
+}
+
+/** As a browser writes it into Host: without the port 80, which is the scheme's own (RFC 9110, 4.2.1). */
+function withPort(host: string, port: number): string {
+  return new URL(`http://${/:\d+$/.test(host.replace(/^\[.*\]/, '')) ? host : `${host}:${port}`}`).host;
+}
+
+/** Throws a Refusal for a request that was not sent to one of `hosts`, or that another page sent. */
+export function checkSource(
+  { headersDistinct: headers }: IncomingMessage,
+  hosts: readonly [string, ...string[]],
+): void {
+  const [host = '', ...more] = headers['host'] ?? [];
+  if (more.length > 0 || !hosts.includes(host)) {
+    throw new Refusal(
+      403,
+      `this page is not served under that Host: open http://${hosts[0]}/, ` +
+        'or name the host and port that browsers use with `tcplab ui --public HOST:PORT`',
+    );
   }
   const origins = headers['origin'] ?? [];
   if (origins.some((origin) => origin !== `http://${host}`)) {
-    throw new Refusal(403, 'requests from other origins are refused');
+    throw new Refusal(403, 'requests from other origins are rejected');
   }
   const sites = headers['sec-fetch-site'] ?? [];
   // To open the page from a link elsewhere is fine: it is shown in a tab of its own, and knows no token yet.
   const opens = headers['sec-fetch-mode']?.[0] === 'navigate';
   if (sites.some((site) => site !== 'same-origin' && site !== 'none' && !opens)) {
-    throw new Refusal(403, 'requests from other sites are refused');
+    throw new Refusal(403, 'requests from other sites are rejected');
   }
 }
 
@@ -47,7 +73,7 @@ export function checkSource({ headersDistinct: headers }: IncomingMessage, port:
 export function checkToken({ headersDistinct: headers }: IncomingMessage, token: string): void {
   const [given = '', ...more] = headers['authorization'] ?? [];
   if (more.length === 0 && sameText(given, `Bearer ${token}`)) return;
-  throw new Refusal(401, 'the token is missing or wrong: open the URL that `tcplab ui` printed', {
+  throw new Refusal(401, 'the token is missing or wrong: open the complete URL that `tcplab ui` printed', {
     'WWW-Authenticate': 'Bearer',
   });
 }

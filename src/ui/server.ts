@@ -8,12 +8,16 @@ import { type PageFile, pageFiles } from './files.ts';
 import { Labs } from './labs.ts';
 import { Refusal, reportFault } from './refusal.ts';
 import { parseAct, parseCreate } from './requests.ts';
-import { checkSource, checkToken, HEADERS, newToken } from './security.ts';
+import { checkSource, checkToken, HEADERS, hostsOf, newToken } from './security.ts';
 import { Streams } from './streams.ts';
 
 export interface UiOptions {
-  /** A socket that is bound to a port of the loopback; else one of its own. */
+  /** A socket that listens on `address`; default: one of the server's own, on a free port. */
   fd?: number;
+  /** Where it listens; default: 127.0.0.1. */
+  address?: string;
+  /** The host, with its port if that differs, under which browsers reach it; default: `address`. */
+  publicHost?: string | undefined;
   maxLabs?: number;
   /** How long a lab lasts that no page watches. */
   unwatchedMs?: number;
@@ -24,25 +28,29 @@ export interface UiOptions {
   webFolder?: string;
 }
 
-const DEFAULTS = { maxLabs: 4, unwatchedMs: 60_000, allowPrograms: false } as const;
+const DEFAULTS = { address: '127.0.0.1', maxLabs: 4, unwatchedMs: 60_000, allowPrograms: false } as const;
 /** A lab may be watched by several pages. */
 const STREAMS_PER_LAB = 4;
 const TIMEOUTS = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 } as const;
 
 type Handler = (request: IncomingMessage, response: ServerResponse, ...parts: string[]) => unknown;
 
-/** The live page's server: on the loopback alone, for who knows the token. */
+/** The live page's server: for requests to its own address that carry the token. */
 export class UiServer implements AsyncDisposable {
   readonly token: string = newToken();
   readonly labs: Labs;
   readonly streams: Streams;
+  readonly #address: string;
+  readonly #publicHost: string | undefined;
   readonly #allowPrograms: boolean;
   readonly #files: ReadonlyMap<string, PageFile>;
   readonly #server: Server;
   readonly #routes: readonly (readonly [path: RegExp, methods: Record<string, Handler>])[];
 
   private constructor(options: UiOptions) {
-    const { maxLabs, unwatchedMs, allowPrograms } = { ...DEFAULTS, ...options };
+    const { maxLabs, unwatchedMs, allowPrograms, address } = { ...DEFAULTS, ...options };
+    this.#address = address;
+    this.#publicHost = options.publicHost;
     this.#allowPrograms = allowPrograms;
     this.#files = pageFiles(options.webFolder);
     this.labs = new Labs({
@@ -66,7 +74,7 @@ export class UiServer implements AsyncDisposable {
     const { fd } = options;
     await new Promise<void>((resolve, reject) => {
       ui.#server.once('error', reject);
-      ui.#server.listen(fd === undefined ? { host: '127.0.0.1', port: 0 } : { fd }, resolve);
+      ui.#server.listen(fd === undefined ? { host: ui.#address, port: 0 } : { fd }, resolve);
     });
     return ui;
   }
@@ -75,9 +83,13 @@ export class UiServer implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  get #hosts(): readonly [string, ...string[]] {
+    return hostsOf(this.#address, this.port, this.#publicHost);
+  }
+
   /** A browser keeps what follows the # to itself: it stands in no log, no Referer, and no request. */
   get url(): string {
-    return `http://127.0.0.1:${this.port}/#${this.token}`;
+    return `http://${this.#hosts[0]}/#${this.token}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,7 +102,7 @@ export class UiServer implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     try {
-      checkSource(request, this.port);
+      checkSource(request, this.#hosts);
       const path = (request.url ?? '').split('?')[0] ?? '';
       const file = this.#files.get(path);
       if (file) {
@@ -106,11 +118,11 @@ export class UiServer implements AsyncDisposable {
           await handler(request, response, ...parts);
           return;
         }
-        throw new Refusal(405, 'this method is not for this path', {
+        throw new Refusal(405, 'this path does not support this method', {
           Allow: Object.keys(methods).join(', '),
         });
       }
-      throw new Refusal(404, 'there is nothing at this path');
+      throw new Refusal(404, 'no such path');
     } catch (error) {
       refuse(response, error);
     }
@@ -131,14 +143,14 @@ export class UiServer implements AsyncDisposable {
       const live = labs.get(id);
       const asked = parseAct(await readJson(request));
       if (asked.act === 'run' && !this.#allowPrograms) {
-        throw new Refusal(403, 'no programs are run here: start with `tcplab ui --allow-programs`');
+        throw new Refusal(403, 'this page may not run programs: start it with `tcplab ui --allow-programs`');
       }
       answer(response, 200, await live.act(asked));
     };
     const watch: Handler = (request, response, id = '') => streams.open(id, request, response);
     const download: Handler = async (_request, response, id = '', name = '') => {
       const [live, found] = [labs.get(id), downloadNamed(name)];
-      if (!found) throw new Refusal(404, 'there is no such download');
+      if (!found) throw new Refusal(404, 'no such download');
       const content = await contentOf(found, live);
       const disposition = `attachment; filename="${live.scenario.id}.${name}"`;
       response
@@ -157,7 +169,7 @@ export class UiServer implements AsyncDisposable {
 
 function serveFile({ type, content }: PageFile, { method }: IncomingMessage, response: ServerResponse): void {
   if (method !== 'GET' && method !== 'HEAD') {
-    throw new Refusal(405, 'files can only be read', { Allow: 'GET, HEAD' });
+    throw new Refusal(405, 'a file supports GET and HEAD only', { Allow: 'GET, HEAD' });
   }
   response.writeHead(200, { 'Content-Type': type, 'Content-Length': content.length });
   response.end(method === 'HEAD' ? undefined : content);
@@ -167,7 +179,7 @@ function answer(response: ServerResponse, status: number, value: unknown): void 
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
 }
 
-/** Whatever went wrong is said in a sentence; what nobody foresaw is said on the terminal, and not to the page. */
+/** Replies with a sentence. The details of a bug go to the terminal, not to the page. */
 function refuse(response: ServerResponse, error: unknown): void {
   if (response.headersSent || (response.req.destroyed && !response.req.complete)) {
     response.destroy();
@@ -180,6 +192,6 @@ function refuse(response: ServerResponse, error: unknown): void {
     answer(response, 409, { error: error.message });
   } else {
     reportFault(error);
-    answer(response, 500, { error: 'this is a fault of tcplab itself: its terminal tells more' });
+    answer(response, 500, { error: 'this is a bug in tcplab: its terminal shows the details' });
   }
 }

@@ -24,7 +24,7 @@ export class Streams {
   open(id: string, request: IncomingMessage, response: ServerResponse): void {
     const live = this.#labs.get(id);
     if (this.#open.size >= this.#most) {
-      throw new Refusal(503, `${this.#most} pages are watching already`, { Connection: 'close' });
+      throw new Refusal(503, `${this.#most} pages already show labs: close one`, { Connection: 'close' });
     }
     let last = lastEventId(request);
     const tell = () => {

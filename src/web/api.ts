@@ -83,7 +83,10 @@ export class Api {
     const response = await fetch(path, { ...init, headers });
     if (response.ok) return response;
     const refused = (await response.json().catch(() => undefined)) as Refused | undefined;
-    throw new ApiError(response.status, refused?.error ?? `the server answered ${response.status}`);
+    throw new ApiError(
+      response.status,
+      refused?.error ?? `tcplab replied with HTTP status ${response.status}`,
+    );
   }
 }
 

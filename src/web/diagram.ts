@@ -163,8 +163,10 @@ export class Diagram {
 }
 
 function words({ from, to, arc, atMs, seenBy }: Change, fromMs: number): string {
-  const why = arc ? `${arc.trigger} (arc ${arc.number}; RFC 9293, ${arc.clause})` : 'no arc explains it';
-  const seen = seenBy.length > 0 ? `, seen by ${seenBy.join(', ')}` : '';
+  const why = arc
+    ? `${arc.trigger} (transition ${arc.number}; RFC 9293, ${arc.clause})`
+    : 'not a transition of RFC 9293';
+  const seen = seenBy.length > 0 ? `, confirmed by ${seenBy.join(', ')}` : '';
   return `${from} → ${to}: ${why}, at ${formatTime(atMs - fromMs)}${seen}`;
 }
 

@@ -29,8 +29,8 @@ export class Firewall {
       element.hidden = !isSet;
       any ||= isSet;
       const isLifted = rule.liftedMs !== null && rule.liftedMs <= atMs;
-      element.classList.toggle('lifted', isLifted);
-      setText(fate, `${counted(packetsAt(rule, atMs), 'packet')}${isLifted ? ', lifted' : ''}`);
+      element.classList.toggle('removed', isLifted);
+      setText(fate, `${counted(packetsAt(rule, atMs), 'packet')}${isLifted ? ', removed' : ''}`);
     }
     this.#none.hidden = any;
   }
@@ -57,7 +57,7 @@ function shownRule(rule: RuleView): Shown {
     html('span', { class: 'where' }, `rule ${rule.number}, ${rule.host} ${rule.hook}`),
     html('span', { class: 'what' }, rule.text),
     fate,
-    html('details', {}, html('summary', {}, 'as commands'), html('pre', {}, commands)),
+    html('details', {}, html('summary', {}, 'As commands'), html('pre', {}, commands)),
   );
   return { rule, element, fate };
 }

@@ -28,16 +28,16 @@ export function describe(item: Item, view: View): string {
     case 'state': {
       const { host, from, to, arc, source, seenBy } = item.change;
       const why = arc
-        ? `by ${arc.trigger}, arc ${arc.number} (RFC 9293, ${arc.clause})`
-        : 'by no arc of the RFC';
-      return `${at}${host}: ${from} → ${to}, ${why}; told by ${source}, seen by ${seenBy.join(', ') || 'nobody else'}`;
+        ? `${arc.trigger} (transition ${arc.number}; RFC 9293, ${arc.clause})`
+        : 'not a transition of RFC 9293';
+      return `${at}${host}: ${from} → ${to}, ${why}; from ${source}${seenBy.length > 0 ? `, confirmed by ${seenBy.join(', ')}` : ''}`;
     }
     case 'hold':
       return `${at}${item.host}: ${item.text}`;
     case 'note':
       return at + item.text;
     case 'pause':
-      return `nothing for ${item.text}`;
+      return `no event for ${item.text}`;
   }
 }
 
@@ -47,7 +47,7 @@ function describeFlight({ from, label, ending, rule, departsMs, arrivesMs, craft
     ending === 'delivered' && arrivesMs !== null
       ? `delivered after ${formatTime(Math.max(0, arrivesMs - departsMs))}`
       : `${ending}${rule === null ? '' : ` by rule ${rule}`}`;
-  return `${way}: ${label}; ${fate}${crafted ? '; made by tcplab or a firewall, not by a socket' : ''}`;
+  return `${way}: ${label}; ${fate}${crafted ? '; sent by tcplab or a firewall, not by a socket' : ''}`;
 }
 
 /** A lifeline's stretch in one state, as far as it is within the slice. */

@@ -182,7 +182,7 @@ function pointsOf(view: View): Point[] {
     const told = `rule ${number}, ${hook}: ${text}`;
     points.push({ atMs: setMs, order: 1, what: 'rule', host, text: told, key: `rule ${number}` });
     if (liftedMs === null) continue;
-    const lifted = { what: 'rule' as const, host, text: `rule ${number} lifted`, key: `lifted ${number}` };
+    const lifted = { what: 'rule' as const, host, text: `rule ${number} removed`, key: `removed ${number}` };
     points.push({ atMs: liftedMs, order: 1, ...lifted });
   }
   for (const [index, flight] of view.flights.entries()) {

@@ -44,7 +44,7 @@ export class Ladder {
     const title = svg(
       'title',
       { id: newId('title') },
-      'Ladder: what the client and the server did, in time from top to bottom',
+      'Ladder: segments and calls of the client and the server, in time from top to bottom',
     );
     this.#picture = svg(
       'svg',
@@ -55,7 +55,7 @@ export class Ladder {
       this.#things,
     );
     this.#space.append(this.#picture);
-    const label = 'ladder; the arrow keys step through it';
+    const label = 'Ladder: the arrow keys step through it';
     this.#scroller = html(
       'div',
       { class: 'scroller', tabindex: 0, role: 'group', 'aria-label': label },

@@ -87,7 +87,7 @@ class LivePage {
           setText(this.#trouble, why);
         },
         onConnected: (isConnected) => {
-          setText(this.#trouble, isConnected ? '' : 'The connection to tcplab was lost; trying again …');
+          setText(this.#trouble, isConnected ? '' : 'The connection to tcplab was lost. Reconnecting …');
         },
       },
       stop.signal,
@@ -172,7 +172,7 @@ function stateNow({ changes, initial }: View, host: 'client' | 'server'): State 
   return changes.findLast((change) => change.host === host)?.to ?? initial[host];
 }
 
-/** The states of a new diagram are new nodes: who was on one by keyboard stays there. */
+/** The states of a new diagram are new nodes: keyboard focus moves to the node of the same state. */
 function stateWithFocus(scene: HTMLElement): string | undefined {
   const { activeElement } = document;
   if (!activeElement || !scene.contains(activeElement)) return undefined;
@@ -196,4 +196,5 @@ const main = document.getElementById('live');
 const token = takeToken();
 if (main && token !== null) new LivePage(new Api(token), main);
 else if (main)
-  main.textContent = 'Open the URL that `tcplab ui` printed in the terminal: its end lets you in.';
+  main.textContent =
+    'This page needs its access token. Open the complete URL that `tcplab ui` printed, including the part after #.';

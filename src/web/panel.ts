@@ -1,12 +1,13 @@
 import type { RuleView } from '../report/view/model.ts';
 import type { ActRequest, Fate, HostActs, LabMessage, SocketAct, SocketView } from '../ui/model.ts';
 import { Control, choice, Keyed, part } from './controls.ts';
+import { counted } from './format.ts';
 import { html, setText } from './nodes.ts';
 import { Timers } from './timers.ts';
 
 export interface PanelOptions {
   onAct: (request: ActRequest) => void;
-  /** Somebody pressed what is not possible now. */
+  /** A control was pressed that is not available now. */
   onRefused: (why: string) => void;
   onDownload: (name: string) => void;
   onEnd: () => void;
@@ -39,7 +40,7 @@ const DOWNLOADS: Record<string, string> = {
   'commands.txt': 'Commands',
 };
 
-/** What can be done in a lab now. */
+/** The actions that are available in a lab now. */
 export class Panel {
   readonly element: HTMLElement;
   readonly #options: PanelOptions;
@@ -55,10 +56,10 @@ export class Panel {
   constructor(options: PanelOptions) {
     this.#options = options;
     const act = (request: ActRequest) => () => options.onAct(request);
-    this.#sockets = new Keyed('div', 'None is open.', (socket) => this.socketNode(socket));
-    this.#rules = new Keyed('ul', 'None is set.', (rule) => this.ruleNode(rule));
-    this.#destroyable = new Keyed('ul', 'There is none.', (socket) => this.destroyNode(socket));
-    this.#connect = this.#control('Connect anew', act({ act: 'connect', host: 'client' }));
+    this.#sockets = new Keyed('div', 'No socket is open.', (socket) => this.socketNode(socket));
+    this.#rules = new Keyed('ul', 'No rules.', (rule) => this.ruleNode(rule));
+    this.#destroyable = new Keyed('ul', 'No connection.', (socket) => this.destroyNode(socket));
+    this.#connect = this.#control('New connection', act({ act: 'connect', host: 'client' }));
     this.#listen = this.#control('Listen', act({ act: 'listen', host: 'server' }));
     this.#programs = this.#programPart();
     const downloads = Object.entries(DOWNLOADS).map(
@@ -67,8 +68,8 @@ export class Panel {
     const group = (...content: HTMLElement[]) => html('div', { class: 'controls' }, ...content);
     this.element = html(
       'section',
-      { class: 'panel', 'aria-label': 'What can be done now' },
-      part('Sockets', this.#sockets.element, group(html('label', {}, 'Octets to send ', this.#octets))),
+      { class: 'panel', 'aria-label': 'Actions' },
+      part('Sockets', this.#sockets.element, group(html('label', {}, 'Bytes to send ', this.#octets))),
       part('Hosts', group(this.#connect.element, this.#listen.element)),
       part('Timers', this.#timers.element),
       part('Rules', this.#rules.element, this.#ruleForm()),
@@ -122,15 +123,16 @@ export class Panel {
 
   private ruleNode({ host, number, hook, text }: RuleView) {
     const count = html('span');
-    const label = `Lift: ${host} ${hook}, ${text}`;
-    const lift = this.#control(
-      'Lift',
+    const label = `Remove: ${host} ${hook}, ${text}`;
+    const remove = this.#control(
+      'Remove',
       () => this.#options.onAct({ act: 'lift-rule', host, rule: number }),
       label,
     );
     return {
-      element: html('li', {}, `${host} ${hook}: `, html('code', {}, text), ' ', count, ' ', lift.element),
-      show: ({ counts }: RuleView) => setText(count, `met ${counts.at(-1)?.packets ?? 0}`),
+      element: html('li', {}, `${host} ${hook}: `, html('code', {}, text), ' ', count, ' ', remove.element),
+      show: ({ counts }: RuleView) =>
+        setText(count, `matched ${counted(counts.at(-1)?.packets ?? 0, 'packet')}`),
     };
   }
 
@@ -149,12 +151,12 @@ export class Panel {
       ['client', 'client'],
       ['server', 'server'],
     ]);
-    const hook = choice('what', [
-      ['in', 'arrives'],
-      ['out', 'is sent'],
+    const hook = choice('match', [
+      ['in', 'incoming segments'],
+      ['out', 'outgoing segments'],
     ]);
     const fate = choice(
-      'Do',
+      'and',
       FATES.map((name) => [name, name]),
     );
     const boxes = Object.entries(FLAGS).map(([letter, name]) => {
@@ -171,7 +173,7 @@ export class Panel {
         fate: fate.value as Fate,
       });
     });
-    const legend = html('legend', {}, 'Only segments with all of these flags (none: all segments)');
+    const legend = html('legend', {}, 'With all of these flags (none checked: any segment)');
     return html(
       'div',
       { class: 'controls rule-form' },

@@ -107,9 +107,7 @@ function aftermath({ programs, sections, pcapng }: ReportLab): HTMLElement {
   if (pcapng) box.append(html('p', {}, downloadLink(pcapng)));
   for (const { host, command, ended, output } of programs) {
     const shown =
-      output === ''
-        ? html('p', { class: 'none' }, 'It wrote nothing.')
-        : html('pre', { tabindex: 0 }, output);
+      output === '' ? html('p', { class: 'none' }, 'No output.') : html('pre', { tabindex: 0 }, output);
     box.append(html('section', { class: 'part' }, html('h3', {}, `${host}: ${command} (${ended})`), shown));
   }
   if (sections.length > 0) {

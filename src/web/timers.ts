@@ -15,8 +15,10 @@ export class Timers {
   #aheadMs = 0;
 
   constructor() {
-    this.#list = new Keyed('ul', 'None runs: it stays like this until something is done.', () =>
-      node(() => this.#nowMs()),
+    this.#list = new Keyed(
+      'ul',
+      'No kernel timer is running. The state lasts until a program or the peer acts.',
+      () => node(() => this.#nowMs()),
     );
     this.element = this.#list.element;
     this.#interval = setInterval(() => this.#draw(), DRAW_EVERY_MS);
@@ -47,9 +49,9 @@ function node(nowMs: () => number) {
     element: html('li', {}, count, html('br'), because),
     show: ({ host, state, timer, firesMs, remaining, givesUpMs, nextState, because: why }: TimerView) => {
       const left = (atMs: number) => formatPause(Math.max(0, atMs - nowMs()));
-      const again = remaining === null || remaining === 0 ? '' : `, ${remaining} to come`;
+      const again = remaining === null || remaining === 0 ? '' : `, ${remaining} more`;
       const end =
-        givesUpMs === null ? '' : `; over in ${left(givesUpMs)}${nextState ? `, then ${nextState}` : ''}`;
+        givesUpMs === null ? '' : `; gives up in ${left(givesUpMs)}${nextState ? `, then ${nextState}` : ''}`;
       setText(count, `${host} ${state}: ${timer} timer in ${left(firesMs)}${again}${end}`);
       setText(because, why);
     },

@@ -4,14 +4,16 @@ import { html } from './nodes.ts';
 const WORDS = new Map<boolean | null, string>([
   [true, '✓ agrees'],
   [false, '✗ contradicts'],
-  [null, '– cannot tell'],
+  [null, '– cannot see this state'],
 ]);
 
-/** What each witness said of each end, for the whole hold. */
+/** What each witness reported of each end, for the whole hold. */
 export function witnessTable(witnesses: readonly WitnessView[]): HTMLElement {
   if (witnesses.length === 0)
-    return html('p', { class: 'none' }, 'Nothing was claimed, so no witness was heard.');
-  const heads = ['End', 'Witness', 'Says', 'So it', 'Why'].map((name) => html('th', { scope: 'col' }, name));
+    return html('p', { class: 'none' }, 'No state was claimed, so there is nothing to witness.');
+  const heads = ['Host', 'Witness', 'Reports', 'Result', 'Why'].map((name) =>
+    html('th', { scope: 'col' }, name),
+  );
   const rows = witnesses.map(({ host, witness, says, agrees, why }) =>
     html(
       'tr',

@@ -41,7 +41,7 @@ function arcsPage(report: ArcsReport, labs: ReportLab[]): ReportPage {
   return {
     title: `tcplab: the transitions of RFC 9293, ${proven} of ${driven.length} proven`,
     facts: factsOf(report),
-    overview: { heads: ['Verdict', 'Arc', 'Trigger', 'Clause', 'End', 'Scenario', 'Because'], rows },
+    overview: { heads: ['Verdict', 'Transition', 'Trigger', 'Clause', 'Host', 'Scenario', 'Why'], rows },
     labs,
   };
 }

@@ -55,6 +55,6 @@ function parse(name: string, text: string): Module {
     .replace(/^export \{\s*\};$/gm, '')
     .trim();
   const strange = /^(import|export)\b.*/m.exec(body);
-  if (strange) throw new Error(`${name} has what a report can't take in: ${strange[0]}`);
+  if (strange) throw new Error(`${name} has an import or export that a report cannot include: ${strange[0]}`);
   return { imports, body, exports };
 }

@@ -20,7 +20,7 @@ export function checkPage(report: CheckReport, results: readonly ProbeResult[]):
       const texts = [
         { title: `Found: ${verdict}`, text: says },
         { title: 'Why it matters', text: why },
-        { title: 'What mends it', text: mend },
+        { title: 'What to do', text: mend },
       ];
       const sections = texts.flatMap(({ title, text }) => (text ? [{ title, text }] : []));
       labs.push({ ...lab, sections });
@@ -30,9 +30,9 @@ export function checkPage(report: CheckReport, results: readonly ProbeResult[]):
   });
   const faults = results.filter(({ verdict }) => verdict === 'fault').length;
   return {
-    title: `tcplab: a ${report.target} checked, ${faults} ${faults === 1 ? 'fault' : 'faults'}`,
+    title: `tcplab: check of a ${report.target}, ${faults} ${faults === 1 ? 'fault' : 'faults'}`,
     facts: [{ name: 'Program', value: report.command }, ...factsOf(report)],
-    overview: { heads: ['Verdict', 'Probe', 'What is done', 'What was seen'], rows },
+    overview: { heads: ['Verdict', 'Test', 'What it does', 'Found'], rows },
     labs,
   };
 }

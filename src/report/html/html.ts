@@ -30,7 +30,7 @@ export function formatHtml(page: ReportPage): string {
 <style>${style}</style>
 </head>
 <body>
-<noscript>This report is drawn by its own script, and scripts are off.</noscript>
+<noscript>This report needs JavaScript.</noscript>
 <script type="application/json" id="data">${jsonInHtml(page)}</script>
 <script type="module">${script}</script>
 </body>

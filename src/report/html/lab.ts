@@ -30,7 +30,7 @@ export function reportLab(
       const output = said.filter((event) => event.program === program).map(({ text }) => text);
       return {
         ...{ host, command },
-        ended: ended ? `ended: ${ended.status}` : 'ran until tcplab ended it',
+        ended: ended ? `exited: ${ended.status}` : 'stopped by tcplab',
         output: output.join('').slice(-OUTPUT_KEPT),
       };
     }),

@@ -40,7 +40,7 @@ export class RunPage {
       title: `tcplab: ${what}, ${proven} of ${results.length} proven`,
       facts: factsOf(run),
       overview: {
-        heads: ['Verdict', 'Scenario', 'State', 'Held', 'Reached', 'For', 'About'],
+        heads: ['Verdict', 'Scenario', 'State', 'Host', 'Reached in', 'Held for', 'About'],
         rows: this.#rows,
       },
       labs: this.#labs,
@@ -60,8 +60,8 @@ export function factsOf({ tool, machine, startedAt, durationMs }: Origin): Repor
   const rights = machine.privilege === 'root' ? 'root' : 'an ordinary user';
   const facts = [
     { name: 'Made by', value: `${tool.name} ${tool.version}` },
-    { name: 'When', value: startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC') },
-    { name: 'Took', value: formatMs(durationMs) },
+    { name: 'Started', value: startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC') },
+    { name: 'Duration', value: formatMs(durationMs) },
     { name: 'Kernel', value: `Linux ${machine.kernel}, ${machine.arch}, as ${rights}` },
   ];
   if (machine.witnesses) facts.push({ name: 'Witnesses', value: machine.witnesses.join(', ') });

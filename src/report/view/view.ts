@@ -131,7 +131,8 @@ function rowView(row: SocketRow, process: string, isOwn: boolean): TableRow {
 
 function timerOf({ timer, expiresMs, retransmits }: SocketRow): string {
   if (timer === 'none' || expiresMs === null) return '';
-  const again = retransmits > 0 ? `, ${retransmits} sent again` : '';
+  const again =
+    retransmits > 0 ? `, ${retransmits} ${retransmits === 1 ? 'retransmission' : 'retransmissions'}` : '';
   return `${timer} in ${formatMs(expiresMs)}${again}`;
 }
 
