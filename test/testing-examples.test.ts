@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createLab } from '../src/testing/index.ts';
@@ -8,11 +8,10 @@ import { type Outcome, REPOSITORY, run, temporaryFolder } from './cli.ts';
 const NODE = process.execPath;
 const bin = (path: string) => join(REPOSITORY, 'node_modules', path);
 const VITEST = [NODE, bin('vitest/vitest.mjs'), 'run', '--disable-console-intercept'];
+const AS_ES_MODULES = ['--experimental-vm-modules', '--no-warnings'];
 const ENVIRONMENT = { NODE_OPTIONS: '', NO_COLOR: '1' };
 
 describe('the same tests', () => {
-  const example = (name: string) => join(REPOSITORY, 'examples', name);
-
   it.concurrent('pass in vitest', async () => {
     const { status, stdout, stderr } = await run([...VITEST, '--root', example('vitest')], ENVIRONMENT);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -20,14 +19,17 @@ describe('the same tests', () => {
   });
 
   it.concurrent('pass in node:test', async () => {
-    const command = [NODE, '--test', '--test-reporter=tap', join(example('node-test'), 'lab.test.mjs')];
+    const command = [NODE, '--test', '--test-reporter=tap', join(example('node-test'), 'lab.test.js')];
     const { status, stdout, stderr } = await run(command, ENVIRONMENT);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain('# pass 2\n# fail 0\n');
   });
 
-  it.concurrent('pass in jest', async () => {
-    const { status, stderr } = await jest(example('jest'));
+  it.concurrent.each([
+    ['CommonJS', 'jest', []],
+    ['ES modules', 'jest-esm', AS_ES_MODULES],
+  ])('pass in jest with %s', async (_, name, options) => {
+    const { status, stderr } = await jest(example(name), options);
     expect(stderr).toMatch(/Tests: +2 passed, 2 total/);
     expect(status).toBe(0);
   });
@@ -35,17 +37,17 @@ describe('the same tests', () => {
   it.concurrent('are refused in a worker thread', async () => {
     const command = [...VITEST, '--root', example('vitest'), '--pool', 'threads'];
     const { status, stderr } = await run(command, ENVIRONMENT);
-    expect(stderr).toContain('a lab can’t be in a worker thread');
+    expect(stderr).toContain("createLab() can't run in a worker thread");
     expect(status).not.toBe(0);
   });
 
-  it.concurrent('pass in jest in one process, file after file', async () => {
-    const folder = project();
-    const config = readFileSync(join(example('jest'), 'jest.config.json'));
-    const test = readFileSync(join(example('jest'), 'lab.test.mjs'));
-    writeFileSync(join(folder, 'jest.config.json'), config);
-    for (const name of ['one', 'two']) writeFileSync(join(folder, `${name}.test.mjs`), test);
-    const { status, stderr } = await jest(folder, '--runInBand');
+  it.concurrent.each([
+    ['CommonJS', 'jest', 'lab.test.js', []],
+    ['ES modules', 'jest-esm', 'lab.test.mjs', AS_ES_MODULES],
+  ])('pass in jest with %s in one process, file after file', async (_, name, file, options) => {
+    const folder = example(name);
+    cpSync(join(folder, file), join(folder, file.replace('lab', 'again')));
+    const { status, stderr } = await jest(folder, options, '--runInBand');
     expect(stderr).toMatch(/Tests: +4 passed, 4 total/);
     expect(status).toBe(0);
   });
@@ -61,8 +63,7 @@ describe('docs/testing.md', () => {
     const folder = project();
     for (const { name, code } of files) writeFileSync(join(folder, name), code);
     writeFileSync(join(folder, 'vitest.config.ts'), "export default { test: { pool: 'forks' } };\n");
-    const inFolder = ['sh', '-c', 'cd "$0" && exec "$@"', folder];
-    const { status, stdout, stderr } = await run([...inFolder, ...VITEST], ENVIRONMENT);
+    const { status, stdout, stderr } = await run([...inFolder(folder), ...VITEST], ENVIRONMENT);
     expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/Test Files +4 passed \(4\)/);
     expect(stdout).toMatch(/Tests +5 passed \(5\)/);
@@ -170,10 +171,17 @@ function project(): string {
   return folder;
 }
 
-function jest(folder: string, ...args: string[]): Promise<Outcome> {
-  const config = join(folder, 'jest.config.json');
-  const options = ['--experimental-vm-modules', '--no-warnings', bin('jest/bin/jest.js')];
-  return run([NODE, ...options, '--config', config, ...args], ENVIRONMENT);
+/** A copy of an example, in a project in which tcplab and vitest are found. */
+function example(name: string): string {
+  const folder = project();
+  cpSync(join(REPOSITORY, 'examples', name), folder, { recursive: true });
+  return folder;
+}
+
+const inFolder = (folder: string) => ['sh', '-c', 'cd "$0" && exec "$@"', folder];
+
+function jest(folder: string, options: string[], ...args: string[]): Promise<Outcome> {
+  return run([...inFolder(folder), NODE, ...options, bin('jest/bin/jest.js'), ...args], ENVIRONMENT);
 }
 
 function compile(folder: string, files: string[]): Promise<Outcome> {

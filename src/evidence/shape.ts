@@ -45,9 +45,12 @@ export function nullable<T>(shape: Shape<T>): Shape<T | null> {
   return { flawOf: (value, path) => (value === null ? undefined : shape.flawOf(value, path)) };
 }
 
-/** For a field that may be left out. */
+/** For a field that may be absent or undefined. */
 export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
-  return { isOptional: true, flawOf: (value, path) => shape.flawOf(value, path) };
+  return {
+    isOptional: true,
+    flawOf: (value, path) => (value === undefined ? undefined : shape.flawOf(value, path)),
+  };
 }
 
 export function list<T>(shape: Shape<T>): Shape<T[]> {
@@ -75,7 +78,8 @@ export function object<T>(fields: Fields<T>): Shape<T> {
     flawOf: (value, path) => {
       if (!isObject(value)) return flaw(path, 'an object', value);
       const unknown = Object.keys(value).find((key) => !shapes.has(key));
-      if (unknown !== undefined) return `${join(path, unknown)} is not expected here`;
+      if (unknown !== undefined)
+        return `${join(path, unknown)}: unknown name; the names here are ${[...shapes.keys()].join(', ')}`;
       return first(shapes, ([key, shape]) =>
         Object.hasOwn(value, key)
           ? shape.flawOf(value[key], join(path, key))
@@ -110,9 +114,31 @@ function join(path: string, key: string): string {
   return path ? `${path}.${key}` : key;
 }
 
-function flaw(path: string, expected: string, found: unknown): string {
-  const shown = JSON.stringify(found) ?? 'nothing';
+/** The flaw of a value that is not what was expected. */
+export function flaw(path: string, expected: string, found: unknown): string {
+  const shown = textOf(found);
   return `${path || 'it'}: expected ${expected}, found ${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}`;
+}
+
+function textOf(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'function':
+      return 'a function';
+    case 'object':
+      break;
+    default:
+      return String(value);
+  }
+  // An object of a class, such as a Promise or a Socket, has nothing to show as JSON.
+  const name = value && (Object.getPrototypeOf(value) as object | null)?.constructor?.name;
+  if (name && name !== 'Object' && name !== 'Array') return `a ${name}`;
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'an object';
+  }
 }
 
 function first<T>(items: Iterable<T>, flawOf: (item: T) => string | undefined): string | undefined {
