@@ -36,7 +36,7 @@ export function formatCheckJunit({
 
 function testCase(probe: ProbeReport, target: string): string[] {
   const { id, verdict, says, why, mend, durationMs, evidence } = probe;
-  const details = escapeText([says, `Why: ${why}`, `Mend: ${mend}`, '', evidence.ladder].join('\n'));
+  const details = escapeText([says, `Matters: ${why}`, `Fix: ${mend}`, '', evidence.ladder].join('\n'));
   const inside = {
     good: `<system-out>${escapeText(says)}</system-out>`,
     risk: `<system-out>risk: ${details}</system-out>`,

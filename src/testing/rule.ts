@@ -7,7 +7,7 @@ import type { Fate, Rule } from '../lab/rule.ts';
 
 /** Which segments a rule matches. An omitted field matches every segment. */
 export interface Segments {
-  /** `in`: what arrives for this host; `out`: what it sends. Default: `in`. */
+  /** `in`: segments that arrive at this host; `out`: segments that it sends. Default: `in`. */
   direction?: 'in' | 'out';
   /** Segments with all of these flags, in tcpdump's letters: S(YN), F(IN), R(ST), P(SH), U(RG) and `.` for ACK. */
   flags?: string;
