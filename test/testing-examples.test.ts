@@ -55,18 +55,33 @@ describe('the same tests', () => {
 
 describe('docs/testing.md', () => {
   const text = readFileSync(join(REPOSITORY, 'docs/testing.md'), 'utf8');
-  const files = [...text.matchAll(/^```(?:ts|js)\n\/\/ (\S+\.\w+)\n(.*?)^```$/gms)].map(
-    ([, name = '', code = '']) => ({ name, code }),
+  const blocks = [...text.matchAll(/^```(?:ts|js)\n(?:\/\/ (\S+\.\w+)\n)?(.*?)^```$/gms)].map(
+    ([, name, code = '']) => ({ name, code }),
   );
+  const named = blocks.flatMap(({ name, code }) => (name === undefined ? [] : [{ name, code }]));
+  const files = named.filter(({ name }) => !name.startsWith('jest/'));
+  const fragments = blocks.filter(({ name }) => name === undefined).map(({ code }) => code);
 
-  it('has tests that run', async () => {
+  it('has tests that run, and every fragment runs in a test', async () => {
     const folder = project();
     for (const { name, code } of files) writeFileSync(join(folder, name), code);
+    writeFileSync(join(folder, 'fragments.test.ts'), fragmentsAsTests(fragments));
     writeFileSync(join(folder, 'vitest.config.ts'), "export default { test: { pool: 'forks' } };\n");
     const { status, stdout, stderr } = await run([...inFolder(folder), ...VITEST], ENVIRONMENT);
     expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toMatch(/Test Files +4 passed \(4\)/);
-    expect(stdout).toMatch(/Tests +5 passed \(5\)/);
+    expect(stdout).toMatch(/Test Files +5 passed \(5\)/);
+    expect(stdout).toMatch(/Tests +11 passed \(11\)/);
+  });
+
+  it('has a test for jest that runs in CommonJS', async () => {
+    const folder = project();
+    writeFileSync(join(folder, 'package.json'), '{}');
+    const [first, ...others] = named.filter(({ name }) => name.startsWith('jest/'));
+    expect(others).toEqual([]);
+    writeFileSync(join(folder, 'close-wait.test.js'), first?.code ?? '');
+    const { status, stderr } = await jest(folder, []);
+    expect(stderr).toMatch(/Tests: +1 passed, 1 total/);
+    expect(status).toBe(0);
   });
 
   it('has tests whose types are right, and a wrong use does not compile', async () => {
@@ -86,8 +101,9 @@ describe('docs/testing.md', () => {
     expect(stdout).toMatch(/Property 'on' is missing/);
   });
 
-  it('tells of all that a lab has', () => {
+  it('describes everything that a lab has', () => {
     expect(files.length).toBe(5);
+    expect(fragments.length).toBe(6);
     for (const word of [
       'connected',
       'connectionOf',
@@ -114,7 +130,7 @@ describe('what a failure looks like', () => {
       .toBeInState('CLOSE-WAIT', { on: 'server', within: 0 })
       .catch((thrown: Error) => thrown);
     expect(masked(error?.message ?? '', keep)).toMatchInlineSnapshot(`
-      "the server is in ESTABLISHED, not in CLOSE-WAIT (looked once)
+      "the server is in ESTABLISHED, not in CLOSE-WAIT (read once)
 
                             client                               server
                       192.168.2.10:40000                     192.168.2.11:80
@@ -130,17 +146,17 @@ describe('what a failure looks like', () => {
                                │  drop                             ▒│
                   shutdown(WR) │                                    │
                     FIN-WAIT-1 ├─ [F.] FIN  seq 1 ack 1 ───✗ rule 1 │
-                               │ · the test looks for CLOSE-WAIT on │
+                               │ · the test expects CLOSE-WAIT on   │
                                │   the server                       │
       [S] SYN   [.] ACK   [F] FIN   ┊ closed   ✗ dropped
 
       sockets of the client:
-        FIN-WAIT-1  192.168.2.10:40000  192.168.2.11:80  0 to read, 1 not acknowledged  retransmission in TIME
+        FIN-WAIT-1  192.168.2.10:40000  192.168.2.11:80  0 unread, 1 unacknowledged  retransmission in TIME
       sockets of the server:
-        LISTEN       192.168.2.11:80  *                   0 to accept, backlog 5
-        ESTABLISHED  192.168.2.11:80  192.168.2.10:40000  0 to read, 0 not acknowledged
+        LISTEN       192.168.2.11:80  *                   accept queue 0, backlog 5
+        ESTABLISHED  192.168.2.11:80  192.168.2.10:40000  0 unread, 0 unacknowledged
 
-      kept: KEEP/what-a-failure-looks-like-TEST/timeline.ndjson (tcplab replay --ladder) and packets.pcapng (Wireshark)"
+      saved: KEEP/what-a-failure-looks-like-TEST/timeline.ndjson (for tcplab replay --ladder) and packets.pcapng (for Wireshark)"
     `);
   });
 });
@@ -169,6 +185,24 @@ function project(): string {
   for (const name of ['vitest', '@types/node']) symlinkSync(bin(name), join(modules, name));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   return folder;
+}
+
+/** Each in a lab of its own, with what the text around it presumes. */
+function fragmentsAsTests(fragments: readonly string[]): string {
+  const tests = fragments.map(
+    (code, index) => `it('runs fragment ${index + 1}', async () => {
+  await using lab = await createLab({ serverPort: 4000 });
+  const connection = await lab.connected();
+  ${code}});`,
+  );
+  return `import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { assertState, createLab } from 'tcplab/testing';
+import { expect, it } from 'vitest';
+import 'tcplab/testing/vitest';
+${tests.join('\n')}
+`;
 }
 
 /** A copy of an example, in a project in which tcplab and vitest are found. */
