@@ -63,7 +63,7 @@ function compile(root, project, ...options) {
 }
 
 /**
- * What a browser gets besides code, and the code that another machine gets as text.
+ * The style sheets, the code that runs on another machine as text, and the CommonJS entries with their types.
  * @param {string} root
  * @returns {string[]}
  */
@@ -71,7 +71,7 @@ function copyAsTheyAre(root) {
   mkdirSync(join(root, 'dist/web'), { recursive: true });
   const names = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
   return names
-    .filter((name) => /\.(css|cjs)$/.test(name))
+    .filter((name) => /\.(css|cjs|d\.cts)$/.test(name))
     .map((name) => {
       const copy = join(root, 'dist', name);
       copyFileSync(join(root, 'src', name), copy);

@@ -1,21 +1,21 @@
 import { EXPLAINED } from './checked-programs-explained.mjs';
 
 /**
- * What `tcplab check --json` says of a program, as far as the document shows it.
+ * The part of the output of `tcplab check --json` that the page shows.
  * @typedef {{ command: string, probes: { id: string, verdict: string, says: string }[] }} Report
  */
 
-const HEAD = `# Programs that were looked at
+const HEAD = `# Results of check for well-known programs
 
-What \`tcplab check\` found out about programs that everybody knows, as they are, with a configuration as short as can
-be and 3 s of patience. Made by \`npm run docs:programs\`, on a machine where they are installed; numbers of
-milliseconds are of that machine and that run.
+This page shows what \`tcplab check\` finds in programs that are widely used, each with the shortest possible
+configuration and \`--within 3s\`. \`npm run docs:programs\` generates the page on a machine that has the programs. Times
+in milliseconds are those of that machine and that run.
 
-A **risk** is not a bug of the program: it is what somebody who runs it should know and set. Each was looked at by hand
-once, with \`tcplab hold … --server\` or \`--client\` and \`ss -tano\`, and is explained below its table.
+A **risk** is not a bug in the program. It is a default that you should know about and may want to change. Each risk
+and fault was confirmed once with \`tcplab hold\` and \`ss -tano\`, and is explained below its table.
 `;
 
-const KEPT = '*From an earlier run: it was not installed where the rest was made anew.*';
+const KEPT = '*From an earlier run: the program was not installed when the other results were generated.*';
 
 /**
  * @param {{ name: string, target: string }} program
@@ -24,12 +24,12 @@ const KEPT = '*From an earlier run: it was not installed where the rest was made
  */
 export function section({ name, target }, version, { command, probes }) {
   const lines = [`## ${name} ${version}`, '', `\`${command}\` (${target})`, ''];
-  lines.push('| probe | | what was seen |', '|---|---|---|');
+  lines.push('| test | verdict | found |', '|---|---|---|');
   for (const { id, verdict, says } of probes)
     lines.push(`| ${id} | ${mark(verdict)} | ${says.replaceAll('|', '\\|')} |`);
   const noted = probes.flatMap(({ id, verdict }) => {
     if (verdict !== 'risk' && verdict !== 'fault') return [];
-    return [`- **${id}**: ${EXPLAINED[name]?.[id] ?? EXPLAINED['*']?.[id] ?? 'not yet explained.'}`];
+    return [`- **${id}**: ${EXPLAINED[name]?.[id] ?? EXPLAINED['*']?.[id] ?? 'not explained yet.'}`];
   });
   return [...lines, '', ...noted, ''].join('\n');
 }
@@ -40,25 +40,23 @@ function mark(verdict) {
 }
 
 /**
- * The document, whole: who is not installed here keeps the section of an earlier run, with a line that says so. Throws
- * when there is none, for a document that lacks a program says nothing of that.
- * @param {string} before the document as it was
+ * The whole page. A program that is not installed here keeps the section of an earlier run, with a note. Throws if there is
+ * none, because a page without a program would not show that it is missing.
+ * @param {string} before the page as it was
  * @param {string[]} names of all programs, in their order
- * @param {ReadonlyMap<string, string>} looked the sections made anew, by name
+ * @param {ReadonlyMap<string, string>} looked the new sections, by name
  */
 export function document(before, names, looked) {
   const old = sectionsOf(before);
   const lost = names.filter((name) => !looked.has(name) && !sectionOf(old, name));
   if (lost.length > 0)
-    throw new Error(
-      `neither installed nor in the document: ${lost.join(', ')}. Install them, and run it again`,
-    );
+    throw new Error(`neither installed nor on the page: ${lost.join(', ')}. Install them and run this again`);
   const sections = names.map((name) => looked.get(name) ?? kept(sectionOf(old, name) ?? ''));
   return `${HEAD}\n${sections.join('\n')}`;
 }
 
 /**
- * The sections of a document, without what comes before the first.
+ * The sections of a page, without the introduction.
  * @param {string} text
  */
 function sectionsOf(text) {

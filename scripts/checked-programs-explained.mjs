@@ -1,68 +1,70 @@
 /**
- * What the risks and faults of docs/checked-programs.md come from, as they were confirmed by hand: by program and probe,
- * `*` for those that are alike.
+ * The causes of the risks and faults in docs/checked-programs.md, each confirmed once with ss: by program and test, with `*`
+ * for causes that several programs share.
  * @type {Record<string, Record<string, string>>}
  */
 export const EXPLAINED = {
   '*': {
     'peer-vanishes-in-flight':
-      'The retransmission timer runs, as `ss -tano` shows (`timer:(on,…)`), and nothing else: net.ipv4.tcp_retries2 = 15 stands for about a quarter of an hour. Only TCP_USER_TIMEOUT or a deadline of the program makes it shorter.',
+      '`ss -tano` shows the retransmission timer (`timer:(on,...)`) and no other. The limit net.ipv4.tcp_retries2 = 15 amounts to about 15 min. Only TCP_USER_TIMEOUT or a timeout in the program makes it shorter.',
     'syn-dropped':
-      'SYNs leave after 1, 2, 3, 4, 5, 7, 11 … s, as `tcplab hold syn-sent --client …` shows; without a connect timeout the program waits as long as net.ipv4.tcp_syn_retries has it: some two minutes.',
+      'The kernel sends SYNs after 1, 2, 3, 4, 5, 7, 11 s and so on, as `tcplab hold syn-sent --client CMD` shows. Without a connect timeout the program waits until the limit of net.ipv4.tcp_syn_retries, about two minutes.',
     'never-answered':
-      'The connection stands and the request is acknowledged. `ss -tano` shows no timer, or a keepalive that the server’s kernel answers: neither ends it. A deadline for the whole request does.',
+      "The connection is established and the request is acknowledged. `ss -tano` shows no timer, or a keepalive timer whose probes the server's kernel acknowledges. Neither ends the wait. A timeout for the whole request does.",
     'never-accepted':
-      'As when nobody answers; the row on the server has no process (`ss -tanp`), for it was never accepted. A deadline for connecting alone does not help: the connection stands.',
+      "Same as never-answered. On the server, `ss -tanp` shows no process for the connection because it was never accepted. A connect timeout does not help: from the client's point of view the connection is established.",
     'vanishes-in-answer':
-      'Nothing is on its way from the client, so no retransmission finds out. With keepalive (`ss -tano`: `timer:(keepalive,…)`) it takes minutes, without it for ever.',
+      'The client has nothing in flight, so no retransmission fails. With keepalive (`ss -tano`: `timer:(keepalive,...)`) it takes minutes until the client sees an error. Without keepalive it waits forever.',
   },
   nginx: {
     'peer-vanishes-idle':
-      '`ss -tano` shows no timer on the row. With `--within 85s` the probe sees nginx close it: keepalive_timeout is 75 s unless set. A connection that has been upgraded (WebSocket) is ruled by proxy_read_timeout, or by `listen … so_keepalive=on`.',
+      '`ss -tano` shows no timer for the connection. With `--within 85s` nginx closes it: keepalive_timeout is 75 s by default. For an upgraded connection (WebSocket), proxy_read_timeout or `listen ... so_keepalive=on` applies.',
   },
   haproxy: {
     'peer-vanishes-idle':
-      'No timer on the row; with `--within 40s` the probe sees haproxy close it after 30 s: `timeout client`, as configured here. Without that line haproxy warns at its start, and waits for ever.',
+      '`ss -tano` shows no timer. With `--within 40s` haproxy closes the connection after 30 s, the `timeout client` that is configured here. Without that line haproxy warns when it starts, and waits forever.',
   },
   'redis-server': {
     'peer-vanishes-idle':
-      '`ss -tano` shows `timer:(keepalive,4min59sec,0)`: tcp-keepalive 300 is the default. Redis sets TCP_KEEPINTVL to 100 s and TCP_KEEPCNT to 3 besides, which no table shows, so it is about 10 min in fact; the forecast has to take the sysctls.',
+      '`ss -tano` shows `timer:(keepalive,4min59sec,0)`: tcp-keepalive 300 is the default. Redis also sets TCP_KEEPINTVL to 100 s and TCP_KEEPCNT to 3, so the actual limit is about 10 min. No table shows these options, so tcplab computes the time from the sysctls.',
   },
   PostgreSQL: {
     'peer-vanishes-idle':
-      'Keepalive with the system’s two hours: tcp_keepalives_idle is 0, which means that. authentication_timeout (60 s) would end this very connection, which has not logged in; one that has stays.',
+      "Keepalive is set with the system's default of two hours, because tcp_keepalives_idle is 0. This connection has not logged in, so authentication_timeout (60 s) would close it. A connection that has logged in stays open.",
     'many-connections':
-      'It forks a process for each connection, and its listener has a backlog of 244 (`ss -ltn`: twice max_connections, and what is reserved); in some runs 300 SYNs at once are more than it forks for in time. Above max_connections (100) it answers with an error, which is beyond this probe.',
+      'PostgreSQL forks a process for each connection, and its listener has a backlog of 244 (`ss -ltn`: twice max_connections, plus the reserved ones). In some runs 300 SYNs at once arrive faster than it forks. Above max_connections (100) it responds with an error, which this test does not cover.',
     stopped:
-      'SIGTERM is its smart shutdown: it lets sessions end by themselves and waits for them, here for one that is idle. SIGINT (fast) ends them.',
+      'SIGTERM is the smart shutdown of PostgreSQL: it waits until the clients end their sessions, here for an idle one. SIGINT (fast shutdown) ends the sessions.',
   },
   'python3 -m http.server': {
     'many-connections':
-      'Its listener has a backlog of 5 (`ss -ltn`: Send-Q), and socketserver accepts one at a time and starts a thread for each.',
-    stopped: 'It has no handler for SIGTERM: the kernel ends it, and what was not yet written is never sent.',
-    'keeps-time-wait':
-      'It speaks HTTP/1.0 and closes after each answer, so the TIME-WAITs are at the server.',
-    'peer-vanishes-in-flight':
-      'It closes after the answer, so the rest is the kernel’s: an orphan in FIN-WAIT-1, by net.ipv4.tcp_orphan_retries.',
-  },
-  'Node’s http server': {
-    'peer-vanishes-idle':
-      'No timer on the row. With `--within 20s` the probe sees it close after 6 s: keepAliveTimeout is 5 s. A socket of `net` or a WebSocket has no such timeout.',
+      'The listener has a backlog of 5 (`ss -ltn`: Send-Q). socketserver accepts one connection at a time and starts a thread for each.',
     stopped:
-      'Node ends at once on SIGTERM unless the program handles it; the request had been read and not yet been answered. `server.close()` and `closeIdleConnections()` in a handler mend it.',
+      'The program has no handler for SIGTERM, so the kernel kills it. A response that was not written yet is never sent.',
+    'keeps-time-wait':
+      'It uses HTTP/1.0 and closes after each response, so the TIME-WAIT sockets are at the server.',
+    'peer-vanishes-in-flight':
+      'It closes after the response. The socket is then orphaned in FIN-WAIT-1, and net.ipv4.tcp_orphan_retries sets the limit.',
+  },
+  "Node's http server": {
+    'peer-vanishes-idle':
+      '`ss -tano` shows no timer. With `--within 20s` Node closes the connection after 6 s: keepAliveTimeout is 5 s. A socket of `net` or a WebSocket has no such timeout.',
+    stopped:
+      'Node exits at once on SIGTERM unless the program handles it. The request had been read, but the response was not sent yet. To fix it, call `server.close()` and `closeIdleConnections()` in a handler.',
   },
   wget: {
     'never-answered':
-      'wget’s read timeout is 900 s unless `--read-timeout` says otherwise, and then it tries again: 20 times.',
+      'The read timeout of wget is 900 s by default (`--read-timeout`). After it, wget retries, 20 times by default.',
     'vanishes-in-answer':
-      'No keepalive is set; its read timeout of 900 s ends it, and it tries again from there.',
-    'never-accepted': 'As when nobody answers: its read timeout of 900 s.',
+      'wget sets no keepalive. Its read timeout of 900 s ends the wait, and wget retries from there.',
+    'never-accepted': 'Same as never-answered: the read timeout is 900 s.',
   },
   nc: {
     'leaves-nothing':
-      'The input is over, and nc waits on: `ss -tano` shows the row in ESTABLISHED without a timer. It sends no FIN of its own unless `-N` says so.',
+      'The input has ended, but nc keeps waiting: `ss -tano` shows the connection in ESTABLISHED without a timer. nc sends no FIN of its own without `-N`.',
     'closes-before-answer':
-      'netcat-openbsd ends with 0 when the peer closes: it has no notion of an answer. A script that needs one has to look at what came.',
-    'resets-in-answer': 'An RST is not told from a FIN by its exit status: half an answer counts as success.',
+      'netcat-openbsd exits with status 0 when the peer closes, because it does not know what a complete response is. A script has to check the data.',
+    'resets-in-answer':
+      'The exit status does not distinguish an RST from a FIN, so a truncated response counts as success.',
   },
 };

@@ -3,13 +3,13 @@ import { chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A program that `npm run docs:programs` looks at.
+ * A program that `npm run docs:programs` tests.
  * @typedef {object} Looked
  * @property {string} name
  * @property {'server' | 'client'} target
  * @property {string[]} version a command that prints it, and fails when the program is not installed
  * @property {string[]} [options] of `tcplab check`
- * @property {(folder: string) => string} command what starts it; what it needs is written into the folder
+ * @property {(folder: string) => string} command starts the program; writes its files into the folder first
  */
 
 /**
@@ -23,7 +23,7 @@ function file(folder, name, text) {
 }
 
 /**
- * Commands as people start them; each has a configuration as short as can be.
+ * Common commands, each with the shortest possible configuration.
  * @type {Looked[]}
  */
 export const PROGRAMS = [
@@ -69,7 +69,7 @@ frontend all
     name: 'PostgreSQL',
     target: 'server',
     version: ['sh', '-c', 'ls -d /usr/lib/postgresql/*'],
-    // SSLRequest, to which the answer is one letter.
+    // SSLRequest: the response is one letter.
     options: ['--port', '5432', '--request', '\\x00\\x00\\x00\\x08\\x04\\xd2\\x16\\x2f', '--expect', 'N'],
     command: (folder) => {
       const [version] = readdirSync('/usr/lib/postgresql');
@@ -95,7 +95,7 @@ frontend all
     },
   },
   {
-    name: 'Node’s http server',
+    name: "Node's http server",
     target: 'server',
     version: ['node', '--version'],
     options: ['--port', '8080', '--http', '/'],
@@ -123,7 +123,7 @@ frontend all
     command: () => "printf 'hello\\n' | nc {server} {port}",
   },
   {
-    name: 'Node’s fetch',
+    name: "Node's fetch",
     target: 'client',
     version: ['node', '--version'],
     command: (folder) => {
@@ -132,7 +132,7 @@ frontend all
     },
   },
   {
-    name: 'python’s urllib',
+    name: "Python's urllib",
     target: 'client',
     version: ['python3', '--version'],
     command: (folder) => {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// docs/checked-programs.md: what `tcplab check` finds out about well-known programs. Who is not installed here keeps the
-// section that there is. `npm run docs:programs` looks at all of them, `-- NAME …` at some, and then writes nothing.
+// Generates docs/checked-programs.md: what `tcplab check` finds in well-known programs. A program that is not installed here
+// keeps its section. `npm run docs:programs` tests all of them; `-- NAME...` tests some, and then writes nothing.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ function reportOf({ target, options = [], command }, folder) {
   const args = [join(root, 'dist/cli/main.js'), ...asked];
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
   if (!stdout) throw new Error(`${args.join(' ')}: ${stderr}`);
-  // The folder has another name in every run.
+  // The folder has a different name in every run.
   return JSON.parse(stdout.replaceAll(folder, 'FOLDER'));
 }
 

@@ -1,7 +1,7 @@
 /**
- * tcplab as a library: labs of two hosts, scenarios that take a connection into a state, and what was seen of it.
- * Works in a process that may make network namespaces: as root, or started by
- * `unshare --user --map-root-user --net --mount -- node …`.
+ * tcplab as a library: labs of two hosts, scenarios that bring a connection into a state, and the timeline of what was
+ * observed. The process must be able to create network namespaces: as root, or started by
+ * `unshare --user --map-root-user --net --mount -- node ...`. Wrong arguments are a TcplabError with code USAGE.
  */
 export { type ErrorCode, SystemError, TcplabError } from './error.ts';
 export type { Connection, ConnectionEnd } from './evidence/connection.ts';

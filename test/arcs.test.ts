@@ -801,11 +801,11 @@ describe.concurrent.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, 
     if (name === 'as an ordinary user') needRoot(context, 'to become an ordinary user');
     const { status, stdout, stderr } = await printed();
     expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toMatch(/^42 of 42 arcs proven, 1 skipped \(--slow runs them\), in /m);
-    expect(stdout).toMatch(/^0 transitions unexplained$/m);
+    expect(stdout).toMatch(/^42 of 42 transitions proven, 1 skipped \(--slow runs them\), in /m);
+    expect(stdout).toMatch(/^0 state changes unexplained$/m);
     const rows = stdout.split('\n').filter((line) => /^(proven|skipped) +\d+ {2}/.test(line));
     expect(rows.map((line) => Number(line.slice(11, 13)))).toEqual(NUMBERS);
-    expect(/^Two witnesses: kernel events need root/m.test(stdout)).toBe(privilege !== 'root');
+    expect(/^Two witnesses, because kernel events require root/m.test(stdout)).toBe(privilege !== 'root');
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 });

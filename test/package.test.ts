@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -66,7 +67,7 @@ describe('as a package', () => {
       .filter((path) => !path.startsWith('node_modules/'));
     const foreign = own.filter(
       (path) =>
-        !/^(dist\/.*\.(js|d\.ts)|dist\/remote\/loader\.cjs|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|docs\/images\/\w+\.(png|svg)|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.*\.(js|d\.ts)|dist\/[\w/-]+\.(cjs|d\.cts)|examples\/[\w./-]+|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|docs\/images\/\w+\.(png|svg)|[A-Z]+(\.md)?|package\.json)$/.test(
           path,
         ),
     );
@@ -105,6 +106,44 @@ describe('as a package', () => {
     expect(Object.keys(dependencies).length).toBeLessThanOrEqual(6);
   });
 
+  it.concurrent.each([
+    ['vitest', /Tests +2 passed \(2\)/],
+    ['node-test', /# pass 2/],
+    ['jest', /Tests: +2 passed, 2 total/],
+    ['jest-esm', /Tests: +2 passed, 2 total/],
+  ])('has an example for %s that passes where it was unpacked', async (name, passed) => {
+    const project = join(folder, `example-${name}`);
+    cpSync(join(installed, 'examples', name), project, { recursive: true });
+    mkdirSync(join(project, 'node_modules'));
+    symlinkSync(installed, join(project, 'node_modules/tcplab'));
+    symlinkSync(join(REPOSITORY, 'node_modules/vitest'), join(project, 'node_modules/vitest'));
+    symlinkSync(join(REPOSITORY, 'node_modules/.bin'), join(project, 'node_modules/.bin'));
+    const { status, stdout, stderr } = await run(['npm', 'test', '--prefix', project], {
+      NODE_OPTIONS: '',
+      NO_COLOR: '1',
+      NODE_NO_WARNINGS: '1',
+    });
+    expect(stdout + stderr).toMatch(passed);
+    expect(status).toBe(0);
+  });
+
+  it('gives require() the same as import', async () => {
+    const script = `import * as library from 'tcplab';
+      import * as testing from 'tcplab/testing';
+      import { createRequire } from 'node:module';
+      const require = createRequire(import.meta.url);
+      console.log(require('tcplab').runScenario === library.runScenario, require('tcplab/testing').createLab === testing.createLab);`;
+    const project = join(folder, 'required');
+    mkdirSync(join(project, 'node_modules'), { recursive: true });
+    symlinkSync(installed, join(project, 'node_modules/tcplab'));
+    writeFileSync(join(project, 'main.mjs'), script);
+    expect(await run([process.execPath, join(project, 'main.mjs')])).toEqual({
+      status: 0,
+      stdout: 'true true\n',
+      stderr: '',
+    });
+  });
+
   describe('imported by a program', () => {
     const program = join(folder, 'program');
 
@@ -139,6 +178,11 @@ describe('as a package', () => {
       });
     });
 
+    it.concurrent('its types are whole in CommonJS', async () => {
+      writeFileSync(join(program, 'commonjs.cts'), COMMONJS);
+      expect(await compile('commonjs.cts', { noEmit: true })).toEqual({ status: 0, stdout: '', stderr: '' });
+    });
+
     it.concurrent('a wrong use does not compile', async () => {
       const { status, stdout } = await compile('wrong.ts', { noEmit: true });
       expect(status).not.toBe(0);
@@ -155,6 +199,19 @@ if (!scenario) throw new Error('no such scenario');
 const timeline = await runScenario(scenario, { family: 'ipv6', holdMs: 20 });
 const state: State = resultOf(timeline).state;
 process.stdout.write(\`\${scenario.id} \${state} \${judge(timeline).word}, schema \${schema.properties.format.const}\\n\`);
+`;
+
+const COMMONJS = `import { CATALOGUE, type Scenario } from 'tcplab';
+import { createLab, type TestLab } from 'tcplab/testing';
+import 'tcplab/testing/jest';
+declare const connection: jest.Matchers<void>;
+async function main(): Promise<Scenario | undefined> {
+  const lab: TestLab = await createLab({ serverPort: 8080 });
+  await connection.toBeInState('CLOSE-WAIT', { on: 'server' });
+  await lab.close();
+  return CATALOGUE[0];
+}
+void main();
 `;
 
 interface Published {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createLab } from '../src/testing/index.ts';
@@ -8,11 +8,10 @@ import { type Outcome, REPOSITORY, run, temporaryFolder } from './cli.ts';
 const NODE = process.execPath;
 const bin = (path: string) => join(REPOSITORY, 'node_modules', path);
 const VITEST = [NODE, bin('vitest/vitest.mjs'), 'run', '--disable-console-intercept'];
+const AS_ES_MODULES = ['--experimental-vm-modules', '--no-warnings'];
 const ENVIRONMENT = { NODE_OPTIONS: '', NO_COLOR: '1' };
 
 describe('the same tests', () => {
-  const example = (name: string) => join(REPOSITORY, 'examples', name);
-
   it.concurrent('pass in vitest', async () => {
     const { status, stdout, stderr } = await run([...VITEST, '--root', example('vitest')], ENVIRONMENT);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -20,14 +19,17 @@ describe('the same tests', () => {
   });
 
   it.concurrent('pass in node:test', async () => {
-    const command = [NODE, '--test', '--test-reporter=tap', join(example('node-test'), 'lab.test.mjs')];
+    const command = [NODE, '--test', '--test-reporter=tap', join(example('node-test'), 'lab.test.js')];
     const { status, stdout, stderr } = await run(command, ENVIRONMENT);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toContain('# pass 2\n# fail 0\n');
   });
 
-  it.concurrent('pass in jest', async () => {
-    const { status, stderr } = await jest(example('jest'));
+  it.concurrent.each([
+    ['CommonJS', 'jest', []],
+    ['ES modules', 'jest-esm', AS_ES_MODULES],
+  ])('pass in jest with %s', async (_, name, options) => {
+    const { status, stderr } = await jest(example(name), options);
     expect(stderr).toMatch(/Tests: +2 passed, 2 total/);
     expect(status).toBe(0);
   });
@@ -35,17 +37,17 @@ describe('the same tests', () => {
   it.concurrent('are refused in a worker thread', async () => {
     const command = [...VITEST, '--root', example('vitest'), '--pool', 'threads'];
     const { status, stderr } = await run(command, ENVIRONMENT);
-    expect(stderr).toContain('a lab can’t be in a worker thread');
+    expect(stderr).toContain("createLab() can't run in a worker thread");
     expect(status).not.toBe(0);
   });
 
-  it.concurrent('pass in jest in one process, file after file', async () => {
-    const folder = project();
-    const config = readFileSync(join(example('jest'), 'jest.config.json'));
-    const test = readFileSync(join(example('jest'), 'lab.test.mjs'));
-    writeFileSync(join(folder, 'jest.config.json'), config);
-    for (const name of ['one', 'two']) writeFileSync(join(folder, `${name}.test.mjs`), test);
-    const { status, stderr } = await jest(folder, '--runInBand');
+  it.concurrent.each([
+    ['CommonJS', 'jest', 'lab.test.js', []],
+    ['ES modules', 'jest-esm', 'lab.test.mjs', AS_ES_MODULES],
+  ])('pass in jest with %s in one process, file after file', async (_, name, file, options) => {
+    const folder = example(name);
+    cpSync(join(folder, file), join(folder, file.replace('lab', 'again')));
+    const { status, stderr } = await jest(folder, options, '--runInBand');
     expect(stderr).toMatch(/Tests: +4 passed, 4 total/);
     expect(status).toBe(0);
   });
@@ -53,19 +55,33 @@ describe('the same tests', () => {
 
 describe('docs/testing.md', () => {
   const text = readFileSync(join(REPOSITORY, 'docs/testing.md'), 'utf8');
-  const files = [...text.matchAll(/^```(?:ts|js)\n\/\/ (\S+\.\w+)\n(.*?)^```$/gms)].map(
-    ([, name = '', code = '']) => ({ name, code }),
+  const blocks = [...text.matchAll(/^```(?:ts|js)\n(?:\/\/ (\S+\.\w+)\n)?(.*?)^```$/gms)].map(
+    ([, name, code = '']) => ({ name, code }),
   );
+  const named = blocks.flatMap(({ name, code }) => (name === undefined ? [] : [{ name, code }]));
+  const files = named.filter(({ name }) => !name.startsWith('jest/'));
+  const fragments = blocks.filter(({ name }) => name === undefined).map(({ code }) => code);
 
-  it('has tests that run', async () => {
+  it('has tests that run, and every fragment runs in a test', async () => {
     const folder = project();
     for (const { name, code } of files) writeFileSync(join(folder, name), code);
+    writeFileSync(join(folder, 'fragments.test.ts'), fragmentsAsTests(fragments));
     writeFileSync(join(folder, 'vitest.config.ts'), "export default { test: { pool: 'forks' } };\n");
-    const inFolder = ['sh', '-c', 'cd "$0" && exec "$@"', folder];
-    const { status, stdout, stderr } = await run([...inFolder, ...VITEST], ENVIRONMENT);
+    const { status, stdout, stderr } = await run([...inFolder(folder), ...VITEST], ENVIRONMENT);
     expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toMatch(/Test Files +4 passed \(4\)/);
-    expect(stdout).toMatch(/Tests +5 passed \(5\)/);
+    expect(stdout).toMatch(/Test Files +5 passed \(5\)/);
+    expect(stdout).toMatch(/Tests +11 passed \(11\)/);
+  });
+
+  it('has a test for jest that runs in CommonJS', async () => {
+    const folder = project();
+    writeFileSync(join(folder, 'package.json'), '{}');
+    const [first, ...others] = named.filter(({ name }) => name.startsWith('jest/'));
+    expect(others).toEqual([]);
+    writeFileSync(join(folder, 'close-wait.test.js'), first?.code ?? '');
+    const { status, stderr } = await jest(folder, []);
+    expect(stderr).toMatch(/Tests: +1 passed, 1 total/);
+    expect(status).toBe(0);
   });
 
   it('has tests whose types are right, and a wrong use does not compile', async () => {
@@ -85,8 +101,9 @@ describe('docs/testing.md', () => {
     expect(stdout).toMatch(/Property 'on' is missing/);
   });
 
-  it('tells of all that a lab has', () => {
+  it('describes everything that a lab has', () => {
     expect(files.length).toBe(5);
+    expect(fragments.length).toBe(6);
     for (const word of [
       'connected',
       'connectionOf',
@@ -113,7 +130,7 @@ describe('what a failure looks like', () => {
       .toBeInState('CLOSE-WAIT', { on: 'server', within: 0 })
       .catch((thrown: Error) => thrown);
     expect(masked(error?.message ?? '', keep)).toMatchInlineSnapshot(`
-      "the server is in ESTABLISHED, not in CLOSE-WAIT (looked once)
+      "the server is in ESTABLISHED, not in CLOSE-WAIT (read once)
 
                             client                               server
                       192.168.2.10:40000                     192.168.2.11:80
@@ -129,17 +146,17 @@ describe('what a failure looks like', () => {
                                │  drop                             ▒│
                   shutdown(WR) │                                    │
                     FIN-WAIT-1 ├─ [F.] FIN  seq 1 ack 1 ───✗ rule 1 │
-                               │ · the test looks for CLOSE-WAIT on │
+                               │ · the test expects CLOSE-WAIT on   │
                                │   the server                       │
       [S] SYN   [.] ACK   [F] FIN   ┊ closed   ✗ dropped
 
       sockets of the client:
-        FIN-WAIT-1  192.168.2.10:40000  192.168.2.11:80  0 to read, 1 not acknowledged  retransmission in TIME
+        FIN-WAIT-1  192.168.2.10:40000  192.168.2.11:80  0 unread, 1 unacknowledged  retransmission in TIME
       sockets of the server:
-        LISTEN       192.168.2.11:80  *                   0 to accept, backlog 5
-        ESTABLISHED  192.168.2.11:80  192.168.2.10:40000  0 to read, 0 not acknowledged
+        LISTEN       192.168.2.11:80  *                   accept queue 0, backlog 5
+        ESTABLISHED  192.168.2.11:80  192.168.2.10:40000  0 unread, 0 unacknowledged
 
-      kept: KEEP/what-a-failure-looks-like-TEST/timeline.ndjson (tcplab replay --ladder) and packets.pcapng (Wireshark)"
+      saved: KEEP/what-a-failure-looks-like-TEST/timeline.ndjson (for tcplab replay --ladder) and packets.pcapng (for Wireshark)"
     `);
   });
 });
@@ -170,10 +187,35 @@ function project(): string {
   return folder;
 }
 
-function jest(folder: string, ...args: string[]): Promise<Outcome> {
-  const config = join(folder, 'jest.config.json');
-  const options = ['--experimental-vm-modules', '--no-warnings', bin('jest/bin/jest.js')];
-  return run([NODE, ...options, '--config', config, ...args], ENVIRONMENT);
+/** Each in a lab of its own, with what the text around it presumes. */
+function fragmentsAsTests(fragments: readonly string[]): string {
+  const tests = fragments.map(
+    (code, index) => `it('runs fragment ${index + 1}', async () => {
+  await using lab = await createLab({ serverPort: 4000 });
+  const connection = await lab.connected();
+  ${code}});`,
+  );
+  return `import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { assertState, createLab } from 'tcplab/testing';
+import { expect, it } from 'vitest';
+import 'tcplab/testing/vitest';
+${tests.join('\n')}
+`;
+}
+
+/** A copy of an example, in a project in which tcplab and vitest are found. */
+function example(name: string): string {
+  const folder = project();
+  cpSync(join(REPOSITORY, 'examples', name), folder, { recursive: true });
+  return folder;
+}
+
+const inFolder = (folder: string) => ['sh', '-c', 'cd "$0" && exec "$@"', folder];
+
+function jest(folder: string, options: string[], ...args: string[]): Promise<Outcome> {
+  return run([...inFolder(folder), NODE, ...options, bin('jest/bin/jest.js'), ...args], ENVIRONMENT);
 }
 
 function compile(folder: string, files: string[]): Promise<Outcome> {

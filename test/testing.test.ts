@@ -69,7 +69,7 @@ describe('a connection of a lab', () => {
     await expect(connection).toBeInState('CLOSED', { on: 'server' });
     expect(await connection.server.error()).toBe('ECONNRESET');
     expect(await failure(connection.client.send('x'))).toBe(
-      'the client’s end can’t send: it was closed or reset before',
+      "the client's end can't send: it is already closed or reset",
     );
   });
 
@@ -77,7 +77,7 @@ describe('a connection of a lab', () => {
     await using lab = await open();
     await using listener = await lab.server.listen();
     const [first, second] = [await lab.client.connect(), await lab.client.connect()];
-    expect(await failure(first.server.send('x'))).toContain('waits to be accepted');
+    expect(await failure(first.server.send('x'))).toContain('waits in the accept queue');
     expect(await listener.accept()).toBe(first);
     expect(await listener.accept()).toBe(second);
     expect(await failure(listener.accept({ within: 20 }))).toBe(
@@ -167,7 +167,7 @@ describe('rules', () => {
 
   it('want flags as tcpdump writes them', async () => {
     await using lab = await open();
-    await expect(lab.server.drop({ flags: 'SYN,FIN' })).rejects.toThrow('no flags of TCP: "SYN,FIN"');
+    await expect(lab.server.drop({ flags: 'SYN,FIN' })).rejects.toThrow("flags in tcpdump's letters");
   });
 });
 
@@ -197,11 +197,11 @@ describe('programs', () => {
     await using lab = await open();
     const ended = lab.server.start('echo oh no; exit 3', { port: 80 });
     expect(await failure(ended)).toBe(
-      'the program of the server (echo oh no; exit 3) ended with status 3 before it listened on port 80; it said:\noh no',
+      'the program of the server (echo oh no; exit 3) exited with status 3 before it listened on port 80; its output:\noh no',
     );
     const idle = lab.server.start('echo waiting; exec sleep 60', { port: 80, within: 200 });
     expect(await failure(idle)).toBe(
-      'the program of the server (echo waiting; exec sleep 60) to listen on port 80: not seen within 200 ms; it said:\nwaiting',
+      'the program of the server (echo waiting; exec sleep 60) to listen on port 80: not seen within 200 ms; its output:\nwaiting',
     );
     expect(lab.timeline.of('program-ended')).toHaveLength(2);
   });
@@ -214,7 +214,7 @@ describe('programs', () => {
     const connection = await lab.nextConnection();
     expect(await listener.accept()).toBe(connection);
     await expect(connection).toBeInState('ESTABLISHED', { on: 'client' });
-    expect(await failure(connection.client.send('x'))).toContain('not the lab’s own');
+    expect(await failure(connection.client.send('x'))).toContain("its socket is a program's or the test's");
   });
 });
 
@@ -421,13 +421,13 @@ describe('an assertion that fails', () => {
     await using lab = await open();
     const connection = await failing(lab);
     const text = await failure(expect(connection).toBeInState('CLOSE-WAIT', { on: 'server', within: 60 }));
-    expect(text).toMatch(/^the server is in ESTABLISHED, not in CLOSE-WAIT \(looked \d+ times in \d+ ms\)\n/);
+    expect(text).toMatch(/^the server is in ESTABLISHED, not in CLOSE-WAIT \(read \d+ times in \d+ ms\)\n/);
     expect(text).toContain('FIN-WAIT-1');
     expect(text).toContain('drop');
     expect(text).toContain('sockets of the client:\n  FIN-WAIT-1');
     expect(text).toContain('sockets of the server:\n');
     expect(text.includes('\x1b')).toBe(false);
-    const folder = /^kept: (\S+)\/timeline\.ndjson .* packets\.pcapng/m.exec(text)?.[1] ?? '';
+    const folder = /^saved: (\S+)\/timeline\.ndjson .* packets\.pcapng/m.exec(text)?.[1] ?? '';
     expect(folder.startsWith(join(keep, 'an-assertion-that-fails-'))).toBe(true);
     expect(readdirSync(folder).sort()).toEqual(['packets.pcapng', 'timeline.ndjson']);
     const replayed = await run([...TCPLAB, 'replay', join(folder, 'timeline.ndjson'), '--ladder']);
@@ -446,7 +446,7 @@ describe('an assertion that fails', () => {
       assertState(connection, 'closewait', { on: 'server', within: 20, test: 'My test' }),
     );
     expect(text).toMatch(/^the server is in ESTABLISHED, not in CLOSE-WAIT/);
-    expect(text).toContain(`kept: ${join(keep, 'my-test-')}`);
+    expect(text).toContain(`saved: ${join(keep, 'my-test-')}`);
     const not = await failure(expect(connection).not.toBeInState('ESTAB', { on: 'server', within: 20 }));
     expect(not).toMatch(/^the server is still in ESTABLISHED/);
     const seen = await assertState(connection, 'FIN_WAIT1', { on: 'client' });
@@ -464,28 +464,28 @@ describe('an assertion that fails', () => {
     await expect(connection).toBeInState('CLOSED', { on: 'server', within: 5000 });
     expect(client.local.port).toBeGreaterThan(0);
     const text = await failure(expect(connection).toBeInState('ESTABLISHED', { on: 'server', within: 0 }));
-    expect(text).toMatch(/^the server is in CLOSED, not in ESTABLISHED \(looked once\)/);
-    expect(text).toContain('\nby its segments alone the server would be in ESTABLISHED\n');
+    expect(text).toMatch(/^the server is in CLOSED, not in ESTABLISHED \(read once\)/);
+    expect(text).toContain('\nthe segments alone suggest that the server is in ESTABLISHED\n');
   });
 
   it('that can’t keep its files still says all', async () => {
     await using lab = await open({ keep: '/dev/null/kept' });
     const connection = await lab.connected();
     const text = await failure(expect(connection).toBeInState('LISTEN', { on: 'client', within: 0 }));
-    expect(text).toMatch(/nothing kept: (not a directory|file already exists)$/);
+    expect(text).toMatch(/could not save the timeline and packets: (not a directory|file already exists)$/);
   });
 
   it('tells wrong use apart', async () => {
     await using lab = await open();
     const connection = await lab.connected();
     expect(await failure(expect(connection).toBeInState('OPEN', { on: 'client' }))).toContain(
-      'TCP has no state "OPEN"; it has CLOSED, LISTEN',
+      'state: expected "CLOSED" or "LISTEN"',
     );
     expect(await failure(expect(connection).toBeInState('LISTEN', { on: 'host' as 'client' }))).toContain(
-      'says at which end',
+      'options.on: expected "client" or "server", found "host"',
     );
     expect(await failure(expect(7).toBeInState('LISTEN', { on: 'client' }))).toContain(
-      'only a connection of a lab',
+      'expected a connection of a lab, found 7',
     );
   });
 });
@@ -589,8 +589,10 @@ describe('a process that may not make networks', () => {
     const command = tcplabAsOrdinaryUser();
     const main = command.pop() ?? '';
     const { stdout } = await run([...command, '--input-type=module', '-e', script(main)]);
-    expect(stdout).toMatch(/^MACHINE this process may make no network namespaces/);
-    expect(stdout).toContain('`npx tcplab exec -- npx vitest run`');
+    expect(stdout).toMatch(
+      /^MACHINE can't create a lab, because this process is not allowed to create network namespaces/,
+    );
+    expect(stdout).toContain('npx tcplab exec -- npx vitest run');
   });
 
   it('may, in a private network', async () => {

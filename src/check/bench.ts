@@ -13,7 +13,7 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Talk } from './talk.ts';
 
 export interface CheckOptions {
-  /** The program, as a shell is told. */
+  /** The program, as a command for the shell. */
   command: string;
   /** The port that the server listens on. */
   port: number;
@@ -22,18 +22,18 @@ export interface CheckOptions {
   talk: Talk;
   /** Where the hosts are. */
   lab?: Pick<LabOptions, 'hosts'>;
-  /** How long a program may take for anything that it ought to do soon. */
+  /** How long a program may take for anything that it should do soon. */
   withinMs: number;
 }
 
 const LEAST_START_MS = 5000;
 
-/** A lab in which a program is looked at: what both kinds of probes share. */
+/** A lab in which a program is tested: the part that server and client tests share. */
 export class Bench implements AsyncDisposable {
   readonly lab: Lab;
   readonly stage: Stage;
   readonly options: CheckOptions;
-  /** Whether the program has come to do what its kind does first: to listen, or to connect. */
+  /** Whether the program has listened, or has tried to connect. */
   wasThere = false;
 
   protected constructor(lab: Lab, options: CheckOptions) {
@@ -50,12 +50,12 @@ export class Bench implements AsyncDisposable {
     return this.options.withinMs;
   }
 
-  /** How long the program may take to be there at all: with how soon it answers that has nothing to do. */
+  /** How long the program may take to start, which is independent of how soon it must respond. */
   get startWithinMs(): number {
     return Math.max(this.withinMs, LEAST_START_MS);
   }
 
-  /** What `attempt` gives when it gives something in time, and how long that took; else undefined. */
+  /** The first truthy result of `attempt` and how long it took; undefined if there was none in time. */
   async until<T>(
     attempt: () => T | Promise<T>,
     withinMs: number = this.withinMs,
@@ -76,12 +76,12 @@ export class Bench implements AsyncDisposable {
     return rowOf(rows, endOf(connection, host, 'CLOSED'));
   }
 
-  /** What the kernel will do by itself about an end, and when. */
+  /** What the kernel will do about an end without the program, and when. */
   async forecast(row: SocketRow, host: HostName): Promise<Forecast> {
     return forecast(row, await readTcpSysctls(this.lab.host(host)));
   }
 
-  /** Nothing passes between the hosts any more, in either direction: as when a cable is pulled. */
+  /** Drops everything between the hosts, in both directions, as a pulled cable does. */
   async cut(): Promise<void> {
     await this.lab.server.setRule({ hook: 'in', destinationPort: this.lab.serverPort, fate: 'drop' });
     await this.lab.server.setRule({ hook: 'out', sourcePort: this.lab.serverPort, fate: 'drop' });
@@ -97,19 +97,19 @@ export function seconds(ms: number): string {
   return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** `15 min`, for what lasts long. */
+/** `15 min`, for long times. */
 export function roughly(ms: number): string {
   if (ms < 120_000) return seconds(ms);
   return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
 }
 
-/** What the kernel will do by itself, if nothing more is heard of the peer. */
+/** What the kernel will do without the program, if nothing more arrives from the peer. */
 export function describeEnd({ expiresMs }: SocketRow, { timer, givesUpMs, because }: Forecast): string {
-  if (timer === null) return 'no timer runs: without a deadline of its own it waits for ever';
+  if (timer === null) return 'no kernel timer is running: without a timeout in the program it waits forever';
   if (timer === 'keepalive probe') {
-    const rest = 'and ends it when TCP_KEEPCNT probes, TCP_KEEPINTVL apart, are not answered';
-    return `keepalive asks in ${roughly(expiresMs ?? 0)}, ${rest} (by the sysctls in about ${roughly(givesUpMs ?? 0)})`;
+    const end = 'the kernel closes the connection after TCP_KEEPCNT unanswered probes';
+    return `next keepalive probe in ${roughly(expiresMs ?? 0)}; ${end} (about ${roughly(givesUpMs ?? 0)} with the sysctl defaults)`;
   }
-  if (givesUpMs === null) return 'its kernel asks again without end';
-  return `its kernel gives up in about ${roughly(givesUpMs)} (${because})`;
+  if (givesUpMs === null) return 'the kernel keeps sending probes, with no limit';
+  return `the kernel gives up in about ${roughly(givesUpMs)} (${because})`;
 }

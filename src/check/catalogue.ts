@@ -24,7 +24,7 @@ import { serves } from './server/serves.ts';
 import { stopped } from './server/stopped.ts';
 import type { ServerBench } from './server-bench.ts';
 
-/** What is done to a server, in the order in which it is reported. */
+/** The tests of a server, in the order in which they are reported. */
 export const SERVER_PROBES: readonly Probe<ServerBench>[] = [
   serves,
   peerCloses,
@@ -40,7 +40,7 @@ export const SERVER_PROBES: readonly Probe<ServerBench>[] = [
   keepsTimeWait,
 ];
 
-/** And to a client. */
+/** The tests of a client. */
 export const CLIENT_PROBES: readonly Probe<ClientBench>[] = [
   synDropped,
   refused,

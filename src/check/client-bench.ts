@@ -9,14 +9,14 @@ import type { State } from '../tcp/state.ts';
 import { Bench, type CheckOptions, describeEnd, seconds } from './bench.ts';
 import { type Finding, fault, good, risk } from './probe.ts';
 
-/** What a program did about what befell its connection. */
+/** How a program reacted to what happened to its connection. */
 export type Reaction =
   | { what: 'ended'; status: number; tookMs: number }
-  /** It runs on, without a socket that is still in use. */
+  /** It keeps running, without a socket in use. */
   | { what: 'let go'; tookMs: number }
   | { what: 'nothing'; row: SocketRow };
 
-/** A lab whose client is the program; what it connects to is tcplab's own. */
+/** A lab whose client is the program, and whose server is tcplab. */
 export class ClientBench extends Bench {
   #program: Program | undefined;
 
@@ -33,7 +33,7 @@ export class ClientBench extends Bench {
     return listening(this.stage, options);
   }
 
-  /** Starts the program, and waits until it has sent a SYN to the server. TIMEOUT when it has not. */
+  /** Starts the program, and waits until it has sent a SYN to the server. Throws TIMEOUT if it does not. */
   async start(): Promise<void> {
     const { lab, options } = this;
     this.#program = await lab.client.start(commandIn(lab, options.command));
@@ -43,21 +43,21 @@ export class ClientBench extends Bench {
     }, this.startWithinMs);
     this.wasThere ||= this.attempts() > 0;
     if (this.attempts() > 0) return;
-    throw new TcplabError('TIMEOUT', 'it did not try to connect to the server’s address and port');
+    throw new TcplabError('TIMEOUT', "the client did not try to connect to the server's address and port");
   }
 
-  /** Starts it against a server that accepts, and waits for its connection and what it first says. */
+  /** Starts it against a server that accepts, and waits for its connection and its first bytes. */
   async call(options: Parameters<ClientBench['listen']>[0] = {}): Promise<Call> {
     const listener = await this.listen(options);
     await this.start();
     const accepted = await this.until(() => this.lab.server.accept(listener));
-    if (!accepted) throw new TcplabError('TIMEOUT', 'its connection did not come to stand');
+    if (!accepted) throw new TcplabError('TIMEOUT', 'its connection was not established');
     const call = new Call(this, accepted.value);
     await call.listen();
     return call;
   }
 
-  /** How often it has tried: SYNs from different ports. */
+  /** How often it has tried to connect: SYNs from different ports. */
   attempts(): number {
     const ports = new Set<number>();
     for (const { host, wire } of [...this.lab.timeline.of('captured'), ...this.lab.timeline.of('dropped')]) {
@@ -67,13 +67,13 @@ export class ClientBench extends Bench {
     return ports.size;
   }
 
-  /** Its sockets to the server, in whatever state. */
+  /** Its sockets to the server, in any state. */
   async sockets(): Promise<SocketRow[]> {
     const rows = await this.lab.client.observe();
     return rows.filter(({ remote }) => remote.port === this.lab.serverPort);
   }
 
-  /** Waits until it has ended, or has let go of its connection; or something else is enough. */
+  /** Waits until it has exited or has closed its connection, or `orWhen` is true. */
   async reaction({ orWhen = () => false }: { orWhen?: () => boolean } = {}): Promise<Reaction> {
     const { withinMs } = this;
     let rows: SocketRow[] = [];
@@ -84,7 +84,7 @@ export class ClientBench extends Bench {
     const { status } = this.program;
     if (status !== undefined) return { what: 'ended', status, tookMs: reacted?.tookMs ?? withinMs };
     if (reacted) {
-      // Most that let go end at once; some try again.
+      // Most programs that close exit at once; some retry.
       const ended = await this.until(
         async () => {
           await this.lab.client.observe();
@@ -99,8 +99,8 @@ export class ClientBench extends Bench {
   }
 
   /**
-   * The usual judgement: it should find out, soon, and say so by its exit status. `onSuccess`: what it is when the status
-   * says that all is well. `isThere`: the server's kernel answers all that is sent to it, so no timer of TCP ends the wait.
+   * The usual verdict: the program should notice soon, and report it by its exit status. `onSuccess` is the verdict if the
+   * status reports success. `isThere`: the server's kernel acknowledges everything, so no TCP timer ends the wait.
    */
   async judge(
     reaction: Reaction,
@@ -111,34 +111,33 @@ export class ClientBench extends Bench {
     switch (reaction.what) {
       case 'ended': {
         const { status, tookMs } = reaction;
-        const says = `it ended with status ${status} after ${seconds(tookMs)}, ${tried}`;
-        return status === 0 ? onSuccess(`${says}: as if all were well`) : good(says);
+        const says = `exited with status ${status} after ${seconds(tookMs)} (${tried})`;
+        return status === 0 ? onSuccess(`${says}, which reports success`) : good(says);
       }
       case 'let go':
-        return good(`it gave its connection up after ${seconds(reaction.tookMs)} and runs on, ${tried}`);
+        return good(`closed its connection after ${seconds(reaction.tookMs)} and keeps running (${tried})`);
       case 'nothing': {
         const { row } = reaction;
         if (row.state === 'CLOSE-WAIT')
-          return fault(
-            `${seconds(this.withinMs)} after the server’s FIN it was still in CLOSE-WAIT, ${tried}`,
-          );
-        const still = `after ${seconds(this.withinMs)} it was still in ${row.state}, ${tried}`;
-        if (isThere) return risk(`${still}; to TCP all is well, and no timer ends that`);
+          return fault(`still in CLOSE-WAIT ${seconds(this.withinMs)} after the server's FIN (${tried})`);
+        const still = `still in ${row.state} after ${seconds(this.withinMs)} (${tried})`;
+        if (isThere)
+          return risk(`${still}; the server's kernel acknowledges everything, so no TCP timer ends the wait`);
         return risk(`${still}; ${describeEnd(row, await this.forecast(row, 'client'))}`);
       }
     }
   }
 
-  /** `192.168.2.11:80 in ESTABLISHED, descriptor 5`, for what is left. */
+  /** `192.168.2.11:80 in ESTABLISHED`, for connections that are left over. */
   describe(rows: readonly SocketRow[]): string {
     return rows.map(({ remote, state }) => `${formatEndpoint(remote)} in ${state}`).join(', ');
   }
 }
 
-/** For how long a program that has let go is looked at. */
+/** How long to wait for the exit of a program that has closed its connection. */
 const AGAIN_MS = 2000;
 
-/** Not what the kernel finishes by itself. */
+/** Whether the program uses it: orphaned sockets and TIME-WAIT are the kernel's. */
 export function isInUse({ state }: SocketRow): boolean {
   return IN_USE.has(state);
 }
@@ -156,7 +155,7 @@ export class Call {
     this.socket = socket;
   }
 
-  /** Waits for the first that the program says. Some say nothing: then no longer than half a second. */
+  /** Waits for the first bytes of the program, at most half a second, because some programs send nothing. */
   async listen(): Promise<void> {
     await this.#bench.until(
       async () => {
@@ -168,7 +167,7 @@ export class Call {
     );
   }
 
-  /** Sends an answer, or its first part: by HTTP when that is what was heard. */
+  /** Sends a response, or its first part: an HTTP response if the request was HTTP. */
   async answer({ part }: { part: boolean }): Promise<void> {
     const body = 'x'.repeat(1000);
     const isHttp = /^[A-Z]+ \S+ HTTP\/1\.\d/.test(this.heard.toString('latin1'));

@@ -1,37 +1,37 @@
 import type { Timeline } from '../evidence/timeline.ts';
 
 /**
- * `good`: it does what a robust program does. `risk`: it works, until it meets this in production. `fault`: it breaks, or
- * leaks. `unknown`: it could not be found out, and it is said why.
+ * `good`: the program does what a robust program does. `risk`: it works until this happens in production. `fault`: it breaks
+ * or leaks. `unknown`: the test could not find out; `says` has the reason.
  */
 export type ProbeVerdict = 'good' | 'risk' | 'fault' | 'unknown';
 
-/** What was found out, in a sentence with the numbers that were seen. */
+/** What the program did, with the numbers: a phrase without a period. */
 export interface Finding {
   verdict: ProbeVerdict;
   says: string;
 }
 
-/** One thing that is done to a program, and what becomes of it. */
+/** One test: something that happens to a program, and what the program does. In JSON and in the code it is a probe. */
 export interface Probe<Bench> {
   id: string;
-  /** What happens to the program, in a line. */
+  /** What happens to the program, in at most 60 characters. */
   title: string;
-  /** Why it matters. */
+  /** The consequence in production. */
   why: string;
-  /** How it is mended. */
+  /** What to change, as an imperative with the name of the option. */
   mend: string;
   run(bench: Bench): Promise<Finding>;
 }
 
-/** A probe's finding with all that was seen. */
+/** The finding of a test, with the timeline of its lab. */
 export interface ProbeResult extends Finding {
   id: string;
   title: string;
   why: string;
   mend: string;
   durationMs: number;
-  /** Null when there was no lab. */
+  /** Null if the test was not run. */
   timeline: Timeline | null;
 }
 

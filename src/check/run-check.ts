@@ -5,11 +5,11 @@ import { ClientBench } from './client-bench.ts';
 import { type Finding, fault, type Probe, type ProbeResult, unknown } from './probe.ts';
 import { ServerBench } from './server-bench.ts';
 
-/** What kind of program is looked at. */
+/** Which kind of program is tested. */
 export type Target = 'server' | 'client';
 
-/** The probes of a target, by their ids; all when none is named. */
-export function probesOf(target: Target): readonly Pick<Probe<never>, 'id' | 'title' | 'why' | 'mend'>[] {
+/** The tests of a target, without the code. */
+export function probesOf(target: Target): readonly About[] {
   return target === 'server' ? SERVER_PROBES : CLIENT_PROBES;
 }
 
@@ -19,13 +19,13 @@ export interface RunCheckOptions extends CheckOptions {
   only?: readonly string[] | undefined;
   onBegin?: (probe: { id: string; title: string }, index: number, count: number) => void;
   onDone?: (result: ProbeResult) => void;
-  /** Those that are not run, because the program never was there to be looked at. */
+  /** Is called with the tests that are not run, because the program never listened or connected. */
   onSkip?: (results: readonly ProbeResult[]) => void;
 }
 
 /**
- * Does one thing after the other to the program, each time started anew, in a lab of its own. Where it does not get to be
- * a server or a client at all, that is said once, and the rest is left.
+ * Runs one test after the other, each with a new start of the program, in a lab of its own. If the program never listens or
+ * connects, the first test reports that, and the others are not run.
  */
 export async function runCheck({
   target,
@@ -60,6 +60,7 @@ export async function runCheck({
   return results;
 }
 
+/** A test without its code. */
 type About = Omit<Probe<never>, 'run'>;
 
 interface Task {
@@ -69,8 +70,8 @@ interface Task {
 }
 
 const NEVER_THERE: Record<Target, string> = {
-  server: 'not run: the program did not come to listen on the server’s port',
-  client: 'not run: the program did not try to connect to the server',
+  server: "not run, because the program did not listen on the server's port",
+  client: 'not run, because the program did not try to connect to the server',
 };
 
 function notRun({ id, title, why, mend }: About, because: string): ProbeResult {
@@ -95,7 +96,7 @@ function task<B extends Bench>(
   return { probe: { id, title, why, mend }, run };
 }
 
-/** A server that does not start is at fault, and nothing more can be said of it. */
+/** A server that does not start has a fault, and the test can find out nothing else. */
 async function find<B extends Bench>(
   probe: Probe<B>,
   bench: B,
@@ -110,7 +111,7 @@ async function find<B extends Bench>(
   try {
     return await probe.run(bench);
   } catch (error) {
-    // What happens to a socket meanwhile (EPIPE, ECONNRESET) is the program's doing.
+    // Errors of a socket (EPIPE, ECONNRESET) come from what the program did.
     if (!(error instanceof TcplabError) || error.code === 'MACHINE') throw error;
     return unknown(error.message);
   }

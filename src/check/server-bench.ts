@@ -7,7 +7,7 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 import { Bench, type CheckOptions, seconds } from './bench.ts';
 import { Visitor } from './visitor.ts';
 
-/** The first ports belong to the lab's witnesses; those of crowds are above. */
+/** The witnesses match a lab's events by its first ports. The ports of many clients are above them. */
 const CROWD_FIRST_PORT = 50_000;
 
 /** A lab whose server is the program. */
@@ -24,12 +24,12 @@ export class ServerBench extends Bench {
     return this.#program;
   }
 
-  /** Whether something is said, so that there is an answer to look at. */
+  /** Whether tcplab sends a request, so that there is a response to test. */
   get talks(): boolean {
     return this.options.talk.request.length > 0;
   }
 
-  /** Starts it, for the first time or once more. Throws TIMEOUT when it does not listen in time. */
+  /** Starts it, for the first time or again. Throws TIMEOUT if it does not listen in time. */
   async start(): Promise<void> {
     const { lab, options, startWithinMs } = this;
     const { waitFor } = stageOf(lab, { withinMs: startWithinMs });
@@ -37,7 +37,7 @@ export class ServerBench extends Bench {
     this.wasThere = true;
   }
 
-  /** Connects. Undefined when the connection does not stand in time. `receiveBuffer`: SO_RCVBUF, octets. */
+  /** Connects. Returns undefined if the connection is not established in time. `receiveBuffer`: SO_RCVBUF, in bytes. */
   async visit({ receiveBuffer }: { receiveBuffer?: number } = {}): Promise<Visitor | undefined> {
     const visitor = await this.knock(receiveBuffer);
     const stands = await this.until(
@@ -46,7 +46,7 @@ export class ServerBench extends Bench {
     return stands && visitor;
   }
 
-  /** Starts to connect, and does not wait. */
+  /** Starts to connect and does not wait. */
   async knock(receiveBuffer?: number): Promise<Visitor> {
     const { lab } = this;
     const own = this.#visitors < 10;
@@ -81,18 +81,18 @@ export class ServerBench extends Bench {
     return listenerOf(rows, endOf({ client, server }, 'server', 'LISTEN'));
   }
 
-  /** Rows of the program's port in a state. */
+  /** How many sockets of the program's port are in a state. */
   async countInState(state: SocketRow['state']): Promise<number> {
     const rows = await this.lab.server.observe();
     return rows.filter((row) => row.local.port === this.lab.serverPort && row.state === state).length;
   }
 
-  /** Whether a new client is served as it should be; null, or what is wrong. */
+  /** Tests a new client: null if it is served, or what is wrong as a clause. */
   async whatIsWrong(): Promise<string | null> {
     const { status } = this.program;
-    if (status !== undefined) return `the program has ended, with status ${status}`;
+    if (status !== undefined) return `the program exited with status ${status}`;
     const visitor = await this.visit();
-    if (!visitor) return `a new connection did not stand within ${seconds(this.withinMs)}`;
+    if (!visitor) return `a new connection was not established within ${seconds(this.withinMs)}`;
     if (!(await this.isAccepted(visitor)))
       return `a new connection was not accepted within ${seconds(this.withinMs)}`;
     const tookMs = await visitor.exchange();
@@ -100,11 +100,11 @@ export class ServerBench extends Bench {
     await visitor.close();
     if (tookMs !== undefined) return null;
     return ended === 'open'
-      ? `a new client had no answer within ${seconds(this.withinMs)}`
-      : `a new client had a ${ended} in place of an answer`;
+      ? `a new client got no complete response within ${seconds(this.withinMs)}`
+      : `a new client got ${ended} before a complete response`;
   }
 
-  /** What the machine has counted on the server since the lab was opened. */
+  /** A counter of the server's kernel (nstat(8)), since the lab was opened. */
   async counted(name: string): Promise<number> {
     await this.lab.server.count();
     return this.lab.timeline.of('counted').findLast(({ host }) => host === 'server')?.counters[name] ?? 0;

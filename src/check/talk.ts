@@ -1,15 +1,15 @@
-/** What is said to a server over a connection, and when its answer is complete. */
+/** The request that tcplab sends to a server, and when the response is complete. */
 export interface Talk {
-  /** Empty when nothing is said: then a connection that is accepted is all that is asked for. */
+  /** Empty if there is no request: then it is enough that the connection is accepted. */
   request: Buffer;
-  /** Whether this is the whole answer; `isOver` when the server has sent its FIN. */
+  /** Whether the response is complete; `isOver` if the server has sent its FIN. */
   isWhole(answer: Buffer, isOver: boolean): boolean;
 }
 
-/** Nothing is said. */
+/** No request. */
 export const SILENCE: Talk = { request: Buffer.alloc(0), isWhole: () => true };
 
-/** A GET of HTTP/1.1 (RFC 9112) on a connection that may go on. */
+/** An HTTP/1.1 GET (RFC 9112) on a persistent connection. */
 export function httpTalk(path: string, host: string): Talk {
   const request = Buffer.from(
     `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: tcplab\r\nAccept: */*\r\n\r\n`,
@@ -17,7 +17,7 @@ export function httpTalk(path: string, host: string): Talk {
   return { request, isWhole: isWholeHttpAnswer };
 }
 
-/** Bytes that are sent as they are; the answer is whole when it has the expected text, or else when anything has come. */
+/** Bytes as the request. The response is complete when it has the expected text, or any bytes if no text is expected. */
 export function textTalk(request: Buffer, expected: Buffer = Buffer.alloc(0)): Talk {
   return {
     request,

@@ -3,7 +3,7 @@ import type { Connection } from '../evidence/connection.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Bench } from './bench.ts';
 
-/** A client of tcplab's own, with one connection to the program. */
+/** A client of tcplab, with one connection to the program. */
 export class Visitor {
   readonly connection: Connection;
   readonly #bench: Bench;
@@ -18,7 +18,7 @@ export class Visitor {
     this.#socket = socket;
   }
 
-  /** Sends the request, so many times, as far as the kernel takes it. */
+  /** Sends the request a number of times, as far as the kernel accepts it. */
   async ask(times = 1): Promise<void> {
     const { request } = this.#bench.options.talk;
     const requests = Buffer.concat(Array.from({ length: times }, () => request));
@@ -31,7 +31,7 @@ export class Visitor {
     }
   }
 
-  /** Takes in what has arrived. Gives how many octets of the answer there are in all. */
+  /** Reads what has arrived. Returns the number of bytes of the response so far. */
   async read(): Promise<number> {
     while (this.ended === 'open') {
       try {
@@ -47,13 +47,13 @@ export class Visitor {
     return this.#received.length;
   }
 
-  /** Whether the whole answer is there. */
+  /** Whether the response is complete. */
   async isAnswered(): Promise<boolean> {
     await this.read();
     return this.#bench.options.talk.isWhole(this.#received, this.ended !== 'open');
   }
 
-  /** Asks and waits for the whole answer: how long it took, or undefined when it did not come in time. */
+  /** Sends the request and waits for the complete response. Returns how long it took, or undefined if there was none in time. */
   async exchange(withinMs?: number): Promise<number | undefined> {
     await this.ask();
     const answered = await this.#bench.until(

@@ -129,6 +129,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
   const { privilege } = hosts;
   const startedAt = new Date();
   const style = styleFor(process.stdout);
+  const layout = { style, width: process.stdout.columns };
   const progress = new Progress(process.stderr);
   const results: ProbeResult[] = await runCheck({
     target,
@@ -143,10 +144,11 @@ async function check(what: string, words: string[], options: Options): Promise<v
     onBegin: ({ id, title }, index, count) => progress.show(`${index + 1} of ${count}: ${id}: ${title}`),
     onDone: (result) => {
       progress.clear();
-      if (!options.json) process.stdout.write(formatProbe(result, style, options.ladder ?? false));
+      if (!options.json)
+        process.stdout.write(formatProbe(result, { ...layout, ladder: options.ladder ?? false }));
     },
     onSkip: (skipped) => {
-      if (!options.json) process.stdout.write(formatSkipped(skipped, style));
+      if (!options.json) process.stdout.write(formatSkipped(skipped, layout));
     },
   });
   const report: CheckReport = {

@@ -2,7 +2,6 @@ import { arch, release } from 'node:os';
 import { Command } from 'commander';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
-import { containerHint } from '../kernel/container.ts';
 import { type Ability, tryAbilities } from '../lab/abilities.ts';
 import { pad, wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';

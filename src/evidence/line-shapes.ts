@@ -33,6 +33,10 @@ export function flawOfLine(value: unknown): string | undefined {
   return flaw && `${type}: ${flaw}`;
 }
 
+export function isLineType(type: string): boolean {
+  return SHAPES.has(type);
+}
+
 type FieldsOf<T extends TimelineLine['type']> = Fields<Omit<Extract<TimelineLine, { type: T }>, 'type'>>;
 
 const host: Shape<HostName> = oneOf('client', 'server');

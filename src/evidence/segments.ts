@@ -4,7 +4,7 @@ import { identityOf, type Segment, type WirePacket } from '../tcp/segment.ts';
 import { seqAdd, seqDistance } from '../tcp/sequence.ts';
 import type { Connection } from './connection.ts';
 import { type Captured, type Crafted, type Dropped, type HostName, otherHost } from './events.ts';
-import type { Timeline } from './timeline.ts';
+import { mustBeTimeline, type Timeline } from './timeline.ts';
 
 /** One packet of a connection, from the host that sent it to what became of it. */
 export interface Passage {
@@ -27,6 +27,7 @@ export interface Passage {
  * a host that sees the same bytes twice sees them in the order in which they were sent.
  */
 export function passages(timeline: Timeline, connection: Connection): Passage[] {
+  mustBeTimeline('passages', timeline);
   const { seen } = packetsOn(timeline, connection);
   const arrivals = new Matcher(seen.filter(isArrival));
   const drops = dropsOfArrivals(seen);

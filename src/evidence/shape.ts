@@ -52,9 +52,12 @@ export function nullable<T>(shape: Shape<T>): Shape<T | null> {
   return { flawOf: (value, path) => (value === null ? undefined : shape.flawOf(value, path)) };
 }
 
-/** For a field that may be left out. */
+/** For a field that may be absent or undefined. */
 export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
-  return { isOptional: true, flawOf: (value, path) => shape.flawOf(value, path) };
+  return {
+    isOptional: true,
+    flawOf: (value, path) => (value === undefined ? undefined : shape.flawOf(value, path)),
+  };
 }
 
 export function list<T>(shape: Shape<T>): Shape<T[]> {
@@ -82,7 +85,8 @@ export function object<T>(fields: Fields<T>): Shape<T> {
     flawOf: (value, path) => {
       if (!isObject(value)) return flaw(path, 'an object', value);
       const unknown = Object.keys(value).find((key) => !shapes.has(key));
-      if (unknown !== undefined) return `${join(path, unknown)} is not expected here`;
+      if (unknown !== undefined)
+        return `${join(path, unknown)}: unknown name; the names here are ${[...shapes.keys()].join(', ')}`;
       return first(shapes, ([key, shape]) =>
         Object.hasOwn(value, key)
           ? shape.flawOf(value[key], join(path, key))
@@ -118,7 +122,8 @@ function join(path: string, key: string): string {
   return path ? `${path}.${key}` : key;
 }
 
-function flaw(path: string, expected: string, found: unknown): string {
+/** The flaw of a value that is not what was expected. */
+export function flaw(path: string, expected: string, found: unknown): string {
   return `${path || 'it'}: expected ${expected}, found ${shown(found)}`;
 }
 
@@ -127,10 +132,17 @@ const SHOWN = 60;
 /** Only the kind of what has parts: they may be nested more deeply than JSON.stringify can follow. */
 export function shown(found: unknown): string {
   if (found === undefined) return 'nothing';
+  if (typeof found === 'function') return 'a function';
   if (Array.isArray(found)) return `a list of ${found.length}`;
-  if (isObject(found)) return 'an object';
-  const text = JSON.stringify(typeof found === 'string' ? found.slice(0, SHOWN) : found);
+  if (found !== null && typeof found === 'object') return kindOfObject(found);
+  const text = typeof found === 'string' ? JSON.stringify(found.slice(0, SHOWN)) : String(found);
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+/** Of a class, such as a Promise or a Socket, its name. */
+function kindOfObject(found: object): string {
+  const name = (Object.getPrototypeOf(found) as object | null)?.constructor?.name;
+  return name && name !== 'Object' ? `a ${name}` : 'an object';
 }
 
 function first<T>(items: Iterable<T>, flawOf: (item: T) => string | undefined): string | undefined {

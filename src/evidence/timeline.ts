@@ -1,7 +1,12 @@
 import { printableJson } from '../printable.ts';
+import { fitting, mustFit } from './arguments.ts';
 import type { TimelineEvent } from './events.ts';
+import { isLineType } from './line-shapes.ts';
+import type { Shape } from './shape.ts';
 
 type OfType<T extends TimelineEvent['type']> = Extract<TimelineEvent, { type: T }>;
+
+const TYPE: Shape<string> = fitting('the type of an event', (value) => isLineType(String(value)));
 
 /** Everything that happened in a lab, on both hosts, ordered on one clock. */
 export class Timeline implements Iterable<TimelineEvent> {
@@ -26,8 +31,11 @@ export class Timeline implements Iterable<TimelineEvent> {
     return () => this.#listeners.delete(listener);
   }
 
+  /** The events of one type, in order: a copy. */
   of<T extends TimelineEvent['type']>(type: T): OfType<T>[] {
-    return [...((this.#byType.get(type) ?? []) as OfType<T>[])];
+    const events = this.#byType.get(type);
+    if (!events) mustFit('Timeline.of() type', TYPE, type, 'docs/timeline.md lists the types');
+    return [...((events ?? []) as OfType<T>[])];
   }
 
   get length(): number {
@@ -63,4 +71,10 @@ function putInPlace(events: TimelineEvent[], event: TimelineEvent): void {
   let place = events.length;
   while (place > 0 && (events[place - 1] as TimelineEvent).atMs > event.atMs) place--;
   events.splice(place, 0, event);
+}
+
+/** Throws USAGE for anything but a timeline; a Promise of one is the usual mistake. */
+export function mustBeTimeline(call: string, value: unknown): asserts value is Timeline {
+  const shape = fitting<Timeline>('a Timeline', (given) => given instanceof Timeline);
+  mustFit(`${call}() timeline`, shape, value, 'await runScenario(scenario) returns a timeline');
 }

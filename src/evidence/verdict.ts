@@ -1,7 +1,7 @@
 import type { State } from '../tcp/state.ts';
 import { type ConnectionEnd, endOf } from './connection.ts';
 import { type Claimed, type Held, type HostName, otherHost } from './events.ts';
-import type { Timeline } from './timeline.ts';
+import { mustBeTimeline, type Timeline } from './timeline.ts';
 import { kernelEvents } from './witness/kernel-events.ts';
 import { packets } from './witness/packets.ts';
 import { socketTable } from './witness/socket-table.ts';
@@ -33,6 +33,7 @@ const ENOUGH = 2;
 
 /** Weighs the claim on a timeline. A claim that was not held to the end is not proven, whatever was seen before. */
 export function judge(timeline: Timeline): Verdict {
+  mustBeTimeline('judge', timeline);
   const claim = timeline.of('claimed')[0];
   const hold = timeline.of('held')[0];
   const gaveUp = timeline.of('gave-up')[0];

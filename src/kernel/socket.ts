@@ -42,6 +42,8 @@ const SOCKET_OPTIONS: Record<SocketOption, readonly [level: number, name: number
   TCP_USER_TIMEOUT: [IPPROTO_TCP, 18],
 };
 
+export const SOCKET_OPTION_NAMES: readonly SocketOption[] = Object.keys(SOCKET_OPTIONS) as SocketOption[];
+
 /** A TCP socket that never blocks; it lives in the network namespace in which the thread is now. */
 export function openTcpSocket(family: Family): number {
   const domain = family === 'ipv6' ? AF_INET6 : AF_INET;

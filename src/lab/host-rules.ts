@@ -1,3 +1,4 @@
+import { TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { Family } from '../tcp/endpoint.ts';
@@ -45,7 +46,7 @@ export class HostRules {
   lift(number: number): void {
     const { name: host, namespace, nowMs, emit } = this.#options;
     const met = namespace.enter(() => this.#firewall?.lift(number));
-    if (!met) throw new Error(`${host} has no rule ${number}`);
+    if (!met) throw new TcplabError('USAGE', `the ${host} has no rule ${number}`);
     this.tell([met]);
     emit({ type: 'rule-lifted', atMs: nowMs(), host, rule: number });
   }

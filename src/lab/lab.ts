@@ -1,24 +1,36 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
+import { host as hostName, milliseconds, mustFit, port, work } from '../evidence/arguments.ts';
 import { type HostName, TIMELINE_FORMAT, type TimelineEvent } from '../evidence/events.ts';
+import { type Fields, object, oneOf, optional } from '../evidence/shape.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { FirewallKind } from './firewall.ts';
+import { guarded } from './guarded-host.ts';
 import type { Host } from './host.ts';
 import { openNamespacePair } from './namespace-pair.ts';
 import type { HostPair, OpenPair } from './pair.ts';
 
 export interface LabOptions {
+  /** Default: `ipv4`. */
   family?: Family;
-  /** What sets the rules. */
+  /** What sets the rules; default: `nft`. */
   firewall?: FirewallKind;
-  /** The port of the server; 80 if not said, or a free one where the hosts are not the lab's own. */
-  serverPort?: number;
-  /** Where the hosts are; two namespaces of the lab's own if not said. */
-  hosts?: OpenPair;
+  /** The port of the server; default: 80, or a free port if the hosts are not the lab's own. */
+  serverPort?: number | undefined;
+  /** Opens the two hosts; default: two namespaces of the lab's own. */
+  hosts?: OpenPair | undefined;
 }
+
+export const LAB_FIELDS: Fields<LabOptions> = {
+  family: optional(oneOf('ipv4', 'ipv6')),
+  firewall: optional(oneOf('nft', 'iptables')),
+  serverPort: optional(port),
+  hosts: optional(work<OpenPair>()),
+};
+const LAB = object<LabOptions>(LAB_FIELDS);
 
 /** The socket tables of both hosts, read at about one moment. */
 export type Tables = Record<HostName, SocketRow[]>;
@@ -47,8 +59,8 @@ export class Lab implements AsyncDisposable {
     endTimeline: () => void;
   }) {
     this.timeline = parts.timeline;
-    this.client = parts.pair.client;
-    this.server = parts.pair.server;
+    this.client = guarded(parts.pair.client);
+    this.server = guarded(parts.pair.server);
     this.family = parts.family;
     this.serverPort = parts.pair.serverPort;
     this.#pair = parts.pair;
@@ -62,6 +74,7 @@ export class Lab implements AsyncDisposable {
    * `doctor` tells of.
    */
   static async open(options: LabOptions = {}): Promise<Lab> {
+    mustFit('Lab.open() options', LAB, options, "example: Lab.open({ family: 'ipv6', serverPort: 8080 })");
     const { family = 'ipv4', firewall = 'nft', serverPort, hosts = openNamespacePair } = options;
     const startNs = monotonicNs();
     const startedAt = new Date().toISOString();
@@ -80,6 +93,7 @@ export class Lab implements AsyncDisposable {
   }
 
   host(name: HostName): Host {
+    mustFit('Lab.host() name', hostName, name);
     return name === 'client' ? this.client : this.server;
   }
 
@@ -131,6 +145,8 @@ export class Lab implements AsyncDisposable {
     timeoutMs = 5000,
     onIdle: () => void = () => {},
   ): Promise<NonNullable<T>> {
+    mustFit('waitFor() attempt', work(), attempt);
+    mustFit('waitFor() timeoutMs', milliseconds, timeoutMs);
     const startMs = this.nowMs();
     for (;;) {
       const result = await attempt();

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { fstatSync } from 'node:fs';
-import { SystemError } from '../error.ts';
+import { SystemError, TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
@@ -378,7 +378,7 @@ export class NamespaceHost implements EnterableHost {
 
   #fd(socket: SocketNumber): number {
     const fd = this.#sockets.get(socket);
-    if (fd === undefined) throw new Error(`${this.name} has no open socket ${socket}`);
+    if (fd === undefined) throw new TcplabError('USAGE', `the ${this.name} has no open socket ${socket}`);
     return fd;
   }
 

@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import { fitting, mustFit } from '../evidence/arguments.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import { whole } from '../evidence/shape.ts';
 import { groupRuns, signalGroup } from '../kernel/process.ts';
 
 /** A program that was started in a host, with all that it starts. */
@@ -33,6 +35,12 @@ export function tellingLine(output: string): string | undefined {
 
 /** What is kept of what a program says: one that never stops must not fill the memory. */
 const KEPT = 64 * 1024;
+
+const SIGNAL = fitting<NodeJS.Signals>('a signal such as SIGTERM', (value) =>
+  Object.hasOwn(constants.signals, String(value)),
+);
+/** setTimeout() takes no more. */
+const GRACE = whole(0, 2 ** 31 - 1);
 
 /** A program whose standard output and error are read. */
 export class SpawnedProgram implements Program {
@@ -98,10 +106,12 @@ export class SpawnedProgram implements Program {
   }
 
   signal(name: NodeJS.Signals): void {
+    mustFit('signal() name', SIGNAL, name, "example: program.signal('SIGTERM')");
     signalGroup(this.pid, name);
   }
 
   async stop(graceMs = 1000): Promise<number> {
+    mustFit('stop() graceMs', GRACE, graceMs);
     if (this.#status === undefined) {
       this.signal('SIGTERM');
       const timer = setTimeout(() => this.signal('SIGKILL'), graceMs);

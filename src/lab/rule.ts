@@ -12,7 +12,7 @@ export const FATES = [
 export type Fate = (typeof FATES)[number];
 
 /** From the first to the last. */
-interface PortRange {
+export interface PortRange {
   first: number;
   last: number;
 }

@@ -18,9 +18,9 @@ export interface ArcsReport {
   startedAt: string;
   durationMs: number;
   arcs: ArcReport[];
-  /** Transitions that neither an arc of the RFC nor a known way of Linux explains. */
+  /** State changes that neither a transition of the RFC nor a known behavior of Linux explains. */
   unexplained: (Pick<Transition, 'host' | 'from' | 'to' | 'source'> & { scenario: string })[];
-  /** How often the kernel printed a change that is no transition of the RFC's picture, by its explanation. */
+  /** How often the kernel reported a change that is not a transition of the RFC, by its explanation. */
   particularities: Record<string, number>;
 }
 
@@ -45,7 +45,7 @@ const INDENT = ' '.repeat(15);
 
 /** The table that `tcplab arcs` prints. */
 export function formatArcs(report: ArcsReport, style: Style): string {
-  const header = style.bold(row('VERDICT', '#', 'ARC', 'TRIGGER', 'CLAUSE'));
+  const header = style.bold(row('VERDICT', '#', 'TRANSITION', 'TRIGGER', 'CLAUSE'));
   const rows = report.arcs.map((arc) => formatArc(arc, style));
   return `${[header, ...rows, '', summary(report, style)].join('\n')}\n`;
 }
@@ -70,13 +70,13 @@ function summary({ arcs, unexplained, durationMs, machine }: ArcsReport, style: 
   const colour = proven === run.length && unexplained.length === 0 ? style.good : style.bad;
   const skipped = arcs.length > run.length ? `, ${arcs.length - run.length} skipped (--slow runs them)` : '';
   const lines = [
-    colour(`${proven} of ${run.length} arcs proven${skipped}, in ${formatMs(durationMs)}`),
-    colour(`${unexplained.length} transitions unexplained`),
+    colour(`${proven} of ${run.length} transitions proven${skipped}, in ${formatMs(durationMs)}`),
+    colour(`${unexplained.length} state changes unexplained`),
     ...unexplained.map(
       ({ scenario, host, from, to, source }) => `  ${scenario}: ${host} ${from} → ${to} (${source})`,
     ),
   ];
   if (!machine.witnesses.includes('kernel-events'))
-    lines.push('Two witnesses: kernel events need root (tracefs).');
+    lines.push('Two witnesses, because kernel events require root (tracefs).');
   return lines.join('\n');
 }

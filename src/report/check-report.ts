@@ -19,7 +19,7 @@ export interface CheckReport {
   startedAt: string;
   durationMs: number;
   target: Target;
-  /** As a shell is told. */
+  /** The program, as a command for the shell. */
   command: string;
   probes: ProbeReport[];
 }
@@ -28,20 +28,20 @@ export interface ProbeReport extends Omit<ProbeResult, 'timeline'> {
   evidence: ProbeEvidence;
 }
 
-/** What was seen. */
+/** What tcplab observed. */
 interface ProbeEvidence {
-  /** The rows of each host at the end. */
+  /** The socket table of each host at the end. */
   sockets: Record<HostName, SocketRow[]>;
   /** What each host's kernel counted, by the names of nstat(8). */
   counters: Record<HostName, Record<string, number>>;
-  /** The end of what the program wrote. */
+  /** The end of the program's output. */
   output: string;
   /** Segments, calls and states between two lifelines, as text. */
   ladder: string;
 }
 
 const OUTPUT_KEPT = 2000;
-/** A ladder longer than this is no help. */
+/** The end of a longer ladder is cut off. */
 const LADDER_LINES = 200;
 
 export function probeReport({ timeline, ...result }: ProbeResult): ProbeReport {
@@ -69,32 +69,57 @@ function evidenceOf(timeline: Timeline | null): ProbeEvidence {
 function shortened(text: string): string {
   const lines = text.trimEnd().split('\n');
   if (lines.length <= LADDER_LINES) return lines.join('\n');
-  return [...lines.slice(0, LADDER_LINES - 1), `… ${lines.length - LADDER_LINES + 1} lines more`].join('\n');
+  return [...lines.slice(0, LADDER_LINES - 1), `(${lines.length - LADDER_LINES + 1} more lines)`].join('\n');
 }
 
-const WIDTH = 80;
+/** Lines of prose get no longer, however wide the terminal is. */
+const WIDEST = 100;
 const COLUMN = 9;
 const INDENT = ' '.repeat(COLUMN);
 
-/** One probe, as it scrolls by: what was found; and where it is no good, why that matters and what mends it. */
-export function formatProbe(result: ProbeResult, style: Style, ladder: boolean): string {
+interface Layout {
+  style: Style;
+  /** Columns of the terminal; default: 80. */
+  width?: number | undefined;
+}
+
+/**
+ * One test, as tcplab prints it when it is over: the title and what was found; for a risk or a fault also why that matters
+ * and how to fix it.
+ */
+export function formatProbe(result: ProbeResult, layout: Layout & { ladder: boolean }): string {
   const { id, title, verdict, says, why, mend, timeline } = result;
+  const { style, ladder } = layout;
+  const width = widthOf(layout);
   const colour = colourOf(verdict, style);
-  const bad = verdict === 'fault' || verdict === 'risk';
-  const lines = [
-    colour(pad(verdict, COLUMN)) + wrap(`${id}: ${title}`, WIDTH, INDENT).trimStart().replace(id, style.bold),
-    colour(wrap(says, WIDTH, INDENT)),
-    ...(bad ? [style.dim(wrap(`Why: ${why}`, WIDTH, INDENT)), wrap(`Mend: ${mend}`, WIDTH, INDENT)] : []),
-    ...(bad && ladder && timeline ? ['', evidenceOf(timeline).ladder, ''] : []),
-  ];
+  const head = wrap(`${id}: ${title}`, width, INDENT).trimStart().replace(id, style.bold);
+  const lines = [colour(pad(verdict, COLUMN)) + head];
+  if (verdict === 'fault' || verdict === 'risk') {
+    lines.push(colour(labelled('Found:', says, width)));
+    lines.push(style.dim(labelled('Matters:', why, width)), labelled('Fix:', mend, width));
+    if (ladder && timeline) lines.push('', evidenceOf(timeline).ladder, '');
+  } else {
+    lines.push(colour(wrap(says, width, INDENT)));
+  }
   return `${lines.join('\n')}\n`;
 }
 
-/** Probes that were not run, all for the same reason. */
-export function formatSkipped(results: readonly ProbeResult[], style: Style): string {
+/** The label in a column of its own, unless the terminal is too narrow for that. */
+function labelled(label: string, text: string, width: number): string {
+  if (width < 70) return wrap(`${label} ${text}`, width, INDENT);
+  return `${INDENT}${pad(label, COLUMN)}${wrap(text, width, INDENT.repeat(2)).trimStart()}`;
+}
+
+function widthOf({ width = 80 }: Layout): number {
+  return Math.min(width, WIDEST);
+}
+
+/** Tests that were not run, all for the same reason. */
+export function formatSkipped(results: readonly ProbeResult[], layout: Layout): string {
   const [{ verdict, says } = { verdict: 'unknown' as const, says: '' }] = results;
   const ids = results.map(({ id }) => id).join(', ');
-  return `${style.dim(pad(verdict, COLUMN) + wrap(`${ids}: ${says}`, WIDTH, INDENT).trimStart())}\n`;
+  const text = wrap(`${ids}: ${says}`, widthOf(layout), INDENT).trimStart();
+  return `${layout.style.dim(pad(verdict, COLUMN) + text)}\n`;
 }
 
 export function formatCheckSummary({ probes, durationMs }: CheckReport, style: Style): string {

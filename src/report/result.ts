@@ -1,7 +1,8 @@
+import { TcplabError } from '../error.ts';
 import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
 import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
 import { inputsOf, type Passage, passages } from '../evidence/segments.ts';
-import type { Timeline } from '../evidence/timeline.ts';
+import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
 import { unreached } from '../evidence/unreached.ts';
 import { judge, type Testimony, type VerdictWord } from '../evidence/verdict.ts';
 import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
@@ -97,9 +98,14 @@ const KEYS: Record<WitnessName, WitnessKey> = {
 
 /** The result that a scenario's timeline tells. The timeline has a claim, or says that none was reached. */
 export function resultOf(timeline: Timeline): ScenarioResult {
+  mustBeTimeline('resultOf', timeline);
   const claim = timeline.of('claimed')[0];
   const aim = claim ?? timeline.of('gave-up')[0];
-  if (!aim) throw new Error('a timeline without a claim has no result');
+  if (!aim) {
+    throw new TcplabError('USAGE', 'this timeline has no result, because no scenario was run in its lab', {
+      hint: 'await runScenario(scenario) returns a timeline with a result',
+    });
+  }
   const verdict = judge(timeline);
   const hold = timeline.of('held')[0];
   const peer = otherHost(aim.held.host);

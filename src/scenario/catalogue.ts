@@ -1,3 +1,5 @@
+import { mustFit } from '../evidence/arguments.ts';
+import { text } from '../evidence/shape.ts';
 import { parseState, type State } from '../tcp/state.ts';
 import { acceptQueueFull } from './accept-queue-full.ts';
 import { bound } from './bound.ts';
@@ -59,6 +61,7 @@ export const CATALOGUE: readonly Scenario[] = [
 
 /** The scenario of that name, or all that hold a state of that name in any spelling. Empty when there is none. */
 export function findScenarios(name: string): Scenario[] {
+  mustFit('findScenarios() name', text(), name, "example: findScenarios('close-wait')");
   const scenario = CATALOGUE.find(({ id }) => id === name);
   if (scenario) return [scenario];
   const state = parseState(name);

@@ -1,9 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { fitting, host as hostName, milliseconds, mustFit, nonEmpty, work } from '../evidence/arguments.ts';
+import { isObject, object, oneOf, optional, type Shape } from '../evidence/shape.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { Lab } from '../lab/lab.ts';
+import { LAB_FIELDS, Lab } from '../lab/lab.ts';
 import type { OpenPair } from '../lab/pair.ts';
 import type { Family } from '../tcp/endpoint.ts';
+import { STATES } from '../tcp/state.ts';
 import { holdState } from './hold.ts';
 import type { Programs } from './program-end.ts';
 import { reachState } from './reach.ts';
@@ -13,9 +16,9 @@ import type { Turn } from './turn.ts';
 export interface RunOptions {
   family?: Family;
   firewall?: FirewallKind;
-  serverPort?: number;
+  serverPort?: number | undefined;
   /** Where the hosts are; see `LabOptions`. */
-  hosts?: OpenPair;
+  hosts?: OpenPair | undefined;
   /** How long the state is held, from when both ends have reached theirs. */
   holdMs?: number;
   /** How long it may take to reach them. */
@@ -28,13 +31,35 @@ export interface RunOptions {
   during?: (lab: Lab) => Promise<void>;
 }
 
+const SCENARIO: Shape<Scenario> = fitting(
+  'a scenario, such as CATALOGUE has',
+  (value) => isObject(value) && typeof value['id'] === 'string' && typeof value['reach'] === 'function',
+);
+const state = oneOf(...STATES);
+const HELD: Shape<Scenario['held']> = object({ host: hostName, state });
+const RUN = object<RunOptions>({
+  ...LAB_FIELDS,
+  holdMs: optional(milliseconds),
+  withinMs: optional(milliseconds),
+  programs: optional(object<Programs>({ client: optional(nonEmpty), server: optional(nonEmpty) })),
+  turn: optional(fitting<Turn>('a turn', isObject)),
+  during: optional(work<(lab: Lab) => Promise<void>>()),
+});
+
 const DEFAULT_HOLD_MS = 100;
 
 /** Brings a scenario into its state in a lab of its own, holds it, and gives the timeline of all that was seen. */
 export async function runScenario(scenario: Scenario, options: RunOptions = {}): Promise<Timeline> {
+  const { id } = Object(scenario) as Partial<Scenario>;
+  const named = typeof scenario === 'string' ? scenario : 'close-wait';
+  mustFit('runScenario() scenario', SCENARIO, scenario, `example: runScenario(findScenarios('${named}')[0])`);
+  mustFit(`runScenario() scenario ${id}: held`, HELD, scenario.held);
+  mustFit(`runScenario() scenario ${id}: peer`, state, scenario.peer);
+  mustFit('runScenario() options', RUN, options, 'example: runScenario(scenario, { holdMs: 1000 })');
+  const { family = 'ipv4', firewall = 'nft', serverPort, hosts } = options;
   const pass = (await options.turn?.take()) ?? (() => {});
   try {
-    await using lab = await Lab.open(options);
+    await using lab = await Lab.open({ family, firewall, serverPort, hosts });
     // What is brief keeps its turn until it was held.
     const mayPass = scenario.brief ? () => {} : pass;
     const reached = await reachState(lab, scenario, { ...options, onIdle: mayPass });

@@ -60,6 +60,7 @@ const ALIASES: Record<string, State> = {
 
 /** Reads a state in any spelling that a tool prints: `FIN_WAIT1`, `fin-wait-1`, `finwait1`, `ESTAB`, `SYN_RECV`. */
 export function parseState(text: string): State | undefined {
+  if (typeof text !== 'string') return undefined;
   const bare = text.toUpperCase().replace(/[^A-Z0-9]/g, '');
   return STATES.find((state) => state.replaceAll('-', '') === bare) ?? ALIASES[bare];
 }

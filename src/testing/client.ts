@@ -1,22 +1,31 @@
+import { mustFit, port } from '../evidence/arguments.ts';
+import { object, optional } from '../evidence/shape.ts';
 import type { TestConnection } from './connection.ts';
 import { TestHost } from './host.ts';
 
 export interface ConnectOptions {
-  /** Of the server; the lab’s server port if not said. */
+  /** The server's port; default: the lab's server port. */
   port?: number;
-  /** Of the client; one that no lab on this machine has used lately if not said. */
+  /** The client's port; default: one that no lab on this machine has used recently. */
   localPort?: number;
 }
 
+const CONNECT = object<ConnectOptions>({ port: optional(port), localPort: optional(port) });
+
 /** The host whose sockets connect. */
 export class TestClient extends TestHost {
-  /** Starts to connect, and does not wait: the handshake may be what the test is about. */
-  async connect({ port = this.lab.serverPort, localPort }: ConnectOptions = {}): Promise<TestConnection> {
+  /**
+   * Starts to connect and does not wait, because the handshake may be what the test is about. Throws SystemError where a
+   * call fails (EADDRINUSE for `localPort`); what connect() itself returns is in `connection.client.error()`.
+   */
+  async connect(options: ConnectOptions = {}): Promise<TestConnection> {
+    mustFit('connect() options', CONNECT, options, 'example: lab.client.connect({ port: 8080 })');
+    const { port = this.lab.serverPort, localPort } = options;
     const { host, lab } = this;
     const server = { address: lab.server.address, port };
     const socket = await host.openSocket();
     if (localPort !== undefined) await host.bind(socket, { address: host.address, port: localPort });
-    // Beyond its own ports the kernel chooses, from a range that no lab has: only kernel events can’t be told apart there.
+    // Beyond the lab's own ports the kernel chooses, from a range that no lab has: only kernel events are not matched there.
     else if (lab.clientPortsLeft > 0) await host.bind(socket, lab.nextClientEndpoint());
     const result = await host.connect(socket, server);
     const { port: ownPort } = await host.localEndpoint(socket);

@@ -3,7 +3,7 @@ import type { Lab } from '../lab/lab.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import { TestConnection } from './connection.ts';
 
-/** The connections of a lab that a test knows, each once. */
+/** The connections of a lab that the test has been given, each once. */
 export class Connections {
   readonly #lab: Lab;
   readonly #known = new Map<string, TestConnection>();
@@ -12,7 +12,7 @@ export class Connections {
     this.#lab = lab;
   }
 
-  /** The one with these endpoints, known from now on. */
+  /** The connection with these endpoints, known from now on. */
   get(endpoints: Connection): TestConnection {
     const key = `${formatEndpoint(endpoints.client)} ${formatEndpoint(endpoints.server)}`;
     const known = this.#known.get(key);
@@ -22,7 +22,7 @@ export class Connections {
     return connection;
   }
 
-  /** A new one in the place of any with the same endpoints before it. */
+  /** A new connection, which replaces an earlier one with the same endpoints. */
   begin(endpoints: Connection): TestConnection {
     this.#known.delete(`${formatEndpoint(endpoints.client)} ${formatEndpoint(endpoints.server)}`);
     return this.get(endpoints);

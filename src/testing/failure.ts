@@ -8,20 +8,20 @@ import { keep } from './keep.ts';
 import type { Sighting } from './look.ts';
 import { formatSockets } from './sockets-text.ts';
 
-/** What is said of an assertion that failed: what was there instead, how it came to that, and where more is kept. */
+/** The message of a failed assertion: the actual state, the ladder diagram, both socket tables, and where the files are. */
 export async function describeFailure(
   connection: TestConnection,
   sighting: Sighting,
   { not = false, test }: { not?: boolean; test?: string | undefined } = {},
 ): Promise<string> {
   const { lab } = connection;
-  // Else the rules in the files would be without their counts. It is one more look besides.
+  // The files need the counts of the rules. This also reads the socket table once more.
   await lab.count();
   const { host, wanted, state, tables, looks, fromMs, toMs } = sighting;
   const timeline = new Timeline();
   for (const event of lab.timeline) timeline.add(event);
-  timeline.add({ type: 'noted', atMs: fromMs, text: `the test looks for ${wanted} on the ${host}` });
-  const tried = looks === 1 ? 'looked once' : `looked ${looks} times in ${Math.round(toMs - fromMs)} ms`;
+  timeline.add({ type: 'noted', atMs: fromMs, text: `the test expects ${wanted} on the ${host}` });
+  const tried = looks === 1 ? 'read once' : `read ${looks} times in ${Math.round(toMs - fromMs)} ms`;
   const found = not ? `the ${host} is still in ${wanted}` : `the ${host} is in ${state}, not in ${wanted}`;
   return [
     `${found} (${tried})`,
@@ -40,26 +40,26 @@ export function ladderOf(timeline: Timeline, connection?: Connection): string {
 }
 
 /**
- * The table is the kernel’s own word; but where the segments tell otherwise, that is worth knowing: a timer ended it, say,
- * or a FIN waits behind data.
+ * The socket table decides. If the segments suggest another state, the message reports that too: a timer may have ended the
+ * connection, or a FIN may wait behind data.
  */
 function contradiction({ host, state, bySegments }: Sighting): string[] {
   if (bySegments === null || bySegments === state) return [];
-  return [`by its segments alone the ${host} would be in ${bySegments}`];
+  return [`the segments alone suggest that the ${host} is in ${bySegments}`];
 }
 
 function kept(connection: TestConnection, timeline: Timeline, sighting: Sighting, name: string): string {
   try {
     claim(timeline, connection, sighting, name);
     const folder = keep(connection.lab, timeline, name);
-    return `kept: ${folder}/timeline.ndjson (tcplab replay --ladder) and packets.pcapng (Wireshark)`;
+    return `saved: ${folder}/timeline.ndjson (for tcplab replay --ladder) and packets.pcapng (for Wireshark)`;
   } catch (error) {
-    // What the test is told must not be lost for that.
-    return `nothing kept: ${reasonOf(error)}`;
+    // The message must survive a full disk or a folder that can't be written.
+    return `could not save the timeline and packets: ${reasonOf(error)}`;
   }
 }
 
-/** What the test claimed, in the words of a scenario: so all that reads timelines can read it. */
+/** Adds what the test claimed, as a scenario does, so that every reader of timelines can read it. */
 function claim(
   timeline: Timeline,
   { lab, endpoints }: TestConnection,
@@ -80,7 +80,7 @@ function claim(
   timeline.add({ type: 'held', atMs: lab.nowMs(), fromMs, samples: looks + 1 });
 }
 
-/** Scenarios have names that can be a file’s. */
+/** The name of a scenario can be that of a file. */
 function nameFor(test: string | undefined): string {
   const bare = (test ?? '')
     .toLowerCase()

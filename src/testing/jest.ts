@@ -1,9 +1,12 @@
-/** `import 'tcplab/testing/jest'` gives jest’s expect `toBeInState`, with its type. */
+/** `import 'tcplab/testing/jest'` adds `toBeInState`, with its type, to jest's `expect`. */
 import { matchers, type StateMatchers } from './matchers.ts';
 
-// Jest's modules are made for each file of tests anew; what is global there is that file's.
+// Jest loads modules once per test file, with the globals of that file.
 const { expect } = globalThis as unknown as { expect?: { extend(all: typeof matchers): void } };
-if (!expect) throw new Error('tcplab/testing/jest is for tests that jest runs, with its globals');
+if (!expect)
+  throw new Error(
+    "tcplab/testing/jest needs jest's global expect: import it in a test file or in setupFilesAfterEnv",
+  );
 expect.extend(matchers);
 
 declare global {

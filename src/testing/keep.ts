@@ -12,17 +12,17 @@ import { TimelineWriter } from '../report/timeline-file/write.ts';
 
 const folders = new WeakMap<Lab, string>();
 
-/** Where files about failures in this lab go. */
+/** Sets the folder for the files of failed assertions in this lab. */
 export function keepFor(lab: Lab, folder: string): void {
   folders.set(lab, folder);
 }
 
-/** Writes a claim’s timeline and packets into a folder of their own, and gives its name. */
+/** Writes the timeline and packets of a claim into a new folder, and returns its name. */
 export function keep(lab: Lab, timeline: Timeline, scenario: string): string {
   const parent = folders.get(lab) as string;
   makeFolder(parent);
   const folder = mkdtempSync(join(parent, `${scenario}-`));
-  // For whoever collects them, when the tests ran as root.
+  // CI may collect the files as another user than root.
   chmodSync(folder, 0o755);
   const privilege = currentPrivilege();
   const started: RunStarted = {

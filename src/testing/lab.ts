@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { TcplabError } from '../error.ts';
+import { fitting, mustFit, nonEmpty, port, yesOrNo } from '../evidence/arguments.ts';
 import type { Connection } from '../evidence/connection.ts';
+import { object, oneOf, optional, type Shape } from '../evidence/shape.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
@@ -15,31 +17,58 @@ import type { TestConnection } from './connection.ts';
 import { Connections } from './connections.ts';
 import { ladderOf } from './failure.ts';
 import { keepFor } from './keep.ts';
-import type { Patience } from './patience.ts';
+import { PATIENCE, PATIENCE_FIELDS, type Patience } from './patience.ts';
 import { TestServer } from './server.ts';
 
 export interface TestLabOptions {
-  /** The two hosts speak IPv6. */
+  /** The two hosts use IPv6. Default: false, IPv4. */
   ipv6?: boolean;
-  /** What sets the rules: `nft` if not said. */
+  /** What sets the rules; default: `nft`. */
   firewall?: FirewallKind;
-  /** Where the server listens and the client connects if nothing else is said; 80 if not said. */
+  /** The port on which the server listens and to which the client connects; default: 80. */
   serverPort?: number;
-  /** Where the hosts are, when they are not the lab’s own: `ssh:user@a`, `netns:a`, `local` (docs/hosts.md). Both, or none. */
+  /** Two remote hosts in place of the lab's own: `ssh:user@a`, `netns:a`, `local` (docs/hosts.md). Both, or none. */
   places?: { client: string; server: string };
-  /** Lets the test change sysctls of hosts that are elsewhere; they are put back. */
+  /** Allows the test to change sysctls of remote hosts; the lab restores them. Default: false. */
   allowSysctl?: boolean;
-  /** The folder that keeps the files of failed assertions: tcplab-failures in the system’s temporary folder if not said. */
+  /** The folder for the files of failed assertions; default: tcplab-failures in the system's temporary folder. */
   keep?: string;
 }
 
-/** A socket of Node’s, as far as it tells of its ends. */
+const LAB = object<TestLabOptions>({
+  ipv6: optional(yesOrNo),
+  firewall: optional(oneOf('nft', 'iptables')),
+  serverPort: optional(port),
+  places: optional(object({ client: nonEmpty, server: nonEmpty })),
+  allowSysctl: optional(yesOrNo),
+  keep: optional(nonEmpty),
+});
+
+/** A socket of Node's: `net.Socket` has these. */
 export interface NodeSocket {
   readonly localAddress?: string | undefined;
   readonly localPort?: number | undefined;
 }
 
-/** Two hosts, client and server, and the wire between them, for one test. */
+const NODE_SOCKET: Shape<NodeSocket> = fitting(
+  'a net.Socket',
+  (value) => typeof value === 'object' && value !== null && 'localPort' in value,
+);
+
+interface ConnectedOptions {
+  /** Default: the lab's server port. */
+  port?: number;
+}
+
+interface NextOptions extends Patience {
+  /** The server's port of the connection; default: any. */
+  port?: number;
+}
+
+const CONNECTED = object<ConnectedOptions>({ port: optional(port) });
+const NEXT = object<NextOptions>({ ...PATIENCE_FIELDS, port: optional(port) });
+
+/** Two hosts, client and server, and the link between them, for one test. */
 export class TestLab implements AsyncDisposable {
   readonly client: TestClient;
   readonly server: TestServer;
@@ -59,11 +88,13 @@ export class TestLab implements AsyncDisposable {
     this.serverPort = lab.serverPort;
   }
 
-  /** A connection that is ESTABLISHED at both ends, and accepted. Listens where the test does not yet. */
-  async connected({ port = this.serverPort }: { port?: number } = {}): Promise<TestConnection> {
+  /** A connection that is ESTABLISHED at both ends, and accepted. Listens if the test does not yet. */
+  async connected(options: ConnectedOptions = {}): Promise<TestConnection> {
+    mustFit('connected() options', CONNECTED, options, 'example: lab.connected({ port: 8080 })');
+    const { port = this.serverPort } = options;
     const listener = this.server.listener(port) ?? (await this.server.listen({ port }));
     const connection = await this.client.connect({ port });
-    // Others may wait to be accepted before it.
+    // Others may be before it in the accept queue.
     while (!connection.server.isOurs) await listener.accept();
     await this.#lab.waitFor(
       'the client to be ESTABLISHED',
@@ -72,9 +103,12 @@ export class TestLab implements AsyncDisposable {
     return connection;
   }
 
-  /** The connection of a socket of Node’s own, made by `run` in one of the hosts: as soon as it is one. */
-  async connectionOf(socket: NodeSocket, { within }: Patience = {}): Promise<TestConnection> {
-    // Node remembers what it is told too early: that there is no port yet.
+  /** The connection of a socket that `run` created in one of the hosts; waits until it has one. Throws TIMEOUT. */
+  async connectionOf(socket: NodeSocket, patience: Patience = {}): Promise<TestConnection> {
+    const hint = "pass a net.Socket; an http.ClientRequest has one after its 'socket' event: request.socket";
+    mustFit('connectionOf() socket', NODE_SOCKET, socket, hint);
+    mustFit('connectionOf() options', PATIENCE, patience);
+    // Node caches what it reads too early: that there is no port yet.
     await turn();
     return this.#seen(
       'a connection of this socket',
@@ -82,12 +116,22 @@ export class TestLab implements AsyncDisposable {
         [client, server].some(
           ({ address, port }) => port === socket.localPort && address === bare(socket.localAddress),
         ),
-      within,
+      patience.within,
     );
   }
 
-  /** The first connection on the wire that the test does not know yet: a program’s, say. */
-  nextConnection({ port, within }: Patience & { port?: number } = {}): Promise<TestConnection> {
+  /**
+   * The first connection on the link that the test has not been given yet, such as a program's. Waits for it. Throws
+   * TIMEOUT.
+   */
+  async nextConnection(options: NextOptions = {}): Promise<TestConnection> {
+    mustFit(
+      'nextConnection() options',
+      NEXT,
+      options,
+      'example: lab.nextConnection({ port: 8080, within: 1000 })',
+    );
+    const { port, within } = options;
     return this.#seen(
       `a new connection${port === undefined ? '' : ` to port ${port}`}`,
       (each) => !this.#connections.knows(each) && (port === undefined || each.server.port === port),
@@ -95,12 +139,12 @@ export class TestLab implements AsyncDisposable {
     );
   }
 
-  /** Everything that has happened so far. */
+  /** Everything that has happened so far, as events (docs/timeline.md). */
   get timeline(): Timeline {
     return this.#lab.timeline;
   }
 
-  /** What has happened so far, drawn: without colours, at most 80 columns wide. */
+  /** What has happened so far as a ladder diagram: text without color, at most 80 columns wide. */
   async ladder(): Promise<string> {
     await this.#lab.observe();
     return ladderOf(this.#lab.timeline);
@@ -122,7 +166,7 @@ export class TestLab implements AsyncDisposable {
     return this.#connections.get(found);
   }
 
-  /** What `await using` does at the end of its block, for tests without it. */
+  /** Closes the lab, as `await using` does at the end of its block. */
   async close(): Promise<void> {
     this.client.end();
     this.server.end();
@@ -135,40 +179,39 @@ export class TestLab implements AsyncDisposable {
   }
 }
 
-/** Opens a lab: `await using lab = await createLab()`. When it is disposed of, nothing of it is left. */
+/**
+ * Opens a lab: `await using lab = await createLab()`. Nothing of it is left when it is closed. Throws USAGE for wrong options
+ * and in a worker thread, MACHINE where the process may not create network namespaces.
+ */
 export async function createLab(options: TestLabOptions = {}): Promise<TestLab> {
-  const { ipv6 = false, firewall, serverPort, places, allowSysctl = false } = options;
+  mustFit('createLab() options', LAB, options, 'example: createLab({ ipv6: true, serverPort: 8080 })');
+  const { ipv6 = false, firewall = 'nft', serverPort, places, allowSysctl = false } = options;
   const { keep = join(tmpdir(), 'tcplab-failures') } = options;
   if (!isMainThread) {
     throw new TcplabError(
       'USAGE',
-      'a lab can’t be in a worker thread, whose end may abort the process: let the tests run in processes ' +
-        '(pool: ‘forks’ in vitest; jest without --workerThreads)',
+      "createLab() can't run in a worker thread, because native code may abort the process when the thread ends. " +
+        "Use pool: 'forks' in vitest; run jest without --workerThreads",
     );
   }
   if (!places && currentPrivilege() === 'none') {
     throw new TcplabError(
       'MACHINE',
-      'this process may make no network namespaces, and a lab is made of them: run the tests as root, or in a private ' +
-        'network, which needs none: `npx tcplab exec -- npx vitest run` (or node --test, or jest)',
+      "can't create a lab, because this process is not allowed to create network namespaces. Run the tests as root, or " +
+        'without root in a private network: npx tcplab exec -- npx vitest run (or node --test, or npx jest)',
     );
   }
-  const pair = places && (await RemotePair.open(places, { allowSysctl, family: ipv6 ? 'ipv6' : 'ipv4' }));
-  const opening = Lab.open({
-    ...(pair ? { hosts: pair.openPair } : {}),
-    family: ipv6 ? 'ipv6' : 'ipv4',
-    ...(firewall === undefined ? {} : { firewall }),
-    ...(serverPort === undefined ? {} : { serverPort }),
-  });
+  const family = ipv6 ? 'ipv6' : 'ipv4';
+  const pair = places && (await RemotePair.open(places, { allowSysctl, family }));
   try {
-    return new TestLab(await opening, keep, pair);
+    return new TestLab(await Lab.open({ hosts: pair?.openPair, family, firewall, serverPort }), keep, pair);
   } catch (error) {
     await pair?.[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-/** A dual-stack server of Node’s gives an IPv4 address inside IPv6. */
+/** A dual-stack server of Node's reports an IPv4 address inside IPv6. */
 function bare(address: string | undefined): string | undefined {
   return address?.replace(/^::ffff:(?=\d+\.)/, '');
 }

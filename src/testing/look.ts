@@ -1,6 +1,8 @@
 import { TcplabError } from '../error.ts';
+import { host, milliseconds, mustFit } from '../evidence/arguments.ts';
 import { endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import { object, oneOf, optional, text } from '../evidence/shape.ts';
 import { packets } from '../evidence/witness/packets.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Tables } from '../lab/lab.ts';
@@ -8,43 +10,53 @@ import { parseState, STATES, type State } from '../tcp/state.ts';
 import type { TestConnection } from './connection.ts';
 
 export interface StateOptions {
-  /** At which end. */
+  /** The host whose end of the connection is meant. */
   on: HostName;
-  /** How long it may take to get there, in milliseconds; 1000 if not said. */
+  /** How long the end may take to reach the state, in milliseconds; default: 1000. */
   within?: number;
 }
 
-/** What was seen of one end of a connection, from the first look to the last. */
+/** With the name of the test, for the files of a failure. */
+const STATE = object<StateOptions & { test?: string }>({
+  on: host,
+  within: optional(milliseconds),
+  test: optional(text()),
+});
+
+/** What was observed of one end of a connection, from the first read of the socket table to the last. */
 export interface Sighting {
   host: HostName;
   wanted: State;
-  /** By the socket table, at the last look. */
+  /** In the socket table, at the last read. */
   state: State;
-  /** The first look and the last, on the lab’s clock. */
+  /** When the first and the last read were, in milliseconds of the lab's clock. */
   fromMs: number;
   toMs: number;
+  /** How often the table was read. */
   looks: number;
   tables: Tables;
-  /** By its segments alone; null when they do not tell. */
+  /** The state that the segments alone suggest; null if they do not determine one. */
   bySegments: State | null;
 }
 
 const DEFAULT_WITHIN_MS = 1000;
 
-/** Looks at the socket table of the end’s host until it is in the state, or the time is over; or, `not`, until it is not. */
+/** Reads the socket table of the end's host until the end is in the state, or the time is over; with `not`, until it is not. */
 export async function look(
   connection: TestConnection,
   wantedName: string,
-  { on, within = DEFAULT_WITHIN_MS }: StateOptions,
-  not = false,
+  options: StateOptions & { test?: string },
+  { not = false, call }: { not?: boolean; call: 'toBeInState' | 'assertState' },
 ): Promise<Sighting & { isSo: boolean }> {
-  const wanted = stateNamed(wantedName);
-  if (on !== 'client' && on !== 'server') {
-    throw new TcplabError(
-      'USAGE',
-      `{ on: 'client' } or { on: 'server' } says at which end, not ${JSON.stringify(on)}`,
-    );
-  }
+  const wanted = stateNamed(call, wantedName);
+  const example = call === 'assertState' ? 'assertState(connection, ' : 'expect(connection).toBeInState(';
+  mustFit(
+    `${call}() options`,
+    STATE,
+    options,
+    `example: ${example}'CLOSE-WAIT', { on: 'server', within: 1000 })`,
+  );
+  const { on, within = DEFAULT_WITHIN_MS } = options;
   const { lab, endpoints } = connection;
   const end = endOf(endpoints, on, wanted);
   let fromMs: number | undefined;
@@ -71,8 +83,8 @@ export async function look(
   return { ...seen, isSo: isSo() };
 }
 
-function stateNamed(name: string): State {
-  const state = parseState(name);
-  if (state) return state;
-  throw new TcplabError('USAGE', `TCP has no state ${JSON.stringify(name)}; it has ${STATES.join(', ')}`);
+function stateNamed(call: string, name: string): State {
+  const state = typeof name === 'string' ? parseState(name) : undefined;
+  if (!state) mustFit(`${call}() state`, oneOf(...STATES), name);
+  return state as State;
 }

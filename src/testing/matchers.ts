@@ -1,10 +1,9 @@
-import { TcplabError } from '../error.ts';
 import type { State } from '../tcp/state.ts';
-import { TestConnection } from './connection.ts';
+import { mustBeConnection } from './connection.ts';
 import { describeFailure } from './failure.ts';
 import { look, type StateOptions } from './look.ts';
 
-/** What vitest and jest give a matcher, as far as it is used. */
+/** The part of what vitest and jest pass to a matcher that is used here. */
 interface Context {
   isNot?: boolean;
   currentTestName?: string | undefined;
@@ -12,13 +11,13 @@ interface Context {
 
 export interface StateMatchers<R> {
   /**
-   * That an end of a connection is in a state, in any spelling, or gets there within the time; with `not`, that it is
-   * not, or leaves it within the time. To be awaited.
+   * Passes if an end of a connection is in a state, or reaches it within the time; with `not`, if it is not in the state, or
+   * leaves it within the time. The state may have any spelling. Await it.
    */
   toBeInState(state: State | (string & {}), options: StateOptions): R;
 }
 
-/** For `expect.extend`, where neither tcplab/testing/vitest nor tcplab/testing/jest does it. */
+/** For `expect.extend`, if neither tcplab/testing/vitest nor tcplab/testing/jest is imported. */
 export const matchers: {
   toBeInState(
     this: Context,
@@ -28,15 +27,10 @@ export const matchers: {
   ): Promise<{ pass: boolean; message: () => string; actual?: unknown; expected?: unknown }>;
 } = {
   async toBeInState(connection, state, options) {
-    if (!(connection instanceof TestConnection)) {
-      throw new TcplabError(
-        'USAGE',
-        'only a connection of a lab is in a state: expect(connection).toBeInState(…)',
-      );
-    }
+    mustBeConnection('toBeInState', connection);
     const not = this.isNot ?? false;
-    const { isSo, ...sighting } = await look(connection, state, options ?? {}, not);
-    // Made now: when it is asked for, the lab may be over.
+    const { isSo, ...sighting } = await look(connection, state, options, { not, call: 'toBeInState' });
+    // Made now, because the lab may be closed when the runner asks for it.
     const text = isSo ? '' : await describeFailure(connection, sighting, { not, test: this.currentTestName });
     return { pass: isSo !== not, message: () => text };
   },

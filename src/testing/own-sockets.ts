@@ -3,8 +3,8 @@ import type { Server, Socket } from 'node:net';
 import type { EnterableHost } from '../lab/host.ts';
 
 /**
- * The sockets and servers that the test process itself has in a host. With the lab they end, as if the test had closed
- * them: else the kernel would end them, which is an error to each, and one that nobody handles.
+ * The sockets and servers that the test process itself has in a host. They are closed with the lab, as if the test had
+ * closed them. Otherwise the kernel would reset them, and each would emit an error that no listener handles.
  */
 export class OwnSockets {
   readonly #host: EnterableHost;

@@ -1,13 +1,15 @@
-import { TcplabError } from '../error.ts';
+import { mustFit, port } from '../evidence/arguments.ts';
+import { type Fields, object, oneOf, optional } from '../evidence/shape.ts';
+import { FLAGS } from '../lab/guarded-host.ts';
 import type { Host } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Fate, Rule } from '../lab/rule.ts';
 
-/** Which segments a rule is about. What is not said does not matter. */
+/** Which segments a rule matches. An omitted field matches every segment. */
 export interface Segments {
-  /** `in`: what arrives for this host; `out`: what it sends. `in` if not said. */
+  /** `in`: segments that arrive at this host; `out`: segments that it sends. Default: `in`. */
   direction?: 'in' | 'out';
-  /** Those that carry all of these, in tcpdump’s letters: S(YN), F(IN), R(ST), P(SH), U(RG) and `.` for ACK. */
+  /** Segments with all of these flags, in tcpdump's letters: S(YN), F(IN), R(ST), P(SH), U(RG) and `.` for ACK. */
   flags?: string;
   sourcePort?: number;
   destinationPort?: number;
@@ -24,9 +26,21 @@ const REJECTIONS: Record<Rejection, Fate> = {
 };
 
 export interface Rejected extends Segments {
-  /** What the sender is told; `rst` if not said. */
+  /** The reply to the sender: an RST or an ICMP error. Default: `rst`. */
   with?: Rejection;
 }
+
+const SEGMENTS: Fields<Segments> = {
+  direction: optional(oneOf('in', 'out')),
+  flags: optional(FLAGS),
+  sourcePort: optional(port),
+  destinationPort: optional(port),
+};
+const DROPPED = object<Segments>(SEGMENTS);
+const REJECTED = object<Rejected>({
+  ...SEGMENTS,
+  with: optional(oneOf(...(Object.keys(REJECTIONS) as Rejection[]))),
+});
 
 /** A rule in force. */
 export class TestRule implements AsyncDisposable {
@@ -41,14 +55,14 @@ export class TestRule implements AsyncDisposable {
     this.#number = number;
   }
 
-  /** How many segments it has met, by its own counter. */
+  /** How many segments it has matched, by its counter in the kernel. */
   async met(): Promise<number> {
     if (!this.#isLifted) await this.#host.countRules();
     const counts = this.#lab.timeline.of('rule-counted').filter(({ rule }) => rule === this.#number);
     return counts.at(-1)?.packets ?? 0;
   }
 
-  /** Takes it away. Once is enough, more does no harm. */
+  /** Removes it. A second call does nothing. */
   async lift(): Promise<void> {
     if (this.#isLifted) return;
     this.#isLifted = true;
@@ -60,14 +74,18 @@ export class TestRule implements AsyncDisposable {
   }
 }
 
-export async function setRule(lab: Lab, host: Host, segments: Segments, fate: Fate): Promise<TestRule> {
+export async function drop(lab: Lab, host: Host, segments: Segments): Promise<TestRule> {
+  mustFit('drop() options', DROPPED, segments, "example: lab.server.drop({ direction: 'in', flags: 'S' })");
+  return setRule(lab, host, segments, 'drop');
+}
+
+export async function reject(lab: Lab, host: Host, segments: Rejected): Promise<TestRule> {
+  mustFit('reject() options', REJECTED, segments, "example: lab.server.reject({ with: 'host-unreachable' })");
+  return setRule(lab, host, segments, REJECTIONS[segments.with ?? 'rst']);
+}
+
+async function setRule(lab: Lab, host: Host, segments: Segments, fate: Fate): Promise<TestRule> {
   const { direction = 'in', flags, sourcePort, destinationPort } = segments;
-  if (flags !== undefined && !/^[SFRPU.]+$/.test(flags)) {
-    throw new TcplabError(
-      'USAGE',
-      `no flags of TCP: ${JSON.stringify(flags)}: write them as tcpdump does, S F R P U and . for ACK`,
-    );
-  }
   const rule: Rule = {
     hook: direction,
     fate,
@@ -76,8 +94,4 @@ export async function setRule(lab: Lab, host: Host, segments: Segments, fate: Fa
     ...(destinationPort === undefined ? {} : { destinationPort }),
   };
   return new TestRule(lab, host, await host.setRule(rule));
-}
-
-export function fateOf({ with: answer = 'rst' }: Rejected): Fate {
-  return REJECTIONS[answer];
 }

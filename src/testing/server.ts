@@ -1,19 +1,26 @@
+import { mustFit, port } from '../evidence/arguments.ts';
+import { object, optional, whole } from '../evidence/shape.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { TestConnection } from './connection.ts';
 import { TestHost } from './host.ts';
-import type { Patience } from './patience.ts';
+import { PATIENCE, type Patience } from './patience.ts';
 
 export interface ListenOptions {
-  /** The lab’s server port if not said. */
+  /** Default: the lab's server port. */
   port?: number;
-  /** How many connections may wait to be accepted; 5 if not said. */
+  /** The length of the accept queue, as for listen(2); default: 5. The kernel holds one connection more. */
   backlog?: number;
 }
+
+const LISTEN = object<ListenOptions>({ port: optional(port), backlog: optional(whole(0, 2 ** 31 - 1)) });
 
 /** A listening socket of the server. */
 export interface Listener extends AsyncDisposable {
   readonly port: number;
-  /** Waits for the next connection, and gives it: the very object that `connect` gave, where it was the lab’s client. */
+  /**
+   * Waits for the next connection and returns it: the same object that `connect` returned, if the lab's client opened it.
+   * Throws TIMEOUT.
+   */
   accept(patience?: Patience): Promise<TestConnection>;
   close(): Promise<void>;
 }
@@ -22,9 +29,12 @@ export interface Listener extends AsyncDisposable {
 export class TestServer extends TestHost {
   readonly #listeners = new Map<number, Listener>();
 
-  async listen({ port = this.lab.serverPort, backlog = 5 }: ListenOptions = {}): Promise<Listener> {
+  /** Throws SystemError where a call fails (EADDRINUSE if the port has a listener). */
+  async listen(options: ListenOptions = {}): Promise<Listener> {
+    mustFit('listen() options', LISTEN, options, 'example: lab.server.listen({ port: 8080, backlog: 1 })');
+    const { port = this.lab.serverPort, backlog = 5 } = options;
     const socket = await this.host.openSocket();
-    // As servers do: connections of the one before may be in TIME-WAIT.
+    // As servers do, because earlier connections of the port may be in TIME-WAIT.
     await this.host.setOption(socket, 'SO_REUSEADDR', 1);
     await this.host.bind(socket, { address: this.address, port });
     await this.host.listen(socket, backlog);
@@ -43,12 +53,13 @@ export class TestServer extends TestHost {
     return listener;
   }
 
-  /** @internal The one on this port, if the test has one. */
+  /** @internal The test's listener on this port, if it has one. */
   listener(port: number): Listener | undefined {
     return this.#listeners.get(port);
   }
 
-  async #accept(listener: SocketNumber, port: number, { within }: Patience = {}): Promise<TestConnection> {
+  async #accept(listener: SocketNumber, port: number, patience: Patience = {}): Promise<TestConnection> {
+    mustFit('accept() options', PATIENCE, patience, 'example: listener.accept({ within: 1000 })');
     const [socket, client] = await this.lab.waitFor(
       `a connection to accept on port ${port}`,
       async () => {
@@ -56,11 +67,11 @@ export class TestServer extends TestHost {
         if (accepted === undefined) return undefined;
         const remote = await this.host.remoteEndpoint(accepted);
         if (remote) return [accepted, remote] as const;
-        // Reset while it waited: nobody is there.
+        // Reset in the accept queue: it has no peer.
         await this.host.close(accepted);
         return undefined;
       },
-      within,
+      patience.within,
     );
     const connection = this.connections.get({ client, server: { address: this.address, port } });
     connection.server.adopt(socket);

@@ -4,7 +4,7 @@ import { formatMs, pad, textWidth } from '../report/layout.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 
-/** A host’s socket table as ss(8) would show it, and who has each socket open. */
+/** The socket table of a host, as ss(8) shows it, with the process that has each socket open. */
 export function formatSockets(host: HostName, rows: readonly SocketRow[], timeline: Timeline): string {
   const title = `sockets of the ${host}`;
   if (rows.length === 0) return `${title}: none`;
@@ -27,13 +27,13 @@ export function formatSockets(host: HostName, rows: readonly SocketRow[], timeli
 
 function queuesOf({ state, receiveQueue, sendQueue }: SocketRow): string {
   return state === 'LISTEN'
-    ? `${receiveQueue} to accept, backlog ${sendQueue}`
-    : `${receiveQueue} to read, ${sendQueue} not acknowledged`;
+    ? `accept queue ${receiveQueue}, backlog ${sendQueue}`
+    : `${receiveQueue} unread, ${sendQueue} unacknowledged`;
 }
 
 function timerOf({ timer, expiresMs, retransmits }: SocketRow): string {
   if (timer === 'none' || expiresMs === null) return '';
-  const again = retransmits > 0 ? `, ${retransmits} sent again` : '';
+  const again = retransmits > 0 ? `, ${retransmits} retransmitted` : '';
   return `${timer} in ${formatMs(expiresMs)}${again}`;
 }
 

@@ -1,4 +1,4 @@
-/** `import 'tcplab/testing/vitest'` gives vitest’s expect `toBeInState`, with its type. */
+/** `import 'tcplab/testing/vitest'` adds `toBeInState`, with its type, to vitest's `expect`. */
 import { expect } from 'vitest';
 import { matchers, type StateMatchers } from './matchers.ts';
 

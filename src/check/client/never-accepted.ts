@@ -3,11 +3,9 @@ import type { Probe } from '../probe.ts';
 
 export const neverAccepted: Probe<ClientBench> = {
   id: 'never-accepted',
-  title: 'its connection stands, and waits in the server’s accept queue',
-  why:
-    'A server that has stopped to accept looks well from outside: the kernel shakes hands, and even acknowledges the ' +
-    'request. A deadline for connecting does not help.',
-  mend: 'Give the whole request a deadline, not the connect alone.',
+  title: "the connection stays in the server's accept queue",
+  why: 'A server that has stopped accepting looks healthy from outside: its kernel completes the handshake and even acknowledges the request. A connect timeout does not help.',
+  mend: 'Give the whole request a timeout, not only the connect.',
   async run(bench) {
     await bench.listen();
     await bench.start();

@@ -3,11 +3,9 @@ import type { Probe } from '../probe.ts';
 
 export const synDropped: Probe<ClientBench> = {
   id: 'syn-dropped',
-  title: 'its SYNs are dropped on the way',
-  why:
-    'A firewall, a host that is down: nothing comes back. The kernel tries for two minutes and more, and whoever waits for ' +
-    'the program waits as long.',
-  mend: 'Give connect a deadline (curl --connect-timeout, wget --connect-timeout, AbortSignal.timeout), seconds, not minutes.',
+  title: "the client's SYNs are dropped",
+  why: 'A firewall that drops packets, or a host that is down, sends no reply. The kernel retransmits the SYN for about two minutes by default (tcp_syn_retries), and the caller waits as long.',
+  mend: 'Set a connect timeout of seconds, not minutes (curl --connect-timeout, wget --connect-timeout, AbortSignal.timeout).',
   async run(bench) {
     await bench.listen();
     await bench.lab.server.setRule({ hook: 'in', destinationPort: bench.lab.serverPort, fate: 'drop' });

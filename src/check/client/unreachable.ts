@@ -3,9 +3,9 @@ import type { Probe } from '../probe.ts';
 
 export const unreachable: Probe<ClientBench> = {
   id: 'unreachable',
-  title: 'a router answers its SYN by ICMP: host unreachable',
-  why: 'The network says that it can’t. Linux takes it for a hint while connect() goes on; EHOSTUNREACH ends it.',
-  mend: 'Report EHOSTUNREACH as what it is, and try the next address if there is one.',
+  title: 'a router reports host unreachable (ICMP)',
+  why: "A router reports that the host can't be reached, and connect() fails with EHOSTUNREACH. If the ICMP error arrives while the connect() call is still executing, Linux only records it, and the next SYN, 1 s later, brings it again.",
+  mend: 'Report EHOSTUNREACH, and try the next address if there is one.',
   async run(bench) {
     await bench.listen();
     await bench.lab.server.setRule({

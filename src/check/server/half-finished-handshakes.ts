@@ -8,16 +8,16 @@ const FIRST_PORT = 20_000;
 
 export const halfFinishedHandshakes: Probe<ServerBench> = {
   id: 'half-finished-handshakes',
-  title: `${SYNS} SYNs come and no final ACK (RFC 4987)`,
-  why: 'A flood of SYNs fills the queue of half-open connections. Whoever means it then knocks in vain, unless the kernel answers with syncookies.',
-  mend: 'Leave net.ipv4.tcp_syncookies at 1, and give listen() a backlog that is not tiny.',
+  title: `${SYNS} SYNs arrive without a final ACK (RFC 4987)`,
+  why: "A SYN flood fills the SYN queue. Legitimate clients then can't connect, unless the kernel answers with SYN cookies.",
+  mend: 'Leave net.ipv4.tcp_syncookies at 1, and use a listen() backlog of at least 128.',
   async run(bench) {
     const { client, server } = bench.lab;
-    // The client's kernel knows nothing of these SYNs, and would end each by an RST.
+    // The client's kernel has no sockets for these SYNs, and would reset each connection.
     await client.setRule({ hook: 'out', destinationPort: bench.lab.serverPort, flags: 'R', fate: 'drop' });
     for (let count = 0; count < SYNS; count++) {
       await knock(client, { address: client.address, port: FIRST_PORT + count }, bench.lab.serverEndpoint());
-      // What it has to say of so many is read before it is too much.
+      // The buffers of the capture must not overflow.
       if (count % 100 === 99) await client.observe();
     }
     const half = (await server.observe()).filter(({ state }) => state === 'SYN-RECEIVED').length;
@@ -25,10 +25,10 @@ export const halfFinishedHandshakes: Probe<ServerBench> = {
     const wrong = await bench.whatIsWrong();
     const tookMs = bench.lab.nowMs() - startMs;
     const cookies = await bench.counted('TcpExtSyncookiesSent');
-    const queue = `${half} half-open, ${cookies} syncookies`;
+    const queue = `${half} in SYN-RECEIVED, ${cookies} SYN cookies`;
     if (wrong) return risk(`${wrong} (${queue})`);
     return tookMs > 900
-      ? risk(`a good client was served after ${seconds(tookMs)} only (${queue})`)
-      : good(`a good client was served after ${seconds(tookMs)} (${queue})`);
+      ? risk(`a legitimate client was served, but only after ${seconds(tookMs)} (${queue})`)
+      : good(`a legitimate client was served after ${seconds(tookMs)} (${queue})`);
   },
 };

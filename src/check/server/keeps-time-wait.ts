@@ -6,18 +6,16 @@ const LEAVES_WITHIN_MS = 100;
 
 export const keepsTimeWait: Probe<ServerBench> = {
   id: 'keeps-time-wait',
-  title: 'clients come, are served and go: who is left with the TIME-WAITs',
-  why:
-    'Who closes first keeps the port pair for 60 s. At a server they cost memory and, behind a proxy with one address, the ' +
-    'ports that the proxy may use: 28,000 of them are gone at 470 connections a second.',
-  mend: 'Let the client close first: keep connections alive (HTTP/1.1 does), or use a pool on the client’s side.',
+  title: 'which end keeps the TIME-WAIT sockets',
+  why: 'The end that closes first keeps the address and port pair for 60 s. Behind a proxy with a single address, the proxy runs out of ports at about 470 new connections per second (28,232 ports / 60 s).',
+  mend: 'Let the client close first: use persistent connections (the HTTP/1.1 default) or a client-side connection pool.',
   async run(bench) {
     let served = 0;
     for (let time = 0; time < TIMES; time++) {
       const visitor = await bench.visit();
       if (!visitor || !(await bench.isAccepted(visitor))) break;
       await visitor.exchange();
-      // Who closes when all is said, does it about now.
+      // A server that closes after its response does it about now.
       await bench.until(async () => {
         await visitor.read();
         return visitor.ended !== 'open';
@@ -33,7 +31,7 @@ export const keepsTimeWait: Probe<ServerBench> = {
     const atServer = await bench.countInState('TIME-WAIT');
     const rows = await bench.lab.client.observe();
     const atClient = rows.filter(({ state }) => state === 'TIME-WAIT').length;
-    const says = `of ${served} connections ${atServer} are in TIME-WAIT at the server, ${atClient} at the client`;
+    const says = `after ${served} connections: ${atServer} in TIME-WAIT at the server, ${atClient} at the client`;
     return atServer > 0 ? risk(says) : good(says);
   },
 };

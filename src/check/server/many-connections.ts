@@ -7,10 +7,8 @@ const CLIENTS = 300;
 export const manyConnections: Probe<ServerBench> = {
   id: 'many-connections',
   title: `${CLIENTS} clients connect at once`,
-  why:
-    'After a restart, or when a load balancer turns, all come at the same moment. What the accept queue can’t hold is ' +
-    'dropped, and each of those clients waits a second and more for its next try.',
-  mend: 'Give listen() a backlog for the worst moment (net.core.somaxconn caps it), and accept without doing anything else first.',
+  why: 'After a restart or a failover, all clients reconnect at once. When the accept queue is full, the kernel drops the SYN or the final ACK, and the client waits 1 s or more for the retransmission.',
+  mend: 'Use a listen() backlog sized for the peak (net.core.somaxconn caps it), and call accept() in a loop that does nothing else.',
   async run(bench) {
     const visitors = await Promise.all(Array.from({ length: CLIENTS }, () => bench.knock()));
     const accepted = await bench.until(async () => {
@@ -24,13 +22,12 @@ export const manyConnections: Probe<ServerBench> = {
     const dropped = await bench.counted('TcpExtListenOverflows');
     await Promise.all(visitors.map((visitor) => visitor.close()));
     const wrong = await bench.whatIsWrong();
-    const queue = `a backlog of ${backlog}, ${dropped === 0 ? 'no overflow' : `${dropped} overflows`}`;
-    if (wrong) return fault(`with ${queue}, and when they had gone: ${wrong}`);
-    if (accepted && dropped === 0)
-      return good(`all were accepted within ${seconds(accepted.tookMs)}, with ${queue}`);
-    if (accepted) return risk(`all were accepted after ${seconds(accepted.tookMs)}, with ${queue}`);
+    const queue = `backlog ${backlog}, ${dropped === 0 ? 'no overflow' : `${dropped} overflows`}`;
+    if (wrong) return fault(`after the burst ${wrong} (${queue})`);
+    if (accepted && dropped === 0) return good(`all accepted within ${seconds(accepted.tookMs)} (${queue})`);
+    if (accepted) return risk(`all accepted, but only after ${seconds(accepted.tookMs)} (${queue})`);
     return risk(
-      `${open} of ${CLIENTS} were open at a time after ${seconds(bench.withinMs)}, with ${queue}; then it served again`,
+      `only ${open} of ${CLIENTS} were open after ${seconds(bench.withinMs)} (${queue}); afterwards a new client was served`,
     );
   },
 };

@@ -4,11 +4,9 @@ import type { ServerBench } from '../server-bench.ts';
 
 export const peerCloses: Probe<ServerBench> = {
   id: 'peer-closes',
-  title: 'the client closes its end',
-  why:
-    'Until the program closes too, the connection stays in CLOSE-WAIT, on no timer. Each one is a descriptor lost, and it ' +
-    'ends with EMFILE.',
-  mend: 'Close when a read gives 0 (end of file), in every path, errors as well; watch idle connections for it (EPOLLRDHUP).',
+  title: 'the client closes the connection',
+  why: 'Until the program closes too, the connection stays in CLOSE-WAIT, which has no timeout. Each one leaks a descriptor, until accept() and open() fail with EMFILE.',
+  mend: 'Call close() when a read returns 0 (end of file), on every path, also after errors. Poll idle connections for EPOLLRDHUP.',
   async run(bench) {
     const visitor = await bench.visit();
     if (!visitor || !(await bench.isAccepted(visitor))) return unknown('no connection was accepted');
@@ -19,11 +17,12 @@ export const peerCloses: Probe<ServerBench> = {
       const row = await bench.serverRow(visitor);
       return row === undefined || !OPEN.has(row.state);
     });
-    if (!closed) return fault(`it was still in CLOSE-WAIT ${seconds(bench.withinMs)} after the client’s FIN`);
+    const { state } = (await bench.serverRow(visitor)) ?? { state: 'CLOSED' };
+    if (!closed) return fault(`still in ${state} ${seconds(bench.withinMs)} after the client's FIN`);
     return good(
       wasFirst
-        ? 'it had closed before the client did'
-        : `it closed ${seconds(closed.tookMs)} after the client’s FIN`,
+        ? 'the server closed before the client'
+        : `closed ${seconds(closed.tookMs)} after the client's FIN`,
     );
   },
 };

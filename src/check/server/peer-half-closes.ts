@@ -4,22 +4,20 @@ import type { ServerBench } from '../server-bench.ts';
 
 export const peerHalfCloses: Probe<ServerBench> = {
   id: 'peer-half-closes',
-  title: 'the client shuts down its sending side after the request, and waits',
-  why:
-    'A FIN says that no more will come, not that nobody listens (RFC 9293, 3.6). `nc -N`, some proxies and many scripts do ' +
-    'this, and want the answer still.',
-  mend: 'Take the end of the input for what it is, finish the answer, then close (Node: allowHalfOpen).',
+  title: 'the client sends a FIN after its request, and waits',
+  why: 'A FIN means "I have nothing more to send", not "I have stopped reading" (RFC 9293, 3.6). `nc -N`, some proxies and many scripts shut down their sending side and still expect a response.',
+  mend: 'At end of file finish the response, then close (Node: allowHalfOpen: true).',
   async run(bench) {
-    if (!bench.talks) return unknown('nothing was said: --http or --request lets an answer be looked at');
+    if (!bench.talks) return unknown('tcplab sent no request: use --http or --request');
     const visitor = await bench.visit();
-    if (!visitor) return unknown('no connection stood');
+    if (!visitor) return unknown('no connection was established');
     await visitor.ask();
     await visitor.shutdown();
     const over = await bench.until(async () => (await visitor.isAnswered()) || visitor.ended !== 'open');
-    if (await visitor.isAnswered()) return good(`the answer was whole, after ${seconds(over?.tookMs ?? 0)}`);
-    if (visitor.ended === 'open') return risk(`no whole answer came within ${seconds(bench.withinMs)}`);
+    if (await visitor.isAnswered()) return good(`complete response in ${seconds(over?.tookMs ?? 0)}`);
+    if (visitor.ended === 'open') return risk(`no complete response within ${seconds(bench.withinMs)}`);
     return risk(
-      `it sent a ${visitor.ended} after ${await visitor.read()} octets, and the answer was not whole`,
+      `the server sent ${visitor.ended} after ${await visitor.read()} bytes of the response, which is not complete`,
     );
   },
 };

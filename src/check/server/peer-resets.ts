@@ -5,16 +5,16 @@ const TIMES = 5;
 
 export const peerResets: Probe<ServerBench> = {
   id: 'peer-resets',
-  title: 'clients ask, and reset their connections once something has come',
-  why: 'Browsers, load balancers and scanners do it all day. A write then fails with ECONNRESET or EPIPE, and SIGPIPE ends who has not thought of it.',
-  mend: 'Handle errors of reads and writes on every connection (Node: an `error` listener), and ignore SIGPIPE.',
+  title: 'clients reset their connections during a request',
+  why: 'Browsers, load balancers and scanners do this all day. A read or write on a reset connection fails with ECONNRESET or EPIPE. SIGPIPE kills a program that does not ignore it.',
+  mend: 'Handle read and write errors on every connection (Node: an error listener), and ignore SIGPIPE.',
   async run(bench) {
     let reset = 0;
     for (let time = 0; time < TIMES; time++) {
       const visitor = await bench.visit();
       if (!visitor) break;
       await visitor.ask();
-      // Its first octets have come, or the server has the request: a short answer may be whole by then.
+      // The first bytes have arrived, or the server has read the request. A short response may be complete by then.
       await bench.until(
         async () => {
           const row = await bench.serverRow(visitor);
@@ -26,8 +26,10 @@ export const peerResets: Probe<ServerBench> = {
       await visitor.abort();
       reset++;
     }
-    if (reset === 0) return unknown('no connection stood that could be reset');
+    if (reset === 0) return unknown('no connection was established');
     const wrong = await bench.whatIsWrong();
-    return wrong ? fault(`after ${reset} resets: ${wrong}`) : good(`after ${reset} resets it still serves`);
+    return wrong
+      ? fault(`after ${reset} resets: ${wrong}`)
+      : good(`a new client is served after ${reset} resets`);
   },
 };

@@ -4,17 +4,15 @@ import type { ServerBench } from '../server-bench.ts';
 
 export const restarted: Probe<ServerBench> = {
   id: 'restarted',
-  title: 'it is ended with connections open and started again at once',
-  why:
-    'Connections that a server closes first stay in TIME-WAIT for a minute, on its port. Without SO_REUSEADDR it can’t bind ' +
-    'that port meanwhile: EADDRINUSE, and a minute of downtime.',
-  mend: 'Set SO_REUSEADDR before bind() (most runtimes do), and wait for the old process before the new one starts.',
+  title: 'a restart at once, with connections open',
+  why: 'Connections that the server closes first stay in TIME-WAIT for 60 s, on its port. Without SO_REUSEADDR, bind() fails with EADDRINUSE for that time.',
+  mend: 'Set SO_REUSEADDR before bind() (most runtimes do). Start the new process after the old one has exited.',
   async run(bench) {
     const visitors = [await bench.visit(), await bench.visit()];
-    if (visitors.some((visitor) => !visitor)) return unknown('no connections stood');
+    if (visitors.some((visitor) => !visitor)) return unknown('no connection was established');
     for (const visitor of visitors) await visitor?.exchange();
     await bench.program.stop(Math.min(bench.withinMs, 2000));
-    // The program's end has closed them first; now their other end does.
+    // The exit of the program has closed them first. Now the clients close.
     for (const visitor of visitors) {
       await bench.until(async () => {
         await visitor?.read();
@@ -28,12 +26,12 @@ export const restarted: Probe<ServerBench> = {
       await bench.start();
     } catch (error) {
       if (!(error instanceof TcplabError)) throw error;
-      return fault(`with ${left} in TIME-WAIT: ${error.message}`);
+      return fault(`with ${left} connections in TIME-WAIT: ${error.message}`);
     }
     const wrong = await bench.whatIsWrong();
-    if (wrong) return fault(`started again, with ${left} in TIME-WAIT: ${wrong}`);
+    if (wrong) return fault(`restarted with ${left} connections in TIME-WAIT, but ${wrong}`);
     return left > 0
-      ? good(`with ${left} of its connections in TIME-WAIT it listened again at once`)
-      : unknown('it listened again at once, but no connection was in TIME-WAIT that could have hindered it');
+      ? good(`listens again with ${left} connections in TIME-WAIT`)
+      : unknown('the server listens again, but no connection was in TIME-WAIT to prevent it');
   },
 };

@@ -4,18 +4,18 @@ import type { ServerBench } from '../server-bench.ts';
 
 export const serves: Probe<ServerBench> = {
   id: 'serves',
-  title: 'a client comes, as clients should',
-  why: 'What does not work when all is well can’t be looked at when it is not: all other findings rest on this one.',
-  mend: 'Check the command, --port, and what is said to it: --http PATH, or --request TEXT with --expect TEXT.',
+  title: 'a client sends a request and reads the response',
+  why: 'The other tests assume that a legitimate client is served.',
+  mend: 'Check the command and --port. Check the request and the expected response: --http PATH, or --request TEXT with --expect TEXT.',
   async run(bench) {
     const visitor = await bench.visit();
-    if (!visitor) return fault(`no connection stood within ${seconds(bench.withinMs)}`);
+    if (!visitor) return fault(`no connection was established within ${seconds(bench.withinMs)}`);
     if (!(await bench.isAccepted(visitor)))
       return fault(`the connection was not accepted within ${seconds(bench.withinMs)}`);
-    if (!bench.talks) return good('it accepts connections; nothing was said to it');
+    if (!bench.talks) return good('accepted; tcplab sent no request');
     const tookMs = await visitor.exchange();
-    if (tookMs !== undefined) return good(`it answered within ${seconds(tookMs)}`);
-    if (visitor.ended !== 'open') return fault(`it sent a ${visitor.ended} in place of a whole answer`);
-    return fault(`no whole answer within ${seconds(bench.withinMs)}`);
+    if (tookMs !== undefined) return good(`complete response in ${seconds(tookMs)}`);
+    if (visitor.ended !== 'open') return fault(`the server sent ${visitor.ended} before a complete response`);
+    return fault(`no complete response within ${seconds(bench.withinMs)}`);
   },
 };

@@ -19,8 +19,8 @@ export function checkPage(report: CheckReport, results: readonly ProbeResult[]):
       const lab = reportLab(timeline, { name: id, title }, null, report);
       const texts = [
         { title: `Found: ${verdict}`, text: says },
-        { title: 'Why it matters', text: why },
-        { title: 'What to do', text: mend },
+        { title: 'Matters', text: why },
+        { title: 'Fix', text: mend },
       ];
       const sections = texts.flatMap(({ title, text }) => (text ? [{ title, text }] : []));
       labs.push({ ...lab, sections });
@@ -32,7 +32,7 @@ export function checkPage(report: CheckReport, results: readonly ProbeResult[]):
   return {
     title: `tcplab: check of a ${report.target}, ${faults} ${faults === 1 ? 'fault' : 'faults'}`,
     facts: [{ name: 'Program', value: report.command }, ...factsOf(report)],
-    overview: { heads: ['Verdict', 'Test', 'What it does', 'Found'], rows },
+    overview: { heads: ['Verdict', 'Test', 'What happens', 'Found'], rows },
     labs,
   };
 }

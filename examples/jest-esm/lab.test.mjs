@@ -18,7 +18,7 @@ it('a server that does not close its end stays in CLOSE-WAIT', async () => {
   await expect(connection).toBeInState('FIN-WAIT-2', { on: 'client', within: 1000 });
 });
 
-it('a request that nobody answers is given up', async () => {
+it('a client gives up a request that gets no response', async () => {
   await lab.server.drop({ direction: 'in' });
 
   const request = lab.client.run(() => http.get({ host: lab.server.address, timeout: 100 }));

@@ -15,7 +15,7 @@ it('a server that does not close its end stays in CLOSE-WAIT', async (test) => {
   await assertState(connection, 'FIN-WAIT-2', { on: 'client', within: 1000 });
 });
 
-it('a request that nobody answers is given up', async (test) => {
+it('a client gives up a request that gets no response', async (test) => {
   const lab = await createLab();
   test.after(() => lab.close());
   await lab.server.drop({ direction: 'in' });

@@ -1,0 +1,3 @@
+'use strict';
+// For require('tcplab').
+module.exports = require('./require-esm.cjs')('./index.js');

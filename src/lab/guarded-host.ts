@@ -1,0 +1,83 @@
+import { isIP } from 'node:net';
+import { bytes, fitting, mustFit, port } from '../evidence/arguments.ts';
+import { isObject, object, oneOf, optional, type Shape, text, whole } from '../evidence/shape.ts';
+import { SOCKET_OPTION_NAMES, type SocketOption } from '../kernel/socket.ts';
+import type { Endpoint } from '../tcp/endpoint.ts';
+import type { Host } from './host.ts';
+import { FATES, type PortRange, type Rule } from './rule.ts';
+
+const socket = whole(1);
+const address = fitting<string>('an IPv4 or IPv6 address', (value) => isIP(String(value)) !== 0);
+/** Port 0 has the kernel choose one. */
+const endpoint: Shape<Endpoint> = object({ address, port: whole(0, 65_535) });
+const range: Shape<PortRange> = object({ first: port, last: port });
+const ports: Shape<number | PortRange> = {
+  flawOf: (value, path) => (isObject(value) ? range : port).flawOf(value, path),
+};
+/** As sysctl(8) names those of a network: any other would be the whole machine's. */
+export const SYSCTL: Shape<string> = text(/^net(\.[\w-]+)+$/, 'a sysctl such as net.ipv4.tcp_syn_retries');
+export const SYSCTL_VALUE: Shape<string | number> = fitting(
+  'a number or text',
+  (value) => Number.isFinite(value) || (typeof value === 'string' && value.trim() !== ''),
+);
+export const OPTION: Shape<SocketOption> = oneOf(...SOCKET_OPTION_NAMES);
+export const OPTION_VALUE: Shape<number> = whole(-(2 ** 31), 2 ** 31 - 1);
+export const FLAGS: Shape<string> = text(
+  /^[SFRPU.]+$/,
+  "flags in tcpdump's letters, such as S or S. (S F R P U, and . for ACK)",
+);
+const rule = object<Rule>({
+  hook: oneOf('in', 'out'),
+  fate: oneOf(...FATES),
+  peer: optional(address),
+  sourcePort: optional(ports),
+  destinationPort: optional(ports),
+  flags: optional(FLAGS),
+});
+
+type Shapes = readonly [name: string, shape: Shape<never>][];
+
+/** The arguments of the methods that take some, in their order. */
+const ARGUMENTS: { readonly [M in keyof Host]?: Shapes } = {
+  bind: named({ socket, local: endpoint }),
+  listen: named({ socket, backlog: whole(0, 2 ** 31 - 1) }),
+  connect: named({ socket, remote: endpoint }),
+  accept: named({ listener: socket }),
+  shutdown: named({ socket }),
+  close: named({ socket }),
+  abort: named({ socket }),
+  send: named({ socket, data: bytes }),
+  receive: named({ socket }),
+  setOption: named({ socket, option: OPTION, value: OPTION_VALUE }),
+  takeError: named({ socket }),
+  localEndpoint: named({ socket }),
+  remoteEndpoint: named({ socket }),
+  destroySocket: named({ local: endpoint, remote: endpoint }),
+  setRule: named({ rule }),
+  liftRule: named({ number: whole(1) }),
+  readSysctl: named({ name: SYSCTL }),
+  writeSysctl: named({ name: SYSCTL, value: SYSCTL_VALUE }),
+  giveLocalPorts: named({ first: port, last: port }),
+};
+
+function named(shapes: Record<string, object>): Shapes {
+  return Object.entries(shapes) as unknown as Shapes;
+}
+
+/** A host that rejects calls whose arguments do not have their types, before anything happens. */
+export function guarded<H extends Host>(host: H): H {
+  return new Proxy(host, {
+    get: (inner, method) => {
+      // A host's methods use its private fields.
+      const value = Reflect.get(inner, method, inner) as unknown;
+      if (typeof value !== 'function') return value;
+      const shapes = ARGUMENTS[method as keyof Host];
+      if (!shapes) return value.bind(inner) as unknown;
+      return async (...given: unknown[]) => {
+        for (const [index, [name, shape]] of shapes.entries())
+          mustFit(`${String(method)}() ${name}`, shape, given[index]);
+        return value.apply(inner, given) as unknown;
+      };
+    },
+  });
+}
