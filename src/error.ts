@@ -22,6 +22,27 @@ export class TcplabError extends Error {
   }
 }
 
+/**
+ * What an error is made of, the first one first. `using` wraps the error of a block whose disposal fails as well into a
+ * `SuppressedError` (ECMAScript 2026), where the first error is the innermost.
+ */
+export function errorsOf(error: unknown): unknown[] {
+  if (!(error instanceof Error) || error.name !== 'SuppressedError' || !('suppressed' in error))
+    return [error];
+  const { suppressed, error: later } = error as Error & { suppressed: unknown; error: unknown };
+  return [...errorsOf(suppressed), ...errorsOf(later)];
+}
+
+/** Throws a single error as it is, several as one `TcplabError` with the code and the hint of the first; none not at all. */
+export function throwTogether(errors: readonly unknown[]): void {
+  const [first] = errors;
+  if (errors.length === 0) return;
+  if (errors.length === 1) throw first;
+  const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  const { code, hint } = first instanceof TcplabError ? first : { code: 'SYSTEM' as const, hint: undefined };
+  throw new TcplabError(code, messages.join('; '), { hint, cause: new AggregateError(errors) });
+}
+
 /** A system call that failed: which one, on what, and the errno's name. */
 export class SystemError extends TcplabError {
   override readonly name = 'SystemError';

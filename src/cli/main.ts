@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { TcplabError } from '../error.ts';
+import { errorsOf, TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import { complain, fitted } from './complaint.ts';
 import { EXIT } from './exit.ts';
@@ -60,7 +60,9 @@ try {
   }
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = report(error);
+  // The first decides; what went wrong while things were undone is reported after it.
+  const [status] = errorsOf(error).map(report);
+  process.exitCode = status;
 }
 
 /** All of them, for who wants to know what there is. */

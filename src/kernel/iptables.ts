@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { SystemError, TcplabError } from '../error.ts';
+import { SystemError } from '../error.ts';
 import type { Family } from '../tcp/endpoint.ts';
+import { findCommand } from './command.ts';
 
 /** A rule of the filter table, as iptables-save(8) prints it, and the packets that it has met. */
 export interface CountedRule {
@@ -20,8 +19,8 @@ export class Iptables {
 
   constructor(family: Family) {
     const name = family === 'ipv6' ? 'ip6tables' : 'iptables';
-    this.#restore = findCommand(`${name}-restore`);
-    this.#save = findCommand(`${name}-save`);
+    this.#restore = findCommand(`${name}-restore`, INSTALL);
+    this.#save = findCommand(`${name}-save`, INSTALL);
   }
 
   /** Changes the filter table, all or nothing: `-A INPUT …`, `-D INPUT …` (iptables(8)). */
@@ -39,26 +38,8 @@ export class Iptables {
   }
 }
 
-/** An ordinary user's PATH often leaves out where these commands are. */
-const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
-
-function findCommand(name: string): string {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...SYSTEM_FOLDERS];
-  const found = folders.map((folder) => join(folder, name)).find(isExecutable);
-  if (found) return found;
-  throw new TcplabError('MACHINE', `${name} is not on this machine`, {
-    hint: 'install it: Debian and Ubuntu `apt-get install iptables`, Fedora `dnf install iptables-nft`, Alpine `apk add iptables`, Arch `pacman -S iptables`',
-  });
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const INSTALL =
+  'install it: Debian and Ubuntu `apt-get install iptables`, Fedora `dnf install iptables-nft`, Alpine `apk add iptables`, Arch `pacman -S iptables`';
 
 /**
  * iptables-legacy locks /run/xtables.lock, which an ordinary user may not, and which root would leave behind. What has to be

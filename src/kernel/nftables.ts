@@ -1,5 +1,6 @@
 import { SystemError, TcplabError } from '../error.ts';
 import { loadLibrary } from './libc.ts';
+import { needDescriptors } from './limits.ts';
 
 // libnftables(3)
 const OUTPUT_JSON = 1 << 4;
@@ -38,6 +39,8 @@ export class Nftables {
         hint: 'install it: Debian and Ubuntu `apt-get install libnftables1`, Fedora `dnf install nftables-libs`, Alpine `apk add nftables`, Arch `pacman -S nftables`',
       });
     }
+    // Without a descriptor for its socket libnftables ends the process (src/mnl.c, nft_mnl_socket_open).
+    needDescriptors(1);
     const context = lib.create(0);
     if (!context) throw new SystemError('nft_ctx_new', 'ENOMEM');
     lib.bufferOutput(context);
@@ -52,7 +55,7 @@ export class Nftables {
     return this.#run(commands);
   }
 
-  /** The same, answered in JSON (libnftables-json(5)); what was added is echoed with its handle. */
+  /** The same, answered in JSON (libnftables-json(5)); the added rule comes back with its handle. */
   runJson(commands: string): NftObject[] {
     this.#lib.setFlags(this.#context, OUTPUT_JSON | OUTPUT_HANDLE | OUTPUT_ECHO);
     const output = this.#run(commands);

@@ -1,16 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { SystemError } from '../error.ts';
+import { asSystemError, ifThere, isOutOfDescriptors } from './files.ts';
 
 /**
  * A sysctl below `net` of the namespace in which the thread is now: /proc/sys/net shows each thread its own.
  * `name` as sysctl(8) writes it: `net.ipv4.tcp_syn_retries`. Undefined where this kernel has none.
  */
 export function readSysctl(name: string): string | undefined {
-  try {
-    return readFileSync(pathOf(name), 'utf8').trim();
-  } catch {
-    return undefined;
-  }
+  return ifThere(() => readFileSync(pathOf(name), 'utf8').trim());
 }
 
 export function writeSysctl(name: string, value: string | number): void {
@@ -18,10 +15,11 @@ export function writeSysctl(name: string, value: string | number): void {
     writeFileSync(pathOf(name), String(value));
   } catch (error) {
     const errno = (error as NodeJS.ErrnoException).code ?? 'EIO';
+    if (isOutOfDescriptors(error)) throw asSystemError(error, `sysctl ${name}`);
     throw new SystemError('write', errno, {
       detail: `sysctl ${name} = ${value}`,
       code: errno === 'EROFS' || errno === 'EACCES' ? 'MACHINE' : 'SYSTEM',
-      hint: '/proc/sys/net must be writable; in a container, start it with `--privileged` or with /proc/sys mounted read-write',
+      hint: 'make /proc/sys/net writable: start a container with `--privileged` or with /proc/sys mounted read-write',
     });
   }
 }

@@ -1,5 +1,5 @@
 import { TcplabError } from '../error.ts';
-import { tellingLine } from '../lab/program.ts';
+import { tellingLine } from '../evidence/program-ends.ts';
 
 /** What a shell, ssh, docker, kubectl or Node say, and what that means. */
 const MEANINGS: readonly [said: RegExp, means: string, hint: string][] = [

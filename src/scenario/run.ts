@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { errorsOf } from '../error.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
@@ -42,6 +43,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
     if (reached) await holdFor(lab, scenario, options);
     await lab.count();
     return lab.timeline;
+  } catch (error) {
+    // An error of the disposal must not hide why the run failed.
+    throw errorsOf(error)[0];
   } finally {
     pass();
   }
