@@ -229,7 +229,7 @@ export class NamespaceHost implements EnterableHost {
       await this.observe();
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // What comes meanwhile may be counted or not: again, until nothing does.
-      if (this.#readPackets() > 0 && tries < 5) continue;
+      if ((this.#packets?.read() ?? 0) > 0 && tries < 5) continue;
       this.#rules.tell(rules);
       this.#options.emit({
         type: 'counted',
@@ -282,7 +282,7 @@ export class NamespaceHost implements EnterableHost {
     this.#tableWatch.hasGuests ||= this.#programs.areThere;
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    this.#readPackets();
+    this.#packets?.read();
     this.#options.watch.read();
     this.#programs.findOwners(rows);
     const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
@@ -335,11 +335,6 @@ export class NamespaceHost implements EnterableHost {
         if (!(error instanceof SystemError)) throw error;
       }
     }
-  }
-
-  /** How many came. */
-  #readPackets(): number {
-    return this.#packets?.read() ?? 0;
   }
 
   #ours(rows: SocketRow[]): SocketRow[] {
