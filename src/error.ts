@@ -21,6 +21,27 @@ export class TcplabError extends Error {
   }
 }
 
+/**
+ * What an error is made of, the first one first. `using` wraps the error of a block whose disposal fails as well into a
+ * `SuppressedError` (ECMAScript 2026), where the first error is the innermost.
+ */
+export function errorsOf(error: unknown): unknown[] {
+  if (!(error instanceof Error) || error.name !== 'SuppressedError' || !('suppressed' in error))
+    return [error];
+  const { suppressed, error: later } = error as Error & { suppressed: unknown; error: unknown };
+  return [...errorsOf(suppressed), ...errorsOf(later)];
+}
+
+/** Throws a single error as it is, several as one `TcplabError` with the code and the hint of the first; none not at all. */
+export function throwTogether(errors: readonly unknown[]): void {
+  const [first] = errors;
+  if (errors.length === 0) return;
+  if (errors.length === 1) throw first;
+  const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  const { code, hint } = first instanceof TcplabError ? first : { code: 'SYSTEM' as const, hint: undefined };
+  throw new TcplabError(code, messages.join('; '), { hint, cause: new AggregateError(errors) });
+}
+
 /** A failed system call: which call, on what, and the name of the errno. */
 export class SystemError extends TcplabError {
   override readonly name = 'SystemError';
@@ -43,8 +64,3 @@ export class SystemError extends TcplabError {
 /** What a user can do about EMFILE. */
 export const MORE_DESCRIPTORS =
   'raise the limit of open files (`ulimit -n 1024`), or open fewer labs at once (--jobs 1)';
-
-/** The error that came first, where the disposal that followed failed as well (SuppressedError). */
-export function firstError(error: unknown): unknown {
-  return error instanceof Error && 'suppressed' in error ? firstError(error.suppressed) : error;
-}

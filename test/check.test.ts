@@ -249,7 +249,7 @@ describe('tcplab check', () => {
   });
 
   it.each([
-    ['gone', /(?:ended|exited) with status 3 before it listened on port 80: no configuration/],
+    ['gone', /exited with status 3 before it listened on port 80: no configuration/],
     ['idle', /to listen on port 80: not seen within 5000 ms/],
     ['echo 8081', /it listens on .*:8081/],
     ['echo 80 ::1', /it listens on \[::1\]:80/],

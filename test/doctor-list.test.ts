@@ -165,7 +165,7 @@ describe.concurrent('what is wrong', () => {
     [
       ['hold', 'listen', '--count', '3'],
       2,
-      'can’t be held many times over: one listener is there for any number of connections, and has none',
+      "can't be held many times over: a single listener serves any number of connections",
     ],
     [
       ['hold', 'fin-wait-1', '--on', 'client', '--', 'sh', '-c', GIVE_UP],

@@ -186,7 +186,7 @@ describe('a network namespace', () => {
       namespace.enter(() => {
         done = true;
       }),
-    ).toThrow('the lab is over');
+    ).toThrow('this lab is already closed');
     expect(done).toBe(false);
   });
 });

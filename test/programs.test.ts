@@ -68,7 +68,7 @@ describe.concurrent('a server that is a program', () => {
   });
 
   it.each([
-    ['ends at once', 'gone', 'ended with status 3 before it listened on port 80: no configuration'],
+    ['ends at once', 'gone', 'exited with status 3 before it listened on port 80: no configuration'],
     ['never listens', 'idle', 'to listen on port 80: not seen within 5000 ms'],
     [
       'listens on another port',
@@ -141,6 +141,9 @@ describe.concurrent('a client that is a program', () => {
     ['syn-sent-dropped-at-client', 'curl -sS http://{server}:{port}/'],
     ['syn-received', 'curl -sS http://{server}:{port}/'],
     ['established', 'nc {server} {port}'],
+    ['established', 'telnet {server} {port}'],
+    // The standard input of a process that outlives its shell stays open too.
+    ['established', 'setsid -f telnet {server} {port} & exec sleep 1000'],
     ['close-wait', 'printf x | nc -N {server} {port}'],
   ])('is brought to %s', async (id, client) => {
     const { verdict, programs } = await result(id, '--client', `sleep 0.05; ${client}`, '--port', '8080');
@@ -175,10 +178,27 @@ describe.concurrent('a client that is a program', () => {
     expect(because).toMatch(/socket-table of client: saw SYN-SENT, then CLOSED/);
   });
 
+  it('is said to have exited, with its last words, when that ended its connection', async () => {
+    const script = 'telnet {server} {port} </dev/null; echo enough; exit 7';
+    const { verdict, because, programs } = await result('established', '--client', script);
+    expect(verdict).not.toBe('proven');
+    expect(because).toMatch(
+      /; the client's program \(telnet 192\.168\.2\.11 80 <\/dev\/null; .*\) exited with status 7: .+$/,
+    );
+    expect(programs[0]).toMatchObject({ status: 7 });
+  });
+
+  it('is said to have exited when it ends during the hold', async () => {
+    const script = 'nc -d {server} {port} & sleep 3; echo enough >&2; kill $!; exit 9';
+    const { verdict, because } = await result('established', '--hold', '30s', '--client', script);
+    expect(verdict).toBe('disproven');
+    expect(because).toMatch(/saw ESTABLISHED, then .* exited with status 9: enough$/);
+  });
+
   it('that never connects is not proven', async () => {
     const { verdict, because } = await result('syn-sent', '--client', 'echo nothing to do');
     expect(verdict).toBe('unproven');
-    expect(because).toMatch(/ended with status 0 before it connected to 192.168.2.11:80: nothing to do/);
+    expect(because).toMatch(/exited with status 0 before it connected to 192.168.2.11:80: nothing to do/);
   });
 });
 

@@ -530,9 +530,11 @@ describe('labs', () => {
     const connection = await lab.connected();
     const forgotten = failure(expect(connection).toBeInState('CLOSE-WAIT', { on: 'server' }));
     await lab.close();
-    expect(await forgotten).toBe('the lab is over: was an await forgotten?');
-    expect(await failure(connection.client.state())).toContain('the lab is over');
-    expect(() => lab.client.run(() => net.connect(80, lab.server.address))).toThrow('the lab is over');
+    expect(await forgotten).toBe('this lab is already closed: is an `await` missing before a call on it?');
+    expect(await failure(connection.client.state())).toContain('this lab is already closed');
+    expect(() => lab.client.run(() => net.connect(80, lab.server.address))).toThrow(
+      'this lab is already closed',
+    );
   });
 
   it('draw what has happened', async () => {

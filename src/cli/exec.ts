@@ -48,7 +48,7 @@ async function exec([name = '', ...args]: string[], { on, ipv6 = false }: Option
 async function runInPrivateNetwork(program: string, args: string[]): Promise<number> {
   const { PrivateNetwork } = await load();
   await using network = new PrivateNetwork();
-  const child = network.spawn(program, args);
+  const child = await network.spawn(program, args);
   passSignals(child);
   // Awaited here: the network has to last until then.
   return await statusOf(child);

@@ -71,7 +71,7 @@ export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promis
     else {
       course.reached(look, tookMs);
       if (on === undefined) await watch(crowd, plan, course, signal, forMs, json);
-      else status = await watchWhileRunning(crowd, plan, course, commandOn(crowd, on, asked, signal));
+      else status = await watchWhileRunning(crowd, plan, course, await commandOn(crowd, on, asked, signal));
     }
   }
   const { result } = course;
@@ -112,13 +112,13 @@ async function watch(
   screen.print(...wrapped(crowdVerdict(result)).map(result.held ? style.good : style.bad));
 }
 
-function commandOn(
+async function commandOn(
   crowd: Crowd,
   on: HostName,
   { command: [program = '', ...args], forMs }: CrowdCommand,
   signal: Promise<number>,
-): ChildProcess {
-  const child = crowd.host(on).spawn(program, args);
+): Promise<ChildProcess> {
+  const child = await crowd.host(on).spawn(program, args);
   endCommand(child, signal, forMs);
   return child;
 }

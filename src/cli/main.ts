@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { firstError, MORE_DESCRIPTORS, TcplabError } from '../error.ts';
+import { errorsOf, MORE_DESCRIPTORS, TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import { printable } from '../printable.ts';
 import { complain, fitted } from './complaint.ts';
@@ -70,7 +70,9 @@ try {
   program.configureHelp({ formatHelp: overview });
   await program.parseAsync(args, { from: 'user' });
 } catch (error) {
-  process.exitCode = report(error);
+  // The first decides; what went wrong while things were undone is reported after it.
+  const [status] = errorsOf(error).map(report);
+  process.exitCode = status;
 }
 
 /** The arguments with a command first: `help run` is `run --help`, and `close-wait` is `hold close-wait`. */
@@ -102,8 +104,7 @@ function commandsFor(word: string | undefined): (() => Promise<Command>)[] {
 }
 
 /** Prints what went wrong, and returns the exit status. */
-function report(thrown: unknown): number {
-  const error = firstError(thrown);
+function report(error: unknown): number {
   // Node's own calls, such as loading a module, do not throw a TcplabError.
   if (error instanceof Error && 'code' in error && error.code === 'EMFILE') {
     complain('this process may open no more files (EMFILE)', MORE_DESCRIPTORS);

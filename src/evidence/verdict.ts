@@ -1,6 +1,7 @@
 import type { State } from '../tcp/state.ts';
 import { type ConnectionEnd, endOf } from './connection.ts';
 import { type Claimed, type Held, type HostName, otherHost } from './events.ts';
+import { describeProgramEnd, programEnds } from './program-ends.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
 import { kernelEvents } from './witness/kernel-events.ts';
 import { packets } from './witness/packets.ts';
@@ -31,9 +32,20 @@ export interface Verdict {
 const ALL: readonly Witness[] = [socketTable, packets, kernelEvents];
 const ENOUGH = 2;
 
-/** Weighs the claim on a timeline. A claim that was not held to the end is not proven, whatever was seen before. */
+/**
+ * Weighs the claim on a timeline. A claim that was not held to the end is not proven, whatever was seen before. If a program
+ * ended by itself, the reason says so.
+ */
 export function judge(timeline: Timeline): Verdict {
   mustBeTimeline('judge', timeline);
+  const verdict = weigh(timeline);
+  // Where the state was not reached, the reason that was given says so already.
+  if (verdict.because === null || timeline.of('claimed').length === 0) return verdict;
+  const reasons = [verdict.because, ...programEnds(timeline).map(describeProgramEnd)];
+  return { ...verdict, because: reasons.join('; ') };
+}
+
+function weigh(timeline: Timeline): Verdict {
   const claim = timeline.of('claimed')[0];
   const hold = timeline.of('held')[0];
   const gaveUp = timeline.of('gave-up')[0];

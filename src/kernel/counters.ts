@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { ifThere } from './files.ts';
 
 /** By the names of nstat(8): `TcpExtListenOverflows`, `TcpOutRsts`, `Icmp6InDestUnreachs`. */
 export type Counters = ReadonlyMap<string, number>;
@@ -69,7 +70,7 @@ function parseList(text: string): Counters {
   return counters;
 }
 
-/** Those tables also tell settings, and how many connections stand at the moment: these are no counters. */
+/** The tables also list settings and the number of established connections, which are not counters. */
 const NO_COUNTERS = new Set([
   'IpForwarding',
   'IpDefaultTTL',
@@ -87,9 +88,5 @@ function put(counters: Map<string, number>, name: string, value: number): void {
 
 /** /proc/net is that of the process's first thread. Without IPv6 there is no snmp6. */
 function read(name: string): string {
-  try {
-    return readFileSync(`/proc/thread-self/net/${name}`, 'utf8');
-  } catch {
-    return '';
-  }
+  return ifThere(() => readFileSync(`/proc/thread-self/net/${name}`, 'utf8')) ?? '';
 }

@@ -57,6 +57,7 @@ export interface Libc {
   ): number;
   recv(fd: number, data: Uint8Array, length: number, flags: number): number;
   recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: null): number;
+  pipe2(fds: Int32Array, flags: number): number;
   read(fd: number, data: Uint8Array, length: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
@@ -96,6 +97,7 @@ export const libc: Libc = {
   ),
   recv: lib.func('long recv(int fd, uint8_t *data, size_t length, int flags)'),
   recvmmsg: lib.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)'),
+  pipe2: lib.func('int pipe2(int *fds, int flags)'),
   read: lib.func('long read(int fd, uint8_t *data, size_t length)'),
   fcntl: lib.func('int fcntl(int fd, int command, long argument)'),
   ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
@@ -139,20 +141,27 @@ export function errnoName(number: number): string {
   return ERRNO_NAMES.get(number) ?? `errno ${number}`;
 }
 
-/** Passes on the result of a call, or throws what errno says. */
+/** Returns the result of a call, or throws a SystemError for errno. */
 export function check(result: number, syscall: string, detail?: string): number {
   if (result >= 0) return result;
-  const errno = lastErrno();
-  throw new SystemError(syscall, errno, { ...(detail ? { detail } : {}), ...machineLacks(syscall, errno) });
+  throw systemError(syscall, lastErrno(), detail);
 }
 
-/**
- * Errors that are the machine's, and not of one connection: a lab that could be made elsewhere. Of calls on a socket, EPERM
- * is what a rule does.
- */
-function machineLacks(syscall: string, errno: string): { code?: 'MACHINE'; hint?: string } {
-  if (errno === 'EMFILE' || errno === 'ENFILE') return { code: 'MACHINE', hint: MORE_DESCRIPTORS };
-  if (errno !== 'EPERM' && errno !== 'EACCES') return {};
-  const hint = '`tcplab doctor` shows which privilege is missing';
-  return ['socket', 'unshare', 'setns'].includes(syscall) ? { code: 'MACHINE', hint } : { hint };
+/** The error of a system call, with what to do about it. Code MACHINE where privileges or descriptors are missing. */
+export function systemError(syscall: string, errno: string, detail?: string): SystemError {
+  // A packet filter rejects what a process sends with EPERM as well (iptables-extensions(8)).
+  const hint = SENDS.has(syscall) ? undefined : HINTS[errno];
+  return new SystemError(syscall, errno, {
+    ...(detail ? { detail } : {}),
+    ...(hint ? { code: 'MACHINE', hint } : {}),
+  });
 }
+
+const SENDS = new Set(['send', 'sendto', 'connect']);
+const PRIVILEGES = '`tcplab doctor` shows which privilege is missing';
+const HINTS: Readonly<Record<string, string>> = {
+  EPERM: PRIVILEGES,
+  EACCES: PRIVILEGES,
+  EMFILE: MORE_DESCRIPTORS,
+  ENFILE: 'the machine has too few descriptors: raise sysctl fs.file-max',
+};

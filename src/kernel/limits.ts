@@ -1,4 +1,6 @@
-import { closeSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
+import { DisposableStack } from './disposable-stack.ts';
+import { openFile, withSystemErrors } from './files.ts';
 import { check, libc } from './libc.ts';
 
 const RLIMIT_NOFILE = 7;
@@ -13,9 +15,21 @@ export function descriptorLimit(): number {
   return soft > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(soft);
 }
 
+/** Throws, with code MACHINE, unless so many descriptors are free: for calls that fail badly without. */
+export function needDescriptors(count: number): void {
+  using undo = new DisposableStack();
+  for (let number = 1; number <= count; number++) {
+    const fd = openFile('/dev/null');
+    undo.defer(() => closeSync(fd));
+  }
+}
+
+/** Without enough descriptors for its pipes and its own, Node's spawn() leaks those that it has opened. */
+export const SPAWN_DESCRIPTORS = 8;
+
 /** How many it has now. */
 export function descriptorsOpen(): number {
-  return readdirSync('/proc/self/fd').length;
+  return withSystemErrors('/proc/self/fd', () => readdirSync('/proc/self/fd').length);
 }
 
 /**
@@ -23,7 +37,7 @@ export function descriptorsOpen(): number {
  * RCU grace period each time that its table grows to twice its size (fs/file.c, expand_fdtable).
  */
 export function makeRoomForDescriptors(highest: number): void {
-  const fd = openSync('/dev/null', 'r');
+  const fd = openFile('/dev/null');
   const high = libc.fcntl(fd, F_DUPFD_CLOEXEC, Math.min(highest, descriptorLimit() - 1));
   if (high >= 0) libc.close(high);
   closeSync(fd);

@@ -1,5 +1,7 @@
-import { closeSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, readlinkSync } from 'node:fs';
 import { SystemError, TcplabError } from '../error.ts';
+import { DisposableStack } from './disposable-stack.ts';
+import { openFile } from './files.ts';
 import { check, lastErrno, libc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
@@ -24,32 +26,41 @@ export class NetworkNamespace {
     this.#isHome = isHome;
   }
 
-  /** The network that this process is in: to enter it is to do nothing, for which no privilege is needed. */
+  /** The network that this process is in. To enter it does nothing and needs no privilege. */
   static home(): NetworkNamespace {
-    return new NetworkNamespace(openSync(SELF, 'r'), openSync(SELF, 'r'), true);
+    using undo = new DisposableStack();
+    const open = () => {
+      const fd = openFile(SELF);
+      undo.defer(() => closeSync(fd));
+      return fd;
+    };
+    const home = new NetworkNamespace(open(), open(), true);
+    undo.move();
+    return home;
   }
 
   /**
-   * Needs CAP_SYS_ADMIN in the current user namespace. Throws with code MACHINE where it is not allowed. A few settings
-   * of a namespace are told by the one that it is made from: `parent`, or else the one in which the thread is.
+   * Needs CAP_SYS_ADMIN in the current user namespace; throws with code MACHINE where that is missing. A few settings of
+   * the new namespace come from `parent`, or else from the namespace in which the thread is.
    */
   static create(parent?: NetworkNamespace): NetworkNamespace {
     const current = NetworkNamespace.#current;
     if (current) return current.#leave(() => NetworkNamespace.create(parent));
-    const home = openSync(SELF, 'r');
-    if (parent) check(libc.setns(parent.#fd, CLONE_NEWNET), 'setns', 'into the parent');
-    if (libc.unshare(CLONE_NEWNET) !== 0) {
-      const errno = lastErrno();
-      goTo(home);
-      closeSync(home);
-      throw new SystemError('unshare', errno, {
-        detail: 'CLONE_NEWNET',
-        code: 'MACHINE',
-        hint: '`tcplab doctor` shows what forbids network namespaces',
-      });
-    }
+    using undo = new DisposableStack();
+    const home = openFile(SELF);
+    undo.defer(() => closeSync(home));
     try {
-      return new NetworkNamespace(home, openSync(SELF, 'r'));
+      if (parent) check(libc.setns(parent.#fd, CLONE_NEWNET), 'setns', 'into the parent');
+      if (libc.unshare(CLONE_NEWNET) !== 0) {
+        throw new SystemError('unshare', lastErrno(), {
+          detail: 'CLONE_NEWNET',
+          code: 'MACHINE',
+          hint: '`tcplab doctor` shows what forbids network namespaces',
+        });
+      }
+      const namespace = new NetworkNamespace(home, openFile(SELF));
+      undo.move();
+      return namespace;
     } finally {
       goTo(home);
     }
@@ -66,7 +77,7 @@ export class NetworkNamespace {
   }
 
   /**
-   * Runs `work` with this thread inside the namespace. What is made meanwhile (sockets, child processes) stays there.
+   * Runs `work` with this thread inside the namespace. The sockets and child processes that it makes stay there.
    * It must be synchronous: while it runs, this thread has left the machine's own network.
    */
   enter<T>(work: () => T extends PromiseLike<unknown> ? never : T): T {
@@ -81,7 +92,7 @@ export class NetworkNamespace {
   /** The two halves of `enter`, for who is called at the beginning and at the end of such a stretch. Gives what goes back. */
   goIn(): () => void {
     // The number of its descriptor is another's by now.
-    if (!this.#open) throw new TcplabError('USAGE', 'the lab is over');
+    if (!this.#open) throw new TcplabError('USAGE', 'this lab is already closed');
     if (this.#isHome) return () => {};
     const before = NetworkNamespace.#current;
     check(libc.setns(this.#fd, CLONE_NEWNET), 'setns', 'into the lab');
@@ -92,7 +103,7 @@ export class NetworkNamespace {
     };
   }
 
-  /** The other way round: what is done in here for a moment at home. */
+  /** The reverse of `enter`: runs `work` at home, from inside the namespace. */
   #leave<T>(work: () => T): T {
     goTo(this.#home);
     NetworkNamespace.#current = undefined;

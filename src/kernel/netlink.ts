@@ -1,7 +1,7 @@
 import { SystemError } from '../error.ts';
-import { check, errnoName, lastErrno, libc } from './libc.ts';
+import { check, errnoName, lastErrno, libc, systemError } from './libc.ts';
 
-/** Netlink messages: building, sending, reading (netlink(7)). Numbers in host order unless said otherwise. */
+/** Netlink messages: building, sending, reading (netlink(7)). Numbers are in host order by default. */
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_SOCK_DIAG = 4;
@@ -76,7 +76,7 @@ export class NetlinkSocket {
     }
   }
 
-  /** A dump of which nothing is kept: `visit` is told where in the socket's buffer each message's body begins. */
+  /** A dump of which nothing is kept: `visit` gets the socket's buffer and where each message's body begins in it. */
   dump(message: Buffer, detail: string, visit: (datagram: Buffer, bodyAt: number) => void): void {
     message.writeUInt32LE(++this.#sequence, 8);
     check(Number(libc.send(this.#fd, message, message.length, 0)), 'send', detail);
@@ -117,7 +117,7 @@ export function netlinkMessage(type: number, flags: number, ...parts: Buffer[]):
   return Buffer.concat([header, ...parts]);
 }
 
-/** A type-length-value attribute, padded to four octets. */
+/** A type-length-value attribute, padded to four bytes. */
 export function attribute(type: number, ...parts: Buffer[]): Buffer {
   const header = Buffer.alloc(4);
   const length = parts.reduce((sum, part) => sum + part.length, header.length);
@@ -182,7 +182,7 @@ function throwIfError(message: NetlinkMessage, detail: string): void {
   const error = -message.body.readInt32LE(0);
   if (error === 0) return;
   const said = extendedAck(message);
-  throw new SystemError('netlink', errnoName(error), { detail: said ? `${detail}: ${said}` : detail });
+  throw systemError('netlink', errnoName(error), said ? `${detail}: ${said}` : detail);
 }
 
 function extendedAck({ flags, body }: NetlinkMessage): string | undefined {

@@ -1,4 +1,5 @@
 import { SystemError } from '../error.ts';
+import { DisposableStack } from './disposable-stack.ts';
 import {
   attribute,
   NETLINK_NETFILTER,
@@ -43,11 +44,14 @@ export interface LoggedPacket {
 
 /** What the rules of a namespace log to one group. Works in a user namespace too. */
 export class PacketLog {
-  readonly #netlink: NetlinkSocket = new NetlinkSocket(NETLINK_NETFILTER);
+  readonly #netlink: NetlinkSocket;
   #lost = false;
 
   /** Binds the group in the namespace in which the thread is now. Every packet is delivered at once, none is gathered. */
   constructor(group: number) {
+    this.#netlink = new NetlinkSocket(NETLINK_NETFILTER);
+    using undo = new DisposableStack();
+    undo.defer(() => this.#netlink.close());
     const config = (...attributes: Buffer[]) =>
       netlinkMessage(
         (NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_CONFIG,
@@ -63,6 +67,7 @@ export class PacketLog {
       config(attribute(NFULA_CFG_QTHRESH, u32be(1)), attribute(NFULA_CFG_TIMEOUT, u32be(1))),
     ];
     for (const message of messages) this.#netlink.request([message], `packet log, group ${group}`);
+    undo.move();
   }
 
   /** What has been logged since the last call. */

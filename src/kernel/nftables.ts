@@ -1,5 +1,6 @@
 import { SystemError } from '../error.ts';
 import { loadLibrary } from './libc.ts';
+import { needDescriptors } from './limits.ts';
 import { notInstalled } from './system-command.ts';
 
 // libnftables(3)
@@ -37,6 +38,8 @@ export class Nftables {
   constructor() {
     const lib = load();
     if (!lib) throw notInstalled('libnftables.so.1', PACKAGES);
+    // Without a descriptor for its socket libnftables ends the process (src/mnl.c, nft_mnl_socket_open).
+    needDescriptors(1);
     const context = lib.create(0);
     if (!context) throw new SystemError('nft_ctx_new', 'ENOMEM');
     lib.bufferOutput(context);
@@ -51,7 +54,7 @@ export class Nftables {
     return this.#run(commands);
   }
 
-  /** The same, answered in JSON (libnftables-json(5)); what was added is echoed with its handle. */
+  /** The same, answered in JSON (libnftables-json(5)); the added rule comes back with its handle. */
   runJson(commands: string): NftObject[] {
     this.#lib.setFlags(this.#context, OUTPUT_JSON | OUTPUT_HANDLE | OUTPUT_ECHO);
     const output = this.#run(commands);

@@ -1,6 +1,7 @@
 import koffi from 'koffi';
 import { completeChecksum } from '../tcp/segment.ts';
 import { realtimeNs } from './clock.ts';
+import { DisposableStack } from './disposable-stack.ts';
 import { check, closeLater, lastErrno, libc } from './libc.ts';
 import { attachPeerFilter } from './packet-filter.ts';
 import { interfaceIndex } from './rtnetlink.ts';
@@ -42,6 +43,11 @@ export interface CapturedPacket {
 export class PacketCapture {
   readonly #fd: number;
   readonly #interface: number;
+  readonly #name: string;
+  #closed: Promise<void> | undefined;
+  /** Whether the interface was set down at some time. */
+  #wasDown = false;
+  #toldDeleted = false;
 
   /**
    * Opens on the named interface of the namespace in which the thread is now; whatever kind of link it is. With a `peer`
@@ -50,6 +56,9 @@ export class PacketCapture {
   constructor(interfaceName: string, peer?: string) {
     const type = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
     this.#fd = check(libc.socket(AF_PACKET, type, 0), 'socket', 'packet capture');
+    using undo = new DisposableStack();
+    undo.defer(() => libc.close(this.#fd));
+    this.#name = interfaceName;
     this.#interface = interfaceIndex(interfaceName);
     setOption(this.#fd, SO_TIMESTAMPNS, 1);
     setOption(this.#fd, PACKET_AUXDATA, 1, SOL_PACKET);
@@ -59,6 +68,7 @@ export class PacketCapture {
       setOption(this.#fd, SO_RCVBUF, RECEIVE_BUFFER);
     const address = linkLayerAddress(this.#interface, ETH_P_ALL);
     check(libc.bind(this.#fd, address, address.length), 'bind', `packet capture on ${interfaceName}`);
+    undo.move();
   }
 
   /** What has come since the last call, in the order of the kernel. */
@@ -78,7 +88,21 @@ export class PacketCapture {
     return this.#read().some(({ etherType, atNs }) => etherType === PROBE && atNs < calledNs);
   }
 
-  /** How many packets found the buffer full since the last call: what they were, nobody knows. */
+  /**
+   * The name of the interface, once, after it was deleted: from then on the capture sees nothing, not even of a new
+   * interface of that name. One that is only set down and up again is captured as before (packet(7)).
+   */
+  takeDeleted(): string | undefined {
+    if (!this.#wasDown || this.#toldDeleted) return undefined;
+    const address = Buffer.alloc(20);
+    const length = Buffer.from([address.length, 0, 0, 0]);
+    check(libc.getsockname(this.#fd, address, length), 'getsockname', 'packet capture');
+    const NO_INTERFACE = -1;
+    this.#toldDeleted = address.readInt32LE(4) === NO_INTERFACE;
+    return this.#toldDeleted ? this.#name : undefined;
+  }
+
+  /** How many packets found the buffer full since the last call. Their contents are lost. */
   takeLost(): number {
     const statistics = Buffer.alloc(8);
     const length = Buffer.from([8, 0, 0, 0]);
@@ -86,19 +110,27 @@ export class PacketCapture {
     return statistics.readUInt32LE(4);
   }
 
-  /** Takes 10 to 20 ms in the kernel, but not of this thread. */
+  /** Takes 10 to 20 ms in the kernel, but not of this thread. A second call closes nothing more. */
   close(): Promise<void> {
-    return closeLater(this.#fd);
+    this.#closed ??= closeLater(this.#fd);
+    return this.#closed;
   }
 
-  /** More may come than can be read meanwhile: what comes after the call is for the next. */
+  /** A busy interface may deliver faster than this reads: packets that arrive after the call are for the next one. */
   #read(): Frame[] {
     const calledNs = realtimeNs();
     const packets: Frame[] = [];
     for (;;) {
       batch.prepare();
       const count = libc.recvmmsg(this.#fd, batch.address, BATCH, 0, null);
-      if (count < 0 && lastErrno() === 'EAGAIN') return packets;
+      const errno = count < 0 ? lastErrno() : undefined;
+      if (errno === 'EAGAIN') return packets;
+      // The socket's error, once each time that the interface is set down or deleted (net/packet/af_packet.c,
+      // packet_notifier). Packets from before that are still in the buffer.
+      if (errno === 'ENETDOWN') {
+        this.#wasDown = true;
+        continue;
+      }
       check(count, 'recvmmsg', 'packet capture');
       for (let index = 0; index < count; index++) {
         const packet = batch.parse(index);
@@ -170,7 +202,7 @@ class Batch {
     };
   }
 
-  /** A list of struct cmsghdr (16 octets), each with its data: struct timespec, struct tpacket_auxdata. */
+  /** A list of struct cmsghdr (16 bytes), each with its data: struct timespec, struct tpacket_auxdata. */
   #parseControl(index: number): { atNs: bigint; isPartial: boolean } {
     let [atNs, isPartial] = [0n, false];
     let at = this.#control(index);

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { ifThere, withSystemErrors } from './files.ts';
 import { check, libc } from './libc.ts';
+import { needDescriptors, SPAWN_DESCRIPTORS } from './limits.ts';
 import { systemPath } from './system-command.ts';
 
 /** When a process started, in ticks since boot: with its number it names the process for good (proc_pid_stat(5)). */
@@ -39,28 +41,19 @@ export function isAlive({ pid, startTime, numberedIn }: ProcessName): boolean {
   const here = numberingOf('self') ?? '0';
   if (numberedIn === here) return runs(statOf(pid));
   if (here !== FIRST_PID_NAMESPACE) return true;
-  return readdirSync('/proc').some(
-    (name) => /^\d+$/.test(name) && numberingOf(name) === numberedIn && runs(statOf(name)),
-  );
+  return allProcesses().some((pid) => numberingOf(pid) === numberedIn && runs(statOf(pid)));
 }
 
 /** PROC_PID_INIT_INO (include/linux/proc_ns.h). */
 const FIRST_PID_NAMESPACE = String(0xeffffffc);
 
-function numberingOf(pid: string): string | undefined {
-  try {
-    return /\d+/.exec(readlinkSync(`/proc/${pid}/ns/pid`))?.[0];
-  } catch {
-    // Gone meanwhile, or somebody else's.
-    return undefined;
-  }
+function numberingOf(pid: number | string): string | undefined {
+  return /\d+/.exec(ifThere(() => readlinkSync(`/proc/${pid}/ns/pid`)) ?? '')?.[0];
 }
 
 /** All that processes have started, and these in turn, as far as whoever has started them still runs. */
 export function descendantsOf(ancestors: Iterable<number>): number[] {
-  const parents = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => ({ pid: Number(name), stat: statOf(name) }));
+  const parents = allProcesses().map((pid) => ({ pid, stat: statOf(pid) }));
   const found = new Set<number>();
   const waiting = [...ancestors];
   for (let ancestor = waiting.pop(); ancestor !== undefined; ancestor = waiting.pop()) {
@@ -84,19 +77,14 @@ export function adoptOrphans(): void {
 export function isNetworkThere(namespace: string): boolean {
   if (processesIn(namespace).length > 0) return true;
   return ['self', '1'].some((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` ${namespace} `);
-    } catch {
-      return false;
-    }
+    const mounts = ifThere(() => readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
+    return mounts?.includes(` ${namespace} `) ?? false;
   });
 }
 
 /** The processes that are in a network namespace, as far as this user may see (proc_pid_ns(5)). */
 export function processesIn(namespace: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && networkOf(name) === namespace)
-    .map(Number);
+  return allProcesses().filter((pid) => networkOf(pid) === namespace);
 }
 
 /**
@@ -114,28 +102,18 @@ export function processesWith(
 }
 
 function allProcesses(): number[] {
-  return readdirSync('/proc')
+  return withSystemErrors('/proc', () => readdirSync('/proc'))
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
 }
 
 function environmentOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-  } catch {
-    // Gone meanwhile, or somebody else's.
-    return [];
-  }
+  return ifThere(() => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) ?? [];
 }
 
 /** The name of the network namespace that a process is in; undefined when it is gone, or somebody else's. */
 export function networkOf(pid: number | string): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/net`);
-  } catch {
-    // Gone meanwhile, or somebody else's.
-    return undefined;
-  }
+  return ifThere(() => readlinkSync(`/proc/${pid}/ns/net`));
 }
 
 export function killProcess(pid: number): void {
@@ -162,8 +140,8 @@ export function groupRuns(leader: number): boolean {
   } catch {
     return false;
   }
-  return readdirSync('/proc').some((name) => {
-    const [state, , group] = /^\d+$/.test(name) ? statOf(name) : [];
+  return allProcesses().some((pid) => {
+    const [state, , group] = statOf(pid);
     return Number(group) === leader && state !== 'Z' && state !== 'X';
   });
 }
@@ -176,12 +154,8 @@ export function isInForeground(): boolean {
 
 /** The fields of /proc/PID/stat from the third on (proc_pid_stat(5)): state, parent, group and so on. */
 function statOf(pid: number | string): string[] {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return [];
-  }
+  const stat = ifThere(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return stat === undefined ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** A descriptor of a process that is a socket (proc_pid_fd(5)). */
@@ -193,58 +167,52 @@ export interface SocketHolder {
   fd: number;
 }
 
-/** Who holds sockets among these processes: all descriptors that are one. */
-export function socketHolders(pids: readonly number[]): SocketHolder[] {
+/** The descriptors of these processes that are sockets; of all processes by default, as far as this user may see. */
+export function socketHolders(pids: readonly number[] = allProcesses()): SocketHolder[] {
   return pids.flatMap((pid) => {
-    try {
+    const holders = ifThere(() => {
       const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
       return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
         const inode = socketInode(`/proc/${pid}/fd/${fd}`);
         return inode === undefined ? [] : [{ inode, pid, name, fd: Number(fd) }];
       });
-    } catch {
-      // Gone meanwhile.
-      return [];
-    }
+    });
+    return holders ?? [];
   });
 }
 
 function socketInode(path: string): number | undefined {
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1];
-    return inode === undefined ? undefined : Number(inode);
-  } catch {
-    return undefined;
-  }
+  const inode = /^socket:\[(\d+)\]$/.exec(ifThere(() => readlinkSync(path)) ?? '')?.[1];
+  return inode === undefined ? undefined : Number(inode);
 }
 
 /**
- * A shell that waits until this process is gone, however it went, and then kills what is left in a network namespace, or has
- * a variable in its environment. Gives what calls it off.
+ * Starts a shell that waits until this process is gone, however it ended, and then kills the processes that have `variable`
+ * (`NAME=value`) in their environment, and those in a network namespace. Returns the function that dismisses the shell.
  */
-export function watchOver(whom: { namespace: string } | { variable: string }): () => void {
-  // One ls for all processes: on a busy machine, one command for each would take many seconds.
-  const [list, word] =
-    'namespace' in whom
-      ? ['ls -l /proc/[0-9]*/ns/net | grep -F -- "-> $0"', whom.namespace]
-      : [
-          'for process in /proc/[0-9]*; do tr "\\0" "\\n" <"$process/environ" | grep -qxF "$0" && echo "$process/"; done',
-          whom.variable,
-        ];
-  const script =
-    'read -r over && exit; for try in 1 2 3; do ' +
-    `for pid in $(${list} | sed "s|.*/proc/||; s|/.*||"); do kill -9 "$pid"; done; done 2>/dev/null`;
-  const shell = spawn('/bin/sh', ['-c', script, word], {
-    env: { ...process.env, PATH: systemPath() },
+export function watchOver({ variable, namespace }: { variable: string; namespace?: string }): () => void {
+  const script = [
+    'read -r over && exit',
+    'exec 2>/dev/null',
+    'cd /proc',
+    'for try in 1 2 3; do',
+    'kill -9 $(grep -lzxF -e "$0" [0-9]*/environ | cut -d/ -f1)',
+    '[ "$1" ] && for process in [0-9]*; do [ "$(readlink "$process/ns/net")" = "$1" ] && kill -9 "$process"; done',
+    'done',
+  ].join('\n');
+  needDescriptors(SPAWN_DESCRIPTORS);
+  const shell = spawn('/bin/sh', ['-c', script, variable, namespace ?? ''], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
+    env: { PATH: systemPath() },
   });
+  // Without a shell, only SIGKILL to tcplab leaves something.
+  shell.on('error', () => {});
   shell.unref();
-  shell.stdin.on('error', () => {
-    // It was killed: there is nobody to be told any more.
-  });
-  (shell.stdin as unknown as { unref(): void }).unref();
-  return () => shell.stdin.end('over\n');
+  // The shell may have been killed: then there is nothing left to dismiss.
+  shell.stdin?.on('error', () => {});
+  (shell.stdin as unknown as { unref(): void } | null)?.unref();
+  return () => shell.stdin?.end('over\n');
 }
 
 /** Becomes another program: the same process, so that signals, terminal and exit status need no passing on. */

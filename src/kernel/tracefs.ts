@@ -14,7 +14,9 @@ import { addressText, type Endpoint } from '../tcp/endpoint.ts';
 import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
 import { stateOfLinux } from '../tcp/state.ts';
 import { monotonicNs } from './clock.ts';
-import { check, lastErrno, libc } from './libc.ts';
+import { AsyncDisposableStack, DisposableStack } from './disposable-stack.ts';
+import { withSystemErrors } from './files.ts';
+import { check, lastErrno, libc, systemError } from './libc.ts';
 import { processStartTime } from './process.ts';
 
 // Documentation/trace/ftrace.rst; the fields of an event are read from its `format` file.
@@ -66,10 +68,11 @@ export class KernelEvents {
 
   /** Throws a TcplabError with code MACHINE that says why there are no kernel events here. Takes some 50 ms. */
   static async open(): Promise<KernelEvents> {
+    using undo = new DisposableStack();
     const root = mountTracefs();
+    undo.defer(() => closeSync(root));
     const rings: number[] = [];
-    const undo = [() => closeSync(root)];
-    try {
+    return withSystemErrors('kernel events', () => {
       const instances = `/proc/self/fd/${root}/instances`;
       const slot = claimSlot(instances);
       const directory = `${instances}/${instanceName(slot)}`;
@@ -83,18 +86,17 @@ export class KernelEvents {
         }
       };
       process.once('exit', removeAtExit);
-      undo.unshift(() => process.off('exit', removeAtExit), removeAtExit);
+      undo.defer(() => process.off('exit', removeAtExit));
+      undo.defer(removeAtExit);
       writeFileSync(`${directory}/trace_clock`, 'mono');
       const decoders = enableEvents(directory);
       const O_NONBLOCK = 0o4000;
       for (const cpu of readdirSync(`${directory}/per_cpu`)) {
         rings.push(openSync(`${directory}/per_cpu/${cpu}/trace_pipe_raw`, O_NONBLOCK));
       }
+      undo.move();
       return new KernelEvents({ root, slot, directory, rings, decoders, removeAtExit });
-    } catch (error) {
-      for (const step of undo) step();
-      throw error;
-    }
+    });
   }
 
   /** What happened between the last call and this one, on all processors, in the order of time. */
@@ -113,10 +115,11 @@ export class KernelEvents {
 
   /** Takes some 40 ms in the kernel, but not of this thread. */
   async close(): Promise<void> {
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => closeSync(this.#root));
+    undo.defer(() => process.off('exit', this.#removeAtExit));
     for (const ring of this.#rings.splice(0)) closeSync(ring);
     await rmdir(this.#directory);
-    process.off('exit', this.#removeAtExit);
-    closeSync(this.#root);
   }
 
   /** A machine may have more to tell than can be read meanwhile: what comes after the call is for the next. */
@@ -205,6 +208,7 @@ function mountTracefs(): number {
 }
 
 function noTracefs(errno: string): TcplabError {
+  if (errno === 'EMFILE' || errno === 'ENFILE') return systemError('fsopen', errno, 'tracefs');
   const why = errno === 'EPERM' ? 'tracefs needs root' : `tracefs can't be mounted: ${errno}`;
   return new TcplabError('MACHINE', why);
 }

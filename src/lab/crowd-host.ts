@@ -1,20 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { setImmediate as turn } from 'node:timers/promises';
+import type { ChildProcess } from 'node:child_process';
 import { SystemError } from '../error.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
-import { killProcess, processesIn } from '../kernel/process.ts';
 import { setQueue } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { type Slice, SocketBatch } from '../kernel/socket-batch.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
-import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
 import { ADDRESSES, INTERFACE } from './addresses.ts';
 import { CROWD_PORTS } from './client-ports.ts';
+import { Ending } from './ending.ts';
 import { type Firewall, type FirewallKind, openFirewall } from './firewall.ts';
+import { NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
 import { LOG_GROUP } from './packet-watch.ts';
 import type { Rule } from './rule.ts';
 
@@ -38,13 +37,20 @@ export class CrowdHost {
   #firewall: Firewall | undefined;
   readonly #dropped = new Map<Rule['hook'], { rule: number; slice: Slice }>();
   #rules = 0;
-  #spawned = false;
+  readonly #programs: NamespacePrograms;
+  #ending: Ending | undefined;
 
   constructor(options: CrowdHostOptions) {
     this.#options = options;
     this.#namespace = options.namespace;
     this.#table = this.#namespace.enter(() => new SocketTable());
     this.#batch = new SocketBatch(options.count);
+    this.#programs = new NamespacePrograms({
+      ...options,
+      processes: processesOfNamespace(options.namespace),
+      nowMs: () => performance.now(),
+      emit: () => {},
+    });
   }
 
   /** With a queue that has room for so many. */
@@ -159,26 +165,25 @@ export class CrowdHost {
     return found && this.countIn('CLOSED', slice) === slice.to - slice.from;
   }
 
-  /** Runs a program in it. By way of setpriv(1), which has the kernel kill the program when this thread ends. */
-  spawn(command: string, args: readonly string[]): ChildProcess {
-    this.#spawned = true;
-    const argv = ['--pdeathsig', 'KILL', '--', command, ...args];
-    return this.#namespace.enter(() =>
-      spawn(systemCommand('setpriv', UTIL_LINUX), argv, { stdio: 'inherit' }),
-    );
+  /** Runs a program in it, with the standard streams of this process. */
+  spawn(command: string, args: readonly string[]): Promise<ChildProcess> {
+    return this.#programs.spawn([command, ...args], {});
   }
 
   async dispose(): Promise<void> {
-    if (this.#spawned) await this.#endPrograms();
-    this.#batch.abort();
-    if (this.#listener !== undefined) kernel.close(this.#listener);
-    this.#endOrphans();
-    this.#firewall?.close();
-    this.#table.close();
-    this.#namespace.close();
+    this.#ending ??= new Ending([
+      () => this.#programs.end(),
+      () => this.#batch.abort(),
+      () => this.#listener !== undefined && kernel.close(this.#listener),
+      () => this.#endOrphans(),
+      () => this.#firewall?.close(),
+      () => this.#table.close(),
+      () => this.#namespace.close(),
+    ]);
+    await this.#ending.run();
   }
 
-  /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
+  /** An orphan that retransmits its FIN would keep the namespace until the kernel gives up on it, after minutes. */
   #endOrphans(): void {
     const { name } = this.#options;
     const left: number[] = [];
@@ -193,14 +198,6 @@ export class CrowdHost {
         // Gone meanwhile, or a kernel that does not do it (CONFIG_INET_DIAG_DESTROY).
         if (!(error instanceof SystemError)) throw error;
       }
-    }
-  }
-
-  async #endPrograms(): Promise<void> {
-    for (const startMs = performance.now(); performance.now() - startMs < 1000; await turn()) {
-      const left = processesIn(this.#namespace.name);
-      if (left.length === 0) return;
-      for (const pid of left) killProcess(pid);
     }
   }
 

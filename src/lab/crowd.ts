@@ -1,6 +1,7 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
+import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
 import { descriptorLimit, descriptorsOpen, makeRoomForDescriptors } from '../kernel/limits.ts';
 import { hasNftables } from '../kernel/nftables.ts';
 import { readSysctl } from '../kernel/sysctl.ts';
@@ -8,6 +9,7 @@ import type { Family } from '../tcp/endpoint.ts';
 import { CrowdHost } from './crowd-host.ts';
 import type { FirewallKind } from './firewall.ts';
 import { createWithOwnTable } from './own-table.ts';
+import { inBoth } from './pair.ts';
 import { layWire } from './wire.ts';
 
 export interface CrowdOptions {
@@ -40,18 +42,23 @@ export class Crowd implements AsyncDisposable {
     // Loads the library now, so that the first rule does not have to.
     if (firewall === 'nft') hasNftables();
     makeRoomForDescriptors(descriptorsOpen() + descriptors);
-    const namespaces = { client: createWithOwnTable(), server: createWithOwnTable() };
-    const host = (name: HostName) =>
-      new CrowdHost({ ...options, firewall, name, namespace: namespaces[name] });
-    try {
-      const captures = await layWire(namespaces);
-      await Promise.all([captures.client.close(), captures.server.close()]);
-      return new Crowd(host('client'), host('server'));
-    } catch (error) {
-      namespaces.client.close();
-      namespaces.server.close();
-      throw error;
-    }
+    await using undo = new AsyncDisposableStack();
+    const create = () => {
+      const namespace = createWithOwnTable();
+      undo.defer(() => namespace.close());
+      return namespace;
+    };
+    const namespaces = { client: create(), server: create() };
+    const captures = await layWire(namespaces);
+    await inBoth((name) => captures[name].close());
+    const host = (name: HostName) => {
+      const opened = new CrowdHost({ ...options, firewall, name, namespace: namespaces[name] });
+      undo.defer(() => opened.dispose());
+      return opened;
+    };
+    const crowd = new Crowd(host('client'), host('server'));
+    undo.move();
+    return crowd;
   }
 
   host(name: HostName): CrowdHost {
@@ -59,8 +66,7 @@ export class Crowd implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.client.dispose();
-    await this.server.dispose();
+    await inBoth((name) => this.host(name).dispose());
   }
 }
 

@@ -1,8 +1,8 @@
-import { TcplabError } from '../error.ts';
+import { throwTogether } from '../error.ts';
 
 /**
- * Steps that end something, in their order. Each is taken, whatever becomes of the others; those that failed are taken once
- * more the next time, and the others are not.
+ * Steps that end something, in their order. Every step is taken, whatever happens to the others. The next run takes only the
+ * steps that failed.
  */
 export class Ending {
   #steps: (() => unknown)[];
@@ -12,7 +12,7 @@ export class Ending {
     this.#steps = steps;
   }
 
-  /** Throws what went wrong, at the end. */
+  /** Throws at the end what went wrong. */
   run(): Promise<void> {
     this.#running ??= this.#takeAll().finally(() => {
       this.#running = undefined;
@@ -30,13 +30,6 @@ export class Ending {
       }
     }
     this.#steps = failed.map(({ step }) => step);
-    const [first, ...others] = failed.map(({ error }) => error);
-    if (others.length === 0) {
-      if (first !== undefined) throw first;
-      return;
-    }
-    const errors = [first, ...others];
-    const message = errors.map((error) => (error instanceof Error ? error.message : String(error)));
-    throw new TcplabError('SYSTEM', message.join('; '), { cause: new AggregateError(errors) });
+    throwTogether(failed.map(({ error }) => error));
   }
 }

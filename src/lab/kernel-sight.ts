@@ -49,7 +49,7 @@ export class KernelSight implements Watcher {
   }
 
   lose(): void {
-    const what = 'the kernel’s trace ring ran over: events are missing';
+    const what = "the kernel's trace ring overflowed: events are missing";
     const { nowMs, emit } = this.#options;
     emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host: null, what });
   }

@@ -1,4 +1,5 @@
 import { TcplabError } from '../error.ts';
+import { isOutOfDescriptors } from '../kernel/files.ts';
 import { KernelEvents } from '../kernel/tracefs.ts';
 import { EventOwners, type Watcher } from './event-owners.ts';
 
@@ -18,16 +19,28 @@ export class KernelWatch {
   }
 
   /** The watch of this process; the first one opens it. Each call wants a `release` of its own. */
-  static acquire(): Promise<KernelWatch> {
+  static async acquire(): Promise<KernelWatch> {
     KernelWatch.#users++;
-    KernelWatch.#current ??= KernelEvents.open().then(
-      (events) => new KernelWatch(events, null),
-      (error: unknown) => {
-        if (error instanceof TcplabError) return new KernelWatch(undefined, error.message);
-        throw error;
-      },
-    );
-    return KernelWatch.#current;
+    KernelWatch.#current ??= KernelWatch.#open();
+    const current = KernelWatch.#current;
+    try {
+      return await current;
+    } catch (error) {
+      KernelWatch.#users--;
+      // The next call tries again.
+      if (KernelWatch.#current === current) KernelWatch.#current = undefined;
+      throw error;
+    }
+  }
+
+  static async #open(): Promise<KernelWatch> {
+    try {
+      return new KernelWatch(await KernelEvents.open(), null);
+    } catch (error) {
+      if (error instanceof TcplabError && !isOutOfDescriptors(error))
+        return new KernelWatch(undefined, error.message);
+      throw error;
+    }
   }
 
   /** The last one closes it. */

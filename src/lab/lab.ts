@@ -50,6 +50,7 @@ export class Lab implements AsyncDisposable {
   readonly #endTimeline: () => void;
   #nextPort: number;
   #isOver = false;
+  #disposed: Promise<void> | undefined;
 
   private constructor(parts: {
     timeline: Timeline;
@@ -118,7 +119,11 @@ export class Lab implements AsyncDisposable {
 
   /** Brings the timeline up to now. */
   async observe(): Promise<Tables> {
-    if (this.#isOver) throw new TcplabError('USAGE', 'the lab is over: was an await forgotten?');
+    if (this.#isOver)
+      throw new TcplabError(
+        'USAGE',
+        'this lab is already closed: is an `await` missing before a call on it?',
+      );
     if (this.#pair.observe) return this.#pair.observe();
     return { client: await this.client.observe(), server: await this.server.observe() };
   }
@@ -165,6 +170,7 @@ export class Lab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
     this.#endTimeline();
-    await this.#pair.dispose();
+    this.#disposed ??= this.#pair.dispose();
+    await this.#disposed;
   }
 }

@@ -4,6 +4,7 @@ import { SystemError, TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
+import { DisposableStack } from '../kernel/disposable-stack.ts';
 import { followInto, isFollowedInto, stopFollowingInto } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
@@ -35,7 +36,7 @@ export interface NamespaceHostOptions {
   family: Family;
   firewall: FirewallKind;
   namespace: NetworkNamespace;
-  /** Of its interface, in this namespace; undefined where none may be had. */
+  /** Of its interface, in this namespace; undefined where there is none. The host closes it. */
   capture: PacketCapture | undefined;
   /** The group of the packet log to which its rules tell of their packets. */
   logGroup: number;
@@ -74,6 +75,7 @@ export class NamespaceHost implements EnterableHost {
   #ending: Ending | undefined;
 
   constructor(options: NamespaceHostOptions) {
+    using undo = new DisposableStack();
     this.#options = options;
     this.name = options.name;
     this.address = options.address;
@@ -85,13 +87,16 @@ export class NamespaceHost implements EnterableHost {
     this.#rules = new HostRules({ ...options, ...clock, kind: options.firewall });
     this.#sight = new KernelSight({ ...options, ...clock });
     const concerns = shared && ((wire: WirePacket) => shared.concerns(wire));
-    [this.#packets, this.#table, this.#counters] = this.#namespace.enter(() => [
-      capture && new PacketWatch({ ...options, capture, concerns }),
-      new SocketTable(),
-      readCounters(),
-    ]);
+    [this.#packets, this.#table, this.#counters] = this.#namespace.enter(() => {
+      const packets = capture && new PacketWatch({ ...options, capture, concerns });
+      undo.defer(() => packets?.closeLog());
+      const table = new SocketTable();
+      undo.defer(() => table.close());
+      return [packets, table, readCounters()];
+    });
     this.#tableWatch = new TableWatch(this.#table, { isNew: !shared });
     watch.add(this.#sight);
+    undo.move();
   }
 
   async openSocket(): Promise<SocketNumber> {
@@ -138,7 +143,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async send(socket: SocketNumber, data: Uint8Array): Promise<number> {
-    return this.#call('send', socket, `${data.length} octets`, (fd) => kernel.send(fd, data), String);
+    return this.#call('send', socket, `${data.length} bytes`, (fd) => kernel.send(fd, data), String);
   }
 
   async receive(socket: SocketNumber): Promise<Uint8Array | undefined> {
@@ -224,7 +229,7 @@ export class NamespaceHost implements EnterableHost {
       await this.observe();
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // What comes meanwhile may be counted or not: again, until nothing does.
-      if (this.#readPackets() > 0 && tries < 5) continue;
+      if ((this.#packets?.read() ?? 0) > 0 && tries < 5) continue;
       this.#rules.tell(rules);
       this.#options.emit({
         type: 'counted',
@@ -277,7 +282,7 @@ export class NamespaceHost implements EnterableHost {
     this.#tableWatch.hasGuests ||= this.#programs.areThere;
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    this.#readPackets();
+    this.#packets?.read();
     this.#options.watch.read();
     this.#programs.findOwners(rows);
     const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
@@ -319,7 +324,7 @@ export class NamespaceHost implements EnterableHost {
     ]);
   }
 
-  /** An orphan that sends its FIN again and again would keep the namespace until it gives up, minutes from now. */
+  /** An orphan that retransmits its FIN would keep the namespace until the kernel gives up on it, after minutes. */
   #endOrphans(): void {
     for (const { state, local, remote } of this.#ours(this.#table.readAllButBound())) {
       if (state === 'LISTEN' || state === 'TIME-WAIT') continue;
@@ -330,11 +335,6 @@ export class NamespaceHost implements EnterableHost {
         if (!(error instanceof SystemError)) throw error;
       }
     }
-  }
-
-  /** How many came. */
-  #readPackets(): number {
-    return this.#packets?.read() ?? 0;
   }
 
   #ours(rows: SocketRow[]): SocketRow[] {

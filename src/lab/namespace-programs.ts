@@ -1,10 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import { systemError } from '../kernel/libc.ts';
+import { needDescriptors, SPAWN_DESCRIPTORS } from '../kernel/limits.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
+import { SilentPipe } from '../kernel/pipe.ts';
 import {
   descendantsOf,
   killProcess,
+  ownName,
   processesIn,
   processesWith,
   processStartTime,
@@ -16,44 +21,57 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 import type { SpawnOptions, StartOptions } from './host.ts';
 import { type Program, SpawnedProgram } from './program.ts';
 
-/** The processes that are a lab's, which end with it. */
+/** The processes of a lab, which end with it. */
 interface Processes {
+  /** Those that may have a socket of the host. */
   living(): number[];
-  /** Is told of each that was started here. */
+  /** All of them. A process that moved to another network namespace has no socket of the host, but ends with it. */
+  all(): number[];
+  /** Takes note of a process that was started here. */
   add(pid: number): void;
-  /** Has them killed when this process is gone, however it went. Gives what calls that off. */
-  watchOver(): () => void;
-  /** What each has in its environment. */
+  /** Has them killed, and what is in `namespace`, once this process is gone. Returns the function that cancels that. */
+  watchOver(namespace?: string): () => void;
+  /** What each process inherits in its environment. */
   environment: NodeJS.ProcessEnv;
 }
 
-/** In a namespace of the lab's own: all that are in there. */
-export function processesOfNamespace({ name }: NetworkNamespace): Processes {
+let hosts = 0;
+
+/**
+ * The processes of a host whose namespace is the lab's own: all that are in the namespace. A program may also start processes
+ * in other namespaces (unshare(1)); a mark in the environment tells those.
+ */
+export function processesOfNamespace({ name: namespace }: NetworkNamespace): Processes {
+  const { pid, startTime } = ownName();
+  const marked = markedProcesses(`${pid}-${startTime}-${++hosts}`, 'TCPLAB_LAB');
+  const living = () => processesIn(namespace);
   return {
-    living: () => processesIn(name),
-    add: () => {},
-    watchOver: () => watchOver({ namespace: name }),
-    environment: {},
+    ...marked,
+    living,
+    all: () => [...new Set([...living(), ...marked.all()])],
+    watchOver: () => marked.watchOver(namespace),
   };
 }
 
 /**
- * Where others are as well: those with this mark in their environment, which they have from whoever started them, and those
- * that threw their environment away (`env -i`, nginx) and descend from one that was started here.
+ * The processes of a host that others use as well: those that inherited this mark in their environment, and those that
+ * cleared their environment (`env -i`, nginx) and descend from a process that was started here.
  */
-export function markedProcesses(mark: string): Processes {
-  const variable = `TCPLAB_HOST=${mark}`;
+export function markedProcesses(mark: string, name = 'TCPLAB_HOST'): Processes {
   const started = new Map<number, string>();
   const isStill = (pid: number) => processStartTime(pid) === started.get(pid);
+  const all = () => {
+    const marked = processesWith(new RegExp(`^${name}=(${mark})$`)).map(({ pid }) => pid);
+    const ours = new Set([...marked, ...[...started.keys()].filter(isStill)]);
+    return [...new Set([...ours, ...descendantsOf(ours)])];
+  };
   return {
-    living: () => {
-      const marked = processesWith(new RegExp(`^TCPLAB_HOST=(${mark})$`)).map(({ pid }) => pid);
-      const ours = new Set([...marked, ...[...started.keys()].filter(isStill)]);
-      return [...new Set([...marked, ...descendantsOf(ours)])];
-    },
+    living: all,
+    all,
     add: (pid) => started.set(pid, processStartTime(pid) ?? ''),
-    watchOver: () => watchOver({ variable }),
-    environment: { TCPLAB_HOST: mark },
+    watchOver: (namespace?: string) =>
+      watchOver({ variable: `${name}=${mark}`, ...(namespace === undefined ? {} : { namespace }) }),
+    environment: { [name]: mark },
   };
 }
 
@@ -65,14 +83,17 @@ interface Options {
   emit: (event: TimelineEvent) => void;
 }
 
-/** How long the end of programs that were killed may take; to find them may take a slow machine longer. */
+/** How long killed programs may take to end. A slow machine may take longer to find them. */
 const END_WITHIN_MS = 1000;
 
 /** The programs that run in a host, and all that they start. */
 export class NamespacePrograms {
   readonly #options: Options;
-  /** Inodes of sockets whose holders were looked for. */
+  /** Inodes of the sockets whose owners were searched. */
   readonly #known = new Set<number>();
+  readonly #started: { program: SpawnedProgram; streams: Set<number> }[] = [];
+  /** The standard input of all programs: it stays open until the host ends. */
+  #input: SilentPipe | undefined;
   #stopWatching: (() => void) | undefined;
   #areThere = false;
 
@@ -88,17 +109,20 @@ export class NamespacePrograms {
   async start(number: number, command: string | readonly string[], options: StartOptions): Promise<Program> {
     const { name, nowMs, emit } = this.#options;
     const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-    const child = this.spawn(argv, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+    this.#input ??= new SilentPipe();
+    const child = await this.spawn(argv, {
+      stdio: [this.#input.reader, 'pipe', 'pipe'],
       detached: true,
       ...options,
     });
-    await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
     const shown = typeof command === 'string' ? command : command.map(quoted).join(' ');
-    return new SpawnedProgram(child, shown, { host: name, number, nowMs, emit });
+    const program = new SpawnedProgram(child, shown, { host: name, number, nowMs, emit });
+    const standard = socketHolders([program.pid]).filter(({ fd }) => fd <= 2);
+    this.#started.push({ program, streams: new Set(standard.map(({ inode }) => inode)) });
+    return program;
   }
 
-  /** Makes ready for a program. Gives what it must have in its environment, to be known for one. */
+  /** Prepares for a program. Returns the environment by which it is recognized. */
   expect(): NodeJS.ProcessEnv {
     const { processes } = this.#options;
     this.#areThere = true;
@@ -106,11 +130,13 @@ export class NamespacePrograms {
     return processes.environment;
   }
 
-  /** By way of setpriv(1), which has the kernel kill the program when this thread ends. */
-  spawn(argv: readonly string[], options: SpawnOptions): ChildProcess {
+  /** By way of setpriv(1), which has the kernel kill the program when this thread ends. Throws when it cannot be started. */
+  async spawn(argv: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
     const { namespace, processes } = this.#options;
-    const setpriv = systemCommand('setpriv', UTIL_LINUX);
+    setprivPath ??= systemCommand('setpriv', UTIL_LINUX);
+    const setpriv = setprivPath;
     const environment = { ...(options.environment ?? process.env), ...this.expect() };
+    needDescriptors(SPAWN_DESCRIPTORS);
     const child = namespace.enter(() =>
       spawn(setpriv, ['--pdeathsig', 'KILL', '--', ...argv], {
         stdio: options.stdio ?? 'inherit',
@@ -119,11 +145,13 @@ export class NamespacePrograms {
         cwd: options.directory,
       }),
     );
+    const where = options.directory === undefined ? '' : ` in ${options.directory}`;
+    await hasStarted(child, `a program of the ${this.#options.name}${where}`);
     if (child.pid !== undefined) processes.add(child.pid);
     return child;
   }
 
-  /** Once for each socket that the table shows: which of them has it open. */
+  /** Finds out which process has a socket open, once for each socket that the table shows. */
   findOwners(rows: readonly SocketRow[]): void {
     if (!this.#areThere) return;
     const inodes = new Set(
@@ -138,27 +166,59 @@ export class NamespacePrograms {
     }
   }
 
-  /** Whatever is still there: a program may have left others behind. One that the kernel itself holds up is left to it. */
+  /** Ends all processes that are left. A process that the kernel holds up is left to the kernel. */
   async end(): Promise<void> {
-    const { processes, nowMs } = this.#options;
+    const { processes } = this.#options;
+    if (this.#areThere) await this.#kill(() => processes.all());
+    // What the programs wrote last.
+    for (let round = 1; round <= 2 && this.#open.length > 0; round++) await turn();
+    // A process that has left the namespace and its parents, and cleared its environment, still has their output open.
+    if (this.#open.length > 0) await this.#kill(() => this.#holdersOfOutput());
+    for (const { program } of this.#started.splice(0)) program.close();
+    this.#input?.close();
+    this.#input = undefined;
+    this.#stopWatching?.();
+  }
+
+  get #open(): { program: SpawnedProgram; streams: Set<number> }[] {
+    return this.#started.filter(({ program }) => program.mayWrite);
+  }
+
+  #holdersOfOutput(): number[] {
+    const streams = new Set(this.#open.flatMap((one) => [...one.streams]));
+    return socketHolders().flatMap(({ inode, pid }) => (streams.has(inode) ? pid : []));
+  }
+
+  async #kill(find: () => number[]): Promise<void> {
+    const { nowMs } = this.#options;
     const startMs = nowMs();
     const killed = new Set<number>();
-    while (this.#areThere) {
-      const left = processes.living();
-      // One that was started meanwhile is killed as well, however late it is.
+    for (;;) {
+      const left = find();
+      // A process that was started in the meantime is killed too, however late that is.
       if (left.every((pid) => killed.has(pid)) && (left.length === 0 || nowMs() - startMs > END_WITHIN_MS))
-        break;
+        return;
       for (const pid of left) {
         killProcess(pid);
         killed.add(pid);
       }
       await turn();
     }
-    this.#stopWatching?.();
   }
 }
 
-/** For a person to copy: as a shell needs it. */
+/** Kept, because to search for it takes several system calls. */
+let setprivPath: string | undefined;
+
+async function hasStarted(child: ChildProcess, what: string): Promise<void> {
+  try {
+    await once(child, 'spawn');
+  } catch (error) {
+    throw systemError('spawn', (error as NodeJS.ErrnoException).code ?? 'EIO', what);
+  }
+}
+
+/** As a shell needs it, so that a user can copy it. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

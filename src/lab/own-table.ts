@@ -1,4 +1,5 @@
 import { SystemError } from '../error.ts';
+import { DisposableStack } from '../kernel/disposable-stack.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 
@@ -19,11 +20,14 @@ export function createWithOwnTable(): NetworkNamespace {
   parent.enter(() => {
     if (readSysctl(CHILD_BUCKETS) === '0') writeIfAllowed(CHILD_BUCKETS, BUCKETS);
   });
+  using undo = new DisposableStack();
   const namespace = NetworkNamespace.create(parent);
+  undo.defer(() => namespace.close());
   const asAtHome = DERIVED.map((name) => [name, readSysctl(name)] as const);
   namespace.enter(() => {
     for (const [name, value] of asAtHome) if (value !== undefined) writeIfAllowed(name, value);
   });
+  undo.move();
   return namespace;
 }
 

@@ -47,11 +47,16 @@ export class PacketWatch {
     }
     const lost = capture.takeLost();
     if (lost > 0) {
-      const what = `the capture lost ${lost} packets: its buffer was full`;
+      const what = `the capture lost ${lost} packets because its buffer was full`;
+      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
+    }
+    const deleted = capture.takeDeleted();
+    if (deleted !== undefined) {
+      const what = `interface ${deleted} was deleted: the capture sees no packet after that`;
       emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
     }
     if (this.#log.takeLost()) {
-      const what = 'the packet log ran over: what rules dropped is not all known';
+      const what = 'the packet log overflowed: some dropped packets are missing';
       emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
     }
     for (const { atNs, hook, prefix, packet } of logged) {
@@ -82,9 +87,14 @@ export class PacketWatch {
     return wire && (this.#options.concerns?.(wire) ?? true) ? wire : undefined;
   }
 
+  /** With the capture. */
   async close(): Promise<void> {
-    this.#log.close();
+    this.closeLog();
     await this.#options.capture.close();
+  }
+
+  closeLog(): void {
+    this.#log.close();
   }
 
   /** Packets are stamped by the clock of the day. */

@@ -1,3 +1,4 @@
+import { throwTogether } from '../error.ts';
 import type { HostName, LabOpened, TimelineEvent } from '../evidence/events.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
@@ -34,9 +35,13 @@ export interface PairRequest {
 /** Gives a lab its hosts. */
 export type OpenPair = (request: PairRequest) => Promise<HostPair>;
 
-/** Calls both, and waits for both, whatever becomes of one. */
-export async function inBoth(work: (host: HostName) => Promise<unknown>): Promise<void> {
-  const outcomes = await Promise.allSettled([work('client'), work('server')]);
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed) throw failed.reason;
+/** Does the same in both hosts, and waits for both even if one fails. Throws everything that went wrong. */
+export function inBoth(work: (host: HostName) => Promise<unknown>): Promise<void> {
+  return together([work('client'), work('server')]);
+}
+
+/** Waits for all, even if some fail, and then throws everything that went wrong. */
+export async function together(works: readonly Promise<unknown>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(works);
+  throwTogether(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : [])));
 }

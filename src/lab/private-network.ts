@@ -23,7 +23,7 @@ export class PrivateNetwork implements AsyncDisposable {
       namespace: this.#namespace,
       processes: {
         ...inside,
-        living: () => [...new Set([...inside.living(), ...descendantsOf([process.pid])])],
+        all: () => [...new Set([...inside.all(), ...descendantsOf([process.pid])])],
       },
       nowMs: () => performance.now(),
       emit: () => {},
@@ -31,7 +31,7 @@ export class PrivateNetwork implements AsyncDisposable {
   }
 
   /** Starts the program with the streams of this process. If this process is killed, the kernel kills the program. */
-  spawn(program: string, args: readonly string[]): ChildProcess {
+  spawn(program: string, args: readonly string[]): Promise<ChildProcess> {
     return this.#programs.spawn([program, ...args], {});
   }
 

@@ -10,13 +10,13 @@ import { groupRuns, signalGroup } from '../kernel/process.ts';
 export interface Program {
   /** Of its first process, which is its process group's as well. */
   readonly pid: number;
-  /** As a shell would be told. */
+  /** As it would be typed into a shell. */
   readonly command: string;
   /** As a shell gives it: 128 and the signal's number when a signal ended it. Undefined while it runs. */
   readonly status: number | undefined;
   /** With its status. */
   readonly ended: Promise<number>;
-  /** The end of what it has said so far, on both streams. */
+  /** The end of its output so far, of both streams. */
   readonly output: string;
   /** To its whole process group. */
   signal(name: NodeJS.Signals): void;
@@ -24,16 +24,7 @@ export interface Program {
   stop(graceMs?: number): Promise<number>;
 }
 
-/** Of what a program has said, the line that tells most of why it has ended: its error, else its last word. */
-export function tellingLine(output: string): string | undefined {
-  const lines = output
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean);
-  return lines.findLast((line) => /^\w*(Error|Exception)\b|\berror:/i.test(line)) ?? lines.at(-1);
-}
-
-/** What is kept of what a program says: one that never stops must not fill the memory. */
+/** How much of a program's output is kept, in characters, so that an endless output does not fill the memory. */
 const KEPT = 64 * 1024;
 
 const SIGNAL = fitting<NodeJS.Signals>('a signal such as SIGTERM', (value) =>
@@ -77,7 +68,7 @@ export class SpawnedProgram implements Program {
     this.ended = new Promise((resolve) => {
       child.once('exit', async (code, signal) => {
         await this.#groupGone();
-        // The end may be told before the last words, which are in the pipe by then: they are read in one turn of the loop.
+        // 'exit' can fire before the last output has been read from the pipe. Yield to the event loop so that it is.
         await turn();
         await turn();
         const status = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
@@ -88,9 +79,21 @@ export class SpawnedProgram implements Program {
     });
   }
 
-  /** The shell that was told the command may be gone before what it started. Who has nobody to reap them stay for good. */
+  /** The shell may exit before its children do. Stops waiting after 1 s: children that nobody reaps remain zombies. */
   async #groupGone(): Promise<void> {
     for (let waitedMs = 0; waitedMs < 1000 && groupRuns(this.pid); waitedMs += 2) await pause(2);
+  }
+
+  /** Whether a process still has its output open. */
+  get mayWrite(): boolean {
+    const { stdout, stderr } = this.#child;
+    return [stdout, stderr].some((stream) => stream && !stream.readableEnded && !stream.destroyed);
+  }
+
+  /** Reads no more of its output: a process that the kernel holds up must not hold up tcplab. */
+  close(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
   }
 
   get pid(): number {

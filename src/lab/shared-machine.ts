@@ -43,9 +43,9 @@ export class SharedMachine {
     if (!taken) return;
     const { local, remote, state } = taken;
     const what =
-      state === 'LISTEN' ? 'somebody listens there' : `${formatEndpoint(local)}, ${formatEndpoint(remote)}`;
+      state === 'LISTEN' ? 'a process listens on it' : `${formatEndpoint(local)}, ${formatEndpoint(remote)}`;
     throw new TcplabError('USAGE', `port ${options.serverPort} is in use at ${this.#machine} (${what})`, {
-      hint: 'choose another --port, or leave it out: then a free one is taken',
+      hint: 'choose another --port, or omit it to use a free one',
     });
   }
 
@@ -93,7 +93,7 @@ export class SharedMachine {
         'USAGE',
         `${this.#machine} takes rules for port ${serverPort} and ${peer} alone`,
         {
-          hint: 'others use that machine as well: no rule may meet their segments',
+          hint: 'others use that machine as well, so a rule must not match their segments',
         },
       );
     }
@@ -104,7 +104,7 @@ export class SharedMachine {
     throw new TcplabError(
       'USAGE',
       `the rule '${text}' would meet the very connection by which ${this.#machine} is reached (${formatEndpoint(met.local)}, ${formatEndpoint(met.remote)})`,
-      { hint: 'choose another --port, or leave it out: then a free one is taken' },
+      { hint: 'choose another --port, or omit it to use a free one' },
     );
   }
 
@@ -114,9 +114,9 @@ export class SharedMachine {
     if (!allowSysctl) {
       throw new TcplabError(
         'USAGE',
-        `${name} would have to be changed, and ${this.#machine} is not the lab’s own`,
+        `${name} would have to be changed, and ${this.#machine} is not the lab's own`,
         {
-          hint: '--allow-sysctl lets it be changed, and put back afterwards',
+          hint: 'use --allow-sysctl: the lab then changes it, and restores it at the end',
         },
       );
     }

@@ -2,46 +2,46 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
+import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
 import { configureLink, createVethPair, disableOffloads, setNeighbour } from '../kernel/rtnetlink.ts';
 import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
 
-/** Joins two namespaces by a wire and gives the capture of each end, once frames pass and are stamped. */
+/** Joins two namespaces by a veth pair. Returns the capture of each end, once frames pass and have timestamps. */
 export async function layWire(
   namespaces: Record<HostName, NetworkNamespace>,
 ): Promise<Record<HostName, PacketCapture>> {
+  await using undo = new AsyncDisposableStack();
   const { client, server } = namespaces;
   client.enter(() => createVethPair(INTERFACE, server.fd, LINK_ADDRESSES.client, LINK_ADDRESSES.server));
   const open = (name: HostName) =>
     namespaces[name].enter(() => {
       disableOffloads(INTERFACE);
       configureLink(INTERFACE, [ADDRESSES[name].ipv4, ADDRESSES[name].ipv6]);
-      // Found by ARP it would be one of the thousand that the kernel keeps for all namespaces together
+      // A neighbor found by ARP would count toward the thousand that the kernel keeps for all namespaces together
       // (arp(7), gc_thresh3): many labs would take them from the machine's own network.
       const other = otherHost(name);
       for (const family of ['ipv4', 'ipv6'] as const) {
         setNeighbour(INTERFACE, ADDRESSES[other][family].address, LINK_ADDRESSES[other]);
       }
-      return new PacketCapture(INTERFACE);
+      const capture = new PacketCapture(INTERFACE);
+      undo.defer(() => capture.close());
+      return capture;
     });
   const captures = { client: open('client'), server: open('server') };
-  try {
-    await untilReady(captures, 'client');
-    await untilReady(captures, 'server');
-  } catch (error) {
-    await Promise.all([captures.client.close(), captures.server.close()]);
-    throw error;
-  }
+  await untilReady(captures, 'client');
+  await untilReady(captures, 'server');
+  undo.move();
   return captures;
 }
 
-/** It is a matter of milliseconds, but of many seconds on a machine that is busy with other things. */
+/** Usually a few milliseconds, but many seconds on a busy machine. */
 const PATIENCE_NS = 30_000_000_000n;
 
 /**
- * The kernel brings an interface up, and starts to stamp packets on arrival, some time after it was asked to: before
- * that it drops what is sent, or stamps when the packet is read. So frames are sent until one arrives well.
+ * The kernel activates an interface, and starts to timestamp packets on arrival, in work queues: until then it drops packets,
+ * or timestamps them when they are read. So frames are sent until one arrives with a timestamp of its own.
  */
 async function untilReady(captures: Record<HostName, PacketCapture>, from: HostName): Promise<void> {
   const receiver = captures[otherHost(from)];
@@ -51,5 +51,5 @@ async function untilReady(captures: Record<HostName, PacketCapture>, from: HostN
     if (receiver.takeProbe()) return;
     await turn();
   }
-  throw new TcplabError('TIMEOUT', `frames from the ${from} did not pass the wire within 30 s`);
+  throw new TcplabError('TIMEOUT', `no frame from the ${from} arrived over the veth pair within 30 s`);
 }

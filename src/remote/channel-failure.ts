@@ -1,5 +1,5 @@
 import { TcplabError } from '../error.ts';
-import { tellingLine } from '../lab/program.ts';
+import { tellingLine } from '../evidence/program-ends.ts';
 
 /** What a shell, ssh, docker, kubectl or Node prints, what that means, and what to do. */
 const MEANINGS: readonly [said: RegExp, means: string, hint: string][] = [

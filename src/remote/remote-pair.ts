@@ -1,5 +1,6 @@
 import { TcplabError } from '../error.ts';
 import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
+import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
 import type { Tables } from '../lab/lab.ts';
 import { type HostPair, inBoth, type OpenPair, type PairRequest } from '../lab/pair.ts';
 import type { Family } from '../tcp/endpoint.ts';
@@ -96,7 +97,8 @@ export class RemotePair implements AsyncDisposable {
     const alignment = new Alignment(clocks, emit);
     const clientPorts = { first: firstClientPort, last: firstClientPort + CLIENT_PORTS - 1 };
     let [lastRule, lastProgram] = [0, 0];
-    const undo: (() => void)[] = [];
+    await using undo = new AsyncDisposableStack();
+    const following: (() => void)[] = [];
     const open = async (name: HostName) => {
       const channel = channels[name];
       const { host: number, abilities } = await channel.call('open', {
@@ -111,12 +113,13 @@ export class RemotePair implements AsyncDisposable {
         nextRule: () => ++lastRule,
         nextProgram: () => ++lastProgram,
       });
-      undo.push(
-        channel.follow(number, ({ event }) => {
-          alignment.take(name, event);
-          host.see(event);
-        }),
-      );
+      undo.defer(() => host.dispose());
+      const unfollow = channel.follow(number, ({ event }) => {
+        alignment.take(name, event);
+        host.see(event);
+      });
+      undo.defer(unfollow);
+      following.push(unfollow);
       const about: HostAbout = {
         place: channel.place.name,
         kernel: channel.greeting.machine.kernel,
@@ -135,10 +138,8 @@ export class RemotePair implements AsyncDisposable {
       alignment.release(waiting);
     };
     const first = await open('client');
-    const second = await open('server').catch(async (error: unknown) => {
-      await first.host.dispose();
-      throw error;
-    });
+    const second = await open('server');
+    undo.move();
     const opened = { client: first, server: second };
     const { client, server } = opened;
     return {
@@ -160,7 +161,7 @@ export class RemotePair implements AsyncDisposable {
         return { client: clientRows, server: serverRows };
       },
       dispose: async () => {
-        for (const stop of undo) stop();
+        for (const unfollow of following) unfollow();
         await inBoth((name) => opened[name].host.dispose());
       },
     };

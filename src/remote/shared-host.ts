@@ -1,6 +1,8 @@
 import { TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
+import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
+import { isOutOfDescriptors } from '../kernel/files.ts';
 import { Iptables } from '../kernel/iptables.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketLog } from '../kernel/nflog.ts';
@@ -80,23 +82,29 @@ export async function openSharedHost(
   const number = ++opened;
   // They are the machine's, and would outlive this process.
   keep({ what: 'trace-instances', beginning: ownInstances() });
+  await using undo = new AsyncDisposableStack();
   const watch = await KernelWatch.acquire();
+  undo.defer(() => watch.release());
   const firewall = firewallThatWorks(wanted, request.family);
   const seen = openCapture(interfaceName, request.peer);
+  undo.defer(() => seen.capture?.close());
   const before = readTable();
   const table = `${agentName()}_${number}`;
   const shared = new SharedMachine({ ...rest, table, reachedBy, keep }, before);
+  const namespace = NetworkNamespace.home();
+  undo.defer(() => namespace.close());
   const host = new NamespaceHost({
     ...rest,
     ...{ watch, shared, emit },
     firewall: firewall ?? wanted,
-    namespace: NetworkNamespace.home(),
+    namespace,
     capture: seen.capture,
     logGroup: seen.logGroup,
     startNs: START_NS,
     nextRule: isTold,
     nextProgram: isTold,
   });
+  undo.move();
   let isReleased = false;
   return {
     host,
@@ -145,7 +153,7 @@ function openCapture(
     const logGroup = freeLogGroup();
     return { capture: new PacketCapture(interfaceName, peer), logGroup, why: null };
   } catch (error) {
-    if (!(error instanceof TcplabError)) throw error;
+    if (!(error instanceof TcplabError) || isOutOfDescriptors(error)) throw error;
     return { capture: undefined, logGroup: 0, why: `no packet capture: ${error.message}` };
   }
 }
@@ -168,7 +176,7 @@ function works(work: () => unknown): boolean {
     work();
     return true;
   } catch (error) {
-    if (error instanceof TcplabError) return false;
+    if (error instanceof TcplabError && !isOutOfDescriptors(error)) return false;
     throw error;
   }
 }

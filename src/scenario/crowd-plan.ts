@@ -21,9 +21,9 @@ export interface CrowdPlan extends Pick<CrowdOptions, 'count' | 'descriptors'> {
 export function planCrowd(scenario: Scenario, count: number): CrowdPlan {
   const steps = RECIPES[scenario.id];
   if (!steps) {
-    const why = WHY_NOT[scenario.id] ?? 'it is there for an arc that ends its state, not to be held';
-    throw new TcplabError('USAGE', `${scenario.id} can’t be held many times over: ${why}`, {
-      hint: `--count goes with ${Object.keys(RECIPES).join(', ')}`,
+    const why = WHY_NOT[scenario.id] ?? 'it exists for a transition that leaves its state';
+    throw new TcplabError('USAGE', `${scenario.id} can't be held many times over: ${why}`, {
+      hint: `--count can be combined with ${Object.keys(RECIPES).join(', ')}`,
     });
   }
   const { kept, most, orphans } = needsOf(steps);

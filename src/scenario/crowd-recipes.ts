@@ -63,19 +63,18 @@ export const RECIPES: Readonly<Record<string, readonly CrowdStep[]>> = {
   ],
 };
 
-const NO_ROW = 'nothing of it is in the socket table that could be counted';
+const NO_ROW = 'the socket table has no row of it to count';
 
 /** Of those of the catalogue that have no recipe, why. */
 export const WHY_NOT: Readonly<Record<string, string>> = {
-  listen: 'one listener is there for any number of connections, and has none',
+  listen: 'a single listener serves any number of connections',
   'syn-received-dropped-at-server':
-    'the kernel ends a request whose SYN-ACK it can’t send again, and the client’s next SYN makes another; syn-received holds as many as you like',
-  'syn-flood':
-    'it is many by itself, against a backlog that is too small; syn-received holds as many as you like',
+    "the kernel removes a request whose SYN-ACK it can't retransmit, and the client's next SYN makes another; use syn-received",
+  'syn-flood': 'it already is many connections, against a backlog that is too small; use syn-received',
   'closed-refused': NO_ROW,
   'closed-rejected-rst': NO_ROW,
   'closed-rejected-icmp': NO_ROW,
   bound: NO_ROW,
-  'accept-queue-full': 'what it shows is one listener’s queue; syn-sent holds as many SYN-SENT as you like',
-  'zero-window': 'the socket table counts it as ESTABLISHED, as it does those that can send',
+  'accept-queue-full': 'it shows the queue of a single listener; use syn-sent for many SYN-SENT',
+  'zero-window': 'the socket table shows it as ESTABLISHED, like every connection that can send',
 };

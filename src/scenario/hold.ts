@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { endOf } from '../evidence/connection.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
@@ -5,16 +6,16 @@ import { stageOf } from './reach.ts';
 import type { Scenario } from './scenario.ts';
 
 export interface HoldOptions {
-  /** Passes the time between two looks. */
+  /** Passes the time between two polls. */
   wait: () => Promise<unknown>;
   isOver: () => boolean;
-  /** After each look. */
+  /** Called after each poll. */
   onLook?: (tables: Tables) => unknown;
-  /** Go on looking when the state is lost; else that ends it. */
+  /** Go on when the state is lost; by default that ends the hold. */
   evenIfLost?: boolean;
 }
 
-/** Looks at a state that was reached, again and again, and puts on the timeline how long and how often it was. */
+/** Polls a state that was reached, and puts on the timeline for how long it was held and how often it was polled. */
 export async function holdState(lab: Lab, scenario: Scenario, options: HoldOptions): Promise<void> {
   const claim = lab.timeline.of('claimed')[0];
   if (!claim) throw new Error('nothing was reached that could be held');
@@ -37,4 +38,16 @@ export async function holdState(lab: Lab, scenario: Scenario, options: HoldOptio
     await look();
   }
   lab.timeline.add({ type: 'held', atMs: lab.nowMs(), fromMs, samples });
+  if (!isHeld) await untilProgramsEnd(lab);
+}
+
+/** How long after the loss of a state its program may take to exit: the kernel closes its sockets first. */
+const EXIT_WITHIN_MS = 500;
+
+/** Waits for a program that may be about to exit, so that the timeline says that it did. */
+async function untilProgramsEnd(lab: Lab): Promise<void> {
+  const { timeline } = lab;
+  const run = () => timeline.of('program-started').length > timeline.of('program-ended').length;
+  const startMs = lab.nowMs();
+  while (run() && lab.nowMs() - startMs < EXIT_WITHIN_MS) await pause(2);
 }

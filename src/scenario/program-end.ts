@@ -7,16 +7,16 @@ import { type Endpoint, formatEndpoint, sameEndpoint } from '../tcp/endpoint.ts'
 import type { Stage } from './scenario.ts';
 import { commandIn, mustRun, nameOf, startListening } from './started-program.ts';
 
-/** Programs that people bring, by the host that they run in, as a shell is told them. */
+/** Users' programs by the host that they run in, each as a command for the shell. */
 export type Programs = Partial<Record<HostName, string>>;
 
-/** Where a program's connections come from, once its first has the port that was meant for it. */
+/** The ports of a program's further connections, once its first one has the port that the recipe expects. */
 const OTHER_PORTS = { first: 50_000, last: 60_999 };
 
 /**
- * A scenario's recipe says what an end does. Here a program is that end: a call that it makes by itself sooner or later
- * (listen, connect, accept, close) is waited for until the socket table shows it; one that it can't be made to make is
- * refused. Everything else is the host's own.
+ * A host whose end of the connection is a program. For each call of a scenario's recipe that a program makes by itself
+ * (listen, connect, accept, close), it waits until the socket table shows the call; a call that tcplab cannot force on a
+ * program throws. Everything else is the host's own.
  */
 export function programEnd(host: Host, command: string, lab: Lab, stage: () => Stage): Host {
   const end = new ProgramEnd(host, command, lab, stage);
@@ -54,7 +54,7 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
   readonly #command: string;
   readonly #lab: Lab;
   readonly #stage: () => Stage;
-  /** What each socket of the recipe is bound to, and whom it is connected with. */
+  /** The local and the remote endpoint of each socket of the recipe. */
   readonly #sockets = new Map<SocketNumber, { local?: Endpoint; remote?: Endpoint }>();
   #last = 0;
   #program: Program | undefined;
@@ -84,7 +84,7 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
   async connect(socket: SocketNumber, remote: Endpoint): Promise<string | null> {
     const local = this.#sockets.get(socket)?.local ?? this.#lab.nextClientEndpoint();
     this.#sockets.set(socket, { local, remote });
-    // The first connection that it opens is given this port, which the lab's witnesses know.
+    // The program's first connection gets this port, which the lab's witnesses know.
     await this.#host.giveLocalPorts(local.port, local.port);
     this.#program ??= await this.#host.start(commandIn(this.#lab, this.#command));
     const program = this.#program;
@@ -105,7 +105,7 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
     return 'EINPROGRESS';
   }
 
-  /** A connection that a process of the program has open. */
+  /** Returns a connection that a process of the program has open. */
   async accept(): Promise<SocketNumber | undefined> {
     const { port } = this.#lab.serverEndpoint();
     const known = [...this.#sockets.values()].flatMap(({ remote }) => remote ?? []);
@@ -131,40 +131,40 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
   }
 
   abort(): Promise<void> {
-    return this.#refuse('to reset its connection');
+    return this.#refuse('reset its connection');
   }
 
-  /** It sends what it wants to. */
+  /** The program decides what it sends. */
   async send(_: SocketNumber, data: Uint8Array): Promise<number> {
     return data.length;
   }
 
-  /** And reads by itself: what is asked for here has happened, or will. */
+  /** The program reads by itself. */
   async receive(): Promise<Uint8Array> {
     return new Uint8Array();
   }
 
-  /** What it sets is its own affair. */
+  /** The program sets its own options. */
   async setOption(): Promise<void> {}
 
-  /** No errno can be read from a program's socket; that its attempt is over shows in the table. */
+  /** tcplab cannot read SO_ERROR of a program's socket. The socket table shows that the attempt is over. */
   async takeError(socket: SocketNumber): Promise<string | null> {
     const { local, remote } = this.#sockets.get(socket) ?? {};
     const rows = await this.#host.observe();
     const own = rows.some(
       (row) => local && remote && sameEndpoint(row.local, local) && sameEndpoint(row.remote, remote),
     );
-    return own ? null : 'the attempt was over';
+    return own ? null : 'the attempt ended';
   }
 
   get #named(): string {
-    return nameOf(this.#host, this.#command);
+    return nameOf(this.#lab, this.#host, this.#command);
   }
 
-  /** Nothing can make it close its end; but most do when the peer has. */
+  /** tcplab cannot make a program close its end, but most programs do after the peer's FIN. */
   async #toClose(socket: SocketNumber): Promise<void> {
     const { local, remote } = this.#sockets.get(socket) ?? {};
-    if (!local || !remote) return this.#refuse('to stop listening');
+    if (!local || !remote) return this.#refuse('stop listening');
     await this.#stage().waitFor(`${this.#named} to close its end`, async () => {
       const rows = await this.#host.observe();
       const row = rows.find((one) => sameEndpoint(one.local, local) && sameEndpoint(one.remote, remote));
@@ -174,8 +174,8 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
 
   #refuse(what: string): never {
     const { name } = this.#host;
-    throw new TcplabError('USAGE', `${this.#named} can’t be made ${what}`, {
-      hint: `the ${name} of this scenario must be tcplab’s own: leave out --${name}`,
+    throw new TcplabError('USAGE', `tcplab can't make ${this.#named} ${what}`, {
+      hint: `leave out --${name}, so that tcplab itself plays the ${name}`,
     });
   }
 }

@@ -1,27 +1,29 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
+import { describeProgramEnd, programEnds } from '../evidence/program-ends.ts';
 import { inputsOf } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
 import { foldEnd } from '../tcp/fold.ts';
 import { type Programs, programEnd } from './program-end.ts';
 import type { Scenario, Stage } from './scenario.ts';
+import { EndedEarly } from './started-program.ts';
 
 const DEFAULT_WITHIN_MS = 5000;
 
 export interface ReachOptions {
-  /** How long each thing that is waited for may take. */
+  /** How long each step may take, in milliseconds. */
   withinMs?: number | undefined;
   /** Called when all that is left to do is to wait for a timer of the kernel. */
   onIdle?: () => void;
-  /** What plays an end, in place of tcplab's own calls. */
+  /** The programs that play an end in place of tcplab's own calls. */
   programs?: Programs | undefined;
 }
 
 /**
- * Takes the lab to the scenario's state and puts the claim on its timeline, once the socket tables show both ends
- * where they should be. Gives the connection; undefined when it was not reached, which then is on the timeline.
+ * Brings the lab to the scenario's state and puts the claim on its timeline, once the socket tables show both ends in
+ * their states. Returns the connection, or undefined if the state was not reached: then the timeline says why.
  */
 export async function reachState(
   lab: Lab,
@@ -29,7 +31,7 @@ export async function reachState(
   options: ReachOptions = {},
 ): Promise<Connection | undefined> {
   const { held, peer } = scenario;
-  // What is there before is the beginning of all that will be seen.
+  // What exists already is the start of the story.
   await lab.observe();
   const startMs = lab.nowMs();
   let last: Tables | undefined;
@@ -55,8 +57,16 @@ export async function reachState(
     return connection;
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
-    const why = `${error.message}${connection && last ? `; socket-table saw ${describeEnds(last, connection, scenario)}` : ''}`;
-    lab.timeline.add({ type: 'gave-up', atMs: lab.nowMs(), scenario: scenario.id, held, why });
+    const reasons = [error.message];
+    if (connection && last) reasons.push(`socket-table saw ${describeEnds(last, connection, scenario)}`);
+    if (!(error instanceof EndedEarly)) reasons.push(...programEnds(lab.timeline).map(describeProgramEnd));
+    lab.timeline.add({
+      type: 'gave-up',
+      atMs: lab.nowMs(),
+      scenario: scenario.id,
+      held,
+      why: reasons.join('; '),
+    });
     return undefined;
   }
 }

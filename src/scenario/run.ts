@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { errorsOf } from '../error.ts';
 import { fitting, host as hostName, milliseconds, mustFit, nonEmpty, work } from '../evidence/arguments.ts';
 import { isObject, object, oneOf, optional, type Shape } from '../evidence/shape.ts';
 import type { Timeline } from '../evidence/timeline.ts';
@@ -67,6 +68,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
     if (reached) await holdFor(lab, scenario, options);
     await lab.count();
     return lab.timeline;
+  } catch (error) {
+    // An error of the disposal must not hide why the run failed.
+    throw errorsOf(error)[0];
   } finally {
     pass();
   }

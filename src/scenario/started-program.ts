@@ -1,23 +1,30 @@
 import { TcplabError } from '../error.ts';
+import { tellingLine } from '../evidence/program-ends.ts';
 import type { Host } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
-import { type Program, tellingLine } from '../lab/program.ts';
+import type { Program } from '../lab/program.ts';
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Stage } from './scenario.ts';
 
-/** The command as it is for this lab: {port}, {server} and {client} stand for the server's port and the addresses. */
+/** The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses. */
 export function commandIn(lab: Lab, command: string): string {
   const words = { port: lab.serverPort, server: lab.server.address, client: lab.client.address };
   return command.replace(/\{(port|server|client)\}/g, (_, word: keyof typeof words) => String(words[word]));
 }
 
-/** How it is called in messages. */
-export function nameOf(host: Host, command: string): string {
-  return `the program of the ${host.name} (${command})`;
+/** How messages name a program. */
+export function nameOf(lab: Lab, host: Host, command: string): string {
+  return `the ${host.name}'s program (${commandIn(lab, command)})`;
 }
 
-/** Starts a program and waits until it listens on the lab's port, by the socket table. TIMEOUT says what it does instead. */
+/** A program ended before it did what the scenario waits for. */
+export class EndedEarly extends TcplabError {}
+
+/**
+ * Starts a program and waits until it listens on the lab's port, according to the socket table. Throws with code TIMEOUT if
+ * it does not, and says what it does instead.
+ */
 export async function startListening(
   lab: Lab,
   host: Host,
@@ -25,7 +32,7 @@ export async function startListening(
   waitFor: Stage['waitFor'],
 ): Promise<Program> {
   const local = lab.serverEndpoint();
-  const named = nameOf(host, command);
+  const named = nameOf(lab, host, command);
   const program = await host.start(commandIn(lab, command));
   let listeners: SocketRow[] = [];
   try {
@@ -43,15 +50,12 @@ export async function startListening(
   return program;
 }
 
-/** Throws TIMEOUT when it has ended, with the last that it said. */
-export function mustRun(program: Program, named: string, before: string): void {
-  if (program.status === undefined) return;
-  const said = tellingLine(program.output);
+/** Throws `EndedEarly`, with code TIMEOUT, if the program has ended. */
+export function mustRun({ status, output }: Program, named: string, before: string): void {
+  if (status === undefined) return;
+  const said = tellingLine(output);
   const because = said ? `: ${said}` : '';
-  throw new TcplabError(
-    'TIMEOUT',
-    `${named} ended with status ${program.status} before it ${before}${because}`,
-  );
+  throw new EndedEarly('TIMEOUT', `${named} exited with status ${status} before it ${before}${because}`);
 }
 
 function listensFor({ local }: SocketRow, wanted: Endpoint): boolean {
