@@ -39,7 +39,7 @@ export async function buildImage(repository, folder) {
       inRoot(root, workFolder, rest);
     } else if (instruction === 'COPY' && words[0]?.startsWith('--from=')) {
       const [from = '', to = ''] = words.slice(1);
-      mkdirSync(dirname(join(root, to)), { recursive: true });
+      mkdirSync(to.endsWith('/') ? join(root, to) : dirname(join(root, to)), { recursive: true });
       run('cp', ['-a', join(stages.get(words[0].slice('--from='.length)) ?? '', from), join(root, to)]);
     } else if (instruction === 'COPY' && rest === '. .') {
       const files = contextOf(repository).join('\0');
@@ -134,8 +134,12 @@ async function baseRoot() {
  * @param {string} command
  */
 function inRoot(root, folder, command) {
-  // The machine's own way to the mirror and the registry, with the authorities that it trusts.
+  // The machine's own way to the mirror and the registry, with the authorities that it trusts, and npm's cache.
   const bind = ['/etc/resolv.conf', '/etc/ssl/certs'].map((path) => `mount --bind ${path} "$1${path}"`);
+  const cache = run('npm', ['config', 'get', 'cache']).trim();
+  mkdirSync(cache, { recursive: true });
+  mkdirSync(join(root, 'root/.npm'), { recursive: true });
+  bind.push(`mount --bind '${cache}' "$1/root/.npm"`);
   const mounts = ['mount -t proc proc "$1/proc"', 'mount --rbind /dev "$1/dev"', ...bind].join(' && ');
   const start = `touch "$1/etc/resolv.conf" && ${mounts} && exec chroot "$1" sh -c 'cd "$1" && eval "$2"' sh "$2" "$3"`;
   const registry = run('npm', ['config', 'get', 'registry']).trim();
@@ -146,7 +150,7 @@ function inRoot(root, folder, command) {
     npm_config_registry: registry,
   };
   const args = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', start, 'sh', root, folder, command];
-  const { status, stderr, stdout } = spawnSync('unshare', args, {
+  const { status, stderr, stdout } = spawnSync('setpriv', [...DIES_WITH_US.slice(1), 'unshare', ...args], {
     env,
     encoding: 'utf8',
     maxBuffer: 2 ** 26,

@@ -82,13 +82,12 @@ function start(image, { user, flags, command }) {
   const settings = JSON.stringify({ root: image.root, user, flags, environment });
   const published = fileURLToPath(new URL('published.sh', import.meta.url));
   const inside = [
-    ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--net', '--uts', '--ipc', '--cgroup', '--'],
+    ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--uts', '--ipc', '--cgroup', '--'],
     ...[process.execPath, fileURLToPath(new URL('confine.mjs', import.meta.url)), settings],
+    ...image.entryPoint,
   ];
-  const [program = '', ...args] =
-    command === 'PUBLISHED'
-      ? ['unshare', '--net', 'sh', published, ...inside, ...image.entryPoint]
-      : [...inside, ...image.entryPoint, ...command.split(' ')];
+  const words = command === 'PUBLISHED' ? ['sh', published, ...inside] : [...inside, ...command.split(' ')];
+  const [program, ...args] = /** @type {[string, ...string[]]} */ (['unshare', '--net', '--', ...words]);
   const began = performance.now();
   const { stdout, stderr, status } = spawnSync(program, args, { encoding: 'utf8', timeout: 120_000 });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
