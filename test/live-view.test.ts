@@ -117,7 +117,7 @@ function without(log: string[], linesAt: (columns: number) => string[], widths: 
 function expectLog(log: string[], { scenario, segments }: ScenarioResult, widths: number[]): number {
   const title = CATALOGUE.find(({ id }) => id === scenario)?.title;
   const legend = segmentLegend(widths[0] ?? 80);
-  const begin = log.findIndex((line) => line === legend[0]);
+  const begin = log.indexOf(legend[0] ?? '');
   expect(text(log.slice(0, begin))).toBe(`${scenario}: ${title}`);
   let rest = log.slice(begin);
   expect(rest.splice(0, legend.length)).toEqual(legend);
@@ -139,12 +139,17 @@ function lasting(status: string[]): string {
     .replaceAll(/\d+ (left|packets?)\b/g, 'N $1')
     .replaceAll('packets', 'packet')
     .replaceAll('sends nothing more', 'retransmits in TIME (N left)')
-    .replaceAll(/(retransmits|sends a)[^;]*? in TIME( \(N left\))?/g, 'sends in TIME');
+    .replaceAll(
+      /(retransmits|sends a)( the SYN| the SYN-ACK| [a-z-]+ probe)? in TIME( \(N left\))?/g,
+      'sends in TIME',
+    );
 }
 
 function statusPattern({ host, state, peer, connection, rules }: ScenarioResult): RegExp {
+  // A FIN-WAIT-2 whose program has closed it ends after a minute.
+  const otherState = peer.state === 'FIN-WAIT-2' ? '(FIN-WAIT-2|CLOSED)' : peer.state;
   const end = (name: 'client' | 'server') =>
-    `${name} ${connection?.[name]} ${name === host ? state : peer.state}( [^│]*)?`;
+    `${name} ${connection?.[name]} ${name === host ? state : otherState}( .*)?`;
   const escaped = (words: string) => words.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const ruleLines = rules.map((rule) => ` ${rule.host} ${escaped(rule.rule)}: N packet`).join('');
   return new RegExp(
@@ -154,7 +159,7 @@ function statusPattern({ host, state, peer, connection, rules }: ScenarioResult)
 
 function expectWhole({ screens, end, result }: Watched): void {
   const widths = screens.map(({ columns }) => columns);
-  let [told, lastingStatus] = [0, ''];
+  let told = 0;
   for (const [index, screen] of screens.entries()) {
     const { log, status } = parts(screen);
     const count = expectLog(log, result, widths.slice(0, index + 1));
@@ -162,8 +167,6 @@ function expectWhole({ screens, end, result }: Watched): void {
     told = count;
     expect(status.filter((line) => columnsOf(line) > screen.columns)).toEqual([]);
     expect(lasting(status)).toMatch(statusPattern(result));
-    lastingStatus ||= lasting(status);
-    expect(lasting(status)).toBe(lastingStatus);
   }
   // Whatever was sent until a look before the last screen was on it.
   const blank = end.indexOf('');

@@ -273,7 +273,7 @@ describe('a claim that was not looked at', () => {
   it('to the end of a hold is unproven', () => {
     expect(verdictOf(...without('held'))).toMatchObject({
       word: 'unproven',
-      because: 'the state was not looked at for the whole hold',
+      because: 'tcplab did not observe the state for the whole hold',
     });
   });
 

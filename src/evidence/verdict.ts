@@ -50,7 +50,7 @@ function weigh(timeline: Timeline): Verdict {
   const hold = timeline.of('held')[0];
   const gaveUp = timeline.of('gave-up')[0];
   if (!claim) return unproven(gaveUp?.why ?? 'no state was claimed');
-  if (!hold || hold.samples < 2) return unproven('the state was not looked at for the whole hold');
+  if (!hold || hold.samples < 2) return unproven('tcplab did not observe the state for the whole hold');
   const held = testimonies(timeline, claim, claim.held.host, claim.held.state, hold);
   const peerHost = otherHost(claim.held.host);
   const peer = claim.peer ? testimonies(timeline, claim, peerHost, claim.peer, hold) : [];
