@@ -256,7 +256,7 @@ describe('many pairs', () => {
     );
     expect(status).toBe(1);
     expect(stdout).toMatch(/^1 of 1 proven {5}good\n/m);
-    expect(stdout).toMatch(/^not reached {7}bad\n/m);
+    expect(stdout).toMatch(/^unreachable {7}bad\n/m);
     expect(stdout).toMatch(/1 of 2 pairs proven/);
   });
 });
