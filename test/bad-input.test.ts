@@ -159,7 +159,7 @@ describe.concurrent('a machine that can’t ends with 3 and one message', () => 
     /start the container with `podman run --security-opt seccomp=unconfined --security-opt unmask=ALL`/;
 
   it('in a container, a read-only /proc/sys names the option of its engine', async () => {
-    const outcome = await inWorld(`${CONTAINER} && ${READ_ONLY}`, 'run');
+    const outcome = await inWorld(`${CONTAINER} && ${READ_ONLY}`, 'run', 'syn-flood');
     expectRefusal(outcome, 3);
     expect(outcome.stderr).toMatch(OPTIONS);
   });

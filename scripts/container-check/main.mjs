@@ -50,14 +50,14 @@ try {
     const image = await buildImage(repository, folder);
     const size = spawnSync('du', ['-sm', image.root], { encoding: 'utf8' }).stdout.split('\t')[0];
     const rows = CASES.map((one) => {
-      const { text, seconds } = start(image, one);
+      const text = start(image, one);
       const isExpected = one.expect.test(text);
       const options = [...(one.user === 'root' ? ['--user=root'] : []), ...one.flags].join(' ') || '(none)';
       say(`${isExpected ? 'as expected' : 'NOT as expected'}: ${options}: ${one.command}\n${text}\n`);
       if (!isExpected) process.exitCode = 1;
-      return `| \`${options}\` | \`${one.command === 'PUBLISHED' ? 'ui --listen 0.0.0.0:8080' : one.command}\` | ${summary(text)} | ${seconds} s |`;
+      return `| \`${options}\` | \`${one.command === 'PUBLISHED' ? 'ui --listen 0.0.0.0:8080' : one.command}\` | ${summary(text)} |`;
     });
-    const head = '| options of `docker run` | tcplab | result | time |\n|---|---|---|---|';
+    const head = '| options of `docker run` | tcplab | result |\n|---|---|---|';
     write(`${head}\n${rows.join('\n')}\n\nThe root file system has ${size} MB.`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -88,10 +88,8 @@ function start(image, { user, flags, command }) {
   ];
   const words = command === 'PUBLISHED' ? ['sh', published, ...inside] : [...inside, ...command.split(' ')];
   const [program, ...args] = /** @type {[string, ...string[]]} */ (['unshare', '--net', '--', ...words]);
-  const began = performance.now();
   const { stdout, stderr, status } = spawnSync(program, args, { encoding: 'utf8', timeout: 120_000 });
-  const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  return { text: `${stdout}${stderr}`.trim().concat(`\nstatus ${status}`), seconds };
+  return `${stdout}${stderr}`.trim().concat(`\nstatus ${status}`);
 }
 
 /** @param {string} text */
