@@ -54,8 +54,7 @@ export function shapeOf(output) {
       .replace(/^ *# +/gm, '')
       // In a ladder, a time in which nothing happened.
       .replace(/^⋮.*\n/gm, '')
-      .replace(/[─\s]+/g, ' ')
-      .trim()
+      .replace(/[─\s]+/g, '')
   );
 }
 
