@@ -96,7 +96,7 @@ describe('docs/checked-programs.md', () => {
   it('is not made without a program of which nothing was ever seen', async () => {
     const { document } = await script();
     expect(() => document(page, ['nginx', 'lighttpd'], new Map())).toThrow(
-      'neither installed nor in the document: lighttpd',
+      'neither installed nor on the page: lighttpd',
     );
   });
 });
