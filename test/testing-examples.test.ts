@@ -66,7 +66,10 @@ describe('docs/testing.md', () => {
     const folder = project();
     for (const { name, code } of files) writeFileSync(join(folder, name), code);
     writeFileSync(join(folder, 'fragments.test.ts'), fragmentsAsTests(fragments));
-    writeFileSync(join(folder, 'vitest.config.ts'), "export default { test: { pool: 'forks' } };\n");
+    writeFileSync(
+      join(folder, 'vitest.config.ts'),
+      "export default { test: { pool: 'forks', testTimeout: 60_000 } };\n",
+    );
     const { status, stdout, stderr } = await run([...inFolder(folder), ...VITEST], ENVIRONMENT);
     expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/Test Files +5 passed \(5\)/);
