@@ -37,7 +37,7 @@ export interface CrowdCommand {
   json: boolean;
 }
 
-/** How often the tables are looked at: each row costs, and none comes back that was lost. */
+/** How often tcplab reads the tables: each row costs, and none comes back that was lost. */
 const LOOK_EVERY_MS = 1000;
 
 /** A scenario many times over, at once. */

@@ -9,7 +9,7 @@ const WRAP = '\x1b[?7h';
 const CLEAR = '\r\x1b[K\x1b7\x1b[B\x1b[J\x1b8';
 
 /**
- * Lines that scroll, above a block that stays at the bottom and is drawn again and again. Without a terminal only the
+ * Lines that scroll, above a block that stays at the bottom and is redrawn in place. Without a terminal only the
  * lines are printed.
  *
  * Between two drawings the cursor stays on the block's first row. A terminal that wraps rows again for a new width

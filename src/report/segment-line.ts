@@ -30,7 +30,7 @@ export function segmentLines(segment: SegmentReport, columns: number): string[] 
   return [...wrapBeside(label, what, columns), ...wrapBeside(' '.repeat(textWidth(label)), fate, columns)];
 }
 
-/** `    0.0021 s  `, what begins each line that scrolls. */
+/** `    0.0021 s  `, the beginning of each line that scrolls. */
 export function timeLabel(atMs: number, columns: number): string {
   const time = `${(atMs / 1000).toFixed(4)} s`;
   return columns < COLUMNS_FOR_HOSTS ? `${time} ` : `${time.padStart(12)}  `;

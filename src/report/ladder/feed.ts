@@ -4,7 +4,7 @@ import { type LadderOptions, type LadderParts, ladderParts } from './ladder.ts';
 /** A ladder that grows with its timeline: gives each line once, when it is final. */
 export class LadderFeed {
   readonly #options: LadderOptions;
-  /** How many rows of each moment were given. What is found late of a past moment is given late. */
+  /** How many rows of each moment were given. Late news of a past moment comes late. */
   #given = new Map<number, number>();
   #columns: number | undefined;
   #isBegun = false;

@@ -8,7 +8,7 @@ import type { Page } from './page.ts';
 
 const INDENT = ' '.repeat(8);
 
-/** Who stands at the lifelines, and which connections there are besides. */
+/** The hosts at the lifelines, and which other connections there are. */
 export function headLines(story: Story, page: Page, style: Style): string[] {
   const { connection, others, isCrowd } = story;
   const lines = pair(page, {
@@ -23,7 +23,7 @@ export function headLines(story: Story, page: Page, style: Style): string[] {
   if (others.length === 0) return rendered;
   const own = connection ? `:${connection.client.port}` : '';
   const ports = others.map(({ client }) => `:${client.port}`).join(', ');
-  const who = isCrowd ? `${others.length} other connections, told together` : `from ${ports}`;
+  const who = isCrowd ? `${others.length} other connections, drawn together` : `from ${ports}`;
   const told = `and ${who}; the states are those of ${own}`;
   return [...rendered, ...broken(told, page.width - INDENT.length).map((line) => INDENT + style.dim(line))];
 }
