@@ -13,7 +13,7 @@ const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2
 
 beforeAll(async () => {
   expect((await tcplab('run', 'listen', 'bound', '--timeline', saved)).status).toBe(0);
-});
+}, 120_000);
 
 /** All that a run prints and writes about itself. */
 async function everyOutput(name: string, ...args: string[]): Promise<Record<string, string>> {
