@@ -74,7 +74,7 @@ describe('as a package', () => {
     expect(foreign).toEqual([]);
     expect(own).toContain('schema/run.schema.json');
     expect(own).toContain('docs/timeline.md');
-    expect(own.filter((path) => /\.test\./.test(path))).toEqual([]);
+    expect(own.filter((path) => /\.test\./.test(path) && !path.startsWith('examples/'))).toEqual([]);
   });
 
   it('has every picture that its pages show, and they are small', () => {
@@ -116,7 +116,10 @@ describe('as a package', () => {
     cpSync(join(installed, 'examples', name), project, { recursive: true });
     mkdirSync(join(project, 'node_modules'));
     symlinkSync(installed, join(project, 'node_modules/tcplab'));
-    symlinkSync(join(REPOSITORY, 'node_modules/vitest'), join(project, 'node_modules/vitest'));
+    const vitest = join(REPOSITORY, 'node_modules/vitest');
+    symlinkSync(vitest, join(project, 'node_modules/vitest'));
+    // tcplab is a link, so what it imports is found where it is installed.
+    if (name === 'vitest') symlinkSync(vitest, join(prefix, 'lib/node_modules/vitest'));
     symlinkSync(join(REPOSITORY, 'node_modules/.bin'), join(project, 'node_modules/.bin'));
     const { status, stdout, stderr } = await run(['npm', 'test', '--prefix', project], {
       NODE_OPTIONS: '',

@@ -15,8 +15,8 @@ const ports: Shape<number | PortRange> = {
   flawOf: (value, path) => (isObject(value) ? range : port).flawOf(value, path),
 };
 /** As sysctl(8) names those of a network: any other would be the whole machine's. */
-export const SYSCTL: Shape<string> = text(/^net(\.[\w-]+)+$/, 'a sysctl such as net.ipv4.tcp_syn_retries');
-export const SYSCTL_VALUE: Shape<string | number> = fitting(
+const SYSCTL: Shape<string> = text(/^net(\.[\w-]+)+$/, 'a sysctl such as net.ipv4.tcp_syn_retries');
+const SYSCTL_VALUE: Shape<string | number> = fitting(
   'a number or text',
   (value) => Number.isFinite(value) || (typeof value === 'string' && value.trim() !== ''),
 );
