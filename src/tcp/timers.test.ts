@@ -155,7 +155,7 @@ describe('forecasts', () => {
     expect(forecast(row({ state: 'LISTEN' }), NEW)).toMatchObject(none);
     const told = forecast(row({ state: 'FIN-WAIT-2' }), NEW);
     expect(told).toMatchObject(none);
-    expect(told.because).toContain('net.ipv4.tcp_fin_timeout = 60 counts only once the descriptor is closed');
+    expect(told.because).toContain('net.ipv4.tcp_fin_timeout = 60 applies only after close()');
   });
 
   it('take the loss probe for sent when something has been sent again', () => {
