@@ -143,7 +143,7 @@ describe.concurrent('a client that is a program', () => {
     ['established', 'nc {server} {port}'],
     ['established', 'telnet {server} {port}'],
     // The standard input of a process that outlives its shell stays open too.
-    ['established', 'setsid -f telnet {server} {port} & exec sleep 1000'],
+    ['established', 'setsid -f telnet {server} {port}; exec sleep 1000'],
     ['close-wait', 'printf x | nc -N {server} {port}'],
   ])('is brought to %s', async (id, client) => {
     const { verdict, programs } = await result(id, '--client', `sleep 0.05; ${client}`, '--port', '8080');
