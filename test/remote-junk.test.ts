@@ -127,7 +127,7 @@ describe.concurrent("what a remote end says can't steer the terminal", { timeout
   });
 });
 
-describe('agents that are stopped', () => {
+describe('agents that are stopped', { timeout: 180_000 }, () => {
   let machines: TwoMachines;
 
   beforeAll(async () => {
@@ -139,7 +139,7 @@ describe('agents that are stopped', () => {
   it('both at once: tcplab ends with a sentence within its patience, and their watchdogs undo all', async () => {
     const { client, server } = machines.places;
     const program = machines.start('hold', 'fin-wait-1', '--client', client, '--server', server);
-    await program.until(/ms in FIN-WAIT-1/);
+    await program.until(/ in FIN-WAIT-1, reached in /);
     const agents = program
       .offspring()
       .filter((pid) => /main\.js\0agent\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));

@@ -150,7 +150,7 @@ describe('other commands', () => {
     const file = join(machines.folder, 'run.ndjson');
     const ran = await machines.tcplab('run', 'closing', ...places, '--ladder', '--timeline', file);
     expect(ran.stdout).toMatch(
-      /^client pid:\d+: Linux .*, rules set with nft, clock .* (ahead|behind) \(± /m,
+      /^client pid:\d+: Linux .*, rules set with nft, clock .*\s+(ahead|behind) \(± /m,
     );
     expect(await tcplab('replay', file, '--ladder')).toEqual(ran);
   });
