@@ -192,9 +192,9 @@ describe.concurrent('what is wrong', () => {
 });
 
 it('what goes on is shown in one line, which is cut where the terminal ends', async () => {
-  const probes = ['check', 'server', '--only', 'stopped', '--within', '100ms'];
+  const probes = ['check', 'server', '--only', 'half-finished-handshakes', '--within', '100ms'];
   const { stdout } = await inTerminal([...probes, '--', 'sleep 10']);
-  expect(stdout).toMatch(/\[K1 of 1: stopped: .*…\r/);
+  expect(stdout).toMatch(/\[K1 of 1: half-finished-handshakes: .*…\r/);
   expect(tooWide(stdout)).toEqual([]);
 });
 

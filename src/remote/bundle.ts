@@ -30,7 +30,7 @@ export function bundleFor({ platform, arch, libc }: Target): Buffer {
     add(join('node_modules/koffi/build/koffi', `${platform}_${arch}`, 'koffi.node'), library);
   } catch {
     throw new TcplabError('MACHINE', `tcplab here has no native code for ${platform} ${arch} (${libc})`, {
-      hint: 'install tcplab there: it is used where its version is this one’s (`npm install -g tcplab`)',
+      hint: 'install tcplab of the same version there: `npm pack` in a clone, then `npm install -g` with the tarball',
     });
   }
   for (const path of scriptsIn(koffi)) add(join('node_modules/koffi', relative(koffi, path)), path);

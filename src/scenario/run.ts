@@ -81,15 +81,17 @@ async function holdFor(lab: Lab, scenario: Scenario, options: RunOptions): Promi
   const holdMs = options.holdMs ?? DEFAULT_HOLD_MS;
   const startMs = lab.nowMs();
   const elapsedMs = () => lab.nowMs() - startMs;
-  let { during } = options;
+  // What `during` does is seen by the poll after it, however late a busy machine calls it.
+  let [toDo, isSeen] = [options.during, options.during === undefined];
   await holdState(lab, scenario, {
     wait: () => pause(Math.min(Math.max(holdMs / 10, 5), 100, Math.max(1, holdMs - elapsedMs()))),
-    isOver: () => elapsedMs() >= holdMs,
+    isOver: () => isSeen && elapsedMs() >= holdMs,
     onLook: async () => {
-      if (!during || elapsedMs() < holdMs / 2) return;
-      const act = during;
-      during = undefined;
-      await act(lab);
+      if (toDo && elapsedMs() < holdMs / 2) return;
+      if (!toDo) isSeen = true;
+      const act = toDo;
+      toDo = undefined;
+      await act?.(lab);
     },
   });
 }
