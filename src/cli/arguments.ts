@@ -9,7 +9,7 @@ import { bare, suggestion } from './suggestion.ts';
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
 
 /** `250`, `250ms`, `1.5s`, `2m`; a bare number is milliseconds. */
-export function parseDuration(text: string): number {
+function parseDuration(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|min|h)?$/.exec(text) ?? [];
   const ms = number === undefined ? Number.NaN : Number(number) * (UNITS[unit ?? 'ms'] ?? 1);
   // Node's timers take no more.

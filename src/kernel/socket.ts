@@ -142,7 +142,7 @@ function endpointOf(address: Buffer): Endpoint {
 export function send(fd: number, data: Uint8Array): number {
   const sent = Number(libc.send(fd, data, data.length, MSG_NOSIGNAL));
   if (sent < 0 && lastErrno() === 'EAGAIN') return 0;
-  return check(sent, 'send', `${data.length} octets`);
+  return check(sent, 'send', `${data.length} bytes`);
 }
 
 /** What has arrived: empty when the peer has sent its FIN, undefined when there is nothing yet. */

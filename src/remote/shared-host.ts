@@ -124,7 +124,7 @@ export async function openSharedHost(
 
 /** The numbers of rules and programs are the lab's, of which this is but one host. */
 function isTold(): never {
-  throw new Error('an agent is told the numbers of its rules and programs');
+  throw new Error('the lab gives an agent the numbers of its rules and programs');
 }
 
 /** The one that is wanted, else the other one. */

@@ -4,7 +4,7 @@ import type { Block } from './explanation/explanation.ts';
 import { wrapProse } from './prose.ts';
 
 /** Columns of a generated page. A link may be wider. */
-export const PAGE_WIDTH = 100;
+const PAGE_WIDTH = 100;
 
 /** Lays a block out as Markdown; other states than `own` become links to their pages. */
 export function markdownBlock(block: Block, own?: State): string {
@@ -30,7 +30,7 @@ export function stateLink(state: State): string {
 }
 
 /** The clause of RFC 9293, as a link. */
-export function clauseLink(clause: string): string {
+function clauseLink(clause: string): string {
   return `[${clause}](${RFC}#section-${clause})`;
 }
 
@@ -45,7 +45,7 @@ function paragraph(text: string, own?: State, indent = ''): string {
 }
 
 /** Calls, sysctls, options and errors as code, clauses and states as links, and nothing else as markup. */
-export function prose(text: string, own?: State): string {
+function prose(text: string, own?: State): string {
   const linked = new Set<string>(own === undefined ? [] : [own]);
   return text
     .split(/(`[^`]+`)/)
@@ -71,7 +71,7 @@ function marked(text: string, linked: Set<string>): string {
 const CLAUSE = String.raw`\d(?:\.\d+)+`;
 const TOKENS = new RegExp(
   [
-    String.raw`RFC 9293, (${CLAUSE}(?:, ${CLAUSE})*)`,
+    `RFC 9293, (${CLAUSE}(?:, ${CLAUSE})*)`,
     String.raw`\bRFC (\d+)(?! calls|, \d)`,
     String.raw`\b(${[...STATES].sort((a, b) => b.length - a.length).join('|')})\b(?![-_])`,
     // A sysctl with or without its value, a call, an option, an error, a command.
@@ -82,7 +82,7 @@ const TOKENS = new RegExp(
     String.raw`\bss -\w+`,
     String.raw`/proc/[\w/]+`,
     String.raw`timer:\([^)]*\)`,
-    String.raw`[*<>|]`,
+    `[*<>|]`,
   ].join('|'),
   'g',
 );
