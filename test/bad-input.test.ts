@@ -71,9 +71,9 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
   });
 
   it.each([
-    ['17', 'Arc 17: ESTABLISHED → FIN-WAIT-1'],
-    ['SYN-SENT>CLOSED', 'Arc 8: SYN-SENT → CLOSED'],
-    ['syn_sent->Closed', 'Arc 8: SYN-SENT → CLOSED'],
+    ['17', 'Transition 17: ESTABLISHED → FIN-WAIT-1'],
+    ['SYN-SENT>CLOSED', 'Transition 8: SYN-SENT → CLOSED'],
+    ['syn_sent->Closed', 'Transition 8: SYN-SENT → CLOSED'],
   ])('explain knows the arc %s', async (name, title) => {
     const { status, stdout } = await tcplab('explain', name);
     expect({ status, title: stdout.split('\n')[0] }).toEqual({ status: 0, title });

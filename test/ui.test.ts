@@ -306,7 +306,7 @@ describe('who gets in', () => {
     for (const body of bad) {
       const answer = await ask(ui, { method: 'POST', path, headers: withToken(ui, json), body });
       expect(answer.status, String(body)).toBe(400);
-      expect((JSON.parse(answer.body) as { error: string }).error).toMatch(/expected|missing/);
+      expect((JSON.parse(answer.body) as { error: string }).error).toMatch(/expected|missing|unknown name/);
     }
     const states = ['', 'listen', 'OPEN', 1, null, ['LISTEN'], { toString: 'LISTEN' }];
     for (const state of states) {
@@ -434,7 +434,7 @@ describe('who gets in', () => {
   it('opens so many labs and no more', async () => {
     const second = await create(ui, 'LISTEN');
     const third = await call(ui, 'POST', '/api/labs', { state: 'LISTEN', replaces: null });
-    expect([third.status, third.body]).toEqual([429, expect.stringContaining('2 labs are open already')]);
+    expect([third.status, third.body]).toEqual([429, expect.stringContaining('2 labs are already open')]);
     const instead = await create(ui, 'SYN-SENT', second.id);
     await eventually('the lab that it replaces over', () => ui.labs.count === 2);
     expect((await call(ui, 'GET', `/api/labs/${second.id}`)).status).toBe(404);
@@ -525,7 +525,7 @@ describe('a lab by its API', () => {
     const stream = await follow(ui, lab.id);
     await act(ui, lab, { act: 'run', host: 'server', command: 'exit 3' });
     await eventually('its end on the timeline', () =>
-      stream.messages.some(({ view }) => view.acts.some(({ text }) => text === '$ ended: 3')),
+      stream.messages.some(({ view }) => view.acts.some(({ text }) => text === '$ exited: 3')),
     );
     stream.close();
   });

@@ -143,7 +143,8 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async send(socket: SocketNumber, data: Uint8Array): Promise<number> {
-    return this.#call('send', socket, `${data.length} bytes`, (fd) => kernel.send(fd, data), String);
+    // The word is part of the timeline's format.
+    return this.#call('send', socket, `${data.length} octets`, (fd) => kernel.send(fd, data), String);
   }
 
   async receive(socket: SocketNumber): Promise<Uint8Array | undefined> {
