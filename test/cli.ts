@@ -16,6 +16,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, type TestContext } from 'vitest';
 import { currentPrivilege } from '../src/kernel/privileges.ts';
+import { killProcess } from '../src/kernel/process.ts';
 import type { ScenarioResult } from '../src/report/result.ts';
 import type { RunReport } from '../src/report/run-report.ts';
 
@@ -44,7 +45,7 @@ const folders: string[] = [];
 
 // Of each file of tests, for each loads this anew.
 afterAll(() => {
-  for (const pid of allLiving()) process.kill(pid, 'SIGKILL');
+  for (const pid of allLiving()) killProcess(pid);
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 

@@ -3,10 +3,10 @@ import { Command } from 'commander';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import { type Ability, tryAbilities } from '../lab/abilities.ts';
-import { pad, wrap } from '../report/layout.ts';
+import { pad, wrap, wrapBeside } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import { EXIT } from './exit.ts';
-import { COMMAND_GROUPS, helpEnd } from './help.ts';
+import { COMMAND_GROUPS, helpEnd, helpWidth } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
 
 export function doctorCommand(): Command {
@@ -54,14 +54,16 @@ async function examine(): Promise<{ privilege: string; abilities: Ability[] }> {
 
 function print(machine: Record<string, string>, privilege: string, abilities: Ability[]): void {
   const style = styleFor(process.stdout);
+  const width = helpWidth();
   const about = Object.entries(machine).map(([what, version]) => `${what} ${version}`);
   const lines = abilities.flatMap(({ name, gives, needed, works, why, mend }) => {
     const sign = works ? style.good('ok      ') : needed ? style.bad('missing ') : style.unsure('optional');
     const reasons = [why, mend && `fix: ${mend}`].filter((text) => text !== null);
-    return [`${sign}  ${pad(name, 20)}${gives}`, ...reasons.map((text) => wrap(text, 80, ' '.repeat(10)))];
+    const line = wrapBeside(`${sign}  ${pad(name, 20)}`, gives, width);
+    return [...line, ...reasons.map((text) => wrap(text, width, ' '.repeat(10)))];
   });
   process.stdout.write(
-    `${style.dim([...about, privilege].join(' · '))}\n${[...lines, verdict(abilities)].join('\n')}\n`,
+    `${style.dim(wrap([...about, privilege].join(' · '), width))}\n${[...lines, verdict(abilities)].join('\n')}\n`,
   );
 }
 
@@ -71,7 +73,8 @@ function verdict(abilities: Ability[]): string {
   const missing = abilities.filter(({ works }) => !works);
   const namesOf = (some: Ability[]) => some.map(({ name }) => name).join(', ');
   const needed = missing.filter((ability) => ability.needed);
-  if (needed.length > 0) return style.bad(wrap(`Labs do not work here. Missing: ${namesOf(needed)}.`, 80));
+  if (needed.length > 0)
+    return style.bad(wrap(`Labs do not work here. Missing: ${namesOf(needed)}.`, helpWidth()));
   const without = missing.length > 0 ? ` Missing, but optional: ${namesOf(missing)}.` : '';
-  return style.good(wrap(`Labs work here.${without}`, 80));
+  return style.good(wrap(`Labs work here.${without}`, helpWidth()));
 }

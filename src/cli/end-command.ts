@@ -22,16 +22,23 @@ const PASSED_ON = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const
 const FROM_THE_TERMINAL: readonly string[] = ['SIGINT', 'SIGQUIT'];
 
 /**
- * Passes on every signal to a command until it ends. A terminal sends Ctrl-C and Ctrl-\ to all processes in the foreground,
- * so the command has got these already.
+ * Starts a command and passes on every signal to it, those that arrive while it starts too. A terminal sends Ctrl-C and
+ * Ctrl-\ to all processes in the foreground, so the command has got these already.
  */
-export function passSignals(child: ChildProcess): void {
+export async function startWithSignals(start: () => Promise<ChildProcess>): Promise<ChildProcess> {
+  let child: ChildProcess | undefined;
+  const early: NodeJS.Signals[] = [];
   for (const signal of PASSED_ON) {
     process.removeAllListeners(signal);
     process.on(signal, () => {
-      if (!FROM_THE_TERMINAL.includes(signal) || !isInForeground()) child.kill(signal);
+      if (FROM_THE_TERMINAL.includes(signal) && isInForeground()) return;
+      if (child) child.kill(signal);
+      else early.push(signal);
     });
   }
+  child = await start();
+  for (const signal of early) child.kill(signal);
+  return child;
 }
 
 /** The exit status of a command, or as a shell gives it for one that a signal ended. */

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { HostName } from '../evidence/events.ts';
-import { passSignals, statusOf } from './end-command.ts';
+import { startWithSignals, statusOf } from './end-command.ts';
 import { findProgram } from './find-program.ts';
 import { COMMAND_GROUPS, helpEnd } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
@@ -48,8 +48,7 @@ async function exec([name = '', ...args]: string[], { on, ipv6 = false }: Option
 async function runInPrivateNetwork(program: string, args: string[]): Promise<number> {
   const { PrivateNetwork } = await load();
   await using network = new PrivateNetwork();
-  const child = await network.spawn(program, args);
-  passSignals(child);
+  const child = await startWithSignals(() => network.spawn(program, args));
   // Awaited here: the network has to last until then.
   return await statusOf(child);
 }
@@ -62,8 +61,7 @@ async function runInHost(on: HostName, program: string, args: string[], ipv6: bo
     TCPLAB_CLIENT: lab.client.address,
     TCPLAB_SERVER: lab.server.address,
   };
-  const child = await lab.host(on).spawn(program, args, { environment });
-  passSignals(child);
+  const child = await startWithSignals(() => lab.host(on).spawn(program, args, { environment }));
   return await statusOf(child);
 }
 

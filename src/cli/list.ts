@@ -9,7 +9,7 @@ export function listCommand(): Command {
   return new Command('list')
     .helpGroup(COMMAND_GROUPS.more)
     .summary('list all scenarios')
-    .description('List all scenarios, by the state that they hold.')
+    .description('List the scenarios by the state that they hold. (`tcplab arcs` lists the transitions.)')
     .option('--json', 'JSON array of {id, title, host, state, peer, heldBy} on standard output')
     .addHelpText('after', helpEnd(['tcplab list', 'tcplab list --json | jq -r .[].id'], 'Exit status: 0.'))
     .action(list);

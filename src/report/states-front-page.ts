@@ -18,8 +18,8 @@ export function statesFrontPage({ machine }: Recorded): string {
     '## The state diagram',
     fence(DIAGRAM),
     markdownBlock(
-      `This is figure 5 of RFC 9293, 3.3.2, with the calls of Linux. It shows how a connection normally opens and ` +
-        'closes. Resets, errors and timeouts lead to CLOSED from every other state; each page lists them.',
+      `This is drawn after figure 5 of RFC 9293, 3.3.2, with the calls of Linux. It shows how a connection normally opens and ` +
+        'closes. Resets, errors and timeouts also end a connection; the page of each state lists what ends it.',
     ),
     '## The states',
     table(

@@ -5,6 +5,7 @@ import { formatMs, pad, wrap } from './layout.ts';
 import type { ProgramReport, ScenarioResult, WitnessKey } from './result.ts';
 import type { RunReport } from './run-report.ts';
 import type { Style } from './style.ts';
+import { NO_BREAK_SPACE } from './text.ts';
 import { WITNESS_NAMES } from './witness-lines.ts';
 
 const COLUMNS = { verdict: 11, scenario: 32, state: 14 };
@@ -47,7 +48,7 @@ function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style, width:
     details.push(`${proven} of ${runs.length} runs proven`);
   }
   const lines = [...details, ...worst.programs.map(programLine), ...worst.notes].map((text) =>
-    style.dim(wrap(text, width, indent)),
+    style.dim(wrap(text, width, indent).replaceAll(NO_BREAK_SPACE, ' ')),
   );
   const because = worst.because ? [colour(wrap(worst.because, width, indent))] : [];
   const first = colour(line.slice(0, COLUMNS.verdict)) + line.slice(COLUMNS.verdict);
@@ -79,12 +80,16 @@ function stateAt(result: ScenarioResult, host: HostName): string {
 }
 
 function witnesses({ witnesses }: ScenarioResult): string {
-  return Object.entries(witnesses)
-    .map(
-      ([key, { agrees }]) =>
-        `${WITNESS_NAMES[key as WitnessKey]} ${agrees === null ? '–' : agrees ? '✓' : '✗'}`,
-    )
-    .join('  ');
+  return (
+    Object.entries(witnesses)
+      .map(
+        ([key, { agrees }]) =>
+          `${WITNESS_NAMES[key as WitnessKey]} ${agrees === null ? '–' : agrees ? '✓' : '✗'}`,
+      )
+      // A witness and its mark stay on one line.
+      .map((testimony) => testimony.replaceAll(' ', NO_BREAK_SPACE))
+      .join('  ')
+  );
 }
 
 function summary({ results, machine, durationMs }: RunReport, style: Style, width: number): string {

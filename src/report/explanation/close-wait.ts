@@ -44,7 +44,7 @@ export const closeWait: StateExplanation = {
     { to: 'See where the program is stuck:', run: 'gdb -p PID -batch -ex "thread apply all bt"' },
     {
       to: 'Until it is fixed, destroy the connections (root). This does not free the descriptors:',
-      run: 'ss -K state close-wait',
+      run: 'ss -Kt state close-wait',
     },
     'Fix the program: call close() when recv() returns 0, on every path (use finally, defer or a destructor). Ask ' +
       'epoll for EPOLLRDHUP on idle pooled connections too.',
@@ -53,7 +53,8 @@ export const closeWait: StateExplanation = {
     '"A sysctl will fix it." None does, and tcp_fin_timeout does not apply. Keepalive can end the connection once the ' +
       'peer is gone, but the descriptor still leaks.',
     '"It is the network, or the peer." The peer has already done its part.',
-    '"The FIN is answered with FIN-ACK." Linux answers with a plain ACK. Its own FIN follows when the program closes.',
+    '"The FIN is answered with FIN-ACK." The kernel acknowledges a FIN on its own. It sends its own FIN when the program ' +
+      'closes, and only if that happens before the ACK has left does one segment carry both.',
     '"CLOSE-WAIT is always wrong." A half-closed connection may still be sending a long response.',
   ],
 };

@@ -12,6 +12,8 @@ export const finWait1: StateExplanation = {
     "If unsent data precedes the FIN and the peer's window is 0, the kernel sends window probes instead. An orphan then " +
       'ends after tcp_orphan_retries unanswered probes. If the peer answers them, the orphan ends when the interval ' +
       'between probes has reached its maximum.',
+    'After close(), data that arrives ends the connection at once: no program can read it, so the kernel sends an RST ' +
+      '(RFC 2525, 2.17). After shutdown(), an abort ends it too: close() with SO_LINGER 0 or with unread data.',
   ],
   many: [
     'Either the peers vanished just before this end closed: mobile clients, crashed machines, a firewall that dropped ' +
@@ -29,12 +31,12 @@ export const finWait1: StateExplanation = {
       run: 'nstat -az TcpExtTCPAbortOnMemory TcpExtTCPAbortOnTimeout',
     },
     {
-      to: 'Give up orphans after about 7 s instead of about 110 s:',
+      to: 'Give up orphans after about 7 s instead of about 107 s:',
       run: 'sysctl -w net.ipv4.tcp_orphan_retries=3',
     },
     {
       to: 'End them now (root; older kernels leave orphans alone):',
-      run: 'ss -K state fin-wait-1',
+      run: 'ss -Kt state fin-wait-1',
     },
     'In the program: set TCP_USER_TIMEOUT before close(). It also applies to the orphan.',
   ],

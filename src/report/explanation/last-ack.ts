@@ -21,7 +21,7 @@ export const lastAck: StateExplanation = {
     },
     { to: 'Count the connections that timed out:', run: 'nstat -az TcpExtTCPAbortOnTimeout' },
     {
-      to: 'Give them up after about 7 s instead of about 110 s:',
+      to: 'Give them up after about 7 s instead of about 107 s:',
       run: 'sysctl -w net.ipv4.tcp_orphan_retries=3',
     },
     "In the program: close sooner after the peer's FIN.",
