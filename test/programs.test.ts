@@ -48,6 +48,15 @@ describe.concurrent('a server that is a program', () => {
     expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/listen\(80\)": was open in node, pid \d+, fd \d+/);
   });
 
+  it('names the child that keeps the socket open, and not the parent that has closed it', async () => {
+    const forking = `python3 ${join(REPOSITORY, 'test/programs/forking.py')}`;
+    const { verdict, programs } = await result('close-wait', '--hold', '500ms', '--server', forking);
+    expect(verdict).toBe('proven');
+    // The parent has the lower number.
+    const holders = programs[0]?.sockets.toSorted((one, other) => one.pid - other.pid);
+    expect(holders?.map(({ isOpen }) => isOpen)).toEqual([false, true]);
+  });
+
   // What else a good server can be brought to.
   it.each(['syn-received', 'established', 'fin-wait-1', 'last-ack', 'time-wait'])(
     'is brought to %s',

@@ -177,6 +177,14 @@ interface SocketOwned extends AtHost {
   fd: number;
 }
 
+/** A process that had a socket of the host's table open no longer has it. Searched for at the end of a hold. */
+interface SocketReleased extends AtHost {
+  type: 'socket-released';
+  inode: number;
+  pid: number;
+  fd: number;
+}
+
 /** What a scenario says to have reached. */
 export interface Claimed extends Happening {
   type: 'claimed';
@@ -234,6 +242,7 @@ export type TimelineEvent =
   | ProgramSaid
   | ProgramEnded
   | SocketOwned
+  | SocketReleased
   | Claimed
   | Held
   | GaveUp

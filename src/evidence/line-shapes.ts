@@ -180,6 +180,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   'program-said': { atMs, host, program, stream: oneOf('stdout', 'stderr'), text: text() },
   'program-ended': { atMs, host, program, status: whole(0, 255), signal: nullable(text()) },
   'socket-owned': { atMs, host, inode: whole(1), pid: whole(1), name: text(), fd: whole() },
+  'socket-released': { atMs, host, inode: whole(1), pid: whole(1), fd: whole() },
   claimed: {
     atMs,
     scenario: id,

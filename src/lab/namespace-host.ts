@@ -227,7 +227,7 @@ export class NamespaceHost implements EnterableHost {
 
   async count(): Promise<void> {
     for (let tries = 1; ; tries++) {
-      await this.observe();
+      this.#programs.checkOwners(await this.observe());
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // What comes meanwhile may be counted or not: again, until nothing does.
       if ((this.#packets?.read() ?? 0) > 0 && tries < 5) continue;

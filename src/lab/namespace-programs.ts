@@ -13,6 +13,7 @@ import {
   processesIn,
   processesWith,
   processStartTime,
+  type SocketHolder,
   socketHolders,
   watchOver,
 } from '../kernel/process.ts';
@@ -91,6 +92,8 @@ export class NamespacePrograms {
   readonly #options: Options;
   /** Inodes of the sockets whose owners were searched. */
   readonly #known = new Set<number>();
+  /** The holders that the timeline has, by name. */
+  readonly #holders = new Map<string, SocketHolder>();
   readonly #started: { program: SpawnedProgram; streams: Set<number> }[] = [];
   /** The standard input of all programs: it stays open until the host ends. */
   #input: SilentPipe | undefined;
@@ -159,10 +162,34 @@ export class NamespacePrograms {
     );
     if (inodes.size === 0) return;
     for (const inode of inodes) this.#known.add(inode);
+    this.#noteHolders(
+      socketHolders(this.#options.processes.living()).filter(({ inode }) => inodes.has(inode)),
+    );
+  }
+
+  /** Finds out again, for all sockets: a child may have inherited one, and its parent closed it. */
+  checkOwners(rows: readonly SocketRow[]): void {
+    if (!this.#areThere) return;
     const { name: host, processes, nowMs, emit } = this.#options;
+    const inodes = new Set(rows.map(({ inode }) => inode));
+    const holders = socketHolders(processes.living()).filter(({ inode }) => inodes.has(inode));
+    const now = new Set(holders.map(nameOf));
     const atMs = nowMs();
-    for (const holder of socketHolders(processes.living())) {
-      if (inodes.has(holder.inode)) emit({ type: 'socket-owned', atMs, host, ...holder });
+    for (const [name, { inode, pid, fd }] of this.#holders) {
+      if (now.has(name)) continue;
+      this.#holders.delete(name);
+      emit({ type: 'socket-released', atMs, host, inode, pid, fd });
+    }
+    this.#noteHolders(holders);
+  }
+
+  #noteHolders(holders: readonly SocketHolder[]): void {
+    const { name: host, nowMs, emit } = this.#options;
+    const atMs = nowMs();
+    for (const holder of holders) {
+      if (this.#holders.has(nameOf(holder))) continue;
+      this.#holders.set(nameOf(holder), holder);
+      emit({ type: 'socket-owned', atMs, host, ...holder });
     }
   }
 
@@ -205,6 +232,10 @@ export class NamespacePrograms {
       await turn();
     }
   }
+}
+
+function nameOf({ inode, pid, fd }: SocketHolder): string {
+  return `${inode} ${pid} ${fd}`;
 }
 
 /** Kept, because to search for it takes several system calls. */

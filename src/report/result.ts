@@ -198,7 +198,14 @@ function programReports(timeline: Timeline, connection: Connection | null): Prog
     const sockets = timeline
       .of('socket-owned')
       .filter((event) => event.host === host && inodes.includes(event.inode))
-      .map(({ pid, name, fd, inode }) => ({ pid, name, fd, isOpen: inode === open }));
+      .map(({ pid, name, fd, inode, atMs }) => {
+        const isReleased = timeline
+          .of('socket-released')
+          .some(
+            (event) => event.pid === pid && event.fd === fd && event.inode === inode && event.atMs >= atMs,
+          );
+        return { pid, name, fd, isOpen: inode === open && !isReleased };
+      });
     const output = said.map(({ text }) => text).join('');
     return { host, command, pid, status: ended?.status ?? null, output: output.slice(-OUTPUT_KEPT), sockets };
   });
