@@ -130,7 +130,7 @@ export class Lab implements AsyncDisposable {
 
   /** Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. */
   async count(): Promise<void> {
-    for (let tries = 1; tries <= 5; tries++) {
+    for (let tries = 1; tries <= 20; tries++) {
       await this.client.count();
       await this.server.count();
       const packets = () => this.timeline.of('captured').length + this.timeline.of('dropped').length;

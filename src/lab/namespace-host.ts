@@ -230,7 +230,7 @@ export class NamespaceHost implements EnterableHost {
       this.#programs.checkOwners(await this.observe());
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // What comes meanwhile may be counted or not: again, until nothing does.
-      if ((this.#packets?.read() ?? 0) > 0 && tries < 5) continue;
+      if ((this.#packets?.read() ?? 0) > 0 && tries < 20) continue;
       this.#rules.tell(rules);
       this.#options.emit({
         type: 'counted',
