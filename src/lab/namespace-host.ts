@@ -143,8 +143,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async send(socket: SocketNumber, data: Uint8Array): Promise<number> {
-    // The word is part of the timeline's format.
-    return this.#call('send', socket, `${data.length} octets`, (fd) => kernel.send(fd, data), String);
+    return this.#call('send', socket, `${data.length} ${OCTETS}`, (fd) => kernel.send(fd, data), String);
   }
 
   async receive(socket: SocketNumber): Promise<Uint8Array | undefined> {
@@ -395,5 +394,7 @@ export class NamespaceHost implements EnterableHost {
 /** Takes what nobody wants to know any more. */
 const NOBODY: Watcher = { owns: () => false, runs: () => false, see: () => {}, lose: () => {} };
 
+/** The unit in the detail of a send, as the timeline's format has it. */
+const OCTETS = 'octets';
 /** What changes in a socket's row with time alone. */
 const VOLATILE = new Set(['expiresMs', 'info']);
