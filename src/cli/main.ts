@@ -86,7 +86,7 @@ async function commandLine(args: string[]): Promise<string[]> {
   throw new TcplabError('USAGE', `unknown command '${word}'`, {
     hint: suggestion(
       word,
-      [...commandNames(), ...(await allNames())],
+      ['help', ...commandNames(), ...(await allNames())],
       '`tcplab --help` shows the commands, `tcplab list` the names',
     ),
   });
