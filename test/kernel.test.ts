@@ -18,7 +18,7 @@ import { configureLink, createVethPair, interfaceIndex } from '../src/kernel/rtn
 import { SocketTable } from '../src/kernel/sock-diag.ts';
 import * as socket from '../src/kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../src/kernel/sysctl.ts';
-import { KernelEvents } from '../src/kernel/tracefs.ts';
+import { ownInstances, TracefsEvents } from '../src/kernel/tracefs.ts';
 import { ADDRESSES } from '../src/lab/addresses.ts';
 import { layWire } from '../src/lab/wire.ts';
 import type { Endpoint, Family } from '../src/tcp/endpoint.ts';
@@ -720,7 +720,7 @@ function segmentsGiven(namespace: NetworkNamespace): number {
 describe('kernel events', () => {
   it('tell the state changes of both ends of a connection, in order', async (context) => {
     needRoot(context, 'tracefs');
-    const events = await KernelEvents.open();
+    const events = await TracefsEvents.open();
     try {
       for (const family of ['ipv4', 'ipv6'] as const) {
         await using pair = await Pair.open();
@@ -749,7 +749,7 @@ describe('kernel events', () => {
         ]);
         expect(server.slice(3, 5)).toEqual(['ESTABLISHED→CLOSE-WAIT', 'CLOSE-WAIT→LAST-ACK']);
       }
-      expect(events.takeLost()).toBe(false);
+      expect(events.takeLost()).toEqual([]);
     } finally {
       await events.close();
     }
@@ -757,7 +757,7 @@ describe('kernel events', () => {
 
   it('are stamped on the clock of our own calls', async (context) => {
     needRoot(context, 'tracefs');
-    const events = await KernelEvents.open();
+    const events = await TracefsEvents.open();
     try {
       await using pair = await Pair.open();
       const beforeNs = monotonicNs();
@@ -780,7 +780,7 @@ describe('kernel events', () => {
 
   it('tell of retransmissions and resets, too', async (context) => {
     needRoot(context, 'tracefs');
-    const events = await KernelEvents.open();
+    const events = await TracefsEvents.open();
     try {
       await using pair = await Pair.open();
       const [clientPort, serverPort, nobodys] = portsFor(events);
@@ -811,8 +811,8 @@ describe('kernel events', () => {
 
   it('are gone from the machine when they are closed', async (context) => {
     needRoot(context, 'tracefs');
-    const events = await KernelEvents.open();
-    const name = `tcplab-${process.pid}-${processStartTime(process.pid)}-${events.slot}`;
+    const events = await TracefsEvents.open();
+    const name = `${ownInstances()}${events.slot}`;
     expect(inTracefs('ls instances')).toContain(name);
     await events.close();
     expect(inTracefs('ls instances')).not.toContain(name);
@@ -822,14 +822,14 @@ describe('kernel events', () => {
     needRoot(context, 'tracefs');
     const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8');
     const before = mounts();
-    const events = await KernelEvents.open();
+    const events = await TracefsEvents.open();
     expect(mounts()).toBe(before);
     await events.close();
   });
 
   it('have a number each while they are open', async (context) => {
     needRoot(context, 'tracefs');
-    const all = [await KernelEvents.open(), await KernelEvents.open(), await KernelEvents.open()];
+    const all = [await TracefsEvents.open(), await TracefsEvents.open(), await TracefsEvents.open()];
     expect(new Set(all.map(({ slot }) => slot)).size).toBe(3);
     await Promise.all(all.map((events) => events.close()));
   });
@@ -837,14 +837,15 @@ describe('kernel events', () => {
   it('that a dead process left behind are removed by the next to open, and those of a living one are not', async (context) => {
     needRoot(context, 'tracefs');
     const dead = spawnSync('true').pid;
-    const abandoned = `tcplab-${dead}-1-900`;
+    const [, here] = ownInstances().split('-');
+    const abandoned = `tcplab-${here}-${dead}-1-900`;
     // The same number as a living process, started at another time: that one is dead, too.
-    const reused = `tcplab-${process.ppid}-1-901`;
-    const living = `tcplab-${process.ppid}-${processStartTime(process.ppid)}-902`;
+    const reused = `tcplab-${here}-${process.ppid}-1-901`;
+    const living = `tcplab-${here}-${process.ppid}-${processStartTime(process.ppid)}-902`;
     inTracefs(`mkdir instances/${abandoned} instances/${reused} instances/${living}`);
     try {
       expect(inTracefs('ls instances').split('\n')).toEqual(expect.arrayContaining([living]));
-      const events = await KernelEvents.open();
+      const events = await TracefsEvents.open();
       const left = inTracefs('ls instances').split('\n');
       expect(left).toContain(living);
       expect(left).not.toContain(abandoned);
@@ -856,14 +857,14 @@ describe('kernel events', () => {
   });
 
   it('are for root of the machine alone, and others are told so', async () => {
-    const opening = KernelEvents.open();
+    const opening = TracefsEvents.open();
     if (PRIVILEGE === 'root') await (await opening).close();
-    else await expect(opening).rejects.toMatchObject({ code: 'MACHINE', message: 'tracefs needs root' });
+    else await expect(opening).rejects.toMatchObject({ code: 'MACHINE', message: 'kernel events need root' });
   });
 });
 
 /** Events do not tell in which namespace they were, so whoever reads them now has ports of its own. */
-function portsFor({ slot }: KernelEvents): [number, number, number] {
+function portsFor({ slot }: TracefsEvents): [number, number, number] {
   const first = 40_000 + slot * 10;
   return [first, first + 1, first + 2];
 }

@@ -32,8 +32,18 @@ export interface LabOpened extends Happening {
   addresses: Record<HostName, string>;
   /** Null when kernel events are seen, in one host at least; else why not. */
   noKernelEvents: string | null;
+  /** Where the kernel events of a lab of this machine come from, and what these can't tell; absent when there are none. */
+  kernelEvents?: KernelEventsAbout | undefined;
   /** Where the hosts are and what each can see, when they are not namespaces of the lab's own. */
   hosts?: Record<HostName, HostAbout>;
+}
+
+export interface KernelEventsAbout {
+  by: 'bpf' | 'tracefs';
+  /** Null when the kernel's reasons for dropping packets are seen; else why not. */
+  noDrops: string | null;
+  /** Null when the calls of programs are seen; else why not. */
+  noCalls: string | null;
 }
 
 /** A host that is somewhere else. */
@@ -49,6 +59,7 @@ export interface HostAbout {
   clock: { aheadMs: number; errorMs: number };
   /** Null when its kernel's events are seen; else why not. */
   noKernelEvents: string | null;
+  kernelEvents?: KernelEventsAbout | undefined;
   /** Null when its packets are; else why not. */
   noPackets: string | null;
 }
@@ -139,6 +150,66 @@ export interface KernelTraced extends AtHost {
   remote: Endpoint;
   /** For inet_sock_set_state. */
   change: { from: State; to: State } | null;
+  /** The process that ran when it fired, which need not have to do with the socket. Where the source tells namespaces (BPF). */
+  pid?: number;
+}
+
+/**
+ * The kernel dropped a packet, by its own word (tracepoint skb:kfree_skb); seen by BPF alone. A rule's drops are among these,
+ * and come as `dropped` too.
+ */
+export interface KernelDropped extends AtHost {
+  type: 'kernel-dropped';
+  /** The kernel's name for the reason, without its prefix: `NETFILTER_DROP`, `TCP_CSUM` (include/net/dropreason-core.h). */
+  reason: string;
+  direction: 'sent' | 'received';
+  wire: WirePacket;
+  /** The packet's headers alone, base64. */
+  bytes: string;
+}
+
+/** Who made a call. */
+interface ByProgram extends AtHost {
+  pid: number;
+  /** A thread makes one call at a time. */
+  thread: number;
+  /** The thread's name, as in /proc/PID/comm. */
+  name: string;
+}
+
+/** A process in the host began a system call for a TCP socket, by the kernel's own word; seen by BPF alone. */
+export interface ProgramCalled extends ByProgram {
+  type: 'program-call';
+  /** connect, accept, accept4, listen, shutdown, close or setsockopt. */
+  call: string;
+  fd: number;
+  /** The arguments after the descriptor, as strace shows them. */
+  detail: string;
+  /** The ends of the socket when the call began: port 0 where there was none yet. */
+  local: Endpoint;
+  remote: Endpoint;
+}
+
+/** That call returned. A call without this was still under way when the timeline ended. */
+export interface ProgramReturned extends ByProgram {
+  type: 'program-return';
+  call: string;
+  fd: number;
+  /** What it returned, or the errno's name: accept returns the new descriptor. */
+  result: string;
+  tookMs: number;
+  /** The ends of the socket by then; of accept, those of the new one. */
+  local: Endpoint;
+  remote: Endpoint;
+}
+
+/** A process that had made such calls ended. What it left open, the kernel then closed. */
+export interface ProcessExited extends AtHost {
+  type: 'process-exited';
+  pid: number;
+  name: string;
+  /** As a shell gives it: 128 and the signal's number when a signal ended it. */
+  status: number;
 }
 
 /** A program was started in a host: for an end of the connection, or beside it. */
@@ -238,6 +309,10 @@ export type TimelineEvent =
   | Counted
   | SocketsSeen
   | KernelTraced
+  | KernelDropped
+  | ProgramCalled
+  | ProgramReturned
+  | ProcessExited
   | ProgramStarted
   | ProgramSaid
   | ProgramEnded

@@ -2,7 +2,13 @@ import type { Endpoint } from '../tcp/endpoint.ts';
 import type { IcmpError, Segment, WirePacket } from '../tcp/segment.ts';
 import type { SocketRow, TcpInfo } from '../tcp/socket-row.ts';
 import { STATES, type State } from '../tcp/state.ts';
-import { type HostAbout, type HostName, TIMELINE_FORMAT, type TimelineLine } from './events.ts';
+import {
+  type HostAbout,
+  type HostName,
+  type KernelEventsAbout,
+  TIMELINE_FORMAT,
+  type TimelineLine,
+} from './events.ts';
 import {
   type Fields,
   isObject,
@@ -82,6 +88,7 @@ const wire: Shape<WirePacket> = tagged('kind', {
 });
 
 const packet = { atMs, host, wire, bytes: base64 };
+const byProgram = { atMs, host, pid: whole(), thread: whole(), name: text() };
 
 const tcpInfo: Shape<TcpInfo> = object({
   rtoMs: number(0),
@@ -108,13 +115,20 @@ export const socketRow: Shape<SocketRow> = object({
   info: nullable(tcpInfo),
 });
 
-const hostAbout: Shape<HostAbout> = object({
+export const kernelEventsAbout: Shape<KernelEventsAbout> = object({
+  by: oneOf('bpf', 'tracefs'),
+  noDrops: nullable(text()),
+  noCalls: nullable(text()),
+});
+
+const hostAbout: Shape<HostAbout> = object<HostAbout>({
   place: text(),
   kernel: text(),
   arch: text(),
   firewall: nullable(oneOf('nft', 'iptables')),
   clock: object({ aheadMs: number(), errorMs: number(0) }),
   noKernelEvents: nullable(text()),
+  kernelEvents: optional(kernelEventsAbout),
   noPackets: nullable(text()),
 });
 
@@ -142,6 +156,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     family: oneOf('ipv4', 'ipv6'),
     addresses: object({ client: address, server: address }),
     noKernelEvents: nullable(text()),
+    kernelEvents: optional(kernelEventsAbout),
     hosts: optional(object({ client: hostAbout, server: hostAbout })),
   },
   call: {
@@ -175,7 +190,20 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     local: end,
     remote: end,
     change: nullable(object({ from: state, to: state })),
+    pid: optional(whole()),
   },
+  'kernel-dropped': { ...packet, reason: text(), direction: oneOf('sent', 'received') },
+  'program-call': { ...byProgram, call: text(), fd: whole(), detail: text(), local: end, remote: end },
+  'program-return': {
+    ...byProgram,
+    call: text(),
+    fd: whole(),
+    result: text(),
+    tookMs: number(0),
+    local: end,
+    remote: end,
+  },
+  'process-exited': { atMs, host, pid: whole(), name: text(), status: whole(0, 255) },
   'program-started': { atMs, host, program, pid: whole(0), command: text() },
   'program-said': { atMs, host, program, stream: oneOf('stdout', 'stderr'), text: text() },
   'program-ended': { atMs, host, program, status: whole(0, 255), signal: nullable(text()) },

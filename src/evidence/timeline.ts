@@ -54,6 +54,7 @@ const OWN_TEXT: ReadonlySet<TimelineEvent['type']> = new Set([
   'dropped',
   'sockets',
   'kernel',
+  'kernel-dropped',
   'counted',
   'rule-counted',
 ]);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { ifThere } from './files.ts';
 import { libc } from './libc.ts';
 
 const CLOCK_REALTIME = 0;
@@ -31,4 +33,14 @@ export function realtimeOffsetNs(): bigint {
     offset = realtime - before - width / 2n;
   }
   return offset;
+}
+
+/**
+ * What to add to the machine's monotonic clock, which the kernel stamps its events with, to get CLOCK_MONOTONIC of this
+ * process: not zero in a time namespace (time_namespaces(7)).
+ */
+export function monotonicOffsetNs(): bigint {
+  const offsets = ifThere(() => readFileSync('/proc/self/timens_offsets', 'utf8')) ?? '';
+  const [, seconds, nanoseconds] = /^monotonic\s+(-?\d+)\s+(\d+)$/m.exec(offsets) ?? [];
+  return BigInt(seconds ?? 0) * 1_000_000_000n + BigInt(nanoseconds ?? 0);
 }

@@ -71,6 +71,8 @@ export interface Libc {
   fsopen(number: number, name: string, flags: number): number;
   fsconfig(number: number, fd: number, command: number, key: null, value: null, aux: number): number;
   fsmount(number: number, fd: number, flags: number, attributes: number): number;
+  bpf(number: number, command: number, attributes: Uint8Array, size: number): number;
+  sysconf(name: number): number;
   clock_gettime(clock: number, time: Uint8Array): number;
   getrlimit(resource: number, limit: Uint8Array): number;
   prctl(option: number, ...args: [number, number, number, number]): number;
@@ -110,6 +112,9 @@ export const libc: Libc = {
     'long syscall(long number, int fd, unsigned int command, const char *key, const void *value, int aux)',
   ),
   fsmount: lib.func('long syscall(long number, int fd, unsigned int flags, unsigned int attributes)'),
+  // Has no wrapper in any C library.
+  bpf: lib.func('long syscall(long number, int command, uint8_t *attributes, unsigned int size)'),
+  sysconf: lib.func('long sysconf(int name)'),
   clock_gettime: lib.func('int clock_gettime(int clock, uint8_t *time)'),
   getrlimit: lib.func('int getrlimit(int resource, uint8_t *limit)'),
   prctl: lib.func(
@@ -117,6 +122,12 @@ export const libc: Libc = {
   ),
   execve: lib.func('int execve(const char *path, const char **arguments, const char **environment)'),
 };
+
+/** Of memory, in bytes. */
+export function pageSize(): number {
+  const _SC_PAGESIZE = 30;
+  return Number(libc.sysconf(_SC_PAGESIZE));
+}
 
 /** Closes a descriptor in a thread of the pool, for those whose close waits in the kernel. */
 export function closeLater(fd: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { closeSync, readlinkSync } from 'node:fs';
+import { closeSync, fstatSync, readlinkSync } from 'node:fs';
 import { SystemError, TcplabError } from '../error.ts';
 import { DisposableStack } from './disposable-stack.ts';
 import { openFile } from './files.ts';
@@ -74,6 +74,11 @@ export class NetworkNamespace {
   /** Its name in the kernel, as /proc/PID/ns/net has it: `net:[4026532201]`. */
   get name(): string {
     return readlinkSync(`/proc/self/fd/${this.#fd}`);
+  }
+
+  /** The number in that name. */
+  get inode(): number {
+    return fstatSync(this.#fd).ino;
   }
 
   /**

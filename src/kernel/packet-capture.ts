@@ -1,8 +1,8 @@
-import koffi from 'koffi';
 import { completeChecksum } from '../tcp/segment.ts';
 import { realtimeNs } from './clock.ts';
 import { DisposableStack } from './disposable-stack.ts';
 import { check, closeLater, lastErrno, libc } from './libc.ts';
+import { mapMemory } from './mapping.ts';
 import { attachPeerFilter } from './packet-filter.ts';
 import { interfaceIndex } from './rtnetlink.ts';
 
@@ -159,10 +159,9 @@ class Batch {
 
   constructor() {
     const size = BATCH * (MESSAGE + VECTOR + NAME + CONTROL + DATA);
-    const [PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS] = [3, 0x22];
-    this.address = libc.mmap(null, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-    check(this.address === 2n ** 64n - 1n ? -1 : 0, 'mmap');
-    this.#bytes = Buffer.from(koffi.view(this.address, size));
+    const memory = mapMemory(size);
+    this.address = memory.address;
+    this.#bytes = memory.bytes;
     this.#headers = this.#layOut();
   }
 

@@ -195,21 +195,34 @@ export function watchOver({ variable, namespace }: { variable: string; namespace
   const marked = 'grep -lzxF -e "$0" /proc/[0-9]*/environ';
   const inside = '[ "$1" ] && ls -l /proc/[0-9]*/ns/net | grep -F -e "-> $1"';
   const script =
-    'read -r over && exit; exec 2>/dev/null; for try in 1 2 3; do ' +
+    'for try in 1 2 3; do ' +
     `for pid in $({ ${marked}; ${inside}; } | sed "s|.*/proc/||; s|/.*||"); do kill -9 "$pid"; done; done`;
+  return afterwards(script, [variable, namespace ?? '']);
+}
+
+/**
+ * Starts a shell that waits until this process is gone, however it ended, and then runs `script`; the descriptors are its 3rd
+ * and so on. Returns the function that dismisses it.
+ */
+export function afterwards(
+  script: string,
+  args: readonly string[],
+  descriptors: readonly number[] = [],
+): () => void {
   needDescriptors(SPAWN_DESCRIPTORS);
-  const shell = spawn('/bin/sh', ['-c', script, variable, namespace ?? ''], {
-    stdio: ['pipe', 'ignore', 'ignore'],
+  const shell = spawn('/bin/sh', ['-c', `read -r over && exit; exec 2>/dev/null; ${script}`, ...args], {
+    stdio: ['pipe', 'ignore', 'ignore', ...descriptors],
     detached: true,
     env: { ...process.env, PATH: systemPath() },
   });
   // Without a shell, only SIGKILL to tcplab leaves something.
   shell.on('error', () => {});
   shell.unref();
+  const input = shell.stdin as (typeof shell.stdin & { unref(): void }) | null;
   // The shell may have been killed: then there is nothing left to dismiss.
-  shell.stdin?.on('error', () => {});
-  (shell.stdin as unknown as { unref(): void } | null)?.unref();
-  return () => shell.stdin?.end('over\n');
+  input?.on('error', () => {});
+  input?.unref();
+  return () => input?.end('over\n');
 }
 
 /** Becomes another program: the same process, so that signals, terminal and exit status need no passing on. */

@@ -9,15 +9,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
-import { TcplabError } from '../error.ts';
+import { SystemError, TcplabError } from '../error.ts';
 import { addressText, type Endpoint } from '../tcp/endpoint.ts';
 import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
 import { stateOfLinux } from '../tcp/state.ts';
-import { monotonicNs } from './clock.ts';
-import { AsyncDisposableStack, DisposableStack } from './disposable-stack.ts';
-import { withSystemErrors } from './files.ts';
+import { monotonicNs, monotonicOffsetNs } from './clock.ts';
+import { DisposableStack } from './disposable-stack.ts';
+import { isOutOfDescriptors, withSystemErrors } from './files.ts';
+import type { KernelSource } from './kernel-source.ts';
 import { check, lastErrno, libc, systemError } from './libc.ts';
-import { processStartTime } from './process.ts';
+import { afterwards, ownName, processStartTime } from './process.ts';
 
 // Documentation/trace/ftrace.rst; the fields of an event are read from its `format` file.
 const EVENTS: Record<KernelEventName, string> = {
@@ -34,21 +35,27 @@ const PAGE = 4096;
 const PAGE_HEADER = 16;
 const AF_INET6 = 10;
 
+/** The name of the event that a write to trace_marker makes. */
+const MARKER = 'print';
+
 /**
- * The kernel's own words on its TCP sockets, of all namespaces: an instance of tracefs with a ring of its own. Only
- * root of the machine may open one.
+ * The kernel's own words on its TCP sockets, of all namespaces: an instance of tracefs with a ring of its own, for kernels
+ * without BPF. Only root of the machine may open one.
  */
-export class KernelEvents {
+export class TracefsEvents implements KernelSource {
+  readonly by = 'tracefs';
+  readonly without: KernelSource['without'] = { drops: WITHOUT, calls: WITHOUT };
+  readonly slot: number;
   readonly #root: number;
   readonly #directory: string;
   readonly #rings: number[];
   readonly #decoders: Map<number, Decoder>;
-  readonly #removeAtExit: () => void;
+  readonly #forgetInstance: () => void;
   readonly #page = Buffer.alloc(PAGE);
+  readonly #clockOffsetNs = monotonicOffsetNs();
+  readonly #marked: number;
+  #ownPid = process.pid;
   #lost = false;
-
-  /** A small number that no other tcplab on this machine has now. */
-  readonly slot: number;
 
   private constructor(parts: {
     root: number;
@@ -56,70 +63,84 @@ export class KernelEvents {
     directory: string;
     rings: number[];
     decoders: Map<number, Decoder>;
-    removeAtExit: () => void;
+    marked: number;
+    forgetInstance: () => void;
   }) {
     this.#root = parts.root;
     this.slot = parts.slot;
     this.#directory = parts.directory;
     this.#rings = parts.rings;
     this.#decoders = parts.decoders;
-    this.#removeAtExit = parts.removeAtExit;
+    this.#marked = parts.marked;
+    this.#forgetInstance = parts.forgetInstance;
   }
 
   /** Throws a TcplabError with code MACHINE that says why there are no kernel events here. Takes some 50 ms. */
-  static async open(): Promise<KernelEvents> {
+  static async open(): Promise<TracefsEvents> {
     using undo = new DisposableStack();
     const root = mountTracefs();
     undo.defer(() => closeSync(root));
     const rings: number[] = [];
-    return withSystemErrors('kernel events', () => {
+    return ofThisMachine(() => {
       const instances = `/proc/self/fd/${root}/instances`;
       const slot = claimSlot(instances);
-      const directory = `${instances}/${instanceName(slot)}`;
-      // The instance is the machine's, and would outlive the process.
+      const name = instanceName(slot);
+      const directory = `${instances}/${name}`;
+      // The instance is the machine's, and would outlive the process: a signal may end that without notice.
+      const dismiss = afterwards(REMOVE, [`/proc/self/fd/3/instances/${name}`], [root]);
       const removeAtExit = () => {
         for (const ring of rings.splice(0)) closeSync(ring);
-        try {
-          rmdirSync(directory);
-        } catch {
-          // Already being removed; what is still there, the next start removes.
-        }
+        removeIfThere(directory);
       };
       process.once('exit', removeAtExit);
-      undo.defer(() => process.off('exit', removeAtExit));
+      const forgetInstance = () => {
+        process.off('exit', removeAtExit);
+        dismiss();
+      };
+      undo.defer(forgetInstance);
       undo.defer(removeAtExit);
       writeFileSync(`${directory}/trace_clock`, 'mono');
-      const decoders = enableEvents(directory);
+      const { decoders, marked } = enableEvents(directory);
       const O_NONBLOCK = 0o4000;
       for (const cpu of readdirSync(`${directory}/per_cpu`)) {
         rings.push(openSync(`${directory}/per_cpu/${cpu}/trace_pipe_raw`, O_NONBLOCK));
       }
+      writeFileSync(`${directory}/trace_marker`, 'tcplab');
       undo.move();
-      return new KernelEvents({ root, slot, directory, rings, decoders, removeAtExit });
+      const events = new TracefsEvents({ root, slot, directory, rings, decoders, marked, forgetInstance });
+      events.read();
+      return events;
     });
   }
 
-  /** What happened between the last call and this one, on all processors, in the order of time. */
+  /** What it reports is of all namespaces, and does not say of which. */
+  watch(): void {}
+
+  forget(): void {}
+
+  watchCalls(): void {}
+
+  connecting(): undefined {}
+
   read(): KernelEvent[] {
     const calledNs = monotonicNs();
     const events = this.#rings.flatMap((ring) => this.#readRing(ring, calledNs));
     return events.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
   }
 
-  /** Whether the ring ran over since the last call: then what the events say is not the whole story. */
-  takeLost(): boolean {
+  takeLost(): readonly number[] | 'all' {
     const lost = this.#lost;
     this.#lost = false;
-    return lost;
+    return lost ? 'all' : [];
   }
 
   /** Takes some 40 ms in the kernel, but not of this thread. */
   async close(): Promise<void> {
-    await using undo = new AsyncDisposableStack();
+    using undo = new DisposableStack();
     undo.defer(() => closeSync(this.#root));
-    undo.defer(() => process.off('exit', this.#removeAtExit));
+    undo.defer(this.#forgetInstance);
     for (const ring of this.#rings.splice(0)) closeSync(ring);
-    await rmdir(this.#directory);
+    await rmdir(this.#directory).catch(unlessGone);
   }
 
   /** A machine may have more to tell than can be read meanwhile: what comes after the call is for the next. */
@@ -129,7 +150,7 @@ export class KernelEvents {
       const length = Number(libc.read(ring, this.#page, PAGE));
       if (length <= 0) return events;
       this.#parsePage(events);
-      if (this.#page.readBigUInt64LE(0) > calledNs) return events;
+      if (this.#page.readBigUInt64LE(0) + this.#clockOffsetNs > calledNs) return events;
     }
   }
 
@@ -161,13 +182,31 @@ export class KernelEvents {
         // Zero: the first word of the data holds the length, its own included.
         const length = kind === 0 ? page.readUInt32LE(offset) : kind * 4;
         const record = page.subarray(kind === 0 ? offset + 4 : offset, offset + length);
-        const event = this.#decoders.get(record.readUInt16LE(0))?.decode(record, atNs);
+        const event = this.#decode(record, atNs);
         if (event) events.push(event);
         offset += length;
       }
     }
   }
+
+  /** Numbers of processes are those of the machine's first PID namespace: a mark that this process made tells its own. */
+  #decode(record: Buffer, atNs: bigint): KernelEvent | undefined {
+    const id = record.readUInt16LE(0);
+    const pid = record.readInt32LE(COMMON_PID);
+    if (id === this.#marked) this.#ownPid = pid;
+    const numbered = pid === this.#ownPid ? process.pid : pid;
+    return this.#decoders.get(id)?.decode(record, atNs + this.#clockOffsetNs, numbered);
+  }
 }
+
+const WITHOUT = 'seen by BPF alone';
+
+/** Where every record has the number of the thread that ran (Documentation/trace/ftrace.rst). */
+const COMMON_PID = 4;
+
+/** Until the last descriptor of the process that is gone is closed, the instance is busy. */
+const REMOVE =
+  'tries=0; until rmdir "$0" || [ ! -d "$0" ] || [ $((tries += 1)) -gt 1000 ]; do sleep 0.01; done';
 
 const PADDING = 29;
 const TIME_EXTEND = 30;
@@ -177,7 +216,7 @@ const TIME_STAMP = 31;
  * Switches the events on. Gives for each what reads its records, by the number that they carry. At one go: a file of the
  * instance that a signal leaves open would keep it from being removed.
  */
-function enableEvents(directory: string): Map<number, Decoder> {
+function enableEvents(directory: string): { decoders: Map<number, Decoder>; marked: number } {
   const decoders = new Map<number, Decoder>();
   for (const [name, system] of Object.entries(EVENTS)) {
     const event = `${directory}/events/${system}/${name}`;
@@ -187,7 +226,34 @@ function enableEvents(directory: string): Map<number, Decoder> {
     decoders.set(decoder.id, decoder);
     writeFileSync(`${event}/enable`, '1');
   }
-  return decoders;
+  const marker = readFileSync(`${directory}/events/ftrace/${MARKER}/format`, 'utf8');
+  return { decoders, marked: eventId(marker) };
+}
+
+function eventId(format: string): number {
+  return Number(/^ID: (\d+)/m.exec(format)?.[1]);
+}
+
+/** Whatever the files of tracefs refuse, this machine lacks: it costs the witness, and nothing else. */
+function ofThisMachine<T>(work: () => T): T {
+  try {
+    return withSystemErrors('kernel events', work);
+  } catch (error) {
+    if (!(error instanceof SystemError) || isOutOfDescriptors(error)) throw error;
+    throw new TcplabError('MACHINE', `tracefs: ${error.message}`, { cause: error });
+  }
+}
+
+function removeIfThere(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // Somebody was quicker; what is still there, the next start removes.
+  }
+}
+
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 /** A mount of tracefs that only this descriptor reaches: the machine's mounts stay as they are. */
@@ -209,13 +275,14 @@ function mountTracefs(): number {
 
 function noTracefs(errno: string): TcplabError {
   if (errno === 'EMFILE' || errno === 'ENFILE') return systemError('fsopen', errno, 'tracefs');
-  const why = errno === 'EPERM' ? 'tracefs needs root' : `tracefs can't be mounted: ${errno}`;
+  const why = errno === 'EPERM' ? 'kernel events need root' : `tracefs can't be mounted: ${errno}`;
   return new TcplabError('MACHINE', why);
 }
 
-/** What the names of the instances of this process begin with. */
+/** What the names of the instances of this process begin with: `tcplab-PIDNAMESPACE-PID-STARTTIME-`. */
 export function ownInstances(): string {
-  return `${PREFIX}${process.pid}-${processStartTime(process.pid)}-`;
+  const { numberedIn, pid, startTime } = ownName();
+  return `${PREFIX}${numberedIn}-${pid}-${startTime}-`;
 }
 
 /** The instances whose names begin so. Where tracefs can't be had there are none. */
@@ -249,7 +316,6 @@ function withInstances<T>(work: (instances: string) => T): T | undefined {
   }
 }
 
-/** `tcplab-PID-STARTTIME-SLOT`: a process number alone may be used again. */
 function instanceName(slot: number): string {
   return `${ownInstances()}${slot}`;
 }
@@ -276,21 +342,17 @@ function claimSlot(instances: string): number {
 }
 
 /**
- * Instances outlive a process that was killed: those are removed. One still in use can't be (EBUSY), though its
- * process may not be visible from here.
+ * An instance outlives its process where even the guard was killed: then it is removed. Who is of another PID namespace can't
+ * be looked up, so its instances stay.
  */
 function livingInstances(instances: string): { name: string; slot: number }[] {
+  const here = ownName().numberedIn;
   return readdirSync(instances).flatMap((name) => {
-    const [, pid, startTime, slot] = /^tcplab-(\d+)-(\d+)-(\d+)$/.exec(name) ?? [];
+    const [, numberedIn, pid, startTime, slot] = /^tcplab-(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name) ?? [];
     if (slot === undefined) return [];
-    const living = { name, slot: Number(slot) };
-    if (processStartTime(Number(pid)) === startTime) return [living];
-    try {
-      rmdirSync(`${instances}/${name}`);
-      return [];
-    } catch {
-      return [living];
-    }
+    const isOver = numberedIn === here && processStartTime(Number(pid)) !== startTime;
+    if (isOver) removeIfThere(`${instances}/${name}`);
+    return isOver ? [] : [{ name, slot: Number(slot) }];
   });
 }
 
@@ -302,16 +364,17 @@ class Decoder {
 
   constructor(name: KernelEventName, format: string) {
     this.#name = name;
-    this.id = Number(/^ID: (\d+)/m.exec(format)?.[1]);
+    this.id = eventId(format);
     for (const [, field, offset] of format.matchAll(/field:[^;]*?(\w+)(?:\[\d+\])?;\s+offset:(\d+);/g)) {
       this.#offsets.set(field ?? '', Number(offset));
     }
   }
 
-  decode(record: Buffer, atNs: bigint): KernelEvent | undefined {
+  decode(record: Buffer, atNs: bigint, pid: number): KernelEvent | undefined {
     const traced = {
       atNs,
-      pid: record.readInt32LE(this.#at('common_pid')),
+      pid,
+      namespace: null,
       socket: record.readBigUInt64LE(this.#at('skaddr')),
       local: this.#endpoint(record, 'saddr', 'sport'),
       remote: this.#endpoint(record, 'daddr', 'dport'),

@@ -7,10 +7,10 @@ import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
-import { KernelEvents } from '../kernel/tracefs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
 import { IptablesFirewall } from './firewall-iptables.ts';
+import { openSource } from './kernel-watch.ts';
 import { FATES } from './rule.ts';
 
 /** Something that a lab needs of the machine, and whether it works. */
@@ -143,13 +143,12 @@ export async function tryAbilities(): Promise<Ability[]> {
 }
 
 async function tryKernelEvents(): Promise<Ability> {
-  const ability = { name: 'kernel events', gives: 'third witness', needed: false };
-  try {
-    await (await KernelEvents.open()).close();
-    return { ...ability, works: true, why: null, mend: null };
-  } catch (error) {
-    return { ...ability, works: false, why: (error as Error).message, mend: 'run as root: `sudo tcplab …`' };
-  }
+  const { source, unavailable, noBpf } = await openSource();
+  const ability = { name: 'kernel events', needed: false, works: source !== undefined, why: unavailable };
+  const gives =
+    source?.by === 'tracefs' ? `third witness, by tracefs; by BPF not: ${noBpf}` : 'third witness';
+  await source?.close();
+  return { ...ability, gives, mend: source ? null : 'run as root: `sudo tcplab …`' };
 }
 
 function attempt({ name, gives, needed, mend }: Omit<Trial, 'attempt'>, work: () => unknown): Ability {

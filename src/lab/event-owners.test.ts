@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { KernelEvent } from '../tcp/kernel-event.ts';
+import { isOfSocket, type KernelEvent } from '../tcp/kernel-event.ts';
 import type { State } from '../tcp/state.ts';
 import { EventOwners, type Watcher } from './event-owners.ts';
 
@@ -11,9 +11,10 @@ const NOBODY = { address: '0.0.0.0', port: 0 };
 function serverWatching(owners: EventOwners): { watcher: Watcher; seen: KernelEvent[] } {
   const seen: KernelEvent[] = [];
   const watcher: Watcher = {
+    namespace: 0,
     owns: ({ local, remote }: KernelEvent) => local.port === 80 && remote.port === 1024,
     runs: (pid: number) => pid === process.pid,
-    see: (event: KernelEvent) => seen.push(event),
+    see: (event) => isOfSocket(event) && seen.push(event),
     lose: () => {},
   };
   owners.add(watcher);
@@ -21,7 +22,8 @@ function serverWatching(owners: EventOwners): { watcher: Watcher; seen: KernelEv
 }
 
 function change(from: State, to: State, remote = CLIENT, pid = process.pid): KernelEvent {
-  return { name: 'inet_sock_set_state', atNs: 1n, pid, local: SERVER, remote, socket: 0xffffn, from, to };
+  const traced = { atNs: 1n, pid, namespace: null, local: SERVER, remote, socket: 0xffffn };
+  return { name: 'inet_sock_set_state', ...traced, from, to };
 }
 
 describe('an event of the kernel', () => {

@@ -1,24 +1,31 @@
-import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
+import {
+  isOfSocket,
+  type KernelEvent,
+  type KernelEventName,
+  type KernelRecord,
+} from '../tcp/kernel-event.ts';
+import { Beginnings } from './beginnings.ts';
 
-/** A host that wants the kernel's events of its own sockets. */
+/** A host that wants the kernel's word on its own sockets. */
 export interface Watcher {
+  /** Inode number of its network namespace. */
+  readonly namespace: number;
   owns(event: KernelEvent): boolean;
   /** Whether this process makes the host's calls, or is a program in it. */
   runs(pid: number): boolean;
   /** The one port that the host’s next socket can get that has none, while the kernel has no other to give there. */
   onlyPort?: number | undefined;
-  see(event: KernelEvent): void;
+  see(record: KernelRecord): void;
   /** From here on some events may be missing. */
   lose(): void;
 }
 
-/** Whose an event of the kernel is: events do not say in which namespace they were. */
+/** Whose an event of tracefs is: these do not say in which namespace they were. */
 export class EventOwners {
   readonly #watchers = new Set<Watcher>();
   /** Of the sockets whose beginning was seen. */
   readonly #owners = new Map<KernelEvent['socket'], Watcher>();
-  /** A socket that comes from a listener has no peer yet in the first that is said of it; one that connects no port. */
-  readonly #unnamed = new Map<KernelEvent['socket'], KernelEvent>();
+  readonly #beginnings = new Beginnings();
   /** The ports of sockets that had none to choose from but one. */
   readonly #onlyPorts = new Map<KernelEvent['socket'], { port: number; owner: Watcher }>();
 
@@ -32,8 +39,13 @@ export class EventOwners {
     for (const [socket, { owner }] of this.#onlyPorts) if (owner === watcher) this.#onlyPorts.delete(socket);
   }
 
+  isWatched(): boolean {
+    return this.#watchers.size > 0;
+  }
+
   /** Gives an event to whose it is, if to anyone. A listener's names no client: it is of `caller`, who has just made a call. */
-  give(event: KernelEvent, caller: Watcher | undefined): void {
+  give(event: KernelRecord, caller: Watcher | undefined): void {
+    if (!isOfSocket(event)) return;
     const named = event.local.port === 0 ? this.#withOnlyPort(event) : event;
     if (named.remote.port === 0 || named.local.port === 0) this.#giveUnconnected(named, caller);
     else this.#giveConnected(named);
@@ -62,6 +74,8 @@ export class EventOwners {
     return event;
   }
 
+  settle(): void {}
+
   /** Tells all that something was lost. */
   lose(): void {
     for (const watcher of this.#watchers) watcher.lose();
@@ -72,19 +86,17 @@ export class EventOwners {
     const states = [event.from, event.to];
     const isListener = states.includes('LISTEN') && states.includes('CLOSED');
     if (isListener) (event.pid === process.pid ? caller : this.#hostOf(event.pid))?.see(event);
-    const isBeginning = event.to === 'SYN-RECEIVED' || event.to === 'SYN-SENT';
-    if (isBeginning) this.#unnamed.set(event.socket, event);
+    this.#beginnings.isOne(event);
   }
 
   #giveConnected(event: KernelEvent): void {
-    const beginning = this.#unnamed.get(event.socket);
-    this.#unnamed.delete(event.socket);
+    const beginning = this.#beginnings.take(event.socket, event);
     const owner = [...this.#watchers].find((watcher) => watcher.owns(event));
     if (!owner) return;
     if (this.#begins(event, beginning, owner)) this.#owners.set(event.socket, owner);
     // A process that was killed leaves sockets behind, which may have the same ports, and end now.
     if (!OF_NO_FULL_SOCKET.has(event.name) && this.#owners.get(event.socket) !== owner) return;
-    if (beginning) owner.see({ ...beginning, local: event.local, remote: event.remote });
+    if (beginning) owner.see(beginning);
     owner.see(event);
   }
 

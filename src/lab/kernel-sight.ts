@@ -1,7 +1,15 @@
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { networkOf, processesWith } from '../kernel/process.ts';
-import type { KernelEvent } from '../tcp/kernel-event.ts';
+import type {
+  KernelDrop,
+  KernelEvent,
+  KernelRecord,
+  ProcessExit,
+  ProgramCall,
+  ProgramReturn,
+} from '../tcp/kernel-event.ts';
+import { decodePacket, headersOf } from '../tcp/segment.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { Watcher } from './event-owners.ts';
 import type { SharedMachine } from './shared-machine.ts';
@@ -18,13 +26,19 @@ interface Options {
   emit: (event: TimelineEvent) => void;
 }
 
-/** What the kernel's events tell of one host. */
+/** What the kernel tells of one host. */
 export class KernelSight implements Watcher {
+  readonly namespace: number;
   readonly #options: Options;
+  /** The calls that have not returned, by their thread. */
+  readonly #calling = new Map<number, ProgramCall>();
+  /** The processes that made calls here: the end of others says nothing of a connection. */
+  readonly #callers = new Set<number>();
   onlyPort: number | undefined;
 
   constructor(options: Options) {
     this.#options = options;
+    this.namespace = options.namespace.inode;
   }
 
   owns({ local, remote }: KernelEvent): boolean {
@@ -40,17 +54,84 @@ export class KernelSight implements Watcher {
     return shared ? processesWith(shared.mark, [pid]).length > 0 : networkOf(pid) === namespace.name;
   }
 
-  see(event: KernelEvent): void {
-    const { name: host, shared, toMs, emit } = this.#options;
-    if (shared && !shared.joins(event.local, event.remote)) return;
-    const { atNs, name, local, remote } = event;
-    const change = event.name === 'inet_sock_set_state' ? { from: event.from, to: event.to } : null;
-    emit({ type: 'kernel', atMs: toMs(atNs), host, name, local, remote, change });
+  see(record: KernelRecord): void {
+    switch (record.name) {
+      case 'kfree_skb':
+        return this.#seeDrop(record);
+      case 'sys_enter':
+        return this.#seeCall(record);
+      case 'sys_exit':
+        return this.#seeReturn(record);
+      case 'sched_process_exit':
+        return this.#seeExit(record);
+      default:
+        return this.#seeEvent(record);
+    }
   }
 
   lose(): void {
-    const what = "the kernel's trace ring overflowed: events are missing";
+    const what = 'the ring of kernel events overflowed: events are missing';
     const { nowMs, emit } = this.#options;
-    emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host: null, what });
+    emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host: this.#options.name, what });
+  }
+
+  #seeEvent(event: KernelEvent): void {
+    const { name: host, shared, toMs, emit } = this.#options;
+    const { atNs, pid, namespace, name, local, remote } = event;
+    if (shared && !shared.joins(local, remote)) return;
+    const change = event.name === 'inet_sock_set_state' ? { from: event.from, to: event.to } : null;
+    // Elsewhere the number is of another PID namespace, perhaps.
+    const ran = namespace === null ? {} : { pid };
+    emit({ type: 'kernel', atMs: toMs(atNs), host, name, local, remote, change, ...ran });
+  }
+
+  #seeDrop({ atNs, reason, packet }: KernelDrop): void {
+    const { name: host, address, shared, toMs, emit } = this.#options;
+    const headers = headersOf(packet);
+    const wire = headers && decodePacket(headers);
+    if (!wire || (shared && !shared.concerns(wire))) return;
+    const source = wire.kind === 'tcp' ? wire.segment.source.address : wire.error.source;
+    const direction = source === address ? 'sent' : 'received';
+    const bytes = headers.toString('base64');
+    emit({ type: 'kernel-dropped', atMs: toMs(atNs), host, reason, direction, wire, bytes });
+  }
+
+  #seeCall(called: ProgramCall): void {
+    const { name: host, shared, toMs, emit } = this.#options;
+    const { atNs, pid, thread, comm, call, fd, detail, local, remote } = called;
+    if (shared && !this.runs(pid)) return;
+    this.#calling.set(thread, called);
+    this.#callers.add(pid);
+    const who = { host, pid, thread, name: comm };
+    emit({ type: 'program-call', atMs: toMs(atNs), ...who, call, fd, detail, local, remote });
+  }
+
+  #seeReturn(returned: ProgramReturn): void {
+    const { name: host, toMs, emit } = this.#options;
+    const { atNs, pid, thread, comm, call, result } = returned;
+    const called = this.#calling.get(thread);
+    if (called?.call !== call) return;
+    this.#calling.delete(thread);
+    const who = { host, pid, thread, name: comm };
+    const tookMs = Number(atNs - called.atNs) / 1e6;
+    // What was closed has no ends any more.
+    const { local, remote } = call === 'close' ? called : returned;
+    emit({
+      type: 'program-return',
+      atMs: toMs(atNs),
+      ...who,
+      call,
+      fd: called.fd,
+      result,
+      tookMs,
+      local,
+      remote,
+    });
+  }
+
+  #seeExit({ atNs, pid, comm, status }: ProcessExit): void {
+    const { name: host, toMs, emit } = this.#options;
+    if (!this.#callers.delete(pid)) return;
+    emit({ type: 'process-exited', atMs: toMs(atNs), host, pid, name: comm, status });
   }
 }

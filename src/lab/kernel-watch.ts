@@ -1,72 +1,180 @@
 import { TcplabError } from '../error.ts';
+import type { LabOpened } from '../evidence/events.ts';
+import { BpfEvents } from '../kernel/bpf/bpf-events.ts';
 import { isOutOfDescriptors } from '../kernel/files.ts';
-import { KernelEvents } from '../kernel/tracefs.ts';
+import type { KernelSource } from '../kernel/kernel-source.ts';
+import { TracefsEvents } from '../kernel/tracefs.ts';
+import { isOfSocket, type KernelRecord } from '../tcp/kernel-event.ts';
+import { Beginnings } from './beginnings.ts';
 import { EventOwners, type Watcher } from './event-owners.ts';
 
-/** The kernel traces all its sockets into one ring. One watch serves all hosts of this process, and gives each what is its own. */
+/** One watch of the kernel serves all hosts of this process, and gives each what is its own. */
 export class KernelWatch {
   static #current: Promise<KernelWatch> | undefined;
-  static #users = 0;
 
-  readonly #events: KernelEvents | undefined;
-  readonly #owners = new EventOwners();
+  readonly #source: KernelSource | undefined;
+  readonly #owners: EventOwners | OwnersByNamespace;
+  readonly #callWatchers = new Set<Watcher>();
   /** Null when kernel events are seen; else why not. */
   readonly unavailable: string | null;
+  /** Why they do not come by BPF; null when they do. */
+  readonly noBpf: string | null;
 
-  private constructor(events: KernelEvents | undefined, unavailable: string | null) {
-    this.#events = events;
-    this.unavailable = unavailable;
+  private constructor(opened: OpenedSource) {
+    this.#source = opened.source;
+    this.unavailable = opened.unavailable;
+    this.noBpf = opened.noBpf;
+    this.#owners = opened.source?.by === 'bpf' ? new OwnersByNamespace(opened.source) : new EventOwners();
   }
 
-  /** The watch of this process; the first one opens it. Each call wants a `release` of its own. */
+  /**
+   * The watch of this process. The first one opens it, and it stays open for the labs that come after; where it can't be
+   * opened, the next call tries again.
+   */
   static async acquire(): Promise<KernelWatch> {
-    KernelWatch.#users++;
-    KernelWatch.#current ??= KernelWatch.#open();
+    KernelWatch.#current ??= openSource().then((opened) => new KernelWatch(opened));
     const current = KernelWatch.#current;
-    try {
-      return await current;
-    } catch (error) {
-      KernelWatch.#users--;
-      // The next call tries again.
+    const forget = () => {
       if (KernelWatch.#current === current) KernelWatch.#current = undefined;
-      throw error;
-    }
-  }
-
-  static async #open(): Promise<KernelWatch> {
+    };
     try {
-      return new KernelWatch(await KernelEvents.open(), null);
+      const watch = await current;
+      if (watch.unavailable !== null) forget();
+      return watch;
     } catch (error) {
-      if (error instanceof TcplabError && !isOutOfDescriptors(error))
-        return new KernelWatch(undefined, error.message);
+      forget();
       throw error;
     }
   }
 
-  /** The last one closes it. */
-  async release(): Promise<void> {
-    if (--KernelWatch.#users > 0) return;
-    KernelWatch.#current = undefined;
-    await this.#events?.close();
+  /** What a timeline tells of it. */
+  get about(): Pick<LabOpened, 'noKernelEvents' | 'kernelEvents'> {
+    if (!this.#source) return { noKernelEvents: this.unavailable };
+    const { by, without } = this.#source;
+    return { noKernelEvents: null, kernelEvents: { by, noDrops: without.drops, noCalls: without.calls } };
   }
 
-  /** Tells apart the labs of processes that run side by side; null when this one sees no kernel events. */
+  /** Tells apart the labs of processes that run side by side, where that is needed. */
   get slot(): number | null {
-    return this.#events?.slot ?? null;
+    return this.#source?.slot ?? null;
   }
 
   add(watcher: Watcher): void {
     this.#owners.add(watcher);
+    this.#source?.watch(watcher.namespace);
   }
 
   remove(watcher: Watcher): void {
     this.#owners.remove(watcher);
+    if (this.#callWatchers.delete(watcher) && this.#callWatchers.size === 0) this.#source?.watchCalls(false);
+    if (!this.#owners.isWatched(watcher.namespace)) this.#source?.forget(watcher.namespace);
   }
 
-  /** Gives all new events away: a host does right after each of its calls that can cause one, as their `caller`. */
+  /** From now on the calls of programs in the watcher's host are seen too. */
+  watchCalls(watcher: Watcher): void {
+    if (this.#callWatchers.size === 0) this.#source?.watchCalls(true);
+    this.#callWatchers.add(watcher);
+  }
+
+  /** Gives all that is new away: a host does right after each of its calls that can cause an event, as their `caller`. */
   read(caller?: Watcher): void {
-    if (!this.#events) return;
-    for (const event of this.#events.read()) this.#owners.give(event, caller);
-    if (this.#events.takeLost()) this.#owners.lose();
+    if (!this.#source) return;
+    for (const record of this.#source.read()) this.#owners.give(record, caller);
+    this.#owners.settle();
+    const lost = this.#source.takeLost();
+    if (lost === 'all' || lost.length > 0) this.#owners.lose(lost);
+  }
+}
+
+interface OpenedSource {
+  source: KernelSource | undefined;
+  unavailable: string | null;
+  noBpf: string | null;
+}
+
+/** For tests, and for who wants to see what the other way shows: `bpf`, `tracefs` or `none`. */
+const WAY = 'TCPLAB_KERNEL_EVENTS';
+
+/** By BPF, else by tracefs. */
+export async function openSource(): Promise<OpenedSource> {
+  const way = process.env[WAY];
+  if (way === 'none')
+    return { source: undefined, unavailable: `turned off (${WAY})`, noBpf: `turned off (${WAY})` };
+  let noBpf = `turned off (${WAY})`;
+  if (way !== 'tracefs') {
+    try {
+      return { source: BpfEvents.open(), unavailable: null, noBpf: null };
+    } catch (error) {
+      noBpf = reasonOf(error);
+    }
+  }
+  if (way === 'bpf') return { source: undefined, unavailable: noBpf, noBpf };
+  try {
+    return { source: await TracefsEvents.open(), unavailable: null, noBpf };
+  } catch (error) {
+    return { source: undefined, unavailable: reasonOf(error), noBpf };
+  }
+}
+
+/** What this machine lacks costs the witness alone. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof TcplabError) || isOutOfDescriptors(error)) throw error;
+  return error.message;
+}
+
+/** Whose a record is, where each says in which namespace it was. */
+class OwnersByNamespace {
+  readonly #source: KernelSource;
+  readonly #watchers = new Map<number, Watcher[]>();
+  readonly #beginnings = new Beginnings();
+
+  constructor(source: KernelSource) {
+    this.#source = source;
+  }
+
+  add(watcher: Watcher): void {
+    this.#watchers.set(watcher.namespace, [...this.#of(watcher.namespace), watcher]);
+  }
+
+  remove(watcher: Watcher): void {
+    const left = this.#of(watcher.namespace).filter((other) => other !== watcher);
+    if (left.length > 0) this.#watchers.set(watcher.namespace, left);
+    else this.#watchers.delete(watcher.namespace);
+  }
+
+  isWatched(namespace: number): boolean {
+    return this.#watchers.has(namespace);
+  }
+
+  give(record: KernelRecord): void {
+    if (!isOfSocket(record)) return this.#show(record);
+    if (this.#beginnings.isOne(record)) return;
+    const beginning = this.#beginnings.take(record.socket, record);
+    if (beginning) this.#show(beginning);
+    this.#show(record);
+  }
+
+  /** When all is given. Nothing more may be printed of a socket that connects, for as long as it is in SYN-SENT. */
+  settle(): void {
+    for (const { socket } of this.#beginnings.connecting) {
+      const ends = this.#source.connecting(socket);
+      const named = ends && ends.local.port !== 0 && this.#beginnings.take(socket, ends);
+      if (named) this.#show(named);
+    }
+  }
+
+  lose(namespaces: readonly number[] | 'all'): void {
+    for (const [namespace, watchers] of this.#watchers) {
+      if (namespaces !== 'all' && !namespaces.includes(namespace)) continue;
+      for (const watcher of watchers) watcher.lose();
+    }
+  }
+
+  #show(record: KernelRecord): void {
+    for (const watcher of this.#of(record.namespace ?? 0)) watcher.see(record);
+  }
+
+  #of(namespace: number): Watcher[] {
+    return this.#watchers.get(namespace) ?? [];
   }
 }

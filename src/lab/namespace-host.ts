@@ -255,6 +255,7 @@ export class NamespaceHost implements EnterableHost {
     options: StartOptions = {},
     number: number = this.#options.nextProgram(),
   ): Promise<Program> {
+    this.#options.watch.watchCalls(this.#sight);
     return this.#programs.start(number, command, options);
   }
 
@@ -270,10 +271,12 @@ export class NamespaceHost implements EnterableHost {
 
   /** Makes ready for a program that comes into this host by another way, and gives what it must have in its environment. */
   expectProgram(): NodeJS.ProcessEnv {
+    this.#options.watch.watchCalls(this.#sight);
     return this.#programs.expect();
   }
 
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
+    this.#options.watch.watchCalls(this.#sight);
     return this.#programs.spawn([command, ...args], options);
   }
 
@@ -392,7 +395,7 @@ export class NamespaceHost implements EnterableHost {
 }
 
 /** Takes what nobody wants to know any more. */
-const NOBODY: Watcher = { owns: () => false, runs: () => false, see: () => {}, lose: () => {} };
+const NOBODY: Watcher = { namespace: 0, owns: () => false, runs: () => false, see: () => {}, lose: () => {} };
 
 /** The unit in the detail of a send, as the timeline's format has it. */
 const OCTETS = 'octets';

@@ -8,7 +8,7 @@ import { KernelWatch } from './kernel-watch.ts';
 import { NamespaceHost } from './namespace-host.ts';
 import { createWithOwnTable } from './own-table.ts';
 import { LOG_GROUP } from './packet-watch.ts';
-import { type HostPair, inBoth, type OpenPair, together } from './pair.ts';
+import { type HostPair, inBoth, type OpenPair } from './pair.ts';
 import { layWire } from './wire.ts';
 
 /** Two namespaces of this machine and a veth pair between them: a lab's own, and gone with it. */
@@ -19,7 +19,6 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
   else new Iptables(family);
   await using undo = new AsyncDisposableStack();
   const watch = await KernelWatch.acquire();
-  undo.defer(() => watch.release());
   const create = () => {
     const namespace = createWithOwnTable();
     undo.defer(() => namespace.close());
@@ -53,12 +52,12 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
     ...hosts,
     about: {
       addresses: { client: hosts.client.address, server: hosts.server.address },
-      noKernelEvents: watch.unavailable,
+      ...watch.about,
     },
     clientPorts,
     serverPort,
     latestMs: () => 0,
     // Side by side, because the kernel takes tens of milliseconds for each.
-    dispose: () => together([inBoth((name) => hosts[name].dispose()), watch.release()]),
+    dispose: () => inBoth((name) => hosts[name].dispose()),
   };
 };

@@ -11,7 +11,7 @@ export interface HostPair {
   client: Host;
   server: Host;
   /** What the timeline is told of them at its beginning. */
-  about: Pick<LabOpened, 'addresses' | 'noKernelEvents' | 'hosts'>;
+  about: Pick<LabOpened, 'addresses' | 'noKernelEvents' | 'kernelEvents' | 'hosts'>;
   /** The client's ports that nobody else has. */
   clientPorts: PortBlock;
   serverPort: number;

@@ -1,4 +1,4 @@
-import { address, base64, end, flawOfLine, socketRow } from '../evidence/line-shapes.ts';
+import { address, base64, end, flawOfLine, kernelEventsAbout, socketRow } from '../evidence/line-shapes.ts';
 import {
   boolean,
   type Check,
@@ -36,6 +36,7 @@ const RESULTS: Record<keyof AgentCalls, Check | undefined> = {
     abilities: object({
       firewall: nullable(oneOf('nft', 'iptables')),
       noKernelEvents: nullable(text()),
+      kernelEvents: optional(kernelEventsAbout),
       noPackets: nullable(text()),
     }),
   }),

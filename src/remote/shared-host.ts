@@ -1,5 +1,5 @@
 import { TcplabError } from '../error.ts';
-import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import type { HostAbout, HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
 import { isOutOfDescriptors } from '../kernel/files.ts';
@@ -36,11 +36,10 @@ export interface SharedHostRequest {
 }
 
 /** What it can do: null for what it can, else why not. */
-export interface SharedHostAbilities {
-  firewall: FirewallKind | null;
-  noKernelEvents: string | null;
-  noPackets: string | null;
-}
+export type SharedHostAbilities = Pick<
+  HostAbout,
+  'firewall' | 'noKernelEvents' | 'kernelEvents' | 'noPackets'
+>;
 
 export interface SharedHost {
   host: NamespaceHost;
@@ -84,7 +83,6 @@ export async function openSharedHost(
   keep({ what: 'trace-instances', beginning: ownInstances() });
   await using undo = new AsyncDisposableStack();
   const watch = await KernelWatch.acquire();
-  undo.defer(() => watch.release());
   const firewall = firewallThatWorks(wanted, request.family);
   const seen = openCapture(interfaceName, request.peer);
   undo.defer(() => seen.capture?.close());
@@ -105,20 +103,10 @@ export async function openSharedHost(
     nextProgram: isTold,
   });
   undo.move();
-  let isReleased = false;
   return {
     host,
-    abilities: { firewall, noKernelEvents: watch.unavailable, noPackets: seen.why },
-    dispose: async () => {
-      try {
-        await host.dispose();
-      } finally {
-        if (!isReleased) {
-          isReleased = true;
-          await watch.release();
-        }
-      }
-    },
+    abilities: { firewall, ...watch.about, noPackets: seen.why },
+    dispose: () => host.dispose(),
   };
 }
 

@@ -123,6 +123,24 @@ export function identityOf(packet: Buffer): string {
   return same.toString('latin1');
 }
 
+/**
+ * The IP header of a packet and what TCP or ICMP put in front of their data; undefined for other protocols, and for what is cut
+ * before that. An ICMP error quotes the headers of the packet that it is about.
+ */
+export function headersOf(packet: Buffer): Buffer | undefined {
+  const ip = decodeIp(packet);
+  if (!ip) return undefined;
+  const body = packet.subarray(ip.headerLength);
+  const isWhole = (length: number) => body.length >= length && ip.totalLength >= ip.headerLength + length;
+  if (ip.protocol === TCP) {
+    if (!isWhole(20)) return undefined;
+    const length = (body.readUInt8(12) >> 4) * 4;
+    return length >= 20 && isWhole(length) ? packet.subarray(0, ip.headerLength + length) : undefined;
+  }
+  if (ip.protocol !== ICMP && ip.protocol !== ICMPV6) return undefined;
+  return packet.subarray(0, Math.min(packet.length, ip.totalLength));
+}
+
 /** How long a packet is by its IP header, in octets; 0 when it has none. */
 export function packetLength(packet: Buffer): number {
   return decodeIp(packet)?.totalLength ?? 0;

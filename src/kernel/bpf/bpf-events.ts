@@ -1,0 +1,192 @@
+import type { KernelRecord } from '../../tcp/kernel-event.ts';
+import { monotonicOffsetNs } from '../clock.ts';
+import { DisposableStack } from '../disposable-stack.ts';
+import type { ConnectionEnds, KernelSource } from '../kernel-source.ts';
+import { libc, pageSize } from '../libc.ts';
+import { type Mapping, mapDescriptor } from '../mapping.ts';
+import { Btf } from './btf.ts';
+import { CALLING_BYTES, type Maps, programFor } from './programs.ts';
+import type { RawEventName } from './record.ts';
+import { type Answer, QUESTION, RecordReader } from './records.ts';
+import { Ring } from './ring.ts';
+import { attach, createMap, deleteFromMap, loadProgram, lookUp, runProgram, updateMap } from './syscall.ts';
+
+const RING_BYTES = 4 * 1024 * 1024;
+/** Namespaces that are watched at once, and threads that are in a call. */
+const MOST = { namespaces: 16_384, threads: 16_384 };
+
+const OF_SOCKETS: readonly RawEventName[] = [
+  'inet_sock_set_state',
+  'tcp_retransmit_skb',
+  'tcp_retransmit_synack',
+  'tcp_send_reset',
+  'tcp_receive_reset',
+  'tcp_destroy_sock',
+];
+const OF_CALLS: readonly RawEventName[] = ['sys_exit', 'sys_enter', 'sched_process_exit'];
+
+/**
+ * The kernel's words by BPF programs on raw tracepoints (Linux 5.8). Nothing of it is in any file system: the kernel removes
+ * programs and maps with the last descriptor, however this process ends.
+ */
+export class BpfEvents implements KernelSource {
+  readonly by = 'bpf';
+  readonly slot = null;
+  readonly without: { drops: string | null; calls: string | null };
+  readonly #btf: Btf;
+  readonly #ring: Ring;
+  readonly #maps: Maps;
+  readonly #reader: RecordReader;
+  readonly #descriptors: DisposableStack;
+  /** The program that is run to ask for a socket's ports. */
+  readonly #asked: number;
+  /** Of the tracepoints of calls: the program, and the descriptor by which it is attached. */
+  readonly #calls: { event: RawEventName; program: number; link: number | undefined }[] = [];
+  readonly #totalLost: Mapping;
+  #knownLost = 0n;
+  readonly #lost = new Map<number, bigint>();
+  #records: KernelRecord[] = [];
+
+  private constructor(parts: {
+    btf: Btf;
+    ring: Ring;
+    maps: Maps;
+    asked: number;
+    totalLost: Mapping;
+    descriptors: DisposableStack;
+    without: { drops: string | null; calls: string | null };
+  }) {
+    this.#btf = parts.btf;
+    this.#ring = parts.ring;
+    this.#maps = parts.maps;
+    this.#asked = parts.asked;
+    this.#totalLost = parts.totalLost;
+    this.#descriptors = parts.descriptors;
+    this.without = parts.without;
+    this.#reader = new RecordReader(dropReasons(parts.btf), monotonicOffsetNs());
+  }
+
+  /** Throws a TcplabError with code MACHINE that says why there is no BPF here. Takes some milliseconds. */
+  static open(): BpfEvents {
+    using undo = new DisposableStack();
+    const descriptor = (fd: number) => {
+      undo.defer(() => libc.close(fd));
+      return fd;
+    };
+    const ring = new Ring(RING_BYTES);
+    undo.defer(() => ring.close());
+    const maps: Maps = {
+      ring: ring.fd,
+      namespaces: descriptor(createMap('hash', { key: 4, value: 8, entries: MOST.namespaces })),
+      calling: descriptor(createMap('lruHash', { key: 8, value: CALLING_BYTES, entries: MOST.threads })),
+      lost: descriptor(createMap('mappedArray', { key: 4, value: 8, entries: 1 })),
+    };
+    const totalLost = mapDescriptor(maps.lost, {
+      length: pageSize(),
+      shared: true,
+      what: 'count of lost records',
+    });
+    undo.defer(() => totalLost.unmap());
+    // After the maps: who may not have these need not read what comes now.
+    const btf = Btf.running();
+    const load = (event: RawEventName) => descriptor(loadProgram(event, programFor(event, btf, maps)));
+    let asked = -1;
+    for (const event of OF_SOCKETS) {
+      const isThere = btf.argumentCount(event) !== undefined;
+      // An older kernel may lack one; without the state changes there is no witness.
+      if (!isThere && event !== 'inet_sock_set_state') continue;
+      const program = load(event);
+      if (event === 'inet_sock_set_state') asked = program;
+      descriptor(attach(event, program));
+    }
+    const hasReasons = (btf.argumentCount('kfree_skb') ?? 0) >= 3;
+    if (hasReasons) descriptor(attach('kfree_skb', load('kfree_skb')));
+    const drops = hasReasons ? null : 'this kernel does not say why it drops a packet (Linux 5.17)';
+    const descriptors = undo.move();
+    return new BpfEvents({ btf, ring, maps, asked, totalLost, descriptors, without: { drops, calls: null } });
+  }
+
+  watch(namespace: number): void {
+    updateMap(this.#maps.namespaces, key(namespace), Buffer.alloc(8));
+    this.#lost.set(namespace, 0n);
+  }
+
+  forget(namespace: number): void {
+    deleteFromMap(this.#maps.namespaces, key(namespace));
+    this.#lost.delete(namespace);
+  }
+
+  /** Attached only while somebody wants it: every system call on the machine passes through such a program. */
+  watchCalls(wanted: boolean): void {
+    if (wanted && this.#calls.length === 0) {
+      for (const event of OF_CALLS) {
+        const program = loadProgram(event, programFor(event, this.#btf, this.#maps));
+        this.#calls.push({ event, program, link: undefined });
+      }
+    }
+    for (const call of this.#calls) {
+      if (wanted) call.link ??= attach(call.event, call.program);
+      else if (call.link !== undefined) {
+        libc.close(call.link);
+        call.link = undefined;
+      }
+    }
+  }
+
+  read(): KernelRecord[] {
+    this.#drain();
+    const records = this.#records;
+    this.#records = [];
+    return records.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
+  }
+
+  takeLost(): number[] {
+    const total = this.#totalLost.bytes.readBigUInt64LE(0);
+    if (total === this.#knownLost) return [];
+    this.#knownLost = total;
+    const value = Buffer.alloc(8);
+    return [...this.#lost].flatMap(([namespace, before]) => {
+      lookUp(this.#maps.namespaces, key(namespace), value);
+      const lost = value.readBigUInt64LE(0);
+      this.#lost.set(namespace, lost);
+      return lost === before ? [] : namespace;
+    });
+  }
+
+  connecting(socket: bigint): ConnectionEnds | undefined {
+    runProgram(this.#asked, [socket, QUESTION, QUESTION]);
+    const answer = this.#drain();
+    return answer?.socket === socket && answer.state === 'SYN-SENT' ? answer : undefined;
+  }
+
+  /** Takes all that is in the ring. Gives the answer to a question, if it is among that. */
+  #drain(): Answer | undefined {
+    let answer: Answer | undefined;
+    this.#ring.read((bytes) => {
+      const record = this.#reader.read(bytes);
+      if (record?.name === 'answer') answer = record;
+      else if (record) this.#records.push(record);
+    });
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    for (const { program, link } of this.#calls.splice(0)) {
+      libc.close(program);
+      if (link !== undefined) libc.close(link);
+    }
+    this.#descriptors[Symbol.dispose]();
+  }
+}
+
+function key(namespace: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(namespace);
+  return bytes;
+}
+
+/** Without the prefix that all have. */
+function dropReasons(btf: Btf): Map<number, string> {
+  const names = btf.enumerators('skb_drop_reason');
+  return new Map([...names].map(([number, name]) => [number, name.replace(/^SKB_(?:DROP_REASON_)?/, '')]));
+}

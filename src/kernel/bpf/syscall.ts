@@ -1,0 +1,132 @@
+import koffi from 'koffi';
+import { SystemError, TcplabError } from '../../error.ts';
+import { check, lastErrno, libc } from '../libc.ts';
+
+// bpf(2); include/uapi/linux/bpf.h
+const SYS_BPF = process.arch === 'x64' ? 321 : 280;
+const [MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, PROG_LOAD, PROG_TEST_RUN] = [0, 1, 2, 3, 5, 10];
+const RAW_TRACEPOINT_OPEN = 17;
+const PROG_TYPE_RAW_TRACEPOINT = 17;
+const ATTRIBUTES = 128;
+const LOG = 64 * 1024;
+
+const BPF_F_MMAPABLE = 1024;
+const MAPS = {
+  hash: { type: 1, flags: 0 },
+  mappedArray: { type: 2, flags: BPF_F_MMAPABLE },
+  lruHash: { type: 9, flags: 0 },
+  ring: { type: 27, flags: 0 },
+} as const;
+
+/** The sizes of keys and values are in bytes; a ring has neither, and `entries` is its size in bytes. */
+export function createMap(
+  kind: 'hash' | 'mappedArray' | 'lruHash' | 'ring',
+  sizes: { key: number; value: number; entries: number },
+): number {
+  return bpf(MAP_CREATE, 'map', (attributes) => {
+    attributes.writeUInt32LE(MAPS[kind].type, 0);
+    attributes.writeUInt32LE(sizes.key, 4);
+    attributes.writeUInt32LE(sizes.value, 8);
+    attributes.writeUInt32LE(sizes.entries, 12);
+    attributes.writeUInt32LE(MAPS[kind].flags, 16);
+  });
+}
+
+export function updateMap(map: number, key: Buffer, value: Buffer): void {
+  bpf(MAP_UPDATE, 'map element', element(map, key, value));
+}
+
+/** Reads a value into `value`. False where the map has no such key. */
+export function lookUp(map: number, key: Buffer, value: Buffer): boolean {
+  return ifFound(() => bpf(MAP_LOOKUP, 'map element', element(map, key, value)));
+}
+
+export function deleteFromMap(map: number, key: Buffer): boolean {
+  return ifFound(() => bpf(MAP_DELETE, 'map element', element(map, key)));
+}
+
+/** Has the kernel check a program, and gives the descriptor by which it is attached. */
+export function loadProgram(name: string, code: Buffer): number {
+  const license = Buffer.from('GPL\0');
+  const fill = (log: Buffer | undefined) => (attributes: Buffer) => {
+    attributes.writeUInt32LE(PROG_TYPE_RAW_TRACEPOINT, 0);
+    attributes.writeUInt32LE(code.length / 8, 4);
+    attributes.writeBigUInt64LE(addressOf(code), 8);
+    attributes.writeBigUInt64LE(addressOf(license), 16);
+    attributes.write(`tcplab_${name}`.slice(0, 15), 48, 'latin1');
+    if (!log) return;
+    attributes.writeUInt32LE(1, 24);
+    attributes.writeUInt32LE(log.length, 28);
+    attributes.writeBigUInt64LE(addressOf(log), 32);
+  };
+  try {
+    return bpf(PROG_LOAD, `program for ${name}`, fill(undefined));
+  } catch (error) {
+    if (!(error instanceof SystemError) || !['EACCES', 'EINVAL'].includes(error.errno)) throw error;
+    // The kernel's reason, which it gives only to who asks.
+    const log = Buffer.alloc(LOG);
+    try {
+      return bpf(PROG_LOAD, `program for ${name}`, fill(log));
+    } catch {
+      const lines = log.toString('latin1', 0, log.indexOf(0)).trim().split('\n');
+      throw new TcplabError('MACHINE', `the kernel refuses the program for ${name}: ${lines.at(-2)}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Runs it whenever the tracepoint fires, for as long as the descriptor that this gives is open. */
+export function attach(tracepoint: string, program: number): number {
+  const name = Buffer.from(`${tracepoint}\0`);
+  return bpf(RAW_TRACEPOINT_OPEN, `tracepoint ${tracepoint}`, (attributes) => {
+    attributes.writeBigUInt64LE(addressOf(name), 0);
+    attributes.writeUInt32LE(program, 8);
+  });
+}
+
+/** Runs a program once, with these arguments for its tracepoint's (Linux 5.10). */
+export function runProgram(program: number, args: readonly bigint[]): void {
+  const context = Buffer.alloc(args.length * 8);
+  for (const [index, argument] of args.entries()) context.writeBigUInt64LE(argument, index * 8);
+  bpf(PROG_TEST_RUN, 'program', (attributes) => {
+    attributes.writeUInt32LE(program, 0);
+    attributes.writeUInt32LE(context.length, 40);
+    attributes.writeBigUInt64LE(addressOf(context), 48);
+  });
+}
+
+function element(map: number, key: Buffer, value?: Buffer): (attributes: Buffer) => void {
+  return (attributes) => {
+    attributes.writeUInt32LE(map, 0);
+    attributes.writeBigUInt64LE(addressOf(key), 8);
+    if (value) attributes.writeBigUInt64LE(addressOf(value), 16);
+  };
+}
+
+function bpf(command: number, what: string, fill: (attributes: Buffer) => void): number {
+  const attributes = Buffer.alloc(ATTRIBUTES);
+  fill(attributes);
+  for (;;) {
+    const result = Number(libc.bpf(SYS_BPF, command, attributes, attributes.length));
+    // A signal interrupts the kernel's check of a program.
+    if (result < 0 && lastErrno() === 'EAGAIN') continue;
+    if (result < 0 && lastErrno() === 'EPERM')
+      throw new TcplabError('MACHINE', 'kernel events need root (bpf: EPERM)');
+    return check(result, 'bpf', what);
+  }
+}
+
+function ifFound(work: () => unknown): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function addressOf(bytes: Buffer): bigint {
+  return BigInt(koffi.address(bytes));
+}

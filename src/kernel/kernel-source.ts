@@ -1,0 +1,28 @@
+import type { Endpoint } from '../tcp/endpoint.ts';
+import type { KernelRecord } from '../tcp/kernel-event.ts';
+
+export interface ConnectionEnds {
+  local: Endpoint;
+  remote: Endpoint;
+}
+
+/** Where the kernel's own words on TCP come from. */
+export interface KernelSource {
+  readonly by: 'bpf' | 'tracefs';
+  /** What this source can't tell, and why: null for what it can. */
+  readonly without: { drops: string | null; calls: string | null };
+  /** A small number that no other tcplab on this machine has now; null where records tell their namespace, so nobody needs one. */
+  readonly slot: number | null;
+  /** Reports what happens in a network namespace, by its inode number, from now on. */
+  watch(namespace: number): void;
+  forget(namespace: number): void;
+  /** Whether to report the calls of processes in there as well. */
+  watchCalls(wanted: boolean): void;
+  /** What happened between the last call and this one, on all processors, in the order of time. */
+  read(): KernelRecord[];
+  /** The namespaces of which records were lost since the last call: what was read is not the whole story there. */
+  takeLost(): readonly number[] | 'all';
+  /** The ends of a socket that is in SYN-SENT now; undefined where it is not, or nobody can tell. */
+  connecting(socket: bigint): ConnectionEnds | undefined;
+  close(): Promise<void>;
+}
