@@ -53,7 +53,7 @@ describe('the ladder', () => {
     ...{ changes: [], flights: [], acts: [], rules: [], tables: [], witnesses: [], notes: [] },
   };
   const flight = (from: HostName, departsMs: number, arrivesMs: number | null): FlightView => ({
-    ...{ from, departsMs, arrivesMs, label: 'S seq 0', flags: 'S', rule: null, crafted: false },
+    ...{ from, departsMs, arrivesMs, label: 'S seq 0', flags: 'S', rule: null, reason: null, crafted: false },
     ending: arrivesMs === null ? 'lost' : 'delivered',
   });
   const laid = (view: Partial<View>, width = 800) => layOut({ ...EMPTY, ...view }, frameOf(width));

@@ -31,7 +31,8 @@ function told(timeline: Timeline, host: HostName): string[] {
 function fates(timeline: Timeline): string[] {
   return passages(timeline, CONNECTION).map(({ wire, fate }) => {
     const flags = wire.kind === 'tcp' ? wire.segment.flags : wire.error.meaning;
-    return `${flags} ${typeof fate === 'string' ? fate : `dropped by ${fate.dropped.rule}`}`;
+    if (typeof fate === 'string') return `${flags} ${fate}`;
+    return `${flags} dropped by ${'dropped' in fate ? fate.dropped.rule : fate.discarded.reason}`;
   });
 }
 

@@ -1,9 +1,17 @@
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { Input } from '../tcp/fold.ts';
-import { identityOf, type Segment, type WirePacket } from '../tcp/segment.ts';
+import { headersOf, identityOf, type Segment, type WirePacket } from '../tcp/segment.ts';
 import { seqAdd, seqDistance } from '../tcp/sequence.ts';
 import type { Connection } from './connection.ts';
-import { type Captured, type Crafted, type Dropped, type HostName, otherHost } from './events.ts';
+import { dropEffect } from './drop-reasons.ts';
+import {
+  type Captured,
+  type Crafted,
+  type Dropped,
+  type HostName,
+  type KernelDropped,
+  otherHost,
+} from './events.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
 
 /** One packet of a connection, from the host that sent it to what became of it. */
@@ -17,9 +25,9 @@ export interface Passage {
   arrivedMs: number | null;
   /**
    * `lost`: it was sent, nobody dropped it, and it was not seen to arrive. `unseen`: nothing is seen of what arrives at the
-   * other host.
+   * other host. `discarded`: the kernel of either host says that it dropped it, and no rule of the lab did.
    */
-  fate: 'delivered' | 'lost' | 'unseen' | { dropped: Dropped };
+  fate: 'delivered' | 'lost' | 'unseen' | { dropped: Dropped } | { discarded: KernelDropped };
 }
 
 /**
@@ -28,13 +36,13 @@ export interface Passage {
  */
 export function passages(timeline: Timeline, connection: Connection): Passage[] {
   mustBeTimeline('passages', timeline);
-  const { seen } = packetsOn(timeline, connection);
+  const packets = packetsOn(timeline, connection);
+  const { seen } = packets;
   const arrivals = new Matcher(seen.filter(isArrival));
   const drops = dropsOfArrivals(seen);
+  const discards = discardsOf(packets);
   const about = timeline.of('lab-opened')[0]?.hosts;
-  const sent = seen.filter((event) =>
-    event.type === 'captured' ? event.direction === 'sent' : event.hook === 'out',
-  );
+  const sent = [...seen, ...discards.unsent].filter(isDeparture).sort((a, b) => a.atMs - b.atMs);
   const taken = sent.map((event) =>
     event.type === 'captured' ? arrivals.take(otherHost(event.host), event) : undefined,
   );
@@ -42,10 +50,13 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
     const { atMs, host, wire, bytes } = event;
     const base = { atMs, host, wire, bytes };
     if (event.type === 'dropped') return { ...base, arrivedMs: null, fate: { dropped: event } };
+    if (event.type === 'kernel-dropped') return { ...base, arrivedMs: null, fate: { discarded: event } };
     const unseen = about?.[otherHost(host)].noPackets ? 'unseen' : 'lost';
     const arrived = taken[index] ? [taken[index]] : partsOf(event, arrivals.left(otherHost(host)));
     const drop = arrived.map((arrival) => drops.get(arrival)).find(Boolean);
-    const fate = drop ? { dropped: drop } : arrived.length > 0 ? 'delivered' : unseen;
+    const discarded = [event, ...arrived].map((sighting) => discards.of.get(sighting)).find(Boolean);
+    const received = arrived.length > 0 ? 'delivered' : unseen;
+    const fate = drop ? { dropped: drop } : discarded ? { discarded } : received;
     return { ...base, arrivedMs: arrived.at(-1)?.atMs ?? null, fate };
   });
 }
@@ -73,37 +84,101 @@ function partsOf({ atMs, wire }: Captured, arrivals: readonly Captured[]): Captu
   return [];
 }
 
-/** What one end sent (even if a rule stopped it at once) and what its TCP was really given, in order. */
-export function inputsOf(timeline: Timeline, connection: Connection, host: HostName): Input[] {
+/** An input of an end, as far as anybody knows. */
+export type SeenInput = Input & {
+  /** Why it can't be known whether it had an effect. */
+  doubt?: string;
+};
+
+/** What one end sent (even if a rule or the kernel stopped it at once) and what its TCP was really given, in order. */
+export function inputsOf(timeline: Timeline, connection: Connection, host: HostName): SeenInput[] {
   const packets = packetsOn(timeline, connection);
   const seen = packets.seen.filter((event) => event.host === host);
   const drops = dropsOfArrivals(seen);
+  const discards = discardsOf(packets);
+  const unsent = discards.unsent.filter((event) => event.host === host);
   const crafted = new Matcher(packets.crafted);
   const refusals = new Refusals(timeline, seen);
-  const inputs: Input[] = [];
-  for (const event of seen) {
-    const leaves = event.type === 'dropped' ? event.hook === 'out' : event.direction === 'sent';
-    const kept = !leaves && (event.type === 'dropped' || drops.has(event));
+  const inputs: SeenInput[] = [];
+  const all = unsent.length > 0 ? [...seen, ...unsent].sort((a, b) => a.atMs - b.atMs) : seen;
+  for (const event of all) {
     const { atMs, wire } = event;
+    if (isArrival(event)) {
+      if (!drops.has(event)) inputs.push(...received(atMs, wire, discards.of.get(event)?.reason));
+      continue;
+    }
     // What was crafted here, or sent by the firewall, no socket of this host has sent.
-    if (kept || (leaves && (crafted.take(host, event) || refusals.take(event)))) continue;
-    if (wire.kind === 'tcp')
-      inputs.push({ atMs, direction: leaves ? 'sent' : 'received', segment: wire.segment });
-    else if (!leaves) inputs.push({ atMs, direction: 'received', icmp: wire.error });
+    if (!isDeparture(event) || crafted.take(host, event) || refusals.take(event)) continue;
+    if (wire.kind === 'tcp') inputs.push({ atMs, direction: 'sent', segment: wire.segment });
   }
   return inputs;
 }
 
-function isArrival(event: Captured | Dropped): event is Captured {
+/** What arrived, as far as the kernel used it: `reason` is why it dropped it, if it did. */
+function received(atMs: number, wire: WirePacket, reason: string | undefined): SeenInput[] {
+  const effect = reason === undefined ? 'processed' : dropEffect(reason);
+  if (effect === 'unprocessed') return [];
+  const doubt =
+    effect === 'unknown'
+      ? { doubt: `the kernel dropped a packet, and tcplab does not know what ${reason} means` }
+      : {};
+  if (wire.kind === 'icmp') return [{ atMs, direction: 'received', icmp: wire.error, ...doubt }];
+  const { segment } = wire;
+  const bare = { ...segment, flags: segment.flags.replace('F', ''), length: 0 };
+  const used = effect === 'acknowledgment only' ? bare : segment;
+  return [{ atMs, direction: 'received', segment: used, ...doubt }];
+}
+
+function isArrival(event: Sighting | KernelDropped): event is Captured {
   return event.type === 'captured' && event.direction === 'received';
 }
+
+function isDeparture(event: Sighting | KernelDropped): boolean {
+  return event.type === 'dropped' ? event.hook === 'out' : event.direction === 'sent';
+}
+
+/**
+ * What the kernel says that it dropped, joined to who else saw these packets, by their headers: it names no more of them.
+ * `unsent`: what left a socket, and was seen by nobody else.
+ */
+function discardsOf({ seen, discarded }: Packets): {
+  of: ReadonlyMap<Sighting, KernelDropped>;
+  unsent: readonly KernelDropped[];
+} {
+  const of = new Map<Sighting, KernelDropped>();
+  const unsent: KernelDropped[] = [];
+  if (discarded.length === 0) return { of, unsent };
+  const waiting = new Map<string, Sighting[]>();
+  for (const event of seen) {
+    const key = headKey(event, isDeparture(event));
+    waiting.set(key, [...(waiting.get(key) ?? []), event]);
+  }
+  // From the end: of the same headers, the last that was there by then.
+  for (const drop of discarded.toReversed()) {
+    const same = waiting.get(headKey(drop, isDeparture(drop)));
+    const index = same?.findLastIndex(({ atMs }) => atMs <= drop.atMs + CLOCKS_AGREE_MS) ?? -1;
+    const sighting = index < 0 ? undefined : same?.splice(index, 1)[0];
+    // That it was freed says nothing of a packet that had its effect.
+    if (dropEffect(drop.reason) === 'processed') continue;
+    if (sighting) of.set(sighting, drop);
+    else if (isDeparture(drop)) unsent.push(drop);
+  }
+  return { of, unsent };
+}
+
+function headKey(event: { host: HostName; bytes: string }, leaves: boolean): string {
+  return `${event.host} ${leaves} ${headOfEvent(event)}`;
+}
+
+/** Stamps of packets and of kernel events come from two clocks, and a rule's from its log; all are good to microseconds. */
+const CLOCKS_AGREE_MS = 0.5;
 
 /** NFLOG gives the packet's own stamp, in whole microseconds. */
 const STAMPS_AGREE_MS = 0.002;
 
 /** Which arrivals rules dropped, and which drop each was: of the same bytes the last that had arrived by then. */
-function dropsOfArrivals(seen: readonly (Captured | Dropped)[]): Map<Captured | Dropped, Dropped> {
-  const drops = new Map<Captured | Dropped, Dropped>();
+function dropsOfArrivals(seen: readonly Sighting[]): Map<Sighting, Dropped> {
+  const drops = new Map<Sighting, Dropped>();
   const arrivals = seen.filter(isArrival);
   for (const drop of seen.toReversed()) {
     if (drop.type !== 'dropped' || drop.hook !== 'in') continue;
@@ -124,7 +199,7 @@ function dropsOfArrivals(seen: readonly (Captured | Dropped)[]): Map<Captured | 
 class Refusals {
   readonly #unanswered: Dropped[];
 
-  constructor(timeline: Timeline, seen: readonly (Captured | Dropped)[]) {
+  constructor(timeline: Timeline, seen: readonly Sighting[]) {
     const rejecting = new Set(
       timeline
         .of('rule-set')
@@ -137,7 +212,7 @@ class Refusals {
   }
 
   /** Whether this is one; each drop is answered once. */
-  take({ atMs, wire }: Captured | Dropped): boolean {
+  take({ atMs, wire }: { atMs: number; wire: WirePacket }): boolean {
     if (wire.kind !== 'tcp' || !wire.segment.flags.includes('R')) return false;
     const { segment: rst } = wire;
     const answered = this.#unanswered.findIndex(
@@ -168,6 +243,8 @@ type Sighting = Captured | Dropped;
 export interface Packets {
   readonly seen: readonly Sighting[];
   readonly crafted: readonly Crafted[];
+  /** What the kernel says that it dropped. */
+  readonly discarded: readonly KernelDropped[];
 }
 
 /** Of each timeline that was asked, its packets by connection, and how many events it had then. */
@@ -180,21 +257,22 @@ export function packetsOn(timeline: Timeline, { client, server }: Connection): P
     index = { events: timeline.length, byConnection: byConnection(timeline) };
     indexes.set(timeline, index);
   }
-  return index.byConnection.get(keyOf(client, server)) ?? { seen: [], crafted: [] };
+  return index.byConnection.get(keyOf(client, server)) ?? { seen: [], crafted: [], discarded: [] };
 }
 
 function byConnection(timeline: Timeline): Map<string, Packets> {
-  const found = new Map<string, { seen: Sighting[]; crafted: Crafted[] }>();
+  const found = new Map<string, { seen: Sighting[]; crafted: Crafted[]; discarded: KernelDropped[] }>();
   for (const event of timeline) {
-    if (event.type !== 'captured' && event.type !== 'dropped' && event.type !== 'crafted') continue;
+    if (!('wire' in event)) continue;
     const { source, destination } = event.wire.kind === 'tcp' ? event.wire.segment : event.wire.error.quoted;
     const key = keyOf(source, destination);
     let same = found.get(key);
     if (!same) {
-      same = { seen: [], crafted: [] };
+      same = { seen: [], crafted: [], discarded: [] };
       found.set(key, same);
     }
     if (event.type === 'crafted') same.crafted.push(event);
+    else if (event.type === 'kernel-dropped') same.discarded.push(event);
     else same.seen.push(event);
   }
   return found;
@@ -238,4 +316,17 @@ function identityOfEvent(event: { bytes: string }): string {
     identities.set(event, identity);
   }
   return identity;
+}
+
+/** The same of their headers alone. */
+const heads = new WeakMap<{ bytes: string }, string>();
+
+function headOfEvent(event: { bytes: string }): string {
+  let head = heads.get(event);
+  if (head === undefined) {
+    const packet = Buffer.from(event.bytes, 'base64');
+    head = identityOf(headersOf(packet) ?? packet);
+    heads.set(event, head);
+  }
+  return head;
 }

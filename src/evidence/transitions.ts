@@ -2,7 +2,8 @@ import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
 import { foldEnd, type Step } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
-import type { Called, HostName, SocketsSeen } from './events.ts';
+import type { HostName, SocketsSeen } from './events.ts';
+import { concernsEnd, isAbortive, programCalls } from './program-calls.ts';
 import { inputsOf } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { kernelChanges, kernelEvents } from './witness/kernel-events.ts';
@@ -176,17 +177,17 @@ function addTableChanges(
 
 /** Which arc a change is that no segment explains, by the calls that were made meanwhile and the timer that ran before. */
 class CallsAndTimers {
-  readonly #calls: Called[];
+  readonly #deeds: Deed[];
   readonly #tables: SocketsSeen[];
   readonly #end: ConnectionEnd;
-  readonly #hasProgram: boolean;
+  /** Whether a program may have done something that nobody saw. */
+  readonly #isHidden: boolean;
 
   constructor(timeline: Timeline, end: ConnectionEnd) {
     this.#end = end;
-    this.#hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
-    this.#calls = timeline
-      .of('call')
-      .filter(({ host, result }) => host === end.host && (result === 'ok' || result === 'EINPROGRESS'));
+    const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
+    this.#isHidden = hasProgram && !seesCalls(timeline, end.host);
+    this.#deeds = [...ownDeeds(timeline, end), ...programDeeds(timeline, end)];
     this.#tables = timeline.of('sockets').filter(({ host }) => host === end.host);
   }
 
@@ -219,23 +220,22 @@ class CallsAndTimers {
     // It was ended by a call for which the table has no arc, not by a timer.
     if (to === 'CLOSED' && this.isEndedByCall(sinceMs, untilMs)) return null;
     const byTimer = candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs));
-    if (byTimer || !this.#hasProgram || (from !== 'CLOSED' && from !== 'LISTEN')) return byTimer ?? null;
+    if (byTimer || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return byTimer ?? null;
     // Nobody saw the program's call, but nothing else leads from here to there.
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
   }
 
   /** Whether there was a call that ends a connection in any state. */
   isEndedByCall(sinceMs: number, untilMs: number): boolean {
-    return this.#within(sinceMs, untilMs).some((call) => isAbort(call) || call.call === 'destroy');
+    return this.#within(sinceMs, untilMs).some(({ triggers }) => ENDINGS.includes(triggers.join()));
   }
 
   #callsWithin(sinceMs: number, untilMs: number): Set<Trigger> {
-    const calls = this.#within(sinceMs, untilMs);
-    return new Set(calls.flatMap((call) => (isAbort(call) ? ['abort'] : (TRIGGERS[call.call] ?? []))));
+    return new Set(this.#within(sinceMs, untilMs).flatMap(({ triggers }) => triggers));
   }
 
-  #within(sinceMs: number, untilMs: number): Called[] {
-    return this.#calls.filter(({ atMs, tookMs }) => atMs <= untilMs && atMs + tookMs >= sinceMs);
+  #within(sinceMs: number, untilMs: number): Deed[] {
+    return this.#deeds.filter(({ fromMs, toMs }) => fromMs <= untilMs && toMs >= sinceMs);
   }
 
   /** The timer that can have ended this state, by what the socket table last showed of it; null when none ran. */
@@ -255,8 +255,58 @@ class CallsAndTimers {
 /** What the table tells of a timer is rounded to ticks of the kernel, of up to 10 ms. */
 const EARLY_MS = 20;
 
-function isAbort({ call, detail }: Called): boolean {
-  return call === 'abort' || detail.includes('SO_LINGER');
+/** What somebody did to the end's socket, and for how long. */
+interface Deed {
+  fromMs: number;
+  toMs: number;
+  /** What it may have triggered. */
+  triggers: readonly Trigger[];
+}
+
+/** Deeds that end a connection in any state. */
+const ENDINGS: readonly string[] = ['abort', 'destroy'];
+
+/** tcplab's own calls. */
+function ownDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
+  return timeline
+    .of('call')
+    .filter(({ host, result }) => host === end.host && (result === 'ok' || result === 'EINPROGRESS'))
+    .map(({ atMs, tookMs, call, detail }): Deed => {
+      const isAbort = call === 'abort' || detail.includes('SO_LINGER');
+      return { fromMs: atMs, toMs: atMs + tookMs, triggers: isAbort ? ['abort'] : (TRIGGERS[call] ?? []) };
+    });
+}
+
+/** What the kernel saw programs do; a process that exits closes what it has open. */
+function programDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
+  const calls = programCalls(timeline);
+  const own = calls.filter((call) => concernsEnd(call, end));
+  const pids = new Set(own.map(({ pid }) => pid));
+  const exits = timeline.of('process-exited').filter(({ host, pid }) => host === end.host && pids.has(pid));
+  return [
+    ...own.map((called): Deed => {
+      const { atMs, tookMs, call } = called;
+      const isAbort = call === 'close' && isAbortive(called, calls);
+      const toMs = atMs + (tookMs ?? Number.POSITIVE_INFINITY);
+      return { fromMs: atMs, toMs, triggers: isAbort ? ['abort'] : (TRIGGERS[call] ?? []) };
+    }),
+    ...exits.flatMap(({ atMs, pid }): Deed[] => {
+      const closed = timeline
+        .of('kernel')
+        .filter((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
+      return closed.map((event) => ({
+        fromMs: event.atMs,
+        toMs: event.atMs,
+        triggers: TRIGGERS['close'] ?? [],
+      }));
+    }),
+  ];
+}
+
+/** Whether the kernel tells of what programs in a host call. */
+function seesCalls(timeline: Timeline, host: HostName): boolean {
+  const opened = timeline.of('lab-opened')[0];
+  return (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents?.noCalls === null;
 }
 
 /** The triggers that a call may be. A close aborts when there is data that was not read (RFC 2525, 2.17). */

@@ -1,5 +1,6 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
+import { dropWords } from '../evidence/drop-reasons.ts';
 import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
 import { inputsOf, type Passage, passages } from '../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
@@ -32,7 +33,7 @@ export interface SegmentReport {
   seq: number | null;
   ack: number | null;
   length: number;
-  /** `delivered`, `lost`, or `dropped: ` and the rule. */
+  /** `delivered`, `lost`, `unseen`, or `dropped: ` and the rule, or else why the kernel dropped it. */
   fate: string;
   /** When the other host's capture saw it; null when it did not. */
   receivedAtMs: number | null;
@@ -236,10 +237,15 @@ function segmentReports(all: Passage[], timeline: Timeline): SegmentReport[] {
       seq,
       ack,
       length: segment?.length ?? 0,
-      fate: typeof fate === 'string' ? fate : `dropped: ${rules.get(fate.dropped.rule)}`,
+      fate: fateText(fate, rules),
       receivedAtMs: arrivedMs,
     };
   });
+}
+
+function fateText(fate: Passage['fate'], rules: ReadonlyMap<number, string>): string {
+  if (typeof fate === 'string') return fate;
+  return `dropped: ${'dropped' in fate ? rules.get(fate.dropped.rule) : dropWords(fate.discarded.reason)}`;
 }
 
 /** The states that an end went through: as its segments tell, or where they tell nothing, its host's socket table. */

@@ -137,8 +137,9 @@ export function headersOf(packet: Buffer): Buffer | undefined {
     const length = (body.readUInt8(12) >> 4) * 4;
     return length >= 20 && isWhole(length) ? packet.subarray(0, ip.headerLength + length) : undefined;
   }
-  if (ip.protocol !== ICMP && ip.protocol !== ICMPV6) return undefined;
-  return packet.subarray(0, Math.min(packet.length, ip.totalLength));
+  const quoted = ip.protocol === ICMP || ip.protocol === ICMPV6 ? decodeIp(body.subarray(8)) : undefined;
+  // An error must quote eight octets of what it is about (RFC 792).
+  return quoted && packet.subarray(0, ip.headerLength + 8 + quoted.headerLength + 8);
 }
 
 /** How long a packet is by its IP header, in octets; 0 when it has none. */

@@ -41,12 +41,14 @@ export function describe(item: Item, view: View): string {
   }
 }
 
-function describeFlight({ from, label, ending, rule, departsMs, arrivesMs, crafted }: FlightView): string {
+function describeFlight(flight: FlightView): string {
+  const { from, label, ending, rule, reason, departsMs, arrivesMs, crafted } = flight;
+  const by = rule === null ? (reason === null ? '' : `: ${reason}`) : ` by rule ${rule}`;
   const way = from === 'client' ? 'client → server' : 'server → client';
   const fate =
     ending === 'delivered' && arrivesMs !== null
       ? `delivered after ${formatTime(Math.max(0, arrivesMs - departsMs))}`
-      : `${ending}${rule === null ? '' : ` by rule ${rule}`}`;
+      : `${ending}${by}`;
   return `${way}: ${label}; ${fate}${crafted ? '; sent by tcplab or a firewall, not by a socket' : ''}`;
 }
 
@@ -124,7 +126,7 @@ const REACH: Readonly<Record<FlightView['ending'], number>> = {
 };
 
 function drawFlight({ flight, departY, arriveY }: Of<'flight'>, frame: Frame): SVGElement[] {
-  const { from, ending, rule, crafted, flags, label } = flight;
+  const { from, ending, rule, reason, crafted, flags, label } = flight;
   const sign = from === 'client' ? 1 : -1;
   const start = frame.x[from] + sign * (crafted ? 18 : 4);
   const goal = frame.x[from === 'client' ? 'server' : 'client'] - sign * 5;
@@ -147,8 +149,8 @@ function drawFlight({ flight, departY, arriveY }: Of<'flight'>, frame: Frame): S
     );
   } else {
     const cross = `M${end - 5},${endY - 5} l10,10 m0,-10 l-10,10`;
-    const why =
-      ending === 'lost' || ending === 'unseen' ? ending : rule === null ? 'dropped' : `rule ${rule}`;
+    const by = rule === null ? (reason ?? 'dropped') : `rule ${rule}`;
+    const why = ending === 'lost' || ending === 'unseen' ? ending : by;
     const inward = isShort ? sign : -sign;
     const anchor = inward > 0 ? 'start' : 'end';
     parts.push(svg('path', { class: 'cross', d: cross }));

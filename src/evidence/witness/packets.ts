@@ -13,14 +13,17 @@ export const packets: Witness = {
     const sights: Sight[] = [];
     let folded = UNKNOWN_END;
     let listener: State | null = null;
+    let doubt: string | undefined;
     for (const input of inputsOf(timeline, connectionOf(end), end.host)) {
       listener = listenerAfter(listener, folded, input);
       folded = advance(folded, input);
-      const state = end.listening ? listener : folded.state;
+      doubt ??= input.doubt;
+      const told = end.listening ? listener : folded.state;
+      const state = doubt === undefined ? told : null;
       sights.push({
         atMs: input.atMs,
         states: state ? [state] : [],
-        why: state ? null : 'no segment has told the state yet',
+        why: state ? null : (doubt ?? 'no segment has told the state yet'),
       });
     }
     const lost = timeline

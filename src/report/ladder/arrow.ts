@@ -110,7 +110,7 @@ class Pen {
       this.write(this.room - 1, { text: this.#glyphs.heads[this.#flight.from] });
       return;
     }
-    const why = ending.what === 'dropped' ? ruleName(ending.rule) : ending.what;
+    const why = ending.what === 'dropped' ? stopperName(ending.by) : ending.what;
     // One column stays free: what a firewall stops does not touch the lifeline behind it.
     const atReceiver = this.room - 2 - why.length - 1;
     const early = label.length > 0 ? from + 1 : Math.floor(this.room / 8);
@@ -173,8 +173,14 @@ function withoutRule({ origin }: Flight): Flight['origin'] {
 /** With the least shaft that shows which way it goes. */
 function endingWidth(ending: Flight['ending']): number {
   if (ending.what === 'delivered') return 2;
-  const why = ending.what === 'dropped' ? ruleName(ending.rule) : ending.what;
+  const why = ending.what === 'dropped' ? stopperName(ending.by) : ending.what;
   return 1 + 2 + why.length + 1;
+}
+
+/** What stopped it. */
+function stopperName(by: number | string): string {
+  if (typeof by === 'number') return ruleName(by);
+  return by === 'NETFILTER_DROP' ? 'netfilter' : by;
 }
 
 export function ruleName(rule: number): string {

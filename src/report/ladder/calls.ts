@@ -1,4 +1,5 @@
 import type { Called, HostName } from '../../evidence/events.ts';
+import { type ProgramCall, programCalls } from '../../evidence/program-calls.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { Moment } from './moments.ts';
 
@@ -28,7 +29,7 @@ export function callsOf(timeline: Timeline): CallText[] {
   });
 }
 
-function describe({ call, detail, result }: Called): string {
+function describe({ call, detail, result }: Pick<Called, 'call' | 'detail' | 'result'>): string {
   const octets = /^(\d+) octets$/.exec(detail)?.[1];
   const backlog = /^backlog (\d+)$/.exec(detail)?.[1];
   // Kept on one line by a no-break space.
@@ -40,6 +41,26 @@ function describe({ call, detail, result }: Called): string {
   // The other calls' details are endpoints, which stand at the head.
   const option = call === 'close' && detail ? ` ${detail.replace(/^after /, '')}` : '';
   return `${call}()${option}${told}`;
+}
+
+/**
+ * What the kernel saw programs call, by their names: `nc: close()`. Of options only the one that makes a close() an abort; no
+ * accept() that found nothing.
+ */
+export function programCallsOf(timeline: Timeline, concerns: (call: ProgramCall) => boolean): CallText[] {
+  return programCalls(timeline).flatMap((called): CallText[] => {
+    const { atMs, host, pid, name, fd, call, detail, result, local } = called;
+    const isShown =
+      call === 'setsockopt'
+        ? detail.startsWith('SO_LINGER')
+        : !call.startsWith('accept') || (result !== null && !Number.isNaN(Number(result)));
+    if (!isShown || !concerns(called)) return [];
+    const isFine = result === null || result === 'EINPROGRESS' || !Number.isNaN(Number(result));
+    const text = describe({ call, detail, result: isFine ? 'ok' : result });
+    // Descriptors and processes are numbered from zero on, tcplab's own sockets from one.
+    const socket = -1 - fd - pid * 0x10000;
+    return [{ atMs, host, socket, text: `${name}: ${text}`, port: local.port }];
+  });
 }
 
 /** Joins calls that nothing came in between: the same again as `×2`, those on one socket where they fit on a line. */

@@ -24,8 +24,8 @@ export interface Flight {
 type Ending =
   | { what: 'delivered' }
   | { what: 'lost' | 'unseen' }
-  /** `out`: at its sender's firewall; `in`: at the other's. */
-  | { what: 'dropped'; hook: 'in' | 'out'; rule: number };
+  /** `out`: at its sender; `in`: at the other host. `by`: the number of a rule, or the kernel's name for why it did. */
+  | { what: 'dropped'; hook: 'in' | 'out'; by: number | string };
 
 /** The flights of one connection, in the order of their departure; with `port` in each label when there are several. */
 export function flightsOf(timeline: Timeline, connection: Connection, port: number | null): Flight[] {
@@ -57,7 +57,9 @@ export function flightsOf(timeline: Timeline, connection: Connection, port: numb
 
 function endingOf({ fate }: Passage): Ending {
   if (typeof fate === 'string') return { what: fate };
-  return { what: 'dropped', hook: fate.dropped.hook, rule: fate.dropped.rule };
+  if ('dropped' in fate) return { what: 'dropped', hook: fate.dropped.hook, by: fate.dropped.rule };
+  const { direction, reason } = fate.discarded;
+  return { what: 'dropped', hook: direction === 'sent' ? 'out' : 'in', by: reason };
 }
 
 function segmentLabel(

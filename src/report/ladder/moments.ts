@@ -1,4 +1,4 @@
-import type { Connection } from '../../evidence/connection.ts';
+import { type Connection, endOf } from '../../evidence/connection.ts';
 import {
   type Claimed,
   type Counted,
@@ -7,11 +7,12 @@ import {
   type ProgramEnded,
   type ProgramStarted,
 } from '../../evidence/events.ts';
+import { concernsEnd, type ProgramCall } from '../../evidence/program-calls.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
 import { unreachedLine } from '../unreached-line.ts';
-import { callsOf } from './calls.ts';
+import { callsOf, programCallsOf } from './calls.ts';
 import { connectionsOf, sameConnection } from './connections.ts';
 import { crossings } from './crossings.ts';
 import { type Flight, flightsOf } from './flight.ts';
@@ -54,20 +55,23 @@ export function storyOf(timeline: Timeline, chosen?: Connection): Story {
   const isCrowd = others.length >= FEW;
   const transitions = connection ? courseOf(timeline, connection).transitions : [];
   const base = { claim, connection, others, isCrowd, transitions };
-  if (!connection) return { ...base, moments: sorted(happenings(timeline, null)) };
+  if (!connection) return { ...base, moments: sorted(happenings(timeline, null, false)) };
 
   const portOf = ({ client }: Connection) => (others.length > 0 ? client.port : null);
   const own = flightsOf(timeline, connection, portOf(connection));
   const foreign = others.flatMap((other) => flightsOf(timeline, other, portOf(other)));
   const flights = isCrowd ? own : [...own, ...foreign].sort((a, b) => a.departsMs - b.departsMs);
-  const rest = happenings(timeline, others.length > 0 ? connection : null);
+  const rest = happenings(timeline, others.length > 0 ? connection : null, isCrowd);
   const moments = [...rest, ...tellFlights(flights, connection, transitions, rest)];
   return { ...base, moments: isCrowd ? summarise(sorted(moments), foreign) : sorted(moments) };
 }
 
 /** Calls, rules, notes and the hold. */
-function happenings(timeline: Timeline, among: Connection | null): Moment[] {
-  const moments: Moment[] = callsOf(timeline).map((call) => ({
+function happenings(timeline: Timeline, among: Connection | null, isCrowd: boolean): Moment[] {
+  const isOwn = (call: ProgramCall) =>
+    !among || !isCrowd || call.remote.port === 0 || concernsEnd(call, endOf(among, call.host, 'CLOSED'));
+  const calls = [...callsOf(timeline), ...programCallsOf(timeline, isOwn)];
+  const moments: Moment[] = calls.map((call) => ({
     ...call,
     what: 'call',
     port: among && call.host === 'client' ? call.port : null,

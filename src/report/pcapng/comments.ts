@@ -1,4 +1,5 @@
 import type { Connection } from '../../evidence/connection.ts';
+import { dropWords } from '../../evidence/drop-reasons.ts';
 import { type HostName, otherHost } from '../../evidence/events.ts';
 import { packetsOn, passages } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
@@ -71,7 +72,10 @@ function endsOf(timeline: Timeline, connection: Connection): Map<string, string[
       if (fate === 'delivered') return [];
       if (fate === 'unseen') return [];
       if (fate === 'lost') return [[keyOf(passage), ['not seen to arrive']]];
-      const dropped = `dropped by ${rules.get(fate.dropped.rule) ?? `rule ${fate.dropped.rule}`}`;
+      const dropped =
+        'dropped' in fate
+          ? `dropped by ${rules.get(fate.dropped.rule) ?? `rule ${fate.dropped.rule}`}`
+          : `dropped by the kernel: ${dropWords(fate.discarded.reason)}`;
       return arrivedMs === null
         ? [[keyOf(passage), [`${dropped}, on its way out: never on the wire`]]]
         : [[keyOf({ ...passage, host: otherHost(host), atMs: arrivedMs }), [dropped]]];

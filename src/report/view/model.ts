@@ -59,6 +59,8 @@ export interface FlightView {
   ending: 'delivered' | 'lost' | 'unseen' | 'dropped at its sender' | 'dropped at its receiver';
   /** Of the rule that dropped it. */
   rule: number | null;
+  /** Why the kernel dropped it, where no rule of the lab did. */
+  reason: string | null;
   /** It was no socket that sent it: tcplab or the firewall made it. */
   crafted: boolean;
 }

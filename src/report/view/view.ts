@@ -1,4 +1,5 @@
 import { type ConnectionEnd, endOf } from '../../evidence/connection.ts';
+import { dropWords } from '../../evidence/drop-reasons.ts';
 import { type HostName, otherHost, type RuleSet } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { unreached } from '../../evidence/unreached.ts';
@@ -87,7 +88,8 @@ function flightView(flight: Flight): FlightView {
         ? 'dropped at its sender'
         : 'dropped at its receiver'
       : ending.what,
-    rule: dropped ? ending.rule : null,
+    rule: dropped && typeof ending.by === 'number' ? ending.by : null,
+    reason: dropped && typeof ending.by === 'string' ? dropWords(ending.by) : null,
     crafted: origin !== 'socket',
   };
 }

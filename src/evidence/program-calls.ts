@@ -1,0 +1,62 @@
+import { type Endpoint, sameEndpoint } from '../tcp/endpoint.ts';
+import type { ConnectionEnd } from './connection.ts';
+import type { HostName, ProgramReturned } from './events.ts';
+import type { Timeline } from './timeline.ts';
+
+/** A system call of a program, from its begin to its return. */
+export interface ProgramCall {
+  atMs: number;
+  host: HostName;
+  pid: number;
+  /** The thread's name. */
+  name: string;
+  call: string;
+  fd: number;
+  detail: string;
+  /** What it returned, or the errno's name; null while it has not returned. */
+  result: string | null;
+  tookMs: number | null;
+  /** The ends of its socket, as far as they are known by then; of accept, those of the connection. */
+  local: Endpoint;
+  remote: Endpoint;
+}
+
+/** The calls that the kernel saw programs make, in the order in which they began. */
+export function programCalls(timeline: Timeline): ProgramCall[] {
+  const returns = new Map<string, ProgramReturned[]>();
+  const key = ({ host, thread, call }: { host: HostName; thread: number; call: string }) =>
+    `${host} ${thread} ${call}`;
+  for (const event of timeline.of('program-return')) {
+    const same = returns.get(key(event));
+    if (same) same.push(event);
+    else returns.set(key(event), [event]);
+  }
+  return timeline.of('program-call').map((called): ProgramCall => {
+    const { atMs, host, pid, name, call, fd, detail } = called;
+    const returned = returns.get(key(called))?.shift();
+    const { local, remote } = returned && returned.remote.port !== 0 ? returned : called;
+    const { result = null, tookMs = null } = returned ?? {};
+    return { atMs, host, pid, name, call, fd, detail, result, tookMs, local, remote };
+  });
+}
+
+/** Whether a call was made for the end's own socket, or for a listener on its port. */
+export function concernsEnd({ host, local, remote }: ProgramCall, end: ConnectionEnd): boolean {
+  if (host !== end.host) return false;
+  if (remote.port === 0) return local.port === end.local.port;
+  return sameEndpoint(local, end.local) && sameEndpoint(remote, end.remote);
+}
+
+/** Whether a close() discards the connection instead of ending it: SO_LINGER with 0 seconds was set before (socket(7)). */
+export function isAbortive(closing: ProgramCall, calls: readonly ProgramCall[]): boolean {
+  const lingering = calls.findLast(
+    ({ host, pid, fd, call, detail, atMs }) =>
+      call === 'setsockopt' &&
+      detail.startsWith('SO_LINGER') &&
+      host === closing.host &&
+      pid === closing.pid &&
+      fd === closing.fd &&
+      atMs <= closing.atMs,
+  );
+  return lingering !== undefined && /l_onoff=[^0,][^,]*, l_linger=0\}/.test(lingering.detail);
+}
