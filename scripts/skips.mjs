@@ -11,7 +11,7 @@ const BEYOND_CI = [/^this machine itself is in \d+\.\d+\.\d+\.\d+\/\d+$/];
  * @returns {string | undefined}
  */
 export function whyNotExcused(reason, { isRoot, isCi }) {
-  const forLackOfRoot = /\b(needs?|requires?) root\b|\btracefs\b/i.test(reason);
+  const forLackOfRoot = /\b(needs?|requires?) root\b|\b(tracefs|BPF)\b/i.test(reason);
   if (forLackOfRoot && isRoot) return 'skipped for a cause that root does not have';
   if (forLackOfRoot && isCi) return 'skipped, and CI has to run it as root';
   if (isCi && !BEYOND_CI.some((excused) => excused.test(reason))) return 'skipped, and CI has to run it';

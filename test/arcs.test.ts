@@ -41,7 +41,7 @@ function withoutKernelEvents(timeline: Timeline): Timeline {
   const rest = new Timeline();
   for (const event of timeline) {
     if (event.type === 'kernel') continue;
-    rest.add(event.type === 'lab-opened' ? { ...event, noKernelEvents: 'tracefs needs root' } : event);
+    rest.add(event.type === 'lab-opened' ? { ...event, noKernelEvents: 'kernel events need root' } : event);
   }
   return rest;
 }
@@ -168,7 +168,7 @@ describe('the scenarios', () => {
   });
 
   it('have the kernel print nothing that is neither a transition nor a listed particularity', (context) => {
-    needRoot(context, 'what the kernel prints is seen by tracefs alone');
+    needRoot(context, 'kernel events need root');
     let printed = 0;
     for (const { id } of QUICK) {
       const timeline = timelineOf(id);

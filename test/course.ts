@@ -79,7 +79,7 @@ export const CLOSE: TimelineEvent[] = [
   ...passed(15, 'client', segment('client', '.', 2, 2)),
 ];
 
-export const BLIND: TimelineEvent = opened('tracefs needs root');
+export const BLIND: TimelineEvent = opened('kernel events need root');
 
 export function transitionsAt(host: HostName, ...events: TimelineEvent[]): Transition[] {
   const { transitions } = courseOf(timelineOf(...events), CONNECTION);

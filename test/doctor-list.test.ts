@@ -89,7 +89,7 @@ describe.concurrent('tcplab doctor', () => {
       expect.objectContaining({
         name: 'kernel events',
         needed: false,
-        why: 'tracefs needs root',
+        why: 'kernel events need root',
         mend: expect.stringContaining('sudo tcplab'),
       }),
     ]);

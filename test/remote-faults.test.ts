@@ -456,7 +456,7 @@ describe('a machine that can do less lowers what is claimed, not its truth', () 
         server: {
           firewall: null,
           noPackets: expect.stringMatching(/EPERM/),
-          noKernelEvents: 'tracefs needs root',
+          noKernelEvents: 'kernel events need root',
         },
       },
       witnesses: { socketTable: { agrees: true }, packets: { agrees: null }, kernelEvents: { agrees: null } },

@@ -391,7 +391,7 @@ function sawInstead(host: HostName, state: State, wrong: State): RegExp {
 
 describe('another lab of this process', () => {
   it('that ends, and its listener with it, says nothing on this one’s timeline', async ({ skip }) => {
-    if (currentPrivilege() !== 'root') skip('needs root: tracefs');
+    if (currentPrivilege() !== 'root') skip('needs root: kernel events');
     await using lab = await Lab.open();
     const other = await Lab.open();
     await listen(other);
@@ -476,7 +476,7 @@ describe.concurrent('one witness', () => {
   });
 
   it.for(IDS)('of %s that says something else disproves it: kernel events', async (id, { skip }) => {
-    if (currentPrivilege() !== 'root') skip('needs root: tracefs');
+    if (currentPrivilege() !== 'root') skip('needs root: kernel events');
     const timeline = await play(scenarioOf(id), BRIEFLY);
     const { held, connection, atMs } = claimOf(timeline);
     const { local, remote: peer, listening } = endOf(connection, held.host, held.state);

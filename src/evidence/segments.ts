@@ -156,7 +156,7 @@ function discardsOf({ seen, discarded }: Packets): {
   // From the end: of the same headers, the last that was there by then.
   for (const drop of discarded.toReversed()) {
     const same = waiting.get(headKey(drop, isDeparture(drop)));
-    const index = same?.findLastIndex(({ atMs }) => atMs <= drop.atMs + CLOCKS_AGREE_MS) ?? -1;
+    const index = same?.findLastIndex((event) => wasThere(event, drop)) ?? -1;
     const sighting = index < 0 ? undefined : same?.splice(index, 1)[0];
     // That it was freed says nothing of a packet that had its effect.
     if (dropEffect(drop.reason) === 'processed') continue;
@@ -164,6 +164,12 @@ function discardsOf({ seen, discarded }: Packets): {
     else if (isDeparture(drop)) unsent.push(drop);
   }
   return { of, unsent };
+}
+
+/** What a rule drops on its way out has the time at which its log was read. */
+function wasThere(event: Sighting, drop: KernelDropped): boolean {
+  const isLate = event.type === 'dropped' && event.hook === 'out';
+  return isLate || event.atMs <= drop.atMs + CLOCKS_AGREE_MS;
 }
 
 function headKey(event: { host: HostName; bytes: string }, leaves: boolean): string {

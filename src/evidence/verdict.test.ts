@@ -82,21 +82,21 @@ describe('a claim', () => {
   });
 
   it('says why kernel events can’t be seen', () => {
-    const events = [opened('tracefs needs root'), ...without('lab-opened', 'kernel')];
+    const events = [opened('kernel events need root'), ...without('lab-opened', 'kernel')];
     expect(verdictOf(...events).word).toBe('proven');
     expect(says(events, 'kernel-events')).toMatchObject({
       says: null,
       agrees: null,
-      why: 'tracefs needs root',
+      why: 'kernel events need root',
     });
   });
 
   it('is unproven by one witness alone, and says what hinders the others', () => {
-    const events = [opened('tracefs needs root'), ...without('lab-opened', 'kernel', 'captured', 'dropped')];
+    const events = [opened('kernel events need root'), ...without('lab-opened', 'kernel', 'captured', 'dropped')];
     expect(verdictOf(...events)).toMatchObject({
       word: 'unproven',
       because:
-        'too few witnesses could see it (packets: it saw nothing of this end; kernel-events: tracefs needs root)',
+        'too few witnesses could see it (packets: it saw nothing of this end; kernel-events: kernel events need root)',
     });
   });
 
@@ -238,14 +238,14 @@ describe('a witness that lost sight', () => {
 
   it('leaves too few when another can’t see: unproven', () => {
     const events = [
-      opened('tracefs needs root'),
+      opened('kernel events need root'),
       ...without('lab-opened', 'kernel'),
       lost(70, 'packets', 'client', 'the capture lost 3 packets'),
     ];
     expect(verdictOf(...events)).toMatchObject({
       word: 'unproven',
       because:
-        'too few witnesses could see it (packets: the capture lost 3 packets; kernel-events: tracefs needs root)',
+        'too few witnesses could see it (packets: the capture lost 3 packets; kernel-events: kernel events need root)',
     });
   });
 

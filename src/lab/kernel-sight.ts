@@ -34,6 +34,9 @@ export class KernelSight implements Watcher {
   readonly #calling = new Map<number, ProgramCall>();
   /** The processes that made calls here: the end of others says nothing of a connection. */
   readonly #callers = new Set<number>();
+  /** Drops by a firewall: whether a rule of the lab was it, its log tells, once that has been read. */
+  #undecided: KernelDrop[] = [];
+  #loggedNs = 0n;
   onlyPort: number | undefined;
 
   constructor(options: Options) {
@@ -75,6 +78,12 @@ export class KernelSight implements Watcher {
     emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host: this.#options.name, what });
   }
 
+  /** What rules have logged is on the timeline up to then (CLOCK_MONOTONIC, nanoseconds). */
+  knowLogs(untilNs: bigint): void {
+    this.#loggedNs = untilNs;
+    for (const drop of this.#undecided.splice(0)) this.#seeDrop(drop);
+  }
+
   #seeEvent(event: KernelEvent): void {
     const { name: host, shared, toMs, emit } = this.#options;
     const { atNs, pid, namespace, name, local, remote } = event;
@@ -85,7 +94,12 @@ export class KernelSight implements Watcher {
     emit({ type: 'kernel', atMs: toMs(atNs), host, name, local, remote, change, ...ran });
   }
 
-  #seeDrop({ atNs, reason, packet }: KernelDrop): void {
+  #seeDrop(drop: KernelDrop): void {
+    const { atNs, reason, packet } = drop;
+    if (reason === 'NETFILTER_DROP' && atNs >= this.#loggedNs) {
+      this.#undecided.push(drop);
+      return;
+    }
     const { name: host, address, shared, toMs, emit } = this.#options;
     const headers = headersOf(packet);
     const wire = headers && decodePacket(headers);

@@ -229,7 +229,7 @@ export class NamespaceHost implements EnterableHost {
       this.#programs.checkOwners(await this.observe());
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // What comes meanwhile may be counted or not: again, until nothing does.
-      if ((this.#packets?.read() ?? 0) > 0 && tries < 20) continue;
+      if (this.#readPackets() > 0 && tries < 20) continue;
       this.#rules.tell(rules);
       this.#options.emit({
         type: 'counted',
@@ -285,7 +285,7 @@ export class NamespaceHost implements EnterableHost {
     this.#tableWatch.hasGuests ||= this.#programs.areThere;
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    this.#packets?.read();
+    this.#readPackets();
     this.#options.watch.read();
     this.#programs.findOwners(rows);
     const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
@@ -338,6 +338,14 @@ export class NamespaceHost implements EnterableHost {
         if (!(error instanceof SystemError)) throw error;
       }
     }
+  }
+
+  /** How many came. */
+  #readPackets(): number {
+    const calledNs = monotonicNs();
+    const count = this.#packets?.read() ?? 0;
+    this.#sight.knowLogs(calledNs);
+    return count;
   }
 
   #ours(rows: SocketRow[]): SocketRow[] {

@@ -77,6 +77,6 @@ function summary({ arcs, unexplained, durationMs, machine }: ArcsReport, style: 
     ),
   ];
   if (!machine.witnesses.includes('kernel-events'))
-    lines.push('Two witnesses, because kernel events require root (tracefs).');
+    lines.push('Two witnesses, because kernel events require root.');
   return lines.join('\n');
 }

@@ -34,7 +34,7 @@ const disproven = result({
   witnesses: {
     socketTable: { says: 'FIN-WAIT-1', agrees: true },
     packets: { says: 'CLOSED', agrees: false, why: 'saw CLOSED, not FIN-WAIT-1' },
-    kernelEvents: { says: null, agrees: null, why: 'tracefs needs root' },
+    kernelEvents: { says: null, agrees: null, why: 'kernel events need root' },
   },
 });
 const failed = failedResult('close-wait', { host: 'server', state: 'CLOSE-WAIT' }, 'bind failed: EADDRINUSE');
@@ -71,7 +71,7 @@ describe('a report for JUnit’s readers', () => {
       'claimed: client in FIN-WAIT-1',
       'client FIN-WAIT-1, socket table: agrees',
       'client FIN-WAIT-1, packets: reports CLOSED: saw CLOSED, not FIN-WAIT-1',
-      "client FIN-WAIT-1, kernel events: can't see this state: tracefs needs root",
+      "client FIN-WAIT-1, kernel events: can't see this state: kernel events need root",
     ]);
   });
 

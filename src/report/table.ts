@@ -98,7 +98,7 @@ function summary({ results, machine, durationMs }: RunReport, style: Style, widt
   const blind =
     machine.witnesses.includes('kernel-events') || results.some(({ hosts }) => hosts)
       ? ''
-      : '\nTwo witnesses: reading kernel events (tracefs) requires root.';
+      : '\nTwo witnesses: reading kernel events requires root.';
   const hosts = results.find((result) => result.hosts)?.hosts;
   const about = hosts ? hostLines(hosts).map((line) => `\n${wrap(line, width, '  ').trimStart()}`) : [];
   const legend = "* held end   ✓ agrees   ✗ contradicts   – can't see this state";

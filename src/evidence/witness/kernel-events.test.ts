@@ -118,12 +118,12 @@ describe('kernel events', () => {
 
   it('that can’t be read say why, whatever else is there', () => {
     const timeline = timelineOf(
-      opened('tracefs needs root'),
+      opened('kernel events need root'),
       sockets(1, 'client', 'SYN-SENT'),
       kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT'),
     );
     expect(kernelEvents.follow(timeline, endOf(CONNECTION, 'client', 'SYN-SENT'))).toEqual([
-      { atMs: 0, states: [], why: 'tracefs needs root' },
+      { atMs: 0, states: [], why: 'kernel events need root' },
     ]);
   });
 
