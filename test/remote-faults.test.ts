@@ -175,12 +175,13 @@ describe('what was set is lifted', () => {
     expect((await program.ended).status).toBe(1);
   });
 
-  it('with its trace instance', async (context) => {
+  it('with its trace instance, where there is no BPF', async (context) => {
     needRoot(context, 'to see tracefs');
-    const program = await holding('fin-wait-1');
+    process.env['TCPLAB_KERNEL_EVENTS'] = 'tracefs';
+    const program = await holding('fin-wait-1').finally(() => delete process.env['TCPLAB_KERNEL_EVENTS']);
     const agents = processes(machines.b, AGENT);
     const there = () =>
-      traceInstances().filter((name) => agents.some((pid) => name.startsWith(`tcplab-${pid}-`)));
+      traceInstances().filter((name) => agents.includes(Number(/^tcplab-\d+-(\d+)-/.exec(name)?.[1])));
     expect(there()).toHaveLength(1);
     for (const pid of agents) process.kill(pid, 'SIGKILL');
     await program.ended;

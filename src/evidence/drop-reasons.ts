@@ -2,7 +2,9 @@ export type DropEffect = 'unprocessed' | 'acknowledgment only' | 'processed' | '
 
 export function dropEffect(reason: string): DropEffect {
   if (reason === 'NO_SOCKET') return 'answered';
-  return ['TCP_RESET', 'QUEUE_PURGE', 'TCP_OLD_DATA', 'TCP_OFOMERGE'].includes(reason) ? 'processed' : 'unprocessed';
+  return ['TCP_RESET', 'QUEUE_PURGE', 'TCP_OLD_DATA', 'TCP_OFOMERGE'].includes(reason)
+    ? 'processed'
+    : 'unprocessed';
 }
 
 export function dropWords(reason: string): string {

@@ -92,7 +92,10 @@ describe('a claim', () => {
   });
 
   it('is unproven by one witness alone, and says what hinders the others', () => {
-    const events = [opened('kernel events need root'), ...without('lab-opened', 'kernel', 'captured', 'dropped')];
+    const events = [
+      opened('kernel events need root'),
+      ...without('lab-opened', 'kernel', 'captured', 'dropped'),
+    ];
     expect(verdictOf(...events)).toMatchObject({
       word: 'unproven',
       because:

@@ -25,6 +25,13 @@ const OF_SOCKETS: readonly RawEventName[] = [
 ];
 const OF_CALLS: readonly RawEventName[] = ['sys_exit', 'sys_enter', 'sched_process_exit'];
 
+/** A tracepoint of calls, its program, and the descriptor by which that is attached. */
+interface TracedCall {
+  event: RawEventName;
+  program: number;
+  link: number | undefined;
+}
+
 /**
  * The kernel's words by BPF programs on raw tracepoints (Linux 5.8). Nothing of it is in any file system: the kernel removes
  * programs and maps with the last descriptor, however this process ends.
@@ -40,8 +47,7 @@ export class BpfEvents implements KernelSource {
   readonly #descriptors: DisposableStack;
   /** The program that is run to ask for a socket's ports. */
   readonly #asked: number;
-  /** Of the tracepoints of calls: the program, and the descriptor by which it is attached. */
-  readonly #calls: { event: RawEventName; program: number; link: number | undefined }[] = [];
+  #calls: TracedCall[] = [];
   readonly #totalLost: Mapping;
   #knownLost = 0n;
   readonly #lost = new Map<number, bigint>();
@@ -118,12 +124,7 @@ export class BpfEvents implements KernelSource {
 
   /** Attached only while somebody wants it: every system call on the machine passes through such a program. */
   watchCalls(wanted: boolean): void {
-    if (wanted && this.#calls.length === 0) {
-      for (const event of OF_CALLS) {
-        const program = loadProgram(event, programFor(event, this.#btf, this.#maps));
-        this.#calls.push({ event, program, link: undefined });
-      }
-    }
+    if (wanted && this.#calls.length === 0) this.#calls = this.#loadCalls();
     for (const call of this.#calls) {
       if (wanted) call.link ??= attach(call.event, call.program);
       else if (call.link !== undefined) {
@@ -157,6 +158,17 @@ export class BpfEvents implements KernelSource {
     runProgram(this.#asked, [socket, QUESTION, QUESTION]);
     const answer = this.#drain();
     return answer?.socket === socket && answer.state === 'SYN-SENT' ? answer : undefined;
+  }
+
+  #loadCalls(): TracedCall[] {
+    using undo = new DisposableStack();
+    const loaded = OF_CALLS.map((event): TracedCall => {
+      const program = loadProgram(event, programFor(event, this.#btf, this.#maps));
+      undo.defer(() => libc.close(program));
+      return { event, program, link: undefined };
+    });
+    undo.move();
+    return loaded;
   }
 
   /** Takes all that is in the ring. Gives the answer to a question, if it is among that. */
