@@ -16,8 +16,8 @@ export interface Watcher {
   /** The one port that the host’s next socket can get that has none, while the kernel has no other to give there. */
   onlyPort?: number | undefined;
   see(record: KernelRecord): void;
-  /** From here on some events may be missing. */
-  lose(): void;
+  /** From here on some events may be missing; `why`, if it is not that there were too many. */
+  lose(why?: string): void;
 }
 
 /** Whose an event of tracefs is: these do not say in which namespace they were. */

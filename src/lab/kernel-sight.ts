@@ -60,22 +60,25 @@ export class KernelSight implements Watcher {
   see(record: KernelRecord): void {
     switch (record.name) {
       case 'kfree_skb':
-        return this.#seeDrop(record);
+        this.#seeDrop(record);
+        break;
       case 'sys_enter':
-        return this.#seeCall(record);
+        this.#seeCall(record);
+        break;
       case 'sys_exit':
-        return this.#seeReturn(record);
+        this.#seeReturn(record);
+        break;
       case 'sched_process_exit':
-        return this.#seeExit(record);
+        this.#seeExit(record);
+        break;
       default:
-        return this.#seeEvent(record);
+        this.#seeEvent(record);
     }
   }
 
-  lose(): void {
-    const what = 'the ring of kernel events overflowed: events are missing';
-    const { nowMs, emit } = this.#options;
-    emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host: this.#options.name, what });
+  lose(what = 'the ring of kernel events overflowed: events are missing'): void {
+    const { name: host, nowMs, emit } = this.#options;
+    emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host, what });
   }
 
   /** What rules have logged is on the timeline up to then (CLOCK_MONOTONIC, nanoseconds). */

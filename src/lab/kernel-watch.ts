@@ -72,8 +72,12 @@ export class KernelWatch {
 
   /** From now on the calls of programs in the watcher's host are seen too. */
   watchCalls(watcher: Watcher): void {
-    if (this.#callWatchers.size === 0) this.#source?.watchCalls(true);
-    this.#callWatchers.add(watcher);
+    try {
+      if (this.#callWatchers.size === 0) this.#source?.watchCalls(true);
+      this.#callWatchers.add(watcher);
+    } catch (error) {
+      watcher.lose(`the calls of programs can't be seen: ${reasonOf(error)}`);
+    }
   }
 
   /** Gives all that is new away: a host does right after each of its calls that can cause an event, as their `caller`. */
@@ -147,7 +151,10 @@ class OwnersByNamespace {
   }
 
   give(record: KernelRecord): void {
-    if (!isOfSocket(record)) return this.#show(record);
+    if (!isOfSocket(record)) {
+      this.#show(record);
+      return;
+    }
     if (this.#beginnings.isOne(record)) return;
     const beginning = this.#beginnings.take(record.socket, record);
     if (beginning) this.#show(beginning);

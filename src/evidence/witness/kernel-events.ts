@@ -18,7 +18,9 @@ export const kernelEvents: Witness = {
           .filter(({ ofListener }) => ofListener)
           .map(({ atMs, to }) => ({ atMs, states: [to], why: null }))
       : sightsOfConnection(changes);
-    const lost = timeline.of('lost').filter(({ witness }) => witness === 'kernel-events');
+    const lost = timeline
+      .of('lost')
+      .filter(({ witness, host }) => witness === 'kernel-events' && (host ?? end.host) === end.host);
     return [...sights, ...lost.map(({ atMs, what }): Sight => ({ atMs, states: [], why: what }))];
   },
 };

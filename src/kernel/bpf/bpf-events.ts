@@ -107,9 +107,11 @@ export class BpfEvents implements KernelSource {
     }
     const hasReasons = (btf.argumentCount('kfree_skb') ?? 0) >= 3;
     if (hasReasons) descriptor(attach('kfree_skb', load('kfree_skb')));
-    const drops = hasReasons ? null : 'this kernel does not say why it drops a packet (Linux 5.17)';
-    const descriptors = undo.move();
-    return new BpfEvents({ btf, ring, maps, asked, totalLost, descriptors, without: { drops, calls: null } });
+    const without = {
+      drops: hasReasons ? null : 'this kernel does not say why it drops a packet (Linux 5.17)',
+      calls: btf.argumentCount('sys_enter') ? null : 'this kernel does not trace system calls',
+    };
+    return new BpfEvents({ btf, ring, maps, asked, totalLost, descriptors: undo.move(), without });
   }
 
   watch(namespace: number): void {
@@ -124,13 +126,21 @@ export class BpfEvents implements KernelSource {
 
   /** Attached only while somebody wants it: every system call on the machine passes through such a program. */
   watchCalls(wanted: boolean): void {
+    if (this.without.calls !== null) return;
     if (wanted && this.#calls.length === 0) this.#calls = this.#loadCalls();
+    try {
+      if (wanted) for (const call of this.#calls) call.link ??= attach(call.event, call.program);
+      else this.#detachCalls();
+    } catch (error) {
+      this.#detachCalls();
+      throw error;
+    }
+  }
+
+  #detachCalls(): void {
     for (const call of this.#calls) {
-      if (wanted) call.link ??= attach(call.event, call.program);
-      else if (call.link !== undefined) {
-        libc.close(call.link);
-        call.link = undefined;
-      }
+      if (call.link !== undefined) libc.close(call.link);
+      call.link = undefined;
     }
   }
 
@@ -183,10 +193,8 @@ export class BpfEvents implements KernelSource {
   }
 
   async close(): Promise<void> {
-    for (const { program, link } of this.#calls.splice(0)) {
-      libc.close(program);
-      if (link !== undefined) libc.close(link);
-    }
+    this.#detachCalls();
+    for (const { program } of this.#calls.splice(0)) libc.close(program);
     this.#descriptors[Symbol.dispose]();
   }
 }

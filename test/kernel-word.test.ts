@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { passages } from '../src/evidence/segments.ts';
+import { Timeline } from '../src/evidence/timeline.ts';
+import { courseOf, type Transition } from '../src/evidence/transitions.ts';
+import { judge } from '../src/evidence/verdict.ts';
+import type { Host } from '../src/lab/host.ts';
+import { Lab } from '../src/lab/lab.ts';
+import { formatLadder } from '../src/report/ladder/ladder.ts';
+import { packetComments } from '../src/report/pcapng/comments.ts';
+import { resultOf } from '../src/report/result.ts';
+import { viewOf } from '../src/report/view/view.ts';
+import { closeWait } from '../src/scenario/close-wait.ts';
+import { established } from '../src/scenario/opening.ts';
+import { runScenario } from '../src/scenario/run.ts';
+import type { Scenario } from '../src/scenario/scenario.ts';
+import { needRoot, REPOSITORY } from './cli.ts';
+import { PLAIN } from './drawn.ts';
+
+/** What the kernel says of drops and of programs' calls becomes part of the evidence. */
+
+async function nft(host: Host, command: string): Promise<void> {
+  const child = await host.spawn('nft', [command]);
+  const [status] = (await once(child, 'exit')) as [number];
+  expect(status).toBe(0);
+}
+
+/** FIN-WAIT-1 by a rule that somebody else sets: in the server's input hook, or in the client's output hook. */
+function heldByStranger(host: 'client' | 'server'): Scenario {
+  const [hook, port] = host === 'server' ? ['input', 'dport'] : ['output', 'dport'];
+  return {
+    id: 'fin-wait-1-by-a-stranger',
+    title: 'a rule of somebody else drops the FIN',
+    held: { host: 'client', state: 'FIN-WAIT-1' },
+    peer: 'ESTABLISHED',
+    heldBy: 'a stranger',
+    async reach(stage) {
+      const { connection, clientSocket } = await established(stage);
+      const chain = `add table ip stranger; add chain ip stranger c { type filter hook ${hook} priority 10; }`;
+      await nft(stage[host], `${chain}; add rule ip stranger c tcp ${port} ${stage.serverPort} drop`);
+      await stage.client.close(clientSocket);
+      return connection;
+    },
+  };
+}
+
+function without(timeline: Timeline, ...types: string[]): Timeline {
+  const rest = new Timeline();
+  for (const event of timeline) if (!types.includes(event.type)) rest.add(event);
+  return rest;
+}
+
+const FATE = 'dropped: netfilter (not a rule of this lab)';
+
+describe('a segment that a rule drops which is not the lab’s', () => {
+  const check = async (host: 'client' | 'server') => {
+    const timeline = await runScenario(heldByStranger(host));
+    const { verdict, because, segments, connection } = resultOf(timeline);
+    expect({ verdict, because }).toEqual({ verdict: 'proven', because: null });
+    const fins = segments.filter(({ flags }) => flags?.includes('F'));
+    expect(fins.length).toBeGreaterThan(0);
+    expect(fins.map(({ fate }) => fate)).toEqual(fins.map(() => FATE));
+    expect(connection).not.toBeNull();
+    expect(formatLadder(timeline, { ascii: false, style: PLAIN })).toContain(host === 'server' ? '✗ netfilter' : '✗');
+    const { flights } = viewOf(timeline, { name: 'x', title: 'x' });
+    expect(flights.find(({ flags }) => flags === 'F.')).toMatchObject({
+      ending: host === 'server' ? 'dropped at its receiver' : 'dropped at its sender',
+      rule: null,
+      reason: 'netfilter (not a rule of this lab)',
+    });
+    const comments = [...packetComments(timeline).values()].join('\n');
+    expect(comments.includes('dropped by the kernel: netfilter')).toBe(host === 'server');
+  };
+
+  it('on its way in is said to be dropped, and not by a rule of the lab', async (context) => {
+    needRoot(context, 'kernel events');
+    await check('server');
+  });
+
+  it('on its way out was sent all the same, though no capture saw it', async (context) => {
+    needRoot(context, 'kernel events');
+    await check('client');
+  });
+
+  it('was taken for delivered without that: then the packets contradict the truth', async (context) => {
+    needRoot(context, 'kernel events');
+    const timeline = await runScenario(heldByStranger('server'));
+    expect(judge(without(timeline, 'kernel-dropped'))).toMatchObject({
+      word: 'disproven',
+      because: 'packets of server: saw CLOSE-WAIT, not ESTABLISHED',
+    });
+  });
+});
+
+describe('what a program does with its connection', () => {
+  const server = (how: string) => `${process.execPath} ${join(REPOSITORY, 'test/programs/server.mjs')} ${how}`;
+  const ofServer = (timeline: Timeline): Transition[] => {
+    const { connection } = timeline.of('claimed')[0] ?? {};
+    if (!connection) throw new Error('nothing was claimed');
+    return courseOf(timeline, connection).transitions.filter(({ host }) => host === 'server');
+  };
+
+  it('is a fact where the kernel tells of it, and not guessed', async (context) => {
+    needRoot(context, 'kernel events');
+    const timeline = await runScenario(closeWait, { programs: { server: server('leak') } });
+    const called = timeline.of('program-call').map(({ host, call }) => `${host} ${call}`);
+    expect(called).toEqual(expect.arrayContaining(['server listen', 'server accept4']));
+    const listens = (seen: Timeline) => ofServer(seen).find(({ to }) => to === 'LISTEN')?.arc?.trigger ?? null;
+    expect(listens(timeline)).toBe('listen');
+    // The kernel tells of calls, and tells of none: then nobody called, and nothing is inferred.
+    expect(listens(without(timeline, 'program-call', 'program-return'))).toBeNull();
+  });
+
+  it('is the end of it too: the kernel closes what a process leaves open', async (context) => {
+    needRoot(context, 'kernel events');
+    const exits = `import os, socket; s = socket.create_server(('', 80)); c = s.accept()[0]; c.recv(1); os._exit(7)`;
+    await using lab = await Lab.open();
+    await lab.server.start(['python3', '-c', exits]);
+    const isThere = async () => (await lab.observe()).server.some(({ state }) => state === 'LISTEN');
+    await lab.waitFor('the server', isThere);
+    const [client, socket] = [lab.nextClientEndpoint(), await lab.client.openSocket()];
+    await lab.client.bind(socket, client);
+    await lab.client.connect(socket, lab.serverEndpoint());
+    await lab.waitFor('the connection', async () => (await lab.client.send(socket, Buffer.from('x'))) === 1);
+    const { timeline } = lab;
+    await lab.waitFor('the end', async () => {
+      await lab.observe();
+      return timeline.of('process-exited').length > 0;
+    });
+    expect(timeline.of('process-exited')).toMatchObject([{ host: 'server', name: 'python3', status: 7 }]);
+    const connection = { client, server: lab.serverEndpoint() };
+    const finish = (seen: Timeline) =>
+      courseOf(seen, connection).transitions.find(({ host, to }) => host === 'server' && to === 'CLOSED');
+    expect(timeline.of('program-call').map(({ call }) => call)).not.toContain('close');
+    expect(finish(timeline)).toMatchObject({ from: 'LISTEN', arc: { trigger: 'close' } });
+    expect(finish(without(timeline, 'process-exited'))).toMatchObject({ arc: null });
+  });
+});
