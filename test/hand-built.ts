@@ -18,7 +18,13 @@ import {
 } from '../src/evidence/events.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
 import type { Endpoint } from '../src/tcp/endpoint.ts';
-import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../src/tcp/segment.ts';
+import {
+  decodePacket,
+  encodePacket,
+  headersOf,
+  type SegmentToEncode,
+  type WirePacket,
+} from '../src/tcp/segment.ts';
 import type { SocketRow } from '../src/tcp/socket-row.ts';
 import type { State } from '../src/tcp/state.ts';
 
@@ -83,6 +89,19 @@ export function dropped(
   rule = 1,
 ): Dropped {
   return { type: 'dropped', atMs, host, rule, hook, ...packet(of) };
+}
+
+/** The kernel names no more of a packet than its headers. */
+export function kernelDropped(
+  atMs: number,
+  host: HostName,
+  direction: 'sent' | 'received',
+  of: SegmentToEncode,
+  reason: string,
+): KernelDropped {
+  const { wire, bytes } = packet(of);
+  const headers = headersOf(Buffer.from(bytes, 'base64')) ?? Buffer.alloc(0);
+  return { type: 'kernel-dropped', atMs, host, reason, direction, wire, bytes: headers.toString('base64') };
 }
 
 export function crafted(atMs: number, host: HostName, of: SegmentToEncode): Crafted {

@@ -62,7 +62,9 @@ describe('a segment that a rule drops which is not the lab’s', () => {
     expect(fins.length).toBeGreaterThan(0);
     expect(fins.map(({ fate }) => fate)).toEqual(fins.map(() => FATE));
     expect(connection).not.toBeNull();
-    expect(formatLadder(timeline, { ascii: false, style: PLAIN })).toContain(host === 'server' ? '✗ netfilter' : '✗');
+    expect(formatLadder(timeline, { ascii: false, style: PLAIN })).toContain(
+      host === 'server' ? '✗ netfilter' : '✗',
+    );
     const { flights } = viewOf(timeline, { name: 'x', title: 'x' });
     expect(flights.find(({ flags }) => flags === 'F.')).toMatchObject({
       ending: host === 'server' ? 'dropped at its receiver' : 'dropped at its sender',
@@ -94,7 +96,8 @@ describe('a segment that a rule drops which is not the lab’s', () => {
 });
 
 describe('what a program does with its connection', () => {
-  const server = (how: string) => `${process.execPath} ${join(REPOSITORY, 'test/programs/server.mjs')} ${how}`;
+  const server = (how: string) =>
+    `${process.execPath} ${join(REPOSITORY, 'test/programs/server.mjs')} ${how}`;
   const ofServer = (timeline: Timeline): Transition[] => {
     const { connection } = timeline.of('claimed')[0] ?? {};
     if (!connection) throw new Error('nothing was claimed');
@@ -106,7 +109,8 @@ describe('what a program does with its connection', () => {
     const timeline = await runScenario(closeWait, { programs: { server: server('leak') } });
     const called = timeline.of('program-call').map(({ host, call }) => `${host} ${call}`);
     expect(called).toEqual(expect.arrayContaining(['server listen', 'server accept4']));
-    const listens = (seen: Timeline) => ofServer(seen).find(({ to }) => to === 'LISTEN')?.arc?.trigger ?? null;
+    const listens = (seen: Timeline) =>
+      ofServer(seen).find(({ to }) => to === 'LISTEN')?.arc?.trigger ?? null;
     expect(listens(timeline)).toBe('listen');
     // The kernel tells of calls, and tells of none: then nobody called, and nothing is inferred.
     expect(listens(without(timeline, 'program-call', 'program-return'))).toBeNull();

@@ -2,6 +2,8 @@ export type DropEffect = 'unprocessed' | 'acknowledgment only' | 'processed' | '
 
 export function dropEffect(reason: string): DropEffect {
   if (reason === 'NO_SOCKET') return 'answered';
+  if (reason === 'TCP_SOMETHING_NEW') return 'unknown';
+  if (reason === 'TCP_ZEROWINDOW') return 'acknowledgment only';
   return ['TCP_RESET', 'QUEUE_PURGE', 'TCP_OLD_DATA', 'TCP_OFOMERGE'].includes(reason)
     ? 'processed'
     : 'unprocessed';

@@ -5,6 +5,7 @@ import {
   crafted,
   dropped,
   HOST_ABOUT,
+  kernelDropped,
   opened,
   passed,
   ruleSet,
@@ -283,5 +284,67 @@ describe('between machines', () => {
     expect(fates(timelineOf({ ...opened(), hosts }, captured(1, 'client', 'sent', syn)))).toEqual([
       'S unseen',
     ]);
+  });
+});
+
+describe('a segment that the kernel says it dropped', () => {
+  const data = { ...segment('client', 'PF.', 1, 1), payload: Buffer.from('abc') };
+
+  it('was not given to TCP, where nothing of it counted', () => {
+    const bad = kernelDropped(1.02, 'server', 'received', syn, 'TCP_CSUM');
+    const timeline = timelineOf(...passed(1, 'client', syn), bad, ...passed(2, 'client', syn));
+    expect(fates(timeline)).toEqual(['S dropped by TCP_CSUM', 'S delivered']);
+    expect(told(timeline, 'server')).toEqual(['received S']);
+    expect(told(timeline, 'client')).toEqual(['sent S', 'sent S']);
+  });
+
+  it('is known by its headers: its data is not told', () => {
+    const full = kernelDropped(1.02, 'server', 'received', data, 'NETFILTER_DROP');
+    const timeline = timelineOf(...passed(1, 'client', data), full);
+    expect(fates(timeline)).toEqual(['FP. dropped by NETFILTER_DROP']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+
+  it('counts as far as it was used: an acknowledgment alone, where there was no room for the data', () => {
+    const full = kernelDropped(1.02, 'server', 'received', data, 'TCP_ZEROWINDOW');
+    const timeline = timelineOf(...passed(1, 'client', data), full);
+    expect(fates(timeline)).toEqual(['FP. dropped by TCP_ZEROWINDOW']);
+    expect(inputsOf(timeline, CONNECTION, 'server')).toMatchObject([
+      { segment: { flags: 'P.', length: 0, ack: 1 } },
+    ]);
+  });
+
+  it('is delivered where it had its effect: the kernel names a reason for these, too', () => {
+    const used = kernelDropped(1.02, 'server', 'received', data, 'TCP_OLD_DATA');
+    const timeline = timelineOf(...passed(1, 'client', data), used);
+    expect(fates(timeline)).toEqual(['FP. delivered']);
+    expect(told(timeline, 'server')).toEqual(['received FP.']);
+  });
+
+  it('leaves the packets in doubt, where nobody knows what its reason means', () => {
+    const odd = kernelDropped(1.02, 'server', 'received', ack, 'TCP_SOMETHING_NEW');
+    const timeline = timelineOf(...passed(1, 'client', ack), odd);
+    expect(inputsOf(timeline, CONNECTION, 'server')).toMatchObject([{ doubt: expect.stringMatching(/NEW/) }]);
+  });
+
+  it('is the one that a rule of the lab dropped, where one says so, however late its log was read', () => {
+    const inward = [
+      ...passed(1, 'client', syn),
+      kernelDropped(1.02, 'server', 'received', syn, 'NETFILTER_DROP'),
+      dropped(1.01, 'server', 'in', syn),
+    ];
+    expect(fates(timelineOf(...inward))).toEqual(['S dropped by 1']);
+    const outward = [
+      kernelDropped(1, 'client', 'sent', syn, 'NETFILTER_DROP'),
+      dropped(3, 'client', 'out', syn),
+    ];
+    expect(fates(timelineOf(...outward))).toEqual(['S dropped by 1']);
+  });
+
+  it('was sent, though no capture saw it', () => {
+    const timeline = timelineOf(kernelDropped(1, 'client', 'sent', syn, 'NETFILTER_DROP'));
+    expect(fates(timeline)).toEqual(['S dropped by NETFILTER_DROP']);
+    expect(told(timeline, 'client')).toEqual(['sent S']);
+    expect(told(timeline, 'server')).toEqual([]);
   });
 });
