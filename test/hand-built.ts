@@ -7,6 +7,7 @@ import {
   type Held,
   type HostAbout,
   type HostName,
+  type KernelDropped,
   type KernelTraced,
   type LabOpened,
   type Lost,

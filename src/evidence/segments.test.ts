@@ -310,7 +310,7 @@ describe('a segment that the kernel says it dropped', () => {
     const timeline = timelineOf(...passed(1, 'client', data), full);
     expect(fates(timeline)).toEqual(['FP. dropped by TCP_ZEROWINDOW']);
     expect(inputsOf(timeline, CONNECTION, 'server')).toMatchObject([
-      { segment: { flags: 'P.', length: 0, ack: 1 } },
+      { segment: { flags: 'P.', length: 0, ack: data.ack } },
     ]);
   });
 
