@@ -42,7 +42,6 @@ export interface Cause {
 }
 
 interface Made {
-  /** Without an acknowledgment number, any. */
   segment: SegmentToEncode;
   /**
    * The connection, when its server waits for an acknowledgment of OWED bytes that the segment brings: the effect is seen
@@ -186,15 +185,13 @@ function toSynReceived(
   };
 }
 
-/** A server whose receive buffer holds only few segments, out of order; gives what the client sends next after them. */
-async function crowded(lab: Lab, opened: Owing, distances: readonly number[]): Promise<void> {
-  for (const seq of distances) {
-    give(lab, 'client', moved(opened.next, 'P.', { seq, ack: -OWED, length: 1 }));
-  }
+/** Fills the receive buffer of the server with single bytes out of order, each so far from what it expects. */
+function crowd(lab: Lab, { next }: Owing, distances: readonly number[]): void {
+  for (const seq of distances) give(lab, 'client', moved(next, 'P.', { seq, ack: -OWED, length: 1 }));
 }
 
 const SMALL = { receiveBuffer: 4096 };
-/** Each with a gap before it, so that the kernel can't merge them. */
+/** With gaps, so that the kernel can't merge them. */
 const DISTANCES = Array.from({ length: 30 }, (_, index) => 10 + 2 * index);
 const LONG_AGO = -100_000;
 
@@ -677,7 +674,7 @@ const acknowledged: Cause[] = [
     effect: 'acknowledgment only',
     make: async (lab) => {
       const opened = await owing(lab, SMALL);
-      await crowded(lab, opened, DISTANCES);
+      crowd(lab, opened, DISTANCES);
       const segment = moved(opened.next, 'FP.', { seq: 200, length: 1 });
       return { segment: give(lab, 'client', segment), owing: opened.connection };
     },
@@ -690,7 +687,7 @@ const acknowledged: Cause[] = [
     make: async (lab) => {
       const opened = await owing(lab, SMALL);
       const segment = give(lab, 'client', moved(opened.next, 'FP.', { seq: 200, length: 1 }));
-      await crowded(lab, opened, DISTANCES.toReversed());
+      crowd(lab, opened, DISTANCES.toReversed());
       return { segment, owing: opened.connection };
     },
   },
