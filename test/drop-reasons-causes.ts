@@ -375,7 +375,7 @@ const toItsSocket: Cause[] = [
     reason: 'NO_SOCKET',
     by: 'a SYN without a listener',
     ...at('server', BOTH),
-    effect: 'unprocessed',
+    effect: 'met CLOSED',
     make: syn(() => {}),
   },
   {

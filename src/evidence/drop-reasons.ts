@@ -3,9 +3,10 @@ import type { State } from '../tcp/state.ts';
 
 /**
  * What a segment did to the connection before the kernel freed it. `unprocessed`: nothing. `acknowledgment only`: its ACK field
- * counted, its data and its FIN did not. `processed`: whatever a segment like it does. `unknown`: the reason does not say.
+ * counted, its data and its FIN did not. `processed`: whatever a segment like it does. `met CLOSED`: TCP had no socket for it,
+ * which is the state CLOSED, and answered so. `unknown`: the reason does not say.
  */
-export type DropEffect = 'unprocessed' | 'acknowledgment only' | 'processed' | 'unknown';
+export type DropEffect = 'unprocessed' | 'acknowledgment only' | 'processed' | 'met CLOSED' | 'unknown';
 
 /** What decides where the reason alone does not: of each only what is known. */
 export interface DropCircumstances {
@@ -91,7 +92,6 @@ add('unprocessed', {
 
 // Before its socket's state is consulted (net/ipv4/tcp_ipv4.c, tcp_v4_rcv and tcp_add_backlog; tcp_filter; tcp_inbound_hash).
 add('unprocessed', {
-  NO_SOCKET: 'no socket for it',
   PFMEMALLOC: 'only emergency memory is left',
   PSP_INPUT: 'PSP encryption required or unexpected',
   PSP_OUTPUT: 'PSP encryption failed',
@@ -110,6 +110,9 @@ add('unprocessed', {
   TCP_MINTTL: "TTL below the socket's minimum",
   XFRM_POLICY: 'IPsec policy',
 });
+
+// tcp_v4_rcv answers with an RST where it may (RFC 9293, 3.10.7.1).
+add('met CLOSED', { NO_SOCKET: 'no socket for it' });
 
 // TCP refuses it whole: tcp_validate_incoming, tcp_ack, tcp_rcv_state_process, tcp_rcv_synsent_state_process (tcp_input.c);
 // tcp_check_req, tcp_timewait_state_process (tcp_minisocks.c).

@@ -3,7 +3,7 @@ import type { Input } from '../tcp/fold.ts';
 import { headersOf, identityOf, type Segment, type WirePacket } from '../tcp/segment.ts';
 import { seqAdd, seqDistance } from '../tcp/sequence.ts';
 import type { Connection } from './connection.ts';
-import { dropEffect } from './drop-reasons.ts';
+import { type DropEffect, dropEffect } from './drop-reasons.ts';
 import {
   type Captured,
   type Crafted,
@@ -104,7 +104,7 @@ export function inputsOf(timeline: Timeline, connection: Connection, host: HostN
   for (const event of all) {
     const { atMs, wire } = event;
     if (isArrival(event)) {
-      if (!drops.has(event)) inputs.push(...received(atMs, wire, discards.of.get(event)?.reason));
+      if (!drops.has(event)) inputs.push(...received(atMs, wire, discards.of.get(event)?.reason, inputs));
       continue;
     }
     // What was crafted here, or sent by the firewall, no socket of this host has sent.
@@ -115,8 +115,13 @@ export function inputsOf(timeline: Timeline, connection: Connection, host: HostN
 }
 
 /** What arrived, as far as the kernel used it: `reason` is why it dropped it, if it did. */
-function received(atMs: number, wire: WirePacket, reason: string | undefined): SeenInput[] {
-  const effect = reason === undefined ? 'processed' : dropEffect(reason);
+function received(
+  atMs: number,
+  wire: WirePacket,
+  reason: string | undefined,
+  before: readonly SeenInput[],
+): SeenInput[] {
+  const effect = reason === undefined ? 'processed' : effectOf(reason, wire, before);
   if (effect === 'unprocessed') return [];
   const doubt =
     effect === 'unknown'
@@ -127,6 +132,16 @@ function received(atMs: number, wire: WirePacket, reason: string | undefined): S
   const bare = { ...segment, flags: segment.flags.replace('F', ''), length: 0 };
   const used = effect === 'acknowledgment only' ? bare : segment;
   return [{ atMs, direction: 'received', segment: used, ...doubt }];
+}
+
+/** Where it depends on the state, a handshake is open for as long as only SYNs have come. */
+function effectOf(reason: string, wire: WirePacket, before: readonly SeenInput[]): DropEffect {
+  if (wire.kind === 'icmp') return dropEffect(reason, { direction: 'received' });
+  const isOpen = before.some(
+    (input) => input.direction === 'received' && 'segment' in input && !input.segment.flags.includes('S'),
+  );
+  const state = isOpen ? 'ESTABLISHED' : 'SYN-RECEIVED';
+  return dropEffect(reason, { direction: 'received', segment: wire.segment, state });
 }
 
 function isArrival(event: Sighting | KernelDropped): event is Captured {
@@ -158,12 +173,18 @@ function discardsOf({ seen, discarded }: Packets): {
     const same = waiting.get(headKey(drop, isDeparture(drop)));
     const index = same?.findLastIndex((event) => wasThere(event, drop)) ?? -1;
     const sighting = index < 0 ? undefined : same?.splice(index, 1)[0];
-    // That it was freed says nothing of a packet that had its effect.
-    if (dropEffect(drop.reason) === 'processed') continue;
+    if (isNoDrop(drop)) continue;
     if (sighting) of.set(sighting, drop);
     else if (isDeparture(drop)) unsent.push(drop);
   }
   return { of, unsent };
+}
+
+/** That it was freed says nothing of a packet that had its effect; of one that was sent, it may have been a capture's copy. */
+function isNoDrop({ reason, direction, wire }: KernelDropped): boolean {
+  const segment = wire.kind === 'tcp' ? { segment: wire.segment } : {};
+  const effect = dropEffect(reason, { direction, ...segment });
+  return effect === 'processed' || (effect === 'unknown' && direction === 'sent');
 }
 
 /** What a rule drops on its way out has the time at which its log was read. */

@@ -108,7 +108,7 @@ export class BpfEvents implements KernelSource {
     const hasReasons = (btf.argumentCount('kfree_skb') ?? 0) >= 3;
     if (hasReasons) descriptor(attach('kfree_skb', load('kfree_skb')));
     const without = {
-      drops: hasReasons ? null : 'this kernel does not say why it drops a packet (Linux 5.17)',
+      drops: whyNotAllDrops(btf),
       calls: btf.argumentCount('sys_enter') ? null : 'this kernel does not trace system calls',
     };
     return new BpfEvents({ btf, ring, maps, asked, totalLost, descriptors: undo.move(), without });
@@ -203,6 +203,13 @@ function key(namespace: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(namespace);
   return bytes;
+}
+
+/** The third argument is the reason, the fourth the socket that the packet was for. */
+function whyNotAllDrops(btf: Btf): string | null {
+  const args = btf.argumentCount('kfree_skb') ?? 0;
+  if (args < 3) return 'this kernel does not say why it drops a packet (Linux 5.17)';
+  return args < 4 ? 'this kernel does not say whose packets it drops in some queues (Linux 6.11)' : null;
 }
 
 /** Without the prefix that all have. */

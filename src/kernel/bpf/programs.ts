@@ -182,8 +182,11 @@ class Program {
     if (this.#btf.argumentCount('kfree_skb') === 4) this.#argument(7, 3);
     else asm.set(7, 0);
     asm.jumpIf(7, '!=', 0, 'has socket');
+    // Not its own socket first: until IP has it, an arrival still has its sender's (net/core/skbuff.c, skb_scrub_packet).
+    this.#pointer(8, 9, this.#btf.offset('sk_buff', 'dev'));
+    asm.jumpIf(8, '!=', 0, 'by device');
     this.#pointer(7, 9, this.#btf.offset('sk_buff', 'sk'));
-    asm.jumpIf(7, '!=', 0, 'has socket');
+    asm.jumpIf(7, '!=', 0, 'has socket').label('by device');
     this.#readNamespaceOfPacket();
     asm.jump('known').label('has socket');
     this.#readNamespaceOfSocket(7);
