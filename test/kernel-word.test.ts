@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { passages } from '../src/evidence/segments.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
 import { courseOf, type Transition } from '../src/evidence/transitions.ts';
 import { judge } from '../src/evidence/verdict.ts';
@@ -130,7 +129,9 @@ describe('what a program does with its connection', () => {
     const { timeline } = lab;
     await lab.waitFor('the end', async () => {
       await lab.observe();
-      return timeline.of('process-exited').length > 0;
+      return timeline
+        .of('kernel')
+        .some(({ host, change }) => host === 'server' && change?.from === 'LISTEN' && change.to === 'CLOSED');
     });
     expect(timeline.of('process-exited')).toMatchObject([{ host: 'server', name: 'python3', status: 7 }]);
     const connection = { client, server: lab.serverEndpoint() };

@@ -1,17 +1,20 @@
-import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { Input } from '../tcp/fold.ts';
-import { headersOf, identityOf, type Segment, type WirePacket } from '../tcp/segment.ts';
-import { seqAdd, seqDistance } from '../tcp/sequence.ts';
+import type { Segment, WirePacket } from '../tcp/segment.ts';
+import { seqDistance } from '../tcp/sequence.ts';
 import type { Connection } from './connection.ts';
 import { type DropEffect, dropEffect } from './drop-reasons.ts';
+import { type Captured, type Dropped, type HostName, type KernelDropped, otherHost } from './events.ts';
+import { type Origin, Origins } from './origins.ts';
 import {
-  type Captured,
-  type Crafted,
-  type Dropped,
-  type HostName,
-  type KernelDropped,
-  otherHost,
-} from './events.ts';
+  headOfEvent,
+  identityOfEvent,
+  Matcher,
+  type Packets,
+  packetsOn,
+  type Sighting,
+} from './packet-index.ts';
+import { RelativeNumbers } from './relative-numbers.ts';
+import { Retransmissions } from './retransmissions.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
 
 /** One packet of a connection, from the host that sent it to what became of it. */
@@ -21,13 +24,27 @@ export interface Passage {
   host: HostName;
   wire: WirePacket;
   bytes: string;
+  origin: Origin;
+  /** Null for an ICMP error. */
+  numbers: SentNumbers | null;
   /** When the other host's capture saw it; null when it did not. */
   arrivedMs: number | null;
   /**
-   * `lost`: it was sent, nobody dropped it, and it was not seen to arrive. `unseen`: nothing is seen of what arrives at the
-   * other host. `discarded`: the kernel of either host says that it dropped it, and no rule of the lab did.
+   * `lost`: it was sent, nobody dropped it, and it was not seen to arrive. `unseen`: the capture of the other host is not
+   * there, or did not keep up. `discarded`: the kernel of either host says that it dropped it, and no rule of the lab did.
    */
   fate: 'delivered' | 'lost' | 'unseen' | { dropped: Dropped } | { discarded: KernelDropped };
+}
+
+/** What the segments before it tell of a segment. */
+export interface SentNumbers {
+  /** From the first sequence number of its sender, as tcpdump prints it. */
+  seq: number;
+  ack: number | null;
+  /** How often it had been sent before. */
+  again: number;
+  /** A keepalive, or a probe of a zero window. */
+  isProbe: boolean;
 }
 
 /**
@@ -41,17 +58,19 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
   const arrivals = new Matcher(seen.filter(isArrival));
   const drops = dropsOfArrivals(seen);
   const discards = discardsOf(packets);
-  const about = timeline.of('lab-opened')[0]?.hosts;
+  const origins = new Origins(timeline, packets);
+  const numbers = new SegmentNumbers();
   const sent = [...seen, ...discards.unsent].filter(isDeparture).sort((a, b) => a.atMs - b.atMs);
   const taken = sent.map((event) =>
     event.type === 'captured' ? arrivals.take(otherHost(event.host), event) : undefined,
   );
   return sent.map((event, index): Passage => {
     const { atMs, host, wire, bytes } = event;
-    const base = { atMs, host, wire, bytes };
+    const origin = origins.of(event);
+    const base = { atMs, host, wire, bytes, origin, numbers: numbers.of(event, origin) };
     if (event.type === 'dropped') return { ...base, arrivedMs: null, fate: { dropped: event } };
     if (event.type === 'kernel-dropped') return { ...base, arrivedMs: null, fate: { discarded: event } };
-    const unseen = about?.[otherHost(host)].noPackets ? 'unseen' : 'lost';
+    const unseen = isBlind(timeline, otherHost(host)) ? 'unseen' : 'lost';
     const arrived = taken[index] ? [taken[index]] : partsOf(event, arrivals.left(otherHost(host)));
     const drop = arrived.map((arrival) => drops.get(arrival)).find(Boolean);
     const discarded = [event, ...arrived].map((sighting) => discards.of.get(sighting)).find(Boolean);
@@ -59,6 +78,26 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
     const fate = drop ? { dropped: drop } : discarded ? { discarded } : received;
     return { ...base, arrivedMs: arrived.at(-1)?.atMs ?? null, fate };
   });
+}
+
+/** Whether a host's capture is not there, or lost something: what it did not see may have arrived. */
+function isBlind(timeline: Timeline, host: HostName): boolean {
+  const isElsewhere = timeline.of('lab-opened')[0]?.hosts?.[host].noPackets ?? null;
+  const hasLost = (event: { witness: string; host: HostName | null }) =>
+    event.witness === 'packets' && (event.host ?? host) === host;
+  return isElsewhere !== null || timeline.of('lost').some(hasLost);
+}
+
+/** Relative numbers and repetitions, of packets in the order of their sending. */
+class SegmentNumbers {
+  readonly #relative = new RelativeNumbers();
+  readonly #repetitions = new Retransmissions();
+
+  of({ host, wire }: Sighting | KernelDropped, origin: Origin): SentNumbers | null {
+    if (wire.kind === 'icmp') return null;
+    const { seq, ack, base } = this.#relative.tell(host, wire.segment);
+    return { seq, ack, ...this.#repetitions.tell(host, wire.segment, base, origin === 'crafted') };
+  }
 }
 
 /**
@@ -97,8 +136,7 @@ export function inputsOf(timeline: Timeline, connection: Connection, host: HostN
   const drops = dropsOfArrivals(seen);
   const discards = discardsOf(packets);
   const unsent = discards.unsent.filter((event) => event.host === host);
-  const crafted = new Matcher(packets.crafted);
-  const refusals = new Refusals(timeline, seen);
+  const origins = new Origins(timeline, packets);
   const inputs: SeenInput[] = [];
   const all = unsent.length > 0 ? [...seen, ...unsent].sort((a, b) => a.atMs - b.atMs) : seen;
   for (const event of all) {
@@ -108,7 +146,7 @@ export function inputsOf(timeline: Timeline, connection: Connection, host: HostN
       continue;
     }
     // What was crafted here, or sent by the firewall, no socket of this host has sent.
-    if (!isDeparture(event) || crafted.take(host, event) || refusals.take(event)) continue;
+    if (!isDeparture(event) || origins.of(event) !== 'tcp') continue;
     if (wire.kind === 'tcp') inputs.push({ atMs, direction: 'sent', segment: wire.segment });
   }
   return inputs;
@@ -222,138 +260,9 @@ function dropsOfArrivals(seen: readonly Sighting[]): Map<Sighting, Dropped> {
   return drops;
 }
 
-/** The RSTs with which rules answer what they drop: sent by the host, and by none of its sockets. */
-class Refusals {
-  readonly #unanswered: Dropped[];
-
-  constructor(timeline: Timeline, seen: readonly Sighting[]) {
-    const rejecting = new Set(
-      timeline
-        .of('rule-set')
-        .flatMap(({ rule, text }) => (text.endsWith('reject with tcp reset') ? rule : [])),
-    );
-    this.#unanswered = seen.filter(
-      (event): event is Dropped =>
-        event.type === 'dropped' && event.hook === 'in' && rejecting.has(event.rule),
-    );
-  }
-
-  /** Whether this is one; each drop is answered once. */
-  take({ atMs, wire }: { atMs: number; wire: WirePacket }): boolean {
-    if (wire.kind !== 'tcp' || !wire.segment.flags.includes('R')) return false;
-    const { segment: rst } = wire;
-    const answered = this.#unanswered.findIndex(
-      (drop) => drop.atMs <= atMs && drop.wire.kind === 'tcp' && refuses(rst, drop.wire.segment),
-    );
-    if (answered >= 0) this.#unanswered.splice(answered, 1);
-    return answered >= 0;
-  }
-}
-
-/** An RST in answer to a segment that met no connection has its numbers from that segment (RFC 9293, 3.10.7.1). */
-function refuses(rst: Segment, segment: Segment): boolean {
-  if (segment.ack !== null) return rst.ack === null && rst.seq === segment.ack;
-  const controls = Number(segment.flags.includes('S')) + Number(segment.flags.includes('F'));
-  return rst.seq === 0 && rst.ack === seqAdd(segment.seq, segment.length + controls);
-}
-
 /** Whether it is the same but for what a router may have changed in it: the options of a SYN, above all (RFC 4459, MSS). */
 function isAlike({ wire }: Captured, { seq, ack, flags, length }: Segment): boolean {
   if (wire.kind !== 'tcp') return false;
   const other = wire.segment;
   return other.seq === seq && other.ack === ack && other.flags === flags && other.length === length;
-}
-
-type Sighting = Captured | Dropped;
-
-/** The packets of one connection, in the order of the timeline. */
-export interface Packets {
-  readonly seen: readonly Sighting[];
-  readonly crafted: readonly Crafted[];
-  /** What the kernel says that it dropped. */
-  readonly discarded: readonly KernelDropped[];
-}
-
-/** Of each timeline that was asked, its packets by connection, and how many events it had then. */
-const indexes = new WeakMap<Timeline, { events: number; byConnection: ReadonlyMap<string, Packets> }>();
-
-/** Thousands of connections may be on a timeline: it is gone through once for all of them. */
-export function packetsOn(timeline: Timeline, { client, server }: Connection): Packets {
-  let index = indexes.get(timeline);
-  if (index?.events !== timeline.length) {
-    index = { events: timeline.length, byConnection: byConnection(timeline) };
-    indexes.set(timeline, index);
-  }
-  return index.byConnection.get(keyOf(client, server)) ?? { seen: [], crafted: [], discarded: [] };
-}
-
-function byConnection(timeline: Timeline): Map<string, Packets> {
-  const found = new Map<string, { seen: Sighting[]; crafted: Crafted[]; discarded: KernelDropped[] }>();
-  for (const event of timeline) {
-    if (!('wire' in event)) continue;
-    const { source, destination } = event.wire.kind === 'tcp' ? event.wire.segment : event.wire.error.quoted;
-    const key = keyOf(source, destination);
-    let same = found.get(key);
-    if (!same) {
-      same = { seen: [], crafted: [], discarded: [] };
-      found.set(key, same);
-    }
-    if (event.type === 'crafted') same.crafted.push(event);
-    else if (event.type === 'kernel-dropped') same.discarded.push(event);
-    else same.seen.push(event);
-  }
-  return found;
-}
-
-/** The same for both directions. */
-function keyOf(one: Endpoint, other: Endpoint): string {
-  return [one, other].map(formatEndpoint).sort().join(' ');
-}
-
-/** Gives each event away once, to whoever asks first for its host and the same packet. */
-class Matcher<T extends { host: HostName; bytes: string }> {
-  readonly #waiting = new Map<string, T[]>();
-
-  constructor(events: readonly T[]) {
-    for (const event of events) {
-      const key = event.host + identityOfEvent(event);
-      const same = this.#waiting.get(key);
-      if (same) same.push(event);
-      else this.#waiting.set(key, [event]);
-    }
-  }
-
-  take(host: HostName, packet: { bytes: string }): T | undefined {
-    return this.#waiting.get(host + identityOfEvent(packet))?.shift();
-  }
-
-  /** Those of a host that nobody has taken. */
-  left(host: HostName): T[] {
-    return [...this.#waiting.values()].flat().filter((event) => event.host === host);
-  }
-}
-
-/** Of packets whose identity was asked for: each is by many folds. */
-const identities = new WeakMap<{ bytes: string }, string>();
-
-function identityOfEvent(event: { bytes: string }): string {
-  let identity = identities.get(event);
-  if (identity === undefined) {
-    identity = identityOf(Buffer.from(event.bytes, 'base64'));
-    identities.set(event, identity);
-  }
-  return identity;
-}
-
-/** The same of their headers alone. */
-const heads = new WeakMap<{ bytes: string }, string>();
-
-function headOfEvent(event: { bytes: string }): string {
-  let head = heads.get(event);
-  if (head === undefined) {
-    const packet = Buffer.from(event.bytes, 'base64');
-    head = identityOf(headersOf(packet) ?? packet);
-    heads.set(event, head);
-  }
-  return head;
 }

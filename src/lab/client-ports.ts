@@ -15,8 +15,8 @@ export const CROWD_PORTS: PortBlock = {
   last: 65_535,
 };
 
-/** Out of the way of processes that need slots. */
-const OWN_PORTS: PortBlock = { first: 33_000, last: 49_799 };
+/** Out of the way of processes that need slots. Labs begin at different ports, so that captures of several can be joined. */
+const OWN = { first: 33_000, last: 49_799, labs: 1000 };
 
 let next = 0;
 
@@ -25,9 +25,9 @@ export interface PortBlock {
   last: number;
 }
 
-/** Without a slot every lab has the same ports. Else the blocks in turn; one is used again after a hundred labs, when nothing of its first user is left. */
+/** With a slot, its blocks in turn: one is used again after a hundred labs, when nothing of its first user is left. */
 export function takePortBlock(slot: number | null): PortBlock {
-  if (slot === null) return OWN_PORTS;
+  if (slot === null) return { first: OWN.first + (next++ % OWN.labs) * BLOCK, last: OWN.last };
   const first = SLOTS.first + (slot % SLOTS.count) * SLOTS.blocks * BLOCK;
   const start = first + (next++ % SLOTS.blocks) * BLOCK;
   return { first: start, last: start + BLOCK - 1 };

@@ -11,7 +11,6 @@ import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import { foldEnd } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
-import { RelativeNumbers } from './relative-numbers.ts';
 import { unreachedLine } from './unreached-line.ts';
 
 /** What a witness says, as it stands in the JSON. */
@@ -224,18 +223,16 @@ function countersOf(timeline: Timeline, host: HostName): Record<string, number> 
 
 function segmentReports(all: Passage[], timeline: Timeline): SegmentReport[] {
   const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
-  const numbers = new RelativeNumbers();
-  return all.map(({ atMs, host, wire, arrivedMs, fate }) => {
+  return all.map(({ atMs, host, wire, numbers, arrivedMs, fate }) => {
     const segment = wire.kind === 'tcp' ? wire.segment : null;
-    const { seq, ack } = segment ? numbers.tell(host, segment) : { seq: null, ack: null };
     return {
       atMs,
       host,
       direction: 'sent',
       flags: segment?.flags ?? null,
       icmp: wire.kind === 'icmp' ? wire.error.meaning : null,
-      seq,
-      ack,
+      seq: numbers?.seq ?? null,
+      ack: numbers?.ack ?? null,
       length: segment?.length ?? 0,
       fate: fateText(fate, rules),
       receivedAtMs: arrivedMs,

@@ -67,9 +67,9 @@ export interface Turn {
 /** The turn right after the label. */
 export function turnOf(flight: Flight, wire: Wire, lanes: readonly number[]): Turn {
   const pen = new Pen(new Line(0), wire, flight, UNICODE);
-  const endOf = (form: Span[]) => LABEL_AT.socket + widthOf(form) + 2;
+  const endOf = (form: Span[]) => LABEL_AT.tcp + widthOf(form) + 2;
   const fitting = labelForms(flight.label, pen.room, true).filter((form) => endOf(form) <= pen.room - 3);
-  const label = fitting.find((form) => pen.isFree('socket', form, lanes)) ?? fitting.at(-1) ?? null;
+  const label = fitting.find((form) => pen.isFree('tcp', form, lanes)) ?? fitting.at(-1) ?? null;
   return { label, lane: label ? pen.columnOf(endOf(label)) : (wire.client + wire.server) >> 1 };
 }
 
@@ -158,10 +158,10 @@ class Pen {
 }
 
 /** What a host's TCP sends begins at its lifeline; all else a column away from it. */
-const LABEL_AT = { socket: 2, elsewhere: 3 };
+const LABEL_AT = { tcp: 2, elsewhere: 3 };
 
 function labelPosition(origin: Flight['origin']): number {
-  if (origin === 'socket') return LABEL_AT.socket;
+  if (origin === 'tcp') return LABEL_AT.tcp;
   if (origin === 'crafted' || origin.rule === null) return LABEL_AT.elsewhere;
   return 1 + ruleName(origin.rule).length + 1 + 2;
 }

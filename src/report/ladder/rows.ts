@@ -106,7 +106,7 @@ class Rows {
   #departure({ flight, sender, receiver, isWhole }: Extract<Moment, { what: 'departure' }>): void {
     for (const change of [sender[0], receiver[0]]) if (change) this.#lifelines.change(change);
     const line = this.#line();
-    if (flight.origin === 'socket') this.#leave(line, flight.from);
+    if (flight.origin === 'tcp') this.#leave(line, flight.from);
     const plain = { ...flight, label: { ...flight.label, icmp: this.#plain(flight.label.icmp) } };
     const lanes = [...this.#lanes.values()];
     const turn = isWhole ? undefined : this.#freeTurn(plain, lanes);

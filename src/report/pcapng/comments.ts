@@ -1,36 +1,31 @@
-import type { Connection } from '../../evidence/connection.ts';
 import { dropWords } from '../../evidence/drop-reasons.ts';
 import { type HostName, otherHost } from '../../evidence/events.ts';
-import { packetsOn, passages } from '../../evidence/segments.ts';
+import { packetsOn } from '../../evidence/packet-index.ts';
+import { type Passage, passages } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
 import { connectionsOf } from '../ladder/connections.ts';
-import {
-  craftedAmong,
-  hasOwnPlace,
-  leaves,
-  type PacketEvent,
-  packetsOf,
-  retransmissionsAmong,
-} from './packets.ts';
+import { hasOwnPlace, leaves, type PacketEvent } from './packets.ts';
 
 /** What each packet did: whose state it changed, who dropped it, who made it. */
 export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
   const comments = new Map<PacketEvent, string>();
-  const crafted = craftedAmong(packetsOf(timeline), timeline);
   for (const connection of connectionsOf(timeline)) {
     const packets = packetsOn(timeline, connection).seen.filter(hasOwnPlace);
-    const retransmissions = retransmissionsAmong(packets.filter((event) => !crafted.has(event)));
+    const story = passages(timeline, connection);
+    const departures = new Map(story.map((passage) => [keyOf(passage), passage]));
     const { transitions } = courseOf(timeline, connection);
-    const ends = endsOf(timeline, connection);
+    const ends = endsOf(timeline, story);
     for (const event of packets) {
+      const departure = leaves(event) ? departures.get(keyOf(event)) : undefined;
+      const again = departure?.numbers?.again ?? 0;
       const sentences = [
-        ...(crafted.has(event) ? ['crafted by tcplab'] : []),
+        ...(departure?.origin === 'crafted' ? ['crafted by tcplab'] : []),
         ...changesBy(event, transitions),
-        ...(retransmissions.has(event) ? [`retransmission ${retransmissions.get(event)}`] : []),
+        ...(again > 0 ? [`retransmission ${again}`] : []),
         ...(ends.get(keyOf(event)) ?? []),
       ];
-      comments.set(event, sentences.join('; ') || nothingNew(event, transitions));
+      comments.set(event, sentences.join('; ') || nothingNew(event, departure, transitions));
     }
   }
   return comments;
@@ -47,14 +42,18 @@ function changesBy(event: PacketEvent, transitions: readonly Transition[]): stri
 }
 
 /** Of a packet that changes nothing, in which state it was sent or came. */
-function nothingNew(event: PacketEvent, transitions: readonly Transition[]): string {
+function nothingNew(
+  event: PacketEvent,
+  departure: Passage | undefined,
+  transitions: readonly Transition[],
+): string {
   const { host, wire } = event;
-  if (leaves(event)) {
-    // ICMP errors, and RSTs that end no connection, may come from the firewall: that has no state.
-    const byFirewall = wire.kind === 'icmp' || wire.segment.flags.includes('R');
-    return `sent by the ${host}${byFirewall ? '' : inState(event, transitions)}`;
-  }
-  return `given to the ${host}${inState(event, transitions)}`;
+  if (!departure) return `given to the ${host}${inState(event, transitions)}`;
+  const { origin } = departure;
+  if (typeof origin === 'object') return `sent by the ${host}: rule ${origin.rule} rejects`;
+  // An RST that ends no connection answers what met none: that has no state.
+  const hasState = origin === 'tcp' && wire.kind === 'tcp' && !wire.segment.flags.includes('R');
+  return `sent by the ${host}${hasState ? inState(event, transitions) : ''}`;
 }
 
 function inState({ host, atMs }: PacketEvent, transitions: readonly Transition[]): string {
@@ -64,10 +63,10 @@ function inState({ host, atMs }: PacketEvent, transitions: readonly Transition[]
 }
 
 /** Where packets ended, if not at the other end: by the host, the time and the bytes of those who saw it. */
-function endsOf(timeline: Timeline, connection: Connection): Map<string, string[]> {
+function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, string[]> {
   const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
   return new Map(
-    passages(timeline, connection).flatMap((passage) => {
+    story.flatMap((passage) => {
       const { host, fate, arrivedMs } = passage;
       if (fate === 'delivered') return [];
       if (fate === 'unseen') return [];

@@ -90,7 +90,7 @@ function flightView(flight: Flight): FlightView {
       : ending.what,
     rule: dropped && typeof ending.by === 'number' ? ending.by : null,
     reason: dropped && typeof ending.by === 'string' ? dropWords(ending.by) : null,
-    crafted: origin !== 'socket',
+    crafted: origin !== 'tcp',
   };
 }
 

@@ -1,6 +1,6 @@
-import { type HostName, otherHost } from '../evidence/events.ts';
 import type { Segment } from '../tcp/segment.ts';
 import { seqDistance } from '../tcp/sequence.ts';
+import { type HostName, otherHost } from './events.ts';
 
 /** A segment's numbers as tcpdump prints them. */
 export interface RelativeNumber {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { segment } from '../../test/hand-built.ts';
-import type { HostName } from '../evidence/events.ts';
 import type { Segment } from '../tcp/segment.ts';
+import type { HostName } from './events.ts';
 import { RelativeNumbers } from './relative-numbers.ts';
 
 /** As it was sent, with its numbers as they are on the wire. */

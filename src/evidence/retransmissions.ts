@@ -1,0 +1,73 @@
+import type { Segment } from '../tcp/segment.ts';
+import { seqAdd, seqDistance } from '../tcp/sequence.ts';
+import { type HostName, otherHost } from './events.ts';
+
+/** What a segment is after those that were sent before it. */
+export interface Repetition {
+  /** How often a segment that begins at the same number was sent before, if all of this one was; else 0. */
+  again: number;
+  /** It asks for an answer, one octet before what is new: a keepalive, or a probe of a zero window. */
+  isProbe: boolean;
+}
+
+const NEW: Repetition = { again: 0, isProbe: false };
+
+interface Sender {
+  /** The end of what was sent, from the first number of each of its connections. */
+  furthest: Map<number, number>;
+  /** How often something was sent that begins at a number; SYN, SYN-ACK and the rest apart. */
+  times: Map<string, number>;
+  /** What the other host has acknowledged of it. */
+  acknowledged: number | null;
+}
+
+/** Which segments of one connection are sent again, told in the order of their sending. */
+export class Retransmissions {
+  readonly #senders: Record<HostName, Sender> = { client: newSender(), server: newSender() };
+
+  /** `base`: the first sequence number of its connection. What was `crafted` is no sign of what a host's TCP has sent. */
+  tell(host: HostName, segment: Segment, base: number, crafted: boolean): Repetition {
+    const [sender, peer] = [this.#senders[host], this.#senders[otherHost(host)]];
+    const repetition = crafted ? NEW : repetitionOf(sender, base, segment);
+    if (!crafted) remember(sender, base, segment);
+    if (segment.ack !== null && !segment.flags.includes('R')) peer.acknowledged = segment.ack;
+    return repetition;
+  }
+}
+
+function newSender(): Sender {
+  return { furthest: new Map(), times: new Map(), acknowledged: null };
+}
+
+function repetitionOf(sender: Sender, base: number, segment: Segment): Repetition {
+  const { flags, seq, length } = segment;
+  if (flags === '.' && length === 0) {
+    const isProbe = sender.acknowledged !== null && seq === seqAdd(sender.acknowledged, -1);
+    return { again: 0, isProbe };
+  }
+  if (flags.includes('R') || endOf(segment) === seq) return NEW;
+  const before = sender.times.get(timesKey(segment)) ?? 0;
+  if (flags.includes('S')) return { again: before, isProbe: false };
+  const furthest = sender.furthest.get(base);
+  const wasSent = furthest !== undefined && seqDistance(endOf(segment), furthest) <= 0;
+  return { again: wasSent ? Math.max(before, 1) : 0, isProbe: false };
+}
+
+function remember(sender: Sender, base: number, segment: Segment): void {
+  if (segment.flags.includes('R')) return;
+  const key = timesKey(segment);
+  if (endOf(segment) !== segment.seq) sender.times.set(key, (sender.times.get(key) ?? 0) + 1);
+  const furthest = sender.furthest.get(base);
+  const end = endOf(segment);
+  if (furthest === undefined || seqDistance(end, furthest) > 0) sender.furthest.set(base, end);
+}
+
+/** A SYN-ACK after a SYN, in a simultaneous open, says something new. */
+function timesKey({ seq, flags }: Segment): string {
+  return flags.includes('S') ? `${seq} S${flags.includes('.')}` : `${seq}`;
+}
+
+/** The number after its last octet; SYN and FIN take one each. */
+function endOf({ seq, length, flags }: Segment): number {
+  return seqAdd(seq, length + Number(flags.includes('S')) + Number(flags.includes('F')));
+}
