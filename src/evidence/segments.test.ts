@@ -348,3 +348,60 @@ describe('a segment that the kernel says it dropped', () => {
     expect(told(timeline, 'server')).toEqual([]);
   });
 });
+
+describe('where a segment came from', () => {
+  const origins = (timeline: Timeline) => passages(timeline, CONNECTION).map(({ origin }) => origin);
+  const data = segment('client', 'P.', 1, 1);
+  /** As RFC 9293, 3.10.7.1 has it: its number is what the segment acknowledged. */
+  const refusal = { ...segment('server', 'R', 1), ack: null };
+
+  it('is the rule that rejected with an RST, for the RST that answers what it dropped', () => {
+    const rule = ruleSet(0, 'server', 'tcp dport 80 reject with tcp reset');
+    const story = [rule, ...passed(1, 'client', data), dropped(1.01, 'server', 'in', data)];
+    expect(origins(timelineOf(...story, ...passed(2, 'server', refusal)))).toEqual(['tcp', { rule: 1 }]);
+    // Each drop is answered once.
+    const twice = [...passed(2, 'server', refusal), ...passed(3, 'server', refusal)];
+    expect(origins(timelineOf(...story, ...twice))).toEqual(['tcp', { rule: 1 }, 'tcp']);
+  });
+
+  it('is the host’s TCP for an RST beside a rule that answers with ICMP errors', () => {
+    const rule = ruleSet(0, 'server', 'tcp dport 80 reject with icmp port-unreachable');
+    const story = [rule, ...passed(1, 'client', data), dropped(1.01, 'server', 'in', data)];
+    const timeline = timelineOf(...story, ...passed(2, 'server', refusal));
+    expect(origins(timeline)).toEqual(['tcp', 'tcp']);
+    expect(told(timeline, 'server')).toEqual(['sent R']);
+  });
+
+  it('is tcplab for what it crafted, and no more', () => {
+    const timeline = timelineOf(
+      crafted(1, 'client', syn),
+      ...passed(1, 'client', syn),
+      ...passed(2, 'client', syn),
+    );
+    expect(origins(timeline)).toEqual(['crafted', 'tcp']);
+  });
+});
+
+describe('a segment that did not arrive', () => {
+  it('is not called lost when the other host’s capture did not keep up', () => {
+    const sent = captured(1, 'client', 'sent', syn);
+    expect(fates(timelineOf(sent))).toEqual(['S lost']);
+    const what = 'the capture lost 3 packets';
+    const overflow = { type: 'lost', atMs: 5, witness: 'packets', host: 'server', what } as const;
+    expect(fates(timelineOf(sent, overflow))).toEqual(['S unseen']);
+    expect(fates(timelineOf(sent, { ...overflow, host: 'client' }))).toEqual(['S lost']);
+  });
+});
+
+describe('a segment that is longer than captures keep', () => {
+  it('is known by its headers: dropped by a rule whose log has another part of it', () => {
+    const long = { ...segment('client', 'P.', 1, 1), payload: Buffer.alloc(4000, 7) };
+    const cut = <T extends { bytes: string }>(event: T, length: number): T => ({
+      ...event,
+      bytes: Buffer.from(event.bytes, 'base64').subarray(0, length).toString('base64'),
+    });
+    const [sent, arrived] = passed(1, 'client', long) as [Captured, Captured];
+    const timeline = timelineOf(cut(sent, 2048), cut(arrived, 2048), dropped(1.01, 'server', 'in', long));
+    expect(fates(timeline)).toEqual(['P. dropped by 1']);
+  });
+});
