@@ -211,6 +211,24 @@ describe('a row that vanishes without a segment', () => {
     }
   });
 
+  it.each(vanishing.filter(([, , , number]) => number !== 'no arc'))(
+    'in %s, long before its timer was due, is not its doing',
+    (state, events, name) => {
+      const all = [BLIND, ...HANDSHAKE, ...events, timer(state, name, 60_000), table(300, 'client', null)];
+      expect(courseAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (no arc, socket-table)`);
+    },
+  );
+
+  it('while its timer was due is not its doing either, when the kernel has counted none that it gave up', () => {
+    const all = [BLIND, ...HANDSHAKE, timer('ESTABLISHED', 'retransmission'), table(300, 'client', null)];
+    const counted = (given: number): TimelineEvent => ({
+      ...{ type: 'counted', atMs: 400, host: 'client' },
+      counters: given > 0 ? { TcpExtTCPAbortOnTimeout: given } : {},
+    });
+    expect(courseAt('client', ...all, counted(0)).at(-1)).toBe('ESTABLISHED → CLOSED (no arc, socket-table)');
+    expect(courseAt('client', ...all, counted(1)).at(-1)).toBe('ESTABLISHED → CLOSED (21, socket-table)');
+  });
+
   it('in TIME-WAIT, long before its timer would have fired, is not explained', () => {
     const minute = timer('TIME-WAIT', 'time-wait', 60_000);
     const gone = (atMs: number) =>

@@ -1,14 +1,14 @@
-import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
-import { foldEnd, type Step } from '../tcp/fold.ts';
+import type { Arc } from '../tcp/arcs.ts';
+import { foldEnd } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
-import type { HostName, SocketsSeen } from './events.ts';
-import { concernsEnd, isAbortive, programCalls } from './program-calls.ts';
+import type { HostName } from './events.ts';
 import { inputsOf } from './segments.ts';
 import type { Timeline } from './timeline.ts';
+import { CallsAndTimers } from './triggers.ts';
 import { kernelChanges, kernelEvents } from './witness/kernel-events.ts';
 import { packets } from './witness/packets.ts';
-import { rowOf, socketTable, stateInTable } from './witness/socket-table.ts';
+import { socketTable, stateInTable } from './witness/socket-table.ts';
 import type { Witness, WitnessName } from './witness/witness.ts';
 
 /** One change of state of one end, and what is known of it. */
@@ -174,149 +174,6 @@ function addTableChanges(
     lastMs = atMs;
   }
 }
-
-/** Which arc a change is that no segment explains, by the calls that were made meanwhile and the timer that ran before. */
-class CallsAndTimers {
-  readonly #deeds: Deed[];
-  readonly #tables: SocketsSeen[];
-  readonly #end: ConnectionEnd;
-  /** Whether a program may have done something that nobody saw. */
-  readonly #isHidden: boolean;
-
-  constructor(timeline: Timeline, end: ConnectionEnd) {
-    this.#end = end;
-    const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
-    this.#isHidden = hasProgram && !seesCalls(timeline, end.host);
-    this.#deeds = [...ownDeeds(timeline, end), ...programDeeds(timeline, end)];
-    this.#tables = timeline.of('sockets').filter(({ host }) => host === end.host);
-  }
-
-  /**
-   * An RST that is sent ends a connection for several reasons: the program aborts, the administrator destroys it, a
-   * keepalive gives up. The segment is the same; the calls and the timer tell. Whose retries are exhausted sends none
-   * (tcp_timer.c, tcp_write_err).
-   */
-  confirm(arc: Arc | null, atMs: number): Arc | null {
-    if (arc?.trigger !== 'abort') return arc;
-    const told = this.arcAt(arc.from, arc.to, atMs, atMs);
-    return told?.trigger === 'retries exhausted' ? arc : (told ?? arc);
-  }
-
-  /**
-   * An RST ends TIME-WAIT or not, as net.ipv4.tcp_rfc1337 has it: the segment does not tell. The table is recorded when
-   * it changes, so a row that was never seen gone is there.
-   */
-  isLeftOpen({ atMs, arc }: Step): boolean {
-    if (arc?.from !== 'TIME-WAIT' || arc.trigger !== 'RST') return false;
-    const isGone = ({ rows }: SocketsSeen) => rowOf(rows, this.#end)?.state !== 'TIME-WAIT';
-    return !this.#tables.some((table) => table.atMs >= atMs && isGone(table));
-  }
-
-  arcAt(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
-    const candidates = ARCS.filter((arc) => arc.from === from && arc.to === to);
-    const called = this.#callsWithin(sinceMs, untilMs);
-    const byCall = candidates.find(({ trigger }) => called.has(trigger));
-    if (byCall) return byCall;
-    // It was ended by a call for which the table has no arc, not by a timer.
-    if (to === 'CLOSED' && this.isEndedByCall(sinceMs, untilMs)) return null;
-    const byTimer = candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs));
-    if (byTimer || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return byTimer ?? null;
-    // Nobody saw the program's call, but nothing else leads from here to there.
-    return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
-  }
-
-  /** Whether there was a call that ends a connection in any state. */
-  isEndedByCall(sinceMs: number, untilMs: number): boolean {
-    return this.#within(sinceMs, untilMs).some(({ triggers }) => ENDINGS.includes(triggers.join()));
-  }
-
-  #callsWithin(sinceMs: number, untilMs: number): Set<Trigger> {
-    return new Set(this.#within(sinceMs, untilMs).flatMap(({ triggers }) => triggers));
-  }
-
-  #within(sinceMs: number, untilMs: number): Deed[] {
-    return this.#deeds.filter(({ fromMs, toMs }) => fromMs <= untilMs && toMs >= sinceMs);
-  }
-
-  /** The timer that can have ended this state, by what the socket table last showed of it; null when none ran. */
-  #timerBefore(from: State, untilMs: number): Trigger | null {
-    const before = this.#tables.findLast(({ atMs, rows }) => atMs < untilMs && rowOf(rows, this.#end));
-    const row = before && rowOf(before.rows, this.#end);
-    if (!before || !row || row.timer === 'none') return null;
-    // Nothing makes this one shorter: a row that is gone sooner was ended by something else.
-    const isEarly = untilMs < before.atMs + (row.expiresMs ?? 0) - EARLY_MS;
-    if (row.timer === 'time-wait' && isEarly) return null;
-    if (from === 'TIME-WAIT') return '2 MSL';
-    if (from === 'FIN-WAIT-2') return 'FIN-WAIT-2 timeout';
-    return row.timer === 'keepalive' ? 'keepalive exhausted' : 'retries exhausted';
-  }
-}
-
-/** What the table tells of a timer is rounded to ticks of the kernel, of up to 10 ms. */
-const EARLY_MS = 20;
-
-/** What somebody did to the end's socket, and for how long. */
-interface Deed {
-  fromMs: number;
-  toMs: number;
-  /** What it may have triggered. */
-  triggers: readonly Trigger[];
-}
-
-/** Deeds that end a connection in any state. */
-const ENDINGS: readonly string[] = ['abort', 'destroy'];
-
-/** tcplab's own calls. */
-function ownDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
-  return timeline
-    .of('call')
-    .filter(({ host, result }) => host === end.host && (result === 'ok' || result === 'EINPROGRESS'))
-    .map(({ atMs, tookMs, call, detail }): Deed => {
-      const isAbort = call === 'abort' || detail.includes('SO_LINGER');
-      return { fromMs: atMs, toMs: atMs + tookMs, triggers: isAbort ? ['abort'] : (TRIGGERS[call] ?? []) };
-    });
-}
-
-/** What the kernel saw programs do; a process that exits closes what it has open. */
-function programDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
-  const calls = programCalls(timeline);
-  const own = calls.filter((call) => concernsEnd(call, end));
-  const pids = new Set(own.map(({ pid }) => pid));
-  const exits = timeline.of('process-exited').filter(({ host, pid }) => host === end.host && pids.has(pid));
-  return [
-    ...own.map((called): Deed => {
-      const { atMs, tookMs, call } = called;
-      const isAbort = call === 'close' && isAbortive(called, calls);
-      const toMs = atMs + (tookMs ?? Number.POSITIVE_INFINITY);
-      return { fromMs: atMs, toMs, triggers: isAbort ? ['abort'] : (TRIGGERS[call] ?? []) };
-    }),
-    ...exits.flatMap(({ atMs, pid }): Deed[] => {
-      const closed = timeline
-        .of('kernel')
-        .filter((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
-      return closed.map((event) => ({
-        fromMs: event.atMs,
-        toMs: event.atMs,
-        triggers: TRIGGERS['close'] ?? [],
-      }));
-    }),
-  ];
-}
-
-/** Whether the kernel tells of what programs in a host call. */
-function seesCalls(timeline: Timeline, host: HostName): boolean {
-  const opened = timeline.of('lab-opened')[0];
-  return (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents?.noCalls === null;
-}
-
-/** The triggers that a call may be. A close aborts when there is data that was not read (RFC 2525, 2.17). */
-const TRIGGERS: Record<string, Trigger[]> = {
-  listen: ['listen'],
-  connect: ['connect'],
-  close: ['close', 'abort'],
-  shutdown: ['close'],
-  destroy: ['destroy'],
-};
 
 function corroborate(
   timeline: Timeline,

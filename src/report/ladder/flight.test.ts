@@ -57,7 +57,7 @@ describe('what no socket has sent', () => {
   });
 
   it('is an RST from the firewall that stopped the segment before it', () => {
-    const reset = segment('server', 'R.', 0, 1);
+    const reset = { ...segment('server', 'R.', 0, 1), seq: 0 };
     expect(
       rows(
         ruleSet(0.5, 'server', 'tcp dport 80 reject with tcp reset', 3),

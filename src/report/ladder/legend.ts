@@ -1,3 +1,5 @@
+import type { Transition } from '../../evidence/transitions.ts';
+import { ARCS } from '../../tcp/arcs.ts';
 import { flagsLegend } from '../flags.ts';
 import { broken, NO_BREAK_SPACE } from '../text.ts';
 import type { Glyphs } from './glyphs.ts';
@@ -7,14 +9,22 @@ import type { Story } from './moments.ts';
 export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyphs, width: number): string[] {
   const flights = moments.flatMap((moment) => (moment.what === 'departure' ? moment.flight : []));
   const letters = new Set(flights.flatMap(({ flags }) => [...(flags ?? '')]));
+  const unexplained = transitions.filter(({ arc }) => arc === null);
   const signs = [
     ...flagsLegend(letters),
     `${glyphs.none} closed`,
     ...(claim ? [`${glyphs.held} held`] : []),
     ...(flights.some(({ ending }) => ending.what === 'dropped') ? [`${glyphs.stopped} dropped`] : []),
-    ...(transitions.some(({ arc }) => arc === null) ? ['? not in RFC 9293'] : []),
+    ...(unexplained.length > 0
+      ? [`? ${unexplained.every(isForeign) ? 'not in RFC 9293' : 'not explained'}`]
+      : []),
   ];
   // No line breaks within a sign's meaning.
   const whole = signs.map((sign) => sign.replaceAll(' ', NO_BREAK_SPACE));
   return broken(whole.join('   '), width).map((line) => line.replaceAll(NO_BREAK_SPACE, ' ').trim());
+}
+
+/** Whether the RFC has no way from the one state to the other. Where it has some, nobody saw which it was. */
+function isForeign({ from, to }: Pick<Transition, 'from' | 'to'>): boolean {
+  return !ARCS.some((arc) => arc.from === from && arc.to === to);
 }

@@ -103,6 +103,13 @@ describe('a change that no segment shows', () => {
 `);
     expect(text).toContain('? not in RFC 9293');
   });
+
+  it('and that nobody saw the reason of is not called foreign to the RFC', () => {
+    const timeline = timelineOf(...handshake, kernelSaw(9, 'client', 'ESTABLISHED', 'CLOSED'));
+    const text = formatLadder(timeline, { ascii: false, style: PLAIN });
+    expect(text).toContain('CLOSED ?');
+    expect(text).toContain('? not explained');
+  });
 });
 
 describe('the held state', () => {

@@ -36,7 +36,7 @@ function changesBy(event: PacketEvent, transitions: readonly Transition[]): stri
   return transitions
     .filter(({ source, host, atMs }) => source === 'packets' && host === event.host && atMs === event.atMs)
     .map(({ host, from, to, arc }) => {
-      const why = arc ? `arc ${arc.number}, RFC 9293 ${arc.clause}` : 'no arc of RFC 9293';
+      const why = arc ? `arc ${arc.number}, RFC 9293 ${arc.clause}` : 'not explained';
       return `${host} ${from} → ${to} (${why})`;
     });
 }
