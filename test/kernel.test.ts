@@ -18,7 +18,8 @@ import { configureLink, createVethPair, interfaceIndex } from '../src/kernel/rtn
 import { SocketTable } from '../src/kernel/sock-diag.ts';
 import * as socket from '../src/kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../src/kernel/sysctl.ts';
-import { ownInstances, TracefsEvents } from '../src/kernel/tracefs.ts';
+import { ownInstances } from '../src/kernel/trace-instance.ts';
+import { TracefsEvents } from '../src/kernel/tracefs.ts';
 import { ADDRESSES } from '../src/lab/addresses.ts';
 import { layWire } from '../src/lab/wire.ts';
 import type { Endpoint, Family } from '../src/tcp/endpoint.ts';

@@ -57,15 +57,19 @@ export class KernelSight implements Watcher {
   see(record: KernelRecord): void {
     switch (record.name) {
       case 'kfree_skb':
-        return this.#seeDrop(record);
+        this.#seeDrop(record);
+        break;
       case 'sys_enter':
-        return this.#seeCall(record);
+        this.#seeCall(record);
+        break;
       case 'sys_exit':
-        return this.#seeReturn(record);
+        this.#seeReturn(record);
+        break;
       case 'sched_process_exit':
-        return this.#seeExit(record);
+        this.#seeExit(record);
+        break;
       default:
-        return this.#seeEvent(record);
+        this.#seeEvent(record);
     }
   }
 

@@ -3,15 +3,21 @@ import { monotonicOffsetNs } from '../clock.ts';
 import { DisposableStack } from '../disposable-stack.ts';
 import type { ConnectionEnds, KernelSource } from '../kernel-source.ts';
 import { libc, pageSize } from '../libc.ts';
+import { withLockedMemory } from '../limits.ts';
 import { type Mapping, mapDescriptor } from '../mapping.ts';
 import { Btf } from './btf.ts';
-import { CALLING_BYTES, type Maps, programFor } from './programs.ts';
+import { CALLING_BYTES } from './call-programs.ts';
+import { ownNumbering } from './numbering.ts';
+import type { Maps, Surroundings } from './program.ts';
+import { programFor } from './programs.ts';
 import type { RawEventName } from './record.ts';
 import { type Answer, QUESTION, RecordReader } from './records.ts';
 import { Ring } from './ring.ts';
 import { attach, createMap, deleteFromMap, loadProgram, lookUp, runProgram, updateMap } from './syscall.ts';
 
 const RING_BYTES = 4 * 1024 * 1024;
+/** Of all maps and programs of several tcplabs. */
+const LOCKED_BYTES = 64 * 1024 * 1024;
 /** Namespaces that are watched at once, and threads that are in a call. */
 const MOST = { namespaces: 16_384, threads: 16_384 };
 
@@ -26,14 +32,14 @@ const OF_SOCKETS: readonly RawEventName[] = [
 const OF_CALLS: readonly RawEventName[] = ['sys_exit', 'sys_enter', 'sched_process_exit'];
 
 /**
- * The kernel's words by BPF programs on raw tracepoints (Linux 5.8). Nothing of it is in any file system: the kernel removes
+ * The kernel's words by BPF programs on raw tracepoints (Linux 5.10). Nothing of it is in any file system: the kernel removes
  * programs and maps with the last descriptor, however this process ends.
  */
 export class BpfEvents implements KernelSource {
   readonly by = 'bpf';
   readonly slot = null;
   readonly without: { drops: string | null; calls: string | null };
-  readonly #btf: Btf;
+  readonly #surroundings: Surroundings;
   readonly #ring: Ring;
   readonly #maps: Maps;
   readonly #reader: RecordReader;
@@ -41,39 +47,46 @@ export class BpfEvents implements KernelSource {
   /** The program that is run to ask for a socket's ports. */
   readonly #asked: number;
   /** Of the tracepoints of calls: the program, and the descriptor by which it is attached. */
-  readonly #calls: { event: RawEventName; program: number; link: number | undefined }[] = [];
+  #calls: { event: RawEventName; program: number; link: number | undefined }[] = [];
   readonly #totalLost: Mapping;
   #knownLost = 0n;
   readonly #lost = new Map<number, bigint>();
   #records: KernelRecord[] = [];
+  #isOpen = true;
 
   private constructor(parts: {
-    btf: Btf;
+    surroundings: Surroundings;
     ring: Ring;
-    maps: Maps;
     asked: number;
     totalLost: Mapping;
     descriptors: DisposableStack;
     without: { drops: string | null; calls: string | null };
   }) {
-    this.#btf = parts.btf;
+    this.#surroundings = parts.surroundings;
     this.#ring = parts.ring;
-    this.#maps = parts.maps;
+    this.#maps = parts.surroundings.maps;
     this.#asked = parts.asked;
     this.#totalLost = parts.totalLost;
     this.#descriptors = parts.descriptors;
     this.without = parts.without;
-    this.#reader = new RecordReader(dropReasons(parts.btf), monotonicOffsetNs());
+    this.#reader = new RecordReader(dropReasons(parts.surroundings.btf), monotonicOffsetNs());
   }
 
-  /** Throws a TcplabError with code MACHINE that says why there is no BPF here. Takes some milliseconds. */
-  static open(): BpfEvents {
+  /**
+   * Throws a TcplabError with code MACHINE that says why there is no BPF here. Takes some milliseconds. `ringBytes`: how much
+   * it holds that has not been read, a power of two and of whole pages.
+   */
+  static open({ ringBytes = RING_BYTES }: { ringBytes?: number } = {}): BpfEvents {
+    return withLockedMemory(LOCKED_BYTES, () => BpfEvents.#open(ringBytes));
+  }
+
+  static #open(ringBytes: number): BpfEvents {
     using undo = new DisposableStack();
     const descriptor = (fd: number) => {
       undo.defer(() => libc.close(fd));
       return fd;
     };
-    const ring = new Ring(RING_BYTES);
+    const ring = new Ring(ringBytes);
     undo.defer(() => ring.close());
     const maps: Maps = {
       ring: ring.fd,
@@ -89,48 +102,58 @@ export class BpfEvents implements KernelSource {
     undo.defer(() => totalLost.unmap());
     // After the maps: who may not have these need not read what comes now.
     const btf = Btf.running();
-    const load = (event: RawEventName) => descriptor(loadProgram(event, programFor(event, btf, maps)));
+    const surroundings = { btf, maps, numbering: ownNumbering(btf) };
+    const load = (event: RawEventName) => descriptor(loadProgram(event, programFor(event, surroundings)));
     let asked = -1;
     for (const event of OF_SOCKETS) {
-      const isThere = btf.argumentCount(event) !== undefined;
       // An older kernel may lack one; without the state changes there is no witness.
-      if (!isThere && event !== 'inet_sock_set_state') continue;
+      if (!btf.hasTracepoint(event) && event !== 'inet_sock_set_state') continue;
       const program = load(event);
       if (event === 'inet_sock_set_state') asked = program;
       descriptor(attach(event, program));
     }
     const hasReasons = (btf.argumentCount('kfree_skb') ?? 0) >= 3;
     if (hasReasons) descriptor(attach('kfree_skb', load('kfree_skb')));
-    const drops = hasReasons ? null : 'this kernel does not say why it drops a packet (Linux 5.17)';
-    const descriptors = undo.move();
-    return new BpfEvents({ btf, ring, maps, asked, totalLost, descriptors, without: { drops, calls: null } });
+    const without = {
+      drops: hasReasons ? null : 'this kernel does not say why it drops a packet (Linux 5.17)',
+      calls: OF_CALLS.every((event) => btf.hasTracepoint(event)) ? null : 'this kernel does not trace calls',
+    };
+    return new BpfEvents({ surroundings, ring, asked, totalLost, descriptors: undo.move(), without });
   }
 
   watch(namespace: number): void {
+    if (this.#lost.has(namespace)) return;
     updateMap(this.#maps.namespaces, key(namespace), Buffer.alloc(8));
     this.#lost.set(namespace, 0n);
   }
 
   forget(namespace: number): void {
-    deleteFromMap(this.#maps.namespaces, key(namespace));
-    this.#lost.delete(namespace);
+    if (this.#lost.delete(namespace)) deleteFromMap(this.#maps.namespaces, key(namespace));
   }
 
   /** Attached only while somebody wants it: every system call on the machine passes through such a program. */
   watchCalls(wanted: boolean): void {
-    if (wanted && this.#calls.length === 0) {
-      for (const event of OF_CALLS) {
-        const program = loadProgram(event, programFor(event, this.#btf, this.#maps));
-        this.#calls.push({ event, program, link: undefined });
-      }
-    }
-    for (const call of this.#calls) {
-      if (wanted) call.link ??= attach(call.event, call.program);
-      else if (call.link !== undefined) {
-        libc.close(call.link);
+    if (this.without.calls !== null) return;
+    if (wanted) {
+      if (this.#calls.length === 0) withLockedMemory(LOCKED_BYTES, () => this.#loadCalls());
+      for (const call of this.#calls) call.link ??= attach(call.event, call.program);
+    } else {
+      for (const call of this.#calls) {
+        if (call.link !== undefined) libc.close(call.link);
         call.link = undefined;
       }
     }
+  }
+
+  #loadCalls(): void {
+    using undo = new DisposableStack();
+    const calls = OF_CALLS.map((event) => {
+      const program = loadProgram(event, programFor(event, this.#surroundings));
+      undo.defer(() => libc.close(program));
+      return { event, program, link: undefined };
+    });
+    undo.move();
+    this.#calls = calls;
   }
 
   read(): KernelRecord[] {
@@ -141,7 +164,8 @@ export class BpfEvents implements KernelSource {
   }
 
   takeLost(): number[] {
-    const total = this.#totalLost.bytes.readBigUInt64LE(0);
+    // Once it is closed there is no memory behind it.
+    const total = this.#isOpen ? this.#totalLost.bytes.readBigUInt64LE(0) : this.#knownLost;
     if (total === this.#knownLost) return [];
     this.#knownLost = total;
     const value = Buffer.alloc(8);
@@ -154,6 +178,7 @@ export class BpfEvents implements KernelSource {
   }
 
   connecting(socket: bigint): ConnectionEnds | undefined {
+    if (!this.#isOpen) return undefined;
     runProgram(this.#asked, [socket, QUESTION, QUESTION]);
     const answer = this.#drain();
     return answer?.socket === socket && answer.state === 'SYN-SENT' ? answer : undefined;
@@ -162,6 +187,7 @@ export class BpfEvents implements KernelSource {
   /** Takes all that is in the ring. Gives the answer to a question, if it is among that. */
   #drain(): Answer | undefined {
     let answer: Answer | undefined;
+    if (!this.#isOpen) return answer;
     this.#ring.read((bytes) => {
       const record = this.#reader.read(bytes);
       if (record?.name === 'answer') answer = record;
@@ -171,10 +197,10 @@ export class BpfEvents implements KernelSource {
   }
 
   async close(): Promise<void> {
-    for (const { program, link } of this.#calls.splice(0)) {
-      libc.close(program);
-      if (link !== undefined) libc.close(link);
-    }
+    this.#isOpen = false;
+    this.#lost.clear();
+    this.watchCalls(false);
+    for (const { program } of this.#calls.splice(0)) libc.close(program);
     this.#descriptors[Symbol.dispose]();
   }
 }

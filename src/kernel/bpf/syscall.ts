@@ -69,7 +69,8 @@ export function loadProgram(name: string, code: Buffer): number {
       return bpf(PROG_LOAD, `program for ${name}`, fill(log));
     } catch {
       const lines = log.toString('latin1', 0, log.indexOf(0)).trim().split('\n');
-      throw new TcplabError('MACHINE', `the kernel refuses the program for ${name}: ${lines.at(-2)}`, {
+      const why = lines.at(-2) ?? error.message;
+      throw new TcplabError('MACHINE', `the kernel refuses the program for ${name}: ${why}`, {
         cause: error,
       });
     }
@@ -85,15 +86,22 @@ export function attach(tracepoint: string, program: number): number {
   });
 }
 
-/** Runs a program once, with these arguments for its tracepoint's (Linux 5.10). */
-export function runProgram(program: number, args: readonly bigint[]): void {
+/** Runs a program once, with these arguments for its tracepoint's (Linux 5.10). Gives what it returns. */
+export function runProgram(program: number, args: readonly bigint[]): number {
   const context = Buffer.alloc(args.length * 8);
   for (const [index, argument] of args.entries()) context.writeBigUInt64LE(argument, index * 8);
-  bpf(PROG_TEST_RUN, 'program', (attributes) => {
-    attributes.writeUInt32LE(program, 0);
-    attributes.writeUInt32LE(context.length, 40);
-    attributes.writeBigUInt64LE(addressOf(context), 48);
-  });
+  const attributes = Buffer.alloc(ATTRIBUTES);
+  bpf(
+    PROG_TEST_RUN,
+    'program',
+    (fields) => {
+      fields.writeUInt32LE(program, 0);
+      fields.writeUInt32LE(context.length, 40);
+      fields.writeBigUInt64LE(addressOf(context), 48);
+    },
+    attributes,
+  );
+  return attributes.readUInt32LE(4);
 }
 
 function element(map: number, key: Buffer, value?: Buffer): (attributes: Buffer) => void {
@@ -104,16 +112,25 @@ function element(map: number, key: Buffer, value?: Buffer): (attributes: Buffer)
   };
 }
 
-function bpf(command: number, what: string, fill: (attributes: Buffer) => void): number {
-  const attributes = Buffer.alloc(ATTRIBUTES);
+/** `attributes`: for who wants to see what the kernel writes into it. */
+function bpf(
+  command: number,
+  what: string,
+  fill: (attributes: Buffer) => void,
+  attributes: Buffer = Buffer.alloc(ATTRIBUTES),
+): number {
   fill(attributes);
-  for (;;) {
-    const result = Number(libc.bpf(SYS_BPF, command, attributes, attributes.length));
-    // A signal interrupts the kernel's check of a program.
-    if (result < 0 && lastErrno() === 'EAGAIN') continue;
-    if (result < 0 && lastErrno() === 'EPERM')
-      throw new TcplabError('MACHINE', 'kernel events need root (bpf: EPERM)');
-    return check(result, 'bpf', what);
+  try {
+    for (;;) {
+      const result = Number(libc.bpf(SYS_BPF, command, attributes, attributes.length));
+      // A signal interrupts the kernel's check of a program.
+      if (result < 0 && lastErrno() === 'EAGAIN') continue;
+      if (result < 0 && lastErrno() === 'EPERM')
+        throw new TcplabError('MACHINE', 'kernel events need root (bpf: EPERM)');
+      return check(result, 'bpf', what);
+    }
+  } finally {
+    pointedTo.length = 0;
   }
 }
 
@@ -127,6 +144,10 @@ function ifFound(work: () => unknown): boolean {
   }
 }
 
+/** Nothing else may refer to what the attributes of a call point to, and what nothing refers to is freed. */
+const pointedTo: Buffer[] = [];
+
 function addressOf(bytes: Buffer): bigint {
+  pointedTo.push(bytes);
   return BigInt(koffi.address(bytes));
 }
