@@ -73,9 +73,9 @@ export function callReturns(program: Program): void {
   program.argument(8, 1);
   asm.store(8, STACK, BASE + RECORD.second, 8);
   asm.load(8, 1, STACK, SOCKET).store(8, STACK, BASE + RECORD.socket, 1);
-  asm.load(8, 1, STACK, CALL).jumpIf(1, '==', CALLS.indexOf('close'), 'filled');
+  asm.load(8, 1, STACK, CALL);
   for (const call of ['accept', 'accept4'] as const) asm.jumpIf(1, '==', CALLS.indexOf(call), 'accepts');
-  // Another thread may have closed it meanwhile, and its memory may be another's.
+  // It is closed by now, or another thread has closed it: its memory may be another's.
   findSocket(program, 'filled');
   asm.load(8, 1, STACK, SOCKET).jumpIfBoth(7, '!=', 1, 'filled').jump('has socket');
   asm
