@@ -98,7 +98,7 @@ describe('the assembler', () => {
 
   it('writes calls that find and change what is in a map', (context) => {
     needRoot(context, 'BPF');
-    const map = createMap('hash', { key: 4, value: 8, entries: 1 });
+    const map = createMap('test', 'hash', { key: 4, value: 8, entries: 1 });
     const [key, value] = [Buffer.from([5, 0, 0, 0]), Buffer.alloc(8)];
     updateMap(map, key, value);
     const asm = new Assembler().load(8, 1, 1, 0).store(4, STACK, -4, 1);

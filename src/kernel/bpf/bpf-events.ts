@@ -90,9 +90,11 @@ export class BpfEvents implements KernelSource {
     undo.defer(() => ring.close());
     const maps: Maps = {
       ring: ring.fd,
-      namespaces: descriptor(createMap('hash', { key: 4, value: 8, entries: MOST.namespaces })),
-      calling: descriptor(createMap('lruHash', { key: 8, value: CALLING_BYTES, entries: MOST.threads })),
-      lost: descriptor(createMap('mappedArray', { key: 4, value: 8, entries: 1 })),
+      namespaces: descriptor(createMap('spaces', 'hash', { key: 4, value: 8, entries: MOST.namespaces })),
+      calling: descriptor(
+        createMap('calling', 'lruHash', { key: 8, value: CALLING_BYTES, entries: MOST.threads }),
+      ),
+      lost: descriptor(createMap('lost', 'mappedArray', { key: 4, value: 8, entries: 1 })),
     };
     const totalLost = mapDescriptor(maps.lost, {
       length: pageSize(),

@@ -9,6 +9,8 @@ const RAW_TRACEPOINT_OPEN = 17;
 const PROG_TYPE_RAW_TRACEPOINT = 17;
 const ATTRIBUTES = 128;
 const LOG = 64 * 1024;
+/** BPF_OBJ_NAME_LEN, less the zero at its end. */
+const LONGEST_NAME = 15;
 
 const BPF_F_MMAPABLE = 1024;
 const MAPS = {
@@ -18,8 +20,12 @@ const MAPS = {
   ring: { type: 27, flags: 0 },
 } as const;
 
-/** The sizes of keys and values are in bytes; a ring has neither, and `entries` is its size in bytes. */
+/**
+ * The sizes of keys and values are in bytes; a ring has neither, and `entries` is its size in bytes. By `name`, people find it
+ * in the list of bpftool(8).
+ */
 export function createMap(
+  name: string,
   kind: 'hash' | 'mappedArray' | 'lruHash' | 'ring',
   sizes: { key: number; value: number; entries: number },
 ): number {
@@ -29,6 +35,7 @@ export function createMap(
     attributes.writeUInt32LE(sizes.value, 8);
     attributes.writeUInt32LE(sizes.entries, 12);
     attributes.writeUInt32LE(MAPS[kind].flags, 16);
+    attributes.write(`tcplab_${name}`.slice(0, LONGEST_NAME), 28, 'latin1');
   });
 }
 
@@ -53,7 +60,7 @@ export function loadProgram(name: string, code: Buffer): number {
     attributes.writeUInt32LE(code.length / 8, 4);
     attributes.writeBigUInt64LE(addressOf(code), 8);
     attributes.writeBigUInt64LE(addressOf(license), 16);
-    attributes.write(`tcplab_${name}`.slice(0, 15), 48, 'latin1');
+    attributes.write(`tcplab_${name}`.slice(0, LONGEST_NAME), 48, 'latin1');
     if (!log) return;
     attributes.writeUInt32LE(1, 24);
     attributes.writeUInt32LE(log.length, 28);
