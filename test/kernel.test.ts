@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { SystemError, TcplabError } from '../src/error.ts';
 import { monotonicNs, realtimeOffsetNs } from '../src/kernel/clock.ts';
@@ -18,91 +17,17 @@ import { configureLink, createVethPair, interfaceIndex } from '../src/kernel/rtn
 import { SocketTable } from '../src/kernel/sock-diag.ts';
 import * as socket from '../src/kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../src/kernel/sysctl.ts';
-import { ownInstances, TracefsEvents } from '../src/kernel/tracefs.ts';
-import { ADDRESSES } from '../src/lab/addresses.ts';
-import { layWire } from '../src/lab/wire.ts';
-import type { Endpoint, Family } from '../src/tcp/endpoint.ts';
+import type { Family } from '../src/tcp/endpoint.ts';
 import { addressText, formatEndpoint } from '../src/tcp/endpoint.ts';
-import type { KernelEvent } from '../src/tcp/kernel-event.ts';
 import { checksumsHold, decodePacket, encodePacket, type Segment } from '../src/tcp/segment.ts';
 import type { SocketRow } from '../src/tcp/socket-row.ts';
 import { parseState, type State } from '../src/tcp/state.ts';
+import { Pair, until } from './namespaces.ts';
 
 const PRIVILEGE = currentPrivilege();
 
 function needRoot(context: TestContext, what: string): void {
   if (PRIVILEGE !== 'root') context.skip(`needs root: ${what}`);
-}
-
-/** Two namespaces joined by a wire. */
-class Pair implements AsyncDisposable {
-  readonly client: NetworkNamespace = NetworkNamespace.create();
-  readonly server: NetworkNamespace = NetworkNamespace.create();
-  readonly #sockets: number[] = [];
-  #captures: { client: PacketCapture; server: PacketCapture } | undefined;
-
-  static async open(): Promise<Pair> {
-    const pair = new Pair();
-    pair.#captures = await layWire(pair);
-    return pair;
-  }
-
-  get captures(): { client: PacketCapture; server: PacketCapture } {
-    if (!this.#captures) throw new Error('not open');
-    return this.#captures;
-  }
-
-  at(host: 'client' | 'server', port: number, family: Family = 'ipv4'): Endpoint {
-    return { address: ADDRESSES[host][family].address, port };
-  }
-
-  socket(host: 'client' | 'server', family: Family = 'ipv4'): number {
-    return this.keep(this[host].enter(() => socket.openTcpSocket(family)));
-  }
-
-  listen(port: number, family: Family = 'ipv4'): number {
-    const fd = this.socket('server', family);
-    socket.bind(fd, this.at('server', port, family));
-    socket.listen(fd, 5);
-    return fd;
-  }
-
-  connect(from: number, to: number, family: Family = 'ipv4'): number {
-    const fd = this.socket('client', family);
-    socket.bind(fd, this.at('client', from, family));
-    socket.connect(fd, this.at('server', to, family));
-    return fd;
-  }
-
-  async accept(listener: number): Promise<number> {
-    return this.keep(await until('a connection to accept', () => socket.accept(listener)));
-  }
-
-  close(fd: number): void {
-    this.#sockets.splice(this.#sockets.indexOf(fd), 1);
-    socket.close(fd);
-  }
-
-  keep(fd: number): number {
-    this.#sockets.push(fd);
-    return fd;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const fd of this.#sockets) socket.close(fd);
-    this.client.close();
-    this.server.close();
-    await Promise.all([this.#captures?.client.close(), this.#captures?.server.close()]);
-  }
-}
-
-/** Tries until something is given that is neither undefined nor false. */
-async function until<T>(what: string, attempt: () => T): Promise<Exclude<T, undefined | false>> {
-  for (const start = performance.now(); performance.now() - start < 20_000; await turn()) {
-    const result = attempt();
-    if (result !== undefined && result !== false) return result as Exclude<T, undefined | false>;
-  }
-  throw new Error(`not seen: ${what}`);
 }
 
 function thisNamespace(): string {
@@ -715,177 +640,6 @@ function segmentsGiven(namespace: NetworkNamespace): number {
     .filter((line) => line.startsWith('Tcp:'))
     .map((line) => line.split(' '));
   return Number(values[names.indexOf('InSegs')]);
-}
-
-describe('kernel events', () => {
-  it('tell the state changes of both ends of a connection, in order', async (context) => {
-    needRoot(context, 'tracefs');
-    const events = await TracefsEvents.open();
-    try {
-      for (const family of ['ipv4', 'ipv6'] as const) {
-        await using pair = await Pair.open();
-        const [clientPort, serverPort] = portsFor(events);
-        const listener = pair.listen(serverPort, family);
-        const client = pair.connect(clientPort, serverPort, family);
-        const accepted = await pair.accept(listener);
-        socket.shutdown(client, 'write');
-        await until('its FIN', () => socket.receive(accepted)?.length === 0);
-        pair.close(accepted);
-        await until('the other FIN', () => socket.receive(client)?.length === 0);
-        const seen = events.read();
-        const { address } = pair.at('client', 0, family);
-        expect(changes(seen, address, clientPort)).toEqual([
-          'CLOSED→SYN-SENT',
-          'SYN-SENT→ESTABLISHED',
-          'ESTABLISHED→FIN-WAIT-1',
-          'FIN-WAIT-1→FIN-WAIT-2',
-          'FIN-WAIT-2→CLOSED',
-        ]);
-        const server = changes(seen, pair.at('server', 0, family).address, serverPort);
-        expect(server.slice(0, 3)).toEqual([
-          'CLOSED→LISTEN',
-          'LISTEN→SYN-RECEIVED',
-          'SYN-RECEIVED→ESTABLISHED',
-        ]);
-        expect(server.slice(3, 5)).toEqual(['ESTABLISHED→CLOSE-WAIT', 'CLOSE-WAIT→LAST-ACK']);
-      }
-      expect(events.takeLost()).toEqual([]);
-    } finally {
-      await events.close();
-    }
-  });
-
-  it('are stamped on the clock of our own calls', async (context) => {
-    needRoot(context, 'tracefs');
-    const events = await TracefsEvents.open();
-    try {
-      await using pair = await Pair.open();
-      const beforeNs = monotonicNs();
-      const [port] = portsFor(events);
-      pair.listen(port);
-      const afterNs = monotonicNs();
-      const listened = events.read().find(({ local }) => local.port === port);
-      expect(listened).toMatchObject({
-        name: 'inet_sock_set_state',
-        from: 'CLOSED',
-        to: 'LISTEN',
-        pid: process.pid,
-      });
-      expect(listened?.atNs).toBeGreaterThan(beforeNs);
-      expect(listened?.atNs).toBeLessThan(afterNs);
-    } finally {
-      await events.close();
-    }
-  });
-
-  it('tell of retransmissions and resets, too', async (context) => {
-    needRoot(context, 'tracefs');
-    const events = await TracefsEvents.open();
-    try {
-      await using pair = await Pair.open();
-      const [clientPort, serverPort, nobodys] = portsFor(events);
-      const listener = pair.listen(serverPort);
-      const client = pair.connect(clientPort, serverPort);
-      await pair.accept(listener);
-      const nft = pair.server.enter(() => new Nftables());
-      nft.run(
-        `add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c tcp dport ${serverPort} drop`,
-      );
-      socket.send(client, Buffer.from('lost'));
-      const seen: KernelEvent[] = [];
-      const told = (name: KernelEvent['name'], from: number, to: number) => {
-        seen.push(...events.read());
-        return seen.some(
-          (event) => event.name === name && event.local.port === from && event.remote.port === to,
-        );
-      };
-      await until('a retransmission', () => told('tcp_retransmit_skb', clientPort, serverPort));
-      nft.close();
-      pair.connect(clientPort + 3, nobodys);
-      await until('a reset that is sent', () => told('tcp_send_reset', nobodys, clientPort + 3));
-      await until('a reset that is received', () => told('tcp_receive_reset', clientPort + 3, nobodys));
-    } finally {
-      await events.close();
-    }
-  });
-
-  it('are gone from the machine when they are closed', async (context) => {
-    needRoot(context, 'tracefs');
-    const events = await TracefsEvents.open();
-    const name = `${ownInstances()}${events.slot}`;
-    expect(inTracefs('ls instances')).toContain(name);
-    await events.close();
-    expect(inTracefs('ls instances')).not.toContain(name);
-  });
-
-  it('do not show in the machine’s mounts', async (context) => {
-    needRoot(context, 'tracefs');
-    const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8');
-    const before = mounts();
-    const events = await TracefsEvents.open();
-    expect(mounts()).toBe(before);
-    await events.close();
-  });
-
-  it('have a number each while they are open', async (context) => {
-    needRoot(context, 'tracefs');
-    const all = [await TracefsEvents.open(), await TracefsEvents.open(), await TracefsEvents.open()];
-    expect(new Set(all.map(({ slot }) => slot)).size).toBe(3);
-    await Promise.all(all.map((events) => events.close()));
-  });
-
-  it('that a dead process left behind are removed by the next to open, and those of a living one are not', async (context) => {
-    needRoot(context, 'tracefs');
-    const dead = spawnSync('true').pid;
-    const [, here] = ownInstances().split('-');
-    const abandoned = `tcplab-${here}-${dead}-1-900`;
-    // The same number as a living process, started at another time: that one is dead, too.
-    const reused = `tcplab-${here}-${process.ppid}-1-901`;
-    const living = `tcplab-${here}-${process.ppid}-${processStartTime(process.ppid)}-902`;
-    inTracefs(`mkdir instances/${abandoned} instances/${reused} instances/${living}`);
-    try {
-      expect(inTracefs('ls instances').split('\n')).toEqual(expect.arrayContaining([living]));
-      const events = await TracefsEvents.open();
-      const left = inTracefs('ls instances').split('\n');
-      expect(left).toContain(living);
-      expect(left).not.toContain(abandoned);
-      expect(left).not.toContain(reused);
-      await events.close();
-    } finally {
-      inTracefs(`rmdir instances/${living}`);
-    }
-  });
-
-  it('are for root of the machine alone, and others are told so', async () => {
-    const opening = TracefsEvents.open();
-    if (PRIVILEGE === 'root') await (await opening).close();
-    else await expect(opening).rejects.toMatchObject({ code: 'MACHINE', message: 'kernel events need root' });
-  });
-});
-
-/** Events do not tell in which namespace they were, so whoever reads them now has ports of its own. */
-function portsFor({ slot }: TracefsEvents): [number, number, number] {
-  const first = 40_000 + slot * 10;
-  return [first, first + 1, first + 2];
-}
-
-function changes(events: KernelEvent[], address: string, port: number): string[] {
-  return events.flatMap((event) => {
-    if (event.name !== 'inet_sock_set_state' || event.local.port !== port) return [];
-    const own =
-      event.local.address === address || event.local.address === '0.0.0.0' || event.local.address === '::';
-    return own ? [`${event.from}→${event.to}`] : [];
-  });
-}
-
-/** Runs a command in the root of tracefs, in a mount namespace of its own. */
-function inTracefs(command: string): string {
-  const script = `mount -t tracefs tracefs /mnt && cd /mnt && ${command}`;
-  const { status, stdout, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(stderr);
-  return stdout;
 }
 
 describe('sysctls', () => {

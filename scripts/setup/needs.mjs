@@ -33,6 +33,8 @@ export const testNeeds = [
   tool('iptables', { apt: 'iptables', dnf: 'iptables-nft', apk: 'iptables', pacman: 'iptables' }),
   tool('tcpdump', { apt: 'tcpdump', dnf: 'tcpdump', apk: 'tcpdump', pacman: 'tcpdump' }),
   tool('tshark', { apt: 'tshark', dnf: 'wireshark-cli', apk: 'tshark', pacman: 'wireshark-cli' }),
+  tool('bpftool', { apt: 'bpftool', dnf: 'bpftool', apk: 'bpftool', pacman: 'bpf' }),
+  tool('bpftrace', { apt: 'bpftrace', dnf: 'bpftrace', apk: 'bpftrace', pacman: 'bpftrace' }),
   {
     ...tool('nc', { apt: 'netcat-openbsd', dnf: 'netcat', apk: 'netcat-openbsd', pacman: 'openbsd-netcat' }),
     flavour: /OpenBSD|usage: nc \[-46/,

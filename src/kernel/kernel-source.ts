@@ -20,7 +20,7 @@ export interface KernelSource {
   watchCalls(wanted: boolean): void;
   /** What happened between the last call and this one, on all processors, in the order of time. */
   read(): KernelRecord[];
-  /** The namespaces of which records were lost since the last call: what was read is not the whole story there. */
+  /** The namespaces that lost records since the last call: the records of these are incomplete. */
   takeLost(): readonly number[] | 'all';
   /** The ends of a socket that is in SYN-SENT now; undefined where it is not, or nobody can tell. */
   connecting(socket: bigint): ConnectionEnds | undefined;

@@ -75,6 +75,7 @@ export interface Libc {
   sysconf(name: number): number;
   clock_gettime(clock: number, time: Uint8Array): number;
   getrlimit(resource: number, limit: Uint8Array): number;
+  setrlimit(resource: number, limit: Uint8Array): number;
   prctl(option: number, ...args: [number, number, number, number]): number;
   execve(path: string, args: (string | null)[], environment: (string | null)[]): number;
 }
@@ -117,6 +118,7 @@ export const libc: Libc = {
   sysconf: lib.func('long sysconf(int name)'),
   clock_gettime: lib.func('int clock_gettime(int clock, uint8_t *time)'),
   getrlimit: lib.func('int getrlimit(int resource, uint8_t *limit)'),
+  setrlimit: lib.func('int setrlimit(int resource, const uint8_t *limit)'),
   prctl: lib.func(
     'int prctl(int option, unsigned long two, unsigned long three, unsigned long four, unsigned long five)',
   ),

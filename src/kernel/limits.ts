@@ -4,6 +4,7 @@ import { openFile, withSystemErrors } from './files.ts';
 import { check, libc } from './libc.ts';
 
 const RLIMIT_NOFILE = 7;
+const RLIMIT_MEMLOCK = 8;
 const F_DUPFD_CLOEXEC = 1030;
 
 /** How many descriptors this process may have: Node raises the soft limit to the hard one when it starts. */
@@ -41,4 +42,24 @@ export function makeRoomForDescriptors(highest: number): void {
   const high = libc.fcntl(fd, F_DUPFD_CLOEXEC, Math.min(highest, descriptorLimit() - 1));
   if (high >= 0) libc.close(high);
   closeSync(fd);
+}
+
+/**
+ * Raises the limit for locked memory to so many bytes while `work` runs, as far as this process may. Before Linux 5.11 the
+ * maps and programs of BPF count as locked memory, and the usual limit of 64 KiB is too low for them.
+ */
+export function withLockedMemory<T>(bytes: number, work: () => T): T {
+  const before = Buffer.alloc(16);
+  check(libc.getrlimit(RLIMIT_MEMLOCK, before), 'getrlimit', 'RLIMIT_MEMLOCK');
+  const enough = Buffer.alloc(16);
+  for (const offset of [0, 8]) {
+    const limit = before.readBigUInt64LE(offset);
+    enough.writeBigUInt64LE(limit > BigInt(bytes) ? limit : BigInt(bytes), offset);
+  }
+  if (enough.equals(before) || libc.setrlimit(RLIMIT_MEMLOCK, enough) !== 0) return work();
+  try {
+    return work();
+  } finally {
+    libc.setrlimit(RLIMIT_MEMLOCK, before);
+  }
 }

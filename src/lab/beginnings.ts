@@ -1,8 +1,8 @@
 import type { KernelEvent } from '../tcp/kernel-event.ts';
 
 /**
- * The first that the kernel prints of a socket comes before it has both its ends: one from a listener has no peer yet, and
- * one that connects no port (net/ipv4/inet_connection_sock.c, inet_csk_clone_lock; tcp_ipv4.c, tcp_v4_connect). It waits
+ * The kernel reports a socket for the first time before it has both ends: one from a listener has no peer yet, and one that
+ * connects has no port (net/ipv4/inet_connection_sock.c, inet_csk_clone_lock; tcp_ipv4.c, tcp_v4_connect). It waits
  * here for the next event of that socket.
  */
 export class Beginnings {
@@ -29,5 +29,12 @@ export class Beginnings {
     const beginning = this.#waiting.get(socket);
     this.#waiting.delete(socket);
     return beginning && { ...beginning, local: ends.local, remote: ends.remote };
+  }
+
+  /** Those of a namespace: nothing more is seen of it. */
+  forget(namespace: number): void {
+    for (const [socket, event] of this.#waiting) {
+      if (event.namespace === namespace) this.#waiting.delete(socket);
+    }
   }
 }

@@ -43,7 +43,7 @@ export class EventOwners {
     return this.#watchers.size > 0;
   }
 
-  /** Gives an event to whose it is, if to anyone. A listener's names no client: it is of `caller`, who has just made a call. */
+  /** Gives an event to whose it is, if to anyone. A listener's names no client: it is of `caller`, the host that has just made a call. */
   give(event: KernelRecord, caller: Watcher | undefined): void {
     if (!isOfSocket(event)) return;
     const named = event.local.port === 0 ? this.#withOnlyPort(event) : event;

@@ -60,6 +60,8 @@ export class KernelWatch {
   }
 
   add(watcher: Watcher): void {
+    // What is left to read is of those before it: one of them may have had a namespace with the same number.
+    this.read();
     this.#owners.add(watcher);
     this.#source?.watch(watcher.namespace);
   }
@@ -142,8 +144,12 @@ class OwnersByNamespace {
 
   remove(watcher: Watcher): void {
     const left = this.#of(watcher.namespace).filter((other) => other !== watcher);
-    if (left.length > 0) this.#watchers.set(watcher.namespace, left);
-    else this.#watchers.delete(watcher.namespace);
+    if (left.length > 0) {
+      this.#watchers.set(watcher.namespace, left);
+    } else {
+      this.#watchers.delete(watcher.namespace);
+      this.#beginnings.forget(watcher.namespace);
+    }
   }
 
   isWatched(namespace: number): boolean {
@@ -151,13 +157,11 @@ class OwnersByNamespace {
   }
 
   give(record: KernelRecord): void {
-    if (!isOfSocket(record)) {
-      this.#show(record);
-      return;
+    if (isOfSocket(record)) {
+      if (this.#beginnings.isOne(record)) return;
+      const beginning = this.#beginnings.take(record.socket, record);
+      if (beginning) this.#show(beginning);
     }
-    if (this.#beginnings.isOne(record)) return;
-    const beginning = this.#beginnings.take(record.socket, record);
-    if (beginning) this.#show(beginning);
     this.#show(record);
   }
 
@@ -173,6 +177,8 @@ class OwnersByNamespace {
   lose(namespaces: readonly number[] | 'all'): void {
     for (const [namespace, watchers] of this.#watchers) {
       if (namespaces !== 'all' && !namespaces.includes(namespace)) continue;
+      // What they wait for may be among what is lost.
+      this.#beginnings.forget(namespace);
       for (const watcher of watchers) watcher.lose();
     }
   }

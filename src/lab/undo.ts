@@ -1,7 +1,7 @@
 import { Iptables } from '../kernel/iptables.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
-import { findInstances, removeInstances } from '../kernel/tracefs.ts';
+import { findInstances, removeInstances } from '../kernel/trace-instance.ts';
 import type { Family } from '../tcp/endpoint.ts';
 
 /** How a change to a machine that others use as well is taken back. */

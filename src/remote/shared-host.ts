@@ -10,7 +10,7 @@ import { Nftables } from '../kernel/nftables.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
 import { parentOf, socketHolders } from '../kernel/process.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
-import { ownInstances } from '../kernel/tracefs.ts';
+import { ownInstances } from '../kernel/trace-instance.ts';
 import type { PortBlock } from '../lab/client-ports.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { KernelWatch } from '../lab/kernel-watch.ts';

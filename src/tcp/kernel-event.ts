@@ -4,7 +4,7 @@ import type { State } from './state.ts';
 interface Recorded {
   /** CLOCK_MONOTONIC, nanoseconds. */
   atNs: bigint;
-  /** Whoever ran when it happened: often the softirq's victim, not the socket's owner. */
+  /** The process that ran when it happened: often one that a softirq interrupted, not the socket's owner. */
   pid: number;
   /** The inode number of the network namespace in which it happened; null where the source does not tell. */
   namespace: number | null;
@@ -36,7 +36,7 @@ export interface KernelDrop extends Recorded {
   name: 'kfree_skb';
   /** The name in the running kernel's enum skb_drop_reason, without its prefix: `NO_SOCKET`. */
   reason: string;
-  /** The packet from its IP header on; some octets of it, at least its headers. */
+  /** The packet from its IP header on; some bytes of it, at least its headers. */
   packet: Buffer;
 }
 

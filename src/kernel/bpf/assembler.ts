@@ -1,6 +1,7 @@
 // Documentation/bpf/standardization/instruction-set.rst
 const [LD_IMM64, CALL, EXIT, JUMP] = [0x18, 0x85, 0x95, 0x05];
-const JUMPS = { '==': 0x15, '!=': 0x55, '>': 0x25, '>=': 0x35, '&': 0x45 } as const;
+const JUMPS = { '==': 0x15, '!=': 0x55, '>': 0x25, '>=': 0x35, '<': 0xa5, '&': 0x45 } as const;
+const JUMPS_BY_REGISTER = { '!=': 0x5d, '>=': 0x3d } as const;
 const ALU = { '+=': 0x07, '&=': 0x57, '<<=': 0x67, '>>=': 0x77 } as const;
 /** Which size an instruction moves, by the bytes. */
 const SIZES = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 } as const;
@@ -46,6 +47,10 @@ export class Assembler {
     return this.#add({ code: 0x0f, to, from });
   }
 
+  subtract(to: Register, from: Register): this {
+    return this.#add({ code: 0x1f, to, from });
+  }
+
   /** Reads from where a register points to. */
   load(size: Size, to: Register, from: Register, offset: number): this {
     return this.#add({ code: 0x61 | SIZES[size], to, from, offset });
@@ -79,9 +84,19 @@ export class Assembler {
     return this.#add({ code: JUMPS[comparison], to: left, value: right, target });
   }
 
-  /** Jumps if one register is at least another. */
-  jumpIfAtLeast(left: Register, right: Register, target: string): this {
-    return this.#add({ code: 0x3d, to: left, from: right, target });
+  /** The same for two registers. */
+  jumpIfBoth(
+    left: Register,
+    comparison: keyof typeof JUMPS_BY_REGISTER,
+    right: Register,
+    target: string,
+  ): this {
+    return this.#add({ code: JUMPS_BY_REGISTER[comparison], to: left, from: right, target });
+  }
+
+  /** Jumps unless the lower 32 bits are this number: `jumpIf` extends the sign of one that has the highest of them. */
+  jumpUnless32(left: Register, right: number, target: string): this {
+    return this.#add({ code: 0x56, to: left, value: right | 0, target });
   }
 
   jump(target: string): this {
@@ -94,8 +109,9 @@ export class Assembler {
     return this;
   }
 
+  /** Ends, with the result in r0. */
   exit(): this {
-    return this.set(0, 0).#add({ code: EXIT });
+    return this.#add({ code: EXIT });
   }
 
   /** The program as bpf(2) takes it: 8 bytes an instruction, in the byte order of x86-64 and arm64. */

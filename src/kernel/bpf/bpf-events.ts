@@ -3,15 +3,21 @@ import { monotonicOffsetNs } from '../clock.ts';
 import { DisposableStack } from '../disposable-stack.ts';
 import type { ConnectionEnds, KernelSource } from '../kernel-source.ts';
 import { libc, pageSize } from '../libc.ts';
+import { withLockedMemory } from '../limits.ts';
 import { type Mapping, mapDescriptor } from '../mapping.ts';
 import { Btf } from './btf.ts';
-import { CALLING_BYTES, type Maps, programFor } from './programs.ts';
+import { CALLING_BYTES } from './call-programs.ts';
+import { ownNumbering } from './numbering.ts';
+import type { Maps, Surroundings } from './program.ts';
+import { programFor } from './programs.ts';
 import type { RawEventName } from './record.ts';
 import { type Answer, QUESTION, RecordReader } from './records.ts';
 import { Ring } from './ring.ts';
 import { attach, createMap, deleteFromMap, loadProgram, lookUp, runProgram, updateMap } from './syscall.ts';
 
 const RING_BYTES = 4 * 1024 * 1024;
+/** Of all maps and programs of several tcplabs. */
+const LOCKED_BYTES = 64 * 1024 * 1024;
 /** Namespaces that are watched at once, and threads that are in a call. */
 const MOST = { namespaces: 16_384, threads: 16_384 };
 
@@ -33,14 +39,14 @@ interface TracedCall {
 }
 
 /**
- * The kernel's words by BPF programs on raw tracepoints (Linux 5.8). Nothing of it is in any file system: the kernel removes
+ * The kernel's words by BPF programs on raw tracepoints (Linux 5.10). Nothing of it is in any file system: the kernel removes
  * programs and maps with the last descriptor, however this process ends.
  */
 export class BpfEvents implements KernelSource {
   readonly by = 'bpf';
   readonly slot = null;
   readonly without: { drops: string | null; calls: string | null };
-  readonly #btf: Btf;
+  readonly #surroundings: Surroundings;
   readonly #ring: Ring;
   readonly #maps: Maps;
   readonly #reader: RecordReader;
@@ -52,40 +58,49 @@ export class BpfEvents implements KernelSource {
   #knownLost = 0n;
   readonly #lost = new Map<number, bigint>();
   #records: KernelRecord[] = [];
+  #isOpen = true;
 
   private constructor(parts: {
-    btf: Btf;
+    surroundings: Surroundings;
     ring: Ring;
-    maps: Maps;
     asked: number;
     totalLost: Mapping;
     descriptors: DisposableStack;
     without: { drops: string | null; calls: string | null };
   }) {
-    this.#btf = parts.btf;
+    this.#surroundings = parts.surroundings;
     this.#ring = parts.ring;
-    this.#maps = parts.maps;
+    this.#maps = parts.surroundings.maps;
     this.#asked = parts.asked;
     this.#totalLost = parts.totalLost;
     this.#descriptors = parts.descriptors;
     this.without = parts.without;
-    this.#reader = new RecordReader(dropReasons(parts.btf), monotonicOffsetNs());
+    this.#reader = new RecordReader(dropReasons(parts.surroundings.btf), monotonicOffsetNs());
   }
 
-  /** Throws a TcplabError with code MACHINE that says why there is no BPF here. Takes some milliseconds. */
-  static open(): BpfEvents {
+  /**
+   * Throws a TcplabError with code MACHINE that says why there is no BPF here. Takes some milliseconds. `ringBytes`: how much
+   * it holds that has not been read, a power of two and of whole pages.
+   */
+  static open({ ringBytes = RING_BYTES }: { ringBytes?: number } = {}): BpfEvents {
+    return withLockedMemory(LOCKED_BYTES, () => BpfEvents.#open(ringBytes));
+  }
+
+  static #open(ringBytes: number): BpfEvents {
     using undo = new DisposableStack();
     const descriptor = (fd: number) => {
       undo.defer(() => libc.close(fd));
       return fd;
     };
-    const ring = new Ring(RING_BYTES);
+    const ring = new Ring(ringBytes);
     undo.defer(() => ring.close());
     const maps: Maps = {
       ring: ring.fd,
-      namespaces: descriptor(createMap('hash', { key: 4, value: 8, entries: MOST.namespaces })),
-      calling: descriptor(createMap('lruHash', { key: 8, value: CALLING_BYTES, entries: MOST.threads })),
-      lost: descriptor(createMap('mappedArray', { key: 4, value: 8, entries: 1 })),
+      namespaces: descriptor(createMap('spaces', 'hash', { key: 4, value: 8, entries: MOST.namespaces })),
+      calling: descriptor(
+        createMap('calling', 'lruHash', { key: 8, value: CALLING_BYTES, entries: MOST.threads }),
+      ),
+      lost: descriptor(createMap('lost', 'mappedArray', { key: 4, value: 8, entries: 1 })),
     };
     const totalLost = mapDescriptor(maps.lost, {
       length: pageSize(),
@@ -95,12 +110,12 @@ export class BpfEvents implements KernelSource {
     undo.defer(() => totalLost.unmap());
     // After the maps: who may not have these need not read what comes now.
     const btf = Btf.running();
-    const load = (event: RawEventName) => descriptor(loadProgram(event, programFor(event, btf, maps)));
+    const surroundings = { btf, maps, numbering: ownNumbering(btf) };
+    const load = (event: RawEventName) => descriptor(loadProgram(event, programFor(event, surroundings)));
     let asked = -1;
     for (const event of OF_SOCKETS) {
-      const isThere = btf.argumentCount(event) !== undefined;
       // An older kernel may lack one; without the state changes there is no witness.
-      if (!isThere && event !== 'inet_sock_set_state') continue;
+      if (!btf.hasTracepoint(event) && event !== 'inet_sock_set_state') continue;
       const program = load(event);
       if (event === 'inet_sock_set_state') asked = program;
       descriptor(attach(event, program));
@@ -109,25 +124,26 @@ export class BpfEvents implements KernelSource {
     if (hasReasons) descriptor(attach('kfree_skb', load('kfree_skb')));
     const without = {
       drops: whyNotAllDrops(btf),
-      calls: btf.argumentCount('sys_enter') ? null : 'this kernel does not trace system calls',
+      calls: OF_CALLS.every((event) => btf.hasTracepoint(event)) ? null : 'this kernel does not trace calls',
     };
-    return new BpfEvents({ btf, ring, maps, asked, totalLost, descriptors: undo.move(), without });
+    return new BpfEvents({ surroundings, ring, asked, totalLost, descriptors: undo.move(), without });
   }
 
   watch(namespace: number): void {
+    if (this.#lost.has(namespace)) return;
     updateMap(this.#maps.namespaces, key(namespace), Buffer.alloc(8));
     this.#lost.set(namespace, 0n);
   }
 
   forget(namespace: number): void {
-    deleteFromMap(this.#maps.namespaces, key(namespace));
-    this.#lost.delete(namespace);
+    if (this.#lost.delete(namespace)) deleteFromMap(this.#maps.namespaces, key(namespace));
   }
 
   /** Attached only while somebody wants it: every system call on the machine passes through such a program. */
   watchCalls(wanted: boolean): void {
     if (this.without.calls !== null) return;
-    if (wanted && this.#calls.length === 0) this.#calls = this.#loadCalls();
+    if (wanted && this.#calls.length === 0)
+      this.#calls = withLockedMemory(LOCKED_BYTES, () => this.#loadCalls());
     try {
       if (wanted) for (const call of this.#calls) call.link ??= attach(call.event, call.program);
       else this.#detachCalls();
@@ -152,7 +168,8 @@ export class BpfEvents implements KernelSource {
   }
 
   takeLost(): number[] {
-    const total = this.#totalLost.bytes.readBigUInt64LE(0);
+    // Once it is closed there is no memory behind it.
+    const total = this.#isOpen ? this.#totalLost.bytes.readBigUInt64LE(0) : this.#knownLost;
     if (total === this.#knownLost) return [];
     this.#knownLost = total;
     const value = Buffer.alloc(8);
@@ -165,6 +182,7 @@ export class BpfEvents implements KernelSource {
   }
 
   connecting(socket: bigint): ConnectionEnds | undefined {
+    if (!this.#isOpen) return undefined;
     runProgram(this.#asked, [socket, QUESTION, QUESTION]);
     const answer = this.#drain();
     return answer?.socket === socket && answer.state === 'SYN-SENT' ? answer : undefined;
@@ -173,7 +191,7 @@ export class BpfEvents implements KernelSource {
   #loadCalls(): TracedCall[] {
     using undo = new DisposableStack();
     const loaded = OF_CALLS.map((event): TracedCall => {
-      const program = loadProgram(event, programFor(event, this.#btf, this.#maps));
+      const program = loadProgram(event, programFor(event, this.#surroundings));
       undo.defer(() => libc.close(program));
       return { event, program, link: undefined };
     });
@@ -184,6 +202,7 @@ export class BpfEvents implements KernelSource {
   /** Takes all that is in the ring. Gives the answer to a question, if it is among that. */
   #drain(): Answer | undefined {
     let answer: Answer | undefined;
+    if (!this.#isOpen) return answer;
     this.#ring.read((bytes) => {
       const record = this.#reader.read(bytes);
       if (record?.name === 'answer') answer = record;
@@ -193,6 +212,8 @@ export class BpfEvents implements KernelSource {
   }
 
   async close(): Promise<void> {
+    this.#isOpen = false;
+    this.#lost.clear();
     this.#detachCalls();
     for (const { program } of this.#calls.splice(0)) libc.close(program);
     this.#descriptors[Symbol.dispose]();

@@ -7,9 +7,11 @@ import { mapDescriptor } from '../mapping.ts';
 const MAGIC = 0xeb9f;
 /** Words that every type begins with: its name, its kind, its size or what it is about. */
 const TYPE = 3;
-const [INT, ARRAY, STRUCT, UNION, ENUM, TYPEDEF, VOLATILE, CONST] = [1, 3, 4, 5, 6, 8, 9, 10];
+const [INT, ARRAY, STRUCT, UNION, ENUM, TYPEDEF, VOLATILE, CONST] = [1, 3, 4, 5, 6, 8, 9, 10] as const;
 const [RESTRICT, FUNC_PROTO, VAR, DATASEC, DECL_TAG, TYPE_TAG, ENUM64] = [11, 13, 14, 15, 17, 18, 19];
 const QUALIFIERS: ReadonlySet<number> = new Set([TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG]);
+
+type Named = typeof STRUCT | typeof ENUM | typeof TYPEDEF;
 
 /** How the running kernel's structures are laid out, in its own words: they differ from kernel to kernel. */
 export class Btf {
@@ -22,7 +24,8 @@ export class Btf {
   readonly #strings: number;
   /** Which word each type's description begins with, by the type's number. Number 0 is void. */
   readonly #at: Uint32Array;
-  readonly #count: number;
+  /** The numbers of the types that have a name to find them by, by their kind. */
+  readonly #named: Record<Named, number[]> = { [STRUCT]: [], [ENUM]: [], [TYPEDEF]: [] };
   readonly #found = new Map<string, number>();
 
   private constructor(bytes: Buffer) {
@@ -36,14 +39,17 @@ export class Btf {
     this.#words = words;
     this.#strings = header + (words[4] as number);
     this.#at = new Uint32Array(Math.floor(end - types / 4) / TYPE + 1);
-    let count = 1;
-    for (let at = types / 4; at < end; count++) {
-      this.#at[count] = at;
+    let type = 1;
+    for (let at = types / 4; at < end; type++) {
+      this.#at[type] = at;
       const info = words[at + 1] as number;
       const kind = (info >>> 24) & 0x1f;
+      // Of a kind that is newer than this file, nobody knows the length.
+      if (kind > ENUM64)
+        throw new TcplabError('MACHINE', `${FILE} has a kind of type that is unknown: ${kind}`);
+      if (kind === STRUCT || kind === ENUM || kind === TYPEDEF) this.#named[kind].push(type);
       at += TYPE + (EXTRA_WORDS[kind] as number) + (WORDS_A_MEMBER[kind] as number) * (info & 0xffff);
     }
-    this.#count = count;
   }
 
   /** Of the kernel that runs here. Throws a TcplabError with code MACHINE where it has none (CONFIG_DEBUG_INFO_BTF). */
@@ -73,6 +79,10 @@ export class Btf {
       type = member.type;
     }
     return offset;
+  }
+
+  hasTracepoint(name: string): boolean {
+    return this.argumentCount(name) !== undefined;
   }
 
   /** How many arguments a raw tracepoint passes; undefined where the kernel has no such tracepoint. */
@@ -118,18 +128,13 @@ export class Btf {
     return QUALIFIERS.has(this.#kind(type)) ? this.#unqualified(this.#target(type)) : type;
   }
 
-  #find(kind: number, name: string): number {
+  #find(kind: Named, name: string): number {
     const key = `${kind} ${name}`;
     let found = this.#found.get(key);
     if (found !== undefined) return found;
-    found = 0;
     // Each name is there once.
     const text = this.#bytes.indexOf(Buffer.from(`\0${name}\0`), this.#strings) + 1 - this.#strings;
-    for (let type = 1; text > 0 && type < this.#count && found === 0; type++) {
-      const at = this.#at[type] as number;
-      if (this.#words[at] === text && (((this.#words[at + 1] as number) >>> 24) & 0x1f) === kind)
-        found = type;
-    }
+    found = (text > 0 && this.#named[kind].find((type) => this.#word(this.#address(type)) === text)) || 0;
     this.#found.set(key, found);
     return found;
   }

@@ -66,7 +66,7 @@ export class RecordReader {
         return { name, ...traced, thread, comm: commOf(record), call, fd: second, detail };
       }
       case 'sys_exit': {
-        const result = second < 0 ? errnoName(-second) : String(second);
+        const result = second < 0 ? failure(-second) : String(second);
         return { name, ...traced, thread, comm: commOf(record), call: CALLS[first] ?? 'close', result };
       }
       case 'sched_process_exit':
@@ -102,6 +102,18 @@ function packetOf(record: Buffer): Buffer {
 
 function commOf(record: Buffer): string {
   return record.toString('utf8', RECORD.comm, RECORD.comm + 16).replace(/\0.*$/s, '');
+}
+
+/** The kernel calls again what a signal interrupts, or turns these into EINTR (include/linux/errno.h); names as of strace. */
+const RESTARTS: Readonly<Record<number, string>> = {
+  512: 'ERESTARTSYS',
+  513: 'ERESTARTNOINTR',
+  514: 'ERESTARTNOHAND',
+  516: 'ERESTART_RESTARTBLOCK',
+};
+
+function failure(errno: number): string {
+  return RESTARTS[errno] ?? errnoName(errno);
 }
 
 /** From the status that wait(2) gives. */

@@ -9,7 +9,9 @@ export interface Registers {
   numbers: Readonly<Record<CallName, number>>;
   /** Members of struct pt_regs that hold the arguments, the first one first. */
   args: readonly (readonly [member: string, index: number])[];
-  /** Where in struct task_struct, and by which bits, a 32-bit process is told: its calls have other numbers. */
+  /** The member that holds the number of the call. */
+  number: string;
+  /** The member of struct task_struct, and its bits, that mark a call of a 32-bit process: these have other numbers. */
   compat: { path: readonly string[]; bits: number };
 }
 
@@ -23,6 +25,7 @@ const ARCHITECTURES: Readonly<Record<string, Registers>> = {
       ['r10', 0],
       ['r8', 0],
     ],
+    number: 'orig_ax',
     // arch/x86/include/asm/thread_info.h, TS_COMPAT
     compat: { path: ['thread_info', 'status'], bits: 2 },
   },
@@ -37,6 +40,7 @@ const ARCHITECTURES: Readonly<Record<string, Registers>> = {
       listen: 201,
     },
     args: [0, 1, 2, 3, 4].map((index) => ['regs', index] as const),
+    number: 'syscallno',
     // arch/arm64/include/asm/thread_info.h, TIF_32BIT
     compat: { path: ['thread_info', 'flags'], bits: 1 << 22 },
   },

@@ -26,7 +26,7 @@ export class Ring {
   /** `size`: in bytes, a power of two and of whole pages. */
   constructor(size: number) {
     using undo = new DisposableStack();
-    this.fd = createMap('ring', { key: 0, value: 0, entries: size });
+    this.fd = createMap('ring', 'ring', { key: 0, value: 0, entries: size });
     undo.defer(() => libc.close(this.fd));
     const page = pageSize();
     const what = 'ring of kernel events';

@@ -9,6 +9,8 @@ const RAW_TRACEPOINT_OPEN = 17;
 const PROG_TYPE_RAW_TRACEPOINT = 17;
 const ATTRIBUTES = 128;
 const LOG = 64 * 1024;
+/** BPF_OBJ_NAME_LEN, less the zero at its end. */
+const LONGEST_NAME = 15;
 
 const BPF_F_MMAPABLE = 1024;
 const MAPS = {
@@ -18,8 +20,12 @@ const MAPS = {
   ring: { type: 27, flags: 0 },
 } as const;
 
-/** The sizes of keys and values are in bytes; a ring has neither, and `entries` is its size in bytes. */
+/**
+ * The sizes of keys and values are in bytes; a ring has neither, and `entries` is its size in bytes. By `name`, people find it
+ * in the list of bpftool(8).
+ */
 export function createMap(
+  name: string,
   kind: 'hash' | 'mappedArray' | 'lruHash' | 'ring',
   sizes: { key: number; value: number; entries: number },
 ): number {
@@ -29,6 +35,7 @@ export function createMap(
     attributes.writeUInt32LE(sizes.value, 8);
     attributes.writeUInt32LE(sizes.entries, 12);
     attributes.writeUInt32LE(MAPS[kind].flags, 16);
+    attributes.write(`tcplab_${name}`.slice(0, LONGEST_NAME), 28, 'latin1');
   });
 }
 
@@ -53,7 +60,7 @@ export function loadProgram(name: string, code: Buffer): number {
     attributes.writeUInt32LE(code.length / 8, 4);
     attributes.writeBigUInt64LE(addressOf(code), 8);
     attributes.writeBigUInt64LE(addressOf(license), 16);
-    attributes.write(`tcplab_${name}`.slice(0, 15), 48, 'latin1');
+    attributes.write(`tcplab_${name}`.slice(0, LONGEST_NAME), 48, 'latin1');
     if (!log) return;
     attributes.writeUInt32LE(1, 24);
     attributes.writeUInt32LE(log.length, 28);
@@ -69,7 +76,8 @@ export function loadProgram(name: string, code: Buffer): number {
       return bpf(PROG_LOAD, `program for ${name}`, fill(log));
     } catch {
       const lines = log.toString('latin1', 0, log.indexOf(0)).trim().split('\n');
-      throw new TcplabError('MACHINE', `the kernel refuses the program for ${name}: ${lines.at(-2)}`, {
+      const why = lines.at(-2) ?? error.message;
+      throw new TcplabError('MACHINE', `the kernel refuses the program for ${name}: ${why}`, {
         cause: error,
       });
     }
@@ -85,15 +93,22 @@ export function attach(tracepoint: string, program: number): number {
   });
 }
 
-/** Runs a program once, with these arguments for its tracepoint's (Linux 5.10). */
-export function runProgram(program: number, args: readonly bigint[]): void {
+/** Runs a program once, with these arguments for its tracepoint's (Linux 5.10). Gives what it returns. */
+export function runProgram(program: number, args: readonly bigint[]): number {
   const context = Buffer.alloc(args.length * 8);
   for (const [index, argument] of args.entries()) context.writeBigUInt64LE(argument, index * 8);
-  bpf(PROG_TEST_RUN, 'program', (attributes) => {
-    attributes.writeUInt32LE(program, 0);
-    attributes.writeUInt32LE(context.length, 40);
-    attributes.writeBigUInt64LE(addressOf(context), 48);
-  });
+  const attributes = Buffer.alloc(ATTRIBUTES);
+  bpf(
+    PROG_TEST_RUN,
+    'program',
+    (fields) => {
+      fields.writeUInt32LE(program, 0);
+      fields.writeUInt32LE(context.length, 40);
+      fields.writeBigUInt64LE(addressOf(context), 48);
+    },
+    attributes,
+  );
+  return attributes.readUInt32LE(4);
 }
 
 function element(map: number, key: Buffer, value?: Buffer): (attributes: Buffer) => void {
@@ -104,16 +119,25 @@ function element(map: number, key: Buffer, value?: Buffer): (attributes: Buffer)
   };
 }
 
-function bpf(command: number, what: string, fill: (attributes: Buffer) => void): number {
-  const attributes = Buffer.alloc(ATTRIBUTES);
+/** `attributes`: for who wants to see what the kernel writes into it. */
+function bpf(
+  command: number,
+  what: string,
+  fill: (attributes: Buffer) => void,
+  attributes: Buffer = Buffer.alloc(ATTRIBUTES),
+): number {
   fill(attributes);
-  for (;;) {
-    const result = Number(libc.bpf(SYS_BPF, command, attributes, attributes.length));
-    // A signal interrupts the kernel's check of a program.
-    if (result < 0 && lastErrno() === 'EAGAIN') continue;
-    if (result < 0 && lastErrno() === 'EPERM')
-      throw new TcplabError('MACHINE', 'kernel events need root (bpf: EPERM)');
-    return check(result, 'bpf', what);
+  try {
+    for (;;) {
+      const result = Number(libc.bpf(SYS_BPF, command, attributes, attributes.length));
+      // A signal interrupts the kernel's check of a program.
+      if (result < 0 && lastErrno() === 'EAGAIN') continue;
+      if (result < 0 && lastErrno() === 'EPERM')
+        throw new TcplabError('MACHINE', 'kernel events need root (bpf: EPERM)');
+      return check(result, 'bpf', what);
+    }
+  } finally {
+    pointedTo.length = 0;
   }
 }
 
@@ -127,6 +151,10 @@ function ifFound(work: () => unknown): boolean {
   }
 }
 
+/** Nothing else may refer to what the attributes of a call point to, and what nothing refers to is freed. */
+const pointedTo: Buffer[] = [];
+
 function addressOf(bytes: Buffer): bigint {
+  pointedTo.push(bytes);
   return BigInt(koffi.address(bytes));
 }
