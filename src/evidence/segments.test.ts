@@ -5,37 +5,19 @@ import {
   crafted,
   dropped,
   HOST_ABOUT,
-  kernelDropped,
   opened,
   passed,
   ruleSet,
   segment,
   timelineOf,
 } from '../../test/hand-built.ts';
-import type { Input } from '../tcp/fold.ts';
-import type { Captured, HostName } from './events.ts';
+import { fates, told } from '../../test/story.ts';
+import type { Captured } from './events.ts';
 import { inputsOf, passages } from './segments.ts';
-import type { Timeline } from './timeline.ts';
 
 const syn = segment('client', 'S', 0);
 const synAck = segment('server', 'S.', 0, 1);
 const ack = segment('client', '.', 1, 1);
-
-/** `sent S`, `received S.` */
-function told(timeline: Timeline, host: HostName): string[] {
-  return inputsOf(timeline, CONNECTION, host).map(
-    (input: Input) => `${input.direction} ${'icmp' in input ? input.icmp.meaning : input.segment.flags}`,
-  );
-}
-
-/** `S delivered`, `S dropped by 1` */
-function fates(timeline: Timeline): string[] {
-  return passages(timeline, CONNECTION).map(({ wire, fate }) => {
-    const flags = wire.kind === 'tcp' ? wire.segment.flags : wire.error.meaning;
-    if (typeof fate === 'string') return `${flags} ${fate}`;
-    return `${flags} dropped by ${'dropped' in fate ? fate.dropped.rule : fate.discarded.reason}`;
-  });
-}
 
 describe('a segment', () => {
   it('that arrives is delivered: one end sent it, the other was given it', () => {
@@ -284,124 +266,5 @@ describe('between machines', () => {
     expect(fates(timelineOf({ ...opened(), hosts }, captured(1, 'client', 'sent', syn)))).toEqual([
       'S unseen',
     ]);
-  });
-});
-
-describe('a segment that the kernel says it dropped', () => {
-  const data = { ...segment('client', 'PF.', 1, 1), payload: Buffer.from('abc') };
-
-  it('was not given to TCP, where nothing of it counted', () => {
-    const bad = kernelDropped(1.02, 'server', 'received', syn, 'TCP_CSUM');
-    const timeline = timelineOf(...passed(1, 'client', syn), bad, ...passed(2, 'client', syn));
-    expect(fates(timeline)).toEqual(['S dropped by TCP_CSUM', 'S delivered']);
-    expect(told(timeline, 'server')).toEqual(['received S']);
-    expect(told(timeline, 'client')).toEqual(['sent S', 'sent S']);
-  });
-
-  it('is known by its headers: its data is not told', () => {
-    const full = kernelDropped(1.02, 'server', 'received', data, 'NETFILTER_DROP');
-    const timeline = timelineOf(...passed(1, 'client', data), full);
-    expect(fates(timeline)).toEqual(['FP. dropped by NETFILTER_DROP']);
-    expect(told(timeline, 'server')).toEqual([]);
-  });
-
-  it('counts as far as it was used: an acknowledgment alone, where there was no room for the data', () => {
-    const full = kernelDropped(1.02, 'server', 'received', data, 'TCP_ZEROWINDOW');
-    const timeline = timelineOf(...passed(1, 'client', data), full);
-    expect(fates(timeline)).toEqual(['FP. dropped by TCP_ZEROWINDOW']);
-    expect(inputsOf(timeline, CONNECTION, 'server')).toMatchObject([
-      { segment: { flags: 'P.', length: 0, ack: data.ack } },
-    ]);
-  });
-
-  it('is delivered where it had its effect: the kernel names a reason for these, too', () => {
-    const used = kernelDropped(1.02, 'server', 'received', data, 'TCP_OLD_DATA');
-    const timeline = timelineOf(...passed(1, 'client', data), used);
-    expect(fates(timeline)).toEqual(['FP. delivered']);
-    expect(told(timeline, 'server')).toEqual(['received FP.']);
-  });
-
-  it('leaves the packets in doubt, where nobody knows what its reason means', () => {
-    const odd = kernelDropped(1.02, 'server', 'received', ack, 'TCP_SOMETHING_NEW');
-    const timeline = timelineOf(...passed(1, 'client', ack), odd);
-    expect(inputsOf(timeline, CONNECTION, 'server')).toMatchObject([{ doubt: expect.stringMatching(/NEW/) }]);
-  });
-
-  it('is the one that a rule of the lab dropped, where one says so, however late its log was read', () => {
-    const inward = [
-      ...passed(1, 'client', syn),
-      kernelDropped(1.02, 'server', 'received', syn, 'NETFILTER_DROP'),
-      dropped(1.01, 'server', 'in', syn),
-    ];
-    expect(fates(timelineOf(...inward))).toEqual(['S dropped by 1']);
-    const outward = [
-      kernelDropped(1, 'client', 'sent', syn, 'NETFILTER_DROP'),
-      dropped(3, 'client', 'out', syn),
-    ];
-    expect(fates(timelineOf(...outward))).toEqual(['S dropped by 1']);
-  });
-
-  it('was sent, though no capture saw it', () => {
-    const timeline = timelineOf(kernelDropped(1, 'client', 'sent', syn, 'NETFILTER_DROP'));
-    expect(fates(timeline)).toEqual(['S dropped by NETFILTER_DROP']);
-    expect(told(timeline, 'client')).toEqual(['sent S']);
-    expect(told(timeline, 'server')).toEqual([]);
-  });
-});
-
-describe('where a segment came from', () => {
-  const origins = (timeline: Timeline) => passages(timeline, CONNECTION).map(({ origin }) => origin);
-  const data = segment('client', 'P.', 1, 1);
-  /** As RFC 9293, 3.10.7.1 has it: its number is what the segment acknowledged. */
-  const refusal = { ...segment('server', 'R', 1), ack: null };
-
-  it('is the rule that rejected with an RST, for the RST that answers what it dropped', () => {
-    const rule = ruleSet(0, 'server', 'tcp dport 80 reject with tcp reset');
-    const story = [rule, ...passed(1, 'client', data), dropped(1.01, 'server', 'in', data)];
-    expect(origins(timelineOf(...story, ...passed(2, 'server', refusal)))).toEqual(['tcp', { rule: 1 }]);
-    // Each drop is answered once.
-    const twice = [...passed(2, 'server', refusal), ...passed(3, 'server', refusal)];
-    expect(origins(timelineOf(...story, ...twice))).toEqual(['tcp', { rule: 1 }, 'tcp']);
-  });
-
-  it('is the host’s TCP for an RST beside a rule that answers with ICMP errors', () => {
-    const rule = ruleSet(0, 'server', 'tcp dport 80 reject with icmp port-unreachable');
-    const story = [rule, ...passed(1, 'client', data), dropped(1.01, 'server', 'in', data)];
-    const timeline = timelineOf(...story, ...passed(2, 'server', refusal));
-    expect(origins(timeline)).toEqual(['tcp', 'tcp']);
-    expect(told(timeline, 'server')).toEqual(['sent R']);
-  });
-
-  it('is tcplab for what it crafted, and no more', () => {
-    const timeline = timelineOf(
-      crafted(1, 'client', syn),
-      ...passed(1, 'client', syn),
-      ...passed(2, 'client', syn),
-    );
-    expect(origins(timeline)).toEqual(['crafted', 'tcp']);
-  });
-});
-
-describe('a segment that did not arrive', () => {
-  it('is not called lost when the other host’s capture did not keep up', () => {
-    const sent = captured(1, 'client', 'sent', syn);
-    expect(fates(timelineOf(sent))).toEqual(['S lost']);
-    const what = 'the capture lost 3 packets';
-    const overflow = { type: 'lost', atMs: 5, witness: 'packets', host: 'server', what } as const;
-    expect(fates(timelineOf(sent, overflow))).toEqual(['S unseen']);
-    expect(fates(timelineOf(sent, { ...overflow, host: 'client' }))).toEqual(['S lost']);
-  });
-});
-
-describe('a segment that is longer than captures keep', () => {
-  it('is known by its headers: dropped by a rule whose log has another part of it', () => {
-    const long = { ...segment('client', 'P.', 1, 1), payload: Buffer.alloc(4000, 7) };
-    const cut = <T extends { bytes: string }>(event: T, length: number): T => ({
-      ...event,
-      bytes: Buffer.from(event.bytes, 'base64').subarray(0, length).toString('base64'),
-    });
-    const [sent, arrived] = passed(1, 'client', long) as [Captured, Captured];
-    const timeline = timelineOf(cut(sent, 2048), cut(arrived, 2048), dropped(1.01, 'server', 'in', long));
-    expect(fates(timeline)).toEqual(['P. dropped by 1']);
   });
 });
