@@ -309,6 +309,49 @@ describe.concurrent('a scenario whose program changes its mind in mid-hold', () 
   });
 });
 
+/** What leaves the state as it is, and takes away what the scenario says it is held by. */
+const WITHOUT_CONDITION: Record<string, { act: (lab: Lab) => Promise<unknown>; seen: RegExp }> = {
+  bound: { act: (lab) => lab.client.close(1), seen: /^the client has no socket bound to port \d+, / },
+  'zero-window': {
+    act: async (lab) => {
+      while (((await lab.server.receive(2))?.length ?? 0) > 0);
+    },
+    seen: /^the persist timer of the client does not run, /,
+  },
+  'fin-wait-1-descriptor-open': {
+    act: (lab) => lab.client.close(1),
+    seen: /^the client has no descriptor open, /,
+  },
+  'fin-wait-2': { act: (lab) => lab.client.close(1), seen: /^the client has no descriptor open, / },
+  'close-wait-never-accepted': {
+    act: (lab) => lab.server.accept(1),
+    seen: /^the server has accepted the connection, /,
+  },
+  'accept-queue-full': {
+    act: (lab) => lab.server.accept(1),
+    seen: /^the accept queue of the server is not full, /,
+  },
+  'half-open': { act: liftRules, seen: /^rule 1 of the server \(.*\) was removed / },
+};
+
+describe.concurrent('a scenario whose state stays, but not what it says it holds', () => {
+  it.each(Object.entries(WITHOUT_CONDITION))('%s is disproven', async (id, { act, seen }) => {
+    const during = async (lab: Lab) => {
+      await act(lab);
+    };
+    const result = await resultOfPlay(scenarioOf(id), { holdMs: 300, during });
+    expect(result.verdict).toBe('disproven');
+    expect(result.because).toMatch(seen);
+    expect(result.because).toMatch(/ [\d.]+ ms into the hold$/);
+  });
+
+  it('is tried with each that names a condition', () => {
+    const named = CATALOGUE.filter(({ conditions }) => conditions).map(({ id }) => id);
+    const orphan = 'fin-wait-2-orphaned';
+    expect(named.filter((id) => !(id in WITHOUT_CONDITION))).toEqual([orphan]);
+  });
+});
+
 async function listen(lab: Lab): Promise<void> {
   const listener = await lab.server.openSocket();
   await lab.server.bind(listener, lab.serverEndpoint());

@@ -3,6 +3,7 @@ import type { KernelEventName } from '../tcp/kernel-event.ts';
 import type { WirePacket } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
+import type { Condition } from './conditions.ts';
 
 /** Raised when a reader of the old form would misread the new one. */
 export const TIMELINE_FORMAT = 'tcplab.timeline/1';
@@ -264,6 +265,8 @@ export interface Claimed extends Happening {
   /** What the other end should be in; null when nothing is said of it. */
   peer: State | null;
   connection: { client: Endpoint; server: Endpoint };
+  /** What must hold besides, all the time; absent where nothing must. */
+  conditions?: Condition[] | undefined;
   /** From the start of the scenario's first call to the first sample in which the held end was in its state. */
   reachedMs: number;
 }

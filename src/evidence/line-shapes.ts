@@ -2,6 +2,7 @@ import type { Endpoint } from '../tcp/endpoint.ts';
 import type { IcmpError, Segment, WirePacket } from '../tcp/segment.ts';
 import type { SocketRow, TcpInfo } from '../tcp/socket-row.ts';
 import { STATES, type State } from '../tcp/state.ts';
+import { CONDITIONS } from './conditions.ts';
 import {
   type HostAbout,
   type HostName,
@@ -215,6 +216,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     held,
     peer: nullable(state),
     connection: endsOfConnection,
+    conditions: optional(list(oneOf(...CONDITIONS))),
     reachedMs: number(0),
   },
   held: { atMs, fromMs: number(0), samples: whole() },

@@ -1,4 +1,5 @@
 import type { State } from '../tcp/state.ts';
+import { brokenCondition } from './conditions.ts';
 import { type ConnectionEnd, endOf } from './connection.ts';
 import { type Claimed, type Held, type HostName, otherHost } from './events.ts';
 import { describeProgramEnd, programEnds } from './program-ends.ts';
@@ -62,6 +63,8 @@ function weigh(timeline: Timeline): Verdict {
     const { host, testimony } = against;
     return { word: 'disproven', because: `${testimony.witness} of ${host}: ${testimony.why}`, held, peer };
   }
+  const broken = brokenCondition(timeline, claim, hold);
+  if (broken !== null) return { word: 'disproven', because: broken, held, peer };
   const agreeing = held.filter(({ agrees }) => agrees === true);
   if (agreeing.length >= ENOUGH) return { word: 'proven', because: null, held, peer };
   const blind = held.filter(({ agrees }) => agrees === null).map(({ witness, why }) => `${witness}: ${why}`);

@@ -10,6 +10,7 @@ export const acceptQueueFull: Scenario = {
   held: { host: 'client', state: 'SYN-SENT' },
   peer: 'LISTEN',
   heldBy: 'the server never accepts',
+  conditions: ['accept-queue-full'],
   ours: { server: 'it must not accept' },
   async reach(stage) {
     await listening(stage, { backlog: 0 });

@@ -8,6 +8,7 @@ export const bound: Scenario = {
   held: { host: 'client', state: 'CLOSED' },
   peer: 'CLOSED',
   heldBy: 'the client never connects',
+  conditions: ['bound'],
   ours: { client: 'it must not connect', server: 'no program may listen' },
   async reach(stage) {
     const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };

@@ -8,6 +8,7 @@ export const closeWaitNeverAccepted: Scenario = {
   held: { host: 'server', state: 'CLOSE-WAIT' },
   peer: 'FIN-WAIT-2',
   heldBy: 'the server never accepts',
+  conditions: ['never-accepted'],
   ours: { server: 'it must not accept' },
   async reach(stage) {
     await listening(stage);

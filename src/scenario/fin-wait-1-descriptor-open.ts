@@ -8,6 +8,7 @@ export const finWait1DescriptorOpen: Scenario = {
   held: { host: 'client', state: 'FIN-WAIT-1' },
   peer: 'ESTABLISHED',
   heldBy: 'server drops in',
+  conditions: ['descriptor-open'],
   ours: { client: 'it must shut down and not close' },
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);

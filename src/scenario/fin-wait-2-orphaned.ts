@@ -8,6 +8,7 @@ export const finWait2Orphaned: Scenario = {
   held: { host: 'client', state: 'FIN-WAIT-2' },
   peer: 'CLOSE-WAIT',
   heldBy: 'the server never closes',
+  conditions: ['orphaned'],
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);
     await stage.client.close(clientSocket);

@@ -7,6 +7,7 @@ export const finWait2: Scenario = {
   held: { host: 'client', state: 'FIN-WAIT-2' },
   peer: 'CLOSE-WAIT',
   heldBy: 'the server never closes',
+  conditions: ['descriptor-open'],
   arcs: { client: [24] },
   async reach(stage) {
     const { connection, clientSocket } = await established(stage);

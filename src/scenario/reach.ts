@@ -52,7 +52,8 @@ export async function reachState(
       if (stateInTable(tables[held.host], heldEnd) === held.state) reachedMs ??= lab.nowMs() - startMs;
       return reachedMs !== undefined && stateInTable(tables[peerEnd.host], peerEnd) === peer;
     });
-    const claim = { held, peer, connection, reachedMs: reachedMs ?? 0 };
+    const conditions = scenario.conditions && { conditions: [...scenario.conditions] };
+    const claim = { held, peer, connection, ...conditions, reachedMs: reachedMs ?? 0 };
     lab.timeline.add({ type: 'claimed', atMs: lab.nowMs(), scenario: scenario.id, ...claim });
     return connection;
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { Condition } from '../evidence/conditions.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Host } from '../lab/host.ts';
@@ -36,6 +37,8 @@ export interface Scenario {
   peer: State;
   /** What keeps it there, in a few words. */
   heldBy: string;
+  /** What must hold besides the state, for as long as it is held. The rules that are set then need not be named. */
+  conditions?: readonly Condition[];
   /** The arcs that it is made to drive, by the host whose end takes them. */
   arcs?: Partial<Record<HostName, readonly number[]>>;
   /** The ends that no program can play, with what tcplab has to do or leave there: `the server must not accept`. */

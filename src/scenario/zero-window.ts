@@ -10,6 +10,7 @@ export const zeroWindow: Scenario = {
   held: { host: 'client', state: 'ESTABLISHED' },
   peer: 'ESTABLISHED',
   heldBy: 'the server never reads',
+  conditions: ['persist-timer'],
   waits: true,
   async reach(stage) {
     const { connection, clientSocket } = await established(stage, { receiveBuffer: 4096 });

@@ -1,0 +1,131 @@
+import { sameEndpoint } from '../tcp/endpoint.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+import { endOf } from './connection.ts';
+import { type Claimed, type Held, type HostName, otherHost, type SocketsSeen } from './events.ts';
+import type { Timeline } from './timeline.ts';
+import { listenerOf, rowOf } from './witness/socket-table.ts';
+
+/** What holds besides the state while a scenario holds it: without that the state would be another scenario's. */
+export const CONDITIONS = [
+  'bound',
+  'persist-timer',
+  'descriptor-open',
+  'orphaned',
+  'never-accepted',
+  'accept-queue-full',
+] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
+/**
+ * What of a claim's conditions did not hold through the whole hold, in one sentence; null if all did. The rules that were set
+ * when the state was claimed are a condition of every claim.
+ */
+export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held): string | null {
+  const lifted = liftedRule(timeline, claim, hold);
+  if (lifted) return lifted;
+  for (const condition of claim.conditions ?? []) {
+    const { host, broken } = LOOKS[condition];
+    const at = host === 'held' ? claim.held.host : otherHost(claim.held.host);
+    for (const { atMs, rows } of tablesDuring(timeline, at, hold)) {
+      const why = broken(rows, claim, timeline);
+      if (why) return atMs <= hold.fromMs ? why : `${why}, ${after(atMs, hold)} ms into the hold`;
+    }
+  }
+  return null;
+}
+
+interface Look {
+  /** Whose table shows it. */
+  host: 'held' | 'peer';
+  /** Why it does not hold by these rows; null if it does. */
+  broken: (rows: readonly SocketRow[], claim: Claimed, timeline: Timeline) => string | null;
+}
+
+const LOOKS: Record<Condition, Look> = {
+  bound: {
+    host: 'held',
+    broken: (rows, claim, timeline) => {
+      const local = claim.connection[claim.held.host];
+      const isListed = rows.some((row) => row.remote.port === 0 && sameEndpoint(row.local, local));
+      return isListed || (!listsBound(timeline, claim) && isBoundByCall(timeline, claim))
+        ? null
+        : `the ${claim.held.host} has no socket bound to port ${local.port}`;
+    },
+  },
+  'persist-timer': {
+    host: 'held',
+    broken: (rows, claim) => {
+      const timer = heldRow(rows, claim)?.timer;
+      return timer === 'probe' ? null : `the persist timer of the ${claim.held.host} does not run`;
+    },
+  },
+  'descriptor-open': {
+    host: 'held',
+    broken: (rows, claim) =>
+      heldRow(rows, claim)?.inode === 0 ? `the ${claim.held.host} has no descriptor open` : null,
+  },
+  orphaned: {
+    host: 'held',
+    broken: (rows, claim) =>
+      (heldRow(rows, claim)?.inode ?? 0) === 0 ? null : `the ${claim.held.host} still has a descriptor open`,
+  },
+  'never-accepted': {
+    host: 'held',
+    broken: (rows, claim) =>
+      (heldRow(rows, claim)?.inode ?? 0) === 0 ? null : `the ${claim.held.host} has accepted the connection`,
+  },
+  'accept-queue-full': {
+    host: 'peer',
+    broken: (rows, claim) => {
+      const host = otherHost(claim.held.host);
+      const listener = listenerOf(rows, endOf(claim.connection, host, 'LISTEN'));
+      // Full when there are more than the backlog (net/core/request_sock.c).
+      return listener && listener.receiveQueue > listener.sendQueue
+        ? null
+        : `the accept queue of the ${host} is not full`;
+    },
+  },
+};
+
+function heldRow(rows: readonly SocketRow[], { connection, held }: Claimed): SocketRow | undefined {
+  return rowOf(rows, endOf(connection, held.host, held.state));
+}
+
+/** Whether this kernel lists sockets that are only bound (Linux 6.8): it has listed one. */
+function listsBound(timeline: Timeline, { held, connection }: Claimed): boolean {
+  const local = connection[held.host];
+  return timeline
+    .of('sockets')
+    .some(({ host, rows }) => host === held.host && rows.some((row) => sameEndpoint(row.local, local)));
+}
+
+/** Whether tcplab has bound it and not closed it. */
+function isBoundByCall(timeline: Timeline, { held, connection }: Claimed): boolean {
+  const calls = timeline.of('call').filter(({ host }) => host === held.host);
+  const port = `:${connection[held.host].port}`;
+  const bind = calls.find(({ call, detail, result }) => {
+    return call === 'bind' && result === 'ok' && detail.endsWith(port);
+  });
+  return bind !== undefined && !calls.some(({ call, socket }) => call === 'close' && socket === bind.socket);
+}
+
+function liftedRule(timeline: Timeline, claim: Claimed, hold: Held): string | null {
+  const lifted = timeline.of('rule-lifted');
+  for (const { rule, host, text } of timeline.of('rule-set').filter(({ atMs }) => atMs <= claim.atMs)) {
+    const end = lifted.find((event) => event.rule === rule && event.host === host);
+    if (end && end.atMs > claim.atMs && end.atMs <= hold.atMs)
+      return `rule ${rule} of the ${host} (${text}) was removed ${after(end.atMs, hold)} ms into the hold`;
+  }
+  return null;
+}
+
+/** What was in force when the hold began, and all that came until its end. */
+function tablesDuring(timeline: Timeline, host: HostName, hold: Held): SocketsSeen[] {
+  const tables = timeline.of('sockets').filter((table) => table.host === host && table.atMs <= hold.atMs);
+  const first = tables.findLastIndex(({ atMs }) => atMs <= hold.fromMs);
+  return tables.slice(Math.max(first, 0));
+}
+
+function after(atMs: number, hold: Held): string {
+  return (atMs - hold.fromMs).toFixed(1);
+}
