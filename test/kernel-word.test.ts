@@ -1,11 +1,15 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { endOf } from '../src/evidence/connection.ts';
+import { peculiaritiesOf } from '../src/evidence/socket-options.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
 import { courseOf, type Transition } from '../src/evidence/transitions.ts';
 import { judge } from '../src/evidence/verdict.ts';
+import { rowOf } from '../src/evidence/witness/socket-table.ts';
 import type { Host } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
+import { readTcpSysctls } from '../src/lab/tcp-sysctls.ts';
 import { formatLadder } from '../src/report/ladder/ladder.ts';
 import { packetComments } from '../src/report/pcapng/comments.ts';
 import { resultOf } from '../src/report/result.ts';
@@ -14,6 +18,7 @@ import { closeWait } from '../src/scenario/close-wait.ts';
 import { established } from '../src/scenario/opening.ts';
 import { runScenario } from '../src/scenario/run.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';
+import { forecast } from '../src/tcp/forecast.ts';
 import { needRoot, REPOSITORY } from './cli.ts';
 import { PLAIN } from './drawn.ts';
 
@@ -140,5 +145,35 @@ describe('what a program does with its connection', () => {
     expect(timeline.of('program-call').map(({ call }) => call)).not.toContain('close');
     expect(finish(timeline)).toMatchObject({ from: 'LISTEN', arc: { trigger: 'close' } });
     expect(finish(without(timeline, 'process-exited'))).toMatchObject({ arc: null });
+  });
+});
+
+describe('the options of a program’s socket', () => {
+  it('are read from it, so that a forecast goes by them', async () => {
+    const options = 'TCP_KEEPIDLE=2 TCP_KEEPINTVL=1 TCP_KEEPCNT=2'.split(' ').map((each) => each.split('='));
+    const set = options.map(([name, value]) => `s.setsockopt(6, socket.${name}, ${value})`).join('; ');
+    const program = `import socket; s = socket.create_server(('', 80)); s.setsockopt(1, 9, 1); ${set}; c = s.accept()[0]; c.recv(9)`;
+    await using lab = await Lab.open();
+    await lab.server.start(['python3', '-c', program]);
+    const isThere = async () => (await lab.observe()).server.some(({ state }) => state === 'LISTEN');
+    await lab.waitFor('the server', isThere);
+    const [client, socket] = [lab.nextClientEndpoint(), await lab.client.openSocket()];
+    await lab.client.bind(socket, client);
+    await lab.client.connect(socket, lab.serverEndpoint());
+    const end = endOf({ client, server: lab.serverEndpoint() }, 'server', 'ESTABLISHED');
+    const row = await lab.waitFor('the server to accept', async () => {
+      const own = rowOf((await lab.observe()).server, end);
+      return own && own.inode > 0 ? own : undefined;
+    });
+    const sysctls = await readTcpSysctls(lab.server);
+    const peculiarities = await lab.waitFor('its options', async () => {
+      await lab.observe();
+      const known = peculiaritiesOf(lab.timeline, 'server', row, sysctls);
+      return known.keepalive ? known : undefined;
+    });
+    expect(peculiarities).toEqual({ keepalive: { timeS: 2, intervalS: 1, probes: 2 }, setBy: 'python3' });
+    const told = forecast(row, sysctls, peculiarities);
+    expect(told).toMatchObject({ timer: 'keepalive probe', remaining: 2 });
+    expect(told.because).toMatch(/2 probes, 1 s apart, after 2 s idle .* \(set by python3\)$/);
   });
 });

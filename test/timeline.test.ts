@@ -260,7 +260,7 @@ function* mutations(value: Json, path = ''): Generator<[what: string, changed: J
     }
   } else if (typeof value === 'object' && value !== null) {
     // What the kernel counts has whatever names it has.
-    const isMap = path === '.counters';
+    const isMap = path === '.counters' || path === '.options';
     if (!isMap) yield [`${path} with more`, { ...value, more: 1 }];
     for (const [key, item] of Object.entries(value)) {
       const { [key]: _, ...rest } = value;

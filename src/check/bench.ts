@@ -1,6 +1,7 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import { peculiaritiesOf } from '../evidence/socket-options.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab, type LabOptions } from '../lab/lab.ts';
@@ -78,7 +79,8 @@ export class Bench implements AsyncDisposable {
 
   /** What the kernel will do about an end without the program, and when. */
   async forecast(row: SocketRow, host: HostName): Promise<Forecast> {
-    return forecast(row, await readTcpSysctls(this.lab.host(host)));
+    const sysctls = await readTcpSysctls(this.lab.host(host));
+    return forecast(row, sysctls, peculiaritiesOf(this.lab.timeline, host, row, sysctls));
   }
 
   /** Drops everything between the hosts, in both directions, as a pulled cable does. */

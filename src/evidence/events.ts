@@ -257,6 +257,19 @@ interface SocketReleased extends AtHost {
   fd: number;
 }
 
+/** The options of a program's socket that change when the kernel's timers fire; when they were first read, and when they changed. */
+export interface SocketOptionsRead extends AtHost {
+  type: 'socket-options';
+  local: Endpoint;
+  remote: Endpoint;
+  /** The process's name, as in /proc/PID/comm. */
+  name: string;
+  /** The values in force, by the names of tcp(7) and socket(7): where none was set, what the sysctls say. Null if they can't be read. */
+  options: Record<string, number> | null;
+  /** Why they can't be read. */
+  why: string | null;
+}
+
 /** What a scenario says to have reached. */
 export interface Claimed extends Happening {
   type: 'claimed';
@@ -321,6 +334,7 @@ export type TimelineEvent =
   | ProgramEnded
   | SocketOwned
   | SocketReleased
+  | SocketOptionsRead
   | Claimed
   | Held
   | GaveUp

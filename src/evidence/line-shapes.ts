@@ -210,6 +210,15 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   'program-ended': { atMs, host, program, status: whole(0, 255), signal: nullable(text()) },
   'socket-owned': { atMs, host, inode: whole(1), pid: whole(1), name: text(), fd: whole() },
   'socket-released': { atMs, host, inode: whole(1), pid: whole(1), fd: whole() },
+  'socket-options': {
+    atMs,
+    host,
+    local: end,
+    remote: end,
+    name: text(),
+    options: nullable(map(whole(Number.MIN_SAFE_INTEGER))),
+    why: nullable(text()),
+  },
   claimed: {
     atMs,
     scenario: id,

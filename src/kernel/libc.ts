@@ -72,6 +72,8 @@ export interface Libc {
   fsconfig(number: number, fd: number, command: number, key: null, value: null, aux: number): number;
   fsmount(number: number, fd: number, flags: number, attributes: number): number;
   bpf(number: number, command: number, attributes: Uint8Array, size: number): number;
+  pidfdOpen(number: number, pid: number, flags: number): number;
+  pidfdGetfd(number: number, process: number, fd: number, flags: number): number;
   sysconf(name: number): number;
   clock_gettime(clock: number, time: Uint8Array): number;
   getrlimit(resource: number, limit: Uint8Array): number;
@@ -115,6 +117,8 @@ export const libc: Libc = {
   fsmount: lib.func('long syscall(long number, int fd, unsigned int flags, unsigned int attributes)'),
   // Has no wrapper in any C library.
   bpf: lib.func('long syscall(long number, int command, uint8_t *attributes, unsigned int size)'),
+  pidfdOpen: lib.func('long syscall(long number, int pid, unsigned int flags)'),
+  pidfdGetfd: lib.func('long syscall(long number, int process, int fd, unsigned int flags)'),
   sysconf: lib.func('long sysconf(int name)'),
   clock_gettime: lib.func('int clock_gettime(int clock, uint8_t *time)'),
   getrlimit: lib.func('int getrlimit(int resource, uint8_t *limit)'),

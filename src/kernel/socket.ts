@@ -103,6 +103,29 @@ export function setOption(fd: number, option: SocketOption, value: number): void
   check(libc.setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt', `${option} ${value}`);
 }
 
+/** The options that change when the kernel's timers fire (tcp(7), socket(7)). */
+const TIMER_OPTIONS: Readonly<Record<string, readonly [level: number, name: number]>> = {
+  SO_KEEPALIVE: [SOL_SOCKET, 9],
+  TCP_KEEPIDLE: [IPPROTO_TCP, 4],
+  TCP_KEEPINTVL: [IPPROTO_TCP, 5],
+  TCP_KEEPCNT: [IPPROTO_TCP, 6],
+  TCP_SYNCNT: [IPPROTO_TCP, 7],
+  TCP_LINGER2: [IPPROTO_TCP, 8],
+  TCP_DEFER_ACCEPT: [IPPROTO_TCP, 9],
+  TCP_USER_TIMEOUT: [IPPROTO_TCP, 18],
+  TCP_RTO_MAX_MS: [IPPROTO_TCP, 44],
+};
+
+/** Their values as they are in force: where none was set, what the sysctls say. Without those that this kernel does not have. */
+export function timerOptions(fd: number): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (const [option, [level, name]] of Object.entries(TIMER_OPTIONS)) {
+    const [value, length] = [Buffer.alloc(4), Buffer.from([4, 0, 0, 0])];
+    if (libc.getsockopt(fd, level, name, value, length) === 0) values[option] = value.readInt32LE();
+  }
+  return values;
+}
+
 /** SO_ERROR: what ended the connection, as errno's name, or null. Reading clears it. */
 export function takeError(fd: number): string | null {
   const value = Buffer.alloc(4);

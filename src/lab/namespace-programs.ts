@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
+import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { systemError } from '../kernel/libc.ts';
 import { needDescriptors, SPAWN_DESCRIPTORS } from '../kernel/limits.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
+import { withDescriptorOf } from '../kernel/pidfd.ts';
 import { SilentPipe } from '../kernel/pipe.ts';
 import {
   descendantsOf,
@@ -17,6 +20,7 @@ import {
   socketHolders,
   watchOver,
 } from '../kernel/process.ts';
+import { timerOptions } from '../kernel/socket.ts';
 import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { SpawnOptions, StartOptions } from './host.ts';
@@ -94,6 +98,8 @@ export class NamespacePrograms {
   readonly #known = new Set<number>();
   /** The holders that the timeline has, by name. */
   readonly #holders = new Map<string, SocketHolder>();
+  /** What the timeline was last told of a socket's options, by its inode. */
+  readonly #toldOptions = new Map<number, string>();
   readonly #started: { program: SpawnedProgram; streams: Set<number> }[] = [];
   /** The standard input of all programs: it stays open until the host ends. */
   #input: SilentPipe | undefined;
@@ -154,9 +160,26 @@ export class NamespacePrograms {
     return child;
   }
 
-  /** Finds out which process has a socket open, once for each socket that the table shows. */
+  /** Finds out which process has a socket open, once for each socket that the table shows, and how it has set its timers. */
   findOwners(rows: readonly SocketRow[]): void {
     if (!this.#areThere) return;
+    this.#findNewOwners(rows);
+    for (const row of rows.filter(({ inode }) => inode !== 0).slice(0, MOST_READ)) this.#readOptions(row);
+  }
+
+  #readOptions({ inode, local, remote }: SocketRow): void {
+    const holder = [...this.#holders.values()].find((one) => one.inode === inode);
+    if (!holder) return;
+    const { name: host, nowMs, emit } = this.#options;
+    const { options, why } = optionsOf(holder);
+    const told = JSON.stringify([local, remote, options, why]);
+    if (this.#toldOptions.get(inode) === told) return;
+    this.#toldOptions.set(inode, told);
+    const { name } = holder;
+    emit({ type: 'socket-options', atMs: nowMs(), host, local, remote, name, options, why });
+  }
+
+  #findNewOwners(rows: readonly SocketRow[]): void {
     const inodes = new Set(
       rows.map(({ inode }) => inode).filter((inode) => inode && !this.#known.has(inode)),
     );
@@ -231,6 +254,26 @@ export class NamespacePrograms {
       }
       await turn();
     }
+  }
+}
+
+/** A program may have thousands of sockets: it takes some 20 system calls to read the options of one. */
+const MOST_READ = 16;
+
+function optionsOf({ pid, fd, inode }: SocketHolder): {
+  options: Record<string, number> | null;
+  why: string | null;
+} {
+  try {
+    // The process may have closed it, and have another file there.
+    return withDescriptorOf(pid, fd, (copy) =>
+      fstatSync(copy).ino === inode
+        ? { options: timerOptions(copy), why: null }
+        : { options: null, why: 'the process no longer has it open' },
+    );
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return { options: null, why: error.message };
   }
 }
 

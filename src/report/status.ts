@@ -1,5 +1,6 @@
 import { endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import { peculiaritiesOf } from '../evidence/socket-options.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { listenerOf, rowOf, stateInTable } from '../evidence/witness/socket-table.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
@@ -7,7 +8,7 @@ import { forecast } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
-import type { Waiting } from '../tcp/timers.ts';
+import type { Peculiarities, Waiting } from '../tcp/timers.ts';
 import { formatMs, pad, wrapBeside } from './layout.ts';
 import { ruleReports } from './result.ts';
 import type { Style } from './style.ts';
@@ -37,7 +38,9 @@ export function statusLines(
       const local = pad(formatEndpoint(end.local), width);
       const [first = '', ...rest] = wrapBeside(`${end.host}  `, `${local}  ${state}`, columns);
       const lines = [first, ...rest].map((line) => line.replace(state, style.bold));
-      return row ? [...lines, ...timerLines(row, sysctls[end.host], columns)] : lines;
+      if (!row) return lines;
+      const options = peculiaritiesOf(timeline, end.host, row, sysctls[end.host]);
+      return [...lines, ...timerLines(row, sysctls[end.host], columns, options)];
     }),
     ...ruleReports(timeline).flatMap(({ host, rule, packets }) =>
       wrapBeside(`${host}  `, `${rule}: ${packets} ${packets === 1 ? 'packet' : 'packets'}`, columns),
@@ -47,8 +50,13 @@ export function statusLines(
 }
 
 /** What the kernel will do by itself, and which setting controls that. */
-export function timerLines(row: SocketRow, sysctls: TcpSysctls, columns = 80): string[] {
-  const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(row, sysctls);
+export function timerLines(
+  row: SocketRow,
+  sysctls: TcpSysctls,
+  columns = 80,
+  options: Peculiarities = {},
+): string[] {
+  const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(row, sysctls, options);
   const texts = [because];
   if (timer !== null && nextMs !== null) {
     const [next, end] = [nextStep(timer, nextMs, remaining), endText(timer, givesUpMs, nextState)];

@@ -33,6 +33,9 @@ export interface Forecast {
   because: string;
 }
 
+/** By how much a timer may have been longer than what is left of it, to still be of the same class of lateness. */
+const LONGEST_FACTOR = 8;
+
 /** Whether the program has closed the socket and the kernel finishes by itself. A row without inode may also be unaccepted. */
 export function isOrphan({ state, inode }: Pick<SocketRow, 'state' | 'inode'>): boolean {
   return inode === 0 && ORPHAN_STATES.has(state);
@@ -45,6 +48,17 @@ const ORPHAN_STATES: ReadonlySet<State> = new Set(['FIN-WAIT-1', 'FIN-WAIT-2', '
  * that is reckoned back from its count of retransmissions and its present timeout.
  */
 export function forecast(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities = {}): Forecast {
+  const told = foretell(row, { ...sysctls, rtoMaxMs: options.rtoMaxMs ?? sysctls.rtoMaxMs }, options);
+  return { ...told, because: told.because + restsOn(options, told.because) };
+}
+
+/** Who is behind the options that the reason names, or that nobody could look at them. */
+function restsOn({ setBy, unread }: Peculiarities, because: string): string {
+  if (unread) return "; the socket's own options can't be read, and would change that";
+  return setBy !== undefined && /TCP_|keepalive/.test(because) ? ` (set by ${setBy})` : '';
+}
+
+function foretell(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities): Forecast {
   const orphan = options.orphan ?? isOrphan(row);
   const waiting = waitingOf(row, orphan);
   if (!waiting || row.expiresMs === null) return noTimer(row, sysctls);
@@ -56,7 +70,9 @@ export function forecast(row: TimedRow, sysctls: TcpSysctls, options: Peculiarit
       : since(schedule(waiting, sysctls, told), row, waiting);
   const steps = planned.endMs === null ? planned.offsetsMs : [...planned.offsetsMs, planned.endMs];
   const stepMs = (steps[done] ?? 0) - (steps[done - 1] ?? 0);
-  const nextMs = row.expiresMs + meanLatenessMs(stepMs, options.hz);
+  // Of a socket whose options nobody knows, the plan may be for a timer of hours, and the timer of seconds.
+  const runsMs = options.unread ? Math.min(stepMs, LONGEST_FACTOR * row.expiresMs) : stepMs;
+  const nextMs = row.expiresMs + meanLatenessMs(runsMs, options.hz);
   const endless = planned.endMs === null;
   return {
     timer: waiting,

@@ -40,6 +40,14 @@ export interface Peculiarities {
   linger2S?: number;
   /** TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT. */
   keepalive?: { timeS?: number; intervalS?: number; probes?: number };
+  /** TCP_RTO_MAX_MS, in place of tcp_rto_max_ms. */
+  rtoMaxMs?: number;
+  /** Who has set these options. */
+  setBy?: string;
+  /** The SYN-ACK can't leave its host: a rule drops it in the output hook. */
+  unsendable?: boolean;
+  /** Its options could not be read: they may differ from the sysctls. */
+  unread?: boolean;
   /** The retransmission timeout before any backoff. Else that for a peer nearby. */
   rtoMs?: number;
   /** The smoothed round trip. */
@@ -127,7 +135,15 @@ function synSchedule(sysctls: TcpSysctls, options: Peculiarities, linear: number
 }
 
 /** reqsk_timer_handler() (inet_connection_sock.c). A listener under pressure allows fewer retries than this. */
-function synAckSchedule({ synackRetries }: TcpSysctls, { synCount, hz }: Peculiarities): Schedule {
+function synAckSchedule({ synackRetries }: TcpSysctls, options: Peculiarities): Schedule {
+  const { synCount, hz } = options;
+  // inet_rtx_syn_ack() fails, and the request is dropped.
+  if (options.unsendable)
+    return wait(
+      [INITIAL_RTO_MS],
+      "a SYN-ACK that can't leave its host ends the request at its first timer",
+      hz,
+    );
   const retries = synCount || synackRetries;
   const offsetsMs: number[] = [];
   let nowMs = 0;

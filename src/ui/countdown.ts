@@ -1,4 +1,6 @@
 import type { HostName } from '../evidence/events.ts';
+import { peculiaritiesOf } from '../evidence/socket-options.ts';
+import type { Timeline } from '../evidence/timeline.ts';
 import type { Tables } from '../lab/lab.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import { forecast } from '../tcp/forecast.ts';
@@ -10,13 +12,18 @@ const SAME_MS = 25;
 
 /** The timers that run now, and what they will do if the peer says nothing more. */
 export function runningTimers(
+  timeline: Timeline,
   tables: Tables,
   sysctls: Record<HostName, TcpSysctls>,
   nowMs: number,
 ): TimerView[] {
   return (['client', 'server'] as const).flatMap((host) =>
     tables[host].flatMap((row): TimerView[] => {
-      const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(row, sysctls[host]);
+      const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(
+        row,
+        sysctls[host],
+        peculiaritiesOf(timeline, host, row, sysctls[host]),
+      );
       if (timer === null || nextMs === null) return [];
       return [
         {

@@ -216,7 +216,7 @@ export class LiveLab implements AsyncDisposable {
     const view = this.#view();
     const rest = {
       sockets: await openSockets(lab, tables),
-      timers: settled(runningTimers(tables, this.#sysctls, nowMs), this.#message?.timers ?? []),
+      timers: settled(runningTimers(lab.timeline, tables, this.#sysctls, nowMs), this.#message?.timers ?? []),
       hosts: hostActs(lab, tables),
     };
     const restText = JSON.stringify(rest);
