@@ -158,6 +158,15 @@ describe('a system call that fails', () => {
     other.close();
   });
 
+  it('of netlink names the one of many requests that failed', () => {
+    const namespace = NetworkNamespace.create();
+    const addresses = [8, 99, 24].map((prefix) => ({ address: `10.0.0.${prefix}`, prefix }));
+    const failure = failureOf(() => namespace.enter(() => configureLink('lo', addresses)));
+    expect(failure.errno).toBe('EINVAL');
+    expect(failure.message).toMatch(/^netlink \(give lo the address 10\.0\.0\.99(: .*)?\) failed: EINVAL$/);
+    namespace.close();
+  });
+
   it('on an interface that is not there names it', () => {
     const namespace = NetworkNamespace.create();
     const failure = failureOf(() => namespace.enter(() => configureLink('nowhere0', [])));

@@ -323,6 +323,21 @@ describe('the test’s own sockets', () => {
     }
   });
 
+  it('have emitted close before their lab is closed', async () => {
+    const lab = await open();
+    const closed: string[] = [];
+    const server = lab.server.run(() => net.createServer().listen(80));
+    server.once('connection', (accepted) => accepted.once('close', () => closed.push('accepted')));
+    server.once('close', () => closed.push('server'));
+    await once(server, 'listening');
+    const connected = once(server, 'connection');
+    const socket = lab.client.run(() => net.connect(80, lab.server.address));
+    socket.once('close', () => closed.push('socket'));
+    await connected;
+    await lab.close();
+    expect(closed.toSorted()).toEqual(['accepted', 'server', 'socket']);
+  });
+
   it('of two labs at once, and of nobody, do not meet', async () => {
     await using one = await open();
     await using other = await open();

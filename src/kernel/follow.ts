@@ -1,4 +1,5 @@
 import { createHook, executionAsyncResource } from 'node:async_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { NetworkNamespace } from './namespace.ts';
 
 /**
@@ -29,6 +30,16 @@ export function isFollowedInto(namespace: NetworkNamespace): boolean {
 export function stopFollowingInto(namespace: NetworkNamespace): void {
   open.delete(namespace);
   if (open.size === 0 && running.length === 0) hook.disable();
+}
+
+/**
+ * Waits until the test's own sockets and programs whose end the kernel has reported have emitted `close`: Node reads the
+ * report in one round of the event loop, and emits `close` at the end of that round. Before that, the connection pool of
+ * `fetch` would reuse a connection of a closed lab, or open one in the machine's own network.
+ */
+export async function untilNodeHasHeard(): Promise<void> {
+  await turn();
+  await turn();
 }
 
 /** The namespace of the work that runs now. */

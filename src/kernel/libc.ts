@@ -57,6 +57,8 @@ export interface Libc {
   ): number;
   recv(fd: number, data: Uint8Array, length: number, flags: number): number;
   recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: null): number;
+  socketpair(domain: number, type: number, protocol: number, fds: Int32Array): number;
+  sendmsg(fd: number, message: bigint, flags: number): number;
   pipe2(fds: Int32Array, flags: number): number;
   read(fd: number, data: Uint8Array, length: number): number;
   fcntl(fd: number, command: number, argument: number): number;
@@ -102,6 +104,8 @@ export const libc: Libc = {
   ),
   recv: lib.func('long recv(int fd, uint8_t *data, size_t length, int flags)'),
   recvmmsg: lib.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)'),
+  socketpair: lib.func('int socketpair(int domain, int type, int protocol, int *fds)'),
+  sendmsg: lib.func('long sendmsg(int fd, void *message, int flags)'),
   pipe2: lib.func('int pipe2(int *fds, int flags)'),
   read: lib.func('long read(int fd, uint8_t *data, size_t length)'),
   fcntl: lib.func('int fcntl(int fd, int command, long argument)'),
@@ -135,12 +139,21 @@ export function pageSize(): number {
   return Number(libc.sysconf(_SC_PAGESIZE));
 }
 
-/** Closes a descriptor in a thread of the pool, for those whose close waits in the kernel. */
-export function closeLater(fd: number): Promise<void> {
-  return new Promise((resolve) => closing.async(fd, () => resolve()));
+/**
+ * recv(2) in a thread of the pool; calls `done` with the result. It needs mapped memory, because koffi does not keep a Buffer
+ * from being garbage-collected during the call.
+ */
+export function recvLater(
+  fd: number,
+  memory: { address: bigint; length: number },
+  flags: number,
+  done: (received: number) => void,
+): void {
+  const { address, length } = memory;
+  receiving.async(fd, address, length, flags, (_: unknown, received: number) => done(Number(received)));
 }
 
-const closing = lib.func('int close(int fd)');
+const receiving = lib.func('long recv(int fd, void *data, size_t length, int flags)');
 
 // Where two names share a number (EAGAIN, EWOULDBLOCK) the first is the usual one.
 const ERRNO_NAMES = new Map(

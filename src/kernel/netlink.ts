@@ -25,6 +25,12 @@ const NLMSGERR_ATTR_MSG = 1;
 const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 
+export interface NetlinkRequest {
+  message: Buffer;
+  /** What it asks for: an error names it. */
+  detail: string;
+}
+
 export interface NetlinkMessage {
   type: number;
   flags: number;
@@ -50,28 +56,31 @@ export class NetlinkSocket {
     return this.#fd;
   }
 
+  /** Sends one message, and reads until it is acknowledged (or the dump is done). */
+  request(message: Buffer, detail: string): NetlinkMessage[] {
+    return this.requestAll([{ message, detail }]);
+  }
+
   /**
-   * Sends messages in one call and reads until the last is acknowledged (or the dump is done). The kernel answers
-   * before send() returns, so nothing is waited for.
+   * Sends the messages in one call, and reads until the last is acknowledged. The kernel answers before send() returns, so
+   * this never waits. The kernel processes each message, even after one that failed. Throws the first failure.
    */
-  request(messages: Buffer[], detail: string): NetlinkMessage[] {
-    let last = 0;
-    for (const message of messages) {
-      last = ++this.#sequence;
-      message.writeUInt32LE(last, 8);
-    }
-    const all = Buffer.concat(messages);
-    check(Number(libc.send(this.#fd, all, all.length, 0)), 'send', detail);
+  requestAll(requests: readonly NetlinkRequest[]): NetlinkMessage[] {
+    const first = this.#sequence + 1;
+    for (const { message } of requests) message.writeUInt32LE(++this.#sequence, 8);
+    const detailOf = (sequence: number) => requests[sequence - first]?.detail ?? '';
+    const all = Buffer.concat(requests.map(({ message }) => message));
+    check(Number(libc.send(this.#fd, all, all.length, 0)), 'send', detailOf(first));
     const answers: NetlinkMessage[] = [];
     for (;;) {
       const datagram = this.receive();
       if (!datagram)
-        throw new SystemError('recv', 'EAGAIN', { detail: `${detail}: no answer from the kernel` });
+        throw new SystemError('recv', 'EAGAIN', { detail: `${detailOf(first)}: no answer from the kernel` });
       for (const message of parseMessages(datagram)) {
-        if (message.type === NLMSG_ERROR) throwIfError(message, detail);
+        if (message.type === NLMSG_ERROR) throwIfError(message, detailOf(message.sequence));
         else if (message.type !== NLMSG_DONE) answers.push(message);
         const ends = message.type === NLMSG_ERROR || message.type === NLMSG_DONE;
-        if (ends && message.sequence === last) return answers;
+        if (ends && message.sequence === this.#sequence) return answers;
       }
     }
   }

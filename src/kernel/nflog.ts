@@ -52,21 +52,22 @@ export class PacketLog {
     this.#netlink = new NetlinkSocket(NETLINK_NETFILTER);
     using undo = new DisposableStack();
     undo.defer(() => this.#netlink.close());
-    const config = (...attributes: Buffer[]) =>
-      netlinkMessage(
+    const config = (...attributes: Buffer[]) => ({
+      message: netlinkMessage(
         (NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_CONFIG,
         NLM_F_ACK,
         Buffer.from([0, 0]),
         u16be(group),
         ...attributes,
-      );
+      ),
+      detail: `packet log, group ${group}`,
+    });
     const mode = Buffer.concat([u32be(0xffff), Buffer.from([NFULNL_COPY_PACKET, 0])]);
-    const messages = [
+    this.#netlink.requestAll([
       config(attribute(NFULA_CFG_CMD, Buffer.from([NFULNL_CFG_CMD_BIND]))),
       config(attribute(NFULA_CFG_MODE, mode)),
       config(attribute(NFULA_CFG_QTHRESH, u32be(1)), attribute(NFULA_CFG_TIMEOUT, u32be(1))),
-    ];
-    for (const message of messages) this.#netlink.request([message], `packet log, group ${group}`);
+    ]);
     undo.move();
   }
 

@@ -1,7 +1,8 @@
 import { completeChecksum } from '../tcp/segment.ts';
 import { realtimeNs } from './clock.ts';
 import { DisposableStack } from './disposable-stack.ts';
-import { check, closeLater, lastErrno, libc } from './libc.ts';
+import { closeLater } from './late-close.ts';
+import { check, lastErrno, libc } from './libc.ts';
 import { mapMemory } from './mapping.ts';
 import { attachPeerFilter } from './packet-filter.ts';
 import { interfaceIndex } from './rtnetlink.ts';
@@ -110,7 +111,11 @@ export class PacketCapture {
     return statistics.readUInt32LE(4);
   }
 
-  /** Takes 10 to 20 ms in the kernel, but not of this thread. A second call closes nothing more. */
+  /**
+   * When this is over, the descriptor is gone. The kernel frees the socket 10 to 20 ms later, when no CPU can still be
+   * handling a packet for it (net/packet/af_packet.c, packet_release). Until then its namespace exists, with the interface
+   * and the socket, but only a process inside can see it. A second call does nothing.
+   */
   close(): Promise<void> {
     this.#closed ??= closeLater(this.#fd);
     return this.#closed;

@@ -23,13 +23,16 @@ export interface ProcessName {
   numberedIn: string;
 }
 
+let own: ProcessName | undefined;
+
 /** The name of this process. */
 export function ownName(): ProcessName {
-  return {
+  own ??= {
     pid: process.pid,
     startTime: processStartTime(process.pid) ?? '0',
     numberedIn: numberingOf('self') ?? '0',
   };
+  return own;
 }
 
 /**

@@ -3,6 +3,7 @@ import { check, libc } from './libc.ts';
 import {
   attribute,
   NETLINK_ROUTE,
+  type NetlinkRequest,
   NetlinkSocket,
   NLM_F_ACK,
   NLM_F_CREATE,
@@ -22,6 +23,8 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
+const IFLA_NUM_TX_QUEUES = 31;
+const IFLA_NUM_RX_QUEUES = 32;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
@@ -44,9 +47,16 @@ export interface AddressWithPrefix {
   prefix: number;
 }
 
+/** Another host on the same link. */
+export interface Neighbour {
+  address: string;
+  linkAddress: Uint8Array;
+}
+
 /**
  * Makes a veth pair (veth(4)): `name` here, its other end under the same name in another namespace. Each has the
- * link-layer address (6 octets) that is given for it.
+ * link-layer address (6 bytes) that is given for it. By default each end has two queues per CPU, and each queue has a
+ * folder in sysfs. With one queue in each direction the pair takes a third less time, and saves more with more CPUs.
  */
 export function createVethPair(
   name: string,
@@ -59,6 +69,7 @@ export function createVethPair(
     attribute(IFLA_IFNAME, text(name)),
     attribute(IFLA_ADDRESS, Buffer.from(otherLinkAddress)),
     attribute(IFLA_NET_NS_FD, u32(otherNamespace)),
+    ...oneQueue(),
   ]);
   const info = Buffer.concat([
     attribute(IFLA_INFO_KIND, text('veth')),
@@ -68,39 +79,44 @@ export function createVethPair(
     linkHeader(0, 0),
     attribute(IFLA_IFNAME, text(name)),
     attribute(IFLA_ADDRESS, Buffer.from(linkAddress)),
+    ...oneQueue(),
     attribute(IFLA_LINKINFO, info),
   ];
-  ask([netlinkMessage(RTM_NEWLINK, CREATE, ...body)], `create veth ${name}`);
+  ask({ message: netlinkMessage(RTM_NEWLINK, CREATE, ...body), detail: `create veth ${name}` });
+}
+
+function oneQueue(): Buffer[] {
+  return [attribute(IFLA_NUM_TX_QUEUES, u32(1)), attribute(IFLA_NUM_RX_QUEUES, u32(1))];
 }
 
 export function setLoopbackUp(): void {
-  ask([netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(LOOPBACK, IFF_UP))], 'set the loopback up');
+  ask(setUp(LOOPBACK, 'the loopback'));
 }
 
-/** Gives an interface its addresses and sets it and the loopback up. */
-export function configureLink(name: string, addresses: AddressWithPrefix[]): void {
+/** Gives an interface its addresses and permanent neighbours, and sets it and the loopback up. */
+export function configureLink(
+  name: string,
+  addresses: readonly AddressWithPrefix[],
+  neighbours: readonly Neighbour[] = [],
+): void {
   const index = interfaceIndex(name);
-  const messages = [
-    ...addresses.map((address) => newAddress(index, address)),
-    netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(LOOPBACK, IFF_UP)),
-    netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(index, IFF_UP)),
-  ];
-  ask(messages, `configure ${name}`);
+  ask(
+    ...addresses.map((address) => newAddress(index, name, address)),
+    setUp(LOOPBACK, 'the loopback'),
+    setUp(index, name),
+    ...neighbours.map((neighbour) => newNeighbour(index, neighbour)),
+  );
 }
 
 /** Says which link-layer address a neighbour has; what waits for it leaves in this very call. */
-export function setNeighbour(name: string, address: string, linkAddress: Uint8Array): void {
-  const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
-  const linkLayer = attribute(NDA_LLADDR, Buffer.from(linkAddress));
-  ask(
-    [netlinkMessage(RTM_NEWNEIGH, flags, ...neighbour(name, address), linkLayer)],
-    `set neighbour ${address}`,
-  );
+export function setNeighbour(name: string, neighbour: Neighbour): void {
+  ask(newNeighbour(interfaceIndex(name), neighbour));
 }
 
 /** Has the kernel forget it. */
 export function forgetNeighbour(name: string, address: string): void {
-  ask([netlinkMessage(RTM_DELNEIGH, NLM_F_ACK, ...neighbour(name, address))], `forget neighbour ${address}`);
+  const message = netlinkMessage(RTM_DELNEIGH, NLM_F_ACK, ...neighbourAt(interfaceIndex(name), address));
+  ask({ message, detail: `forget neighbour ${address}` });
 }
 
 /** Gives an interface a queue for what it sends: first in, first out, of so many packets (tc-pfifo(8)). */
@@ -109,15 +125,27 @@ export function setQueue(name: string, packets: number): void {
   header.writeInt32LE(interfaceIndex(name), 4);
   header.writeUInt32LE(TC_H_ROOT, 12);
   const body = [header, attribute(TCA_KIND, text('pfifo')), attribute(TCA_OPTIONS, u32(packets))];
-  ask([netlinkMessage(RTM_NEWQDISC, CREATE, ...body)], `set queue of ${name}`);
+  ask({ message: netlinkMessage(RTM_NEWQDISC, CREATE, ...body), detail: `set queue of ${name}` });
+}
+
+function setUp(index: number, name: string): NetlinkRequest {
+  const message = netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(index, IFF_UP));
+  return { message, detail: `set ${name} up` };
+}
+
+function newNeighbour(index: number, { address, linkAddress }: Neighbour): NetlinkRequest {
+  const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  const linkLayer = attribute(NDA_LLADDR, Buffer.from(linkAddress));
+  const message = netlinkMessage(RTM_NEWNEIGH, flags, ...neighbourAt(index, address), linkLayer);
+  return { message, detail: `set neighbour ${address}` };
 }
 
 /** struct ndmsg and the address. */
-function neighbour(name: string, address: string): Buffer[] {
+function neighbourAt(index: number, address: string): Buffer[] {
   const bytes = addressBytes(address);
   const header = Buffer.alloc(12);
   header.writeUInt8(bytes.length === 16 ? 10 : 2, 0);
-  header.writeInt32LE(interfaceIndex(name), 4);
+  header.writeInt32LE(index, 4);
   header.writeUInt16LE(NUD_PERMANENT, 8);
   return [header, attribute(NDA_DST, bytes)];
 }
@@ -162,10 +190,10 @@ function withControlSocket<T>(work: (fd: number) => T): T {
   }
 }
 
-function ask(messages: Buffer[], detail: string): void {
+function ask(...requests: NetlinkRequest[]): void {
   const socket = new NetlinkSocket(NETLINK_ROUTE);
   try {
-    socket.request(messages, detail);
+    socket.requestAll(requests);
   } finally {
     socket.close();
   }
@@ -181,7 +209,7 @@ function linkHeader(index: number, flags: number): Buffer {
 }
 
 /** Duplicate address detection would keep an IPv6 address unusable for a second, on a wire with nobody else. */
-function newAddress(index: number, { address, prefix }: AddressWithPrefix): Buffer {
+function newAddress(index: number, name: string, { address, prefix }: AddressWithPrefix): NetlinkRequest {
   const bytes = addressBytes(address);
   const header = Buffer.from([
     bytes.length === 16 ? 10 : 2,
@@ -190,5 +218,6 @@ function newAddress(index: number, { address, prefix }: AddressWithPrefix): Buff
     0,
   ]);
   const body = [header, u32(index), attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)];
-  return netlinkMessage(RTM_NEWADDR, CREATE, ...body);
+  const message = netlinkMessage(RTM_NEWADDR, CREATE, ...body);
+  return { message, detail: `give ${name} the address ${address}` };
 }

@@ -41,7 +41,7 @@ export class SocketTable {
 
   #dump(states: number): SocketRow[] {
     const request = dumpRequest({ states, info: true });
-    return this.#netlink.request([request], 'socket table').map(({ body }) => parseRow(body));
+    return this.#netlink.request(request, 'socket table').map(({ body }) => parseRow(body));
   }
 
   /**
@@ -59,7 +59,7 @@ export class SocketTable {
   /** Ends a connection as `ss -K` does: with an RST to the peer and ECONNABORTED for the program (CONFIG_INET_DIAG_DESTROY). */
   destroy(local: Endpoint, remote: Endpoint): void {
     const detail = `destroy ${formatEndpoint(local)}`;
-    this.#netlink.request([destroyRequest(local, remote)], detail);
+    this.#netlink.request(destroyRequest(local, remote), detail);
   }
 
   close(): void {

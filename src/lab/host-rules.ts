@@ -69,6 +69,7 @@ export class HostRules {
   }
 
   close(): void {
-    this.#options.namespace.enter(() => this.#firewall?.close());
+    const firewall = this.#firewall;
+    if (firewall) this.#options.namespace.enter(() => firewall.close());
   }
 }

@@ -5,9 +5,10 @@ import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
 import { DisposableStack } from '../kernel/disposable-stack.ts';
-import { followInto, isFollowedInto, stopFollowingInto } from '../kernel/follow.ts';
+import { followInto, isFollowedInto, stopFollowingInto, untilNodeHasHeard } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
+import type { Neighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
@@ -23,7 +24,7 @@ import { HostRules } from './host-rules.ts';
 import { KernelSight } from './kernel-sight.ts';
 import type { KernelWatch } from './kernel-watch.ts';
 import { markedProcesses, NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
-import { findNeighbour, loseNeighbour, type Neighbour } from './neighbour.ts';
+import { findNeighbour, loseNeighbour } from './neighbour.ts';
 import { PacketWatch } from './packet-watch.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
@@ -71,7 +72,6 @@ export class NamespaceHost implements EnterableHost {
   readonly #sockets = new Map<SocketNumber, number>();
   #rawSocket: number | undefined;
   #lastSocket = 0;
-  #lastRows = '';
   #ending: Ending | undefined;
 
   constructor(options: NamespaceHostOptions) {
@@ -288,9 +288,7 @@ export class NamespaceHost implements EnterableHost {
     this.#readPackets();
     this.#options.watch.read();
     this.#programs.findOwners(rows);
-    const seen = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
-    if (seen !== this.#lastRows) {
-      this.#lastRows = seen;
+    if (this.#tableWatch.isNews(rows)) {
       const atMs = this.#nowMs();
       this.#options.emit({ type: 'sockets', atMs, tookMs: atMs - startMs, host: this.name, rows });
     }
@@ -318,9 +316,10 @@ export class NamespaceHost implements EnterableHost {
       () => this.#endOrphans(),
       // What the kernel has to say of this end of things is no other lab's.
       () => watch.read(NOBODY),
+      () => untilNodeHasHeard(),
       () => this.#rawSocket !== undefined && kernel.close(this.#rawSocket),
       () => this.#rules.close(),
-      () => this.#namespace.enter(() => shared?.restore()),
+      () => shared && this.#namespace.enter(() => shared.restore()),
       () => this.#table.close(),
       () => stopFollowingInto(this.#namespace),
       () => this.#packets?.close(),
@@ -407,5 +406,3 @@ const NOBODY: Watcher = { namespace: 0, owns: () => false, runs: () => false, se
 
 /** The unit in the detail of a send, as the timeline's format has it. */
 const OCTETS = 'octets';
-/** What changes in a socket's row with time alone. */
-const VOLATILE = new Set(['expiresMs', 'info']);

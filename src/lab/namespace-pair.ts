@@ -57,7 +57,7 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
     clientPorts,
     serverPort,
     latestMs: () => 0,
-    // Side by side, because the kernel takes tens of milliseconds for each.
+    // Side by side, because each may wait for its programs.
     dispose: () => inBoth((name) => hosts[name].dispose()),
   };
 };

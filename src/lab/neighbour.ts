@@ -1,14 +1,8 @@
 import { SystemError } from '../error.ts';
-import { forgetNeighbour, setNeighbour } from '../kernel/rtnetlink.ts';
+import { forgetNeighbour, type Neighbour, setNeighbour } from '../kernel/rtnetlink.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { INTERFACE } from './addresses.ts';
-
-/** The host at the other end of a wire that is the lab's own. */
-export interface Neighbour {
-  address: string;
-  linkAddress: Uint8Array;
-}
 
 /**
  * Has the kernel wait for the neighbour to be found, which it leaves to a daemon (arp(7), app_solicit): that is us. False where
@@ -28,6 +22,6 @@ export function loseNeighbour({ address }: Neighbour, family: Family): boolean {
 }
 
 /** What waited leaves in this very call. */
-export function findNeighbour({ address, linkAddress }: Neighbour): void {
-  setNeighbour(INTERFACE, address, linkAddress);
+export function findNeighbour(neighbour: Neighbour): void {
+  setNeighbour(INTERFACE, neighbour);
 }

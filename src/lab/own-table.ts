@@ -8,18 +8,13 @@ const BUCKETS = 4096;
 /** Those that the kernel derives from the size of the table. */
 const DERIVED = ['net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_max_syn_backlog'];
 
-let parent: NetworkNamespace | undefined;
-
 /**
  * A namespace with a TCP table of its own (ip-sysctl: tcp_child_ehash_entries, Linux 6.1). Else all share the machine's,
  * which has hundreds of thousands of buckets: to look at three sockets the kernel then walks through them all, and once
  * more for each namespace that ends.
  */
 export function createWithOwnTable(): NetworkNamespace {
-  parent ??= NetworkNamespace.create();
-  parent.enter(() => {
-    if (readSysctl(CHILD_BUCKETS) === '0') writeIfAllowed(CHILD_BUCKETS, BUCKETS);
-  });
+  parent ??= createParent();
   using undo = new DisposableStack();
   const namespace = NetworkNamespace.create(parent);
   undo.defer(() => namespace.close());
@@ -31,7 +26,20 @@ export function createWithOwnTable(): NetworkNamespace {
   return namespace;
 }
 
+let parent: NetworkNamespace | undefined;
 const CHILD_BUCKETS = 'net.ipv4.tcp_child_ehash_entries';
+
+/** A namespace that only passes its setting on. */
+function createParent(): NetworkNamespace {
+  using undo = new DisposableStack();
+  const namespace = NetworkNamespace.create();
+  undo.defer(() => namespace.close());
+  namespace.enter(() => {
+    if (readSysctl(CHILD_BUCKETS) !== undefined) writeIfAllowed(CHILD_BUCKETS, BUCKETS);
+  });
+  undo.move();
+  return namespace;
+}
 
 /** It is only faster with it. */
 function writeIfAllowed(name: string, value: string | number): void {

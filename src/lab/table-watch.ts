@@ -17,6 +17,7 @@ export class TableWatch {
   readonly #expected = new Set<number>();
   /** CLOCK_MONOTONIC. */
   #boundFromNs: bigint;
+  #shown = '';
   /** Whether somebody is in there who calls bind() when he likes. */
   hasGuests = false;
 
@@ -39,6 +40,14 @@ export class TableWatch {
     return rows;
   }
 
+  /** Whether these rows differ from those of the last call in more than time. */
+  isNews(rows: readonly SocketRow[]): boolean {
+    const shown = JSON.stringify(rows, (key, value) => (VOLATILE.has(key) ? undefined : value));
+    if (shown === this.#shown) return false;
+    this.#shown = shown;
+    return true;
+  }
+
   /** A socket was bound to this port. */
   expectBound(port: number): void {
     this.#expected.add(port);
@@ -54,6 +63,9 @@ export class TableWatch {
     );
   }
 }
+
+/** What changes in a socket's row with time alone. */
+const VOLATILE = new Set(['expiresMs', 'info']);
 
 /** What is left of a socket has its cookie, and the socket itself may be open, and bound, beside it. */
 function socketOf({ cookie, state }: SocketRow): string {

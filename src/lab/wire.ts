@@ -5,7 +5,7 @@ import { monotonicNs } from '../kernel/clock.ts';
 import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
-import { configureLink, createVethPair, disableOffloads, setNeighbour } from '../kernel/rtnetlink.ts';
+import { configureLink, createVethPair, disableOffloads } from '../kernel/rtnetlink.ts';
 import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
 
 /** Joins two namespaces by a veth pair. Returns the capture of each end, once frames pass and have timestamps. */
@@ -18,13 +18,12 @@ export async function layWire(
   const open = (name: HostName) =>
     namespaces[name].enter(() => {
       disableOffloads(INTERFACE);
-      configureLink(INTERFACE, [ADDRESSES[name].ipv4, ADDRESSES[name].ipv6]);
+      const [own, other] = [ADDRESSES[name], ADDRESSES[otherHost(name)]];
+      const linkAddress = LINK_ADDRESSES[otherHost(name)];
       // A neighbor found by ARP would count toward the thousand that the kernel keeps for all namespaces together
       // (arp(7), gc_thresh3): many labs would take them from the machine's own network.
-      const other = otherHost(name);
-      for (const family of ['ipv4', 'ipv6'] as const) {
-        setNeighbour(INTERFACE, ADDRESSES[other][family].address, LINK_ADDRESSES[other]);
-      }
+      const neighbours = [other.ipv4, other.ipv6].map(({ address }) => ({ address, linkAddress }));
+      configureLink(INTERFACE, [own.ipv4, own.ipv6], neighbours);
       const capture = new PacketCapture(INTERFACE);
       undo.defer(() => capture.close());
       return capture;
