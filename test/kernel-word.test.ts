@@ -99,6 +99,34 @@ describe('a segment that a rule drops which is not the lab’s', () => {
   });
 });
 
+describe('a copy of a segment that the kernel drops', () => {
+  it('for a raw socket is not the segment: that went on to TCP', async (context) => {
+    needRoot(context, 'kernel events');
+    // A filter that takes nothing: one instruction, `ret 0` (BPF_RET | BPF_K).
+    const program = [
+      'import ctypes, socket, struct, time',
+      's = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)',
+      "code = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0))",
+      "s.setsockopt(socket.SOL_SOCKET, 26, struct.pack('HL', 1, ctypes.addressof(code)))",
+      "print('filtering', flush=True)",
+      'time.sleep(60)',
+    ].join('\n');
+    const filtered: Scenario = {
+      ...closeWait,
+      async reach(stage) {
+        const child = await stage.server.spawn('python3', ['-c', program], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        await once(child.stdout as NodeJS.ReadableStream, 'data');
+        return closeWait.reach(stage);
+      },
+    };
+    const { verdict, because, segments } = resultOf(await runScenario(filtered));
+    expect({ verdict, because }).toEqual({ verdict: 'proven', because: null });
+    expect(segments.map(({ fate }) => fate)).toEqual(segments.map(() => 'delivered'));
+  });
+});
+
 describe('what a program does with its connection', () => {
   const server = (how: string) =>
     `${process.execPath} ${join(REPOSITORY, 'test/programs/server.mjs')} ${how}`;

@@ -25,8 +25,9 @@ function add(effect: Decided, words: Record<string, string>): void {
   for (const [reason, text] of Object.entries(words)) REASONS.set(reason, [effect, text]);
 }
 
-// On its way out: it never left (net/ipv4/ip_output.c, net/core/neighbour.c, __dev_queue_xmit, net/sched/).
-add('unprocessed', {
+// On its way out: it never left (net/ipv4/ip_output.c, net/core/neighbour.c, __dev_queue_xmit, net/sched/). Of what arrived, a
+// copy was on its way on (nft's dup).
+add(({ direction }) => (direction === 'received' ? 'processed' : 'unprocessed'), {
   BPF_CGROUP_EGRESS: 'a BPF program of a cgroup',
   CAKE_FLOOD: 'flood protection of the queue',
   DUALPI2_STEP_DROP: 'congestion in the queue',

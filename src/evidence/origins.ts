@@ -16,8 +16,14 @@ export class Origins {
   /** What rules have rejected and not yet answered. */
   readonly #unanswered: { drop: Dropped; withReset: boolean }[];
 
-  constructor(timeline: Timeline, { seen, crafted }: Packets) {
+  /** What the kernel's netfilter has dropped on its way in: a rule of somebody else may have rejected it. */
+  readonly #filtered: KernelDropped[];
+
+  constructor(timeline: Timeline, { seen, crafted, discarded }: Packets) {
     this.#crafted = new Matcher(crafted);
+    this.#filtered = discarded.filter(
+      ({ reason, direction }) => reason === 'NETFILTER_DROP' && direction === 'received',
+    );
     const texts = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, text]));
     this.#unanswered = seen.flatMap((drop) => {
       const text = drop.type === 'dropped' && drop.hook === 'in' ? (texts.get(drop.rule) ?? '') : '';
@@ -40,7 +46,12 @@ export class Origins {
     });
     const rule = found < 0 ? undefined : this.#unanswered.splice(found, 1)[0]?.drop.rule;
     if (rule !== undefined) return { rule };
-    return wire.kind === 'icmp' ? 'firewall' : 'tcp';
+    const isForeign = this.#filtered.some((drop) => {
+      if (drop.host !== host || drop.atMs > atMs || drop.wire.kind !== 'tcp' || wire.kind !== 'tcp')
+        return false;
+      return refuses(wire.segment, drop.wire.segment);
+    });
+    return wire.kind === 'icmp' || isForeign ? 'firewall' : 'tcp';
   }
 }
 

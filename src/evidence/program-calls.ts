@@ -1,4 +1,4 @@
-import { type Endpoint, sameEndpoint } from '../tcp/endpoint.ts';
+import { type Endpoint, isListenerOf, sameEndpoint } from '../tcp/endpoint.ts';
 import type { ConnectionEnd } from './connection.ts';
 import type { HostName, ProgramReturned } from './events.ts';
 import type { Timeline } from './timeline.ts';
@@ -33,30 +33,37 @@ export function programCalls(timeline: Timeline): ProgramCall[] {
   }
   return timeline.of('program-call').map((called): ProgramCall => {
     const { atMs, host, pid, name, call, fd, detail } = called;
-    const returned = returns.get(key(called))?.shift();
+    // By when it says to have begun: that of another may have been lost.
+    const returned = returns
+      .get(key(called))
+      ?.find((each) => Math.abs(each.atMs - each.tookMs - atMs) < SAME_MS);
     const { local, remote } = returned && returned.remote.port !== 0 ? returned : called;
     const { result = null, tookMs = null } = returned ?? {};
     return { atMs, host, pid, name, call, fd, detail, result, tookMs, local, remote };
   });
 }
 
+/** Times are fractions of milliseconds, and come from whole nanoseconds. */
+const SAME_MS = 0.0005;
+
 /** Whether a call was made for the end's own socket, or for a listener on its port. */
 export function concernsEnd({ host, local, remote }: ProgramCall, end: ConnectionEnd): boolean {
   if (host !== end.host) return false;
-  if (remote.port === 0) return local.port === end.local.port;
+  if (remote.port === 0) return isListenerOf(local, end.local);
   return sameEndpoint(local, end.local) && sameEndpoint(remote, end.remote);
 }
 
 /** Whether a close() discards the connection instead of ending it: SO_LINGER with 0 seconds was set before (socket(7)). */
 export function isAbortive(closing: ProgramCall, calls: readonly ProgramCall[]): boolean {
-  const lingering = calls.findLast(
-    ({ host, pid, fd, call, detail, atMs }) =>
-      call === 'setsockopt' &&
-      detail.startsWith('SO_LINGER') &&
-      host === closing.host &&
-      pid === closing.pid &&
-      fd === closing.fd &&
-      atMs <= closing.atMs,
+  const before = calls.findLast(
+    (each) =>
+      each.host === closing.host &&
+      each.pid === closing.pid &&
+      each.fd === closing.fd &&
+      each !== closing &&
+      each.atMs <= closing.atMs &&
+      // What was set on a socket that had the same descriptor ended with its close().
+      (each.call === 'close' || (each.call === 'setsockopt' && each.detail.startsWith('SO_LINGER'))),
   );
-  return lingering !== undefined && /l_onoff=[^0,][^,]*, l_linger=0\}/.test(lingering.detail);
+  return before?.call === 'setsockopt' && /l_onoff=[^0,][^,]*, l_linger=0\}/.test(before.detail);
 }

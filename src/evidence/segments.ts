@@ -2,7 +2,7 @@ import type { Input } from '../tcp/fold.ts';
 import type { Segment, WirePacket } from '../tcp/segment.ts';
 import { seqDistance } from '../tcp/sequence.ts';
 import type { Connection } from './connection.ts';
-import { type DropEffect, dropEffect } from './drop-reasons.ts';
+import { type DropEffect, dropEffect, dropWords } from './drop-reasons.ts';
 import { type Captured, type Dropped, type HostName, type KernelDropped, otherHost } from './events.ts';
 import { type Origin, Origins } from './origins.ts';
 import {
@@ -34,6 +34,15 @@ export interface Passage {
    * there, or did not keep up. `discarded`: the kernel of either host says that it dropped it, and no rule of the lab did.
    */
   fate: 'delivered' | 'lost' | 'unseen' | { dropped: Dropped } | { discarded: KernelDropped };
+}
+
+/** Why the kernel dropped it, in words for the middle of a sentence. */
+export function wordsOfDrop(timeline: Timeline, { host, reason }: KernelDropped): string {
+  const hasLost = timeline
+    .of('lost')
+    .some((event) => event.witness === 'packets' && (event.host ?? host) === host);
+  const mayBeOurs = reason === 'NETFILTER_DROP' && hasLost;
+  return mayBeOurs ? 'netfilter (of which rule is not known: a log overflowed)' : dropWords(reason);
 }
 
 /** What the segments before it tell of a segment. */
@@ -73,7 +82,9 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
     const unseen = isBlind(timeline, otherHost(host)) ? 'unseen' : 'lost';
     const arrived = taken[index] ? [taken[index]] : partsOf(event, arrivals.left(otherHost(host)));
     const drop = arrived.map((arrival) => drops.get(arrival)).find(Boolean);
-    const discarded = [event, ...arrived].map((sighting) => discards.of.get(sighting)).find(Boolean);
+    // What arrived all the same was dropped at its sender as a copy (nft's dup).
+    const sightings = arrived.length > 0 ? arrived : [event];
+    const discarded = sightings.map((sighting) => discards.of.get(sighting)).find(Boolean);
     const received = arrived.length > 0 ? 'delivered' : unseen;
     const fate = drop ? { dropped: drop } : discarded ? { discarded } : received;
     return { ...base, arrivedMs: arrived.at(-1)?.atMs ?? null, fate };
@@ -206,16 +217,34 @@ function discardsOf({ seen, discarded }: Packets): {
     const key = headKey(event, isDeparture(event));
     waiting.set(key, [...(waiting.get(key) ?? []), event]);
   }
+  const arrivals = seen.filter(isArrival);
   // From the end: of the same headers, the last that was there by then.
   for (const drop of discarded.toReversed()) {
     const same = waiting.get(headKey(drop, isDeparture(drop)));
     const index = same?.findLastIndex((event) => wasThere(event, drop)) ?? -1;
-    const sighting = index < 0 ? undefined : same?.splice(index, 1)[0];
+    const sighting = index < 0 ? changedBefore(drop, arrivals, of) : same?.splice(index, 1)[0];
     if (isNoDrop(drop)) continue;
     if (sighting) of.set(sighting, drop);
     else if (isDeparture(drop)) unsent.push(drop);
   }
   return { of, unsent };
+}
+
+/** The arrival that was dropped after somebody had changed it: nft may set a window or an option before it drops. */
+function changedBefore(
+  drop: KernelDropped,
+  arrivals: readonly Captured[],
+  taken: ReadonlyMap<Sighting, KernelDropped>,
+): Captured | undefined {
+  const { wire } = drop;
+  if (drop.direction === 'sent' || wire.kind !== 'tcp') return undefined;
+  return arrivals.findLast(
+    (arrival) =>
+      arrival.host === drop.host &&
+      wasThere(arrival, drop) &&
+      !taken.has(arrival) &&
+      isAlike(arrival, wire.segment),
+  );
 }
 
 /** That it was freed says nothing of a packet that had its effect; of one that was sent, it may have been a capture's copy. */

@@ -12,7 +12,7 @@ import {
 } from '../../test/hand-built.ts';
 import { fates, told } from '../../test/story.ts';
 import type { Captured } from './events.ts';
-import { inputsOf, passages } from './segments.ts';
+import { inputsOf, passages, wordsOfDrop } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 
 const syn = segment('client', 'S', 0);
@@ -80,6 +80,28 @@ describe('a segment that the kernel says it dropped', () => {
   });
 });
 
+describe('a copy or a changed form of a segment', () => {
+  it('that was dropped at its sender says nothing of one that arrived', () => {
+    const copy = kernelDropped(1.005, 'client', 'sent', syn, 'NETFILTER_DROP');
+    expect(fates(timelineOf(...passed(1, 'client', syn), copy))).toEqual(['S delivered']);
+  });
+
+  it('that was on its way on from the receiver says nothing of what arrived there', () => {
+    const copy = kernelDropped(1.02, 'server', 'received', syn, 'NEIGH_FAILED');
+    const timeline = timelineOf(...passed(1, 'client', syn), copy);
+    expect(fates(timeline)).toEqual(['S delivered']);
+    expect(told(timeline, 'server')).toEqual(['received S']);
+  });
+
+  it('that was dropped is the segment, when a rule changed its window before', () => {
+    const changed = { ...ack, window: 1 };
+    const drop = kernelDropped(1.02, 'server', 'received', changed, 'NETFILTER_DROP');
+    const timeline = timelineOf(...passed(1, 'client', ack), drop);
+    expect(fates(timeline)).toEqual(['. dropped by NETFILTER_DROP']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+});
+
 describe('where a segment came from', () => {
   const origins = (timeline: Timeline) => passages(timeline, CONNECTION).map(({ origin }) => origin);
   const data = segment('client', 'P.', 1, 1);
@@ -103,6 +125,13 @@ describe('where a segment came from', () => {
     expect(told(timeline, 'server')).toEqual(['sent R']);
   });
 
+  it('is a firewall for the RST that answers what netfilter dropped by a rule of somebody else', () => {
+    const drop = kernelDropped(1.02, 'server', 'received', data, 'NETFILTER_DROP');
+    const timeline = timelineOf(...passed(1, 'client', data), drop, ...passed(2, 'server', refusal));
+    expect(origins(timeline)).toEqual(['tcp', 'firewall']);
+    expect(told(timeline, 'server')).toEqual([]);
+  });
+
   it('is tcplab for what it crafted, and no more', () => {
     const timeline = timelineOf(
       crafted(1, 'client', syn),
@@ -121,6 +150,16 @@ describe('a segment that did not arrive', () => {
     const overflow = { type: 'lost', atMs: 5, witness: 'packets', host: 'server', what } as const;
     expect(fates(timelineOf(sent, overflow))).toEqual(['S unseen']);
     expect(fates(timelineOf(sent, { ...overflow, host: 'client' }))).toEqual(['S lost']);
+  });
+});
+
+describe('a drop by netfilter', () => {
+  it('is not said to be by a rule of somebody else when the log of the lab’s own lost something', () => {
+    const drop = kernelDropped(1.02, 'server', 'received', syn, 'NETFILTER_DROP');
+    const what = 'the packet log lost 3 packets';
+    const overflow = { type: 'lost', atMs: 5, witness: 'packets', host: 'server', what } as const;
+    expect(wordsOfDrop(timelineOf(drop), drop)).toBe('netfilter (not a rule of this lab)');
+    expect(wordsOfDrop(timelineOf(drop, overflow), drop)).toMatch(/of which rule is not known/);
   });
 });
 

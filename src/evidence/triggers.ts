@@ -15,11 +15,14 @@ export class CallsAndTimers {
   readonly #end: ConnectionEnd;
   /** Whether a program may have done something that nobody saw. */
   readonly #isHidden: boolean;
+  /** Whether a program's calls are seen, and there is a program. */
+  readonly #isWatched: boolean;
 
   constructor(timeline: Timeline, end: ConnectionEnd) {
     this.#end = end;
     const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
-    this.#isHidden = hasProgram && !seesCalls(timeline, end.host);
+    this.#isWatched = hasProgram && seesCalls(timeline, end.host);
+    this.#isHidden = hasProgram && !this.#isWatched;
     this.#deeds = [...ownDeeds(timeline, end), ...programDeeds(timeline, end)];
     this.#tables = timeline.of('sockets').filter(({ host }) => host === end.host);
     this.#counted = timeline.of('counted').filter(({ host }) => host === end.host);
@@ -33,7 +36,9 @@ export class CallsAndTimers {
   confirm(arc: Arc | null, atMs: number): Arc | null {
     if (arc?.trigger !== 'abort') return arc;
     const told = this.arcAt(arc.from, arc.to, atMs, atMs);
-    return told?.trigger === 'retries exhausted' ? arc : (told ?? arc);
+    if (told && told.trigger !== 'retries exhausted') return told;
+    // Where the kernel tells of a program's calls and tells of none, somebody else has ended it.
+    return told || !this.#isWatched ? arc : null;
   }
 
   /**
@@ -61,7 +66,7 @@ export class CallsAndTimers {
 
   /** Whether there was a call that ends a connection in any state. */
   isEndedByCall(sinceMs: number, untilMs: number): boolean {
-    return this.#within(sinceMs, untilMs).some(({ triggers }) => ENDINGS.includes(triggers.join()));
+    return this.#within(sinceMs, untilMs).some(({ ends }) => ends);
   }
 
   #callsWithin(sinceMs: number, untilMs: number): Set<Trigger> {
@@ -104,20 +109,26 @@ interface Deed {
   toMs: number;
   /** What it may have triggered. */
   triggers: readonly Trigger[];
+  /** Whether it ends a connection in any state. */
+  ends: boolean;
 }
 
-/** Deeds that end a connection in any state. */
-const ENDINGS: readonly string[] = ['abort', 'destroy'];
+function deed(fromMs: number, tookMs: number, call: string, isAbort: boolean): Deed {
+  const triggers = TRIGGERS[call] ?? [];
+  // Where there is nothing to abort, it is a close().
+  const all: readonly Trigger[] = isAbort ? ['abort', ...triggers] : triggers;
+  return { fromMs, toMs: fromMs + tookMs, triggers: all, ends: isAbort || call === 'destroy' };
+}
 
 /** tcplab's own calls. */
 function ownDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
   return timeline
     .of('call')
     .filter(({ host, result }) => host === end.host && (result === 'ok' || result === 'EINPROGRESS'))
-    .map(({ atMs, tookMs, call, detail }): Deed => {
-      const isAbort = call === 'abort' || detail.includes('SO_LINGER');
-      return { fromMs: atMs, toMs: atMs + tookMs, triggers: isAbort ? ['abort'] : (TRIGGERS[call] ?? []) };
-    });
+    .map(
+      ({ atMs, tookMs, call, detail }): Deed =>
+        deed(atMs, tookMs, call, call === 'abort' || detail.includes('SO_LINGER')),
+    );
 }
 
 /** What the kernel saw programs do; a process that exits closes what it has open. */
@@ -127,21 +138,16 @@ function programDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
   const pids = new Set(own.map(({ pid }) => pid));
   const exits = timeline.of('process-exited').filter(({ host, pid }) => host === end.host && pids.has(pid));
   return [
-    ...own.map((called): Deed => {
+    ...own.map((called) => {
       const { atMs, tookMs, call } = called;
       const isAbort = call === 'close' && isAbortive(called, calls);
-      const toMs = atMs + (tookMs ?? Number.POSITIVE_INFINITY);
-      return { fromMs: atMs, toMs, triggers: isAbort ? ['abort'] : (TRIGGERS[call] ?? []) };
+      return deed(atMs, tookMs ?? Number.POSITIVE_INFINITY, call, isAbort);
     }),
     ...exits.flatMap(({ atMs, pid }): Deed[] => {
       const closed = timeline
         .of('kernel')
         .filter((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
-      return closed.map((event) => ({
-        fromMs: event.atMs,
-        toMs: event.atMs,
-        triggers: TRIGGERS['close'] ?? [],
-      }));
+      return closed.map((event) => deed(event.atMs, 0, 'close', false));
     }),
   ];
 }

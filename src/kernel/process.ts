@@ -174,7 +174,7 @@ export interface SocketHolder {
 export function socketHolders(pids: readonly number[] = allProcesses()): SocketHolder[] {
   return pids.flatMap((pid) => {
     const holders = ifThere(() => {
-      const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+      const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim().replaceAll(/\s/g, ' ');
       return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
         const inode = socketInode(`/proc/${pid}/fd/${fd}`);
         return inode === undefined ? [] : [{ inode, pid, name, fd: Number(fd) }];

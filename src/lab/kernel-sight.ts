@@ -78,7 +78,10 @@ export class KernelSight implements Watcher {
 
   lose(what = 'the ring of kernel events overflowed: events are missing'): void {
     const { name: host, nowMs, emit } = this.#options;
-    emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host, what });
+    const atMs = nowMs();
+    emit({ type: 'lost', atMs, witness: 'kernel-events', host, what });
+    // What the kernel dropped may be among that.
+    emit({ type: 'lost', atMs, witness: 'packets', host, what });
   }
 
   /** What rules have logged is on the timeline up to then (CLOCK_MONOTONIC, nanoseconds). */
@@ -116,7 +119,8 @@ export class KernelSight implements Watcher {
   #seeCall(called: ProgramCall): void {
     const { name: host, shared, toMs, emit } = this.#options;
     const { atNs, pid, thread, comm, call, fd, detail, local, remote } = called;
-    if (shared && !this.runs(pid)) return;
+    // A process that has exited meanwhile can't be asked any more whose it is.
+    if (shared && !this.#callers.has(pid) && !this.runs(pid)) return;
     this.#calling.set(thread, called);
     this.#callers.add(pid);
     const who = { host, pid, thread, name: comm };

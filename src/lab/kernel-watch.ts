@@ -100,10 +100,13 @@ interface OpenedSource {
 
 /** For tests, and for who wants to see what the other way shows: `bpf`, `tracefs` or `none`. */
 const WAY = 'TCPLAB_KERNEL_EVENTS';
+const WAYS: readonly string[] = ['bpf', 'tracefs', 'none'];
 
 /** By BPF, else by tracefs. */
 export async function openSource(): Promise<OpenedSource> {
   const way = process.env[WAY];
+  if (way !== undefined && !WAYS.includes(way))
+    throw new TcplabError('USAGE', `${WAY}=${way}: expected one of ${WAYS.join(', ')}`);
   if (way === 'none')
     return { source: undefined, unavailable: `turned off (${WAY})`, noBpf: `turned off (${WAY})` };
   let noBpf = `turned off (${WAY})`;

@@ -17,7 +17,7 @@ import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } fro
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { PortBlock } from './client-ports.ts';
 import { Ending } from './ending.ts';
-import type { Watcher } from './event-owners.ts';
+import { NOBODY } from './event-owners.ts';
 import type { FirewallKind } from './firewall.ts';
 import type { EnterableHost, SocketNumber, SpawnOptions, StartOptions } from './host.ts';
 import { HostRules } from './host-rules.ts';
@@ -83,7 +83,8 @@ export class NamespaceHost implements EnterableHost {
     const { capture, shared, watch } = options;
     const clock = { nowMs: () => this.#nowMs(), toMs: (ns: bigint) => this.#toMs(ns) };
     const processes = shared ? markedProcesses(shared.table) : processesOfNamespace(this.#namespace);
-    this.#programs = new NamespacePrograms({ ...options, ...clock, processes });
+    const onProgram = () => watch.watchCalls(this.#sight);
+    this.#programs = new NamespacePrograms({ ...options, ...clock, processes, onProgram });
     this.#rules = new HostRules({ ...options, ...clock, kind: options.firewall });
     this.#sight = new KernelSight({ ...options, ...clock });
     const concerns = shared && ((wire: WirePacket) => shared.concerns(wire));
@@ -255,7 +256,6 @@ export class NamespaceHost implements EnterableHost {
     options: StartOptions = {},
     number: number = this.#options.nextProgram(),
   ): Promise<Program> {
-    this.#options.watch.watchCalls(this.#sight);
     return this.#programs.start(number, command, options);
   }
 
@@ -271,12 +271,10 @@ export class NamespaceHost implements EnterableHost {
 
   /** Makes ready for a program that comes into this host by another way, and gives what it must have in its environment. */
   expectProgram(): NodeJS.ProcessEnv {
-    this.#options.watch.watchCalls(this.#sight);
     return this.#programs.expect();
   }
 
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
-    this.#options.watch.watchCalls(this.#sight);
     return this.#programs.spawn([command, ...args], options);
   }
 
@@ -400,9 +398,6 @@ export class NamespaceHost implements EnterableHost {
     return Number(ns - this.#options.startNs) / 1e6;
   }
 }
-
-/** Takes what nobody wants to know any more. */
-const NOBODY: Watcher = { namespace: 0, owns: () => false, runs: () => false, see: () => {}, lose: () => {} };
 
 /** The unit in the detail of a send, as the timeline's format has it. */
 const OCTETS = 'octets';

@@ -84,6 +84,8 @@ interface Options {
   name: HostName;
   namespace: NetworkNamespace;
   processes: Processes;
+  /** Called before a program starts, or comes in by another way. */
+  onProgram?: () => void;
   nowMs: () => number;
   emit: (event: TimelineEvent) => void;
 }
@@ -133,7 +135,8 @@ export class NamespacePrograms {
 
   /** Prepares for a program. Returns the environment by which it is recognized. */
   expect(): NodeJS.ProcessEnv {
-    const { processes } = this.#options;
+    const { processes, onProgram } = this.#options;
+    onProgram?.();
     this.#areThere = true;
     this.#stopWatching ??= processes.watchOver();
     return processes.environment;

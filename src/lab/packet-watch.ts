@@ -61,7 +61,8 @@ export class PacketWatch {
     }
     for (const { atNs, hook, prefix, packet } of logged) {
       const wire = this.#decode(packet);
-      if (!wire) continue;
+      // A rule of somebody else may log to the same group.
+      if (!wire || !/^[1-9]\d*$/.test(prefix)) continue;
       const atMs = atNs === null ? this.#nowMs() : this.#stampMs(atNs);
       const bytes = packet.toString('base64');
       emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });

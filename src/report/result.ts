@@ -1,8 +1,7 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
-import { dropWords } from '../evidence/drop-reasons.ts';
 import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
-import { inputsOf, type Passage, passages } from '../evidence/segments.ts';
+import { inputsOf, type Passage, passages, wordsOfDrop } from '../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
 import { unreached } from '../evidence/unreached.ts';
 import { judge, type Testimony, type VerdictWord } from '../evidence/verdict.ts';
@@ -234,15 +233,15 @@ function segmentReports(all: Passage[], timeline: Timeline): SegmentReport[] {
       seq: numbers?.seq ?? null,
       ack: numbers?.ack ?? null,
       length: segment?.length ?? 0,
-      fate: fateText(fate, rules),
+      fate: fateText(timeline, fate, rules),
       receivedAtMs: arrivedMs,
     };
   });
 }
 
-function fateText(fate: Passage['fate'], rules: ReadonlyMap<number, string>): string {
+function fateText(timeline: Timeline, fate: Passage['fate'], rules: ReadonlyMap<number, string>): string {
   if (typeof fate === 'string') return fate;
-  return `dropped: ${'dropped' in fate ? rules.get(fate.dropped.rule) : dropWords(fate.discarded.reason)}`;
+  return `dropped: ${'dropped' in fate ? rules.get(fate.dropped.rule) : wordsOfDrop(timeline, fate.discarded)}`;
 }
 
 /** The states that an end went through: as its segments tell, or where they tell nothing, its host's socket table. */

@@ -98,11 +98,17 @@ function summary({ results, machine, durationMs }: RunReport, style: Style, widt
   const blind =
     machine.witnesses.includes('kernel-events') || results.some(({ hosts }) => hosts)
       ? ''
-      : '\nTwo witnesses: reading kernel events requires root.';
+      : `\n${wrap(`Two witnesses, without kernel events${whyBlind(results)}.`, width)}`;
   const hosts = results.find((result) => result.hosts)?.hosts;
   const about = hosts ? hostLines(hosts).map((line) => `\n${wrap(line, width, '  ').trimStart()}`) : [];
   const legend = "* held end   ✓ agrees   ✗ contradicts   – can't see this state";
   return `${colour(`${proven} of ${results.length} proven`)} in ${formatMs(durationMs)}${blind}${about.join('')}\n${style.dim(wrap(legend, width))}`;
+}
+
+/** The reason that the witness gives, if it was asked. */
+function whyBlind(results: readonly ScenarioResult[]): string {
+  const why = results.map(({ witnesses }) => witnesses.kernelEvents?.why).find(Boolean);
+  return why === undefined ? '' : `: ${why}`;
 }
 
 function colourOf(verdict: VerdictWord, style: Style): (text: string) => string {

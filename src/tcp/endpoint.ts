@@ -15,6 +15,11 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.port === b.port && a.address === b.address;
 }
 
+/** Whether a socket that listens there takes what comes for an endpoint: at its address, or at any. */
+export function isListenerOf(listener: Endpoint, { address, port }: Endpoint): boolean {
+  return listener.port === port && [address, '0.0.0.0', '::'].includes(listener.address);
+}
+
 /** The bytes of an address, in network order: 4 or 16. */
 export function addressBytes(address: string): Buffer {
   if (!address.includes(':')) return Buffer.from(address.split('.').map(Number));

@@ -18,6 +18,26 @@ function lastSight(host: HostName, state: State, ...events: TimelineEvent[]) {
 }
 
 describe('kernel events', () => {
+  it('say LISTEN for as long as one of several sockets listens on the port', () => {
+    const [first, second] = [
+      kernelSawListener(1, 'CLOSED', 'LISTEN'),
+      kernelSawListener(2, 'CLOSED', 'LISTEN'),
+    ];
+    const [ends, too] = [kernelSawListener(3, 'LISTEN', 'CLOSED'), kernelSawListener(4, 'LISTEN', 'CLOSED')];
+    expect(lastSight('server', 'LISTEN', first, second, ends)?.states).toEqual(['LISTEN']);
+    expect(lastSight('server', 'LISTEN', first, second, ends, too)?.states).toEqual(['CLOSED']);
+  });
+
+  it('of a listener at another address say nothing of this one', () => {
+    const elsewhere = {
+      ...kernelSawListener(2, 'LISTEN', 'CLOSED'),
+      local: { address: '127.0.0.1', port: 80 },
+    };
+    expect(
+      lastSight('server', 'LISTEN', kernelSawListener(1, 'CLOSED', 'LISTEN'), elsewhere)?.states,
+    ).toEqual(['LISTEN']);
+  });
+
   it.each<[State, State]>([
     ['CLOSED', 'SYN-SENT'],
     ['SYN-SENT', 'ESTABLISHED'],

@@ -1,4 +1,4 @@
-import { sameEndpoint } from '../../tcp/endpoint.ts';
+import { isListenerOf, sameEndpoint } from '../../tcp/endpoint.ts';
 import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { KernelTraced } from '../events.ts';
@@ -13,11 +13,7 @@ export const kernelEvents: Witness = {
     const unseen = opened?.hosts ? opened.hosts[end.host].noKernelEvents : opened?.noKernelEvents;
     if (unseen) return [{ atMs: 0, states: [], why: unseen }];
     const changes = kernelChanges(timeline, end);
-    const sights = end.listening
-      ? changes
-          .filter(({ ofListener }) => ofListener)
-          .map(({ atMs, to }) => ({ atMs, states: [to], why: null }))
-      : sightsOfConnection(changes);
+    const sights = end.listening ? sightsOfListeners(changes) : sightsOfConnection(changes);
     const lost = timeline
       .of('lost')
       .filter(({ witness, host }) => witness === 'kernel-events' && (host ?? end.host) === end.host);
@@ -44,8 +40,19 @@ export function kernelChanges(timeline: Timeline, end: ConnectionEnd): Change[] 
 
 function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean {
   const ownSocket = sameEndpoint(local, end.local) && sameEndpoint(remote, end.remote);
-  const listener = local.port === end.local.port && remote.port === 0;
+  const listener = remote.port === 0 && isListenerOf(local, end.local);
   return ownSocket || listener;
+}
+
+/** Several sockets may listen on a port (SO_REUSEPORT): it is closed when the last one is. */
+function sightsOfListeners(changes: readonly Change[]): Sight[] {
+  let listening = 0;
+  return changes
+    .filter(({ ofListener }) => ofListener)
+    .map(({ atMs, to }): Sight => {
+      listening = Math.max(0, listening + (to === 'LISTEN' ? 1 : -1));
+      return { atMs, states: [listening > 0 ? 'LISTEN' : 'CLOSED'], why: null };
+    });
 }
 
 const NOTHING_PRINTED = 'the kernel prints nothing between LISTEN and the final ACK of a handshake';

@@ -1,4 +1,4 @@
-import { sameEndpoint } from '../../tcp/endpoint.ts';
+import { isListenerOf, sameEndpoint } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
@@ -37,9 +37,5 @@ export function rowOf(rows: readonly SocketRow[], end: ConnectionEnd): SocketRow
 }
 
 export function listenerOf(rows: readonly SocketRow[], end: ConnectionEnd): SocketRow | undefined {
-  const addresses = [end.local.address, '0.0.0.0', '::'];
-  return rows.find(
-    ({ state, local }) =>
-      state === 'LISTEN' && local.port === end.local.port && addresses.includes(local.address),
-  );
+  return rows.find(({ state, local }) => state === 'LISTEN' && isListenerOf(local, end.local));
 }

@@ -14,7 +14,7 @@ export function callDetail(call: CallName, record: Buffer): string {
   const pointed = record.subarray(CALL_ARGUMENTS * 8, CALL_ARGUMENTS * 8 + POINTED_BYTES);
   switch (call) {
     case 'connect':
-      return addressOf(pointed);
+      return record.readBigUInt64LE(8) === 0n ? 'NULL' : addressOf(pointed);
     case 'shutdown':
       return SHUTDOWNS[argument(1)] ?? String(argument(1));
     case 'listen':

@@ -1,10 +1,9 @@
 import { STACK } from './assembler.ts';
-import { AF_INET, AF_INET6, BASE, FREE, IPPROTO_TCP, type Program } from './program.ts';
+import { AF_INET, AF_INET6, BASE, FREE, IPPROTO_TCP, type Program, SOCK_STREAM } from './program.ts';
 import { CALL_ARGUMENTS, POINTED_BYTES, RECORD, RECORD_BYTES } from './record.ts';
 import { CALLS, type CallName, registers } from './registers.ts';
 import { HELPER } from './writer.ts';
 
-const SOCK_STREAM = 1;
 const S_IFMT = 0o170000;
 const S_IFSOCK = 0o140000;
 

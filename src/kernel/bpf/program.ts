@@ -16,6 +16,7 @@ export const FREE: number = SCRATCH;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
 export const IPPROTO_TCP = 6;
 /** include/net/tcp_states.h: sockets in these have the fields of struct sock_common, and no more. */
 const [TCP_TIME_WAIT, TCP_NEW_SYN_RECV] = [6, 12];

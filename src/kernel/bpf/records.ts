@@ -101,7 +101,10 @@ function packetOf(record: Buffer): Buffer {
 }
 
 function commOf(record: Buffer): string {
-  return record.toString('utf8', RECORD.comm, RECORD.comm + 16).replace(/\0.*$/s, '');
+  return record
+    .toString('utf8', RECORD.comm, RECORD.comm + 16)
+    .replace(/\0.*$/s, '')
+    .replaceAll(/\s/g, ' ');
 }
 
 /** The kernel calls again what a signal interrupts, or turns these into EINTR (include/linux/errno.h); names as of strace. */

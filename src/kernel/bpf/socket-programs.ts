@@ -1,9 +1,12 @@
 import { STACK } from './assembler.ts';
-import { BASE, IPPROTO_TCP, type Program } from './program.ts';
+import { BASE, IPPROTO_TCP, type Program, SOCK_STREAM } from './program.ts';
 import { RECORD, RECORD_BYTES } from './record.ts';
 
 /** The drop reasons that are none: the kernel frees what it has used with them. */
 const NO_DROPS = ['SKB_NOT_DROPPED_YET', 'SKB_CONSUMED', 'SKB_DROP_REASON_NOT_SPECIFIED'];
+
+/** TIME-WAITs and requests have no sk_type (include/net/tcp_states.h, TCP_TIME_WAIT, TCP_NEW_SYN_RECV). */
+const WITHOUT_TYPE = [6, 12] as const;
 
 /** ETH_P_IP and ETH_P_IPV6, as a little-endian processor reads them. */
 const ETHER_TYPES = [0x0008, 0xdd86] as const;
@@ -68,14 +71,19 @@ export function drop(program: Program): void {
   // Whom the packet was for; older kernels do not say (before 6.11).
   if (btf.argumentCount('kfree_skb') === 4) program.argument(7, 3);
   else asm.set(7, 0);
-  asm.jumpIf(7, '!=', 0, 'has socket');
+  asm.jumpIf(7, '!=', 0, 'is for a socket');
   // Not its own socket first: until IP has it, an arrival still has its sender's (net/core/skbuff.c, skb_scrub_packet).
   program.pointer(8, 9, btf.offset('sk_buff', 'dev'));
   asm.jumpIf(8, '!=', 0, 'by device');
   program.pointer(7, 9, btf.offset('sk_buff', 'sk'));
   asm.jumpIf(7, '!=', 0, 'has socket').label('by device');
   program.findNamespaceOfPacket();
-  asm.jump('found').label('has socket');
+  asm.jump('found').label('is for a socket');
+  // A raw socket or a capture gets a copy: what becomes of that is not the segment's story.
+  program.value(1, 1, 7, program.sock('skc_state'));
+  for (const state of WITHOUT_TYPE) asm.jumpIf(1, '==', state, 'has socket');
+  program.value(2, 1, 7, btf.offset('sock', 'sk_type'));
+  asm.jumpIf(1, '!=', SOCK_STREAM, 'out').label('has socket');
   program.findNamespaceOfSocket();
   asm.label('found');
   program.leaveUnlessWatched();

@@ -1,7 +1,6 @@
-import { dropWords } from '../../evidence/drop-reasons.ts';
 import { type HostName, otherHost } from '../../evidence/events.ts';
 import { packetsOn } from '../../evidence/packet-index.ts';
-import { type Passage, passages } from '../../evidence/segments.ts';
+import { type Passage, passages, wordsOfDrop } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
 import { connectionsOf } from '../ladder/connections.ts';
@@ -74,7 +73,7 @@ function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, stri
       const dropped =
         'dropped' in fate
           ? `dropped by ${rules.get(fate.dropped.rule) ?? `rule ${fate.dropped.rule}`}`
-          : `dropped by the kernel: ${dropWords(fate.discarded.reason)}`;
+          : `dropped by the kernel: ${wordsOfDrop(timeline, fate.discarded)}`;
       return arrivedMs === null
         ? [[keyOf(passage), [`${dropped}, on its way out: never on the wire`]]]
         : [[keyOf({ ...passage, host: otherHost(host), atMs: arrivedMs }), [dropped]]];
