@@ -47,8 +47,9 @@ export class Origins {
     const rule = found < 0 ? undefined : this.#unanswered.splice(found, 1)[0]?.drop.rule;
     if (rule !== undefined) return { rule };
     const isForeign = this.#filtered.some((drop) => {
-      if (drop.host !== host || drop.atMs > atMs || drop.wire.kind !== 'tcp' || wire.kind !== 'tcp')
-        return false;
+      if (drop.host !== host || drop.wire.kind !== 'tcp' || wire.kind !== 'tcp') return false;
+      // The answer leaves before what it answers is freed (net/ipv4/netfilter/nf_reject_ipv4.c).
+      if (drop.atMs > atMs + ANSWERED_WITHIN_MS) return false;
       return refuses(wire.segment, drop.wire.segment);
     });
     return wire.kind === 'icmp' || isForeign ? 'firewall' : 'tcp';
@@ -61,3 +62,6 @@ function refuses(rst: Segment, segment: Segment): boolean {
   const controls = Number(segment.flags.includes('S')) + Number(segment.flags.includes('F'));
   return rst.seq === 0 && rst.ack === seqAdd(segment.seq, segment.length + controls);
 }
+
+/** From the RST of a rule to the drop of what it rejects: both happen in one go. */
+const ANSWERED_WITHIN_MS = 5;

@@ -126,8 +126,9 @@ describe('where a segment came from', () => {
   });
 
   it('is a firewall for the RST that answers what netfilter dropped by a rule of somebody else', () => {
-    const drop = kernelDropped(1.02, 'server', 'received', data, 'NETFILTER_DROP');
-    const timeline = timelineOf(...passed(1, 'client', data), drop, ...passed(2, 'server', refusal));
+    // The kernel sends the answer first.
+    const drop = kernelDropped(2.02, 'server', 'received', data, 'NETFILTER_DROP');
+    const timeline = timelineOf(...passed(1, 'client', data), ...passed(2, 'server', refusal), drop);
     expect(origins(timeline)).toEqual(['tcp', 'firewall']);
     expect(told(timeline, 'server')).toEqual([]);
   });
