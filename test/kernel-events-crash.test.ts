@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { allLiving, eventually, needRoot, Program, run, TCPLAB } from './cli.ts';
-import { Conversation } from './conversation.ts';
+import { PidNamespace } from './pid-namespace.ts';
 
 /** What kernel events leave on the machine when a signal ends tcplab. Other tcplabs may run on it at the same time. */
 
@@ -41,15 +41,15 @@ describe('a signal that ends tcplab', { timeout: 300_000 }, () => {
     const environment = { TCPLAB_KERNEL_EVENTS: 'tracefs' };
     const holding = new Program([...space.enter, ...TCPLAB, 'hold', 'established'], environment);
     await holding.until(/ESTABLISHED/);
-    expect(space.instances()).toHaveLength(1);
+    expect(instancesIn(space)).toHaveLength(1);
     for (const pid of holding.offspring()) if (isTcplab(pid)) process.kill(pid, 'SIGKILL');
     await holding.ended;
-    await eventually('the work of its guard', () => space.instances().length === 0);
+    await eventually('the work of its guard', () => instancesIn(space).length === 0);
 
     const ended = await endedAtMoments(40, environment, space.enter);
     for (const signal of SIGNALS) expect(ended.filter((one) => one === signal).length).toBeGreaterThan(5);
     await eventually('the end of all guards', () => allLiving().length === 0);
-    expect(space.instances()).toEqual([]);
+    expect(instancesIn(space)).toEqual([]);
   });
 
   it('leaves a trace instance if it ends the guard too, for the next start in that PID namespace', async (context) => {
@@ -65,51 +65,25 @@ describe('a signal that ends tcplab', { timeout: 300_000 }, () => {
     for (const pid of [...(guards ?? []), ...(tcplabs ?? [])]) process.kill(pid, 'SIGKILL');
     await holding.ended;
     await eventually('the end of all', () => allLiving().length === 0);
-    const left = space.instances();
+    const left = instancesIn(space);
     expect(left).toHaveLength(1);
 
     const runOne = [...TCPLAB, 'run', 'listen'];
     expect((await run(runOne, environment)).status).toBe(0);
-    expect(space.instances()).toEqual(left);
+    expect(instancesIn(space)).toEqual(left);
     expect((await run([...space.enter, ...runOne], environment)).status).toBe(0);
-    expect(space.instances()).toEqual([]);
+    expect(instancesIn(space)).toEqual([]);
   });
 });
 
-/** A PID namespace in which only these tests start tcplab. */
-class PidNamespace implements AsyncDisposable {
-  /** What runs a command in it. */
-  readonly enter: readonly string[];
-  readonly #holder: Conversation;
-  readonly #number: string;
-
-  private constructor(holder: Conversation) {
-    const first = holder.childPid;
-    this.#holder = holder;
-    this.#number = /\d+/.exec(readlinkSync(`/proc/${first}/ns/pid`))?.[0] ?? '';
-    this.enter = ['nsenter', '--target', String(first), '--pid', '--mount', '--'];
-  }
-
-  static async open(): Promise<PidNamespace> {
-    const options = ['--pid', '--fork', '--kill-child', '--mount-proc'];
-    const holder = new Conversation(['unshare', ...options, 'sh', '-c', 'echo ready; read over']);
-    await holder.hear();
-    return new PidNamespace(holder);
-  }
-
-  /** Of the processes in it. */
-  instances(): string[] {
-    const list = 'mount -t tracefs tracefs /mnt && ls /mnt/instances';
-    const { stdout, stderr, status } = spawnSync('unshare', ['--mount', 'sh', '-c', list], {
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(`no tracefs: ${stderr}`);
-    return stdout.split('\n').filter((name) => name.startsWith(`tcplab-${this.#number}-`));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#holder[Symbol.asyncDispose]();
-  }
+/** The trace instances of processes of a PID namespace. */
+function instancesIn({ number }: PidNamespace): string[] {
+  const list = 'mount -t tracefs tracefs /mnt && ls /mnt/instances';
+  const { stdout, stderr, status } = spawnSync('unshare', ['--mount', 'sh', '-c', list], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`no tracefs: ${stderr}`);
+  return stdout.split('\n').filter((name) => name.startsWith(`tcplab-${number}-`));
 }
 
 /**

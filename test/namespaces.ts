@@ -55,6 +55,11 @@ export class Pair implements AsyncDisposable {
     socket.close(fd);
   }
 
+  abort(fd: number): void {
+    this.#sockets.splice(this.#sockets.indexOf(fd), 1);
+    socket.abort(fd);
+  }
+
   keep(fd: number): number {
     this.#sockets.push(fd);
     return fd;
