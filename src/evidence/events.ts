@@ -205,7 +205,7 @@ export interface ProgramReturned extends ByProgram {
 }
 
 /** A process that had made such calls ended. What it left open, the kernel then closed. */
-export interface ProcessExited extends AtHost {
+interface ProcessExited extends AtHost {
   type: 'process-exited';
   pid: number;
   name: string;

@@ -232,12 +232,8 @@ export class NamespaceHost implements EnterableHost {
       // What comes meanwhile may be counted or not: again, until nothing does.
       if (this.#readPackets() > 0 && tries < 20) continue;
       this.#rules.tell(rules);
-      this.#options.emit({
-        type: 'counted',
-        atMs: this.#nowMs(),
-        host: this.name,
-        counters: countedSince(this.#counters, counters),
-      });
+      const changed = countedSince(this.#counters, counters);
+      this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters: changed });
       return;
     }
   }
