@@ -140,8 +140,16 @@ export type SeenInput = Input & {
   doubt?: string;
 };
 
-/** What one end sent (even if a rule or the kernel stopped it at once) and what its TCP was really given, in order. */
-export function inputsOf(timeline: Timeline, connection: Connection, host: HostName): SeenInput[] {
+/**
+ * What one end sent (even if a rule or the kernel stopped it at once) and what its TCP was really given, in order; with what TCP
+ * dropped for one of the reasons in `evenIf`.
+ */
+export function inputsOf(
+  timeline: Timeline,
+  connection: Connection,
+  host: HostName,
+  evenIf: readonly string[] = [],
+): SeenInput[] {
   const packets = packetsOn(timeline, connection);
   const seen = packets.seen.filter((event) => event.host === host);
   const drops = dropsOfArrivals(seen);
@@ -153,7 +161,9 @@ export function inputsOf(timeline: Timeline, connection: Connection, host: HostN
   for (const event of all) {
     const { atMs, wire } = event;
     if (isArrival(event)) {
-      if (!drops.has(event)) inputs.push(...received(atMs, wire, discards.of.get(event)?.reason, inputs));
+      const why = discards.of.get(event)?.reason;
+      const reason = why !== undefined && evenIf.includes(why) ? undefined : why;
+      if (!drops.has(event)) inputs.push(...received(atMs, wire, reason, inputs));
       continue;
     }
     // What was crafted here, or sent by the firewall, no socket of this host has sent.

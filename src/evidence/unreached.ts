@@ -60,6 +60,9 @@ interface Arrival {
   answer: 'none' | 'RST' | 'other';
 }
 
+/** Why the kernel drops a segment that its counters count among those of a listener. */
+const COUNTED = ['TCP_LISTEN_OVERFLOW'];
+
 const OVERFLOWS = 'TcpExtListenOverflows';
 const QUEUE_DROPS = 'TcpExtTCPReqQFullDrop';
 const DROPS = 'TcpExtListenDrops';
@@ -117,7 +120,7 @@ function arrivalsOf(
   const end = endOf(connection, host, 'LISTEN');
   const arrivals: Arrival[] = [];
   let last: { arrival: Arrival; segment: Segment } | undefined;
-  for (const input of inputsOf(timeline, connection, host)) {
+  for (const input of inputsOf(timeline, connection, host, COUNTED)) {
     if ('icmp' in input) continue;
     const { segment, direction, atMs } = input;
     if (direction === 'sent') {

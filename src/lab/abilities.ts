@@ -145,11 +145,15 @@ export async function tryAbilities(): Promise<Ability[]> {
 async function tryKernelEvents(): Promise<Ability> {
   const { source, unavailable, noBpf } = await openSource();
   const ability = { name: 'kernel events', needed: false, works: source !== undefined, why: unavailable };
-  const gives =
-    source?.by === 'tracefs' ? `third witness, by tracefs; by BPF not: ${noBpf}` : 'third witness';
+  const gives = source ? GIVES[source.by](noBpf) : 'third witness';
   await source?.close();
   return { ...ability, gives, mend: source ? null : 'run as root: `sudo tcplab …`' };
 }
+
+const GIVES = {
+  bpf: () => 'third witness (BPF: states, drops, calls of programs)',
+  tracefs: (noBpf: string | null) => `third witness (tracefs: states; no BPF: ${noBpf})`,
+};
 
 function attempt({ name, gives, needed, mend }: Omit<Trial, 'attempt'>, work: () => unknown): Ability {
   try {

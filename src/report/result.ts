@@ -1,6 +1,7 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
 import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
+import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { inputsOf, type Passage, passages, wordsOfDrop } from '../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
 import { unreached } from '../evidence/unreached.ts';
@@ -130,7 +131,11 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     transitions: { client: pathOf(timeline, 'client'), server: pathOf(timeline, 'server') },
     counters: { client: countersOf(timeline, 'client'), server: countersOf(timeline, 'server') },
     hosts: timeline.of('lab-opened')[0]?.hosts ?? null,
-    notes: [...timeline.of('noted').map(({ text }) => text), ...unreached(timeline).map(unreachedLine)],
+    notes: [
+      ...timeline.of('noted').map(({ text }) => text),
+      ...unreached(timeline).map(unreachedLine),
+      ...(connection ? foreignDrops(timeline, connection) : []),
+    ],
     error: null,
   };
 }

@@ -1,6 +1,7 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
+import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { describeProgramEnd, programEnds } from '../evidence/program-ends.ts';
 import { inputsOf } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
@@ -60,6 +61,7 @@ export async function reachState(
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
     const reasons = [error.message];
     if (connection && last) reasons.push(`socket-table saw ${describeEnds(last, connection, scenario)}`);
+    if (connection) reasons.push(...foreignDrops(lab.timeline, connection));
     if (!(error instanceof EndedEarly)) reasons.push(...programEnds(lab.timeline).map(describeProgramEnd));
     lab.timeline.add({
       type: 'gave-up',

@@ -51,7 +51,7 @@ function sightsOfListeners(changes: readonly Change[]): Sight[] {
     .filter(({ ofListener }) => ofListener)
     .map(({ atMs, to }): Sight => {
       listening = Math.max(0, listening + (to === 'LISTEN' ? 1 : -1));
-      return { atMs, states: [listening > 0 ? 'LISTEN' : 'CLOSED'], why: null };
+      return { atMs, states: [listening > 0 ? 'LISTEN' : to], why: null };
     });
 }
 
