@@ -132,8 +132,11 @@ describe.concurrent('a scenario whose rules are lifted in mid-hold', () => {
     '%s stays in its state, for nobody sends anything more, but not by its rules',
     async (id) => {
       const result = await resultOfPlay(scenarioOf(id), { holdMs: 300, during: liftRules });
-      expect(result.verdict).toBe('disproven');
-      expect(result.because).toMatch(/^rule 1 of the server \(.*\) was removed [\d.]+ ms into the hold$/);
+      // Its rule was lifted on the way to its state, and has no part in the hold.
+      const isWithout = id === 'time-wait-both';
+      expect(result.verdict).toBe(isWithout ? 'proven' : 'disproven');
+      const removed = /^rule 1 of the server \(.*\) was removed [\d.]+ ms into the hold$/;
+      if (!isWithout) expect(result.because).toMatch(removed);
       expect(result.witnesses.socketTable).toMatchObject({ says: result.state, agrees: true });
     },
   );
