@@ -79,7 +79,7 @@ describe('a segment that a rule drops which is not the lab’s', () => {
     expect(comments.includes('dropped by the kernel: netfilter')).toBe(host === 'server');
   };
 
-  it('on its way in is said to be dropped, and not by a rule of the lab', async (context) => {
+  it('on its way in was dropped, and not by a rule of the lab', async (context) => {
     needRoot(context, 'kernel events');
     await check('server');
   });

@@ -132,7 +132,7 @@ describe.concurrent('a scenario whose rules are lifted in mid-hold', () => {
     '%s stays in its state, for nobody sends anything more, but not by its rules',
     async (id) => {
       const result = await resultOfPlay(scenarioOf(id), { holdMs: 300, during: liftRules });
-      // Its rule was lifted on the way to its state, and has no part in the hold.
+      // Its rule was removed before its state was reached, and has no part in the hold.
       const isWithout = id === 'time-wait-both';
       expect(result.verdict).toBe(isWithout ? 'proven' : 'disproven');
       const removed = /^rule 1 of the server \(.*\) was removed [\d.]+ ms into the hold$/;

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/run-report.ts';
 import { IS_ROOT, needRoot, run, TCPLAB } from './cli.ts';
 
-/** Kernel events come by BPF or by tracefs, or not at all: what is said must be the same, as far as it can be seen. */
+/** Kernel events come by BPF or by tracefs, or not at all: all witnesses must report the same, where they can see. */
 
 const WAYS = ['bpf', 'tracefs', 'none'] as const;
 type Way = (typeof WAYS)[number];

@@ -76,12 +76,12 @@ export class KernelSight implements Watcher {
     }
   }
 
-  lose(what = 'the ring of kernel events overflowed: events are missing'): void {
+  lose(what: string = OVERFLOWED): void {
     const { name: host, nowMs, emit } = this.#options;
     const atMs = nowMs();
     emit({ type: 'lost', atMs, witness: 'kernel-events', host, what });
     // What the kernel dropped may be among that.
-    emit({ type: 'lost', atMs, witness: 'packets', host, what });
+    if (what === OVERFLOWED) emit({ type: 'lost', atMs, witness: 'packets', host, what });
   }
 
   /** What rules have logged is on the timeline up to then (CLOCK_MONOTONIC, nanoseconds). */
@@ -156,3 +156,5 @@ export class KernelSight implements Watcher {
     emit({ type: 'process-exited', atMs: toMs(atNs), host, pid, name: comm, status });
   }
 }
+
+const OVERFLOWED = 'the ring of kernel events overflowed: events are missing';
