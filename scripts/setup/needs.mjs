@@ -33,6 +33,13 @@ export const testNeeds = [
   tool('iptables', { apt: 'iptables', dnf: 'iptables-nft', apk: 'iptables', pacman: 'iptables' }),
   tool('tcpdump', { apt: 'tcpdump', dnf: 'tcpdump', apk: 'tcpdump', pacman: 'tcpdump' }),
   tool('tshark', { apt: 'tshark', dnf: 'wireshark-cli', apk: 'tshark', pacman: 'wireshark-cli' }),
+  tool('lsof', { apt: 'lsof', dnf: 'lsof', apk: 'lsof', pacman: 'lsof' }),
+  tool('conntrack', {
+    apt: 'conntrack',
+    dnf: 'conntrack-tools',
+    apk: 'conntrack-tools',
+    pacman: 'conntrack-tools',
+  }),
   tool('bpftool', { apt: 'bpftool', dnf: 'bpftool', apk: 'bpftool', pacman: 'bpf' }),
   tool('bpftrace', { apt: 'bpftrace', dnf: 'bpftrace', apk: 'bpftrace', pacman: 'bpftrace' }),
   {
