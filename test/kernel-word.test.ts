@@ -22,6 +22,9 @@ import { forecast } from '../src/tcp/forecast.ts';
 import { needRoot, REPOSITORY } from './cli.ts';
 import { PLAIN } from './drawn.ts';
 
+/** Beside many other tests, Python takes seconds to start. */
+const PATIENCE_MS = 20_000;
+
 /** What the kernel says of drops and of programs' calls becomes part of the evidence. */
 
 async function nft(host: Host, command: string): Promise<void> {
@@ -154,18 +157,24 @@ describe('what a program does with its connection', () => {
     await using lab = await Lab.open();
     await lab.server.start(['python3', '-c', exits]);
     const isThere = async () => (await lab.observe()).server.some(({ state }) => state === 'LISTEN');
-    await lab.waitFor('the server', isThere);
+    await lab.waitFor('the server', isThere, PATIENCE_MS);
     const [client, socket] = [lab.nextClientEndpoint(), await lab.client.openSocket()];
     await lab.client.bind(socket, client);
     await lab.client.connect(socket, lab.serverEndpoint());
     await lab.waitFor('the connection', async () => (await lab.client.send(socket, Buffer.from('x'))) === 1);
     const { timeline } = lab;
-    await lab.waitFor('the end', async () => {
-      await lab.observe();
-      return timeline
-        .of('kernel')
-        .some(({ host, change }) => host === 'server' && change?.from === 'LISTEN' && change.to === 'CLOSED');
-    });
+    await lab.waitFor(
+      'the end',
+      async () => {
+        await lab.observe();
+        return timeline
+          .of('kernel')
+          .some(
+            ({ host, change }) => host === 'server' && change?.from === 'LISTEN' && change.to === 'CLOSED',
+          );
+      },
+      PATIENCE_MS,
+    );
     expect(timeline.of('process-exited')).toMatchObject([{ host: 'server', name: 'python3', status: 7 }]);
     const connection = { client, server: lab.serverEndpoint() };
     const finish = (seen: Timeline) =>
@@ -184,7 +193,7 @@ describe('the options of a program’s socket', () => {
     await using lab = await Lab.open();
     await lab.server.start(['python3', '-c', program]);
     const isThere = async () => (await lab.observe()).server.some(({ state }) => state === 'LISTEN');
-    await lab.waitFor('the server', isThere);
+    await lab.waitFor('the server', isThere, PATIENCE_MS);
     const [client, socket] = [lab.nextClientEndpoint(), await lab.client.openSocket()];
     await lab.client.bind(socket, client);
     await lab.client.connect(socket, lab.serverEndpoint());
