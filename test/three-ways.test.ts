@@ -66,3 +66,13 @@ describe('kernel events by BPF, by tracefs and without', () => {
     expect(seen('none')).toEqual(seen('bpf')?.map((each) => ({ ...each, kernel: null })));
   });
 });
+
+it('a source that does not exist is an error, whatever the command', async () => {
+  for (const command of ['run', 'doctor', 'list']) {
+    const { status, stderr } = await run([...TCPLAB, command], { TCPLAB_KERNEL_EVENTS: 'bfp' });
+    expect(status).toBe(2);
+    expect(stderr).toBe(
+      'tcplab: TCPLAB_KERNEL_EVENTS=bfp names no source of kernel events\n  use one of bpf, tracefs, none, or unset the variable\n',
+    );
+  }
+});

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { errorsOf, MORE_DESCRIPTORS, TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
+import { sourceChoice } from '../kernel/source-choice.ts';
 import { printable } from '../printable.ts';
 import { complain, fitted } from './complaint.ts';
 import { EXIT } from './exit.ts';
@@ -57,6 +58,7 @@ const program = new Command('tcplab')
 exitOnSignals();
 guardStandardStreams();
 try {
+  sourceChoice();
   const args = await commandLine(process.argv.slice(2));
   for (const load of commandsFor(args[0])) {
     const command = await load();

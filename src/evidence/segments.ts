@@ -38,10 +38,7 @@ export interface Passage {
 
 /** Why the kernel dropped it, in words for the middle of a sentence. */
 export function wordsOfDrop(timeline: Timeline, { host, reason }: KernelDropped): string {
-  const hasLost = timeline
-    .of('lost')
-    .some((event) => event.witness === 'packets' && (event.host ?? host) === host);
-  const mayBeOurs = reason === 'NETFILTER_DROP' && hasLost;
+  const mayBeOurs = reason === 'NETFILTER_DROP' && hasLostPackets(timeline, host);
   return mayBeOurs ? 'netfilter (of which rule is not known: a log overflowed)' : dropWords(reason);
 }
 
@@ -94,9 +91,12 @@ export function passages(timeline: Timeline, connection: Connection): Passage[] 
 /** Whether a host's capture is not there, or lost something: what it did not see may have arrived. */
 function isBlind(timeline: Timeline, host: HostName): boolean {
   const isElsewhere = timeline.of('lab-opened')[0]?.hosts?.[host].noPackets ?? null;
-  const hasLost = (event: { witness: string; host: HostName | null }) =>
-    event.witness === 'packets' && (event.host ?? host) === host;
-  return isElsewhere !== null || timeline.of('lost').some(hasLost);
+  return isElsewhere !== null || hasLostPackets(timeline, host);
+}
+
+/** Of the host's packets, or of what its rules logged. */
+function hasLostPackets(timeline: Timeline, host: HostName): boolean {
+  return timeline.of('lost').some((event) => event.witness === 'packets' && (event.host ?? host) === host);
 }
 
 /** Relative numbers and repetitions, of packets in the order of their sending. */

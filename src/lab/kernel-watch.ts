@@ -3,6 +3,7 @@ import type { LabOpened } from '../evidence/events.ts';
 import { BpfEvents } from '../kernel/bpf/bpf-events.ts';
 import { isOutOfDescriptors } from '../kernel/files.ts';
 import type { KernelSource } from '../kernel/kernel-source.ts';
+import { SOURCE_VARIABLE, sourceChoice } from '../kernel/source-choice.ts';
 import { TracefsEvents } from '../kernel/tracefs.ts';
 import { isOfSocket, type KernelRecord } from '../tcp/kernel-event.ts';
 import { Beginnings } from './beginnings.ts';
@@ -98,18 +99,16 @@ interface OpenedSource {
   noBpf: string | null;
 }
 
-/** For tests, and for who wants to see what the other way shows: `bpf`, `tracefs` or `none`. */
-const WAY = 'TCPLAB_KERNEL_EVENTS';
-const WAYS: readonly string[] = ['bpf', 'tracefs', 'none'];
-
 /** By BPF, else by tracefs. */
 export async function openSource(): Promise<OpenedSource> {
-  const way = process.env[WAY];
-  if (way !== undefined && !WAYS.includes(way))
-    throw new TcplabError('USAGE', `${WAY}=${way}: expected one of ${WAYS.join(', ')}`);
+  const way = sourceChoice();
   if (way === 'none')
-    return { source: undefined, unavailable: `turned off (${WAY})`, noBpf: `turned off (${WAY})` };
-  let noBpf = `turned off (${WAY})`;
+    return {
+      source: undefined,
+      unavailable: `turned off (${SOURCE_VARIABLE})`,
+      noBpf: `turned off (${SOURCE_VARIABLE})`,
+    };
+  let noBpf = `turned off (${SOURCE_VARIABLE})`;
   if (way !== 'tracefs') {
     try {
       return { source: BpfEvents.open(), unavailable: null, noBpf: null };

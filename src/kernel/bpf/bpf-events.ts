@@ -10,7 +10,7 @@ import { CALLING_BYTES } from './call-programs.ts';
 import { ownNumbering } from './numbering.ts';
 import type { Maps, Surroundings } from './program.ts';
 import { programFor } from './programs.ts';
-import type { RawEventName } from './record.ts';
+import { type RawEventName, SOCKET_EVENTS } from './record.ts';
 import { type Answer, QUESTION, RecordReader } from './records.ts';
 import { Ring } from './ring.ts';
 import { attach, createMap, deleteFromMap, loadProgram, lookUp, runProgram, updateMap } from './syscall.ts';
@@ -21,14 +21,6 @@ const LOCKED_BYTES = 64 * 1024 * 1024;
 /** Namespaces that are watched at once, and threads that are in a call. */
 const MOST = { namespaces: 16_384, threads: 16_384 };
 
-const OF_SOCKETS: readonly RawEventName[] = [
-  'inet_sock_set_state',
-  'tcp_retransmit_skb',
-  'tcp_retransmit_synack',
-  'tcp_send_reset',
-  'tcp_receive_reset',
-  'tcp_destroy_sock',
-];
 const OF_CALLS: readonly RawEventName[] = ['sys_exit', 'sys_enter', 'sched_process_exit'];
 
 /** A tracepoint of calls, its program, and the descriptor by which that is attached. */
@@ -113,7 +105,7 @@ export class BpfEvents implements KernelSource {
     const surroundings = { btf, maps, numbering: ownNumbering(btf) };
     const load = (event: RawEventName) => descriptor(loadProgram(event, programFor(event, surroundings)));
     let asked = -1;
-    for (const event of OF_SOCKETS) {
+    for (const event of SOCKET_EVENTS) {
       // An older kernel may lack one; without the state changes there is no witness.
       if (!btf.hasTracepoint(event) && event !== 'inet_sock_set_state') continue;
       const program = load(event);

@@ -18,8 +18,8 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const IPPROTO_TCP = 6;
-/** include/net/tcp_states.h: sockets in these have the fields of struct sock_common, and no more. */
-const [TCP_TIME_WAIT, TCP_NEW_SYN_RECV] = [6, 12];
+/** TCP_TIME_WAIT, TCP_NEW_SYN_RECV: sockets in these have the fields of struct sock_common, and no more (include/net/tcp_states.h). */
+export const SMALL_STATES = [6, 12] as const;
 const SIZE_OF_UPID = 16;
 
 /** The kernel and the process that the programs are written for. */
@@ -168,7 +168,7 @@ export class Program extends Writer {
       field(16, 'skc_v6_daddr', RECORD.remoteV6);
     }
     asm.label(ports).load(1, 1, STACK, BASE + RECORD.state);
-    asm.jumpIf(1, '==', TCP_TIME_WAIT, isSmall).jumpIf(1, '==', TCP_NEW_SYN_RECV, isSmall);
+    for (const state of SMALL_STATES) asm.jumpIf(1, '==', state, isSmall);
     // Not skc_num: that is 0 by the time of CLOSE. In network order.
     this.value(2, 1, 7, btf.offset('inet_sock', 'inet_sport'));
     asm.copy(2, 1).compute(2, '>>=', 8).compute(1, '<<=', 8).compute(1, '&=', 0xffff).add(1, 2);

@@ -1,3 +1,5 @@
+import type { KernelEventName } from '../../tcp/kernel-event.ts';
+
 /**
  * What a program writes into the ring for each event: where each field is, in bytes from the beginning of the record. The
  * programs write it (programs.ts) and records.ts reads it; nobody else knows of it.
@@ -44,17 +46,18 @@ export const RECORD_BYTES: Readonly<Record<'bare' | 'packet' | 'call', number>> 
   call: RECORD.rest + CALL_BYTES,
 };
 
-/** In which order the record's `event` counts them. */
-export const EVENT_NAMES = [
+const OF_CALLS = ['sys_enter', 'sys_exit', 'sched_process_exit'] as const;
+export type RawEventName = KernelEventName | 'kfree_skb' | (typeof OF_CALLS)[number];
+
+/** The tracepoints of TCP's own. */
+export const SOCKET_EVENTS: readonly KernelEventName[] = [
   'inet_sock_set_state',
   'tcp_retransmit_skb',
   'tcp_retransmit_synack',
   'tcp_send_reset',
   'tcp_receive_reset',
   'tcp_destroy_sock',
-  'kfree_skb',
-  'sys_enter',
-  'sys_exit',
-  'sched_process_exit',
-] as const;
-export type RawEventName = (typeof EVENT_NAMES)[number];
+];
+
+/** In which order the record's `event` counts them. */
+export const EVENT_NAMES: readonly RawEventName[] = [...SOCKET_EVENTS, 'kfree_skb', ...OF_CALLS];

@@ -1,12 +1,9 @@
 import { STACK } from './assembler.ts';
-import { BASE, IPPROTO_TCP, type Program, SOCK_STREAM } from './program.ts';
+import { BASE, IPPROTO_TCP, type Program, SMALL_STATES, SOCK_STREAM } from './program.ts';
 import { RECORD, RECORD_BYTES } from './record.ts';
 
 /** The drop reasons that are none: the kernel frees what it has used with them. */
 const NO_DROPS = ['SKB_NOT_DROPPED_YET', 'SKB_CONSUMED', 'SKB_DROP_REASON_NOT_SPECIFIED'];
-
-/** TIME-WAITs and requests have no sk_type (include/net/tcp_states.h, TCP_TIME_WAIT, TCP_NEW_SYN_RECV). */
-const WITHOUT_TYPE = [6, 12] as const;
 
 /** ETH_P_IP and ETH_P_IPV6, as a little-endian processor reads them. */
 const ETHER_TYPES = [0x0008, 0xdd86] as const;
@@ -81,7 +78,7 @@ export function drop(program: Program): void {
   asm.jump('found').label('is for a socket');
   // A raw socket or a capture gets a copy: what becomes of that is not the segment's story.
   program.value(1, 1, 7, program.sock('skc_state'));
-  for (const state of WITHOUT_TYPE) asm.jumpIf(1, '==', state, 'has socket');
+  for (const state of SMALL_STATES) asm.jumpIf(1, '==', state, 'has socket');
   program.value(2, 1, 7, btf.offset('sock', 'sk_type'));
   asm.jumpIf(1, '!=', SOCK_STREAM, 'out').label('has socket');
   program.findNamespaceOfSocket();
