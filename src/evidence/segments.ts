@@ -39,7 +39,7 @@ export interface Passage {
 /** Why the kernel dropped it, in words for the middle of a sentence. */
 export function wordsOfDrop(timeline: Timeline, { host, reason }: KernelDropped): string {
   const mayBeOurs = reason === 'NETFILTER_DROP' && hasLostPackets(timeline, host);
-  return mayBeOurs ? 'netfilter (of which rule is not known: a log overflowed)' : dropWords(reason);
+  return mayBeOurs ? 'netfilter (rule unknown: a log overflowed)' : dropWords(reason);
 }
 
 /** What the segments before it tell of a segment. */

@@ -160,7 +160,7 @@ describe('a drop by netfilter', () => {
     const what = 'the packet log lost 3 packets';
     const overflow = { type: 'lost', atMs: 5, witness: 'packets', host: 'server', what } as const;
     expect(wordsOfDrop(timelineOf(drop), drop)).toBe('netfilter (not a rule of this lab)');
-    expect(wordsOfDrop(timelineOf(drop, overflow), drop)).toMatch(/of which rule is not known/);
+    expect(wordsOfDrop(timelineOf(drop, overflow), drop)).toMatch(/rule unknown: a log overflowed/);
   });
 });
 
