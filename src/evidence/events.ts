@@ -153,6 +153,8 @@ export interface KernelTraced extends AtHost {
   change: { from: State; to: State } | null;
   /** The process that ran when it fired, which need not have to do with the socket. Where the source tells namespaces (BPF). */
   pid?: number;
+  /** Tells sockets of the same ports apart: the host's sockets, numbered as the kernel first named them. Absent without one. */
+  kernelSocket?: number;
 }
 
 /**

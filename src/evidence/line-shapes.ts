@@ -192,6 +192,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     remote: end,
     change: nullable(object({ from: state, to: state })),
     pid: optional(whole()),
+    kernelSocket: optional(whole()),
   },
   'kernel-dropped': { ...packet, reason: text(), direction: oneOf('sent', 'received') },
   'program-call': { ...byProgram, call: text(), fd: whole(), detail: text(), local: end, remote: end },

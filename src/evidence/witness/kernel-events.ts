@@ -28,14 +28,22 @@ interface Change {
   ofListener: boolean;
 }
 
-/** The changes that the kernel printed for the end's own socket and for a listener on its port. */
+/**
+ * The changes that the kernel printed for the end's own socket and for a listener on its port. While that socket stands, another
+ * one on the same ports (whose connect() then fails) says nothing of it.
+ */
 export function kernelChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
-  return timeline
-    .of('kernel')
-    .filter((event) => event.host === end.host && concerns(event, end))
-    .flatMap(({ atMs, change, remote }) =>
-      change ? [{ atMs, ...change, ofListener: remote.port === 0 }] : [],
-    );
+  const changes: Change[] = [];
+  let standing: number | undefined;
+  for (const event of timeline.of('kernel')) {
+    const { atMs, change, remote, kernelSocket: socket } = event;
+    if (event.host !== end.host || !change || !concerns(event, end)) continue;
+    const ofListener = remote.port === 0;
+    if (!ofListener && standing !== undefined && socket !== standing) continue;
+    if (!ofListener) standing = change.to === 'CLOSED' ? undefined : socket;
+    changes.push({ atMs, ...change, ofListener });
+  }
+  return changes;
 }
 
 function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean {
