@@ -229,6 +229,15 @@ describe('a row that vanishes without a segment', () => {
     expect(courseAt('client', ...all, counted(1)).at(-1)).toBe('ESTABLISHED → CLOSED (21, socket-table)');
   });
 
+  it('was due as soon as the row allows, when the table took long to read', () => {
+    const slow = { ...timer('FIN-WAIT-2', 'time-wait', 150), tookMs: 90 };
+    const all = [BLIND, ...HANDSHAKE, ...CLOSE.slice(0, 4), slow, table(180, 'client', null)];
+    expect(transitionsAt('client', ...all).at(-1)).toMatchObject({
+      from: 'FIN-WAIT-2',
+      arc: { trigger: 'FIN-WAIT-2 timeout' },
+    });
+  });
+
   it('in TIME-WAIT, long before its timer would have fired, is not explained', () => {
     const minute = timer('TIME-WAIT', 'time-wait', 60_000);
     const gone = (atMs: number) =>

@@ -85,7 +85,8 @@ export class CallsAndTimers {
     const before = this.#tables.findLast(({ atMs, rows }) => atMs < untilMs && rowOf(rows, this.#end));
     const row = before && rowOf(before.rows, this.#end);
     if (!before || !row || row.timer === 'none') return null;
-    if (untilMs < before.atMs + (row.expiresMs ?? 0) - EARLY_MS) return null;
+    // A slow machine may take long to read its table: the row is as old as that, at most.
+    if (untilMs < before.atMs - before.tookMs + (row.expiresMs ?? 0) - EARLY_MS) return null;
     if (from === 'TIME-WAIT') return '2 MSL';
     if (from === 'FIN-WAIT-2') return 'FIN-WAIT-2 timeout';
     // A request that is given up is not counted.

@@ -17,8 +17,9 @@ interface Look {
   states: Record<HostName, State>;
 }
 
-/** How often a witness was asked for a state, and how often it named just one. */
+/** How many steps were taken, how often the packets were asked for a state, and how often they named just one. */
 export interface Tally {
+  steps: number;
   asked: number;
   definite: number;
 }
@@ -41,6 +42,7 @@ export async function walk({ family, firewall, deeds }: Walk, tally: Tally): Pro
   for (const [step, deed] of deeds.entries()) {
     await walker.take(deed);
     looks.push(await look(lab, connection, step));
+    tally.steps++;
   }
   await lab.count();
   const complaints = [
