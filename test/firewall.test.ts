@@ -182,6 +182,19 @@ describe.each(['ipv4', 'ipv6'] as const)('the command to set a rule by hand, %s'
   });
 });
 
+it('a rule that refuses a crafted segment drops what no socket has sent', async () => {
+  await using lab = await Lab.open();
+  const connection = { client: lab.nextClientEndpoint(), server: lab.serverEndpoint() };
+  const number = await lab.client.setRule({ hook: 'out', flags: 'F', fate: 'drop' });
+  const segment = { flags: 'F.', seq: 1, ack: 1, window: 1000 };
+  const { client: source, server: destination } = connection;
+  await expect(lab.client.sendSegment({ source, destination, ...segment })).rejects.toThrow(/EPERM/);
+  await lab.observe();
+  expect(passages(lab.timeline, connection)).toMatchObject([
+    { origin: 'crafted', fate: { dropped: { rule: number } } },
+  ]);
+});
+
 describe('iptables', () => {
   it.each([[[]], [['--count', '3']]])('sets the rules of hold as well: %j', async (more) => {
     const options = ['--firewall', 'iptables', '--on', 'server', ...more];

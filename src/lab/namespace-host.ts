@@ -192,11 +192,10 @@ export class NamespaceHost implements EnterableHost {
     const packet = encodePacket(segment);
     const wire = decodePacket(packet);
     const atMs = this.#nowMs();
+    const bytes = packet.toString('base64');
+    // Before it is sent: a rule of this host may refuse it, and then no socket has sent what that rule dropped.
+    if (wire) this.#options.emit({ type: 'crafted', atMs, host: this.name, wire, bytes });
     kernel.sendPacket(this.#rawSocket, packet, segment.destination.address);
-    if (wire) {
-      const bytes = packet.toString('base64');
-      this.#options.emit({ type: 'crafted', atMs, host: this.name, wire, bytes });
-    }
   }
 
   async holdBack(): Promise<boolean> {
