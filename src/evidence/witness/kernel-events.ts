@@ -65,19 +65,26 @@ function sightsOfListeners(changes: readonly Change[]): Sight[] {
 
 const NOTHING_PRINTED = 'the kernel prints nothing between LISTEN and the final ACK of a handshake';
 
-/** While the end has a full socket its listener does not matter; without one, a SYN may always be under way. */
+/**
+ * While the end has a full socket its listener does not matter; without one, a SYN may always be under way: a request outlives
+ * a listener that closes.
+ */
 function sightsOfConnection(changes: readonly Change[]): Sight[] {
   const sights: Sight[] = [];
-  let [stands, listens] = [false, false];
+  let [stands, hasListened] = [false, false];
+  // What may be left of a connection whose full socket is gone; a new listener does not end that.
+  let left: { states: State[]; why: string | null } = { states: [], why: null };
   for (const { atMs, from, to, ofListener } of changes) {
     if (ofListener) {
-      listens = to === 'LISTEN';
-      if (!stands) sights.push({ atMs, states: [to, 'SYN-RECEIVED'], why: NOTHING_PRINTED });
+      hasListened = true;
+      const states = [...left.states.filter((state) => state !== 'CLOSED'), to, 'SYN-RECEIVED' as const];
+      if (!stands) sights.push({ atMs, states, why: left.why ?? NOTHING_PRINTED });
       continue;
     }
     stands = to !== 'CLOSED';
     const { states, why } = meaning(from, to);
-    const mayOpen = listens && !stands;
+    left = { states, why };
+    const mayOpen = hasListened && !stands;
     sights.push({
       atMs,
       states: mayOpen ? [...states, 'SYN-RECEIVED'] : states,
