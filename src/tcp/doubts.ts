@@ -1,5 +1,21 @@
+export type Doubt =
+  | 'silent close'
+  | 'close behind data'
+  | 'silent abort'
+  | 'orphan'
+  | 'final ACK dropped'
+  | 'old acknowledgment'
+  | 'end of window'
+  | 'rfc1337'
+  | 'SYN in TIME-WAIT'
+  | 'listener'
+  | 'RST before a request'
+  | 'ICMP ignored'
+  | 'not delivered'
+  | 'timer';
+
 /** Why an end may be in another state than the one its segments show: what can have happened, and what would decide it. */
-export const DOUBTS = {
+const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> = {
   'silent close': [
     'close() sends nothing in this state',
     'the calls would decide',
@@ -41,9 +57,7 @@ export const DOUBTS = {
     'kernel events would decide',
   ],
   timer: ['a timer ends this state without a segment', 'kernel events would decide'],
-} as const satisfies Record<string, readonly [what: string, decides: string]>;
-
-export type Doubt = keyof typeof DOUBTS;
+};
 
 /** One sentence for all of them. */
 export function wordsOfDoubts(doubts: readonly Doubt[]): string {

@@ -111,7 +111,7 @@ function commonOf(one: Path | null, other: Path | null): Path | null {
   return null;
 }
 
-export const UNKNOWN_END = new End([UNTOLD], NOTHING_KNOWN, null);
+export const UNKNOWN_END: End = new End([UNTOLD], NOTHING_KNOWN, null);
 
 /** Folds the segments of one end of one connection, in the order of time, into what it can be. */
 export function foldEnd(inputs: Iterable<Input | Fact>): End {
@@ -199,27 +199,31 @@ function learn(end: End, fact: Fact): End {
       known,
     });
   }
-  const next = end.possibilities.flatMap((one): Possibility[] => {
-    if ('gone' in fact) return [isKept(one, fact.except) ? one : { ...one, gone: true }];
-    if ('hasDescriptor' in fact) return withDescriptor(one, fact.hasDescriptor);
-    if (one.gone) return [one];
-    const called = afterCall(one, fact.called, at);
-    if (fact.certain || called === one) return [called];
-    return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
-  });
-  return settled(end, next, end.last, at);
+  const next = end.possibilities.flatMap((one) => afterFact(one, fact, at));
+  return settled(end, next.length > 0 ? next : end.possibilities, end.last, at);
+}
+
+function afterFact(one: Possibility, fact: Exclude<Fact, { known: unknown }>, at: Moment): Possibility[] {
+  if ('gone' in fact) return [isKept(one, fact) ? one : { ...one, gone: true }];
+  if (one.gone) return [one];
+  if ('hasDescriptor' in fact) return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
+  const called = afterCall(one, fact.called, at);
+  if (fact.certain || called === one) return [called];
+  return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
 }
 
 /** What has no socket of its own can't lose it. */
-function isKept({ state }: Possibility, except: readonly State[]): boolean {
-  return state === null || state === 'CLOSED' || state === 'LISTEN' || state === 'SYN-RECEIVED' || except.includes(state);
+function isKept({ state, sinceMs }: Possibility, fact: { sinceMs: number; except: readonly State[] }): boolean {
+  if (state === null || state === 'CLOSED' || state === 'LISTEN' || state === 'SYN-RECEIVED') return true;
+  return sinceMs > fact.sinceMs || fact.except.includes(state);
 }
 
 /** An end that connected keeps its descriptor until it closes. */
 function withDescriptor(one: Possibility, has: boolean): Possibility[] {
+  if (has) return one.orphan === true ? [] : [one];
   const isOpen = one.state === 'SYN-SENT' || one.state === 'ESTABLISHED' || one.state === 'CLOSE-WAIT';
-  if (!has && isOpen) return one.passive ? [one] : [];
-  return has && one.orphan === true ? [] : [one.orphan === null ? { ...one, orphan: !has } : one];
+  if (isOpen) return one.passive ? [one] : [];
+  return [one.orphan === null ? { ...one, orphan: true } : one];
 }
 
 /** One input is dealt with: what can't be any more is left out, and what else can be is put in. */

@@ -29,11 +29,11 @@ export const NOTHING_KNOWN: Knowledge = {
 export type Fact =
   | { atMs: number; known: Partial<Knowledge> }
   /** A call on its socket. `certain`: it has returned, and did what it says; else it may have. */
-  | { atMs: number; called: 'close' | 'shutdown' | 'abort' | 'listen'; certain: boolean }
-  /** Whether a descriptor refers to its socket. */
-  | { atMs: number; hasDescriptor: boolean }
-  /** Its socket no longer exists. `except`: if it was in one of these states, it goes on without a full socket. */
-  | { atMs: number; gone: true; except: readonly State[] };
+  | { atMs: number; called: 'close' | 'shutdown' | 'abort' | 'destroy'; certain: boolean }
+  /** Whether a descriptor refers to the socket that was there since `sinceMs`. */
+  | { atMs: number; hasDescriptor: boolean; sinceMs: number }
+  /** The socket that was there at `sinceMs` no longer exists. `except`: in these states it goes on without a full socket. */
+  | { atMs: number; gone: true; sinceMs: number; except: readonly State[] };
 
 /** When something happened, and what was known by then. */
 export interface Moment {

@@ -32,7 +32,7 @@ export function receiveInRequest(request: Possibility, segment: Segment, at: Mom
 /** What is left of a connection that its listener gave up. */
 export function withoutRequest(request: Possibility, trigger: 'RST', { atMs, known }: Moment): Possibility[] {
   const back = end(request, trigger, atMs, 'LISTEN');
-  if (known.listens === true) return [back];
+  if (known.listens ?? known.calls === 'all') return [back];
   const closed = withDoubt(end(request, trigger, atMs, 'CLOSED'), 'listener');
   return known.listens === false ? [closed] : [back, closed];
 }

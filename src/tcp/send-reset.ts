@@ -19,11 +19,11 @@ function answers(reset: Segment, to: Segment): boolean {
 }
 
 function refuse(socket: Possibility, reset: Segment, last: Segment, at: Moment): Possibility[] {
-  const { atMs, known } = at;
+  const { atMs } = at;
   const isSyn = last.ack === null && last.flags.includes('S');
   switch (socket.state) {
     case null:
-      return isSyn || known.listens === false ? [closed(socket, at)] : eitherClosedOrListen(socket, at);
+      return isSyn ? [closed(socket, at)] : withoutSocket(socket, at);
     case 'CLOSED':
       return [closed(socket, at)];
     case 'LISTEN':
@@ -50,10 +50,13 @@ function isBehindClose({ state }: Possibility): boolean {
   return state === 'FIN-WAIT-1' || state === 'FIN-WAIT-2';
 }
 
-function eitherClosedOrListen(socket: Possibility, at: Moment): Possibility[] {
+/** What replies to a segment that is for no connection. */
+function withoutSocket(socket: Possibility, at: Moment): Possibility[] {
+  const { listens, calls } = at.known;
   const none = closed(socket, at);
   const listener = { ...none, state: 'LISTEN' as const };
-  if (at.known.listens === true) return [listener];
+  if (listens) return [listener];
+  if (listens === false || calls === 'all') return [none];
   return [none, withDoubt(listener, 'listener')];
 }
 

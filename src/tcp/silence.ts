@@ -38,6 +38,7 @@ export function afterCall(
   called: Extract<Fact, { called: string }>['called'],
   { atMs }: Moment,
 ): Possibility {
+  if (called === 'destroy') return destroyed(socket, atMs);
   const orphan = called === 'shutdown' ? socket.orphan : true;
   switch (socket.state) {
     case 'SYN-SENT':
@@ -53,13 +54,18 @@ export function afterCall(
       return called === 'abort' ? find(socket, 'CLOSED', atMs) : { ...socket, orphan };
     case 'LISTEN':
     case 'CLOSED':
-    case null:
-      return socket;
     case 'TIME-WAIT':
+    case null:
       return socket;
     default:
       return called === 'abort' ? end(socket, 'abort', atMs) : { ...socket, orphan };
   }
+}
+
+/** An administrator may destroy a socket in any state (net/ipv4/tcp.c, tcp_abort). */
+function destroyed(socket: Possibility, atMs: number): Possibility {
+  const isThere = socket.state !== null && socket.state !== 'LISTEN';
+  return isThere ? end(socket, 'destroy', atMs) : socket;
 }
 
 /** TIME-WAIT (include/net/tcp.h, TCP_TIMEWAIT_LEN). */
