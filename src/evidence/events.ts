@@ -119,6 +119,14 @@ interface RuleLifted extends AtHost {
   rule: number;
 }
 
+/** tcplab changed a sysctl of a host's network namespace. */
+interface SysctlWritten extends AtHost {
+  type: 'sysctl-written';
+  /** As sysctl(8) has it: `net.ipv4.tcp_rfc1337`. */
+  name: string;
+  value: string;
+}
+
 /** How many packets a rule has met, by its own counter. */
 interface RuleCounted extends AtHost {
   type: 'rule-counted';
@@ -323,6 +331,7 @@ export type TimelineEvent =
   | Dropped
   | RuleSet
   | RuleLifted
+  | SysctlWritten
   | RuleCounted
   | Counted
   | SocketsSeen

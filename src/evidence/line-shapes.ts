@@ -174,6 +174,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   dropped: { ...packet, rule, hook: oneOf('in', 'out') },
   'rule-set': { atMs, host, rule, hook: oneOf('in', 'out'), text: text(), nft: text(), iptables: text() },
   'rule-lifted': { atMs, host, rule },
+  'sysctl-written': { atMs, host, name: text(), value: text() },
   'rule-counted': { atMs, host, rule, packets: whole() },
   counted: { atMs, host, counters: map(whole(Number.MIN_SAFE_INTEGER)) },
   sockets: { atMs, host, rows: list(socketRow), tookMs: number(0) },

@@ -15,6 +15,7 @@ import {
 } from './packet-index.ts';
 import { RelativeNumbers } from './relative-numbers.ts';
 import { Retransmissions } from './retransmissions.ts';
+import { hasWrongChecksum, withOptions } from './seen-packet.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
 
 /** One packet of a connection, from the host that sent it to what became of it. */
@@ -159,16 +160,18 @@ export function inputsOf(
   const inputs: SeenInput[] = [];
   const all = unsent.length > 0 ? [...seen, ...unsent].sort((a, b) => a.atMs - b.atMs) : seen;
   for (const event of all) {
-    const { atMs, wire } = event;
+    const { atMs } = event;
     if (isArrival(event)) {
       const why = discards.of.get(event)?.reason;
       const reason = why !== undefined && evenIf.includes(why) ? undefined : why;
-      if (!drops.has(event)) inputs.push(...received(atMs, wire, reason, inputs));
+      if (!drops.has(event) && !hasWrongChecksum(event))
+        inputs.push(...received(atMs, withOptions(event), reason, inputs));
       continue;
     }
     // What was crafted here, or sent by the firewall, no socket of this host has sent.
     if (!isDeparture(event) || origins.of(event) !== 'tcp') continue;
-    if (wire.kind === 'tcp') inputs.push({ atMs, direction: 'sent', segment: wire.segment });
+    const left = withOptions(event);
+    if (left.kind === 'tcp') inputs.push({ atMs, direction: 'sent', segment: left.segment });
   }
   return inputs;
 }
@@ -176,7 +179,7 @@ export function inputsOf(
 /** What arrived, as far as the kernel used it: `reason` is why it dropped it, if it did. */
 function received(
   atMs: number,
-  wire: WirePacket,
+  wire: ReturnType<typeof withOptions>,
   reason: string | undefined,
   before: readonly SeenInput[],
 ): SeenInput[] {

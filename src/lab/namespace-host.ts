@@ -242,8 +242,9 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async writeSysctl(name: string, value: string | number): Promise<void> {
-    const { shared } = this.#options;
+    const { shared, emit } = this.#options;
     this.#namespace.enter(() => (shared ? shared.changeSysctl(name, value) : writeSysctl(name, value)));
+    emit({ type: 'sysctl-written', atMs: this.#nowMs(), host: this.name, name, value: String(value) });
   }
 
   start(

@@ -2,10 +2,11 @@ import { TcplabError } from '../error.ts';
 import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
 import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
 import { foreignDrops } from '../evidence/foreign-drops.ts';
-import { inputsOf, type Passage, passages, wordsOfDrop } from '../evidence/segments.ts';
+import { type Passage, passages, wordsOfDrop } from '../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
 import { unreached } from '../evidence/unreached.ts';
 import { judge, type Testimony, type VerdictWord } from '../evidence/verdict.ts';
+import { evidenceOf } from '../evidence/witness/end-known.ts';
 import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
@@ -253,7 +254,7 @@ function fateText(timeline: Timeline, fate: Passage['fate'], rules: ReadonlyMap<
 function pathOf(timeline: Timeline, host: HostName): State[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
-  const { steps } = foldEnd(inputsOf(timeline, claim.connection, host));
+  const { steps } = foldEnd(evidenceOf(timeline, endOf(claim.connection, host, 'CLOSED')));
   const first = steps[0]?.from;
   if (first) return [first, ...steps.map(({ to }) => to)];
   const state = host === claim.held.host ? claim.held.state : claim.peer;

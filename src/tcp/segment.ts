@@ -91,6 +91,19 @@ export function checksumsHold(packet: Uint8Array): boolean {
 }
 
 /**
+ * Whether TCP's checksum can't be right: the packet is whole, and it is neither the checksum nor the sum of the pseudo header, which
+ * stands there until a card or a tunnel completes it.
+ */
+export function checksumIsWrong(packet: Buffer): boolean {
+  const ip = decodeIp(packet);
+  if (ip?.protocol !== TCP || ip.totalLength !== packet.length) return false;
+  const body = packet.subarray(ip.headerLength);
+  if (body.length < 20) return false;
+  const pseudo = pseudoHeader(ip.source, ip.destination, TCP, body.length);
+  return checksum(pseudo, body) !== 0 && body.readUInt16BE(16) !== (~checksum(pseudo) & 0xffff);
+}
+
+/**
  * The packet with its TCP checksum as it will be on the wire. Before a packet leaves, the kernel has only the pseudo
  * header's sum in there. Gives the same packet back where it can't be told: no TCP, or not the whole of it.
  */

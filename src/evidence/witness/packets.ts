@@ -1,7 +1,7 @@
-import { advance, answersKnock, type End, type Input, UNKNOWN_END } from '../../tcp/fold.ts';
+import { advance, answersSyn, type End, type Input, UNKNOWN_END } from '../../tcp/fold.ts';
 import type { State } from '../../tcp/state.ts';
-import type { Connection, ConnectionEnd } from '../connection.ts';
-import { inputsOf } from '../segments.ts';
+import type { ConnectionEnd } from '../connection.ts';
+import { evidenceOf } from './end-known.ts';
 import type { Sight, Witness } from './witness.ts';
 
 /** The segments that the end sent and was really given, folded through the arcs of RFC 9293. */
@@ -14,17 +14,16 @@ export const packets: Witness = {
     let folded = UNKNOWN_END;
     let listener: State | null = null;
     let doubt: string | undefined;
-    for (const input of inputsOf(timeline, connectionOf(end), end.host)) {
-      listener = listenerAfter(listener, folded, input);
+    for (const input of evidenceOf(timeline, end)) {
+      const isSegment = 'direction' in input;
+      if (isSegment) listener = listenerAfter(listener, folded, input);
       folded = advance(folded, input);
-      doubt ??= input.doubt;
-      const told = end.listening ? listener : folded.state;
-      const state = doubt === undefined ? told : null;
-      sights.push({
-        atMs: input.atMs,
-        states: state ? [state] : [],
-        why: state ? null : (doubt ?? 'no segment has told the state yet'),
-      });
+      if (isSegment) doubt ??= input.doubt;
+      const { states, why } = toldOf(end, folded, listener);
+      const atMs = Math.max(0, input.atMs);
+      const isNews = isSegment || !isAlike(sights.at(-1)?.states, states);
+      if (!isNews || (!isSegment && sights.length === 0)) continue;
+      sights.push(doubt === undefined ? { atMs, states, why } : { atMs, states: [], why: doubt });
     }
     const lost = timeline
       .of('lost')
@@ -33,12 +32,17 @@ export const packets: Witness = {
   },
 };
 
-/** A listener shows in its answers to SYNs, whatever becomes of the connections. */
-function listenerAfter(before: State | null, end: End, input: Input): State | null {
-  if (input.direction !== 'sent' || !answersKnock(end, input.segment)) return before;
-  return input.segment.flags.includes('R') ? 'CLOSED' : 'LISTEN';
+function toldOf(end: ConnectionEnd, folded: End, listener: State | null): Omit<Sight, 'atMs'> {
+  if (!end.listening) return { states: folded.states, why: folded.why };
+  return { states: listener ? [listener] : [], why: listener ? null : 'no segment has told the state yet' };
 }
 
-function connectionOf({ host, local, remote }: ConnectionEnd): Connection {
-  return host === 'client' ? { client: local, server: remote } : { client: remote, server: local };
+function isAlike(before: readonly State[] | undefined, states: readonly State[]): boolean {
+  return before?.join() === states.join();
+}
+
+/** A listener shows in its answers to SYNs, whatever becomes of the connections. */
+function listenerAfter(before: State | null, end: End, input: Input): State | null {
+  if (input.direction !== 'sent' || !answersSyn(end, input.segment)) return before;
+  return input.segment.flags.includes('R') ? 'CLOSED' : 'LISTEN';
 }

@@ -1,0 +1,141 @@
+import { type Endpoint, formatEndpoint, isListenerOf } from '../../tcp/endpoint.ts';
+import type { Fact } from '../../tcp/known.ts';
+import type { ConnectionEnd } from '../connection.ts';
+import type { Called, HostName } from '../events.ts';
+import { concernsEnd, isAbortive, programCalls } from '../program-calls.ts';
+import type { Timeline } from '../timeline.ts';
+
+type CallFact = Extract<Fact, { called: string }>;
+
+/** The calls on an end's socket that the timeline has, and whether there can be others. */
+export interface EndCalls {
+  /** `all`, or why there can be others. */
+  calls: 'all' | string;
+  /** What they did; in no order. */
+  facts: Fact[];
+  /** Whether a listener on its port was made, and is there; null if that is not known. */
+  listens: boolean | null;
+  /** The smallest backlog of such a listener, and whether TCP_DEFER_ACCEPT was set; null without a listener. */
+  listener: { backlog: number; defers: boolean } | null;
+}
+
+export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
+  const own = ownCallsOfEnd(timeline, end);
+  const isByHand = timeline.of('lab-opened').length === 0;
+  const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
+  if (own || (isByHand && !hasProgram)) return own ?? { calls: 'all', facts: [], listens: false, listener: null };
+  const unseen = whyCallsUnseen(timeline, end.host);
+  const seen = seenCallsOfEnd(timeline, end);
+  return unseen === null ? seen : { ...seen, calls: unseen, listens: null };
+}
+
+/** Null when the kernel tells of every call that programs make in a host. */
+function whyCallsUnseen(timeline: Timeline, host: HostName): string | null {
+  const opened = timeline.of('lab-opened')[0];
+  const about = (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents;
+  if (about?.noCalls !== null) return 'the program’s calls are not seen';
+  const lost = timeline.of('lost').find((event) => event.witness === 'kernel-events' && (event.host ?? host) === host);
+  return lost?.what ?? null;
+}
+
+/** Those that tcplab made itself; undefined when it did not make the socket. */
+function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undefined {
+  const made = timeline.of('call').filter(({ host, result }) => host === end.host && isDone(result));
+  const bound = made.filter(({ call, detail }) => call === 'bind' && isBoundTo(detail, end.local)).at(-1);
+  const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
+  if (!bound) return undefined;
+  const of = (socket: number) => made.filter((event) => event.socket === socket && event.atMs >= bound.atMs);
+  const socket = of(bound.socket);
+  const listen = socket.find(({ call }) => call === 'listen');
+  const destroys = destroyed.flatMap((event) => factsOf(event, 'destroy'));
+  if (!listen) {
+    return { calls: 'all', facts: [...socket.flatMap(closingFacts), ...connecting(socket), ...destroys], listens: false, listener: null };
+  }
+  const accepted = socket.filter(({ call }) => call === 'accept').map(({ detail }) => Number(detail.split(' ').at(-1)));
+  const closings = accepted.flatMap((number) => of(number).flatMap(closingFacts));
+  // Of several connections the timeline does not tell which one was accepted.
+  const isSure = accepted.length <= 1 || closings.length === 0;
+  const listener = {
+    backlog: Number(listen.detail.split(' ').at(-1)),
+    defers: socket.some(({ call, detail }) => call === 'setsockopt' && detail.startsWith('TCP_DEFER_ACCEPT')),
+  };
+  return {
+    calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
+    facts: [...(isSure ? closings : []), ...destroys, ...listenerClosed(socket)],
+    listens: true,
+    listener,
+  };
+}
+
+function isDone(result: string): boolean {
+  return result === 'ok' || result === 'EINPROGRESS';
+}
+
+function isBoundTo(detail: string, local: Endpoint): boolean {
+  return detail.endsWith(`:${local.port}`);
+}
+
+function destroyOf({ local, remote }: ConnectionEnd): string {
+  return `${formatEndpoint(local)} ${formatEndpoint(remote)}`;
+}
+
+function closingFacts(event: Called): CallFact[] {
+  if (event.call === 'shutdown') return factsOf(event, 'shutdown');
+  if (event.call !== 'close') return [];
+  return factsOf(event, event.detail.includes('SO_LINGER') ? 'abort' : 'close');
+}
+
+/** It may have done its work once it has begun, and has when it returns. */
+function factsOf({ atMs, tookMs }: { atMs: number; tookMs: number }, called: CallFact['called']): CallFact[] {
+  return [
+    { atMs, called, certain: false },
+    { atMs: atMs + tookMs, called, certain: true },
+  ];
+}
+
+/** tcplab's sockets do not block: connect() holds the socket from its begin to its return. */
+function connecting(socket: readonly Called[]): Fact[] {
+  return socket
+    .filter(({ call }) => call === 'connect')
+    .flatMap(({ atMs, tookMs }): Fact[] => [
+      { atMs, known: { inConnect: true } },
+      { atMs: atMs + tookMs, known: { inConnect: false } },
+    ]);
+}
+
+function listenerClosed(socket: readonly Called[]): Fact[] {
+  const closed = socket.find(({ call }) => call === 'close');
+  return closed ? [{ atMs: closed.atMs, known: { listens: false } }] : [];
+}
+
+/** Those that the kernel saw programs make. */
+function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
+  const calls = programCalls(timeline);
+  const concerning = calls.filter((call) => concernsEnd(call, end));
+  const own = concerning.filter(({ remote }) => remote.port !== 0);
+  const facts = own.flatMap((called): Fact[] => {
+    const { atMs, tookMs, call, result } = called;
+    if (call === 'shutdown') {
+      // SHUT_RD sends nothing, and keeps nothing from being sent.
+      if (called.detail === 'SHUT_RD') return [];
+      const returned = tookMs !== null && result === '0';
+      return [{ atMs, called: 'shutdown', certain: false }, ...(returned ? [{ atMs: atMs + tookMs, called: 'shutdown', certain: true } as const] : [])];
+    }
+    // Another process may have the descriptor, too.
+    if (call === 'close') return [{ atMs, called: isAbortive(called, calls) ? 'abort' : 'close', certain: false }];
+    return [];
+  });
+  const pids = new Set(concerning.map(({ pid }) => pid));
+  const exits = timeline.of('process-exited').filter(({ host, pid }) => host === end.host && pids.has(pid));
+  const listens = calls.filter(
+    ({ host, call, local, result }) => host === end.host && call === 'listen' && result === '0' && isListenerOf(local, end.local),
+  );
+  const defers = calls.some(({ host, detail }) => host === end.host && detail.startsWith('TCP_DEFER_ACCEPT'));
+  const backlogs = listens.map(({ detail }) => Number.parseInt(detail, 10)).filter(Number.isFinite);
+  return {
+    calls: 'all',
+    facts: [...facts, ...exits.map(({ atMs }): Fact => ({ atMs, called: 'close', certain: false }))],
+    listens: listens.length > 0 ? null : false,
+    listener: backlogs.length > 0 ? { backlog: Math.min(...backlogs), defers } : null,
+  };
+}

@@ -1,0 +1,141 @@
+import type { Fact, Input } from '../../tcp/fold.ts';
+import type { ConnectionEnd } from '../connection.ts';
+import type { HostName } from '../events.ts';
+import { inputsOf, type SeenInput } from '../segments.ts';
+import type { Timeline } from '../timeline.ts';
+import { callsOfEnd, type EndCalls } from './end-calls.ts';
+import { kernelChanges } from './kernel-events.ts';
+import { listenerOf, rowOf } from './socket-table.ts';
+
+/** What an end's fold goes by: its segments, and what else the timeline tells of it, in the order of time. */
+export function evidenceOf(timeline: Timeline, end: ConnectionEnd): (SeenInput | Fact)[] {
+  const maybe = mayDropUnseen(timeline, end.host);
+  const inputs = inputsOf(timeline, connectionOf(end), end.host).map(
+    (input): SeenInput => (maybe && input.direction === 'received' ? { ...input, maybe } : input),
+  );
+  const facts = factsOf(timeline, end, inputs).sort((a, b) => a.atMs - b.atMs);
+  const all: (SeenInput | Fact)[] = [];
+  let next = 0;
+  for (const input of inputs) {
+    while (next < facts.length && (facts[next] as Fact).atMs <= input.atMs) all.push(facts[next++] as Fact);
+    all.push(input);
+  }
+  return [...all, ...facts.slice(next)];
+}
+
+function connectionOf({ host, local, remote }: ConnectionEnd) {
+  return host === 'client' ? { client: local, server: remote } : { client: remote, server: local };
+}
+
+/** Where a host is not the lab's own, a rule of somebody else may drop what arrived, unless the kernel tells of each drop. */
+function mayDropUnseen(timeline: Timeline, host: HostName): boolean {
+  const about = timeline.of('lab-opened')[0]?.hosts?.[host];
+  return about !== undefined && about.kernelEvents?.noDrops !== null;
+}
+
+function factsOf(timeline: Timeline, end: ConnectionEnd, inputs: readonly Input[]): Fact[] {
+  const calls = callsOfEnd(timeline, end);
+  return [
+    {
+      atMs: Number.NEGATIVE_INFINITY,
+      known: {
+        calls: calls.calls,
+        listens: calls.listens,
+        acceptsFinalAck: acceptsFinalAck(timeline, end, calls),
+        ...sysctlsAtFirst(timeline, end.host),
+      },
+    },
+    ...calls.facts,
+    ...sysctlsWritten(timeline, end.host),
+    ...(inputs.length > 0 ? [...goneByKernel(timeline, end), ...byTable(timeline, end)] : []),
+  ];
+}
+
+/** A new network namespace has the kernel's defaults (net/ipv4/tcp_ipv4.c, tcp_sk_init); those of a machine are not known. */
+function sysctlsAtFirst(timeline: Timeline, host: HostName) {
+  const isOurs = timeline.of('lab-opened')[0]?.hosts === undefined;
+  return isOurs && !linger2(timeline, host)
+    ? { rfc1337: false, finTimeoutMs: 60_000 }
+    : { rfc1337: isOurs ? false : null, finTimeoutMs: null };
+}
+
+/** TCP_LINGER2 sets it for one socket. */
+function linger2(timeline: Timeline, host: HostName): boolean {
+  return [...timeline.of('call'), ...timeline.of('program-call')].some(
+    (event) => event.host === host && event.detail.startsWith('TCP_LINGER2'),
+  );
+}
+
+function sysctlsWritten(timeline: Timeline, of: HostName): Fact[] {
+  return timeline.of('sysctl-written').flatMap(({ atMs, host, name, value }): Fact[] => {
+    if (host !== of) return [];
+    if (name === 'net.ipv4.tcp_rfc1337') return [{ atMs, known: { rfc1337: Number(value) !== 0 } }];
+    if (name === 'net.ipv4.tcp_fin_timeout') return [{ atMs, known: { finTimeoutMs: Number(value) * 1000 } }];
+    return [];
+  });
+}
+
+/** Null unless the accept queue has space for all that have sent a SYN, and nothing makes the listener wait for data. */
+function acceptsFinalAck(timeline: Timeline, end: ConnectionEnd, { listener }: EndCalls): boolean | null {
+  if (timeline.of('lab-opened').length === 0) return true;
+  const backlog = listener?.backlog ?? backlogInTable(timeline, end);
+  const defers = listener?.defers ?? defersByReading(timeline, end);
+  return backlog !== null && defers === false && clientsOf(timeline, end) <= backlog + 1 ? true : null;
+}
+
+function backlogInTable(timeline: Timeline, end: ConnectionEnd): number | null {
+  for (const { host, rows } of timeline.of('sockets').reverse()) {
+    const listener = host === end.host ? listenerOf(rows, end) : undefined;
+    if (listener) return listener.sendQueue;
+  }
+  return null;
+}
+
+/** What was read from the listener's own socket. */
+function defersByReading(timeline: Timeline, end: ConnectionEnd): boolean | null {
+  const read = timeline
+    .of('socket-options')
+    .findLast(({ host, local, remote }) => host === end.host && remote.port === 0 && local.port === end.local.port);
+  const seconds = read?.options?.['TCP_DEFER_ACCEPT'];
+  return seconds === undefined ? null : seconds > 0;
+}
+
+/** How many clients' connections a listener may have in its queue. */
+function clientsOf(timeline: Timeline, { host, local }: ConnectionEnd): number {
+  const clients = new Set<string>();
+  for (const event of timeline.of('captured')) {
+    if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
+    const { source, destination, flags } = event.wire.segment;
+    if (flags.includes('S') && destination.port === local.port) clients.add(`${source.address} ${source.port}`);
+  }
+  return clients.size;
+}
+
+/** The kernel's clock and the packets' agree to much less; a socket that ends sends its RST afterwards. */
+const AFTER_MS = 5;
+
+function goneByKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
+  return kernelChanges(timeline, end)
+    .filter(({ to, ofListener }) => to === 'CLOSED' && !ofListener)
+    .map(({ atMs, from }): Fact => {
+      const goesOn = from === 'FIN-WAIT-2' || from === 'CLOSING' || from === 'FIN-WAIT-1';
+      const except = goesOn ? (['TIME-WAIT', 'FIN-WAIT-2'] as const) : [];
+      return { atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs, except };
+    });
+}
+
+/** Whether the table shows a descriptor of the end's socket, and when its row is gone. */
+function byTable(timeline: Timeline, end: ConnectionEnd): Fact[] {
+  const facts: Fact[] = [];
+  let was = false;
+  for (const { atMs, tookMs, host, rows } of timeline.of('sockets')) {
+    if (host !== end.host) continue;
+    const row = rowOf(rows, end);
+    const stands = row !== undefined && row.state !== 'CLOSED';
+    if (was && !stands) facts.push({ atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs - tookMs, except: [] });
+    if (row && stands && row.state !== 'TIME-WAIT' && row.state !== 'SYN-RECEIVED')
+      facts.push({ atMs, hasDescriptor: row.inode !== 0, sinceMs: atMs - tookMs });
+    was = stands;
+  }
+  return facts;
+}
