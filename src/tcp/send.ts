@@ -93,7 +93,8 @@ function sendSynAckAgain(socket: Possibility, segment: SeenSegment, at: Moment):
 }
 
 /** Whether a socket in such a state sends such a segment. */
-function canSend({ state, passive, fastOpen }: Possibility, { flags, length }: SeenSegment): boolean {
+function canSend(socket: Possibility, { flags, length, ack }: SeenSegment): boolean {
+  const { state, passive, fastOpen, receiveNext } = socket;
   const isBare = length === 0 && !flags.includes('F');
   switch (state) {
     case 'CLOSED':
@@ -101,7 +102,7 @@ function canSend({ state, passive, fastOpen }: Possibility, { flags, length }: S
     case 'SYN-SENT':
       return false;
     case 'SYN-RECEIVED':
-      return isBare || !passive || fastOpen;
+      return (isBare && ack === receiveNext) || !passive || fastOpen;
     case 'FIN-WAIT-2':
     case 'TIME-WAIT':
       return isBare;
