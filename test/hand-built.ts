@@ -168,8 +168,10 @@ export function kernelSawListener(atMs: number, from: State, to: State): KernelT
   return { ...kernelSaw(atMs, 'server', from, to), remote };
 }
 
+/** With kernel events, unless it says why there are none. */
 export function opened(noKernelEvents: string | null = null): LabOpened {
   return {
+    ...(noKernelEvents === null ? { kernelEvents: { by: 'bpf', noDrops: null, noCalls: null } } : {}),
     type: 'lab-opened',
     atMs: 0,
     format: TIMELINE_FORMAT,
@@ -188,6 +190,7 @@ export const HOST_ABOUT: HostAbout = {
   firewall: 'nft',
   clock: { aheadMs: 0, errorMs: 0.1 },
   noKernelEvents: null,
+  kernelEvents: { by: 'bpf', noDrops: null, noCalls: null },
   noPackets: null,
 };
 
