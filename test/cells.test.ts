@@ -18,7 +18,16 @@ describe.each([
     if (process.env['CELLS']) {
       const end = foldEnd(inputsOfCell(cell, knownCalls));
       if (states.length !== 1 || states[0] !== cell.after)
-        console.log(knownCalls, cell.state, '|', cell.event, cell.after, states.join(), end.why, JSON.stringify(cell.segments.map((s) => [s.f, s.seq, s.ack])));
+        console.log(
+          knownCalls,
+          cell.state,
+          '|',
+          cell.event,
+          cell.after,
+          states.join(),
+          end.why,
+          JSON.stringify(cell.segments.map((s) => [s.f, s.seq, s.ack])),
+        );
     }
     if (states.length > 0) expect(states).toContain(cell.after);
   });

@@ -16,10 +16,7 @@ export type Doubt =
 
 /** Why an end may be in another state than the one its segments show: what can have happened, and what would decide it. */
 const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> = {
-  'silent close': [
-    'close() sends nothing in this state',
-    'the calls would decide',
-  ],
+  'silent close': ['close() sends nothing in this state', 'the calls would decide'],
   'close behind data': [
     'the FIN of a close() waits behind unsent data or a full window',
     'the calls would decide',

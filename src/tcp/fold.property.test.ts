@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ModelEnd } from '../../test/model-end.ts';
-import { ARCS } from './arcs.ts';
 import { LAB } from '../../test/one-end.ts';
+import { ARCS } from './arcs.ts';
 import { advance, type End, foldEnd as foldFacts, type Input, UNKNOWN_END } from './fold.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './state.ts';

@@ -3,7 +3,15 @@ import { receiveInFullSocket, receiveInSynSent } from './full-socket.ts';
 import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
 import { receiveInOrphan, receiveInRequest, receiveInTimeWait } from './minisocks.ts';
-import { answersKnock, merged, type Path, type Possibility, type Step, UNTOLD, withDoubt } from './possibility.ts';
+import {
+  answersKnock,
+  merged,
+  type Path,
+  type Possibility,
+  type Step,
+  UNTOLD,
+  withDoubt,
+} from './possibility.ts';
 import type { IcmpError, Segment } from './segment.ts';
 import { sendSegment } from './send.ts';
 import { sendReset, silentlyEnded } from './send-reset.ts';
@@ -63,7 +71,8 @@ export class End {
     const { states } = this;
     if (states.length === 1) return null;
     if (this.blind !== null) return this.blind;
-    if (this.possibilities.some(({ gone }) => gone)) return 'no segment shows whether the socket still exists';
+    if (this.possibilities.some(({ gone }) => gone))
+      return 'no segment shows whether the socket still exists';
     if (states.length === 0) return 'no segment has told the state yet';
     const doubts = this.possibilities.map(({ doubt }) => doubt);
     return wordsOfDoubts(doubts.filter((doubt): doubt is Doubt => doubt !== null));
@@ -134,7 +143,12 @@ export function advance(end: End, input: Input | Fact): End {
     return settled(end, next, segment, at);
   }
   if (!segment.flags.includes('R')) {
-    return settled(end, due.flatMap((one) => sendSegment(one, segment, at)), end.last, at);
+    return settled(
+      end,
+      due.flatMap((one) => sendSegment(one, segment, at)),
+      end.last,
+      at,
+    );
   }
   const fitting = due.flatMap((one) => sendReset(one, segment, end.last, at));
   return settled(end, fitting.length > 0 ? fitting : due.map((one) => silentlyEnded(one, at)), end.last, at);
@@ -148,7 +162,8 @@ function received(before: Possibility, after: Possibility[], { maybe }: Input): 
 
 function receive(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
   const isSyn = segment.flags.includes('S') && segment.ack === null;
-  if (socket.gone || socket.state === null || socket.state === 'CLOSED') return [{ ...socket, knock: segment }];
+  if (socket.gone || socket.state === null || socket.state === 'CLOSED')
+    return [{ ...socket, knock: segment }];
   switch (socket.state) {
     case 'LISTEN':
       return [isSyn ? { ...socket, knock: segment } : socket];
@@ -206,14 +221,18 @@ function learn(end: End, fact: Fact): End {
 function afterFact(one: Possibility, fact: Exclude<Fact, { known: unknown }>, at: Moment): Possibility[] {
   if ('gone' in fact) return [isKept(one, fact) ? one : { ...one, gone: true }];
   if (one.gone) return [one];
-  if ('hasDescriptor' in fact) return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
+  if ('hasDescriptor' in fact)
+    return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
   const called = afterCall(one, fact.called, at);
   if (fact.certain || called === one) return [called];
   return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
 }
 
 /** What has no socket of its own can't lose it. */
-function isKept({ state, sinceMs }: Possibility, fact: { sinceMs: number; except: readonly State[] }): boolean {
+function isKept(
+  { state, sinceMs }: Possibility,
+  fact: { sinceMs: number; except: readonly State[] },
+): boolean {
   if (state === null || state === 'CLOSED' || state === 'LISTEN' || state === 'SYN-RECEIVED') return true;
   return sinceMs > fact.sinceMs || fact.except.includes(state);
 }
@@ -235,7 +254,12 @@ function settled(before: End, possible: readonly Possibility[], last: Segment | 
   if (all.length === 1) {
     const [one] = all as [Possibility];
     const isTold = one.state !== null;
-    return new End([one.doubt === null ? one : { ...one, doubt: null }], at.known, last, isTold ? null : before.blind);
+    return new End(
+      [one.doubt === null ? one : { ...one, doubt: null }],
+      at.known,
+      last,
+      isTold ? null : before.blind,
+    );
   }
   const kept = merged(all);
   if (kept.length > MOST_POSSIBILITIES) return blind(`more than ${MOST_POSSIBILITIES} histories fit`);

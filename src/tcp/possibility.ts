@@ -150,7 +150,9 @@ function isSame(one: Possibility, other: Possibility): boolean {
     if (key !== 'ahead' || one.ahead === other.ahead) return one[key] === other[key];
     return (
       one.ahead.length === other.ahead.length &&
-      one.ahead.every(([from, to], index) => other.ahead[index]?.[0] === from && other.ahead[index]?.[1] === to)
+      one.ahead.every(
+        ([from, to], index) => other.ahead[index]?.[0] === from && other.ahead[index]?.[1] === to,
+      )
     );
   });
 }

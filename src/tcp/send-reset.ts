@@ -5,7 +5,12 @@ import type { Segment } from './segment.ts';
 import { isRecent } from './send.ts';
 
 /** An RST that is sent: of a socket that ends, or in answer to a segment for which there is none (RFC 9293, 3.10.7.1). */
-export function sendReset(socket: Possibility, segment: Segment, last: Segment | null, at: Moment): Possibility[] {
+export function sendReset(
+  socket: Possibility,
+  segment: Segment,
+  last: Segment | null,
+  at: Moment,
+): Possibility[] {
   return last !== null && answers(segment, last)
     ? refuse(socket, segment, last, at)
     : abort(socket, segment, last, at);

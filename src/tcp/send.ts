@@ -1,7 +1,6 @@
-import { synchronized } from './full-socket.ts';
+import { receiveFin, synchronized } from './full-socket.ts';
 import type { Knowledge, Moment } from './known.ts';
 import { answersKnock, find, furthest, type Possibility, take, UNTOLD } from './possibility.ts';
-import { receiveFin } from './full-socket.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
@@ -13,7 +12,8 @@ import { agreed, offered } from './windows.ts';
  */
 export function sendSegment(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
   const { flags } = segment;
-  if (flags.includes('S')) return flags.includes('.') ? sendSynAck(socket, segment, at) : sendSyn(socket, segment, at);
+  if (flags.includes('S'))
+    return flags.includes('.') ? sendSynAck(socket, segment, at) : sendSyn(socket, segment, at);
   if (socket.state === null) return [{ ...socket, sendNext: seqAdd(segment.seq, segment.length) }];
   if (socket.gone || !canSend(socket, segment)) return isRecent(socket, at) ? [socket] : [];
   return confirmed(sendText(offered(socket, segment), segment, at), segment, at);
@@ -30,7 +30,8 @@ export function isRecent({ sinceMs }: Possibility, { atMs }: Moment): boolean {
 function sendSyn(socket: Possibility, segment: SeenSegment, { atMs, known }: Moment): Possibility[] {
   const isAgain = socket.state !== null && segment.seq === socket.initialSent;
   if (isAgain) return socket.state === 'CLOSED' && socket.doubt !== null ? [] : [socket];
-  const before = socket.state === null ? { ...socket, state: 'CLOSED' as const } : find(socket, 'CLOSED', atMs);
+  const before =
+    socket.state === null ? { ...socket, state: 'CLOSED' as const } : find(socket, 'CLOSED', atMs);
   const fresh: Possibility = {
     ...UNTOLD,
     state: 'CLOSED',
@@ -93,7 +94,8 @@ function sendSynAckAgain(socket: Possibility, segment: SeenSegment, at: Moment):
 }
 
 /** Whether a socket in such a state sends such a segment. */
-function canSend({ state, passive, fastOpen }: Possibility, { flags, length }: SeenSegment): boolean {
+function canSend(socket: Possibility, { flags, length, ack }: SeenSegment): boolean {
+  const { state, passive, fastOpen, receiveNext } = socket;
   const isBare = length === 0 && !flags.includes('F');
   switch (state) {
     case 'CLOSED':
@@ -101,7 +103,7 @@ function canSend({ state, passive, fastOpen }: Possibility, { flags, length }: S
     case 'SYN-SENT':
       return false;
     case 'SYN-RECEIVED':
-      return isBare || !passive || fastOpen;
+      return (isBare && ack === receiveNext) || !passive || fastOpen;
     case 'FIN-WAIT-2':
     case 'TIME-WAIT':
       return isBare;

@@ -12,12 +12,18 @@ export function withSilentCalls(socket: Possibility, { atMs, known }: Moment): P
       return [socket, withDoubt(take(socket, 'close', atMs), 'silent close')];
     case 'ESTABLISHED':
     case 'CLOSE-WAIT':
-      return couldSendFin(socket) ? [socket] : [socket, withDoubt(closeBehindData(socket, atMs), 'close behind data')];
+      return couldSendFin(socket)
+        ? [socket]
+        : [socket, withDoubt(closeBehindData(socket, atMs), 'close behind data')];
     case 'CLOSING':
     case 'LAST-ACK':
-      return socket.orphan === true ? [socket] : [socket, withDoubt(find(socket, 'CLOSED', atMs), 'silent abort')];
+      return socket.orphan === true
+        ? [socket]
+        : [socket, withDoubt(find(socket, 'CLOSED', atMs), 'silent abort')];
     case 'LISTEN':
-      return known.listens === null ? [socket, withDoubt(end(socket, 'close', atMs), 'silent close')] : [socket];
+      return known.listens === null
+        ? [socket, withDoubt(end(socket, 'close', atMs), 'silent close')]
+        : [socket];
     default:
       return [socket];
   }

@@ -15,12 +15,17 @@ export interface Cell {
   call: string | null;
   error: string | null;
   /** What Linux sent: numbers from both sides' first ones. */
-  segments: { f: string; after_ms: number; len: number; win: number; seq: number | null; ack: number | null }[];
+  segments: {
+    f: string;
+    after_ms: number;
+    len: number;
+    win: number;
+    seq: number | null;
+    ack: number | null;
+  }[];
 }
 
-export const CELLS: Cell[] = JSON.parse(
-  readFileSync(new URL('linux.json', import.meta.url), 'utf8'),
-).cells;
+export const CELLS: Cell[] = JSON.parse(readFileSync(new URL('linux.json', import.meta.url), 'utf8')).cells;
 
 /** What a driver that makes all calls itself knows. */
 export const DRIVER: Knowledge = {
@@ -68,12 +73,20 @@ function segment(
 
 function sent(flags: string, seq: number, ack: number | null, length = 0): Input {
   const wireAck = ack === null ? null : (ISN + ack) >>> 0;
-  return { atMs: 0, direction: 'sent', segment: segment(flags, [STACK, PEER], ISS + seq, wireAck, length, 64240) };
+  return {
+    atMs: 0,
+    direction: 'sent',
+    segment: segment(flags, [STACK, PEER], ISS + seq, wireAck, length, 64240),
+  };
 }
 
 function got(flags: string, seq: number, ack: number | null, length = 0): Input {
   const wireAck = ack === null ? null : (ISS + ack) >>> 0;
-  return { atMs: 0, direction: 'received', segment: segment(flags, [PEER, STACK], ISN + seq, wireAck, length, 65535) };
+  return {
+    atMs: 0,
+    direction: 'received',
+    segment: segment(flags, [PEER, STACK], ISN + seq, wireAck, length, 65535),
+  };
 }
 
 const called = (call: 'close' | 'shutdown' | 'abort'): Fact => ({ atMs: 0, called: call, certain: true });
@@ -116,7 +129,10 @@ function arrival(state: string, event: string): Input | undefined {
   const { pn, sn, su } = NUMBERS[name] as Numbers;
   const near = ['CLOSED', 'LISTEN', 'SYN-SENT'].includes(name) ? pn : pn + 100;
   // What the stack sent last.
-  const last = name === 'SYN-SENT' || name === 'SYN-RECEIVED' ? 0 : sn - Number(/FIN|CLOS|LAST/.test(name) && name !== 'CLOSE-WAIT');
+  const last =
+    name === 'SYN-SENT' || name === 'SYN-RECEIVED'
+      ? 0
+      : sn - Number(/FIN|CLOS|LAST/.test(name) && name !== 'CLOSE-WAIT');
   const events: Record<string, Input> = {
     'syn-new': got('S', near, null),
     'syn-same': got('S', 0, null),
@@ -158,7 +174,8 @@ function arrival(state: string, event: string): Input | undefined {
   return events[event];
 }
 
-const HAS_DESCRIPTOR = /^(SYN-SENT|SYN-RECEIVED \(active\)|ESTABLISHED|FIN-WAIT-[12]|CLOSE-WAIT|CLOSING|TIME-WAIT)$/;
+const HAS_DESCRIPTOR =
+  /^(SYN-SENT|SYN-RECEIVED \(active\)|ESTABLISHED|FIN-WAIT-[12]|CLOSE-WAIT|CLOSING|TIME-WAIT)$/;
 
 /** The facts and segments of a cell, in order; `knownCalls`: whether its driver's calls are told as well. */
 export function inputsOfCell(cell: Cell, knownCalls: boolean): (Input | Fact)[] {

@@ -15,6 +15,8 @@ export interface EndCalls {
   facts: Fact[];
   /** Whether a listener on its port was made, and is there; null if that is not known. */
   listens: boolean | null;
+  /** False when each connect() on it is told as a fact; null when one may be under way. */
+  inConnect: false | null;
   /** The smallest backlog of such a listener, and whether TCP_DEFER_ACCEPT was set; null without a listener. */
   listener: { backlog: number; defers: boolean } | null;
 }
@@ -23,7 +25,9 @@ export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   const own = ownCallsOfEnd(timeline, end);
   const isByHand = timeline.of('lab-opened').length === 0;
   const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
-  if (own || (isByHand && !hasProgram)) return own ?? { calls: 'all', facts: [], listens: false, listener: null };
+  if (own) return own;
+  if (isByHand && !hasProgram)
+    return { calls: 'all', facts: [], listens: null, inConnect: false, listener: null };
   const unseen = whyCallsUnseen(timeline, end.host);
   const seen = seenCallsOfEnd(timeline, end);
   return unseen === null ? seen : { ...seen, calls: unseen, listens: null };
@@ -34,7 +38,9 @@ function whyCallsUnseen(timeline: Timeline, host: HostName): string | null {
   const opened = timeline.of('lab-opened')[0];
   const about = (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents;
   if (about?.noCalls !== null) return 'the program’s calls are not seen';
-  const lost = timeline.of('lost').find((event) => event.witness === 'kernel-events' && (event.host ?? host) === host);
+  const lost = timeline
+    .of('lost')
+    .find((event) => event.witness === 'kernel-events' && (event.host ?? host) === host);
   return lost?.what ?? null;
 }
 
@@ -49,9 +55,17 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   const listen = socket.find(({ call }) => call === 'listen');
   const destroys = destroyed.flatMap((event) => factsOf(event, 'destroy'));
   if (!listen) {
-    return { calls: 'all', facts: [...socket.flatMap(closingFacts), ...connecting(socket), ...destroys], listens: false, listener: null };
+    return {
+      calls: 'all',
+      facts: [...socket.flatMap(closingFacts), ...connecting(socket), ...destroys],
+      listens: false,
+      inConnect: false,
+      listener: null,
+    };
   }
-  const accepted = socket.filter(({ call }) => call === 'accept').map(({ detail }) => Number(detail.split(' ').at(-1)));
+  const accepted = socket
+    .filter(({ call }) => call === 'accept')
+    .map(({ detail }) => Number(detail.split(' ').at(-1)));
   const closings = accepted.flatMap((number) => of(number).flatMap(closingFacts));
   // Of several connections the timeline does not tell which one was accepted.
   const isSure = accepted.length <= 1 || closings.length === 0;
@@ -63,6 +77,7 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
     calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
     facts: [...(isSure ? closings : []), ...destroys, ...listenerClosed(socket)],
     listens: true,
+    inConnect: false,
     listener,
   };
 }
@@ -119,16 +134,21 @@ function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
       // SHUT_RD sends nothing, and keeps nothing from being sent.
       if (called.detail === 'SHUT_RD') return [];
       const returned = tookMs !== null && result === '0';
-      return [{ atMs, called: 'shutdown', certain: false }, ...(returned ? [{ atMs: atMs + tookMs, called: 'shutdown', certain: true } as const] : [])];
+      return [
+        { atMs, called: 'shutdown', certain: false },
+        ...(returned ? [{ atMs: atMs + tookMs, called: 'shutdown', certain: true } as const] : []),
+      ];
     }
     // Another process may have the descriptor, too.
-    if (call === 'close') return [{ atMs, called: isAbortive(called, calls) ? 'abort' : 'close', certain: false }];
+    if (call === 'close')
+      return [{ atMs, called: isAbortive(called, calls) ? 'abort' : 'close', certain: false }];
     return [];
   });
   const pids = new Set(concerning.map(({ pid }) => pid));
   const exits = timeline.of('process-exited').filter(({ host, pid }) => host === end.host && pids.has(pid));
   const listens = calls.filter(
-    ({ host, call, local, result }) => host === end.host && call === 'listen' && result === '0' && isListenerOf(local, end.local),
+    ({ host, call, local, result }) =>
+      host === end.host && call === 'listen' && result === '0' && isListenerOf(local, end.local),
   );
   const defers = calls.some(({ host, detail }) => host === end.host && detail.startsWith('TCP_DEFER_ACCEPT'));
   const backlogs = listens.map(({ detail }) => Number.parseInt(detail, 10)).filter(Number.isFinite);
@@ -136,6 +156,7 @@ function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
     calls: 'all',
     facts: [...facts, ...exits.map(({ atMs }): Fact => ({ atMs, called: 'close', certain: false }))],
     listens: listens.length > 0 ? null : false,
+    inConnect: null,
     listener: backlogs.length > 0 ? { backlog: Math.min(...backlogs), defers } : null,
   };
 }

@@ -41,6 +41,7 @@ function factsOf(timeline: Timeline, end: ConnectionEnd, inputs: readonly Input[
       known: {
         calls: calls.calls,
         listens: calls.listens,
+        inConnect: calls.inConnect,
         acceptsFinalAck: acceptsFinalAck(timeline, end, calls),
         ...sysctlsAtFirst(timeline, end.host),
       },
@@ -95,7 +96,9 @@ function backlogInTable(timeline: Timeline, end: ConnectionEnd): number | null {
 function defersByReading(timeline: Timeline, end: ConnectionEnd): boolean | null {
   const read = timeline
     .of('socket-options')
-    .findLast(({ host, local, remote }) => host === end.host && remote.port === 0 && local.port === end.local.port);
+    .findLast(
+      ({ host, local, remote }) => host === end.host && remote.port === 0 && local.port === end.local.port,
+    );
   const seconds = read?.options?.['TCP_DEFER_ACCEPT'];
   return seconds === undefined ? null : seconds > 0;
 }
@@ -106,7 +109,8 @@ function clientsOf(timeline: Timeline, { host, local }: ConnectionEnd): number {
   for (const event of timeline.of('captured')) {
     if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
     const { source, destination, flags } = event.wire.segment;
-    if (flags.includes('S') && destination.port === local.port) clients.add(`${source.address} ${source.port}`);
+    if (flags.includes('S') && destination.port === local.port)
+      clients.add(`${source.address} ${source.port}`);
   }
   return clients.size;
 }
