@@ -3,7 +3,9 @@ import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
+import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import { type Passage, PassageFeed } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import type { Lab } from '../lab/lab.ts';
@@ -13,8 +15,8 @@ import { LadderFeed } from '../report/ladder/feed.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatMs, wrapBeside } from '../report/layout.ts';
 import { programLines } from '../report/program-lines.ts';
-import { resultOf } from '../report/result.ts';
-import { segmentLegend, segmentLines } from '../report/segment-line.ts';
+import { resultOf, segmentReports } from '../report/result.ts';
+import { segmentLegend, segmentLines, timeLabel } from '../report/segment-line.ts';
 import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { holdState } from '../scenario/hold.ts';
@@ -125,7 +127,8 @@ async function hold(name: string, command: string[], options: Options): Promise<
     firewall: options.firewall,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   });
-  if (!(await reachState(lab, scenario, { programs, withinMs: hosts.withinMs }))) {
+  const connection = await reachState(lab, scenario, { programs, withinMs: hosts.withinMs });
+  if (!connection) {
     throw new TcplabError('TIMEOUT', `${scenario.id}: ${resultOf(lab.timeline).because}`);
   }
   if (program !== undefined && options.on) {
@@ -142,6 +145,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
   await watch(
     lab,
     scenario,
+    connection,
     enough,
     screen,
     options.ladder ? ladderFeed(screen, options) : segmentFeed(screen),
@@ -169,9 +173,9 @@ function crowdCommand(options: Options, count: number, command: string[]): Crowd
 /** What scrolls above the status: the lines that are new since the last call. */
 interface Feed {
   begin(): string[];
-  next(timeline: Timeline, knownUntilMs: number): string[];
+  next(timeline: Timeline, connection: Connection, knownUntilMs: number): string[];
   /** The rest, when it is over. */
-  end(timeline: Timeline): string[];
+  end(timeline: Timeline, connection: Connection): string[];
 }
 
 function ladderFeed(screen: Screen, options: Options): Feed {
@@ -179,38 +183,55 @@ function ladderFeed(screen: Screen, options: Options): Feed {
   const feed = new LadderFeed({ ascii, style: styleFor(screen.stream) });
   return {
     begin: () => [],
-    next: (timeline, knownUntilMs) => feed.next(timeline, knownUntilMs, screen.columns),
+    next: (timeline, _, knownUntilMs) => feed.next(timeline, knownUntilMs, screen.columns),
     end: (timeline) => feed.end(timeline, screen.columns),
   };
 }
 
+/** More segments than these in one poll are not printed one by one: the first and the last of them are. */
+const MOST_LINES = 200;
+
 function segmentFeed(screen: Screen): Feed {
+  const feed = new PassageFeed();
   let printed = 0;
-  // A segment that was sent just now may not have arrived yet, or its arrival may not be read yet: its fate is not known.
-  const next = (timeline: Timeline, knownUntilMs: number) => {
+  const lines = (timeline: Timeline, passages: readonly Passage[], programs: Said[]) => {
+    printed += programs.length;
     const { columns } = screen;
-    const segments = resultOf(timeline).segments.map((one) => ({
+    const few = passages.length <= MOST_LINES;
+    const shown = few ? passages : [...passages.slice(0, MOST_LINES / 2), ...passages.slice(-MOST_LINES / 2)];
+    const said: Said[] = segmentReports(shown, timeline).map((one) => ({
       atMs: one.atMs,
       lines: segmentLines(one, columns),
     }));
-    const settled = [...segments, ...programLines(timeline, columns)]
-      .filter(({ atMs }) => atMs <= knownUntilMs)
-      .sort((a, b) => a.atMs - b.atMs);
-    const lines = settled.slice(printed).flatMap((one) => one.lines);
-    printed = Math.max(printed, settled.length);
-    return lines;
+    if (!few) {
+      const { atMs } = shown[MOST_LINES / 2] as Passage;
+      const text = `${passages.length - shown.length} more segments, not shown`;
+      said.splice(MOST_LINES / 2, 0, { atMs, lines: wrapBeside(timeLabel(atMs, columns), text, columns) });
+    }
+    return [...said, ...programs].sort((a, b) => a.atMs - b.atMs).flatMap((one) => one.lines);
   };
+  const programs = (timeline: Timeline) => programLines(timeline, screen.columns).slice(printed);
   return {
     begin: () => segmentLegend(screen.columns).map(styleFor(screen.stream).dim),
-    next,
-    end: (timeline) => next(timeline, Number.POSITIVE_INFINITY),
+    next: (timeline, connection, knownUntilMs) => {
+      const said = programs(timeline).filter(({ atMs }) => atMs <= knownUntilMs);
+      return lines(timeline, feed.next(timeline, connection), said);
+    },
+    end: (timeline, connection) => lines(timeline, feed.rest(timeline, connection), programs(timeline)),
   };
+}
+
+/** Lines that scroll by, and when what they tell happened. */
+interface Said {
+  atMs: number;
+  lines: string[];
 }
 
 /** Shows what happens until it is enough or the state is lost. */
 async function watch(
   lab: Lab,
   scenario: Scenario,
+  connection: Connection,
   enough: Promise<unknown>,
   screen: Screen,
   feed: Feed,
@@ -240,12 +261,12 @@ async function watch(
     isOver: () => over,
     onLook: async (tables) => {
       // Where packets are captured, a rule that matched one has shown it. What came with one look is settled by the next.
-      const hasNews = lab.timeline.length > length || !seesPackets;
+      const hasNews = lab.timeline.added > length || !seesPackets;
       if (hasNews || hadNews) {
         await Promise.all([lab.client.countRules(), lab.server.countRules()]);
-        screen.print(...feed.next(lab.timeline, lookedMs));
+        screen.print(...feed.next(lab.timeline, connection, lookedMs));
       }
-      [length, hadNews] = [lab.timeline.length, hasNews];
+      [length, hadNews] = [lab.timeline.added, hasNews];
       if (status && !screen.isLive) return;
       const nowMs = lab.nowMs();
       const drawn = (columns: number) =>
@@ -255,7 +276,7 @@ async function watch(
       screen.update((columns) => [...drawn(columns), style.dim('Ctrl-C stops the hold')]);
     },
   });
-  screen.print(...feed.end(lab.timeline));
+  screen.print(...feed.end(lab.timeline, connection));
   if (status) screen.update(status);
   const { verdict, because, heldMs } = resultOf(lab.timeline);
   screen.finish();

@@ -321,6 +321,8 @@ export interface Lost extends Happening {
   witness: 'packets' | 'kernel-events';
   host: HostName | null;
   what: string;
+  /** It saw all before that; absent where that is not known. */
+  sinceMs?: number;
 }
 
 export type TimelineEvent =

@@ -238,6 +238,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     witness: oneOf('packets', 'kernel-events'),
     host: nullable(host),
     what: text(),
+    sinceMs: optional(atMs),
   },
   'scenario-failed': { scenario: id, held, error: text() },
   'run-ended': { durationMs: number(0), lines: whole(2) },

@@ -18,6 +18,14 @@ const WIDEST_WINDOW = 2 ** 30;
 export class RelativeNumbers {
   readonly #bases: Record<HostName, number[]> = { client: [], server: [] };
 
+  /** One that goes on from here by itself. */
+  copy(): RelativeNumbers {
+    const copy = new RelativeNumbers();
+    copy.#bases.client.push(...this.#bases.client);
+    copy.#bases.server.push(...this.#bases.server);
+    return copy;
+  }
+
   tell(host: HostName, segment: Segment): RelativeNumber {
     const base = this.#baseOf(host, segment);
     const peerBase = segment.ack === null ? undefined : below(this.#bases[otherHost(host)], segment.ack);

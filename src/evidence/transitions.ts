@@ -1,11 +1,10 @@
 import type { Arc } from '../tcp/arcs.ts';
-import { foldEnd } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
 import type { HostName } from './events.ts';
+import { toldByPackets } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { CallsAndTimers } from './triggers.ts';
-import { evidenceOf } from './witness/end-known.ts';
 import { kernelChanges, kernelEvents } from './witness/kernel-events.ts';
 import { packets } from './witness/packets.ts';
 import { socketTable, stateInTable } from './witness/socket-table.ts';
@@ -56,7 +55,7 @@ interface Draft extends Omit<Transition, 'seenBy'> {
 function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
   const end = endOf(connection, host, 'CLOSED');
   const evidence = new CallsAndTimers(timeline, end);
-  const { steps } = foldEnd(evidenceOf(timeline, end));
+  const { steps } = toldByPackets(timeline, connection, host).end;
   const drafts = steps
     .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));

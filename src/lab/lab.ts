@@ -2,6 +2,7 @@ import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { TcplabError } from '../error.ts';
 import { host as hostName, milliseconds, mustFit, port, work } from '../evidence/arguments.ts';
 import { type HostName, TIMELINE_FORMAT, type TimelineEvent } from '../evidence/events.ts';
+import { settle } from '../evidence/packet-index.ts';
 import { type Fields, object, oneOf, optional } from '../evidence/shape.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
@@ -37,6 +38,9 @@ export type Tables = Record<HostName, SocketRow[]>;
 
 /** What the kernel does without one of its timers, it has done by then. */
 const AT_ONCE_MS = 3;
+
+/** An event of another machine waits until its place among the others is known. */
+const LATE_ELSEWHERE_MS = 2000;
 
 /** Two hosts and the wire between them. Nothing of it is left once it is disposed of, or the process has ended. */
 export class Lab implements AsyncDisposable {
@@ -124,8 +128,12 @@ export class Lab implements AsyncDisposable {
         'USAGE',
         'this lab is already closed: is an `await` missing before a call on it?',
       );
-    if (this.#pair.observe) return this.#pair.observe();
-    return { client: await this.client.observe(), server: await this.server.observe() };
+    const startMs = this.nowMs();
+    const tables = this.#pair.observe
+      ? await this.#pair.observe()
+      : { client: await this.client.observe(), server: await this.server.observe() };
+    settle(this.timeline, startMs - (this.#pair.observe ? LATE_ELSEWHERE_MS : 0));
+    return tables;
   }
 
   /** Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. */
@@ -133,10 +141,13 @@ export class Lab implements AsyncDisposable {
     for (let tries = 1; tries <= 20; tries++) {
       await this.client.count();
       await this.server.count();
-      const packets = () => this.timeline.of('captured').length + this.timeline.of('dropped').length;
-      const counted = packets();
+      let packets = 0;
+      const leave = this.timeline.follow(({ type }) => {
+        if (type === 'captured' || type === 'dropped') packets++;
+      });
       await this.observe();
-      if (packets() === counted) return;
+      leave();
+      if (packets === 0) return;
     }
   }
 

@@ -1,55 +1,59 @@
-import type { Fact, Input } from '../../tcp/fold.ts';
+import type { Fact } from '../../tcp/fold.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { HostName } from '../events.ts';
-import { inputsOf, type SeenInput } from '../segments.ts';
 import type { Timeline } from '../timeline.ts';
 import { callsOfEnd, type EndCalls } from './end-calls.ts';
 import { kernelChanges } from './kernel-events.ts';
 import { listenerOf, rowOf } from './socket-table.ts';
 
-/** What an end's fold goes by: its segments, and what else the timeline tells of it, in the order of time. */
-export function evidenceOf(timeline: Timeline, end: ConnectionEnd): (SeenInput | Fact)[] {
-  const maybe = mayDropUnseen(timeline, end.host);
-  const inputs = inputsOf(timeline, connectionOf(end), end.host).map(
-    (input): SeenInput => (maybe && input.direction === 'received' ? { ...input, maybe } : input),
-  );
-  const facts = factsOf(timeline, end, inputs).sort((a, b) => a.atMs - b.atMs);
-  const all: (SeenInput | Fact)[] = [];
-  let next = 0;
-  for (const input of inputs) {
-    while (next < facts.length && (facts[next] as Fact).atMs <= input.atMs) all.push(facts[next++] as Fact);
-    all.push(input);
-  }
-  return [...all, ...facts.slice(next)];
-}
+/** What a timeline tells of an end besides its segments. */
+export class EndFacts {
+  readonly #timeline: Timeline;
+  readonly #end: ConnectionEnd;
+  #table: TableFacts = { untilMs: Number.NEGATIVE_INFINITY, stands: false };
 
-function connectionOf({ host, local, remote }: ConnectionEnd) {
-  return host === 'client' ? { client: local, server: remote } : { client: remote, server: local };
+  constructor(timeline: Timeline, end: ConnectionEnd) {
+    this.#timeline = timeline;
+    this.#end = end;
+  }
+
+  /** In the order of time. What comes later may change what is known of the beginning. */
+  get lasting(): Fact[] {
+    const [timeline, end] = [this.#timeline, this.#end];
+    const calls = callsOfEnd(timeline, end);
+    const known = {
+      calls: calls.calls,
+      listens: calls.listens,
+      acceptsFinalAck: acceptsFinalAck(timeline, end, calls),
+      ...sysctlsAtFirst(timeline, end.host),
+    };
+    const facts: Fact[] = [
+      ...calls.facts,
+      ...sysctlsWritten(timeline, end.host),
+      ...goneByKernel(timeline, end),
+    ];
+    return [{ atMs: Number.NEGATIVE_INFINITY, known }, ...facts.sort((a, b) => a.atMs - b.atMs)];
+  }
+
+  /** What the socket table tells, of the looks that were not asked for before. */
+  nextOfTable(): Fact[] {
+    const [facts, table] = factsOfTable(this.#timeline, this.#end, this.#table);
+    this.#table = table;
+    return facts;
+  }
+
+  /** One that goes on from here by itself. */
+  copy(): EndFacts {
+    const copy = new EndFacts(this.#timeline, this.#end);
+    copy.#table = this.#table;
+    return copy;
+  }
 }
 
 /** Where a host is not the lab's own, a rule of somebody else may drop what arrived, unless the kernel tells of each drop. */
-function mayDropUnseen(timeline: Timeline, host: HostName): boolean {
+export function mayDropUnseen(timeline: Timeline, host: HostName): boolean {
   const about = timeline.of('lab-opened')[0]?.hosts?.[host];
   return about !== undefined && about.kernelEvents?.noDrops !== null;
-}
-
-function factsOf(timeline: Timeline, end: ConnectionEnd, inputs: readonly Input[]): Fact[] {
-  const calls = callsOfEnd(timeline, end);
-  return [
-    {
-      atMs: Number.NEGATIVE_INFINITY,
-      known: {
-        calls: calls.calls,
-        listens: calls.listens,
-        inConnect: calls.inConnect,
-        acceptsFinalAck: acceptsFinalAck(timeline, end, calls),
-        ...sysctlsAtFirst(timeline, end.host),
-      },
-    },
-    ...calls.facts,
-    ...sysctlsWritten(timeline, end.host),
-    ...(inputs.length > 0 ? [...goneByKernel(timeline, end), ...byTable(timeline, end)] : []),
-  ];
 }
 
 /** A new network namespace has the kernel's defaults (net/ipv4/tcp_ipv4.c, tcp_sk_init); those of a machine are not known. */
@@ -128,18 +132,26 @@ function goneByKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
     });
 }
 
+/** Up to when the table was read, and whether the end's socket was in it. */
+interface TableFacts {
+  readonly untilMs: number;
+  readonly stands: boolean;
+}
+
 /** Whether the table shows a descriptor of the end's socket, and when its row is gone. */
-function byTable(timeline: Timeline, end: ConnectionEnd): Fact[] {
+function factsOfTable(timeline: Timeline, end: ConnectionEnd, before: TableFacts): [Fact[], TableFacts] {
   const facts: Fact[] = [];
-  let was = false;
-  for (const { atMs, tookMs, host, rows } of timeline.of('sockets')) {
+  let { untilMs, stands: stood } = before;
+  for (const { atMs, tookMs, host, rows } of timeline.after('sockets', untilMs)) {
+    untilMs = atMs;
     if (host !== end.host) continue;
     const row = rowOf(rows, end);
     const stands = row !== undefined && row.state !== 'CLOSED';
-    if (was && !stands) facts.push({ atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs - tookMs, except: [] });
+    if (stood && !stands)
+      facts.push({ atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs - tookMs, except: [] });
     if (row && stands && row.state !== 'TIME-WAIT' && row.state !== 'SYN-RECEIVED')
       facts.push({ atMs, hasDescriptor: row.inode !== 0, sinceMs: atMs - tookMs });
-    was = stands;
+    stood = stands;
   }
-  return facts;
+  return [facts, { untilMs, stands: stood }];
 }

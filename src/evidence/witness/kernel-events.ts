@@ -3,7 +3,7 @@ import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { KernelTraced } from '../events.ts';
 import type { Timeline } from '../timeline.ts';
-import type { Sight, Witness } from './witness.ts';
+import { type Sight, untilLost, type Witness } from './witness.ts';
 
 /** What the tracepoint inet_sock_set_state printed for the end's socket, or for its listener before it had one. */
 export const kernelEvents: Witness = {
@@ -17,7 +17,7 @@ export const kernelEvents: Witness = {
     const lost = timeline
       .of('lost')
       .filter(({ witness, host }) => witness === 'kernel-events' && (host ?? end.host) === end.host);
-    return [...sights, ...lost.map(({ atMs, what }): Sight => ({ atMs, states: [], why: what }))];
+    return untilLost(sights, lost);
   },
 };
 
