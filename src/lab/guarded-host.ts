@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { bytes, fitting, mustFit, port } from '../evidence/arguments.ts';
 import { isObject, object, oneOf, optional, type Shape, text, whole } from '../evidence/shape.ts';
-import { SOCKET_OPTION_NAMES, type SocketOption } from '../kernel/socket.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
+import { SOCKET_OPTION_NAMES, type SocketOption } from '../tcp/socket-options.ts';
 import type { Host } from './host.ts';
 import { FATES, type PortRange, type Rule } from './rule.ts';
 
