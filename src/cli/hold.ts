@@ -82,6 +82,7 @@ export function holdCommand(): Command {
           'tcplab hold zero-window --ladder',
           "tcplab hold close-wait --server 'node server.js' --port 8080",
           "tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'",
+          'tcplab hold fin-wait-2-orphaned --sysctl client:tcp_fin_timeout=5',
           'tcplab hold close-wait --count 10000 --on server -- ss -s',
         ],
         ABOUT_HOSTS,
@@ -157,13 +158,19 @@ async function hold(name: string, command: string[], options: Options): Promise<
 
 /** Rejects the options that are about a single connection. */
 function crowdCommand(options: Options, count: number, command: string[]): CrowdCommand {
-  for (const alone of ['ladder', 'server', 'client'] as const) {
-    if (options[alone] === undefined) continue;
-    throw new TcplabError('USAGE', `--${alone} can't be combined with --count`, {
-      hint:
-        alone === 'ladder'
-          ? 'remove --count to see the segments of one connection: with it, packets are not captured'
-          : `remove --count to use --${alone}: with it, tcplab makes the connections itself, in two namespaces`,
+  const onlyAlone = {
+    ladder: 'see the segments of one connection: with it, packets are not captured',
+    server: 'use --server: with it, tcplab makes the connections itself, in two namespaces',
+    client: 'use --client: with it, tcplab makes the connections itself, in two namespaces',
+    sysctl: 'set sysctls for one connection',
+    option: 'set socket options for one connection',
+    clientPort: 'choose the port of one connection',
+  } as const;
+  for (const [name, use] of Object.entries(onlyAlone)) {
+    if (options[name as keyof typeof onlyAlone] === undefined) continue;
+    const flag = name === 'clientPort' ? 'client-port' : name;
+    throw new TcplabError('USAGE', `--${flag} can't be combined with --count`, {
+      hint: `remove --count to ${use}`,
     });
   }
   const { for: forMs, on, port: serverPort, ipv6, firewall, json = false } = options;

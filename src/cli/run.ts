@@ -9,10 +9,18 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseCount, scenariosNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
-import { ABOUT_HOSTS, addLabOptions, isOwnFailure, jobsOf, openHosts } from './host-options.ts';
+import {
+  ABOUT_HOSTS,
+  addLabOptions,
+  isOwnFailure,
+  jobsOf,
+  mustBeAllowed,
+  openHosts,
+} from './host-options.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
+import { settingsOf } from './setting-options.ts';
 import { runSideBySide } from './side-by-side.ts';
 
 interface Options extends OutputOptions, ProgramOptions {
@@ -55,6 +63,7 @@ export function runCommand(): Command {
           "tcplab run syn-sent --client 'curl -sS http://{server}:{port}/'",
           'tcplab run time-wait --pcap . && wireshark time-wait.pcapng',
           "tcplab run --json | jq '.results[] | {scenario, verdict}'",
+          'tcplab run half-open --hold 5s --option client:TCP_USER_TIMEOUT=3000',
           'tcplab run --client ssh:user@a --server ssh:user@b',
         ],
         ABOUT_HOSTS,
@@ -112,13 +121,14 @@ function runBetweenPairs(path: string, scenarios: readonly Scenario[], options: 
   if (options.repeat !== 1) {
     throw new TcplabError('USAGE', "--repeat can't be combined with --pairs", { hint: 'remove --repeat' });
   }
+  mustBeAllowed(options);
   const family = ipv6 ? 'ipv6' : 'ipv4';
   const serverPort = port === undefined ? {} : { serverPort: port };
   return runPairs(path, scenarios, {
     jobs,
     json,
     allowSysctl,
-    runOptions: { holdMs, family, firewall, ...serverPort },
+    runOptions: { holdMs, family, firewall, ...serverPort, ...settingsOf(options) },
   });
 }
 

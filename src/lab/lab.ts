@@ -13,8 +13,9 @@ import { guarded } from './guarded-host.ts';
 import type { Host } from './host.ts';
 import { openNamespacePair } from './namespace-pair.ts';
 import type { HostPair, OpenPair } from './pair.ts';
+import { SETTING_FIELDS, type Settings, setSysctls, withSettings } from './settings.ts';
 
-export interface LabOptions {
+export interface LabOptions extends Settings {
   /** Default: `ipv4`. */
   family?: Family;
   /** What sets the rules; default: `nft`. */
@@ -30,6 +31,7 @@ export const LAB_FIELDS: Fields<LabOptions> = {
   firewall: optional(oneOf('nft', 'iptables')),
   serverPort: optional(port),
   hosts: optional(work<OpenPair>()),
+  ...SETTING_FIELDS,
 };
 const LAB = object<LabOptions>(LAB_FIELDS);
 
@@ -49,6 +51,8 @@ export class Lab implements AsyncDisposable {
   readonly server: Host;
   readonly family: Family;
   readonly serverPort: number;
+  /** What was asked for; what came of it is on the timeline. */
+  readonly settings: Settings;
   readonly #pair: HostPair;
   readonly #startNs: bigint;
   readonly #endTimeline: () => void;
@@ -62,12 +66,14 @@ export class Lab implements AsyncDisposable {
     family: Family;
     startNs: bigint;
     endTimeline: () => void;
+    settings: Settings;
   }) {
     this.timeline = parts.timeline;
-    this.client = guarded(parts.pair.client);
-    this.server = guarded(parts.pair.server);
+    this.client = guarded(withSettings(parts.pair.client, parts.settings));
+    this.server = guarded(withSettings(parts.pair.server, parts.settings));
     this.family = parts.family;
     this.serverPort = parts.pair.serverPort;
+    this.settings = parts.settings;
     this.#pair = parts.pair;
     this.#startNs = parts.startNs;
     this.#endTimeline = parts.endTimeline;
@@ -76,11 +82,12 @@ export class Lab implements AsyncDisposable {
 
   /**
    * In namespaces of its own it takes some 3 ms, the first of a process with root 50 ms more, and needs the privileges that
-   * `doctor` tells of.
+   * `doctor` tells of. Throws USAGE for a setting that a host's kernel rejects.
    */
   static async open(options: LabOptions = {}): Promise<Lab> {
     mustFit('Lab.open() options', LAB, options, "example: Lab.open({ family: 'ipv6', serverPort: 8080 })");
     const { family = 'ipv4', firewall = 'nft', serverPort, hosts = openNamespacePair } = options;
+    const { clientPort } = options;
     const startNs = monotonicNs();
     const startedAt = new Date().toISOString();
     const timeline = new Timeline();
@@ -89,12 +96,19 @@ export class Lab implements AsyncDisposable {
     const emit = (event: TimelineEvent) => {
       if (!isOver) timeline.add(event);
     };
-    const pair = await hosts({ family, firewall, serverPort, startNs, emit });
+    const pair = await hosts({ family, firewall, serverPort, clientPort, startNs, emit });
     timeline.add({ type: 'lab-opened', atMs: 0, format: TIMELINE_FORMAT, startedAt, family, ...pair.about });
     const endTimeline = () => {
       isOver = true;
     };
-    return new Lab({ timeline, pair, family, startNs, endTimeline });
+    try {
+      for (const name of ['client', 'server'] as const)
+        await setSysctls(pair[name], options.sysctls?.[name] ?? {});
+      return new Lab({ timeline, pair, family, startNs, endTimeline, settings: options });
+    } catch (error) {
+      await pair.dispose();
+      throw error;
+    }
   }
 
   host(name: HostName): Host {

@@ -14,6 +14,7 @@ import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { type Endpoint, type Family, formatEndpoint } from '../tcp/endpoint.ts';
 import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../tcp/segment.ts';
+import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { PortBlock } from './client-ports.ts';
 import { Ending } from './ending.ts';
@@ -151,7 +152,7 @@ export class NamespaceHost implements EnterableHost {
     return kernel.receive(this.#fd(socket));
   }
 
-  async setOption(socket: SocketNumber, option: kernel.SocketOption, value: number): Promise<void> {
+  async setOption(socket: SocketNumber, option: SocketOption, value: number): Promise<void> {
     this.#call('setsockopt', socket, `${option} ${value}`, (fd) => kernel.setOption(fd, option, value));
   }
 

@@ -6,6 +6,7 @@ import { describeProgramEnd, programEnds } from '../evidence/program-ends.ts';
 import { toldByPackets } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
+import { mustBeOurs } from '../lab/settings.ts';
 import { type Programs, programEnd } from './program-end.ts';
 import type { Scenario, Stage } from './scenario.ts';
 import { EndedEarly } from './started-program.ts';
@@ -81,6 +82,7 @@ export function stageOf(
 ): Stage {
   const host = (name: HostName) => {
     const command = programs[name];
+    if (command !== undefined) mustBeOurs(name, lab.settings);
     return command === undefined ? lab.host(name) : programEnd(lab.host(name), command, lab, () => stage);
   };
   const stage: Stage = {
