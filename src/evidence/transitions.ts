@@ -55,8 +55,9 @@ interface Draft extends Omit<Transition, 'seenBy'> {
 
 function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
   const end = endOf(connection, host, 'CLOSED');
-  const evidence = new CallsAndTimers(timeline, end);
-  const { steps } = foldEnd(inputsOf(timeline, connection, host));
+  const inputs = inputsOf(timeline, connection, host);
+  const evidence = new CallsAndTimers(timeline, end, inputs);
+  const { steps } = foldEnd(inputs);
   const drafts = steps
     .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));
@@ -68,7 +69,9 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
     if (same.some((draft) => draft.atMs <= atMs)) continue;
     const later = same.find(({ source }) => source === 'socket-table');
     if (later) drafts.splice(drafts.indexOf(later), 1);
-    drafts.push({ atMs, host, from, to, arc: evidence.arcAt(from, to, 0, atMs), source: 'packets' });
+    const enteredMs = drafts.findLast((draft) => draft.to === from && draft.atMs < atMs)?.atMs ?? 0;
+    const arc = evidence.arcOfRefusal(from, to, enteredMs, atMs);
+    drafts.push({ atMs, host, from, to: arc?.to ?? to, arc, source: 'packets' });
   }
   drafts.sort(inTime);
   const own = ofConnection(drafts);
@@ -109,7 +112,7 @@ function addKernelChanges(
       unmatched.splice(match, 1);
       continue;
     }
-    const isEnded = to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
+    const isEnded = from !== to && to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
     const why = isEnded ? null : whyParticular(from, to, drafts);
     if (why) particularities.push({ atMs, host: end.host, from, to, why });
     else
@@ -129,6 +132,7 @@ function addKernelChanges(
 /** Where Linux prints something else than the RFC's picture has (kernel: net/ipv4/tcp_minisocks.c, tcp_input.c). */
 function whyParticular(from: State, to: State, drafts: readonly Draft[]): string | null {
   const takes = (a: State, b: State) => drafts.some((draft) => draft.from === a && draft.to === b);
+  if (from === 'CLOSED' && to === 'CLOSED') return 'destroying a listener sets CLOSED twice';
   if (from === to) return 'closing a socket that was shut down sets its state again';
   if (from === 'LISTEN' && to === 'SYN-RECEIVED')
     return 'the full socket is made, by way of SYN-RECEIVED, at the final ACK';
@@ -171,7 +175,8 @@ function addTableChanges(
       const arc = evidence.arcAt(from, to, lastMs, atMs);
       drafts.push({ atMs, host: end.host, from, to, arc, source: 'socket-table' });
     }
-    lastMs = atMs;
+    // What was read may have changed before the reading was over.
+    lastMs = atMs - tookMs;
   }
 }
 
