@@ -23,8 +23,10 @@ export type SocketOption =
   | 'TCP_KEEPCNT'
   | 'TCP_SYNCNT'
   | 'TCP_LINGER2'
+  | 'TCP_DEFER_ACCEPT'
   | 'TCP_QUICKACK'
-  | 'TCP_USER_TIMEOUT';
+  | 'TCP_USER_TIMEOUT'
+  | 'TCP_FASTOPEN_CONNECT';
 
 /** [level, option] (socket(7), tcp(7)). Values are ints. */
 const SOCKET_OPTIONS: Record<SocketOption, readonly [level: number, name: number]> = {
@@ -38,8 +40,10 @@ const SOCKET_OPTIONS: Record<SocketOption, readonly [level: number, name: number
   TCP_KEEPCNT: [IPPROTO_TCP, 6],
   TCP_SYNCNT: [IPPROTO_TCP, 7],
   TCP_LINGER2: [IPPROTO_TCP, 8],
+  TCP_DEFER_ACCEPT: [IPPROTO_TCP, 9],
   TCP_QUICKACK: [IPPROTO_TCP, 12],
   TCP_USER_TIMEOUT: [IPPROTO_TCP, 18],
+  TCP_FASTOPEN_CONNECT: [IPPROTO_TCP, 30],
 };
 
 export const SOCKET_OPTION_NAMES: readonly SocketOption[] = Object.keys(SOCKET_OPTIONS) as SocketOption[];
