@@ -16,16 +16,13 @@ export const synReceivedAcceptQueueFull: Scenario = {
   waits: true,
   async reach(stage) {
     await listening(stage, { backlog: 0 });
-    let rule = 0;
-    const { connection } = await connecting(stage, {
-      before: async ({ port }) => {
-        rule = await stage.client.setRule({ hook: 'in', destinationPort: port, fate: 'drop' });
-      },
-    });
+    const rule = await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
+    const { connection } = await connecting(stage);
     await seen(stage, connection, 'server', 'SYN-RECEIVED');
+    await stage.client.liftRule(rule);
+    // Its SYN-ACK is retransmitted after a second: by then another connection has filled the queue.
     const first = await connecting(stage);
     await seen(stage, first.connection, 'server', 'ESTABLISHED');
-    await stage.client.liftRule(rule);
     await seen(stage, connection, 'client', 'ESTABLISHED');
     return connection;
   },
