@@ -123,11 +123,12 @@ export class CallsAndTimers {
     return hasClosed && this.#rowBefore(untilMs)?.row.inode === 0;
   }
 
-  /** What the socket table last showed of the end, and when. */
+  /** What the socket table last showed of the end, and when it began to be read. */
   #rowBefore(untilMs: number): { atMs: number; row: SocketRow } | undefined {
     const before = this.#tables.findLast(({ atMs, rows }) => atMs < untilMs && rowOf(rows, this.#end));
     const row = before && rowOf(before.rows, this.#end);
-    return before && row && { atMs: before.atMs, row };
+    // A slow machine may take long to read its table: the row is as old as that, at most.
+    return before && row && { atMs: before.atMs - before.tookMs, row };
   }
 
   /**
