@@ -42,10 +42,10 @@ export class CallsAndTimers {
    * retransmissions are in vain sends none (tcp_timer.c, tcp_write_err).
    */
   confirm(arc: Arc | null, atMs: number): Arc | null {
-    if (arc?.trigger !== 'abort') return arc;
+    if (arc?.to !== 'CLOSED' || (arc.trigger !== 'abort' && arc.trigger !== 'close')) return arc;
     const { from, to } = arc;
     const told = this.#arcOfCall(from, to, atMs, atMs);
-    if (told) return told;
+    if (told || arc.trigger === 'close') return told ?? arc;
     const refused = repliesTo(this.#inputs, atMs);
     if (refused) return findArc(from, refused, to) ?? null;
     const ended = this.#timerBefore(from, atMs);
