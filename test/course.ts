@@ -28,6 +28,8 @@ interface TableOptions {
   tookMs?: number;
   timer?: SocketTimer;
   expiresMs?: number;
+  /** 0 where no descriptor refers to the socket. */
+  inode?: number;
   /** Whether a listener is there as well. */
   listens?: boolean;
 }
@@ -39,9 +41,9 @@ export function table(
   state: State | null,
   options: TableOptions = {},
 ): SocketsSeen {
-  const { tookMs = 0, timer = 'none', expiresMs = null, listens = false } = options;
+  const { tookMs = 0, timer = 'none', expiresMs = null, inode = 1, listens = false } = options;
   const [local, remote] = [CONNECTION[host], CONNECTION[otherHost(host)]];
-  const own = state === null ? [] : [{ ...row(state, local, remote), timer, expiresMs }];
+  const own = state === null ? [] : [{ ...row(state, local, remote), timer, expiresMs, inode }];
   return { type: 'sockets', atMs, tookMs, host, rows: [...(listens ? [listenerRow()] : []), ...own] };
 }
 

@@ -1,7 +1,8 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
+import type { Segment } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { endOf } from './connection.ts';
-import { type Claimed, type Held, type HostName, otherHost, type SocketsSeen } from './events.ts';
+import type { Claimed, Held, HostName, SocketsSeen } from './events.ts';
 import type { Timeline } from './timeline.ts';
 import { listenerOf, rowOf } from './witness/socket-table.ts';
 
@@ -13,6 +14,11 @@ export const CONDITIONS = [
   'orphaned',
   'never-accepted',
   'accept-queue-full',
+  'retransmission-timer',
+  'fin-unsent',
+  'accept-deferred',
+  'data-on-syn',
+  'after-time-wait',
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
@@ -25,7 +31,7 @@ export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held):
   if (lifted) return lifted;
   for (const condition of claim.conditions ?? []) {
     const { host, broken } = LOOKS[condition];
-    const at = host === 'held' ? claim.held.host : otherHost(claim.held.host);
+    const at = host === 'held' ? claim.held.host : host;
     for (const { atMs, rows } of tablesDuring(timeline, at, hold)) {
       const why = broken(rows, claim, timeline);
       if (why) return atMs <= hold.fromMs ? why : `${why}, ${after(atMs, hold)} ms into the hold`;
@@ -36,7 +42,7 @@ export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held):
 
 interface Look {
   /** Whose table shows it. */
-  host: 'held' | 'peer';
+  host: 'held' | 'server';
   /** Why it does not hold by these rows; null if it does. */
   broken: (rows: readonly SocketRow[], claim: Claimed, timeline: Timeline) => string | null;
 }
@@ -75,20 +81,80 @@ const LOOKS: Record<Condition, Look> = {
       (heldRow(rows, claim)?.inode ?? 0) === 0 ? null : `the ${claim.held.host} has accepted the connection`,
   },
   'accept-queue-full': {
-    host: 'peer',
+    host: 'server',
     broken: (rows, claim) => {
-      const host = otherHost(claim.held.host);
-      const listener = listenerOf(rows, endOf(claim.connection, host, 'LISTEN'));
+      const listener = listenerOf(rows, endOf(claim.connection, 'server', 'LISTEN'));
       // Full when there are more than the backlog (net/core/request_sock.c).
       return listener && listener.receiveQueue > listener.sendQueue
         ? null
-        : `the accept queue of the ${host} is not full`;
+        : 'the accept queue of the server is not full';
+    },
+  },
+  'retransmission-timer': {
+    host: 'held',
+    broken: (rows, claim) => {
+      const timer = heldRow(rows, claim)?.timer;
+      return timer === 'retransmission'
+        ? null
+        : `the retransmission timer of the ${claim.held.host} does not run`;
+    },
+  },
+  'fin-unsent': {
+    host: 'held',
+    broken: (rows, claim, timeline) => {
+      const isSent = sentBy(claim, timeline).some(({ flags }) => flags.includes('F'));
+      // A FIN that waits for its ACK counts as one octet.
+      const isWaiting = (heldRow(rows, claim)?.sendQueue ?? 0) > 1;
+      return isWaiting && !isSent ? null : `the FIN of the ${claim.held.host} does not wait behind data`;
+    },
+  },
+  'accept-deferred': {
+    host: 'server',
+    broken: (_rows, claim, timeline) =>
+      deferS(timeline, claim) > 0 ? null : 'the listener of the server does not defer (TCP_DEFER_ACCEPT)',
+  },
+  'data-on-syn': {
+    host: 'held',
+    broken: (_rows, claim, timeline) => {
+      const isOpened = sentBy(claim, timeline).some(({ flags, length }) => flags === 'S' && length > 0);
+      return isOpened ? null : `the SYN of the ${claim.held.host} carried no data`;
+    },
+  },
+  'after-time-wait': {
+    host: 'held',
+    broken: (_rows, claim, timeline) => {
+      const before = timeline
+        .of('sockets')
+        .filter(({ atMs, host }) => host === claim.held.host && atMs <= claim.atMs);
+      const was = before.some(({ rows }) => heldRow(rows, claim)?.state === 'TIME-WAIT');
+      return was ? null : `the ${claim.held.host} was not in TIME-WAIT before`;
     },
   },
 };
 
 function heldRow(rows: readonly SocketRow[], { connection, held }: Claimed): SocketRow | undefined {
   return rowOf(rows, endOf(connection, held.host, held.state));
+}
+
+/** What the held end has sent by its host's capture. */
+function sentBy({ connection, held }: Claimed, timeline: Timeline): Segment[] {
+  const { local, remote } = endOf(connection, held.host, held.state);
+  return timeline.of('captured').flatMap(({ host, direction, wire }) => {
+    if (host !== held.host || direction !== 'sent' || wire.kind !== 'tcp') return [];
+    const { source, destination } = wire.segment;
+    return sameEndpoint(source, local) && sameEndpoint(destination, remote) ? [wire.segment] : [];
+  });
+}
+
+/** TCP_DEFER_ACCEPT of the server's listener, by what tcplab has set last or its program has. */
+function deferS(timeline: Timeline, { connection }: Claimed): number {
+  const set = timeline
+    .of('call')
+    .findLast(({ host, detail }) => host === 'server' && detail.startsWith('TCP_DEFER_ACCEPT '));
+  const read = timeline
+    .of('socket-options')
+    .findLast(({ host, local }) => host === 'server' && local.port === connection.server.port);
+  return Number(set?.detail.split(' ')[1] ?? read?.options?.['TCP_DEFER_ACCEPT'] ?? 0);
 }
 
 /** Whether this kernel lists sockets that are only bound (Linux 6.8): it has listed one. */

@@ -37,7 +37,7 @@ describe('a change that the kernel prints', () => {
     ]);
     const ended = courseOf(timelineOf(...closing, aborted(19.9, 'client'), printed), CONNECTION);
     expect(ended.particularities).toEqual([]);
-    expect(ended.transitions.at(-1)).toMatchObject({ from: 'FIN-WAIT-2', to: 'CLOSED', arc: null });
+    expect(ended.transitions.at(-1)).toMatchObject({ from: 'FIN-WAIT-2', to: 'CLOSED', arc: { number: 64 } });
   });
 
   const bundle = [

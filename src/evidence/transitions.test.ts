@@ -168,24 +168,26 @@ describe('an RST that an end sends', () => {
 describe('a row that vanishes without a segment', () => {
   const finWait1 = CLOSE.slice(0, 2);
   const finWait2 = CLOSE.slice(0, 4);
-  const timer = (state: State, name: SocketTimer, expiresMs = 100) =>
-    table(100, 'client', state, { timer: name, expiresMs });
+  const timer = (state: State, name: SocketTimer, expiresMs = 100, inode = 1) =>
+    table(100, 'client', state, { timer: name, expiresMs, inode });
 
-  const vanishing: [State, TimelineEvent[], SocketTimer, number | 'no arc'][] = [
+  const vanishing: [State, TimelineEvent[], SocketTimer, number | 'no arc', inode?: number][] = [
     ['ESTABLISHED', [], 'retransmission', 21],
     ['ESTABLISHED', [], 'keepalive', 22],
     ['FIN-WAIT-1', finWait1, 'retransmission', 28],
     ['FIN-WAIT-2', finWait2, 'time-wait', 31],
     // The kernel's keepalive timer measures the part of tcp_fin_timeout that is above a minute.
-    ['FIN-WAIT-2', finWait2, 'keepalive', 31],
+    ['FIN-WAIT-2', finWait2, 'keepalive', 31, 0],
+    ['FIN-WAIT-2', finWait2, 'keepalive', 66],
     ['TIME-WAIT', CLOSE, 'time-wait', 41],
     ['ESTABLISHED', [], 'none', 'no arc'],
     ['FIN-WAIT-1', finWait1, 'none', 'no arc'],
     ['FIN-WAIT-2', finWait2, 'none', 'no arc'],
   ];
 
-  it.each(vanishing)('in %s is the arc of its timer', (state, events, name, number) => {
-    const all = [BLIND, ...HANDSHAKE, ...events, timer(state, name), table(300, 'client', null)];
+  it.each(vanishing)('in %s is the arc of its timer', (state, events, name, number, inode) => {
+    const row = timer(state, name, 100, inode);
+    const all = [BLIND, ...HANDSHAKE, ...events, row, table(300, 'client', null)];
     expect(courseAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (${number}, socket-table)`);
   });
 
@@ -204,15 +206,20 @@ describe('a row that vanishes without a segment', () => {
     expect(course.filter((each) => each.includes('→ CLOSED'))).toHaveLength(1);
   });
 
-  it.each<[State, TimelineEvent[]]>([
-    ['FIN-WAIT-1', finWait1],
-    ['FIN-WAIT-2', finWait2],
-    ['TIME-WAIT', CLOSE],
-  ])('in %s by a call that the table has no arc for is not its timer’s', (state, events) => {
-    for (const call of [aborted(200, 'client'), called(200, 'client', 'destroy')]) {
+  it.each<[State, TimelineEvent[], abort: number | 'no arc', destroy: number]>([
+    ['FIN-WAIT-1', finWait1, 59, 60],
+    ['FIN-WAIT-2', finWait2, 64, 65],
+    // No program has a descriptor for it: an abort does not end it.
+    ['TIME-WAIT', CLOSE, 'no arc', 79],
+  ])('in %s by a call is not its timer’s', (state, events, abort, destroy) => {
+    const calls = [
+      [aborted(200, 'client'), abort],
+      [called(200, 'client', 'destroy'), destroy],
+    ] as const;
+    for (const [call, number] of calls) {
       const name = state === 'FIN-WAIT-1' ? 'retransmission' : 'time-wait';
       const all = [BLIND, ...HANDSHAKE, ...events, timer(state, name), call, table(300, 'client', null)];
-      expect(courseAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (no arc, socket-table)`);
+      expect(courseAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (${number}, socket-table)`);
     }
   });
 
@@ -241,6 +248,23 @@ describe('a row that vanishes without a segment', () => {
       from: 'FIN-WAIT-2',
       arc: { trigger: 'FIN-WAIT-2 timeout' },
     });
+  });
+
+  it.each<[State, TimelineEvent[], SocketTimer, number]>([
+    ['ESTABLISHED', [], 'retransmission', 57],
+    ['ESTABLISHED', [], 'keepalive', 57],
+    ['FIN-WAIT-1', finWait1, 'retransmission', 61],
+    ['FIN-WAIT-2', finWait2, 'keepalive', 67],
+  ])('in %s is the user timeout’s where one is set', (state, events, name, number) => {
+    const ends = (...more: TimelineEvent[]) =>
+      courseAt(
+        'client',
+        ...[BLIND, ...HANDSHAKE, ...events, ...more, timer(state, name), table(300, 'client', null)],
+      ).at(-1);
+    const set = called(50, 'client', 'setsockopt', 'TCP_USER_TIMEOUT 300');
+    expect(ends(set)).toBe(`${state} → CLOSED (${number}, socket-table)`);
+    expect(ends(called(50, 'client', 'setsockopt', 'TCP_USER_TIMEOUT 0'))).not.toBe(ends(set));
+    expect(ends({ ...set, host: 'server' })).not.toBe(ends(set));
   });
 
   it('in TIME-WAIT, long before its timer would have fired, is not explained', () => {
@@ -286,6 +310,44 @@ describe('a row that vanishes without a segment', () => {
       table(1100, 'server', null, { listens: true }),
     ];
     expect(courseAt('server', ...all).at(-1)).toBe('SYN-RECEIVED → LISTEN (15, socket-table)');
+  });
+});
+
+describe('an RST that an orphan sends', () => {
+  const closed = [called(9.9, 'client', 'close'), ...CLOSE.slice(1, 5)];
+  const orphan = table(13, 'client', 'FIN-WAIT-2', { timer: 'time-wait', expiresMs: 60_000, inode: 0 });
+  const late = { ...segment('server', 'P.', 1, 2), payload: Buffer.from('late') };
+  const gone = table(21, 'client', null);
+  const course = (...more: TimelineEvent[]) =>
+    courseAt('client', BLIND, ...HANDSHAKE, ...closed, orphan, ...more, gone).at(-1);
+
+  it('is the reply to data that no program can read', () => {
+    const events = [...passed(20, 'server', late), ...passed(20.1, 'client', segment('client', 'R', 2))];
+    expect(course(...events)).toBe('FIN-WAIT-2 → CLOSED (62, packets)');
+  });
+
+  it('is none of a program’s, when nothing arrived before it', () => {
+    expect(course(...passed(20.1, 'client', segment('client', 'R.', 2, 1)))).toBe(
+      'FIN-WAIT-2 → CLOSED (no arc, packets)',
+    );
+  });
+
+  it('is an administrator’s when data arrived before it, and it is no reply to that', () => {
+    const destroyed = called(20.05, 'client', 'destroy');
+    const events = [
+      ...passed(20, 'server', late),
+      destroyed,
+      ...passed(20.1, 'client', segment('client', 'R.', 2, 1)),
+    ];
+    expect(course(...events)).toBe('FIN-WAIT-2 → CLOSED (65, packets)');
+  });
+
+  it('is the reply to a SYN that ended it, unless its timer was due', () => {
+    const refused = { ...segment('client', 'R.', 0, 501), seq: 0 };
+    const events = [...passed(20, 'server', segment('server', 'S', 500)), ...passed(20.1, 'client', refused)];
+    expect(course(...events)).toBe('FIN-WAIT-2 → CLOSED (63, packets)');
+    const due = table(13.1, 'client', 'FIN-WAIT-2', { timer: 'time-wait', expiresMs: 5, inode: 0 });
+    expect(course(due, ...events)).toBe('FIN-WAIT-2 → CLOSED (31, packets)');
   });
 });
 

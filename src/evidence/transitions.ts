@@ -2,7 +2,7 @@ import type { Arc } from '../tcp/arcs.ts';
 import type { State } from '../tcp/state.ts';
 import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
 import type { HostName } from './events.ts';
-import { toldByPackets } from './segments.ts';
+import { inputsOf, toldByPackets } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { CallsAndTimers } from './triggers.ts';
 import { kernelChanges, kernelEvents } from './witness/kernel-events.ts';
@@ -54,7 +54,7 @@ interface Draft extends Omit<Transition, 'seenBy'> {
 
 function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
   const end = endOf(connection, host, 'CLOSED');
-  const evidence = new CallsAndTimers(timeline, end);
+  const evidence = new CallsAndTimers(timeline, end, () => inputsOf(timeline, connection, host));
   const { steps } = toldByPackets(timeline, connection, host).end;
   const drafts = steps
     .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
@@ -67,7 +67,9 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
     if (same.some((draft) => draft.atMs <= atMs)) continue;
     const later = same.find(({ source }) => source === 'socket-table');
     if (later) drafts.splice(drafts.indexOf(later), 1);
-    drafts.push({ atMs, host, from, to, arc: evidence.arcAt(from, to, 0, atMs), source: 'packets' });
+    const enteredMs = drafts.findLast((draft) => draft.to === from && draft.atMs < atMs)?.atMs ?? 0;
+    const arc = evidence.arcOfRefusal(from, to, enteredMs, atMs);
+    drafts.push({ atMs, host, from, to: arc?.to ?? to, arc, source: 'packets' });
   }
   drafts.sort(inTime);
   const own = ofConnection(drafts);
@@ -108,7 +110,7 @@ function addKernelChanges(
       unmatched.splice(match, 1);
       continue;
     }
-    const isEnded = to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
+    const isEnded = from !== to && to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
     const why = isEnded ? null : whyParticular(from, to, drafts);
     if (why) particularities.push({ atMs, host: end.host, from, to, why });
     else
@@ -128,6 +130,7 @@ function addKernelChanges(
 /** Where Linux prints something else than the RFC's picture has (kernel: net/ipv4/tcp_minisocks.c, tcp_input.c). */
 function whyParticular(from: State, to: State, drafts: readonly Draft[]): string | null {
   const takes = (a: State, b: State) => drafts.some((draft) => draft.from === a && draft.to === b);
+  if (from === 'CLOSED' && to === 'CLOSED') return 'destroying a listener sets CLOSED twice';
   if (from === to) return 'closing a socket that was shut down sets its state again';
   if (from === 'LISTEN' && to === 'SYN-RECEIVED')
     return 'the full socket is made, by way of SYN-RECEIVED, at the final ACK';
@@ -170,7 +173,8 @@ function addTableChanges(
       const arc = evidence.arcAt(from, to, lastMs, atMs);
       drafts.push({ atMs, host: end.host, from, to, arc, source: 'socket-table' });
     }
-    lastMs = atMs;
+    // What was read may have changed before the reading was over.
+    lastMs = atMs - tookMs;
   }
 }
 

@@ -1,25 +1,34 @@
-import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
-import type { Step } from '../tcp/fold.ts';
+import { ARCS, type Arc, findArc, type Trigger } from '../tcp/arcs.ts';
+import { sameEndpoint } from '../tcp/endpoint.ts';
+import type { Input, Step } from '../tcp/fold.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import type { ConnectionEnd } from './connection.ts';
 import type { Counted, HostName, SocketsSeen } from './events.ts';
 import { concernsEnd, isAbortive, programCalls } from './program-calls.ts';
+import { repliesTo } from './replies.ts';
 import type { Timeline } from './timeline.ts';
 import { rowOf } from './witness/socket-table.ts';
 
 /** Which arc a change is that no segment explains, by the calls that were made meanwhile and the timer that ran before. */
 export class CallsAndTimers {
+  readonly #timeline: Timeline;
   readonly #deeds: Deed[];
   readonly #tables: SocketsSeen[];
   readonly #counted: Counted[];
   readonly #end: ConnectionEnd;
+  readonly #inputsOf: () => readonly Input[];
+  #known: readonly Input[] | undefined;
   /** Whether a program may have done something that nobody saw. */
   readonly #isHidden: boolean;
   /** Whether a program's calls are seen, and there is a program. */
   readonly #isWatched: boolean;
 
-  constructor(timeline: Timeline, end: ConnectionEnd) {
+  /** `inputsOf`: what the end sent and was given, in order; it is asked when that is needed. */
+  constructor(timeline: Timeline, end: ConnectionEnd, inputsOf: () => readonly Input[]) {
+    this.#timeline = timeline;
     this.#end = end;
+    this.#inputsOf = inputsOf;
     const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
     this.#isWatched = hasProgram && seesCalls(timeline, end.host);
     this.#isHidden = hasProgram && !this.#isWatched;
@@ -30,15 +39,20 @@ export class CallsAndTimers {
 
   /**
    * An RST that is sent ends a connection for several reasons: the program aborts, the administrator destroys it, a
-   * keepalive gives up. The segment is the same; the calls and the timer tell. Whose retries are exhausted sends none
-   * (tcp_timer.c, tcp_write_err).
+   * keepalive gives up, data arrives that nobody can read. The calls, the timer and the segment before it tell. Whose
+   * retransmissions are in vain sends none (tcp_timer.c, tcp_write_err).
    */
   confirm(arc: Arc | null, atMs: number): Arc | null {
-    if (arc?.trigger !== 'abort') return arc;
-    const told = this.arcAt(arc.from, arc.to, atMs, atMs);
-    if (told && told.trigger !== 'retries exhausted') return told;
-    // Where the kernel tells of a program's calls and tells of none, somebody else has ended it.
-    return told || !this.#isWatched ? arc : null;
+    if (arc?.to !== 'CLOSED' || (arc.trigger !== 'abort' && arc.trigger !== 'close')) return arc;
+    const { from, to } = arc;
+    const told = this.#arcOfCall(from, to, atMs, atMs);
+    if (told || arc.trigger === 'close') return told ?? arc;
+    const refused = repliesTo(this.#inputs, atMs);
+    if (refused) return findArc(from, refused, to) ?? null;
+    const ended = this.#timerBefore(from, atMs);
+    if (ended?.timer === 'keepalive') return findArc(from, ended.trigger, to) ?? null;
+    // Of a socket without a descriptor, no program can make a call; where calls are seen and none was, none was made.
+    return this.#isWatched || this.#isOrphan(from, atMs) ? null : arc;
   }
 
   /**
@@ -51,17 +65,26 @@ export class CallsAndTimers {
     return !this.#tables.some((table) => table.atMs >= atMs && isGone(table));
   }
 
+  /** The arc from one state to the other that something took between these times; one and the same for an exact time. */
   arcAt(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
-    const candidates = ARCS.filter((arc) => arc.from === from && arc.to === to);
-    const called = this.#callsWithin(sinceMs, untilMs);
-    const byCall = candidates.find(({ trigger }) => called.has(trigger));
+    const byCall = this.#arcOfCall(from, to, sinceMs, untilMs);
     if (byCall) return byCall;
     // It was ended by a call for which the table has no arc, not by a timer.
     if (to === 'CLOSED' && this.isEndedByCall(sinceMs, untilMs)) return null;
-    const byTimer = candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs));
-    if (byTimer || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return byTimer ?? null;
+    const timer = this.#timerBefore(from, untilMs);
+    const other = timer?.trigger ?? this.#errorBefore(sinceMs, untilMs);
+    const candidates = taken(from, to);
+    const byOther = candidates.find(({ trigger }) => trigger === other);
+    if (byOther || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return byOther ?? null;
     // Nobody saw the program's call, but nothing else leads from here to there.
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
+  }
+
+  /** The arc of an end that its reply to a SYN shows to be gone: the SYN itself ended it, if nothing else did. */
+  arcOfRefusal(from: State, to: State, sinceMs: number, atMs: number): Arc | null {
+    const other = this.arcAt(from, to, sinceMs, atMs);
+    if (other || repliesTo(this.#inputs, atMs) !== 'SYN') return other;
+    return (from === 'FIN-WAIT-2' || from === 'SYN-RECEIVED' ? findArc(from, 'SYN') : undefined) ?? null;
   }
 
   /** Whether there was a call that ends a connection in any state. */
@@ -69,29 +92,70 @@ export class CallsAndTimers {
     return this.#within(sinceMs, untilMs).some(({ ends }) => ends);
   }
 
-  #callsWithin(sinceMs: number, untilMs: number): Set<Trigger> {
-    return new Set(this.#within(sinceMs, untilMs).flatMap(({ triggers }) => triggers));
+  /** Of a call that discards unread data, an RST tells; without one, only the moment of the change does. */
+  #arcOfCall(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
+    const isExact = sinceMs === untilMs;
+    const triggers = this.#within(sinceMs, untilMs).flatMap(({ triggers, mayDiscard }) =>
+      isExact && mayDiscard ? [...triggers, 'abort' as const] : triggers,
+    );
+    const arcs = triggers.flatMap((trigger) => taken(from, to).filter((arc) => arc.trigger === trigger));
+    return arcs[0] ?? null;
   }
 
   #within(sinceMs: number, untilMs: number): Deed[] {
     return this.#deeds.filter(({ fromMs, toMs }) => fromMs <= untilMs && toMs >= sinceMs);
   }
 
+  /** An ICMP error after which the end sent nothing more; its segments do not show whether it heeds one. */
+  #errorBefore(sinceMs: number, untilMs: number): Trigger | null {
+    const error = this.#inputs.findLast((input) => 'icmp' in input && input.atMs <= untilMs);
+    const isLast = error && error.atMs >= sinceMs - SOFTIRQ_MS && !this.#hasSentSince(error.atMs, untilMs);
+    return isLast ? 'ICMP unreachable' : null;
+  }
+
+  #hasSentSince(sinceMs: number, untilMs: number): boolean {
+    return this.#inputs.some(
+      ({ direction, atMs }) => direction === 'sent' && atMs > sinceMs && atMs < untilMs,
+    );
+  }
+
+  #isOrphan(from: State, untilMs: number): boolean {
+    const hasClosed = from === 'FIN-WAIT-1' || from === 'FIN-WAIT-2';
+    return hasClosed && this.#rowBefore(untilMs)?.row.inode === 0;
+  }
+
+  get #inputs(): readonly Input[] {
+    this.#known ??= this.#inputsOf();
+    return this.#known;
+  }
+
+  /** What the socket table last showed of the end, and when it began to be read. */
+  #rowBefore(untilMs: number): { atMs: number; row: SocketRow } | undefined {
+    const before = this.#tables.findLast(({ atMs, rows }) => atMs < untilMs && rowOf(rows, this.#end));
+    const row = before && rowOf(before.rows, this.#end);
+    // A slow machine may take long to read its table: the row is as old as that, at most.
+    return before && row && { atMs: before.atMs - before.tookMs, row };
+  }
+
   /**
    * The timer that can have ended this state, by what the socket table last showed of it; null when none ran, or none was due.
    * A state that is over sooner was ended by something else: a program, or somebody who destroyed the socket.
    */
-  #timerBefore(from: State, untilMs: number): Trigger | null {
-    const before = this.#tables.findLast(({ atMs, rows }) => atMs < untilMs && rowOf(rows, this.#end));
-    const row = before && rowOf(before.rows, this.#end);
-    if (!before || !row || row.timer === 'none') return null;
-    // A slow machine may take long to read its table: the row is as old as that, at most.
-    if (untilMs < before.atMs - before.tookMs + (row.expiresMs ?? 0) - EARLY_MS) return null;
-    if (from === 'TIME-WAIT') return '2 MSL';
-    if (from === 'FIN-WAIT-2') return 'FIN-WAIT-2 timeout';
-    // A request that is given up is not counted.
-    if (from !== 'SYN-RECEIVED' && !this.#gaveUp(untilMs)) return null;
-    return row.timer === 'keepalive' ? 'keepalive exhausted' : 'retries exhausted';
+  #timerBefore(from: State, untilMs: number): Ended | null {
+    const before = this.#rowBefore(untilMs);
+    if (!before || before.row.timer === 'none') return null;
+    const { timer, inode, expiresMs } = before.row;
+    if (untilMs < before.atMs + (expiresMs ?? 0) - EARLY_MS) return null;
+    if (from === 'TIME-WAIT') return { timer, trigger: '2 MSL' };
+    // The keepalive timer measures the part of tcp_fin_timeout that is above a minute (tcp.c, __tcp_close).
+    const isOrphans = from === 'FIN-WAIT-2' && (timer === 'time-wait' || inode === 0);
+    if (isOrphans) return { timer: 'time-wait', trigger: 'FIN-WAIT-2 timeout' };
+    // A request that is given up is not counted; but one that retransmits its SYN-ACK then has not been given up.
+    if (from === 'SYN-RECEIVED' && inode === 0)
+      return this.#hasSentSince(before.atMs, untilMs) ? null : { timer, trigger: 'retries exhausted' };
+    if (!this.#gaveUp(untilMs)) return null;
+    if (this.#isUserTimeout(from, untilMs)) return { timer, trigger: 'user timeout' };
+    return { timer, trigger: timer === 'keepalive' ? 'keepalive exhausted' : 'retries exhausted' };
   }
 
   /** The kernel counts each connection that it gives up (tcp_timer.c, tcp_write_err): where it says that it gave up none, it did not. */
@@ -99,7 +163,51 @@ export class CallsAndTimers {
     const counted = this.#counted.findLast(({ atMs }) => atMs >= untilMs);
     return counted === undefined || (counted.counters['TcpExtTCPAbortOnTimeout'] ?? 0) > 0;
   }
+
+  /**
+   * Whether TCP_USER_TIMEOUT was what ran out. Where it is set it replaces the counts of retransmissions and probes; a
+   * handshake ends by whichever comes first (tcp_timer.c, retransmits_timed_out).
+   */
+  #isUserTimeout(from: State, untilMs: number): boolean {
+    const timeoutMs = this.#userTimeoutMs(untilMs);
+    if (timeoutMs === 0) return false;
+    if (from !== 'SYN-SENT' && from !== 'SYN-RECEIVED') return true;
+    const first = this.#tables.find(({ rows }) => rowOf(rows, this.#end) !== undefined);
+    return first !== undefined && untilMs - first.atMs >= timeoutMs - EARLY_MS;
+  }
+
+  /** By the program's own socket, or by what tcplab has set; 0 where it is not set. */
+  #userTimeoutMs(untilMs: number): number {
+    const { host, local, remote } = this.#end;
+    const isOwn = (event: { local: ConnectionEnd['local']; remote: ConnectionEnd['remote'] }) =>
+      sameEndpoint(event.local, local) && sameEndpoint(event.remote, remote);
+    const read = this.#timeline
+      .of('socket-options')
+      .findLast((event) => event.host === host && event.atMs <= untilMs && event.options && isOwn(event));
+    const set = this.#timeline
+      .of('call')
+      .findLast(
+        (event) => event.host === host && event.atMs <= untilMs && event.detail.startsWith(USER_TIMEOUT),
+      );
+    return read?.options?.[USER_TIMEOUT] ?? Number(set?.detail.split(' ')[1] ?? 0);
+  }
 }
+
+const USER_TIMEOUT = 'TCP_USER_TIMEOUT';
+
+/** What ran out, and the timer that measured it. */
+interface Ended {
+  timer: SocketRow['timer'];
+  trigger: Trigger;
+}
+
+/** The arcs from one state to another, without those that Linux refuses. */
+function taken(from: State, to: State): Arc[] {
+  return ARCS.filter((arc) => arc.from === from && arc.to === to && !arc.refusal);
+}
+
+/** A packet takes effect in the softirq that the capture saw it in: as good as at once, on a machine that is not stopped. */
+const SOFTIRQ_MS = 1;
 
 /** What the table tells of a timer is rounded to ticks of the kernel, of up to 10 ms. */
 const EARLY_MS = 20;
@@ -108,8 +216,10 @@ const EARLY_MS = 20;
 interface Deed {
   fromMs: number;
   toMs: number;
-  /** What it may have triggered. */
+  /** What it may have triggered, the likeliest first. */
   triggers: readonly Trigger[];
+  /** Whether it is a close(), which aborts when there is data that was not read (RFC 2525, 2.17). */
+  mayDiscard: boolean;
   /** Whether it ends a connection in any state. */
   ends: boolean;
 }
@@ -118,7 +228,8 @@ function deed(fromMs: number, tookMs: number, call: string, isAbort: boolean): D
   const triggers = TRIGGERS[call] ?? [];
   // Where there is nothing to abort, it is a close().
   const all: readonly Trigger[] = isAbort ? ['abort', ...triggers] : triggers;
-  return { fromMs, toMs: fromMs + tookMs, triggers: all, ends: isAbort || call === 'destroy' };
+  const ends = isAbort || call === 'destroy';
+  return { fromMs, toMs: fromMs + tookMs, triggers: all, mayDiscard: call === 'close', ends };
 }
 
 /** tcplab's own calls. */
@@ -159,11 +270,11 @@ function seesCalls(timeline: Timeline, host: HostName): boolean {
   return (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents?.noCalls === null;
 }
 
-/** The triggers that a call may be. A close aborts when there is data that was not read (RFC 2525, 2.17). */
+/** The triggers that a call may be. */
 const TRIGGERS: Record<string, Trigger[]> = {
   listen: ['listen'],
   connect: ['connect'],
-  close: ['close', 'abort'],
+  close: ['close'],
   shutdown: ['close'],
   destroy: ['destroy'],
 };

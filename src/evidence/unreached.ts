@@ -13,7 +13,13 @@ export interface Unreached {
   what: 'SYN' | 'final ACK' | 'SYN-ACK' | 'segment';
   segments: number;
   /** Null when the counters leave it open. */
-  why: 'accept queue full' | 'SYN queue full' | 'listener dropped it' | 'no socket' | null;
+  why:
+    | 'accept queue full'
+    | 'SYN queue full'
+    | 'accept deferred'
+    | 'listener dropped it'
+    | 'no socket'
+    | null;
   /** The counters that show it; or, when they leave it open, all that could have. */
   counters: Record<string, number>;
 }
@@ -66,6 +72,7 @@ const COUNTED = ['TCP_LISTEN_OVERFLOW'];
 const OVERFLOWS = 'TcpExtListenOverflows';
 const QUEUE_DROPS = 'TcpExtTCPReqQFullDrop';
 const DROPS = 'TcpExtListenDrops';
+const DEFERRED = 'TcpExtTCPDeferAcceptDrop';
 const RESETS = 'TcpOutRsts';
 
 /**
@@ -81,6 +88,9 @@ function unanswered(host: HostName, arrivals: Arrival[], all: Record<string, num
   const [overflows, queueDrops, drops] = [all[OVERFLOWS] ?? 0, all[QUEUE_DROPS] ?? 0, all[DROPS] ?? 0];
   const told = (what: Unreached['what'], segments: number, why: Unreached['why'], names: string[]) =>
     segments > 0 ? [{ host, what, segments, why, counters: pick(all, names) }] : [];
+  // TCP_DEFER_ACCEPT (tcp_minisocks.c, tcp_check_req).
+  if (syns + overflows + queueDrops === 0 && acks > 0 && all[DEFERRED] === acks)
+    return told('final ACK', acks, 'accept deferred', [DEFERRED]);
   if (queueDrops === 0 && overflows === syns + acks) {
     return [
       ...told('SYN', syns, 'accept queue full', [OVERFLOWS]),

@@ -30,6 +30,10 @@ export interface ArcReport {
   to: State;
   trigger: string;
   clause: string;
+  /** Where Linux takes it: `net/ipv4/tcp.c, tcp_abort`. */
+  kernel: string;
+  /** What Linux does in its place, where it never takes it. */
+  refusal?: string;
   scenario: string;
   host: 'client' | 'server';
   verdict: VerdictWord | 'skipped';
@@ -38,7 +42,7 @@ export interface ArcReport {
 }
 
 export function arcReport({ arc, ...rest }: ArcResult): ArcReport {
-  return { ...arc, clause: `RFC 9293, ${arc.clause}`, ...rest };
+  return { ...arc, clause: `RFC 9293, ${arc.clause}`, kernel: `net/ipv4/${arc.kernel}`, ...rest };
 }
 
 const INDENT = ' '.repeat(15);
@@ -55,11 +59,12 @@ function row(verdict: string, number: string, arc: string, trigger: string, clau
 }
 
 function formatArc(arc: ArcReport, style: Style): string {
-  const { verdict, number, from, to, trigger, clause, scenario, host, seenBy, because } = arc;
+  const { verdict, number, from, to, trigger, clause, scenario, host, seenBy, because, refusal } = arc;
   const colour = verdict === 'proven' ? style.good : verdict === 'disproven' ? style.bad : style.unsure;
   const line = row(verdict, String(number), `${from} → ${to}`, trigger, clause.replace('RFC 9293, ', ''));
   const seen = seenBy.length > 0 ? `: ${seenBy.join(', ')}` : '';
   const details = [style.dim(wrap(`${scenario}, ${host}${seen}`, 80, INDENT))];
+  if (refusal) details.unshift(style.dim(wrap(`Linux never takes it: ${refusal}`, 80, INDENT)));
   if (because) details.unshift(colour(wrap(because, 80, INDENT)));
   return [colour(line.slice(0, 11)) + line.slice(11), ...details].join('\n');
 }

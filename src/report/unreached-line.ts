@@ -8,6 +8,8 @@ export function unreachedLine({ host, what, segments, why, counters }: Unreached
   switch (why) {
     case 'accept queue full':
       return `the ${host}'s accept queue was full: its kernel dropped ${subject}${shown}`;
+    case 'accept deferred':
+      return `the ${host}'s listener waits for data (TCP_DEFER_ACCEPT): its kernel dropped ${subject}${shown}`;
     case 'SYN queue full':
       return `the ${host}'s SYN queue was full: its kernel dropped ${subject}${shown}`;
     case 'listener dropped it':

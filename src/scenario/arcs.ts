@@ -1,9 +1,12 @@
+import { type ConnectionEnd, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { courseOf, type Particularity, type Transition } from '../evidence/transitions.ts';
 import { judge, type VerdictWord } from '../evidence/verdict.ts';
+import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
-import { ARCS, type Arc } from '../tcp/arcs.ts';
+import { ARCS, type Arc, type Trigger } from '../tcp/arcs.ts';
+import type { State } from '../tcp/state.ts';
 import { scenariosDriving } from './arc-catalogue.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -42,7 +45,7 @@ export function judgeArc({ arc, scenario, host }: Drive, timeline: Timeline): Ar
   const base = { arc, scenario: scenario.id, host, seenBy: [] as WitnessName[] };
   const verdict = judge(timeline);
   if (verdict.word !== 'proven') return { ...base, verdict: verdict.word, because: verdict.because };
-  if (arc.number === REFUSED_BY_LINUX) return { ...base, ...judgeRefusal(timeline, host) };
+  if (arc.refusal) return { ...base, ...judgeRefusal(arc, timeline, host) };
   const taken = transitionsOf(timeline).filter(
     (taken) => taken.host === host && taken.arc?.number === arc.number,
   );
@@ -53,17 +56,43 @@ export function judgeArc({ arc, scenario, host }: Drive, timeline: Timeline): Ar
   return { ...base, verdict: 'unproven', because: `only seen by ${seenBy.join() || 'nobody'}`, seenBy };
 }
 
-/** LISTEN → SYN-SENT: the refusal is the proof, by the call's own word and by the state that does not change. */
-const REFUSED_BY_LINUX = 4;
+/** The calls that Linux refuses or that change nothing, by the trigger that they would be: how each shows on the timeline. */
+const REFUSED_CALLS: Partial<Record<Trigger, { call: string; result: string }>> = {
+  connect: { call: 'connect', result: 'EISCONN' },
+  send: { call: 'send', result: 'EPIPE' },
+  abort: { call: 'close', result: 'ok' },
+};
 
-function judgeRefusal(timeline: Timeline, host: HostName): Pick<ArcResult, 'verdict' | 'because' | 'seenBy'> {
-  const refused = timeline
+/** An arc that Linux never takes: that the call was made in the state, and that the state was held, is the proof. */
+function judgeRefusal(
+  { from, trigger, refusal }: Arc,
+  timeline: Timeline,
+  host: HostName,
+): Pick<ArcResult, 'verdict' | 'because' | 'seenBy'> {
+  const expected = REFUSED_CALLS[trigger];
+  const claim = timeline.of('claimed')[0];
+  const isMade = timeline
     .of('call')
-    .some((call) => call.host === host && call.call === 'connect' && call.result === 'EISCONN');
-  if (!refused)
-    return { verdict: 'unproven', because: 'connect on a listener did not give EISCONN', seenBy: [] };
-  const agreeing = judge(timeline).held.filter(({ agrees }) => agrees === true);
+    .some(
+      ({ host: at, call, result, detail, atMs }) =>
+        at === host &&
+        call === expected?.call &&
+        result === expected.result &&
+        (trigger !== 'abort' || detail.includes('SO_LINGER')) &&
+        claim &&
+        isIn(timeline, endOf(claim.connection, host, from), from, atMs),
+    );
+  const verdict = judge(timeline);
+  if (!isMade || claim?.held.state !== from)
+    return { verdict: 'unproven', because: `no call in ${from} showed that ${refusal}`, seenBy: [] };
+  const agreeing = verdict.held.filter(({ agrees }) => agrees === true);
   return { verdict: 'proven', because: null, seenBy: agreeing.map(({ witness }) => witness) };
+}
+
+/** Whether the socket table had the end in the state by that time. */
+function isIn(timeline: Timeline, end: ConnectionEnd, state: State, atMs: number): boolean {
+  const table = timeline.of('sockets').findLast((event) => event.host === end.host && event.atMs <= atMs);
+  return table !== undefined && stateInTable(table.rows, end) === state;
 }
 
 export function transitionsOf(timeline: Timeline): Transition[] {

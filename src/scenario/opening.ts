@@ -13,15 +13,18 @@ interface Listening {
   backlog?: number;
   /** SO_RCVBUF of the connections that come from it, in octets. */
   receiveBuffer?: number;
+  /** TCP_DEFER_ACCEPT: for how many seconds a connection may be without data before it is established. */
+  deferS?: number;
 }
 
 /** The server listens on its port. */
 export async function listening(
   stage: Stage,
-  { backlog = 5, receiveBuffer }: Listening = {},
+  { backlog = 5, receiveBuffer, deferS }: Listening = {},
 ): Promise<SocketNumber> {
   const listener = await stage.server.openSocket();
   if (receiveBuffer) await stage.server.setOption(listener, 'SO_RCVBUF', receiveBuffer);
+  if (deferS) await stage.server.setOption(listener, 'TCP_DEFER_ACCEPT', deferS);
   await stage.server.bind(listener, stage.serverEndpoint());
   await stage.server.listen(listener, backlog);
   return listener;
@@ -58,9 +61,13 @@ export interface Established extends Opening {
 }
 
 /** Both ends are ESTABLISHED, and the server has accepted. */
-export async function established(stage: Stage, options: Listening = {}): Promise<Established> {
+export async function established(
+  stage: Stage,
+  options: Listening = {},
+  clientOptions: Connecting['options'] = {},
+): Promise<Established> {
   const listener = await listening(stage, options);
-  const opening = await connecting(stage);
+  const opening = await connecting(stage, { options: clientOptions });
   const serverSocket = await stage.waitFor('a connection to accept', () => stage.server.accept(listener));
   return { ...opening, listener, serverSocket };
 }

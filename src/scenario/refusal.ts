@@ -1,3 +1,4 @@
+import { SystemError } from '../error.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import { connecting, type Opening } from './opening.ts';
 import type { Stage } from './scenario.ts';
@@ -19,4 +20,10 @@ export async function failure(
 ): Promise<void> {
   const errno = await stage.waitFor('connect to fail', () => stage.client.takeError(socket));
   stage.note(`${by}: ${errno} after ${(stage.nowMs() - startMs).toFixed(1)} ms`);
+}
+
+/** The errno's name of a call that the kernel refused; what is none is thrown on. */
+export function errnoOf(error: unknown): string {
+  if (error instanceof SystemError) return error.errno;
+  throw error;
 }

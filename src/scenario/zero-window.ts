@@ -1,5 +1,5 @@
 import { endOf } from '../evidence/connection.ts';
-import { rowOf } from '../evidence/witness/socket-table.ts';
+import { fillWindow } from './fill-window.ts';
 import { established } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -14,12 +14,7 @@ export const zeroWindow: Scenario = {
   waits: true,
   async reach(stage) {
     const { connection, clientSocket } = await established(stage, { receiveBuffer: 4096 });
-    const data = Buffer.alloc(16_384);
-    const end = endOf(connection, 'client', 'ESTABLISHED');
-    await stage.waitFor('the client to probe a zero window', async () => {
-      await stage.client.send(clientSocket, data);
-      return rowOf((await stage.observe()).client, end)?.timer === 'probe';
-    });
+    await fillWindow(stage, endOf(connection, 'client', 'ESTABLISHED'), clientSocket);
     return connection;
   },
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ARCS, findArc } from './arcs.ts';
+import { ARC_COUNT, ARCS, findArc } from './arcs.ts';
 import { STATES, type State } from './state.ts';
 
 /** The catalogue of arcs, written down once more and by hand: `number from→to (trigger)`. */
@@ -28,6 +28,42 @@ const CATALOGUE = `
 39 LAST-ACK→CLOSED (RST)                  40 LAST-ACK→CLOSED (retries exhausted)
 41 TIME-WAIT→CLOSED (2 MSL)               42 TIME-WAIT→CLOSED (RST)
 43 TIME-WAIT→SYN-RECEIVED (SYN)
+44 LISTEN→SYN-SENT (send)
+45 LISTEN→CLOSED (abort)
+46 LISTEN→CLOSED (destroy)
+47 SYN-SENT→CLOSED (abort)
+48 SYN-SENT→CLOSED (destroy)
+49 SYN-SENT→CLOSED (user timeout)
+50 SYN-RECEIVED→LISTEN (SYN)
+51 SYN-RECEIVED→LISTEN (ICMP unreachable)
+52 SYN-RECEIVED→LISTEN (destroy)
+53 SYN-RECEIVED→CLOSED (ICMP unreachable)
+54 SYN-RECEIVED→CLOSED (abort)
+55 SYN-RECEIVED→CLOSED (destroy)
+56 SYN-RECEIVED→CLOSED (user timeout)
+57 ESTABLISHED→CLOSED (user timeout)
+58 FIN-WAIT-1→CLOSED (data after close)
+59 FIN-WAIT-1→CLOSED (abort)
+60 FIN-WAIT-1→CLOSED (destroy)
+61 FIN-WAIT-1→CLOSED (user timeout)
+62 FIN-WAIT-2→CLOSED (data after close)
+63 FIN-WAIT-2→CLOSED (SYN)
+64 FIN-WAIT-2→CLOSED (abort)
+65 FIN-WAIT-2→CLOSED (destroy)
+66 FIN-WAIT-2→CLOSED (keepalive exhausted)
+67 FIN-WAIT-2→CLOSED (user timeout)
+68 CLOSE-WAIT→CLOSED (retries exhausted)
+69 CLOSE-WAIT→CLOSED (keepalive exhausted)
+70 CLOSE-WAIT→CLOSED (user timeout)
+71 CLOSE-WAIT→CLOSED (destroy)
+72 CLOSING→CLOSED (abort)
+73 CLOSING→CLOSED (destroy)
+74 CLOSING→CLOSED (user timeout)
+75 LAST-ACK→CLOSED (abort)
+76 LAST-ACK→CLOSED (destroy)
+77 LAST-ACK→CLOSED (user timeout)
+78 TIME-WAIT→CLOSED (abort)
+79 TIME-WAIT→CLOSED (destroy)
 `;
 
 const catalogued = [...CATALOGUE.matchAll(/(\d+) ([\w-]+)→([\w-]+) \(([^)]+)\)/g)].map(
@@ -35,10 +71,9 @@ const catalogued = [...CATALOGUE.matchAll(/(\d+) ([\w-]+)→([\w-]+) \(([^)]+)\)
 );
 
 describe('the arcs', () => {
-  it('have all 43 numbers of the catalogue, in order', () => {
-    expect([...new Set(ARCS.map(({ number }) => number))]).toEqual(
-      Array.from({ length: 43 }, (_, index) => index + 1),
-    );
+  it('have all numbers of the catalogue, in order', () => {
+    const numbers = [...new Set(ARCS.map(({ number }) => number))];
+    expect(numbers).toEqual(Array.from({ length: ARC_COUNT }, (_, index) => index + 1));
   });
 
   it('lead from and to where the catalogue says, by the trigger that it says', () => {
@@ -64,12 +99,15 @@ describe('the arcs', () => {
     const clauses: Record<string, RegExp> = {
       listen: /^3\.10\.1$/,
       connect: /^3\.10\.1$/,
+      send: /^3\.10\.2$/,
       close: /^3\.10\.4$/,
       abort: /^3\.10\.5$/,
       destroy: /^3\.10\.5$/,
       'ICMP unreachable': /^3\.9\.2\.2$/,
       'keepalive exhausted': /^3\.8\.4$/,
       'retries exhausted': /^3\.8\.3$/,
+      'user timeout': /^3\.10\.8$/,
+      'data after close': /^3\.6\.1$/,
       'FIN-WAIT-2 timeout': /^3\.6$/,
       '2 MSL': /^3\.10\.8$/,
     };
@@ -78,6 +116,24 @@ describe('the arcs', () => {
       const expected = clauses[trigger] ?? new RegExp(`^3\\.10\\.7\\.${state}$`);
       expect(clause, `arc ${number}`).toMatch(expected);
     }
+  });
+
+  it('name the kernel’s file and function', () => {
+    for (const { number, kernel } of ARCS) expect(kernel, `arc ${number}`).toMatch(/^\w+\.c, \w+$/);
+  });
+
+  it('have an ABORT from every state that has a connection (3.10.5), and a destroy too', () => {
+    const from = (trigger: string) =>
+      new Set(ARCS.filter((arc) => arc.trigger === trigger).map((arc) => arc.from));
+    const all = new Set(STATES.filter((state) => state !== 'CLOSED'));
+    expect(from('abort')).toEqual(all);
+    expect(from('destroy')).toEqual(all);
+  });
+
+  it('say what Linux does where it takes none', () => {
+    const refused = ARCS.filter(({ refusal }) => refusal !== undefined);
+    expect(refused.map(({ number }) => number)).toEqual([4, 44, 78]);
+    for (const { from, trigger } of refused) expect(findArc(from, trigger)).toBeUndefined();
   });
 
   it('are told apart by their state, trigger and end', () => {
@@ -95,6 +151,12 @@ describe('the arc of a trigger', () => {
   it('is found by where it leads, where the history of the end decides', () => {
     expect(findArc('SYN-RECEIVED', 'RST', 'LISTEN')?.number).toBe(13);
     expect(findArc('SYN-RECEIVED', 'RST', 'CLOSED')?.number).toBe(14);
+  });
+
+  it('is none of an abort that sends no RST, because no segment can show it', () => {
+    expect(findArc('FIN-WAIT-1', 'abort')?.number).toBe(59);
+    for (const from of ['LISTEN', 'SYN-SENT', 'CLOSING', 'LAST-ACK', 'TIME-WAIT'] as const)
+      expect(findArc(from, 'abort')).toBeUndefined();
   });
 
   it('is none where the RFC has none', () => {

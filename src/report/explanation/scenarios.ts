@@ -85,6 +85,32 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
       'RFC 9293, 3.5, figure 7. Here SYN-RECEIVED is a full socket with a descriptor, and tcp_syn_retries sets its time ' +
       'limit. If both SYNs arrived, both ends would become ESTABLISHED without any listener.',
   },
+  'syn-received-accept-queue-full': {
+    steps: [
+      'The server listens with a backlog of 0 and never accepts.',
+      "A rule on the client drops incoming segments from the server's port.",
+      'A client connects. The server has a pending request, and the rule is removed.',
+      'Another client connects and fills the accept queue.',
+      "The server retransmits its SYN-ACK after 1 s. The first client's ACK finds the queue full, and the kernel drops it.",
+    ],
+    rules: [fromServer('client', 'in')],
+    peer: 'The client is ESTABLISHED: for it the handshake is complete, and it may send data that nobody acknowledges.',
+    remark:
+      'The kernel keeps the request and retransmits its SYN-ACK. If accept() makes space, the next ACK completes the ' +
+      'handshake. Otherwise the request ends after tcp_synack_retries, and the client learns of it from the RST to its data. With ' +
+      'tcp_abort_on_overflow = 1 the server sends an RST instead of dropping the ACK.',
+  },
+  'syn-received-deferred': {
+    steps: [
+      'The server sets TCP_DEFER_ACCEPT to 30 s and listens.',
+      'The client connects and sends no data. The kernel drops the final ACK, because it carries none.',
+    ],
+    rules: [],
+    peer: 'The client is ESTABLISHED, and the server has nothing to accept.',
+    remark:
+      'Apache sets this option by default. Data from the client completes the handshake at once. Without data, the kernel ' +
+      'retransmits the SYN-ACK near the end of the 30 s, and the bare ACK to that completes the handshake.',
+  },
   'syn-flood': {
     steps: [
       'The server listens with a small backlog and without syncookies.',
@@ -105,6 +131,18 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
     rules: [],
     peer: 'The client is ESTABLISHED too.',
     remark: 'No timer runs. Without data and without keepalive this state has no timeout.',
+  },
+  'established-fast-open': {
+    steps: [
+      'Both hosts allow TCP Fast Open without a cookie (net.ipv4.tcp_fastopen).',
+      'The server listens. The client connects with data, and its SYN carries them.',
+      "The server's program accepts and reads the data.",
+    ],
+    rules: [],
+    peer: 'The server is ESTABLISHED too. It could read the data before the final ACK arrived.',
+    remark:
+      'RFC 7413. The SYN-ACK acknowledges the data as well. On the internet a cookie is needed first, and many middleboxes ' +
+      'drop a SYN with data: Linux then retransmits a plain SYN.',
   },
   'half-open': {
     steps: [
@@ -141,6 +179,19 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
     remark:
       'The segments are the same as in fin-wait-1, but here tcp_retries2 sets the time limit: about 15 min by default.',
   },
+  'fin-wait-1-behind-data': {
+    steps: [
+      HANDSHAKE,
+      'The server never reads, and the client sends until the window is 0.',
+      'The client closes. Its FIN has its place after the unsent data, so no FIN is sent.',
+    ],
+    rules: [],
+    peer: 'The server is ESTABLISHED, and its Recv-Q is full. It has no sign that the client has closed.',
+    remark:
+      'ss shows the persist timer and a Send-Q of more than 1; a FIN that waits for its ACK counts as 1. The client is an ' +
+      'orphan: the kernel sends window probes, and gives up when they are 2 min apart, or after tcp_orphan_retries ' +
+      'without a reply. If the server reads, data and FIN follow.',
+  },
   'close-wait': {
     steps: [HANDSHAKE, 'The client closes.', "The server's program never calls close()."],
     rules: [],
@@ -159,6 +210,19 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
     remark:
       'The socket is in the accept queue: it has inode 0, and ss -p shows no process, even to root. It is not an ' +
       "orphan; the listener's Recv-Q counts it.",
+  },
+  'close-wait-sending': {
+    steps: [
+      HANDSHAKE,
+      'The client shuts down its sending side. The server is in CLOSE-WAIT.',
+      "A rule on the client drops incoming segments from the server's port.",
+      'The server sends data. The data never arrives, and is retransmitted.',
+    ],
+    rules: [fromServer('client', 'in')],
+    peer: 'The client is in FIN-WAIT-2 and can still receive.',
+    remark:
+      'Here a timer runs in CLOSE-WAIT: the connection fails with ETIMEDOUT after tcp_retries2 or TCP_USER_TIMEOUT, as in ' +
+      'ESTABLISHED. Compare close-wait, where nothing is in flight and no timer runs.',
   },
   'fin-wait-2': {
     steps: [
@@ -200,6 +264,18 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
     remark:
       "Both ends retransmit a FIN. The server's socket is an orphan, and tcp_orphan_retries sets its time limit.",
   },
+  'last-ack-behind-data': {
+    steps: [
+      HANDSHAKE,
+      'The client shuts down its sending side and never reads.',
+      "The server sends until the client's window is 0, and closes. Its FIN has its place after the unsent data.",
+    ],
+    rules: [],
+    peer: 'The client is in FIN-WAIT-2, and its Recv-Q is full.',
+    remark:
+      'No FIN is sent, although the state is LAST-ACK. The persist timer runs, and the same limits apply as in ' +
+      'fin-wait-1-behind-data.',
+  },
   'time-wait': {
     steps: [
       HANDSHAKE,
@@ -230,6 +306,18 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
     rules: [toServer('server', 'in')],
     peer: 'The server is in TIME-WAIT too.',
     remark: 'After a simultaneous close both ends wait, because both closed first.',
+  },
+  'time-wait-reused': {
+    steps: [
+      HANDSHAKE,
+      'The server closes first, then the client. The server is in TIME-WAIT.',
+      'The client connects again, from the same port.',
+    ],
+    rules: [],
+    peer: 'The client is ESTABLISHED: the end that closed second may use its port again at once.',
+    remark:
+      'Linux accepts the SYN if its timestamp, or its sequence number, is beyond those of the old connection. No sysctl is ' +
+      'needed: tcp_tw_reuse is about an end that connects from a port which is in TIME-WAIT at its own host.',
   },
   'closed-refused': {
     steps: ['The server has no listener.', "The client connects. The server's kernel replies with RST."],

@@ -1,5 +1,5 @@
 import { knock } from '../knock.ts';
-import { listening } from '../opening.ts';
+import { listening, seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** RFC 9293 lets a listener turn to an active open; Linux answers EISCONN, and that refusal is the proof. */
@@ -12,9 +12,10 @@ export const listenConnectRefused: Scenario = {
   arcs: { server: [4] },
   async reach(stage) {
     const listener = await listening(stage);
-    const client = stage.nextClientEndpoint();
-    stage.note(`connect on a listener: ${await stage.server.connect(listener, client)}`);
-    return { client, server: stage.serverEndpoint() };
+    const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
+    await seen(stage, connection, 'server', 'LISTEN');
+    stage.note(`connect on a listener: ${await stage.server.connect(listener, connection.client)}`);
+    return connection;
   },
   show: (stage, { client, server }) => knock(stage.client, client, server),
 };

@@ -1,0 +1,29 @@
+import { connecting, listening, seen } from './opening.ts';
+import type { Scenario } from './scenario.ts';
+
+/**
+ * The final ACK finds the accept queue full, and the kernel drops it (tcp_minisocks.c, tcp_check_req, listen_overflow). A SYN
+ * that finds it full is dropped too, so the request must be there before.
+ */
+export const synReceivedAcceptQueueFull: Scenario = {
+  id: 'syn-received-accept-queue-full',
+  title: 'a handshake completes at the client, and the server has no space in its accept queue',
+  held: { host: 'server', state: 'SYN-RECEIVED' },
+  peer: 'ESTABLISHED',
+  heldBy: 'the server never accepts',
+  conditions: ['accept-queue-full'],
+  ours: { client: 'two connections must race', server: 'it must not accept' },
+  waits: true,
+  async reach(stage) {
+    await listening(stage, { backlog: 0 });
+    const rule = await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
+    const { connection } = await connecting(stage);
+    await seen(stage, connection, 'server', 'SYN-RECEIVED');
+    await stage.client.liftRule(rule);
+    // Its SYN-ACK is retransmitted after a second: by then another connection has filled the queue.
+    const first = await connecting(stage);
+    await seen(stage, first.connection, 'server', 'ESTABLISHED');
+    await seen(stage, connection, 'client', 'ESTABLISHED');
+    return connection;
+  },
+};
