@@ -112,7 +112,10 @@ export class ModelEnd {
     // Linux takes the acknowledgment of what it has already heard, too (tcp_sequence: not before rcv_wup).
     const acceptable = from + segment.length + controls >= next;
     if (flags.includes('R')) {
-      if (from === next) this.#become(this.#passive && this.state === 'SYN-RECEIVED' ? 'LISTEN' : 'CLOSED');
+      // Linux also takes the one before, once a FIN was heard (tcp_reset_check).
+      const afterFin = ['CLOSE-WAIT', 'CLOSING', 'LAST-ACK'].includes(this.state);
+      if (from === next || (afterFin && from === next - 1))
+        this.#become(this.#passive && this.state === 'SYN-RECEIVED' ? 'LISTEN' : 'CLOSED');
       return;
     }
     const itsSynAgain = this.state === 'SYN-RECEIVED' && from === 0 && next === 1;

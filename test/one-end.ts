@@ -49,6 +49,11 @@ export function fold(inputs: (Input | Fact)[], known: Partial<Knowledge> = LAB):
   return foldEnd([{ atMs: 0, known }, ...timed]);
 }
 
+/** All that later segments are judged by, apart from what was last received. */
+export function told({ states, steps, sendNext, receiveNext, finSent }: End): unknown {
+  return { states, steps, sendNext, receiveNext, finSent };
+}
+
 export function stateAfter(...inputs: (Input | Fact)[]): State | null {
   return fold(inputs).state;
 }

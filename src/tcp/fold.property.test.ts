@@ -125,7 +125,11 @@ describe('the fold of what an end sent and was given', () => {
             for (const input of inputs.slice(taken[index])) folded[index] = advance(folded[index], input);
             taken[index] = inputs.length;
             // Before the first segment leaves, an end that listens is like one that is not there.
-            if (!secret) expect(folded[index].state).toBe(shown ? state : null);
+            const { states } = folded[index];
+            if (!secret && shown) expect(states).toContain(state);
+            if (!shown) expect(states).toEqual([]);
+            // Of what these histories have in them, Linux's versions differ in an RST before a request alone.
+            if (!states.includes('LISTEN')) expect(states.length).toBeLessThan(2);
           }
         });
       }),

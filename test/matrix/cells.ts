@@ -3,7 +3,7 @@ import type { Fact, Input, Knowledge } from '../../src/tcp/fold.ts';
 import type { State } from '../../src/tcp/state.ts';
 import type { SeenSegment } from '../../src/tcp/syn-options.ts';
 
-/** One cell of linux.json: a state of Linux, an event, and what came of it. */
+/** One cell of linux.ndjson: a state of Linux, an event, and what came of it. */
 export interface Cell {
   /** `(active)`: opened by connect(); `(closed)`: by close() instead of shutdown(). */
   state: string;
@@ -25,7 +25,10 @@ export interface Cell {
   }[];
 }
 
-export const CELLS: Cell[] = JSON.parse(readFileSync(new URL('linux.json', import.meta.url), 'utf8')).cells;
+export const CELLS: Cell[] = readFileSync(new URL('linux.ndjson', import.meta.url), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 
 /** What a driver that makes all calls itself knows. */
 export const DRIVER: Knowledge = {
