@@ -32,6 +32,7 @@ import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.t
 import { untilSignal } from './interrupt.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
 import { type DrawBlock, Screen } from './screen.ts';
+import { keepMemorySmall } from './small-memory.ts';
 
 interface Options extends ProgramOptions {
   count?: number;
@@ -46,6 +47,9 @@ interface Options extends ProgramOptions {
 
 /** How often a hold reads the socket tables. */
 const LOOK_EVERY_MS = 200;
+
+/** After a poll with so many events the next one comes at once: a capture has room for about as many. */
+const MANY = 2000;
 
 export function holdCommand(): Command {
   const command = new Command('hold')
@@ -118,6 +122,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
     await holdCrowd(scenario, crowdCommand(options, options.count, command));
     return;
   }
+  keepMemorySmall();
   await using hosts = await openHosts(options);
   const [{ Lab }, { reachState }] = await load();
   const signal = untilSignal();
@@ -241,7 +246,7 @@ async function watch(
   const wrapped = (text: string) => wrapBeside('', text, screen.columns);
   let over = false;
   let status: DrawBlock | undefined;
-  let [length, hadNews] = [0, true];
+  let [length, hadNews, isBusy] = [0, true, false];
   const ended = enough.then(() => {
     over = true;
   });
@@ -255,7 +260,7 @@ async function watch(
   screen.print(...feed.begin());
   await holdState(lab, scenario, {
     wait: async () => {
-      await Promise.race([ended, pause(LOOK_EVERY_MS)]);
+      await Promise.race([ended, pause(isBusy ? 0 : LOOK_EVERY_MS)]);
       lookedMs = lab.nowMs();
     },
     isOver: () => over,
@@ -266,6 +271,7 @@ async function watch(
         await Promise.all([lab.client.countRules(), lab.server.countRules()]);
         screen.print(...feed.next(lab.timeline, connection, lookedMs));
       }
+      isBusy = lab.timeline.added - length > MANY;
       [length, hadNews] = [lab.timeline.added, hasNews];
       if (status && !screen.isLive) return;
       const nowMs = lab.nowMs();

@@ -75,6 +75,17 @@ class PacketIndex {
 
 /** The same for both directions. */
 function keyOf(one: Endpoint, other: Endpoint): string {
-  const [a, b] = [formatEndpoint(one), formatEndpoint(other)];
+  const [a, b] = [textOf(one), textOf(other)];
   return a < b ? `${a} ${b}` : `${b} ${a}`;
+}
+
+const texts = new WeakMap<Endpoint, string>();
+
+function textOf(endpoint: Endpoint): string {
+  let text = texts.get(endpoint);
+  if (text === undefined) {
+    text = formatEndpoint(endpoint);
+    texts.set(endpoint, text);
+  }
+  return text;
 }

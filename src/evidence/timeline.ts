@@ -21,8 +21,8 @@ export interface LeftOut {
 const BULK = ['captured', 'dropped', 'kernel-dropped', 'crafted'] as const;
 
 /** What the packets on a timeline may take of the memory, in bytes, and what each takes besides its own bytes. */
-const MOST_BYTES = 24 * 2 ** 20;
-const EACH_BYTES = 1000;
+const MOST_BYTES = 16 * 2 ** 20;
+const EACH_BYTES = 600;
 
 /** Everything that happened in a lab, on both hosts, ordered on one clock. */
 export class Timeline implements Iterable<TimelineEvent> {
