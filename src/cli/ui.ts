@@ -5,6 +5,7 @@ import { complain } from './complaint.ts';
 import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
 import { ABOUT_HOSTS, addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
+import { keepMemorySmall } from './small-memory.ts';
 import { parseListen, parsePublicHost } from './ui-address.ts';
 
 interface Options extends EndOptions {
@@ -61,6 +62,7 @@ async function serve(options: Options): Promise<void> {
   const { listenAtHome } = await loadListener();
   // Before an ordinary user's process enters a network of its own, where no browser can reach it.
   const fd = listenAtHome(listen);
+  keepMemorySmall();
   await using hosts = await openHosts(options);
   const signal = untilSignal();
   const { UiServer } = await load();

@@ -143,7 +143,9 @@ export class PacketCapture {
       }
       check(count, 'recvmmsg', 'packet capture');
       // Out of the room that all captures share, before anybody else reads.
-      const frames = Array.from({ length: count }, (_, index) => batch.parse(index)).filter((one) => one !== undefined);
+      const frames = Array.from({ length: count }, (_, index) => batch.parse(index)).filter(
+        (one) => one !== undefined,
+      );
       yield* frames;
       if (count < BATCH || (frames.at(-1)?.atNs ?? 0n) > calledNs) return;
     }
