@@ -19,6 +19,7 @@ import { resultOf, segmentReports } from '../report/result.ts';
 import { segmentLegend, segmentLines, timeLabel } from '../report/segment-line.ts';
 import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
+import { TimelineRecorder } from '../report/timeline-file/recorder.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseWholeNumber, scenarioNamed } from './arguments.ts';
@@ -30,7 +31,9 @@ import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
 import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
 import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
+import { OutputFile } from './output-file.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
+import { runStarted } from './run-started.ts';
 import { type DrawBlock, Screen } from './screen.ts';
 import { keepMemorySmall } from './small-memory.ts';
 
@@ -42,6 +45,7 @@ interface Options extends ProgramOptions {
   firewall: FirewallKind;
   json?: boolean;
   ladder?: boolean;
+  timeline?: string;
   ascii?: boolean;
 }
 
@@ -69,11 +73,17 @@ export function holdCommand(): Command {
     .option('--count <number>', 'number of connections to hold at once', parseWholeNumber)
     .option('--ladder', 'live sequence diagram in place of the list of segments')
     .option('--json', 'one JSON object at the end (like one of `results` of `tcplab run --json`)');
-  addProgramOptions(command).addOption(
-    new Option('--ascii', 'diagram in plain ASCII (default where the locale is not UTF-8)').helpGroup(
-      OPTION_GROUPS.output,
-    ),
-  );
+  addProgramOptions(command)
+    .addOption(
+      new Option('--timeline <file>', 'all events, for `tcplab replay` (docs/timeline.md)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    )
+    .addOption(
+      new Option('--ascii', 'diagram in plain ASCII (default where the locale is not UTF-8)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    );
   return addLabOptions(command)
     .addHelpText(
       'after',
@@ -132,14 +142,26 @@ async function hold(name: string, command: string[], options: Options): Promise<
     firewall: options.firewall,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   });
+  const file = options.timeline === undefined ? undefined : new OutputFile(options.timeline);
+  const recorder =
+    file &&
+    new TimelineRecorder(runStarted(hosts.privilege, [scenario], 1), lab.timeline, (text) =>
+      file.write(text),
+    );
+  const save = () => {
+    recorder?.end();
+    file?.close();
+  };
   const connection = await reachState(lab, scenario, { programs, withinMs: hosts.withinMs });
   if (!connection) {
+    save();
     throw new TcplabError('TIMEOUT', `${scenario.id}: ${resultOf(lab.timeline).because}`);
   }
   if (program !== undefined && options.on) {
     const child = await lab.host(options.on).spawn(program, args);
     endCommand(child, signal, options.for);
     process.exitCode = await holdWhileRunning(lab, scenario, child);
+    save();
     return;
   }
   const enough =
@@ -155,6 +177,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
     screen,
     options.ladder ? ladderFeed(screen, options) : segmentFeed(screen),
   );
+  save();
   const result = resultOf(lab.timeline);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.verdict === 'proven' ? EXIT.proven : EXIT.notProven;
@@ -162,11 +185,11 @@ async function hold(name: string, command: string[], options: Options): Promise<
 
 /** Rejects the options that are about a single connection. */
 function crowdCommand(options: Options, count: number, command: string[]): CrowdCommand {
-  for (const alone of ['ladder', 'server', 'client'] as const) {
+  for (const alone of ['ladder', 'timeline', 'server', 'client'] as const) {
     if (options[alone] === undefined) continue;
     throw new TcplabError('USAGE', `--${alone} can't be combined with --count`, {
       hint:
-        alone === 'ladder'
+        alone === 'ladder' || alone === 'timeline'
           ? 'remove --count to see the segments of one connection: with it, packets are not captured'
           : `remove --count to use --${alone}: with it, tcplab makes the connections itself, in two namespaces`,
     });

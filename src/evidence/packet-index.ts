@@ -60,7 +60,7 @@ class PacketIndex {
       traffic.settle(untilMs);
       if (traffic.isSettled) this.#unsettled.delete(traffic);
     }
-    if (this.#timeline.leaveOut(untilMs).length === 0) return;
+    if (this.#timeline.settle(untilMs).length === 0) return;
     for (const traffic of this.#connections.values()) traffic.leaveOut();
   }
 

@@ -211,7 +211,7 @@ export class LiveLab implements AsyncDisposable {
   #timelineSoFar(): Timeline {
     if (!this.#claim || !this.#hold) return this.lab.timeline;
     const copy = new Timeline();
-    for (const event of this.lab.timeline) copy.add(event);
+    for (const event of this.lab.timeline.toldGaps()) copy.add(event);
     copy.add(held(this.#claim, this.#hold));
     return copy;
   }
