@@ -19,6 +19,7 @@ import { resultOf, segmentReports } from '../report/result.ts';
 import { segmentLegend, segmentLines, timeLabel } from '../report/segment-line.ts';
 import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
+import { TimelineRecorder } from '../report/timeline-file/recorder.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseWholeNumber, scenarioNamed } from './arguments.ts';
@@ -30,8 +31,11 @@ import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
 import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
 import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
+import { OutputFile } from './output-file.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
+import { runStarted } from './run-started.ts';
 import { type DrawBlock, Screen } from './screen.ts';
+import { keepMemorySmall } from './small-memory.ts';
 
 interface Options extends ProgramOptions {
   count?: number;
@@ -41,11 +45,15 @@ interface Options extends ProgramOptions {
   firewall: FirewallKind;
   json?: boolean;
   ladder?: boolean;
+  timeline?: string;
   ascii?: boolean;
 }
 
 /** How often a hold reads the socket tables. */
 const LOOK_EVERY_MS = 200;
+
+/** After a poll with so many events the next one comes at once: a capture has room for about as many. */
+const MANY = 2000;
 
 export function holdCommand(): Command {
   const command = new Command('hold')
@@ -65,11 +73,17 @@ export function holdCommand(): Command {
     .option('--count <number>', 'number of connections to hold at once', parseWholeNumber)
     .option('--ladder', 'live sequence diagram in place of the list of segments')
     .option('--json', 'one JSON object at the end (like one of `results` of `tcplab run --json`)');
-  addProgramOptions(command).addOption(
-    new Option('--ascii', 'diagram in plain ASCII (default where the locale is not UTF-8)').helpGroup(
-      OPTION_GROUPS.output,
-    ),
-  );
+  addProgramOptions(command)
+    .addOption(
+      new Option('--timeline <file>', 'all events, for `tcplab replay` (docs/timeline.md)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    )
+    .addOption(
+      new Option('--ascii', 'diagram in plain ASCII (default where the locale is not UTF-8)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    );
   return addLabOptions(command)
     .addHelpText(
       'after',
@@ -119,6 +133,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
     await holdCrowd(scenario, crowdCommand(options, options.count, command));
     return;
   }
+  keepMemorySmall();
   await using hosts = await openHosts(options);
   const [{ Lab }, { reachState }] = await load();
   const signal = untilSignal();
@@ -128,14 +143,26 @@ async function hold(name: string, command: string[], options: Options): Promise<
     firewall: options.firewall,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   });
+  const file = options.timeline === undefined ? undefined : new OutputFile(options.timeline);
+  const recorder =
+    file &&
+    new TimelineRecorder(runStarted(hosts.privilege, [scenario], 1), lab.timeline, (text) =>
+      file.write(text),
+    );
+  const save = () => {
+    recorder?.end();
+    file?.close();
+  };
   const connection = await reachState(lab, scenario, { programs, withinMs: hosts.withinMs });
   if (!connection) {
+    save();
     throw new TcplabError('TIMEOUT', `${scenario.id}: ${resultOf(lab.timeline).because}`);
   }
   if (program !== undefined && options.on) {
     const child = await lab.host(options.on).spawn(program, args);
     endCommand(child, signal, options.for);
     process.exitCode = await holdWhileRunning(lab, scenario, child);
+    save();
     return;
   }
   const enough =
@@ -151,6 +178,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
     screen,
     options.ladder ? ladderFeed(screen, options) : segmentFeed(screen),
   );
+  save();
   const result = resultOf(lab.timeline);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.verdict === 'proven' ? EXIT.proven : EXIT.notProven;
@@ -160,6 +188,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
 function crowdCommand(options: Options, count: number, command: string[]): CrowdCommand {
   const onlyAlone = {
     ladder: 'see the segments of one connection: with it, packets are not captured',
+    timeline: 'see the segments of one connection: with it, packets are not captured',
     server: 'use --server: with it, tcplab makes the connections itself, in two namespaces',
     client: 'use --client: with it, tcplab makes the connections itself, in two namespaces',
     sysctl: 'set sysctls for one connection',
@@ -248,7 +277,7 @@ async function watch(
   const wrapped = (text: string) => wrapBeside('', text, screen.columns);
   let over = false;
   let status: DrawBlock | undefined;
-  let [length, hadNews] = [0, true];
+  let [length, hadNews, isBusy] = [0, true, false];
   const ended = enough.then(() => {
     over = true;
   });
@@ -262,7 +291,7 @@ async function watch(
   screen.print(...feed.begin());
   await holdState(lab, scenario, {
     wait: async () => {
-      await Promise.race([ended, pause(LOOK_EVERY_MS)]);
+      await Promise.race([ended, pause(isBusy ? 0 : LOOK_EVERY_MS)]);
       lookedMs = lab.nowMs();
     },
     isOver: () => over,
@@ -273,6 +302,7 @@ async function watch(
         await Promise.all([lab.client.countRules(), lab.server.countRules()]);
         screen.print(...feed.next(lab.timeline, connection, lookedMs));
       }
+      isBusy = lab.timeline.added - length > MANY;
       [length, hadNews] = [lab.timeline.added, hasNews];
       if (status && !screen.isLive) return;
       const nowMs = lab.nowMs();

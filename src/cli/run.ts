@@ -1,8 +1,6 @@
-import { arch, release } from 'node:os';
 import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
-import { type RunStarted, type ScenarioFailed, TIMELINE_FORMAT } from '../evidence/events.ts';
-import { VERSION } from '../evidence/version.ts';
+import type { ScenarioFailed } from '../evidence/events.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { RunFold } from '../report/run-fold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -20,6 +18,7 @@ import {
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
+import { runStarted } from './run-started.ts';
 import { settingsOf } from './setting-options.ts';
 import { runSideBySide } from './side-by-side.ts';
 
@@ -133,22 +132,6 @@ function runBetweenPairs(path: string, scenarios: readonly Scenario[], options: 
 }
 
 const SINGLE = ['client', 'server', 'tap', 'junit', 'report', 'pcap', 'timeline', 'ladder'] as const;
-
-function runStarted(
-  privilege: 'root' | 'user-namespace',
-  scenarios: readonly Scenario[],
-  repeat: number,
-): RunStarted {
-  return {
-    type: 'run-started',
-    format: TIMELINE_FORMAT,
-    tool: { name: 'tcplab', version: VERSION },
-    machine: { kernel: release(), arch: arch(), privilege },
-    startedAt: new Date().toISOString(),
-    scenarios: scenarios.map(({ id, heldBy }) => ({ id, heldBy })),
-    repeat,
-  };
-}
 
 function failure({ id, held }: Scenario, error: TcplabError): ScenarioFailed {
   return { type: 'scenario-failed', scenario: id, held, error: error.message };

@@ -6,6 +6,7 @@ import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
 import { ABOUT_HOSTS, addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
 import { addSettingOptions } from './setting-options.ts';
+import { keepMemorySmall } from './small-memory.ts';
 import { parseListen, parsePublicHost } from './ui-address.ts';
 
 interface Options extends EndOptions {
@@ -62,6 +63,7 @@ async function serve(options: Options): Promise<void> {
   const { listenAtHome } = await loadListener();
   // Before an ordinary user's process enters a network of its own, where no browser can reach it.
   const fd = listenAtHome(listen);
+  keepMemorySmall();
   await using hosts = await openHosts(options);
   const signal = untilSignal();
   const [{ UiServer }, { Lab }] = await load();

@@ -169,7 +169,7 @@ export const CLOCKS_AGREE_MS = 0.5;
 const STAMPS_AGREE_MS = 0.002;
 
 /** Among so many that arrived next, the parts of a segment are searched for. */
-const NEXT_ARRIVALS = 1024;
+const NEXT_ARRIVALS = 256;
 
 /**
  * A card, or what stands for one, may cut a long segment into several (TSO), or join several that arrive (GRO). So what was
@@ -177,6 +177,7 @@ const NEXT_ARRIVALS = 1024;
  */
 function partsOf({ atMs, wire }: Captured, left: readonly Captured[]): readonly Captured[] {
   if (wire.kind !== 'tcp') return [];
+  if (left.length === 0) return [];
   const first = firstFrom(left, atMs);
   const arrivals = left.slice(first, first + NEXT_ARRIVALS);
   const { seq, length } = wire.segment;

@@ -61,7 +61,7 @@ class PacketIndex {
       traffic.settle(untilMs);
       if (traffic.isSettled) this.#unsettled.delete(traffic);
     }
-    if (this.#timeline.leaveOut(untilMs).length === 0) return;
+    if (this.#timeline.settle(untilMs).length === 0) return;
     for (const traffic of this.#connections.values()) traffic.leaveOut();
   }
 
@@ -87,6 +87,17 @@ function connectionOf(event: PacketEvent): Connection {
 
 /** The same for both directions. */
 function keyOf(one: Endpoint, other: Endpoint): string {
-  const [a, b] = [formatEndpoint(one), formatEndpoint(other)];
+  const [a, b] = [textOf(one), textOf(other)];
   return a < b ? `${a} ${b}` : `${b} ${a}`;
+}
+
+const texts = new WeakMap<Endpoint, string>();
+
+function textOf(endpoint: Endpoint): string {
+  let text = texts.get(endpoint);
+  if (text === undefined) {
+    text = formatEndpoint(endpoint);
+    texts.set(endpoint, text);
+  }
+  return text;
 }

@@ -21,8 +21,8 @@ export interface LeftOut {
 const BULK = ['captured', 'dropped', 'kernel-dropped', 'crafted'] as const;
 
 /** What the packets on a timeline may take of the memory, in bytes, and what each takes besides its own bytes. */
-const MOST_BYTES = 24 * 2 ** 20;
-const EACH_BYTES = 1000;
+const MOST_BYTES = 16 * 2 ** 20;
+const EACH_BYTES = 600;
 
 /** Everything that happened in a lab, on both hosts, ordered on one clock. */
 export class Timeline implements Iterable<TimelineEvent> {
@@ -30,6 +30,7 @@ export class Timeline implements Iterable<TimelineEvent> {
   /** The same, apart: most folds look at few kinds of many. */
   readonly #byType = new Map<TimelineEvent['type'], InTime<TimelineEvent>>();
   readonly #listeners = new Set<(event: TimelineEvent) => void>();
+  readonly #settledListeners = new Set<(untilMs: number) => void>();
   #added = 0;
   #bulkBytes = 0;
   #leftOut: LeftOut | null = null;
@@ -50,6 +51,17 @@ export class Timeline implements Iterable<TimelineEvent> {
   follow(listener: (event: TimelineEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls `listener` whenever all that happened before a time has become known. */
+  onSettled(listener: (untilMs: number) => void): void {
+    this.#settledListeners.add(listener);
+  }
+
+  /** All that happened before `untilMs` is here. Leaves out what is too much, and gives that. */
+  settle(untilMs: number): TimelineEvent[] {
+    for (const listener of this.#settledListeners) listener(untilMs);
+    return this.#leaveOut(untilMs);
   }
 
   /** The events of one type, in order: a copy. */
@@ -79,11 +91,24 @@ export class Timeline implements Iterable<TimelineEvent> {
     return this.#leftOut;
   }
 
-  /**
-   * Leaves out packets if there are too many: of all those before `untilMs` the first ones stay, and the last. Gives
-   * what it leaves out this time.
-   */
-  leaveOut(untilMs: number): TimelineEvent[] {
+  /** The events for a reader who has nothing else: whoever reads only these has lost sight of what was left out. */
+  toldGaps(): Iterable<TimelineEvent> {
+    if (!this.#leftOut) return this;
+    const all = new InTime<TimelineEvent>();
+    for (const event of this) all.add(event);
+    const { fromMs: sinceMs, untilMs: atMs, events } = this.#leftOut;
+    const what = `${events} events of packets were left out: too many to keep`;
+    for (const host of ['client', 'server'] as const)
+      all.add({ type: 'lost', witness: 'packets', host, what, atMs, sinceMs });
+    return all.all;
+  }
+
+  [Symbol.iterator](): Iterator<TimelineEvent> {
+    return this.#events.all[Symbol.iterator]();
+  }
+
+  /** Of the packets before `untilMs` the first ones stay, and the last. */
+  #leaveOut(untilMs: number): TimelineEvent[] {
     if (this.#bulkBytes <= MOST_BYTES) return [];
     const bulk = this.#events.all.filter(isBulk);
     const fromMs = this.#leftOut?.fromMs ?? momentAfter(bulk, MOST_BYTES / 4);
@@ -97,10 +122,6 @@ export class Timeline implements Iterable<TimelineEvent> {
       this.#leftOut = { fromMs, untilMs: endMs, events: (this.#leftOut?.events ?? 0) + taken.length };
     }
     return taken;
-  }
-
-  [Symbol.iterator](): Iterator<TimelineEvent> {
-    return this.#events.all[Symbol.iterator]();
   }
 }
 

@@ -41,15 +41,14 @@ export class PacketWatch {
     const sinceMs = this.#readMs;
     this.#readMs = this.#nowMs();
     let count = 0;
-    const captured = capture.read();
-    const logged = this.#log.read();
-    for (const { atNs, direction, packet } of captured) {
+    for (const { atNs, direction, packet } of capture.packets()) {
       const wire = this.#decode(packet);
       if (!wire) continue;
       const bytes = packet.toString('base64');
       emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
       count++;
     }
+    const logged = this.#log.read();
     const lost = capture.takeLost();
     if (lost > 0) {
       const what = `the capture lost ${lost} packets because its buffer was full`;

@@ -1,9 +1,15 @@
 import type { TimelineEvent } from '../../evidence/events.ts';
+import { settle } from '../../evidence/packet-index.ts';
 import { isObject } from '../../evidence/shape.ts';
 import { Timeline } from '../../evidence/timeline.ts';
 import { decodePacket } from '../../tcp/segment.ts';
 import { LineError } from './lines.ts';
 import { CUT } from './parse.ts';
+
+const SETTLE_EVERY = 4096;
+
+/** What is told of one packet is not further apart. */
+const TOGETHER_MS = 100;
 
 /** The events of one lab, as they come in. */
 export class OpenLab {
@@ -37,6 +43,8 @@ export class OpenLab {
     }
     this.#lastMs = atMs;
     this.#timeline.add(event);
+    // As a lab does: of a long one, no more is kept than of a lab.
+    if (this.#timeline.added % SETTLE_EVERY === 0) settle(this.#timeline, atMs - TOGETHER_MS);
   }
 
   close(line: number): Timeline {
