@@ -55,8 +55,8 @@ interface Draft extends Omit<Transition, 'seenBy'> {
 
 function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
   const end = endOf(connection, host, 'CLOSED');
-  const evidence = new CallsAndTimers(timeline, end);
-  const { steps } = foldEnd(evidenceOf(timeline, end));
+  const { steps, possibleSteps } = foldEnd(evidenceOf(timeline, end));
+  const evidence = new CallsAndTimers(timeline, end, possibleSteps);
   const drafts = steps
     .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));

@@ -13,12 +13,15 @@ export class CallsAndTimers {
   readonly #tables: SocketsSeen[];
   readonly #counted: Counted[];
   readonly #end: ConnectionEnd;
+  readonly #possible: readonly Step[];
   /** Whether a program may have done something that nobody saw. */
   readonly #isHidden: boolean;
   /** Whether a program's calls are seen, and there is a program. */
   readonly #isWatched: boolean;
 
-  constructor(timeline: Timeline, end: ConnectionEnd) {
+  /** `possible`: the changes that segments leave possible, and do not show by themselves. */
+  constructor(timeline: Timeline, end: ConnectionEnd, possible: readonly Step[] = []) {
+    this.#possible = possible;
     this.#end = end;
     const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
     this.#isWatched = hasProgram && seesCalls(timeline, end.host);
@@ -59,7 +62,9 @@ export class CallsAndTimers {
     // It was ended by a call for which the table has no arc, not by a timer.
     if (to === 'CLOSED' && this.isEndedByCall(sinceMs, untilMs)) return null;
     const byTimer = candidates.find(({ trigger }) => trigger === this.#timerBefore(from, untilMs));
-    if (byTimer || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return byTimer ?? null;
+    const bySegment = this.#possible.find((step) => step.from === from && step.to === to)?.arc;
+    const found = byTimer ?? bySegment ?? null;
+    if (found || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return found;
     // Nobody saw the program's call, but nothing else leads from here to there.
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
   }
