@@ -54,8 +54,9 @@ interface Draft extends Omit<Transition, 'seenBy'> {
 
 function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
   const end = endOf(connection, host, 'CLOSED');
-  const evidence = new CallsAndTimers(timeline, end, () => inputsOf(timeline, connection, host));
-  const { steps } = toldByPackets(timeline, connection, host).end;
+  const { steps, possibleSteps } = toldByPackets(timeline, connection, host).end;
+  const inputs = () => inputsOf(timeline, connection, host);
+  const evidence = new CallsAndTimers(timeline, end, { inputs, possible: possibleSteps });
   const drafts = steps
     .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));

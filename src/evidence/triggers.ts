@@ -10,6 +10,14 @@ import { repliesTo } from './replies.ts';
 import type { Timeline } from './timeline.ts';
 import { rowOf } from './witness/socket-table.ts';
 
+/** What the segments of an end tell. */
+interface Segments {
+  /** What it sent and was given, in order; it is asked when that is needed. */
+  inputs: () => readonly Input[];
+  /** The changes that they leave possible, and do not show by themselves. */
+  possible: readonly Step[];
+}
+
 /** Which arc a change is that no segment explains, by the calls that were made meanwhile and the timer that ran before. */
 export class CallsAndTimers {
   readonly #timeline: Timeline;
@@ -17,18 +25,17 @@ export class CallsAndTimers {
   readonly #tables: SocketsSeen[];
   readonly #counted: Counted[];
   readonly #end: ConnectionEnd;
-  readonly #inputsOf: () => readonly Input[];
+  readonly #segments: Segments;
   #known: readonly Input[] | undefined;
   /** Whether a program may have done something that nobody saw. */
   readonly #isHidden: boolean;
   /** Whether a program's calls are seen, and there is a program. */
   readonly #isWatched: boolean;
 
-  /** `inputsOf`: what the end sent and was given, in order; it is asked when that is needed. */
-  constructor(timeline: Timeline, end: ConnectionEnd, inputsOf: () => readonly Input[]) {
+  constructor(timeline: Timeline, end: ConnectionEnd, segments: Segments) {
     this.#timeline = timeline;
     this.#end = end;
-    this.#inputsOf = inputsOf;
+    this.#segments = segments;
     const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
     this.#isWatched = hasProgram && seesCalls(timeline, end.host);
     this.#isHidden = hasProgram && !this.#isWatched;
@@ -75,7 +82,9 @@ export class CallsAndTimers {
     const other = timer?.trigger ?? this.#errorBefore(sinceMs, untilMs);
     const candidates = taken(from, to);
     const byOther = candidates.find(({ trigger }) => trigger === other);
-    if (byOther || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return byOther ?? null;
+    const bySegment = this.#segments.possible.find((step) => step.from === from && step.to === to)?.arc;
+    const found = byOther ?? bySegment ?? null;
+    if (found || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return found;
     // Nobody saw the program's call, but nothing else leads from here to there.
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
   }
@@ -125,7 +134,7 @@ export class CallsAndTimers {
   }
 
   get #inputs(): readonly Input[] {
-    this.#known ??= this.#inputsOf();
+    this.#known ??= this.#segments.inputs();
     return this.#known;
   }
 

@@ -86,9 +86,12 @@ export class End {
 
   /** The same, in the order of time. */
   get steps(): Step[] {
-    const steps: Step[] = [];
-    for (let { path } = this as { path: Path | null }; path; path = path.before) steps.push(path.step);
-    return steps.reverse();
+    return stepsOf(this.path);
+  }
+
+  /** The changes of any possibility. */
+  get possibleSteps(): Step[] {
+    return [...new Set(this.possibilities.flatMap(({ path }) => stepsOf(path)))];
   }
 
   /** What the likeliest possibility says of the numbers in use. */
@@ -111,6 +114,12 @@ export class End {
   get #first(): Possibility {
     return this.possibilities[0] ?? UNTOLD;
   }
+}
+
+function stepsOf(last: Path | null): Step[] {
+  const steps: Step[] = [];
+  for (let path = last; path; path = path.before) steps.push(path.step);
+  return steps.reverse();
 }
 
 function commonOf(one: Path | null, other: Path | null): Path | null {
@@ -221,6 +230,7 @@ function learn(end: End, fact: Fact): End {
 function afterFact(one: Possibility, fact: Exclude<Fact, { known: unknown }>, at: Moment): Possibility[] {
   if ('gone' in fact) return [isKept(one, fact) ? one : { ...one, gone: true }];
   if (one.gone) return [one];
+  if ('accepted' in fact) return one.doubt === 'final ACK dropped' ? [] : [one];
   if ('hasDescriptor' in fact)
     return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
   const called = afterCall(one, fact.called, at);

@@ -32,6 +32,8 @@ export type Fact =
   | { atMs: number; called: 'close' | 'shutdown' | 'abort' | 'destroy'; certain: boolean }
   /** Whether a descriptor refers to the socket that was there since `sinceMs`. */
   | { atMs: number; hasDescriptor: boolean; sinceMs: number }
+  /** The final ACK of its handshake made a full socket. */
+  | { atMs: number; accepted: true }
   /** The socket that was there at `sinceMs` no longer exists. `except`: in these states it goes on without a full socket. */
   | { atMs: number; gone: true; sinceMs: number; except: readonly State[] };
 

@@ -15,7 +15,8 @@ export function sendSegment(socket: Possibility, segment: SeenSegment, at: Momen
   if (flags.includes('S'))
     return flags.includes('.') ? sendSynAck(socket, segment, at) : sendSyn(socket, segment, at);
   if (socket.state === null) return [{ ...socket, sendNext: seqAdd(segment.seq, segment.length) }];
-  if (socket.gone || !canSend(socket, segment)) return isRecent(socket, at) ? [socket] : [];
+  if (socket.gone || !canSend(socket, segment))
+    return socket.doubt === null && isRecent(socket, at) ? [socket] : [];
   return confirmed(sendText(offered(socket, segment), segment, at), segment, at);
 }
 

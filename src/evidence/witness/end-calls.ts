@@ -47,39 +47,63 @@ function whyCallsUnseen(timeline: Timeline, host: HostName): string | null {
 /** Those that tcplab made itself; undefined when it did not make the socket. */
 function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undefined {
   const made = timeline.of('call').filter(({ host, result }) => host === end.host && isDone(result));
-  const bound = made.filter(({ call, detail }) => call === 'bind' && isBoundTo(detail, end.local)).at(-1);
-  const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
-  if (!bound) return undefined;
-  const of = (socket: number) => made.filter((event) => event.socket === socket && event.atMs >= bound.atMs);
-  const socket = of(bound.socket);
-  const listen = socket.find(({ call }) => call === 'listen');
-  const destroys = destroyed.flatMap((event) => factsOf(event, 'destroy'));
-  if (!listen) {
-    return {
-      calls: 'all',
-      facts: [...socket.flatMap(closingFacts), ...connecting(socket), ...destroys],
-      listens: false,
-      inConnect: false,
-      listener: null,
-    };
-  }
-  const accepted = socket
-    .filter(({ call }) => call === 'accept')
-    .map(({ detail }) => Number(detail.split(' ').at(-1)));
-  const closings = accepted.flatMap((number) => of(number).flatMap(closingFacts));
+  const callsOn = (socket: number) => made.filter((event) => event.socket === socket);
+  const bound = made
+    .filter(({ call, detail }) => call === 'bind' && isBoundTo(detail, end.local))
+    .map(({ socket }) => callsOn(socket));
+  if (bound.length === 0) return undefined;
+  const listeners = bound.filter((calls) => calls.some(({ call }) => call === 'listen'));
+  const remote = formatEndpoint(end.remote);
+  const connected = bound.flatMap((calls): Life[] => {
+    const connect = calls.find(({ call, detail }) => call === 'connect' && detail === remote);
+    return connect ? [{ fromMs: connect.atMs, calls }] : [];
+  });
+  const accepted = listeners.flat().flatMap(({ call, detail, atMs }): Life[] => {
+    const socket = Number(detail.split(' ').at(-1));
+    return call === 'accept' ? [{ fromMs: atMs, calls: callsOn(socket) }] : [];
+  });
   // Of several connections the timeline does not tell which one was accepted.
-  const isSure = accepted.length <= 1 || closings.length === 0;
-  const listener = {
-    backlog: Number(listen.detail.split(' ').at(-1)),
-    defers: socket.some(({ call, detail }) => call === 'setsockopt' && detail.startsWith('TCP_DEFER_ACCEPT')),
-  };
+  const isSure =
+    accepted.length <= 1 || accepted.every(({ calls }) => calls.flatMap(closingFacts).length === 0);
+  const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
   return {
     calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
-    facts: [...(isSure ? closings : []), ...destroys, ...listenerClosed(socket)],
-    listens: true,
+    facts: [
+      ...closingsOf(isSure ? [...connected, ...accepted] : connected),
+      ...connected.flatMap(({ calls }) => connecting(calls)),
+      ...destroyed.flatMap((event) => factsOf(event, 'destroy')),
+      ...listening(listeners),
+    ],
+    listens: false,
     inConnect: false,
-    listener,
+    listener: settingsOf(listeners),
   };
+}
+
+/** The calls on one socket, and since when it can have been the connection's. */
+interface Life {
+  fromMs: number;
+  calls: readonly Called[];
+}
+
+/** A socket whose connection is over may be closed while the next one already has its ports. */
+function closingsOf(lives: readonly Life[]): CallFact[] {
+  const inOrder = [...lives].sort((a, b) => a.fromMs - b.fromMs);
+  return inOrder.flatMap(({ calls }, index) => {
+    const untilMs = inOrder[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY;
+    return calls.filter(({ atMs }) => atMs < untilMs).flatMap(closingFacts);
+  });
+}
+
+function settingsOf(listeners: readonly (readonly Called[])[]): EndCalls['listener'] {
+  const calls = listeners.flat();
+  const backlogs = calls
+    .filter(({ call }) => call === 'listen')
+    .map(({ detail }) => Number(detail.split(' ').at(-1)));
+  const defers = calls.some(
+    ({ call, detail }) => call === 'setsockopt' && detail.startsWith('TCP_DEFER_ACCEPT'),
+  );
+  return backlogs.length > 0 ? { backlog: Math.min(...backlogs), defers } : null;
 }
 
 function isDone(result: string): boolean {
@@ -118,9 +142,22 @@ function connecting(socket: readonly Called[]): Fact[] {
     ]);
 }
 
-function listenerClosed(socket: readonly Called[]): Fact[] {
-  const closed = socket.find(({ call }) => call === 'close');
-  return closed ? [{ atMs: closed.atMs, known: { listens: false } }] : [];
+/** One of them is there from its listen() on, and until the last was closed. */
+function listening(listeners: readonly (readonly Called[])[]): Fact[] {
+  const changes = listeners
+    .flat()
+    .filter(({ call }) => call === 'listen' || call === 'close')
+    .sort((a, b) => a.atMs - b.atMs);
+  let open = 0;
+  return changes.flatMap(({ call, atMs, tookMs }): Fact[] => {
+    open += call === 'listen' ? 1 : -1;
+    if (call === 'listen') return [{ atMs, known: { listens: true } }];
+    if (open > 0) return [];
+    return [
+      { atMs, known: { listens: null } },
+      { atMs: atMs + tookMs, known: { listens: false } },
+    ];
+  });
 }
 
 /** Those that the kernel saw programs make. */

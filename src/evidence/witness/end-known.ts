@@ -24,14 +24,11 @@ export class EndFacts {
     const known = {
       calls: calls.calls,
       listens: calls.listens,
+      inConnect: calls.inConnect,
       acceptsFinalAck: acceptsFinalAck(timeline, end, calls),
       ...sysctlsAtFirst(timeline, end.host),
     };
-    const facts: Fact[] = [
-      ...calls.facts,
-      ...sysctlsWritten(timeline, end.host),
-      ...goneByKernel(timeline, end),
-    ];
+    const facts: Fact[] = [...calls.facts, ...sysctlsWritten(timeline, end.host), ...byKernel(timeline, end)];
     return [{ atMs: Number.NEGATIVE_INFINITY, known }, ...facts.sort((a, b) => a.atMs - b.atMs)];
   }
 
@@ -107,14 +104,14 @@ function defersByReading(timeline: Timeline, end: ConnectionEnd): boolean | null
   return seconds === undefined ? null : seconds > 0;
 }
 
-/** How many clients' connections a listener may have in its queue. */
+/** How many clients have sent more than a SYN: each may have a connection in the accept queue. */
 function clientsOf(timeline: Timeline, { host, local }: ConnectionEnd): number {
   const clients = new Set<string>();
   for (const event of timeline.of('captured')) {
     if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
-    const { source, destination, flags } = event.wire.segment;
-    if (flags.includes('S') && destination.port === local.port)
-      clients.add(`${source.address} ${source.port}`);
+    const { source, destination, flags, ack } = event.wire.segment;
+    const isToListener = destination.port === local.port && ack !== null;
+    if (isToListener && !/[SR]/.test(flags)) clients.add(`${source.address} ${source.port}`);
   }
   return clients.size;
 }
@@ -122,14 +119,18 @@ function clientsOf(timeline: Timeline, { host, local }: ConnectionEnd): number {
 /** The kernel's clock and the packets' agree to much less; a socket that ends sends its RST afterwards. */
 const AFTER_MS = 5;
 
-function goneByKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
-  return kernelChanges(timeline, end)
-    .filter(({ to, ofListener }) => to === 'CLOSED' && !ofListener)
-    .map(({ atMs, from }): Fact => {
+function byKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
+  const changes = kernelChanges(timeline, end).filter(({ ofListener }) => !ofListener);
+  const accepted = changes.filter(({ from, to }) => from === 'SYN-RECEIVED' && to === 'ESTABLISHED');
+  const gone = changes.filter(({ to }) => to === 'CLOSED');
+  return [
+    ...accepted.map(({ atMs }): Fact => ({ atMs: atMs + AFTER_MS, accepted: true })),
+    ...gone.map(({ atMs, from }): Fact => {
       const goesOn = from === 'FIN-WAIT-2' || from === 'CLOSING' || from === 'FIN-WAIT-1';
       const except = goesOn ? (['TIME-WAIT', 'FIN-WAIT-2'] as const) : [];
       return { atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs, except };
-    });
+    }),
+  ];
 }
 
 /** Up to when the table was read, and whether the end's socket was in it. */
