@@ -37,7 +37,8 @@ function wire(number: number, isn: number): number {
 export const LAB: Knowledge = {
   calls: 'all',
   listens: null,
-  acceptsFinalAck: true,
+  hasQueueSpace: true,
+  defersAccept: false,
   inConnect: false,
   rfc1337: false,
   finTimeoutMs: 60_000,

@@ -56,7 +56,10 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
   const end = endOf(connection, host, 'CLOSED');
   const { steps, possibleSteps } = toldByPackets(timeline, connection, host).end;
   const inputs = () => inputsOf(timeline, connection, host);
-  const evidence = new CallsAndTimers(timeline, end, { inputs, possible: possibleSteps });
+  const evidence = new CallsAndTimers(timeline, end, {
+    inputs,
+    possible: possibleSteps.filter((step) => !steps.includes(step)),
+  });
   const drafts = steps
     .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));

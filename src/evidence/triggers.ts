@@ -89,10 +89,12 @@ export class CallsAndTimers {
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
   }
 
-  /** The arc of an end that its reply to a SYN shows to be gone: the SYN itself ended it, if nothing else did. */
+  /** The arc of an end that its reply to a SYN, or to data, shows to be gone: that ended it, if nothing else did. */
   arcOfRefusal(from: State, to: State, sinceMs: number, atMs: number): Arc | null {
     const other = this.arcAt(from, to, sinceMs, atMs);
-    if (other || repliesTo(this.#inputs, atMs) !== 'SYN') return other;
+    const refused = other ? null : repliesTo(this.#inputs, atMs);
+    if (refused === 'data after close') return findArc(from, refused, to) ?? null;
+    if (refused !== 'SYN') return other;
     return (from === 'FIN-WAIT-2' || from === 'SYN-RECEIVED' ? findArc(from, 'SYN') : undefined) ?? null;
   }
 

@@ -6,8 +6,10 @@ export interface Knowledge {
   readonly calls: 'all' | string;
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
-  /** Whether the final ACK of a handshake is always taken: the accept queue has space, and TCP_DEFER_ACCEPT is not set. */
-  readonly acceptsFinalAck: boolean | null;
+  /** Whether the accept queue has space for the connection; null if that is not known. */
+  readonly hasQueueSpace: true | null;
+  /** Whether the listener waits for data (TCP_DEFER_ACCEPT); null if that is not known. */
+  readonly defersAccept: boolean | null;
   /** Whether connect() holds the socket right now; null if its calls are not seen. */
   readonly inConnect: boolean | null;
   /** Whether an RST leaves TIME-WAIT in place (net.ipv4.tcp_rfc1337). */
@@ -19,7 +21,8 @@ export interface Knowledge {
 export const NOTHING_KNOWN: Knowledge = {
   calls: 'the program’s calls are not seen',
   listens: null,
-  acceptsFinalAck: null,
+  hasQueueSpace: null,
+  defersAccept: null,
   inConnect: null,
   rfc1337: null,
   finTimeoutMs: null,

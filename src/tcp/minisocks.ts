@@ -23,11 +23,16 @@ export function receiveInRequest(request: Possibility, segment: Segment, at: Mom
   }
   if (isSyn && seq !== request.peerSyn) return withoutRequest(request, 'RST', at);
   if (ack === null) return [request];
+  const { hasQueueSpace, defersAccept } = at.known;
+  const isBare = endOfSegment(segment) === seq;
+  if (isBare && defersAccept && at.atMs - request.sinceMs < REQUEST_TIMEOUT_MS) return [request];
+  const isTaken = hasQueueSpace && !(isBare && defersAccept !== false);
   const established = receiveAck(request, segment, at);
-  return at.known.acceptsFinalAck === true
-    ? established
-    : [...established, withDoubt(request, 'final ACK dropped')];
+  return isTaken ? established : [...established, withDoubt(request, 'final ACK dropped')];
 }
+
+/** Until its timer has expired once, a request drops an ACK without data (TCP_TIMEOUT_INIT; tcp_minisocks.c, tcp_check_req). */
+const REQUEST_TIMEOUT_MS = 1000;
 
 /** What is left of a connection that its listener gave up. */
 export function withoutRequest(request: Possibility, trigger: 'RST', { atMs, known }: Moment): Possibility[] {

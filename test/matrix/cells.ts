@@ -34,7 +34,8 @@ export const CELLS: Cell[] = readFileSync(new URL('linux.ndjson', import.meta.ur
 export const DRIVER: Knowledge = {
   calls: 'all',
   listens: null,
-  acceptsFinalAck: true,
+  hasQueueSpace: true,
+  defersAccept: false,
   inConnect: false,
   rfc1337: false,
   finTimeoutMs: 60_000,
@@ -188,7 +189,13 @@ export function inputsOfCell(cell: Cell, knownCalls: boolean): (Input | Fact)[] 
   const event = arrival(cell.state, cell.event);
   const known = knownCalls
     ? { ...DRIVER, listens: name === 'LISTEN' || cell.listener }
-    : { acceptsFinalAck: true, inConnect: false, rfc1337: false, finTimeoutMs: 60_000 };
+    : {
+        hasQueueSpace: true as const,
+        defersAccept: false,
+        inConnect: false,
+        rfc1337: false,
+        finTimeoutMs: 60_000,
+      };
   const own = HAS_DESCRIPTOR.test(cell.state) ? cell.event.replace('call-', '') : '';
   const didCall = call?.startsWith('ok') === true && ['close', 'shutdown', 'abort'].includes(own);
   const answers = cell.segments.map(({ f, after_ms, len, seq, ack }): Input => {

@@ -25,7 +25,7 @@ export class EndFacts {
       calls: calls.calls,
       listens: calls.listens,
       inConnect: calls.inConnect,
-      acceptsFinalAck: acceptsFinalAck(timeline, end, calls),
+      ...queueOf(timeline, end, calls),
       ...sysctlsAtFirst(timeline, end.host),
     };
     const facts: Fact[] = [...calls.facts, ...sysctlsWritten(timeline, end.host), ...byKernel(timeline, end)];
@@ -77,12 +77,12 @@ function sysctlsWritten(timeline: Timeline, of: HostName): Fact[] {
   });
 }
 
-/** Null unless the accept queue has space for all that have sent a SYN, and nothing makes the listener wait for data. */
-function acceptsFinalAck(timeline: Timeline, end: ConnectionEnd, { listener }: EndCalls): boolean | null {
-  if (timeline.of('lab-opened').length === 0) return true;
+/** The accept queue has space if it is as long as the list of all that have sent a SYN. */
+function queueOf(timeline: Timeline, end: ConnectionEnd, { listener }: EndCalls) {
+  if (timeline.of('lab-opened').length === 0) return { hasQueueSpace: true, defersAccept: false } as const;
   const backlog = listener?.backlog ?? backlogInTable(timeline, end);
-  const defers = listener?.defers ?? defersByReading(timeline, end);
-  return backlog !== null && defers === false && clientsOf(timeline, end) <= backlog + 1 ? true : null;
+  const hasQueueSpace = backlog !== null && clientsOf(timeline, end) <= backlog + 1 ? (true as const) : null;
+  return { hasQueueSpace, defersAccept: listener?.defers ?? defersByReading(timeline, end) };
 }
 
 function backlogInTable(timeline: Timeline, end: ConnectionEnd): number | null {
