@@ -48,13 +48,13 @@ export function receiveInOrphan(orphan: Possibility, segment: Segment, { atMs }:
   const { receiveNext } = orphan;
   if (!isInWindow(segment, receiveNext, receiveWindow(orphan))) return orphan;
   if (flags.includes('R')) return take(orphan, 'RST', atMs);
-  if (flags.includes('S') && seqDistance(seq, receiveNext) >= 0) return end(orphan, 'abort', atMs);
+  if (flags.includes('S') && seqDistance(seq, receiveNext) >= 0) return end(orphan, 'SYN', atMs);
   const last = endOfSegment(segment);
   if (ack === null || last === seq || seqDistance(last, receiveNext) <= 0) return orphan;
   const isFin = flags.includes('F') && last === seqAdd(receiveNext, 1);
   return isFin
     ? take({ ...orphan, receiveNext: last, heardMs: atMs }, 'FIN', atMs)
-    : end(orphan, 'abort', atMs);
+    : end(orphan, 'data after close', atMs);
 }
 
 export function receiveInTimeWait(socket: Possibility, segment: Segment, at: Moment): Possibility[] {
