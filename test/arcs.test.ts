@@ -657,7 +657,8 @@ const WITHHELD: Row[] = [
   { arc: 78, withheld: 'the client does not abort', by: without('client', 'abort') },
   {
     arc: 79,
-    withheld: 'the administrator does not destroy it: the RST with which the server replies to its ACK ends it',
+    withheld:
+      'the administrator does not destroy it: the RST with which the server replies to its ACK ends it',
     by: without('client', 'destroySocket'),
     left: 'CLOSED',
     takes: 42,
