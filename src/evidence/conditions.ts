@@ -103,7 +103,7 @@ const LOOKS: Record<Condition, Look> = {
     host: 'held',
     broken: (rows, claim, timeline, atMs) => {
       const isSent = sentBy(claim, timeline, atMs).some(({ flags }) => flags.includes('F'));
-      // A FIN that waits for its ACK counts as one octet.
+      // A FIN that waits for its ACK counts as one byte.
       const isWaiting = (heldRow(rows, claim)?.sendQueue ?? 0) > 1;
       return isWaiting && !isSent ? null : `the FIN of the ${claim.held.host} does not wait behind data`;
     },
