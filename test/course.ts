@@ -13,6 +13,7 @@ import {
   kernelSaw,
   kernelSawListener,
   listenerRow,
+  MADE,
   opened,
   passed,
   row,
@@ -55,6 +56,7 @@ export const aborted = (atMs: number, host: HostName): Called =>
 
 /** The server listens from 1, the client connects at 2, and both are ESTABLISHED by 4. */
 export const HANDSHAKE: TimelineEvent[] = [
+  ...MADE,
   called(0.9, 'server', 'listen'),
   called(1.95, 'client', 'connect', '', 'EINPROGRESS'),
   ...passed(2, 'client', segment('client', 'S', 0)),

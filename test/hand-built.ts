@@ -18,7 +18,7 @@ import {
   type TimelineEvent,
 } from '../src/evidence/events.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
-import type { Endpoint } from '../src/tcp/endpoint.ts';
+import { type Endpoint, formatEndpoint } from '../src/tcp/endpoint.ts';
 import {
   decodePacket,
   encodePacket,
@@ -44,6 +44,17 @@ export function timelineOf(...events: TimelineEvent[]): Timeline {
   for (const event of events) timeline.add(event);
   return timeline;
 }
+
+/** tcplab made both ends' sockets: no call on them is unknown. */
+export const MADE: TimelineEvent[] = (
+  [
+    ['server', 'bind', formatEndpoint(CONNECTION.server)],
+    ['server', 'listen', 'backlog 5'],
+    ['client', 'bind', formatEndpoint(CONNECTION.client)],
+  ] as const
+).map(([host, call, detail]) => {
+  return { type: 'call', atMs: 0, host, call, socket: 1, detail, result: 'ok', tookMs: 0 };
+});
 
 /** What a host sends to the other; `seq` and `ack` count from the first numbers of the two, as tcpdump prints them. */
 export function segment(
@@ -157,8 +168,10 @@ export function kernelSawListener(atMs: number, from: State, to: State): KernelT
   return { ...kernelSaw(atMs, 'server', from, to), remote };
 }
 
+/** With kernel events, unless it says why there are none. */
 export function opened(noKernelEvents: string | null = null): LabOpened {
   return {
+    ...(noKernelEvents === null ? { kernelEvents: { by: 'bpf', noDrops: null, noCalls: null } } : {}),
     type: 'lab-opened',
     atMs: 0,
     format: TIMELINE_FORMAT,
@@ -177,6 +190,7 @@ export const HOST_ABOUT: HostAbout = {
   firewall: 'nft',
   clock: { aheadMs: 0, errorMs: 0.1 },
   noKernelEvents: null,
+  kernelEvents: { by: 'bpf', noDrops: null, noCalls: null },
   noPackets: null,
 };
 

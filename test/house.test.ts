@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   web: ['report', 'ui'],
   cli: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'check', 'report', 'testing', 'ui'],
 };
-const FOR_ALL = ['src/disposal.ts', 'src/error.ts', 'src/printable.ts'];
+const FOR_ALL = ['src/disposal.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
 const OF_ALL = 'src/index.ts';
 const FORBIDDEN_NAMES = ['utils', 'util', 'helpers', 'helper', 'common', 'misc', 'shared', 'lib'];
 const LONGEST = 400;

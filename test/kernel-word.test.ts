@@ -6,6 +6,7 @@ import { peculiaritiesOf } from '../src/evidence/socket-options.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
 import { courseOf, type Transition } from '../src/evidence/transitions.ts';
 import { judge } from '../src/evidence/verdict.ts';
+import { kernelEvents } from '../src/evidence/witness/kernel-events.ts';
 import { rowOf } from '../src/evidence/witness/socket-table.ts';
 import type { Host } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
@@ -212,5 +213,25 @@ describe('the options of a program’s socket', () => {
     const told = forecast(row, sysctls, peculiarities);
     expect(told).toMatchObject({ timer: 'keepalive probe', remaining: 2 });
     expect(told.because).toMatch(/2 probes, 1 s apart, after 2 s idle .* \(set by python3\)$/);
+  });
+});
+
+describe('another socket on the ports of a connection', () => {
+  it('says nothing of the connection when its connect() fails', async (context) => {
+    needRoot(context, 'kernel events');
+    await using lab = await Lab.open();
+    const connection = { client: lab.nextClientEndpoint(), server: lab.serverEndpoint() };
+    await lab.server.setRule({ hook: 'in', fate: 'drop' });
+    for (const expected of ['EINPROGRESS', 'EADDRNOTAVAIL']) {
+      const socket = await lab.client.openSocket();
+      await lab.client.setOption(socket, 'SO_REUSEADDR', 1);
+      await lab.client.bind(socket, connection.client);
+      expect(await lab.client.connect(socket, connection.server)).toBe(expected);
+    }
+    await lab.observe();
+    const printed = lab.timeline.of('kernel').filter(({ host, change }) => host === 'client' && change);
+    expect(new Set(printed.map(({ kernelSocket }) => kernelSocket)).size).toBe(2);
+    const end = endOf(connection, 'client', 'SYN-SENT');
+    expect(kernelEvents.follow(lab.timeline, end).at(-1)?.states).toEqual(['SYN-SENT']);
   });
 });

@@ -97,7 +97,7 @@ export class ModelEnd {
 
   /** SEGMENT ARRIVES. */
   receive(segment: Segment): void {
-    this.inputs.push({ atMs: this.inputs.length, direction: 'received', segment });
+    this.inputs.push({ atMs: this.#nowMs(), direction: 'received', segment });
     if (this.state === 'CLOSED') this.#refuse(segment);
     else if (this.state === 'LISTEN') this.#receiveInListen(segment);
     else if (this.state === 'SYN-SENT') this.#receiveInSynSent(segment);
@@ -112,7 +112,10 @@ export class ModelEnd {
     // Linux takes the acknowledgment of what it has already heard, too (tcp_sequence: not before rcv_wup).
     const acceptable = from + segment.length + controls >= next;
     if (flags.includes('R')) {
-      if (from === next) this.#become(this.#passive && this.state === 'SYN-RECEIVED' ? 'LISTEN' : 'CLOSED');
+      // Linux also takes the one before, once a FIN was heard (tcp_reset_check).
+      const afterFin = ['CLOSE-WAIT', 'CLOSING', 'LAST-ACK'].includes(this.state);
+      if (from === next || (afterFin && from === next - 1))
+        this.#become(this.#passive && this.state === 'SYN-RECEIVED' ? 'LISTEN' : 'CLOSED');
       return;
     }
     const itsSynAgain = this.state === 'SYN-RECEIVED' && from === 0 && next === 1;
@@ -216,6 +219,11 @@ export class ModelEnd {
     }
   }
 
+  /** Long enough after the input before it for nothing to be under way any more. */
+  #nowMs(): number {
+    return 100 * this.inputs.length;
+  }
+
   #answer(): void {
     this.#send('.', this.#sent);
   }
@@ -243,7 +251,7 @@ export class ModelEnd {
 
   #sendWire(flags: string, seq: number, ack: number | null, length: number): void {
     const segment = { source: this.#self, destination: this.#other, seq, ack, flags, window: 65535, length };
-    this.inputs.push({ atMs: this.inputs.length, direction: 'sent', segment });
+    this.inputs.push({ atMs: this.#nowMs(), direction: 'sent', segment });
     this.shown = true;
     this.#emit(segment);
   }

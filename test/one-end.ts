@@ -1,5 +1,5 @@
 import type { Endpoint } from '../src/tcp/endpoint.ts';
-import { type End, foldEnd, type Input } from '../src/tcp/fold.ts';
+import { type End, type Fact, foldEnd, type Input, type Knowledge } from '../src/tcp/fold.ts';
 import type { State } from '../src/tcp/state.ts';
 
 /** One end of a connection, by what it sent and was given: builders that stack. */
@@ -33,11 +33,29 @@ function wire(number: number, isn: number): number {
   return (isn + number) >>> 0;
 }
 
-export function fold(inputs: Input[]): End {
-  return foldEnd(inputs.map((input, index) => ({ ...input, atMs: index })));
+/** What is known of an end that only tcplab's own calls touch, in a host of the lab's own. */
+export const LAB: Knowledge = {
+  calls: 'all',
+  listens: null,
+  hasQueueSpace: true,
+  defersAccept: false,
+  inConnect: false,
+  rfc1337: false,
+  finTimeoutMs: 60_000,
+};
+
+/** A tenth of a second lies between two inputs. */
+export function fold(inputs: (Input | Fact)[], known: Partial<Knowledge> = LAB): End {
+  const timed = inputs.map((input, index) => ({ ...input, atMs: 100 * index }));
+  return foldEnd([{ atMs: 0, known }, ...timed]);
 }
 
-export function stateAfter(...inputs: Input[]): State | null {
+/** All that later segments are judged by, apart from what was last received. */
+export function told({ states, steps, sendNext, receiveNext, finSent }: End): unknown {
+  return { states, steps, sendNext, receiveNext, finSent };
+}
+
+export function stateAfter(...inputs: (Input | Fact)[]): State | null {
   return fold(inputs).state;
 }
 

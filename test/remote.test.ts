@@ -168,36 +168,15 @@ describe('other commands', () => {
   it('a program is checked there', async () => {
     const server = join(import.meta.dirname, 'programs/server.mjs');
     const { stdout } = await machines.tcplab(
-      ...[
-        'check',
-        'server',
-        ...places,
-        '--port',
-        '8080',
-        '--json',
-        '--request',
-        'hello\\n',
-        '--expect',
-        'hello',
-      ],
-      ...[
-        '--only',
-        'serves',
-        'many-connections',
-        'keeps-time-wait',
-        '--',
-        process.execPath,
-        server,
-        'echo',
-        '8080',
-      ],
+      ...['check', 'server', ...places, '--port', '8080', '--within', '20s', '--json'],
+      ...['--request', 'hello\\n', '--expect', 'hello'],
+      ...['--only', 'serves', 'many-connections', 'keeps-time-wait'],
+      ...['--', process.execPath, server, 'echo', '8080'],
     );
     const { probes } = JSON.parse(stdout) as { probes: { id: string; verdict: string; says: string }[] };
-    expect(probes.map(({ id, verdict }) => `${id} ${verdict}`)).toEqual([
-      'serves good',
-      'many-connections good',
-      'keeps-time-wait good',
-    ]);
+    const said = probes.map(({ id, says }) => `${id}: ${says}`).join('; ');
+    const verdicts = probes.map(({ id, verdict }) => `${id} ${verdict}`);
+    expect(verdicts, said).toEqual(['serves good', 'many-connections good', 'keeps-time-wait good']);
   });
 
   it('the test library takes them', async () => {

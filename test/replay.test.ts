@@ -152,6 +152,46 @@ describe('replay', () => {
       /line \d+: \w+: .*host: expected "client" or "server", found "clint"/,
     ],
     [
+      'says of a packet what its bytes do not',
+      () => text.replace('"length":0', '"length":7'),
+      /line \d+: \w+: wire\.segment\.length: expected 0 as in bytes, found 7/,
+    ],
+    [
+      'has bytes that are no packet',
+      () => text.replace(/"bytes":"[^"]+"/, '"bytes":"AAAA"'),
+      /line \d+: \w+: bytes: expected a TCP or ICMP packet/,
+    ],
+    [
+      'claims twice',
+      () => text.replace(/^\{"type":"claimed".*\n/m, '$&$&'),
+      /line \d+: expected one claimed or gave-up in a lab, found a second: claimed/,
+    ],
+    [
+      'holds twice',
+      () => text.replace(/^\{"type":"held".*\n/m, '$&$&'),
+      /line \d+: expected one held in a lab, found a second/,
+    ],
+    [
+      'holds before it claims',
+      () => text.replace(/^\{"type":"claimed".*\n/m, ''),
+      /line \d+: expected claimed before held/,
+    ],
+    [
+      'holds from before its claim',
+      () => text.replace(/("type":"held",.*"fromMs":)[\d.]+/, '$10'),
+      /line \d+: held: expected a hold from [\d.]+ \(claimed\) to [\d.]+, found fromMs 0/,
+    ],
+    [
+      'counts for a rule that was not set',
+      () => text.replace(/("type":"rule-counted",.*"rule":)\d+/, '$19'),
+      /line \d+: expected a rule of this lab, found rule 9 of the (client|server)/,
+    ],
+    [
+      'has a number that is not finite',
+      () => text.replace(/"tookMs":[\d.]+/, '"tookMs":1e999'),
+      /line \d+: \w+: tookMs: expected a number, 0 or more, found Infinity/,
+    ],
+    [
       'names a file that is not a scenario',
       () => text.replaceAll('"id":"bound"', '"id":"../bound"'),
       /line 1: run-started: scenarios\[\d\]\.id: expected the name of a scenario/,

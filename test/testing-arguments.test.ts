@@ -235,8 +235,8 @@ describe('a lab', () => {
       ],
       [
         'an option',
-        () => end().setOption('SO_LINGER', 1),
-        /setOption\(\) option: expected "SO_REUSEADDR" or .*, found "SO_LINGER"/,
+        () => end().setOption('SO_DEBUG', 1),
+        /setOption\(\) option: expected "SO_REUSEADDR" or .*, found "SO_DEBUG"/,
       ],
       [
         'the value of an option',
@@ -289,7 +289,7 @@ describe('a lab', () => {
   it('has a hint that is a right call', async () => {
     const { hint } = await refusal(() => js().server.drop({ direction: 'sideways' }));
     expect(hint).toBe("example: lab.server.drop({ direction: 'in', flags: 'S' })");
-    expect((await refusal(() => end().setOption('SO_LINGER', 1))).hint).toBe('reset() closes with an RST');
+    expect((await refusal(() => end().setOption('SO_LINGER', 1))).hint).toMatch(/close\(\) sends an RST/);
   });
 
   it.each([
@@ -470,7 +470,7 @@ describe('a host of the library', () => {
         () => js().bind(socket, { address: ANY.address }),
         /bind\(\) local\.port is missing/,
       ],
-      ['an option', () => js().setOption(socket, 'SO_LINGER', 1), /setOption\(\) option/],
+      ['an option', () => js().setOption(socket, 'SO_DEBUG', 1), /setOption\(\) option/],
       [
         'text for bytes',
         () => js().send(socket, 'hello'),

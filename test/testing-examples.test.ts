@@ -73,7 +73,7 @@ describe('docs/testing.md', () => {
     const { status, stdout, stderr } = await run([...inFolder(folder), ...VITEST], ENVIRONMENT);
     expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/Test Files +5 passed \(5\)/);
-    expect(stdout).toMatch(/Tests +11 passed \(11\)/);
+    expect(stdout).toMatch(/Tests +12 passed \(12\)/);
   });
 
   it('has a test for jest that runs in CommonJS', async () => {
@@ -106,7 +106,7 @@ describe('docs/testing.md', () => {
 
   it('describes everything that a lab has', () => {
     expect(files.length).toBe(5);
-    expect(fragments.length).toBe(6);
+    expect(fragments.length).toBe(7);
     for (const word of [
       'connected',
       'connectionOf',

@@ -8,6 +8,7 @@ import { setLoopbackUp } from '../src/kernel/rtnetlink.ts';
 import { readTimeline } from '../src/report/timeline-file/read.ts';
 import type { ActRequest, LabMessage } from '../src/ui/model.ts';
 import { UiServer } from '../src/ui/server.ts';
+import { withNews } from '../src/web/news.ts';
 import { eventually, IS_ROOT, Program, REPOSITORY, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
 
 /** The live page's server, by what it answers; what a browser makes of it is in ui-page.test.ts. */
@@ -79,10 +80,12 @@ interface Stream {
   close: () => void;
 }
 
-function follow(ui: UiServer, id: string, headers: OutgoingHttpHeaders = {}): Promise<Stream> {
+/** From the beginning, or from the message that was the last. */
+function follow(ui: UiServer, id: string, before?: LabMessage): Promise<Stream> {
   return new Promise((resolve, reject) => {
     const path = `/api/labs/${id}/events`;
-    const options = { host: '127.0.0.1', port: ui.port, path, headers: withToken(ui, headers), agent: false };
+    const headers = withToken(ui, before ? { 'Last-Event-ID': String(before.revision) } : {});
+    const options = { host: '127.0.0.1', port: ui.port, path, headers, agent: false };
     const sent = httpRequest(options, (response) => {
       let text = '';
       const messages: LabMessage[] = [];
@@ -92,7 +95,9 @@ function follow(ui: UiServer, id: string, headers: OutgoingHttpHeaders = {}): Pr
         for (const event of whole.slice(messages.length)) {
           const data = event.split('\n').find((line) => line.startsWith('data: '));
           if (data !== undefined && !event.startsWith('event: over')) {
-            messages.push(JSON.parse(data.slice(6)) as LabMessage);
+            const next: LabMessage = JSON.parse(data.slice(6));
+            const last = messages.at(-1) ?? before;
+            messages.push(last ? withNews(last, next) : next);
           }
         }
       });
@@ -469,17 +474,17 @@ describe('a lab by its API', () => {
 
   it('tells what is new as it happens, and who comes back gets what was missed', async () => {
     const lab = await create(ui, 'ESTABLISHED');
-    const one = await follow(ui, lab.id, { 'Last-Event-ID': String(lab.revision) });
+    const one = await follow(ui, lab.id, lab);
     const other = await follow(ui, lab.id);
     await eventually('the present, for who knows nothing', () => other.messages.length === 1);
     expect(one.messages).toEqual([]);
     await act(ui, lab, { act: 'shutdown', host: 'client', socket: 1 });
     const isDown = (view: LabMessage['view']) => view.changes.at(-1)?.to === 'FIN-WAIT-2';
     await eventually('the client in FIN-WAIT-2', () => one.messages.some(({ view }) => isDown(view)));
-    const last = one.messages.at(-1)?.revision ?? 0;
+    const last = one.messages.at(-1);
     one.close();
     await act(ui, lab, { act: 'send', host: 'server', socket: 2, octets: 7 });
-    const again = await follow(ui, lab.id, { 'Last-Event-ID': String(last) });
+    const again = await follow(ui, lab.id, last);
     await eventually('what was missed', () => again.messages.length > 0);
     expect(again.messages[0]?.view.acts.map(({ text }) => text)).toContain('send(7)');
     expect(again.messages[0]?.view.verdict).toEqual({ word: 'proven', because: null });

@@ -29,13 +29,14 @@ import { DIES_WITH_US } from '../virtual-machines/processes.mjs';
  * @typedef {{
  *   kernel: string,
  *   runs: { what: string, results: Result[] }[],
+ *   again: Result[],
  *   arcs: { arcs: Arc[], unexplained: { scenario: string, host: string, from: string, to: string }[],
  *     particularities: Record<string, number> },
  *   long: Result[],
  *   sysctls: Map<string, string>,
  *   tracepoints: Map<string, string>,
  * }} Kernel
- * `long`: scenarios held for long enough to see timers. `tracepoints`: the fields of each.
+ * `again`: the first run, once more. `long`: scenarios held for long enough to see timers. `tracepoints`: the fields of each.
  */
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -98,12 +99,14 @@ export async function lookAt(place) {
   for (const { what, options } of RUNS) {
     runs.push({ what, results: (await ask(['run'], ...options)).results });
   }
+  const again = (await ask(['run'])).results;
   const arcs = await ask(['arcs'], '--slow');
   const long = (await ask(['run'], 'syn-sent', 'syn-received', 'fin-wait-1', '--hold', '8s')).results;
   const lines = (await place.shell(LOOK)).split('\n');
   return {
     kernel: plainVersion(await place.uname()),
     runs,
+    again,
     arcs,
     long,
     sysctls: valuesOf(lines, 'sysctl'),

@@ -131,14 +131,27 @@ function ways(theirs, ours) {
 function notes(theirs, ours) {
   return pairs(theirs, ours).flatMap(({ what, their, our }) => {
     const [one, other] = [their, our].map((result) => result.notes.map(withoutNumbers));
+    const byChance = [theirs, ours].flatMap((kernel) => unsteadyNotes(kernel, their.scenario));
     const only = (/** @type {string[]} */ a, /** @type {string[]} */ b) =>
-      a.filter((note) => !b.includes(note));
+      a.filter((note) => !b.includes(note) && !byChance.includes(note));
     const [there, here] = [only(one ?? [], other ?? []), only(other ?? [], one ?? [])];
     if (there.length + here.length === 0) return [];
     return [
       `${their.scenario}, ${what}: ${there.join('; ') || 'no note'} (Linux ${theirs.kernel}); ${here.join('; ') || 'no note'} (Linux ${ours.kernel})`,
     ];
   });
+}
+
+/**
+ * What one kernel said in one run of a scenario and not in the next: no difference between two kernels.
+ * @param {Kernel} kernel
+ * @param {string} scenario
+ */
+function unsteadyNotes({ runs, again }, scenario) {
+  const [one, other] = [runs[0]?.results ?? [], again].map(
+    (results) => resultOf(results, scenario)?.notes.map(withoutNumbers) ?? [],
+  );
+  return [...(one ?? []), ...(other ?? [])].filter((note) => !one?.includes(note) || !other?.includes(note));
 }
 
 /**

@@ -5,6 +5,7 @@ import { peculiaritiesOf } from '../evidence/socket-options.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab, type LabOptions } from '../lab/lab.ts';
+import type { Settings } from '../lab/settings.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { stageOf } from '../scenario/reach.ts';
 import type { Stage } from '../scenario/scenario.ts';
@@ -21,8 +22,8 @@ export interface CheckOptions {
   family: Family;
   firewall?: FirewallKind;
   talk: Talk;
-  /** Where the hosts are. */
-  lab?: Pick<LabOptions, 'hosts'>;
+  /** Where the hosts are, and what is set there. */
+  lab?: Pick<LabOptions, 'hosts' | keyof Settings>;
   /** How long a program may take for anything that it should do soon. */
   withinMs: number;
 }

@@ -1,4 +1,5 @@
 import { TcplabError } from '../error.ts';
+import { SettingError } from '../lab/settings.ts';
 import type { Bench, CheckOptions } from './bench.ts';
 import { CLIENT_PROBES, SERVER_PROBES } from './catalogue.ts';
 import { ClientBench } from './client-bench.ts';
@@ -112,7 +113,8 @@ async function find<B extends Bench>(
     return await probe.run(bench);
   } catch (error) {
     // Errors of a socket (EPIPE, ECONNRESET) come from what the program did.
-    if (!(error instanceof TcplabError) || error.code === 'MACHINE') throw error;
+    if (!(error instanceof TcplabError) || error instanceof SettingError || error.code === 'MACHINE')
+      throw error;
     return unknown(error.message);
   }
 }

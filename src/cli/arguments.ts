@@ -2,9 +2,9 @@ import { InvalidArgumentError, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import { bare, suggestion } from '../suggestion.ts';
 import { ARCS, type Arc } from '../tcp/arcs.ts';
 import { parseState, STATES, type State } from '../tcp/state.ts';
-import { bare, suggestion } from './suggestion.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
 

@@ -6,6 +6,7 @@ import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
+import { mustBeOurs } from '../lab/settings.ts';
 import {
   CHECK_FORMAT,
   type CheckReport,
@@ -15,6 +16,7 @@ import {
   probeReport,
 } from '../report/check-report.ts';
 import { styleFor } from '../report/style.ts';
+import { suggestion } from '../suggestion.ts';
 import { durationOption, parsePort } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
@@ -30,7 +32,7 @@ import {
 import { OutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
 import { refuseSameFile } from './same-file.ts';
-import { suggestion } from './suggestion.ts';
+import { settingsOf } from './setting-options.ts';
 
 interface Options extends EndOptions {
   port: number;
@@ -94,6 +96,7 @@ export function checkCommand(): Command {
           "tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- \\\n      redis-server",
           'tcplab check server --port 8080 --only peer-closes --ladder -- ./server',
           'tcplab check client --within 2s --junit report.xml -- node fetch.js',
+          'tcplab check server --sysctl server:tcp_retries2=5 --port 8080 -- ./server',
           'tcplab check server --list',
         ],
         "The program gets 5s to start, or --within if that is longer. In a client's command, {server} and {port} are " +
@@ -125,6 +128,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
   refuseSameFile({ junit: options.junit, report: options.report });
   const junit = options.junit === undefined ? undefined : new OutputFile(options.junit);
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
+  mustBeOurs(target, settingsOf(options));
   await using hosts = await openHosts(options);
   const { privilege } = hosts;
   const startedAt = new Date();

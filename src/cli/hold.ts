@@ -3,7 +3,9 @@ import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
+import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import { type Passage, PassageFeed } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import type { Lab } from '../lab/lab.ts';
@@ -13,10 +15,11 @@ import { LadderFeed } from '../report/ladder/feed.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatMs, wrapBeside } from '../report/layout.ts';
 import { programLines } from '../report/program-lines.ts';
-import { resultOf } from '../report/result.ts';
-import { segmentLegend, segmentLines } from '../report/segment-line.ts';
+import { resultOf, segmentReports } from '../report/result.ts';
+import { segmentLegend, segmentLines, timeLabel } from '../report/segment-line.ts';
 import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
+import { TimelineRecorder } from '../report/timeline-file/recorder.ts';
 import { holdState } from '../scenario/hold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseWholeNumber, scenarioNamed } from './arguments.ts';
@@ -28,8 +31,11 @@ import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
 import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
 import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
+import { OutputFile } from './output-file.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
+import { runStarted } from './run-started.ts';
 import { type DrawBlock, Screen } from './screen.ts';
+import { keepMemorySmall } from './small-memory.ts';
 
 interface Options extends ProgramOptions {
   count?: number;
@@ -39,11 +45,15 @@ interface Options extends ProgramOptions {
   firewall: FirewallKind;
   json?: boolean;
   ladder?: boolean;
+  timeline?: string;
   ascii?: boolean;
 }
 
 /** How often a hold reads the socket tables. */
 const LOOK_EVERY_MS = 200;
+
+/** After a poll with so many events the next one comes at once: a capture has room for about as many. */
+const MANY = 2000;
 
 export function holdCommand(): Command {
   const command = new Command('hold')
@@ -63,11 +73,17 @@ export function holdCommand(): Command {
     .option('--count <number>', 'number of connections to hold at once', parseWholeNumber)
     .option('--ladder', 'live sequence diagram in place of the list of segments')
     .option('--json', 'one JSON object at the end (like one of `results` of `tcplab run --json`)');
-  addProgramOptions(command).addOption(
-    new Option('--ascii', 'diagram in plain ASCII (default where the locale is not UTF-8)').helpGroup(
-      OPTION_GROUPS.output,
-    ),
-  );
+  addProgramOptions(command)
+    .addOption(
+      new Option('--timeline <file>', 'all events, for `tcplab replay` (docs/timeline.md)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    )
+    .addOption(
+      new Option('--ascii', 'diagram in plain ASCII (default where the locale is not UTF-8)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    );
   return addLabOptions(command)
     .addHelpText(
       'after',
@@ -80,6 +96,7 @@ export function holdCommand(): Command {
           'tcplab hold zero-window --ladder',
           "tcplab hold close-wait --server 'node server.js' --port 8080",
           "tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'",
+          'tcplab hold fin-wait-2-orphaned --sysctl client:tcp_fin_timeout=5',
           'tcplab hold close-wait --count 10000 --on server -- ss -s',
         ],
         ABOUT_HOSTS,
@@ -116,6 +133,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
     await holdCrowd(scenario, crowdCommand(options, options.count, command));
     return;
   }
+  keepMemorySmall();
   await using hosts = await openHosts(options);
   const [{ Lab }, { reachState }] = await load();
   const signal = untilSignal();
@@ -125,13 +143,26 @@ async function hold(name: string, command: string[], options: Options): Promise<
     firewall: options.firewall,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   });
-  if (!(await reachState(lab, scenario, { programs, withinMs: hosts.withinMs }))) {
+  const file = options.timeline === undefined ? undefined : new OutputFile(options.timeline);
+  const recorder =
+    file &&
+    new TimelineRecorder(runStarted(hosts.privilege, [scenario], 1), lab.timeline, (text) =>
+      file.write(text),
+    );
+  const save = () => {
+    recorder?.end();
+    file?.close();
+  };
+  const connection = await reachState(lab, scenario, { programs, withinMs: hosts.withinMs });
+  if (!connection) {
+    save();
     throw new TcplabError('TIMEOUT', `${scenario.id}: ${resultOf(lab.timeline).because}`);
   }
   if (program !== undefined && options.on) {
     const child = await lab.host(options.on).spawn(program, args);
     endCommand(child, signal, options.for);
     process.exitCode = await holdWhileRunning(lab, scenario, child);
+    save();
     return;
   }
   const enough =
@@ -142,10 +173,12 @@ async function hold(name: string, command: string[], options: Options): Promise<
   await watch(
     lab,
     scenario,
+    connection,
     enough,
     screen,
     options.ladder ? ladderFeed(screen, options) : segmentFeed(screen),
   );
+  save();
   const result = resultOf(lab.timeline);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.verdict === 'proven' ? EXIT.proven : EXIT.notProven;
@@ -153,13 +186,20 @@ async function hold(name: string, command: string[], options: Options): Promise<
 
 /** Rejects the options that are about a single connection. */
 function crowdCommand(options: Options, count: number, command: string[]): CrowdCommand {
-  for (const alone of ['ladder', 'server', 'client'] as const) {
-    if (options[alone] === undefined) continue;
-    throw new TcplabError('USAGE', `--${alone} can't be combined with --count`, {
-      hint:
-        alone === 'ladder'
-          ? 'remove --count to see the segments of one connection: with it, packets are not captured'
-          : `remove --count to use --${alone}: with it, tcplab makes the connections itself, in two namespaces`,
+  const onlyAlone = {
+    ladder: 'see the segments of one connection: with it, packets are not captured',
+    timeline: 'see the segments of one connection: with it, packets are not captured',
+    server: 'use --server: with it, tcplab makes the connections itself, in two namespaces',
+    client: 'use --client: with it, tcplab makes the connections itself, in two namespaces',
+    sysctl: 'set sysctls for one connection',
+    option: 'set socket options for one connection',
+    clientPort: 'choose the port of one connection',
+  } as const;
+  for (const [name, use] of Object.entries(onlyAlone)) {
+    if (options[name as keyof typeof onlyAlone] === undefined) continue;
+    const flag = name === 'clientPort' ? 'client-port' : name;
+    throw new TcplabError('USAGE', `--${flag} can't be combined with --count`, {
+      hint: `remove --count to ${use}`,
     });
   }
   const { for: forMs, on, port: serverPort, ipv6, firewall, json = false } = options;
@@ -169,9 +209,9 @@ function crowdCommand(options: Options, count: number, command: string[]): Crowd
 /** What scrolls above the status: the lines that are new since the last call. */
 interface Feed {
   begin(): string[];
-  next(timeline: Timeline, knownUntilMs: number): string[];
+  next(timeline: Timeline, connection: Connection, knownUntilMs: number): string[];
   /** The rest, when it is over. */
-  end(timeline: Timeline): string[];
+  end(timeline: Timeline, connection: Connection): string[];
 }
 
 function ladderFeed(screen: Screen, options: Options): Feed {
@@ -179,38 +219,55 @@ function ladderFeed(screen: Screen, options: Options): Feed {
   const feed = new LadderFeed({ ascii, style: styleFor(screen.stream) });
   return {
     begin: () => [],
-    next: (timeline, knownUntilMs) => feed.next(timeline, knownUntilMs, screen.columns),
+    next: (timeline, _, knownUntilMs) => feed.next(timeline, knownUntilMs, screen.columns),
     end: (timeline) => feed.end(timeline, screen.columns),
   };
 }
 
+/** More segments than these in one poll are not printed one by one: the first and the last of them are. */
+const MOST_LINES = 200;
+
 function segmentFeed(screen: Screen): Feed {
+  const feed = new PassageFeed();
   let printed = 0;
-  // A segment that was sent just now may not have arrived yet, or its arrival may not be read yet: its fate is not known.
-  const next = (timeline: Timeline, knownUntilMs: number) => {
+  const lines = (timeline: Timeline, passages: readonly Passage[], programs: Said[]) => {
+    printed += programs.length;
     const { columns } = screen;
-    const segments = resultOf(timeline).segments.map((one) => ({
+    const few = passages.length <= MOST_LINES;
+    const shown = few ? passages : [...passages.slice(0, MOST_LINES / 2), ...passages.slice(-MOST_LINES / 2)];
+    const said: Said[] = segmentReports(shown, timeline).map((one) => ({
       atMs: one.atMs,
       lines: segmentLines(one, columns),
     }));
-    const settled = [...segments, ...programLines(timeline, columns)]
-      .filter(({ atMs }) => atMs <= knownUntilMs)
-      .sort((a, b) => a.atMs - b.atMs);
-    const lines = settled.slice(printed).flatMap((one) => one.lines);
-    printed = Math.max(printed, settled.length);
-    return lines;
+    if (!few) {
+      const { atMs } = shown[MOST_LINES / 2] as Passage;
+      const text = `${passages.length - shown.length} more segments, not shown`;
+      said.splice(MOST_LINES / 2, 0, { atMs, lines: wrapBeside(timeLabel(atMs, columns), text, columns) });
+    }
+    return [...said, ...programs].sort((a, b) => a.atMs - b.atMs).flatMap((one) => one.lines);
   };
+  const programs = (timeline: Timeline) => programLines(timeline, screen.columns).slice(printed);
   return {
     begin: () => segmentLegend(screen.columns).map(styleFor(screen.stream).dim),
-    next,
-    end: (timeline) => next(timeline, Number.POSITIVE_INFINITY),
+    next: (timeline, connection, knownUntilMs) => {
+      const said = programs(timeline).filter(({ atMs }) => atMs <= knownUntilMs);
+      return lines(timeline, feed.next(timeline, connection), said);
+    },
+    end: (timeline, connection) => lines(timeline, feed.rest(timeline, connection), programs(timeline)),
   };
+}
+
+/** Lines that scroll by, and when what they tell happened. */
+interface Said {
+  atMs: number;
+  lines: string[];
 }
 
 /** Shows what happens until it is enough or the state is lost. */
 async function watch(
   lab: Lab,
   scenario: Scenario,
+  connection: Connection,
   enough: Promise<unknown>,
   screen: Screen,
   feed: Feed,
@@ -220,7 +277,7 @@ async function watch(
   const wrapped = (text: string) => wrapBeside('', text, screen.columns);
   let over = false;
   let status: DrawBlock | undefined;
-  let [length, hadNews] = [0, true];
+  let [length, hadNews, isBusy] = [0, true, false];
   const ended = enough.then(() => {
     over = true;
   });
@@ -234,18 +291,19 @@ async function watch(
   screen.print(...feed.begin());
   await holdState(lab, scenario, {
     wait: async () => {
-      await Promise.race([ended, pause(LOOK_EVERY_MS)]);
+      await Promise.race([ended, pause(isBusy ? 0 : LOOK_EVERY_MS)]);
       lookedMs = lab.nowMs();
     },
     isOver: () => over,
     onLook: async (tables) => {
       // Where packets are captured, a rule that matched one has shown it. What came with one look is settled by the next.
-      const hasNews = lab.timeline.length > length || !seesPackets;
+      const hasNews = lab.timeline.added > length || !seesPackets;
       if (hasNews || hadNews) {
         await Promise.all([lab.client.countRules(), lab.server.countRules()]);
-        screen.print(...feed.next(lab.timeline, lookedMs));
+        screen.print(...feed.next(lab.timeline, connection, lookedMs));
       }
-      [length, hadNews] = [lab.timeline.length, hasNews];
+      isBusy = lab.timeline.added - length > MANY;
+      [length, hadNews] = [lab.timeline.added, hasNews];
       if (status && !screen.isLive) return;
       const nowMs = lab.nowMs();
       const drawn = (columns: number) =>
@@ -255,7 +313,7 @@ async function watch(
       screen.update((columns) => [...drawn(columns), style.dim('Ctrl-C stops the hold')]);
     },
   });
-  screen.print(...feed.end(lab.timeline));
+  screen.print(...feed.end(lab.timeline, connection));
   if (status) screen.update(status);
   const { verdict, because, heldMs } = resultOf(lab.timeline);
   screen.finish();

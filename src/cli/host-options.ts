@@ -2,12 +2,14 @@ import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { LabOptions } from '../lab/lab.ts';
+import { SettingError, type Settings } from '../lab/settings.ts';
 import { isPlace } from '../remote/place.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
+import { addSettingOptions, type SettingOptions, settingsOf } from './setting-options.ts';
 
 /** The values of `--client` and `--server`: a host, a program that is this end of the connection, or both. */
-export interface EndOptions {
+export interface EndOptions extends SettingOptions {
   client?: string[];
   server?: string[];
   allowSysctl?: boolean;
@@ -39,12 +41,13 @@ export function addHostOptions(command: Command, { programs }: { programs: boole
 
 /** The options of every command that opens labs. `--firewall` gives a `FirewallKind`. */
 export function addLabOptions(command: Command): Command {
-  return command
+  const labeled = command
     .optionsGroup(OPTION_GROUPS.lab)
     .option('--ipv6', 'IPv6 between the hosts')
     .addOption(
       new Option('--firewall <kind>', 'firewall for the rules').choices(['nft', 'iptables']).default('nft'),
     );
+  return addSettingOptions(labeled);
 }
 
 /** The host and the program among the values of an option. */
@@ -68,7 +71,7 @@ export function partsOf(
 
 /** The opened hosts that the options name; without such options, each lab has namespaces of its own. */
 export interface Hosts extends AsyncDisposable {
-  lab: Pick<LabOptions, 'hosts'>;
+  lab: Pick<LabOptions, 'hosts' | keyof Settings>;
   privilege: 'root' | 'user-namespace';
   areElsewhere: boolean;
   /** How long each step to a state may take, if not the default. */
@@ -81,8 +84,10 @@ export const ELSEWHERE_WITHIN_MS = 20_000;
 /** One lab at a time where labs on the same machines would share sysctls or a port; otherwise `jobs`. */
 export function jobsOf(
   hosts: Hosts,
-  { jobs, allowSysctl = false, port }: { jobs: number; allowSysctl?: boolean; port?: number },
+  { jobs, allowSysctl = false, port }: { jobs: number; allowSysctl?: boolean; port?: number | undefined },
 ): number {
+  // Without BPF, kernel events of labs side by side are told apart by the client's port alone.
+  if (hosts.lab.clientPort !== undefined) return 1;
   return hosts.areElsewhere && (allowSysctl || port !== undefined) ? 1 : jobs;
 }
 
@@ -91,11 +96,14 @@ export function isOwnFailure(
   error: unknown,
   { areElsewhere }: Pick<Hosts, 'areElsewhere'>,
 ): error is TcplabError {
-  return error instanceof TcplabError && (areElsewhere || error.code !== 'MACHINE');
+  if (!(error instanceof TcplabError) || error instanceof SettingError) return false;
+  return areElsewhere || error.code !== 'MACHINE';
 }
 
 /** Opens the hosts: gets the privileges on this machine, or starts the agents on remote hosts. */
-export async function openHosts({ client, server, allowSysctl = false, ipv6 }: EndOptions): Promise<Hosts> {
+export async function openHosts(options: EndOptions): Promise<Hosts> {
+  const { client, server, allowSysctl = false, ipv6 } = options;
+  const settings = settingsOf(options);
   const places = { client: partsOf('client', client).place, server: partsOf('server', server).place };
   if (places.client === undefined && places.server === undefined) {
     if (allowSysctl) {
@@ -104,7 +112,7 @@ export async function openHosts({ client, server, allowSysctl = false, ipv6 }: E
       });
     }
     const privilege = ensurePrivilege();
-    return { lab: {}, privilege, areElsewhere: false, [Symbol.asyncDispose]: async () => {} };
+    return { lab: settings, privilege, areElsewhere: false, [Symbol.asyncDispose]: async () => {} };
   }
   for (const name of ['client', 'server'] as const) {
     if (places[name] !== undefined) continue;
@@ -117,16 +125,25 @@ export async function openHosts({ client, server, allowSysctl = false, ipv6 }: E
       },
     );
   }
+  mustBeAllowed(options);
   const { RemotePair } = await import('../remote/remote-pair.ts');
   const pair = await RemotePair.open(places as Record<HostName, string>, {
     allowSysctl,
     family: ipv6 ? 'ipv6' : 'ipv4',
   });
   return {
-    lab: { hosts: pair.openPair },
+    lab: { hosts: pair.openPair, ...settings },
     privilege: pair.areRoot ? 'root' : 'user-namespace',
     areElsewhere: true,
     withinMs: ELSEWHERE_WITHIN_MS,
     [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose](),
   };
+}
+
+/** Throws USAGE for sysctls of remote hosts, which others use as well, if they are not allowed. */
+export function mustBeAllowed({ sysctl = [], allowSysctl = false }: EndOptions): void {
+  if (sysctl.length === 0 || allowSysctl) return;
+  throw new TcplabError('USAGE', '--sysctl on remote hosts requires --allow-sysctl', {
+    hint: 'add --allow-sysctl: tcplab changes the sysctl of the machine, and restores it at the end',
+  });
 }

@@ -84,7 +84,7 @@ async function commandLine(args: string[]): Promise<string[]> {
   if (word === undefined || word.startsWith('-') || commandNames().includes(word)) return args;
   const { allNames, isName } = await import('./arguments.ts');
   if (await isName(word)) return ['hold', ...args];
-  const { suggestion } = await import('./suggestion.ts');
+  const { suggestion } = await import('../suggestion.ts');
   throw new TcplabError('USAGE', `unknown command '${word}'`, {
     hint: suggestion(
       word,

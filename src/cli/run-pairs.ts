@@ -74,9 +74,9 @@ export async function runPairs(
   process.exitCode = reports.every(isProven) ? EXIT.proven : EXIT.notProven;
 }
 
-/** Pairs may share a machine: its sysctls, or a port that all want. */
+/** Pairs may share a machine: its sysctls, or a port that all need. */
 function isOneByOne({ allowSysctl, runOptions }: RunPairsOptions): boolean {
-  return allowSysctl || runOptions.serverPort !== undefined;
+  return allowSysctl || runOptions.serverPort !== undefined || runOptions.clientPort !== undefined;
 }
 
 async function open({ client, server }: NamedPair, { allowSysctl, runOptions: { family } }: RunPairsOptions) {

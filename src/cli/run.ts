@@ -1,18 +1,25 @@
-import { arch, release } from 'node:os';
 import { Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
-import { type RunStarted, type ScenarioFailed, TIMELINE_FORMAT } from '../evidence/events.ts';
-import { VERSION } from '../evidence/version.ts';
+import type { ScenarioFailed } from '../evidence/events.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { RunFold } from '../report/run-fold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseCount, scenariosNamed } from './arguments.ts';
 import { EXIT } from './exit.ts';
 import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
-import { ABOUT_HOSTS, addLabOptions, isOwnFailure, jobsOf, openHosts } from './host-options.ts';
+import {
+  ABOUT_HOSTS,
+  addLabOptions,
+  isOwnFailure,
+  jobsOf,
+  mustBeAllowed,
+  openHosts,
+} from './host-options.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
+import { runStarted } from './run-started.ts';
+import { settingsOf } from './setting-options.ts';
 import { runSideBySide } from './side-by-side.ts';
 
 interface Options extends OutputOptions, ProgramOptions {
@@ -55,6 +62,7 @@ export function runCommand(): Command {
           "tcplab run syn-sent --client 'curl -sS http://{server}:{port}/'",
           'tcplab run time-wait --pcap . && wireshark time-wait.pcapng',
           "tcplab run --json | jq '.results[] | {scenario, verdict}'",
+          'tcplab run half-open --hold 5s --option client:TCP_USER_TIMEOUT=3000',
           'tcplab run --client ssh:user@a --server ssh:user@b',
         ],
         ABOUT_HOSTS,
@@ -112,33 +120,18 @@ function runBetweenPairs(path: string, scenarios: readonly Scenario[], options: 
   if (options.repeat !== 1) {
     throw new TcplabError('USAGE', "--repeat can't be combined with --pairs", { hint: 'remove --repeat' });
   }
+  mustBeAllowed(options);
   const family = ipv6 ? 'ipv6' : 'ipv4';
   const serverPort = port === undefined ? {} : { serverPort: port };
   return runPairs(path, scenarios, {
     jobs,
     json,
     allowSysctl,
-    runOptions: { holdMs, family, firewall, ...serverPort },
+    runOptions: { holdMs, family, firewall, ...serverPort, ...settingsOf(options) },
   });
 }
 
 const SINGLE = ['client', 'server', 'tap', 'junit', 'report', 'pcap', 'timeline', 'ladder'] as const;
-
-function runStarted(
-  privilege: 'root' | 'user-namespace',
-  scenarios: readonly Scenario[],
-  repeat: number,
-): RunStarted {
-  return {
-    type: 'run-started',
-    format: TIMELINE_FORMAT,
-    tool: { name: 'tcplab', version: VERSION },
-    machine: { kernel: release(), arch: arch(), privilege },
-    startedAt: new Date().toISOString(),
-    scenarios: scenarios.map(({ id, heldBy }) => ({ id, heldBy })),
-    repeat,
-  };
-}
 
 function failure({ id, held }: Scenario, error: TcplabError): ScenarioFailed {
   return { type: 'scenario-failed', scenario: id, held, error: error.message };

@@ -5,6 +5,8 @@ import { complain } from './complaint.ts';
 import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
 import { ABOUT_HOSTS, addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
+import { addSettingOptions } from './setting-options.ts';
+import { keepMemorySmall } from './small-memory.ts';
 import { parseListen, parsePublicHost } from './ui-address.ts';
 
 interface Options extends EndOptions {
@@ -40,7 +42,7 @@ export function uiCommand(): Command {
     .option('--max-labs <number>', 'number of labs that can be open at once', parseCount, 4)
     .option('--allow-programs', 'permission for the page to run commands in the hosts, as you')
     .optionsGroup(OPTION_GROUPS.lab);
-  return addHostOptions(command, { programs: false })
+  return addSettingOptions(addHostOptions(command, { programs: false }))
     .addHelpText(
       'after',
       helpEnd(
@@ -61,9 +63,12 @@ async function serve(options: Options): Promise<void> {
   const { listenAtHome } = await loadListener();
   // Before an ordinary user's process enters a network of its own, where no browser can reach it.
   const fd = listenAtHome(listen);
+  keepMemorySmall();
   await using hosts = await openHosts(options);
   const signal = untilSignal();
-  const { UiServer } = await load();
+  const [{ UiServer }, { Lab }] = await load();
+  // Settings that a host's kernel rejects are an error now, and not at the first click.
+  if (options.sysctl || options.option) await (await Lab.open(hosts.lab))[Symbol.asyncDispose]();
   const ui = await UiServer.start({
     fd,
     address: listen.address,
@@ -83,8 +88,8 @@ function exposed(address: string, port: number): string {
 }
 
 /** Not inside serve(): tsc does not rewrite an import() that stands beside `await using`. */
-function load(): Promise<typeof import('../ui/server.ts')> {
-  return import('../ui/server.ts');
+function load(): Promise<[typeof import('../ui/server.ts'), typeof import('../lab/lab.ts')]> {
+  return Promise.all([import('../ui/server.ts'), import('../lab/lab.ts')]);
 }
 
 function loadListener(): Promise<typeof import('../kernel/listener.ts')> {

@@ -119,6 +119,14 @@ interface RuleLifted extends AtHost {
   rule: number;
 }
 
+/** tcplab changed a sysctl of a host's network namespace. */
+interface SysctlWritten extends AtHost {
+  type: 'sysctl-written';
+  /** As sysctl(8) has it: `net.ipv4.tcp_rfc1337`. */
+  name: string;
+  value: string;
+}
+
 /** How many packets a rule has met, by its own counter. */
 interface RuleCounted extends AtHost {
   type: 'rule-counted';
@@ -153,6 +161,8 @@ export interface KernelTraced extends AtHost {
   change: { from: State; to: State } | null;
   /** The process that ran when it fired, which need not have to do with the socket. Where the source tells namespaces (BPF). */
   pid?: number;
+  /** Tells sockets of the same ports apart: the host's sockets, numbered as the kernel first named them. Absent without one. */
+  kernelSocket?: number;
 }
 
 /**
@@ -311,6 +321,8 @@ export interface Lost extends Happening {
   witness: 'packets' | 'kernel-events';
   host: HostName | null;
   what: string;
+  /** It saw all before that; absent where that is not known. */
+  sinceMs?: number;
 }
 
 export type TimelineEvent =
@@ -321,6 +333,7 @@ export type TimelineEvent =
   | Dropped
   | RuleSet
   | RuleLifted
+  | SysctlWritten
   | RuleCounted
   | Counted
   | SocketsSeen

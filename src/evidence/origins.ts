@@ -1,8 +1,8 @@
 import type { Segment } from '../tcp/segment.ts';
 import { seqAdd } from '../tcp/sequence.ts';
-import type { Dropped, HostName, KernelDropped } from './events.ts';
-import { Matcher, type Packets, type Sighting } from './packet-index.ts';
-import type { Timeline } from './timeline.ts';
+import type { Dropped, KernelDropped } from './events.ts';
+import { identityOfEvent } from './identity.ts';
+import type { PacketEvent, Sighting } from './packet-index.ts';
 
 /**
  * Where a packet came from that left a host. `tcp`: from the host's TCP, for a socket or because it has none. `crafted`: tcplab
@@ -10,41 +10,53 @@ import type { Timeline } from './timeline.ts';
  */
 export type Origin = 'tcp' | 'crafted' | { rule: number } | 'firewall';
 
-/** Finds the origins of one connection's packets, which are asked for in the order in which they left. */
+/** How much of each is remembered of what is settled: an answer follows at once. */
+const MOST = 256;
+
+/** Finds the origins of one connection's packets, which are asked for in the order in which they left each host. */
 export class Origins {
-  readonly #crafted: Matcher<{ host: HostName; bytes: string }>;
-  /** What rules have rejected and not yet answered. */
-  readonly #unanswered: { drop: Dropped; withReset: boolean }[];
-
+  /** How many of the same were crafted and not seen to leave yet. */
+  readonly #crafted = new Map<string, number>();
+  /** What rules have dropped on its way in and not yet answered. */
+  #unanswered: Dropped[] = [];
   /** What the kernel's netfilter has dropped on its way in: a rule of somebody else may have rejected it. */
-  readonly #filtered: KernelDropped[];
+  #filtered: KernelDropped[] = [];
+  readonly #textOf: (rule: number) => string;
 
-  constructor(timeline: Timeline, { seen, crafted, discarded }: Packets) {
-    this.#crafted = new Matcher(crafted);
-    this.#filtered = discarded.filter(
-      ({ reason, direction }) => reason === 'NETFILTER_DROP' && direction === 'received',
-    );
-    const texts = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, text]));
-    this.#unanswered = seen.flatMap((drop) => {
-      const text = drop.type === 'dropped' && drop.hook === 'in' ? (texts.get(drop.rule) ?? '') : '';
-      if (drop.type !== 'dropped' || !text.includes('reject')) return [];
-      return [{ drop, withReset: text.endsWith('reject with tcp reset') }];
-    });
+  constructor(textOf: (rule: number) => string) {
+    this.#textOf = textOf;
+  }
+
+  /** What may be the cause of a packet, of each host in the order of time. */
+  hear(event: PacketEvent): void {
+    if (event.type === 'crafted') {
+      const key = event.host + identityOfEvent(event);
+      this.#crafted.set(key, (this.#crafted.get(key) ?? 0) + 1);
+    } else if (event.type === 'dropped' && event.hook === 'in') {
+      const text = this.#textOf(event.rule);
+      if (text === '' || text.includes('reject')) this.#unanswered.push(event);
+    } else if (event.type === 'kernel-dropped') {
+      const { reason, direction } = event;
+      if (reason === 'NETFILTER_DROP' && direction === 'received') this.#filtered.push(event);
+    }
   }
 
   of(event: Sighting | KernelDropped): Origin {
     const { host, atMs, wire } = event;
-    if (this.#crafted.take(host, event)) return 'crafted';
+    if (this.#takeCrafted(event)) return 'crafted';
     const isReset = wire.kind === 'tcp' && wire.segment.flags.includes('R');
     if (wire.kind === 'tcp' && !isReset) return 'tcp';
     // Each drop is answered once.
-    const found = this.#unanswered.findIndex(({ drop, withReset }) => {
+    const found = this.#unanswered.findIndex((drop) => {
       if (drop.host !== host || drop.atMs > atMs || drop.wire.kind !== 'tcp') return false;
+      const text = this.#textOf(drop.rule);
+      if (!text.includes('reject')) return false;
+      const withReset = text.endsWith('reject with tcp reset');
       const { segment } = drop.wire;
       if (wire.kind === 'tcp') return withReset && refuses(wire.segment, segment);
       return !withReset && wire.error.quoted.seq === segment.seq;
     });
-    const rule = found < 0 ? undefined : this.#unanswered.splice(found, 1)[0]?.drop.rule;
+    const rule = found < 0 ? undefined : this.#unanswered.splice(found, 1)[0]?.rule;
     if (rule !== undefined) return { rule };
     const isForeign = this.#filtered.some((drop) => {
       if (drop.host !== host || drop.wire.kind !== 'tcp' || wire.kind !== 'tcp') return false;
@@ -53,6 +65,31 @@ export class Origins {
       return refuses(wire.segment, drop.wire.segment);
     });
     return wire.kind === 'icmp' || isForeign ? 'firewall' : 'tcp';
+  }
+
+  /** One that goes on from here by itself. */
+  copy(): Origins {
+    const copy = new Origins(this.#textOf);
+    for (const [key, times] of this.#crafted) copy.#crafted.set(key, times);
+    copy.#unanswered = [...this.#unanswered];
+    copy.#filtered = [...this.#filtered];
+    return copy;
+  }
+
+  /** What is long past has been answered. */
+  forgetOld(): void {
+    this.#unanswered.splice(0, this.#unanswered.length - MOST);
+    this.#filtered.splice(0, this.#filtered.length - MOST);
+    for (const key of [...this.#crafted.keys()].slice(0, -MOST)) this.#crafted.delete(key);
+  }
+
+  #takeCrafted(event: Sighting | KernelDropped): boolean {
+    if (this.#crafted.size === 0) return false;
+    const key = event.host + identityOfEvent(event);
+    const times = this.#crafted.get(key) ?? 0;
+    if (times > 1) this.#crafted.set(key, times - 1);
+    else this.#crafted.delete(key);
+    return times > 0;
   }
 }
 

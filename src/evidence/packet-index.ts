@@ -1,105 +1,103 @@
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
-import { headersOf, identityOf, packetLength } from '../tcp/segment.ts';
 import type { Connection } from './connection.ts';
-import type { Captured, Crafted, Dropped, HostName, KernelDropped } from './events.ts';
+import type { Captured, Crafted, Dropped, KernelDropped, TimelineEvent } from './events.ts';
 import type { Timeline } from './timeline.ts';
+import { Traffic } from './traffic.ts';
 
 /** A packet as one host saw it. */
 export type Sighting = Captured | Dropped;
 
-/** The packets of one connection, in the order of the timeline. */
-export interface Packets {
-  readonly seen: readonly Sighting[];
-  readonly crafted: readonly Crafted[];
-  /** What the kernel says that it dropped. */
-  readonly discarded: readonly KernelDropped[];
+/** What a timeline tells of packets. */
+export type PacketEvent = Sighting | Crafted | KernelDropped;
+
+/** Of each timeline that was asked, the packets of its connections: it is gone through once, and then followed. */
+const indexes = new WeakMap<Timeline, PacketIndex>();
+
+export function trafficOn(timeline: Timeline, { client, server }: Connection): Traffic {
+  return indexOf(timeline).of({ client, server });
 }
 
-/** Of each timeline that was asked, its packets by connection, and how many events it had then. */
-const indexes = new WeakMap<Timeline, { events: number; byConnection: ReadonlyMap<string, Packets> }>();
+/**
+ * All that happened before `untilMs` is on the timeline: what follows from it is settled, and packets beyond what memory has room
+ * for are left out. A lab says so after each poll; a timeline of which nobody does is read whole whenever somebody asks.
+ */
+export function settle(timeline: Timeline, untilMs: number): void {
+  indexOf(timeline).settle(untilMs);
+}
 
-/** Thousands of connections may be on a timeline: it is gone through once for all of them. */
-export function packetsOn(timeline: Timeline, { client, server }: Connection): Packets {
+function indexOf(timeline: Timeline): PacketIndex {
   let index = indexes.get(timeline);
-  if (index?.events !== timeline.length) {
-    index = { events: timeline.length, byConnection: byConnection(timeline) };
+  if (!index) {
+    index = new PacketIndex(timeline);
     indexes.set(timeline, index);
   }
-  return index.byConnection.get(keyOf(client, server)) ?? { seen: [], crafted: [], discarded: [] };
+  return index;
 }
 
-function byConnection(timeline: Timeline): Map<string, Packets> {
-  const found = new Map<string, { seen: Sighting[]; crafted: Crafted[]; discarded: KernelDropped[] }>();
-  for (const event of timeline) {
-    if (!('wire' in event)) continue;
-    const { source, destination } = event.wire.kind === 'tcp' ? event.wire.segment : event.wire.error.quoted;
-    const key = keyOf(source, destination);
-    let same = found.get(key);
-    if (!same) {
-      same = { seen: [], crafted: [], discarded: [] };
-      found.set(key, same);
-    }
-    if (event.type === 'crafted') same.crafted.push(event);
-    else if (event.type === 'kernel-dropped') same.discarded.push(event);
-    else same.seen.push(event);
+class PacketIndex {
+  readonly #timeline: Timeline;
+  readonly #connections = new Map<string, Traffic>();
+  /** Those with something that is not settled. */
+  readonly #unsettled = new Set<Traffic>();
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+    for (const event of timeline) this.#add(event);
+    timeline.follow((event) => this.#add(event));
   }
-  return found;
+
+  of(connection: Connection): Traffic {
+    const key = keyOf(connection.client, connection.server);
+    let traffic = this.#connections.get(key);
+    if (!traffic) {
+      traffic = new Traffic(this.#timeline, connection);
+      this.#connections.set(key, traffic);
+    }
+    return traffic;
+  }
+
+  settle(untilMs: number): void {
+    for (const traffic of this.#unsettled) {
+      traffic.settle(untilMs);
+      if (traffic.isSettled) this.#unsettled.delete(traffic);
+    }
+    if (this.#timeline.settle(untilMs).length === 0) return;
+    for (const traffic of this.#connections.values()) traffic.leaveOut();
+  }
+
+  #add(event: TimelineEvent): void {
+    if (!('wire' in event)) return;
+    const traffic = this.of(connectionOf(event));
+    traffic.add(event);
+    this.#unsettled.add(traffic);
+  }
+}
+
+/** Between which sockets of both hosts it is: of an ICMP error, those of the segment that it quotes. */
+function connectionOf(event: PacketEvent): Connection {
+  const { host, wire } = event;
+  const hasLeft =
+    event.type === 'crafted' ||
+    (event.type === 'dropped' ? event.hook === 'out' : event.direction === 'sent');
+  const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
+  const isFromHere = hasLeft === (wire.kind === 'tcp');
+  const [own, other] = isFromHere ? [source, destination] : [destination, source];
+  return host === 'client' ? { client: own, server: other } : { client: other, server: own };
 }
 
 /** The same for both directions. */
 function keyOf(one: Endpoint, other: Endpoint): string {
-  return [one, other].map(formatEndpoint).sort().join(' ');
+  const [a, b] = [textOf(one), textOf(other)];
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
 }
 
-/** Gives each event away once, to whoever asks first for its host and the same packet. */
-export class Matcher<T extends { host: HostName; bytes: string }> {
-  readonly #waiting = new Map<string, T[]>();
+const texts = new WeakMap<Endpoint, string>();
 
-  constructor(events: readonly T[]) {
-    for (const event of events) {
-      const key = event.host + identityOfEvent(event);
-      const same = this.#waiting.get(key);
-      if (same) same.push(event);
-      else this.#waiting.set(key, [event]);
-    }
+function textOf(endpoint: Endpoint): string {
+  let text = texts.get(endpoint);
+  if (text === undefined) {
+    text = formatEndpoint(endpoint);
+    texts.set(endpoint, text);
   }
-
-  take(host: HostName, packet: { bytes: string }): T | undefined {
-    return this.#waiting.get(host + identityOfEvent(packet))?.shift();
-  }
-
-  /** Those of a host that nobody has taken. */
-  left(host: HostName): T[] {
-    return [...this.#waiting.values()].flat().filter((event) => event.host === host);
-  }
-}
-
-/** Of packets whose identity was asked for: each is by many folds. */
-const identities = new WeakMap<{ bytes: string }, string>();
-
-/** Longer packets are told apart by their headers: captures and logs keep only so much of each, and not the same. */
-const LONGEST_WHOLE = 2048;
-
-export function identityOfEvent(event: { bytes: string }): string {
-  let identity = identities.get(event);
-  if (identity === undefined) {
-    const packet = Buffer.from(event.bytes, 'base64');
-    const headers = packetLength(packet) > LONGEST_WHOLE ? headersOf(packet) : undefined;
-    identity = identityOf(headers ?? packet);
-    identities.set(event, identity);
-  }
-  return identity;
-}
-
-/** The same of their headers alone. */
-const heads = new WeakMap<{ bytes: string }, string>();
-
-export function headOfEvent(event: { bytes: string }): string {
-  let head = heads.get(event);
-  if (head === undefined) {
-    const packet = Buffer.from(event.bytes, 'base64');
-    head = identityOf(headersOf(packet) ?? packet);
-    heads.set(event, head);
-  }
-  return head;
+  return text;
 }

@@ -18,6 +18,14 @@ const WIDEST_WINDOW = 2 ** 30;
 export class RelativeNumbers {
   readonly #bases: Record<HostName, number[]> = { client: [], server: [] };
 
+  /** One that goes on from here by itself. */
+  copy(): RelativeNumbers {
+    const copy = new RelativeNumbers();
+    copy.#bases.client.push(...this.#bases.client);
+    copy.#bases.server.push(...this.#bases.server);
+    return copy;
+  }
+
   tell(host: HostName, segment: Segment): RelativeNumber {
     const base = this.#baseOf(host, segment);
     const peerBase = segment.ack === null ? undefined : below(this.#bases[otherHost(host)], segment.ack);
@@ -41,8 +49,11 @@ export class RelativeNumbers {
 
 /** The base that a number is counted from: the last before it. */
 function below(bases: readonly number[], number: number): number | undefined {
-  const distance = (base: number) => seqDistance(number, base);
-  return bases
-    .filter((base) => distance(base) >= 0 && distance(base) < WIDEST_WINDOW)
-    .toSorted((a, b) => distance(a) - distance(b))[0];
+  let nearest: number | undefined;
+  for (const base of bases) {
+    const distance = seqDistance(number, base);
+    if (distance < 0 || distance >= WIDEST_WINDOW) continue;
+    if (nearest === undefined || distance < seqDistance(number, nearest)) nearest = base;
+  }
+  return nearest;
 }

@@ -23,7 +23,23 @@ interface Sender {
 
 /** Which segments of one connection are sent again, told in the order of their sending. */
 export class Retransmissions {
-  readonly #senders: Record<HostName, Sender> = { client: newSender(), server: newSender() };
+  #senders: Record<HostName, Sender> = { client: newSender(), server: newSender() };
+
+  /** One that goes on from here by itself. */
+  copy(): Retransmissions {
+    const copy = new Retransmissions();
+    copy.#senders = { client: copyOf(this.#senders.client), server: copyOf(this.#senders.server) };
+    return copy;
+  }
+
+  /** What was sent long ago counts as sent once. */
+  forgetOld(): void {
+    for (const { times } of Object.values(this.#senders))
+      for (const key of times.keys()) {
+        if (times.size <= MOST_TIMES) break;
+        times.delete(key);
+      }
+  }
 
   /** `base`: the first sequence number of its connection. What was `crafted` is no sign of what a host's TCP has sent. */
   tell(host: HostName, segment: Segment, base: number, crafted: boolean): Repetition {
@@ -33,6 +49,13 @@ export class Retransmissions {
     if (segment.ack !== null && !segment.flags.includes('R')) peer.acknowledged = segment.ack;
     return repetition;
   }
+}
+
+/** More segments than these are not under way at once: by far most are acknowledged. */
+const MOST_TIMES = 4096;
+
+function copyOf({ furthest, times, acknowledged }: Sender): Sender {
+  return { furthest: new Map(furthest), times: new Map(times), acknowledged };
 }
 
 function newSender(): Sender {

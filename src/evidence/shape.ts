@@ -20,9 +20,9 @@ export function text<T extends string = string>(pattern: RegExp = /^/, what = 't
   return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
 }
 
-/** A number that JSON can carry. */
+/** A finite number: JSON.parse reads 1e999 as Infinity. */
 export function number(min: number = Number.NEGATIVE_INFINITY): Shape<number> {
-  const fits = (value: unknown) => typeof value === 'number' && value >= min;
+  const fits = (value: unknown) => Number.isFinite(value) && Number(value) >= min;
   const what = `a number${min === 0 ? ', 0 or more' : ''}`;
   return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
 }

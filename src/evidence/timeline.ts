@@ -1,6 +1,7 @@
 import { printableJson } from '../printable.ts';
 import { fitting, mustFit } from './arguments.ts';
 import type { TimelineEvent } from './events.ts';
+import { firstAfter, firstFrom, InTime } from './in-time.ts';
 import { isLineType } from './line-shapes.ts';
 import type { Shape } from './shape.ts';
 
@@ -8,20 +9,41 @@ type OfType<T extends TimelineEvent['type']> = Extract<TimelineEvent, { type: T 
 
 const TYPE: Shape<string> = fitting('the type of an event', (value) => isLineType(String(value)));
 
+/** The packets that a timeline no longer has: there were too many. All from `fromMs` on and before `untilMs`. */
+export interface LeftOut {
+  fromMs: number;
+  untilMs: number;
+  /** How many events: most segments are two, one of each host. */
+  events: number;
+}
+
+/** The types of events of which a lab may have any number. */
+const BULK = ['captured', 'dropped', 'kernel-dropped', 'crafted'] as const;
+
+/** What the packets on a timeline may take of the memory, in bytes, and what each takes besides its own bytes. */
+const MOST_BYTES = 16 * 2 ** 20;
+const EACH_BYTES = 600;
+
 /** Everything that happened in a lab, on both hosts, ordered on one clock. */
 export class Timeline implements Iterable<TimelineEvent> {
-  readonly #events: TimelineEvent[] = [];
+  readonly #events = new InTime<TimelineEvent>();
   /** The same, apart: most folds look at few kinds of many. */
-  readonly #byType = new Map<TimelineEvent['type'], TimelineEvent[]>();
+  readonly #byType = new Map<TimelineEvent['type'], InTime<TimelineEvent>>();
   readonly #listeners = new Set<(event: TimelineEvent) => void>();
+  readonly #settledListeners = new Set<(untilMs: number) => void>();
+  #added = 0;
+  #bulkBytes = 0;
+  #leftOut: LeftOut | null = null;
 
   /** Puts the event in its place: sources are read one after the other, so one may come with an earlier stamp. */
   add(given: TimelineEvent): void {
     const event = printableEvent(given);
-    putInPlace(this.#events, event);
-    const alike = this.#byType.get(event.type);
-    if (alike) putInPlace(alike, event);
-    else this.#byType.set(event.type, [event]);
+    this.#events.add(event);
+    const alike = this.#byType.get(event.type) ?? new InTime();
+    alike.add(event);
+    this.#byType.set(event.type, alike);
+    this.#added++;
+    this.#bulkBytes += bytesOf(event);
     for (const listener of this.#listeners) listener(event);
   }
 
@@ -31,20 +53,94 @@ export class Timeline implements Iterable<TimelineEvent> {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls `listener` whenever all that happened before a time has become known. */
+  onSettled(listener: (untilMs: number) => void): void {
+    this.#settledListeners.add(listener);
+  }
+
+  /** All that happened before `untilMs` is here. Leaves out what is too much, and gives that. */
+  settle(untilMs: number): TimelineEvent[] {
+    for (const listener of this.#settledListeners) listener(untilMs);
+    return this.#leaveOut(untilMs);
+  }
+
   /** The events of one type, in order: a copy. */
   of<T extends TimelineEvent['type']>(type: T): OfType<T>[] {
     const events = this.#byType.get(type);
     if (!events) mustFit('Timeline.of() type', TYPE, type, 'docs/timeline.md lists the types');
-    return [...((events ?? []) as OfType<T>[])];
+    return [...((events?.all ?? []) as OfType<T>[])];
+  }
+
+  /** Of these, those that are later than `ms`. */
+  after<T extends TimelineEvent['type']>(type: T, ms: number): OfType<T>[] {
+    const events = (this.#byType.get(type)?.all ?? []) as readonly OfType<T>[];
+    return events.slice(firstAfter(events, ms));
   }
 
   get length(): number {
     return this.#events.length;
   }
 
-  [Symbol.iterator](): Iterator<TimelineEvent> {
-    return this.#events[Symbol.iterator]();
+  /** How many events were ever added: what was computed from a timeline holds for as long as this stays. */
+  get added(): number {
+    return this.#added;
   }
+
+  /** What had to be left out, so that the rest fits in memory; null when nothing was. */
+  get leftOut(): LeftOut | null {
+    return this.#leftOut;
+  }
+
+  /** The events for a reader who has nothing else: whoever reads only these has lost sight of what was left out. */
+  toldGaps(): Iterable<TimelineEvent> {
+    if (!this.#leftOut) return this;
+    const all = new InTime<TimelineEvent>();
+    for (const event of this) all.add(event);
+    const { fromMs: sinceMs, untilMs: atMs, events } = this.#leftOut;
+    const what = `${events} events of packets were left out: too many to keep`;
+    for (const host of ['client', 'server'] as const)
+      all.add({ type: 'lost', witness: 'packets', host, what, atMs, sinceMs });
+    return all.all;
+  }
+
+  [Symbol.iterator](): Iterator<TimelineEvent> {
+    return this.#events.all[Symbol.iterator]();
+  }
+
+  /** Of the packets before `untilMs` the first ones stay, and the last. */
+  #leaveOut(untilMs: number): TimelineEvent[] {
+    if (this.#bulkBytes <= MOST_BYTES) return [];
+    const bulk = this.#events.all.filter(isBulk);
+    const fromMs = this.#leftOut?.fromMs ?? momentAfter(bulk, MOST_BYTES / 4);
+    const excess = this.#bulkBytes - MOST_BYTES * 0.75;
+    const rest = bulk.slice(firstFrom(bulk, fromMs));
+    const endMs = Math.min(untilMs, momentAfter(rest, excess));
+    const taken = this.#events.takeOut(fromMs, endMs, isBulk);
+    for (const type of BULK) this.#byType.get(type)?.takeOut(fromMs, endMs);
+    for (const event of taken) this.#bulkBytes -= bytesOf(event);
+    if (taken.length > 0) {
+      this.#leftOut = { fromMs, untilMs: endMs, events: (this.#leftOut?.events ?? 0) + taken.length };
+    }
+    return taken;
+  }
+}
+
+function isBulk({ type }: TimelineEvent): boolean {
+  return (BULK as readonly string[]).includes(type);
+}
+
+function bytesOf(event: TimelineEvent): number {
+  return 'bytes' in event ? EACH_BYTES + event.bytes.length : 0;
+}
+
+/** When so many bytes have gone by. */
+function momentAfter(events: readonly TimelineEvent[], bytes: number): number {
+  let sum = 0;
+  const last = events.find((event) => {
+    sum += bytesOf(event);
+    return sum > bytes;
+  });
+  return last?.atMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** Frequent events, whose texts are tcplab's own. */
@@ -65,13 +161,6 @@ function printableEvent<T extends TimelineEvent>(event: T): T {
   const text = JSON.stringify(event);
   const safe = printableJson(text);
   return safe === text ? event : (JSON.parse(safe) as T);
-}
-
-/** After all that are no later. */
-function putInPlace(events: TimelineEvent[], event: TimelineEvent): void {
-  let place = events.length;
-  while (place > 0 && (events[place - 1] as TimelineEvent).atMs > event.atMs) place--;
-  events.splice(place, 0, event);
 }
 
 /** Throws USAGE for anything but a timeline; a Promise of one is the usual mistake. */

@@ -22,7 +22,7 @@ import {
 } from '../../test/hand-built.ts';
 import type { SocketTimer } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
-import type { SocketsSeen, TimelineEvent } from './events.ts';
+import type { Called, SocketsSeen, TimelineEvent } from './events.ts';
 import { courseOf } from './transitions.ts';
 
 describe('a connection that opens and closes', () => {
@@ -128,6 +128,7 @@ describe('a socket table that is read while a segment arrives', () => {
 
 describe('an RST that an end sends', () => {
   const reset = passed(20, 'client', segment('client', 'R.', 1, 1));
+  const ofAnother = (event: Called): Called => ({ ...event, socket: 9 });
   const idle = table(6, 'client', 'ESTABLISHED');
   const probing = table(6, 'client', 'ESTABLISHED', { timer: 'keepalive' });
   const retransmitting = table(6, 'client', 'ESTABLISHED', { timer: 'retransmission' });
@@ -142,7 +143,11 @@ describe('an RST that an end sends', () => {
     ['nothing else tells: some other program aborts', 20, [idle]],
     // Whose retries are exhausted sends none.
     ['some other program aborts while data is under way', 20, [retransmitting]],
-    ['a call of long before is not it', 22, [probing, aborted(5, 'server'), called(5, 'client', 'close')]],
+    [
+      'a call of long before is not it',
+      22,
+      [probing, aborted(5, 'server'), ofAnother(called(5, 'client', 'close'))],
+    ],
     ['a call that failed is not it', 22, [probing, called(19.9, 'client', 'destroy', '', 'ENOENT')]],
     ['a call of the other host is not it', 22, [probing, aborted(19.9, 'server')]],
   ])('means that %s: arc %i', (_, number, events) => {
@@ -235,6 +240,15 @@ describe('a row that vanishes without a segment', () => {
     });
     expect(courseAt('client', ...all, counted(0)).at(-1)).toBe('ESTABLISHED → CLOSED (no arc, socket-table)');
     expect(courseAt('client', ...all, counted(1)).at(-1)).toBe('ESTABLISHED → CLOSED (21, socket-table)');
+  });
+
+  it('was due as soon as the row allows, when the table took long to read', () => {
+    const slow = { ...timer('FIN-WAIT-2', 'time-wait', 150), tookMs: 90 };
+    const all = [BLIND, ...HANDSHAKE, ...CLOSE.slice(0, 4), slow, table(180, 'client', null)];
+    expect(transitionsAt('client', ...all).at(-1)).toMatchObject({
+      from: 'FIN-WAIT-2',
+      arc: { trigger: 'FIN-WAIT-2 timeout' },
+    });
   });
 
   it.each<[State, TimelineEvent[], SocketTimer, number]>([

@@ -1,9 +1,8 @@
 import type { Arc } from '../tcp/arcs.ts';
-import { foldEnd } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
 import type { HostName } from './events.ts';
-import { inputsOf } from './segments.ts';
+import { inputsOf, toldByPackets } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { CallsAndTimers } from './triggers.ts';
 import { kernelChanges, kernelEvents } from './witness/kernel-events.ts';
@@ -55,9 +54,12 @@ interface Draft extends Omit<Transition, 'seenBy'> {
 
 function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
   const end = endOf(connection, host, 'CLOSED');
-  const inputs = inputsOf(timeline, connection, host);
-  const evidence = new CallsAndTimers(timeline, end, inputs);
-  const { steps } = foldEnd(inputs);
+  const { steps, possibleSteps } = toldByPackets(timeline, connection, host).end;
+  const inputs = () => inputsOf(timeline, connection, host);
+  const evidence = new CallsAndTimers(timeline, end, {
+    inputs,
+    possible: possibleSteps.filter((step) => !steps.includes(step)),
+  });
   const drafts = steps
     .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));

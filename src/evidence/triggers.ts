@@ -10,6 +10,14 @@ import { repliesTo } from './replies.ts';
 import type { Timeline } from './timeline.ts';
 import { rowOf } from './witness/socket-table.ts';
 
+/** What the segments of an end tell. */
+interface Segments {
+  /** What it sent and was given, in order; it is asked when that is needed. */
+  inputs: () => readonly Input[];
+  /** The changes that they leave possible, and do not show by themselves. */
+  possible: readonly Step[];
+}
+
 /** Which arc a change is that no segment explains, by the calls that were made meanwhile and the timer that ran before. */
 export class CallsAndTimers {
   readonly #timeline: Timeline;
@@ -17,17 +25,17 @@ export class CallsAndTimers {
   readonly #tables: SocketsSeen[];
   readonly #counted: Counted[];
   readonly #end: ConnectionEnd;
-  readonly #inputs: readonly Input[];
+  readonly #segments: Segments;
+  #known: readonly Input[] | undefined;
   /** Whether a program may have done something that nobody saw. */
   readonly #isHidden: boolean;
   /** Whether a program's calls are seen, and there is a program. */
   readonly #isWatched: boolean;
 
-  /** `inputs`: what the end sent and was given, in order. */
-  constructor(timeline: Timeline, end: ConnectionEnd, inputs: readonly Input[]) {
+  constructor(timeline: Timeline, end: ConnectionEnd, segments: Segments) {
     this.#timeline = timeline;
     this.#end = end;
-    this.#inputs = inputs;
+    this.#segments = segments;
     const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
     this.#isWatched = hasProgram && seesCalls(timeline, end.host);
     this.#isHidden = hasProgram && !this.#isWatched;
@@ -74,15 +82,19 @@ export class CallsAndTimers {
     const other = timer?.trigger ?? this.#errorBefore(sinceMs, untilMs);
     const candidates = taken(from, to);
     const byOther = candidates.find(({ trigger }) => trigger === other);
-    if (byOther || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return byOther ?? null;
+    const bySegment = this.#segments.possible.find((step) => step.from === from && step.to === to)?.arc;
+    const found = byOther ?? bySegment ?? null;
+    if (found || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return found;
     // Nobody saw the program's call, but nothing else leads from here to there.
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
   }
 
-  /** The arc of an end that its reply to a SYN shows to be gone: the SYN itself ended it, if nothing else did. */
+  /** The arc of an end that its reply to a SYN, or to data, shows to be gone: that ended it, if nothing else did. */
   arcOfRefusal(from: State, to: State, sinceMs: number, atMs: number): Arc | null {
     const other = this.arcAt(from, to, sinceMs, atMs);
-    if (other || repliesTo(this.#inputs, atMs) !== 'SYN') return other;
+    const refused = other ? null : repliesTo(this.#inputs, atMs);
+    if (refused === 'data after close') return findArc(from, refused, to) ?? null;
+    if (refused !== 'SYN') return other;
     return (from === 'FIN-WAIT-2' || from === 'SYN-RECEIVED' ? findArc(from, 'SYN') : undefined) ?? null;
   }
 
@@ -121,6 +133,11 @@ export class CallsAndTimers {
   #isOrphan(from: State, untilMs: number): boolean {
     const hasClosed = from === 'FIN-WAIT-1' || from === 'FIN-WAIT-2';
     return hasClosed && this.#rowBefore(untilMs)?.row.inode === 0;
+  }
+
+  get #inputs(): readonly Input[] {
+    this.#known ??= this.#segments.inputs();
+    return this.#known;
   }
 
   /** What the socket table last showed of the end, and when it began to be read. */

@@ -8,6 +8,7 @@ import {
   kernelSawListener,
   listenerRow,
   lost,
+  MADE,
   opened,
   passed,
   segment,
@@ -23,6 +24,7 @@ const fin = segment('client', 'F.', 1, 1);
 /** A client in FIN-WAIT-1, whose FINs a rule keeps from a server that is ESTABLISHED; held from 20 to 120 ms. */
 const FIN_WAIT_1: TimelineEvent[] = [
   opened(),
+  ...MADE,
   kernelSawListener(1, 'CLOSED', 'LISTEN'),
   kernelSaw(2, 'client', 'CLOSED', 'SYN-SENT'),
   ...passed(2, 'client', segment('client', 'S', 0)),

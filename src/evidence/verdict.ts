@@ -35,20 +35,19 @@ const ENOUGH = 2;
 
 /**
  * Weighs the claim on a timeline. A claim that was not held to the end is not proven, whatever was seen before. If a program
- * ended by itself, the reason says so.
+ * ended by itself, the reason says so. `hold` is the hold so far, while it goes on.
  */
-export function judge(timeline: Timeline): Verdict {
+export function judge(timeline: Timeline, hold?: Held): Verdict {
   mustBeTimeline('judge', timeline);
-  const verdict = weigh(timeline);
+  const verdict = weigh(timeline, hold ?? timeline.of('held')[0]);
   // Where the state was not reached, the reason that was given says so already.
   if (verdict.because === null || timeline.of('claimed').length === 0) return verdict;
   const reasons = [verdict.because, ...programEnds(timeline).map(describeProgramEnd)];
   return { ...verdict, because: reasons.join('; ') };
 }
 
-function weigh(timeline: Timeline): Verdict {
+function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   const claim = timeline.of('claimed')[0];
-  const hold = timeline.of('held')[0];
   const gaveUp = timeline.of('gave-up')[0];
   if (!claim) return unproven(gaveUp?.why ?? 'no state was claimed');
   if (!hold || hold.samples < 2) return unproven('tcplab did not observe the state for the whole hold');

@@ -25,7 +25,7 @@ const TP_STATUS_CSUMNOTREADY = 8;
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 const PROBE = 0x88b5;
-const RECEIVE_BUFFER = 8 * 1024 * 1024;
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
 export interface CapturedPacket {
   direction: 'sent' | 'received';
@@ -74,7 +74,12 @@ export class PacketCapture {
 
   /** What has come since the last call, in the order of the kernel. */
   read(): CapturedPacket[] {
-    return this.#read().filter(({ etherType }) => etherType === IPV4 || etherType === IPV6);
+    return [...this.packets()];
+  }
+
+  /** The same one by one: none of it is kept. */
+  *packets(): Generator<CapturedPacket> {
+    for (const frame of this.#read()) if (frame.etherType === IPV4 || frame.etherType === IPV6) yield frame;
   }
 
   /** Sends a frame that is for nobody (an EtherType for experiments, IEEE 802). A link that is not up loses it. */
@@ -86,7 +91,8 @@ export class PacketCapture {
   /** Whether a probe has come that the kernel stamped on arrival: one stamped when it is read is younger than this call. */
   takeProbe(): boolean {
     const calledNs = realtimeNs();
-    return this.#read().some(({ etherType, atNs }) => etherType === PROBE && atNs < calledNs);
+    const frames = [...this.#read()];
+    return frames.some(({ etherType, atNs }) => etherType === PROBE && atNs < calledNs);
   }
 
   /**
@@ -122,14 +128,13 @@ export class PacketCapture {
   }
 
   /** A busy interface may deliver faster than this reads: packets that arrive after the call are for the next one. */
-  #read(): Frame[] {
+  *#read(): Generator<Frame> {
     const calledNs = realtimeNs();
-    const packets: Frame[] = [];
     for (;;) {
       batch.prepare();
       const count = libc.recvmmsg(this.#fd, batch.address, BATCH, 0, null);
       const errno = count < 0 ? lastErrno() : undefined;
-      if (errno === 'EAGAIN') return packets;
+      if (errno === 'EAGAIN') return;
       // The socket's error, once each time that the interface is set down or deleted (net/packet/af_packet.c,
       // packet_notifier). Packets from before that are still in the buffer.
       if (errno === 'ENETDOWN') {
@@ -137,11 +142,12 @@ export class PacketCapture {
         continue;
       }
       check(count, 'recvmmsg', 'packet capture');
-      for (let index = 0; index < count; index++) {
-        const packet = batch.parse(index);
-        if (packet) packets.push(packet);
-      }
-      if (count < BATCH || (packets.at(-1)?.atNs ?? 0n) > calledNs) return packets;
+      // Out of the room that all captures share, before anybody else reads.
+      const frames = Array.from({ length: count }, (_, index) => batch.parse(index)).filter(
+        (one) => one !== undefined,
+      );
+      yield* frames;
+      if (count < BATCH || (frames.at(-1)?.atNs ?? 0n) > calledNs) return;
     }
   }
 }

@@ -1,4 +1,6 @@
+import { TcplabError } from '../error.ts';
 import { addressBytes, addressText, type Endpoint, type Family } from '../tcp/endpoint.ts';
+import { SOCKET_OPTIONS, type SocketOption } from '../tcp/socket-options.ts';
 import { check, errnoName, lastErrno, libc } from './libc.ts';
 
 const AF_INET = 2;
@@ -11,42 +13,6 @@ const IPPROTO_TCP = 6;
 const IPPROTO_RAW = 255;
 const SOL_SOCKET = 1;
 const MSG_NOSIGNAL = 0x4000;
-
-export type SocketOption =
-  | 'SO_REUSEADDR'
-  | 'SO_SNDBUF'
-  | 'SO_RCVBUF'
-  | 'SO_KEEPALIVE'
-  | 'TCP_NODELAY'
-  | 'TCP_KEEPIDLE'
-  | 'TCP_KEEPINTVL'
-  | 'TCP_KEEPCNT'
-  | 'TCP_SYNCNT'
-  | 'TCP_LINGER2'
-  | 'TCP_DEFER_ACCEPT'
-  | 'TCP_QUICKACK'
-  | 'TCP_USER_TIMEOUT'
-  | 'TCP_FASTOPEN_CONNECT';
-
-/** [level, option] (socket(7), tcp(7)). Values are ints. */
-const SOCKET_OPTIONS: Record<SocketOption, readonly [level: number, name: number]> = {
-  SO_REUSEADDR: [SOL_SOCKET, 2],
-  SO_SNDBUF: [SOL_SOCKET, 7],
-  SO_RCVBUF: [SOL_SOCKET, 8],
-  SO_KEEPALIVE: [SOL_SOCKET, 9],
-  TCP_NODELAY: [IPPROTO_TCP, 1],
-  TCP_KEEPIDLE: [IPPROTO_TCP, 4],
-  TCP_KEEPINTVL: [IPPROTO_TCP, 5],
-  TCP_KEEPCNT: [IPPROTO_TCP, 6],
-  TCP_SYNCNT: [IPPROTO_TCP, 7],
-  TCP_LINGER2: [IPPROTO_TCP, 8],
-  TCP_DEFER_ACCEPT: [IPPROTO_TCP, 9],
-  TCP_QUICKACK: [IPPROTO_TCP, 12],
-  TCP_USER_TIMEOUT: [IPPROTO_TCP, 18],
-  TCP_FASTOPEN_CONNECT: [IPPROTO_TCP, 30],
-};
-
-export const SOCKET_OPTION_NAMES: readonly SocketOption[] = Object.keys(SOCKET_OPTIONS) as SocketOption[];
 
 /** A TCP socket that never blocks; it lives in the network namespace in which the thread is now. */
 export function openTcpSocket(family: Family): number {
@@ -94,36 +60,42 @@ export function close(fd: number): void {
 
 /** close() that sends an RST and forgets the connection: SO_LINGER with 0 seconds (socket(7)). */
 export function abort(fd: number): void {
-  const linger = Buffer.alloc(8);
-  linger.writeInt32LE(1, 0);
-  check(libc.setsockopt(fd, SOL_SOCKET, 13, linger, linger.length), 'setsockopt', 'SO_LINGER');
+  setOption(fd, 'SO_LINGER', 0);
   close(fd);
 }
 
 export function setOption(fd: number, option: SocketOption, value: number): void {
   const [level, name] = SOCKET_OPTIONS[option];
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(value);
+  if (option === 'SO_LINGER' && value !== 0) {
+    throw new TcplabError('USAGE', `SO_LINGER takes only 0, not ${value}`, {
+      hint: 'with 0 s, close() sends an RST; with more, it would block tcplab itself',
+    });
+  }
+  const bytes = Buffer.alloc(option === 'SO_LINGER' ? 8 : 4);
+  // struct linger: whether it is on, and for how long.
+  if (option === 'SO_LINGER') bytes.writeInt32LE(1);
+  bytes.writeInt32LE(value, bytes.length - 4);
   check(libc.setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt', `${option} ${value}`);
 }
 
 /** The options that change when the kernel's timers fire (tcp(7), socket(7)). */
-const TIMER_OPTIONS: Readonly<Record<string, readonly [level: number, name: number]>> = {
-  SO_KEEPALIVE: [SOL_SOCKET, 9],
-  TCP_KEEPIDLE: [IPPROTO_TCP, 4],
-  TCP_KEEPINTVL: [IPPROTO_TCP, 5],
-  TCP_KEEPCNT: [IPPROTO_TCP, 6],
-  TCP_SYNCNT: [IPPROTO_TCP, 7],
-  TCP_LINGER2: [IPPROTO_TCP, 8],
-  TCP_DEFER_ACCEPT: [IPPROTO_TCP, 9],
-  TCP_USER_TIMEOUT: [IPPROTO_TCP, 18],
-  TCP_RTO_MAX_MS: [IPPROTO_TCP, 44],
-};
+const TIMER_OPTIONS = [
+  'SO_KEEPALIVE',
+  'TCP_KEEPIDLE',
+  'TCP_KEEPINTVL',
+  'TCP_KEEPCNT',
+  'TCP_SYNCNT',
+  'TCP_LINGER2',
+  'TCP_DEFER_ACCEPT',
+  'TCP_USER_TIMEOUT',
+  'TCP_RTO_MAX_MS',
+] as const satisfies readonly SocketOption[];
 
 /** Their values as they are in force: where none was set, what the sysctls say. Without those that this kernel does not have. */
 export function timerOptions(fd: number): Record<string, number> {
   const values: Record<string, number> = {};
-  for (const [option, [level, name]] of Object.entries(TIMER_OPTIONS)) {
+  for (const option of TIMER_OPTIONS) {
+    const [level, name] = SOCKET_OPTIONS[option];
     const [value, length] = [Buffer.alloc(4), Buffer.from([4, 0, 0, 0])];
     if (libc.getsockopt(fd, level, name, value, length) === 0) values[option] = value.readInt32LE();
   }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { SystemError } from '../error.ts';
 import { containerHint } from './container.ts';
 import { asSystemError, ifThere, isOutOfDescriptors } from './files.ts';
@@ -27,4 +27,9 @@ export function writeSysctl(name: string, value: string | number): void {
 
 function pathOf(name: string): string {
   return `/proc/sys/${name.replaceAll('.', '/')}`;
+}
+
+/** The names below `net.ipv4` in the namespace in which the thread is now: what TCP and IP have. */
+export function sysctlNames(): string[] {
+  return (ifThere(() => readdirSync(pathOf('net.ipv4'))) ?? []).map((name) => `net.ipv4.${name}`);
 }

@@ -25,10 +25,15 @@ export interface PortBlock {
   last: number;
 }
 
+/** The block that begins at a port that was chosen. */
+export function portBlockAt(first: number): PortBlock {
+  return { first, last: first + BLOCK - 1 };
+}
+
 /** With a slot, its blocks in turn: one is used again after a hundred labs, when nothing of its first user is left. */
 export function takePortBlock(slot: number | null): PortBlock {
   if (slot === null) return { first: OWN.first + (next++ % OWN.labs) * BLOCK, last: OWN.last };
   const first = SLOTS.first + (slot % SLOTS.count) * SLOTS.blocks * BLOCK;
   const start = first + (next++ % SLOTS.blocks) * BLOCK;
-  return { first: start, last: start + BLOCK - 1 };
+  return portBlockAt(start);
 }

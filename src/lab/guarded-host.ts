@@ -1,19 +1,28 @@
 import { isIP } from 'node:net';
 import { bytes, fitting, mustFit, port } from '../evidence/arguments.ts';
 import { isObject, object, oneOf, optional, type Shape, text, whole } from '../evidence/shape.ts';
-import { SOCKET_OPTION_NAMES, type SocketOption } from '../kernel/socket.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
+import { SOCKET_OPTION_NAMES, type SocketOption } from '../tcp/socket-options.ts';
 import type { Host } from './host.ts';
-import { FATES, type PortRange, type Rule } from './rule.ts';
+import {
+  ECN_FIELDS,
+  type EcnField,
+  FATES,
+  type Rule,
+  type Span,
+  TRACKED_STATES,
+  type TrackedState,
+} from './rule.ts';
 
 const socket = whole(1);
 const address = fitting<string>('an IPv4 or IPv6 address', (value) => isIP(String(value)) !== 0);
 /** Port 0 has the kernel choose one. */
 const endpoint: Shape<Endpoint> = object({ address, port: whole(0, 65_535) });
-const range: Shape<PortRange> = object({ first: port, last: port });
-const ports: Shape<number | PortRange> = {
-  flawOf: (value, path) => (isObject(value) ? range : port).flawOf(value, path),
-};
+const ports = spanOf(port);
+export const PACKET_LENGTH: Shape<number | Span> = spanOf(whole(0, 65_535));
+export const WINDOW: Shape<number | Span> = spanOf(whole(0, 65_535));
+export const ECN: Shape<EcnField> = oneOf(...ECN_FIELDS);
+export const TRACKED: Shape<TrackedState> = oneOf(...TRACKED_STATES);
 /** As sysctl(8) names those of a network: any other would be the whole machine's. */
 const SYSCTL: Shape<string> = text(/^net(\.[\w-]+)+$/, 'a sysctl such as net.ipv4.tcp_syn_retries');
 const SYSCTL_VALUE: Shape<string | number> = fitting(
@@ -23,8 +32,8 @@ const SYSCTL_VALUE: Shape<string | number> = fitting(
 export const OPTION: Shape<SocketOption> = oneOf(...SOCKET_OPTION_NAMES);
 export const OPTION_VALUE: Shape<number> = whole(-(2 ** 31), 2 ** 31 - 1);
 export const FLAGS: Shape<string> = text(
-  /^[SFRPU.]+$/,
-  "flags in tcpdump's letters, such as S or S. (S F R P U, and . for ACK)",
+  /^[SFRPU.EW]+$/,
+  "flags in tcpdump's letters, such as S or S. (S F R P U E W, and . for ACK)",
 );
 const rule = object<Rule>({
   hook: oneOf('in', 'out'),
@@ -33,7 +42,17 @@ const rule = object<Rule>({
   sourcePort: optional(ports),
   destinationPort: optional(ports),
   flags: optional(FLAGS),
+  length: optional(PACKET_LENGTH),
+  window: optional(WINDOW),
+  ecn: optional(ECN),
+  tracked: optional(TRACKED),
 });
+
+/** A number, or those from the first to the last. */
+function spanOf(number: Shape<number>): Shape<number | Span> {
+  const span: Shape<Span> = object({ first: number, last: number });
+  return { flawOf: (value, path) => (isObject(value) ? span : number).flawOf(value, path) };
+}
 
 type Shapes = readonly [name: string, shape: Shape<never>][];
 

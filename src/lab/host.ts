@@ -1,8 +1,8 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import type { HostName } from '../evidence/events.ts';
-import type { SocketOption } from '../kernel/socket.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { SegmentToEncode } from '../tcp/segment.ts';
+import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';

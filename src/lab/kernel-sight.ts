@@ -34,6 +34,9 @@ export class KernelSight implements Watcher {
   readonly #calling = new Map<number, ProgramCall>();
   /** The processes that made calls here: the end of others says nothing of a connection. */
   readonly #callers = new Set<number>();
+  /** Its sockets by the kernel's address of them, in the order in which they were first named. */
+  readonly #sockets = new Map<bigint, number>();
+  #lastSocket = 0;
   /** Drops by a firewall: whether a rule of the lab was it, its log tells, once that has been read. */
   #undecided: KernelDrop[] = [];
   #loggedNs = 0n;
@@ -97,7 +100,16 @@ export class KernelSight implements Watcher {
     const change = event.name === 'inet_sock_set_state' ? { from: event.from, to: event.to } : null;
     // Elsewhere the number is of another PID namespace, perhaps.
     const ran = namespace === null ? {} : { pid };
-    emit({ type: 'kernel', atMs: toMs(atNs), host, name, local, remote, change, ...ran });
+    const which = event.socket === 0n ? {} : { kernelSocket: this.#numberOf(event.socket) };
+    emit({ type: 'kernel', atMs: toMs(atNs), host, name, local, remote, change, ...ran, ...which });
+    // Another socket may get its address.
+    if (name === 'tcp_destroy_sock') this.#sockets.delete(event.socket);
+  }
+
+  #numberOf(socket: bigint): number {
+    const number = this.#sockets.get(socket) ?? ++this.#lastSocket;
+    this.#sockets.set(socket, number);
+    return number;
   }
 
   #seeDrop(drop: KernelDrop): void {

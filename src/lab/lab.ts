@@ -2,6 +2,7 @@ import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { TcplabError } from '../error.ts';
 import { host as hostName, milliseconds, mustFit, port, work } from '../evidence/arguments.ts';
 import { type HostName, TIMELINE_FORMAT, type TimelineEvent } from '../evidence/events.ts';
+import { settle } from '../evidence/packet-index.ts';
 import { type Fields, object, oneOf, optional } from '../evidence/shape.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
@@ -12,8 +13,9 @@ import { guarded } from './guarded-host.ts';
 import type { Host } from './host.ts';
 import { openNamespacePair } from './namespace-pair.ts';
 import type { HostPair, OpenPair } from './pair.ts';
+import { SETTING_FIELDS, type Settings, setSysctls, withSettings } from './settings.ts';
 
-export interface LabOptions {
+export interface LabOptions extends Settings {
   /** Default: `ipv4`. */
   family?: Family;
   /** What sets the rules; default: `nft`. */
@@ -29,6 +31,7 @@ export const LAB_FIELDS: Fields<LabOptions> = {
   firewall: optional(oneOf('nft', 'iptables')),
   serverPort: optional(port),
   hosts: optional(work<OpenPair>()),
+  ...SETTING_FIELDS,
 };
 const LAB = object<LabOptions>(LAB_FIELDS);
 
@@ -38,6 +41,9 @@ export type Tables = Record<HostName, SocketRow[]>;
 /** What the kernel does without one of its timers, it has done by then. */
 const AT_ONCE_MS = 3;
 
+/** An event of another machine waits until its place among the others is known. */
+const LATE_ELSEWHERE_MS = 2000;
+
 /** Two hosts and the wire between them. Nothing of it is left once it is disposed of, or the process has ended. */
 export class Lab implements AsyncDisposable {
   readonly timeline: Timeline;
@@ -45,6 +51,8 @@ export class Lab implements AsyncDisposable {
   readonly server: Host;
   readonly family: Family;
   readonly serverPort: number;
+  /** What was asked for; what came of it is on the timeline. */
+  readonly settings: Settings;
   readonly #pair: HostPair;
   readonly #startNs: bigint;
   readonly #endTimeline: () => void;
@@ -58,12 +66,14 @@ export class Lab implements AsyncDisposable {
     family: Family;
     startNs: bigint;
     endTimeline: () => void;
+    settings: Settings;
   }) {
     this.timeline = parts.timeline;
-    this.client = guarded(parts.pair.client);
-    this.server = guarded(parts.pair.server);
+    this.client = guarded(withSettings(parts.pair.client, parts.settings));
+    this.server = guarded(withSettings(parts.pair.server, parts.settings));
     this.family = parts.family;
     this.serverPort = parts.pair.serverPort;
+    this.settings = parts.settings;
     this.#pair = parts.pair;
     this.#startNs = parts.startNs;
     this.#endTimeline = parts.endTimeline;
@@ -72,11 +82,12 @@ export class Lab implements AsyncDisposable {
 
   /**
    * In namespaces of its own it takes some 3 ms, the first of a process with root 50 ms more, and needs the privileges that
-   * `doctor` tells of.
+   * `doctor` tells of. Throws USAGE for a setting that a host's kernel rejects.
    */
   static async open(options: LabOptions = {}): Promise<Lab> {
     mustFit('Lab.open() options', LAB, options, "example: Lab.open({ family: 'ipv6', serverPort: 8080 })");
     const { family = 'ipv4', firewall = 'nft', serverPort, hosts = openNamespacePair } = options;
+    const { clientPort } = options;
     const startNs = monotonicNs();
     const startedAt = new Date().toISOString();
     const timeline = new Timeline();
@@ -85,12 +96,19 @@ export class Lab implements AsyncDisposable {
     const emit = (event: TimelineEvent) => {
       if (!isOver) timeline.add(event);
     };
-    const pair = await hosts({ family, firewall, serverPort, startNs, emit });
+    const pair = await hosts({ family, firewall, serverPort, clientPort, startNs, emit });
     timeline.add({ type: 'lab-opened', atMs: 0, format: TIMELINE_FORMAT, startedAt, family, ...pair.about });
     const endTimeline = () => {
       isOver = true;
     };
-    return new Lab({ timeline, pair, family, startNs, endTimeline });
+    try {
+      for (const name of ['client', 'server'] as const)
+        await setSysctls(pair[name], options.sysctls?.[name] ?? {});
+      return new Lab({ timeline, pair, family, startNs, endTimeline, settings: options });
+    } catch (error) {
+      await pair.dispose();
+      throw error;
+    }
   }
 
   host(name: HostName): Host {
@@ -124,8 +142,12 @@ export class Lab implements AsyncDisposable {
         'USAGE',
         'this lab is already closed: is an `await` missing before a call on it?',
       );
-    if (this.#pair.observe) return this.#pair.observe();
-    return { client: await this.client.observe(), server: await this.server.observe() };
+    const startMs = this.nowMs();
+    const tables = this.#pair.observe
+      ? await this.#pair.observe()
+      : { client: await this.client.observe(), server: await this.server.observe() };
+    settle(this.timeline, startMs - (this.#pair.observe ? LATE_ELSEWHERE_MS : 0));
+    return tables;
   }
 
   /** Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. */
@@ -133,10 +155,13 @@ export class Lab implements AsyncDisposable {
     for (let tries = 1; tries <= 20; tries++) {
       await this.client.count();
       await this.server.count();
-      const packets = () => this.timeline.of('captured').length + this.timeline.of('dropped').length;
-      const counted = packets();
+      let packets = 0;
+      const leave = this.timeline.follow(({ type }) => {
+        if (type === 'captured' || type === 'dropped') packets++;
+      });
       await this.observe();
-      if (packets() === counted) return;
+      leave();
+      if (packets === 0) return;
     }
   }
 

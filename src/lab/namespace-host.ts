@@ -14,6 +14,7 @@ import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { type Endpoint, type Family, formatEndpoint } from '../tcp/endpoint.ts';
 import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../tcp/segment.ts';
+import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { PortBlock } from './client-ports.ts';
 import { Ending } from './ending.ts';
@@ -152,7 +153,7 @@ export class NamespaceHost implements EnterableHost {
     return kernel.receive(this.#fd(socket));
   }
 
-  async setOption(socket: SocketNumber, option: kernel.SocketOption, value: number): Promise<void> {
+  async setOption(socket: SocketNumber, option: SocketOption, value: number): Promise<void> {
     this.#call('setsockopt', socket, `${option} ${value}`, (fd) => kernel.setOption(fd, option, value));
   }
 
@@ -193,11 +194,10 @@ export class NamespaceHost implements EnterableHost {
     const packet = encodePacket(segment);
     const wire = decodePacket(packet);
     const atMs = this.#nowMs();
+    const bytes = packet.toString('base64');
+    // Before it is sent: a rule of this host may refuse it, and then no socket has sent what that rule dropped.
+    if (wire) this.#options.emit({ type: 'crafted', atMs, host: this.name, wire, bytes });
     kernel.sendPacket(this.#rawSocket, packet, segment.destination.address);
-    if (wire) {
-      const bytes = packet.toString('base64');
-      this.#options.emit({ type: 'crafted', atMs, host: this.name, wire, bytes });
-    }
   }
 
   async holdBack(): Promise<boolean> {
@@ -244,8 +244,9 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async writeSysctl(name: string, value: string | number): Promise<void> {
-    const { shared } = this.#options;
+    const { shared, emit } = this.#options;
     this.#namespace.enter(() => (shared ? shared.changeSysctl(name, value) : writeSysctl(name, value)));
+    emit({ type: 'sysctl-written', atMs: this.#nowMs(), host: this.name, name, value: String(value) });
   }
 
   start(

@@ -3,7 +3,7 @@ import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
 import { Iptables } from '../kernel/iptables.ts';
 import { hasNftables } from '../kernel/nftables.ts';
 import { ADDRESSES, LINK_ADDRESSES, SERVER_PORT } from './addresses.ts';
-import { takePortBlock } from './client-ports.ts';
+import { portBlockAt, takePortBlock } from './client-ports.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { NamespaceHost } from './namespace-host.ts';
 import { createWithOwnTable } from './own-table.ts';
@@ -13,7 +13,7 @@ import { layWire } from './wire.ts';
 
 /** Two namespaces of this machine and a veth pair between them: a lab's own, and gone with it. */
 export const openNamespacePair: OpenPair = async (request): Promise<HostPair> => {
-  const { family, firewall, serverPort = SERVER_PORT, startNs, emit } = request;
+  const { family, firewall, serverPort = SERVER_PORT, clientPort, startNs, emit } = request;
   // Loads the library now, so that the first rule does not have to; or finds that there is no such command.
   if (firewall === 'nft') hasNftables();
   else new Iptables(family);
@@ -27,7 +27,7 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
   const namespaces = { client: create(), server: create() };
   const captures = await layWire(namespaces);
   undo.defer(() => inBoth((name) => captures[name].close()));
-  const clientPorts = takePortBlock(watch.slot);
+  const clientPorts = clientPort === undefined ? takePortBlock(watch.slot) : portBlockAt(clientPort);
   let [lastRule, lastProgram] = [0, 0];
   const open = (name: HostName) => {
     const host = new NamespaceHost({

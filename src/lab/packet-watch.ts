@@ -24,40 +24,44 @@ export class PacketWatch {
   readonly #options: Options;
   readonly #log: PacketLog;
   #realtimeOffsetNs: bigint = realtimeOffsetNs();
+  /** Nothing was lost before that. */
+  #readMs: number;
 
   /** In the namespace in which the thread is now. */
   constructor(options: Options) {
     this.#options = options;
     this.#log = new PacketLog(options.logGroup);
+    this.#readMs = this.#nowMs();
   }
 
   /** Puts what has come since the last call onto the timeline. Gives how many there were. */
   read(): number {
     const { name: host, capture, emit } = this.#options;
     this.#followClock();
+    const sinceMs = this.#readMs;
+    this.#readMs = this.#nowMs();
     let count = 0;
-    const captured = capture.read();
-    const logged = this.#log.read();
-    for (const { atNs, direction, packet } of captured) {
+    for (const { atNs, direction, packet } of capture.packets()) {
       const wire = this.#decode(packet);
       if (!wire) continue;
       const bytes = packet.toString('base64');
       emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
       count++;
     }
+    const logged = this.#log.read();
     const lost = capture.takeLost();
     if (lost > 0) {
       const what = `the capture lost ${lost} packets because its buffer was full`;
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
+      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
     }
     const deleted = capture.takeDeleted();
     if (deleted !== undefined) {
       const what = `interface ${deleted} was deleted: the capture sees no packet after that`;
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
+      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
     }
     if (this.#log.takeLost()) {
       const what = 'the packet log overflowed: some dropped packets are missing';
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what });
+      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
     }
     for (const { atNs, hook, prefix, packet } of logged) {
       const wire = this.#decode(packet);

@@ -27,6 +27,8 @@ export interface PairRequest {
   firewall: FirewallKind;
   /** The hosts decide if it is not said. */
   serverPort: number | undefined;
+  /** The first of the client's ports; the hosts decide if it is not given. */
+  clientPort: number | undefined;
   /** When the lab's clock was zero: CLOCK_MONOTONIC of this machine, nanoseconds. */
   startNs: bigint;
   emit: (event: TimelineEvent) => void;

@@ -77,6 +77,11 @@ describe('what is read of a journal', () => {
         family: 'ipv4',
         rule: `INPUT -p tcp -s 10.0.0.1 --dport 80 -m comment --comment "${AGENT}_1 3" -j REJECT --reject-with icmp-host-unreachable`,
       },
+      {
+        what: 'iptables-rule',
+        family: 'ipv4',
+        rule: `INPUT -p tcp -m ecn --ecn-tcp-ece -m u32 --u32 "0x0>>0x16&0x3c@0xc&0xffff=0x1:0x2" -m comment --comment "${AGENT}_1 4" -j DROP`,
+      },
     ];
     expect(readJournal(written(...undos.map((undo) => JSON.stringify(undo)))).undos).toEqual(undos);
   });

@@ -135,7 +135,7 @@ function isUndo(line: Record<string, unknown>, agent: string): line is Record<st
 }
 
 /** As `iptablesRules` of the lab writes them: nothing but these words, for a shell or iptables-restore may read them. */
-const MATCHES = '^(INPUT|OUTPUT) -p tcp( [\\w.:,/-]+)*';
+const MATCHES = '^(INPUT|OUTPUT) -p tcp( [\\w.:,/-]+| "[\\w>&@=:]+")*';
 const LOGGING_RULE = new RegExp(
   `${MATCHES} -j NFLOG --nflog-group \\d+ --nflog-threshold 1 --nflog-prefix \\d+$`,
 );

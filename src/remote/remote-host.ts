@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
-import type { SocketOption } from '../kernel/socket.ts';
 import type { Host, SocketNumber, SpawnOptions, StartOptions } from '../lab/host.ts';
 import type { Program } from '../lab/program.ts';
 import type { Rule } from '../lab/rule.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { SegmentToEncode } from '../tcp/segment.ts';
+import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Channel } from './channel.ts';
 import { RemoteProgram } from './remote-program.ts';

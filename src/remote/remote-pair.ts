@@ -70,7 +70,7 @@ export class RemotePair implements AsyncDisposable {
     const { client, server } = this.#channels;
     const [serverPort, first] = await Promise.all([
       request.serverPort ?? server.call('freePort', route.server.address),
-      client.call('freePorts', request.family, route.client.address, CLIENT_PORTS),
+      request.clientPort ?? client.call('freePorts', request.family, route.client.address, CLIENT_PORTS),
     ]);
     return this.#open(request, route, serverPort, first);
   };

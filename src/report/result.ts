@@ -2,15 +2,15 @@ import { TcplabError } from '../error.ts';
 import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
 import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
 import { foreignDrops } from '../evidence/foreign-drops.ts';
-import { inputsOf, type Passage, passages, wordsOfDrop } from '../evidence/segments.ts';
+import { type Passage, passages, segmentsLeftOut, toldByPackets, wordsOfDrop } from '../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
 import { unreached } from '../evidence/unreached.ts';
 import { judge, type Testimony, type VerdictWord } from '../evidence/verdict.ts';
 import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
-import { foldEnd } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
+import { leftOutLines } from './left-out.ts';
 import { unreachedLine } from './unreached-line.ts';
 
 /** What a witness says, as it stands in the JSON. */
@@ -79,6 +79,8 @@ export interface ScenarioResult {
   programs: ProgramReport[];
   rules: RuleReport[];
   segments: SegmentReport[];
+  /** How many more there were, between the first and the last ones: too many to keep. Absent if none. */
+  segmentsLeftOut?: number;
   transitions: Record<HostName, State[]>;
   /** What each host's kernel counted during the run, by the names of nstat(8): what changed, and by how much. */
   counters: Record<HostName, Record<string, number>>;
@@ -110,6 +112,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
   const hold = timeline.of('held')[0];
   const peer = otherHost(aim.held.host);
   const connection = claim?.connection ?? null;
+  const leftOut = connection ? segmentsLeftOut(timeline, connection) : 0;
   return {
     scenario: aim.scenario,
     state: aim.held.state,
@@ -128,6 +131,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     programs: programReports(timeline, connection),
     rules: ruleReports(timeline),
     segments: connection ? segmentReports(passages(timeline, connection), timeline) : [],
+    ...(leftOut > 0 ? { segmentsLeftOut: leftOut } : {}),
     transitions: { client: pathOf(timeline, 'client'), server: pathOf(timeline, 'server') },
     counters: { client: countersOf(timeline, 'client'), server: countersOf(timeline, 'server') },
     hosts: timeline.of('lab-opened')[0]?.hosts ?? null,
@@ -135,6 +139,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
       ...timeline.of('noted').map(({ text }) => text),
       ...unreached(timeline).map(unreachedLine),
       ...(connection ? foreignDrops(timeline, connection) : []),
+      ...leftOutLines(timeline),
     ],
     error: null,
   };
@@ -225,7 +230,7 @@ function countersOf(timeline: Timeline, host: HostName): Record<string, number> 
   return timeline.of('counted').findLast((event) => event.host === host)?.counters ?? {};
 }
 
-function segmentReports(all: Passage[], timeline: Timeline): SegmentReport[] {
+export function segmentReports(all: readonly Passage[], timeline: Timeline): SegmentReport[] {
   const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
   return all.map(({ atMs, host, wire, numbers, arrivedMs, fate }) => {
     const segment = wire.kind === 'tcp' ? wire.segment : null;
@@ -253,7 +258,7 @@ function fateText(timeline: Timeline, fate: Passage['fate'], rules: ReadonlyMap<
 function pathOf(timeline: Timeline, host: HostName): State[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
-  const { steps } = foldEnd(inputsOf(timeline, claim.connection, host));
+  const { steps } = toldByPackets(timeline, claim.connection, host).end;
   const first = steps[0]?.from;
   if (first) return [first, ...steps.map(({ to }) => to)];
   const state = host === claim.held.host ? claim.held.state : claim.peer;

@@ -1,9 +1,9 @@
 import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
-import type { SocketOption } from '../kernel/socket.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
+import type { SocketOption } from '../tcp/socket-options.ts';
 import type { State } from '../tcp/state.ts';
 import type { Stage } from './scenario.ts';
 

@@ -3,10 +3,10 @@ import { type Connection, endOf } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { describeProgramEnd, programEnds } from '../evidence/program-ends.ts';
-import { inputsOf } from '../evidence/segments.ts';
+import { toldByPackets } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
-import { foldEnd } from '../tcp/fold.ts';
+import { mustBeOurs } from '../lab/settings.ts';
 import { type Programs, programEnd } from './program-end.ts';
 import type { Scenario, Stage } from './scenario.ts';
 import { EndedEarly } from './started-program.ts';
@@ -82,6 +82,7 @@ export function stageOf(
 ): Stage {
   const host = (name: HostName) => {
     const command = programs[name];
+    if (command !== undefined) mustBeOurs(name, lab.settings);
     return command === undefined ? lab.host(name) : programEnd(lab.host(name), command, lab, () => stage);
   };
   const stage: Stage = {
@@ -97,7 +98,7 @@ export function stageOf(
     observe,
     fold: async (connection, host) => {
       await observe();
-      return foldEnd(inputsOf(lab.timeline, connection, host));
+      return toldByPackets(lab.timeline, connection, host).end;
     },
   };
   return stage;

@@ -3,10 +3,7 @@ import { errorsOf } from '../error.ts';
 import { fitting, host as hostName, milliseconds, mustFit, nonEmpty, work } from '../evidence/arguments.ts';
 import { isObject, object, oneOf, optional, type Shape } from '../evidence/shape.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import type { FirewallKind } from '../lab/firewall.ts';
-import { LAB_FIELDS, Lab } from '../lab/lab.ts';
-import type { OpenPair } from '../lab/pair.ts';
-import type { Family } from '../tcp/endpoint.ts';
+import { LAB_FIELDS, Lab, type LabOptions } from '../lab/lab.ts';
 import { STATES } from '../tcp/state.ts';
 import { holdState } from './hold.ts';
 import type { Programs } from './program-end.ts';
@@ -14,12 +11,7 @@ import { reachState } from './reach.ts';
 import type { Scenario } from './scenario.ts';
 import type { Turn } from './turn.ts';
 
-export interface RunOptions {
-  family?: Family;
-  firewall?: FirewallKind;
-  serverPort?: number | undefined;
-  /** Where the hosts are; see `LabOptions`. */
-  hosts?: OpenPair | undefined;
+export interface RunOptions extends LabOptions {
   /** How long the state is held, from when both ends have reached theirs. */
   holdMs?: number;
   /** How long it may take to reach them. */
@@ -57,10 +49,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   mustFit(`runScenario() scenario ${id}: held`, HELD, scenario.held);
   mustFit(`runScenario() scenario ${id}: peer`, state, scenario.peer);
   mustFit('runScenario() options', RUN, options, 'example: runScenario(scenario, { holdMs: 1000 })');
-  const { family = 'ipv4', firewall = 'nft', serverPort, hosts } = options;
   const pass = (await options.turn?.take()) ?? (() => {});
   try {
-    await using lab = await Lab.open({ family, firewall, serverPort, hosts });
+    await using lab = await Lab.open(labOptions(options));
     // What is brief keeps its turn until it was held.
     const mayPass = scenario.brief ? () => {} : pass;
     const reached = await reachState(lab, scenario, { ...options, onIdle: mayPass });
@@ -74,6 +65,11 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   } finally {
     pass();
   }
+}
+
+function labOptions(options: RunOptions): LabOptions {
+  const isOfLab = ([name]: [string, unknown]) => Object.hasOwn(LAB_FIELDS, name);
+  return Object.fromEntries(Object.entries(options).filter(isOfLab));
 }
 
 /** Looks ten times or more. */

@@ -20,6 +20,20 @@ export function isListenerOf(listener: Endpoint, { address, port }: Endpoint): b
   return listener.port === port && [address, '0.0.0.0', '::'].includes(listener.address);
 }
 
+const [known, MOST_KNOWN] = [new Map<string, Endpoint>(), 4096];
+
+/** The endpoint of an address of 4 or 16 bytes: one object for each, since packets are many and endpoints few. */
+export function endpointOf(bytes: Buffer, port: number): Endpoint {
+  const key = `${bytes.toString('latin1')}${port}`;
+  let endpoint = known.get(key);
+  if (!endpoint) {
+    if (known.size >= MOST_KNOWN) known.clear();
+    endpoint = { address: addressText(bytes), port };
+    known.set(key, endpoint);
+  }
+  return endpoint;
+}
+
 /** The bytes of an address, in network order: 4 or 16. */
 export function addressBytes(address: string): Buffer {
   if (!address.includes(':')) return Buffer.from(address.split('.').map(Number));

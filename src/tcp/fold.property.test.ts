@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ModelEnd } from '../../test/model-end.ts';
+import { LAB } from '../../test/one-end.ts';
 import { ARCS } from './arcs.ts';
-import { advance, type End, foldEnd, type Input, UNKNOWN_END } from './fold.ts';
+import { advance, type End, foldEnd as foldFacts, type Input, UNKNOWN_END } from './fold.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './state.ts';
+
+/** The model's calls are all seen, but for those that are secret. */
+const KNOWN = { atMs: 0, known: LAB };
+const BEGIN = advance(UNKNOWN_END, KNOWN);
+const foldEnd = (inputs: Input[]) => foldFacts([KNOWN, ...inputs]);
 
 type Op =
   | { op: 'connect' | 'listen' | 'close' | 'abort'; end: number }
@@ -99,13 +105,19 @@ const inputs = fc.tuple(history, end).map(([history, end]) => play(history)[end 
 
 const numbersOf = ({ steps }: End) => steps.map(({ arc }) => arc?.number);
 /** All that later segments are judged by. */
-const essence = ({ ahead: _, ...rest }: End) => rest;
+const essence = ({ states, steps, sendNext, receiveNext, finSent }: End) => ({
+  states,
+  steps: steps.map(({ from, to, arc }) => ({ from, to, arc })),
+  sendNext,
+  receiveNext,
+  finSent,
+});
 
 describe('the fold of what an end sent and was given', () => {
   it('gives the state of an independent TCP, wherever segments can tell it', () => {
     fc.assert(
       fc.property(history, (history) => {
-        const folded: [End, End] = [UNKNOWN_END, UNKNOWN_END];
+        const folded: [End, End] = [BEGIN, BEGIN];
         const taken = [0, 0];
         play(history, (ends) => {
           for (const index of [0, 1] as const) {
@@ -113,7 +125,11 @@ describe('the fold of what an end sent and was given', () => {
             for (const input of inputs.slice(taken[index])) folded[index] = advance(folded[index], input);
             taken[index] = inputs.length;
             // Before the first segment leaves, an end that listens is like one that is not there.
-            if (!secret) expect(folded[index].state).toBe(shown ? state : null);
+            const { states } = folded[index];
+            if (!secret && shown) expect(states).toContain(state);
+            if (!shown) expect(states).toEqual([]);
+            // Of what these histories have in them, Linux's versions differ in an RST before a request alone.
+            if (!states.includes('LISTEN')) expect(states.length).toBeLessThan(2);
           }
         });
       }),

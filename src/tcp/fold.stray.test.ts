@@ -15,6 +15,7 @@ import {
   synReceivedSimultaneously,
   synSent,
   timeWait,
+  told,
   unreachable,
 } from '../../test/one-end.ts';
 import type { Input } from './fold.ts';
@@ -32,12 +33,12 @@ describe('an RST', () => {
   ])(
     'in %s that is not exactly at the next sequence number changes nothing (RFC 5961)',
     (_, before, next) => {
-      const state = fold(before);
+      const state = told(fold(before));
       // Linux also takes the one just before, once it has heard a FIN (net/ipv4/tcp_input.c, tcp_reset_check).
       const justBefore = next === 1 ? [next - 1] : [];
       for (const seq of [...justBefore, next + 1, next + 1000, next - 1000]) {
-        expect(fold([...before, got('R', seq)]), `at ${seq}`).toEqual(state);
-        expect(fold([...before, got('R.', seq, 1)]), `at ${seq}`).toEqual(state);
+        expect(told(fold([...before, got('R', seq)])), `at ${seq}`).toEqual(state);
+        expect(told(fold([...before, got('R.', seq, 1)])), `at ${seq}`).toEqual(state);
       }
     },
   );
@@ -50,13 +51,19 @@ describe('an RST', () => {
 
   it('that an end sends after it has aborted changes nothing more', () => {
     const aborted = [...established, sent('R.', 1, 1)];
-    expect(fold([...aborted, got('P.', 1, 1, 5), sent('R', 1)])).toEqual(fold(aborted));
+    expect(told(fold([...aborted, got('P.', 1, 1, 5), sent('R', 1)]))).toEqual(told(fold(aborted)));
   });
 
   it('of an end in FIN-WAIT-2 that was given octets nobody will read closes it', () => {
     expect(stateAfter(...finWait2, got('P.', 1, 2, 5), sent('R', 2))).toBe('CLOSED');
   });
 });
+
+/** Once its SYN or FIN is acknowledged, no socket sends it again; and all that it sends has the newest acknowledgment. */
+function isOwed(state: State, input: Input): boolean {
+  const owed = ['SYN-SENT', 'SYN-RECEIVED', 'FIN-WAIT-1', 'LAST-ACK'].includes(state);
+  return owed && 'segment' in input && /[SF]/.test(input.segment.flags);
+}
 
 describe('a retransmission', () => {
   it.each<[State, Input[]]>([
@@ -71,11 +78,15 @@ describe('a retransmission', () => {
     ['CLOSE-WAIT', closeWait],
     ['LAST-ACK', lastAck],
     ['TIME-WAIT', timeWait],
-  ])('in %s of anything that either side has sent changes nothing', (_state, before) => {
-    const { state, steps } = fold(before);
-    for (const again of before) expect(fold([...before, again])).toMatchObject({ state, steps });
-    expect(fold([...before, ...before])).toMatchObject({ state, steps });
-  });
+  ])(
+    'in %s of anything that is not acknowledged, or that the peer has sent, changes nothing',
+    (state, before) => {
+      const whole = fold(before);
+      const again = before.filter((input) => input.direction === 'received' || isOwed(state, input));
+      for (const one of again) expect(told(fold([...before, one]))).toEqual(told(whole));
+      expect(told(fold([...before, ...again]))).toEqual(told(whole));
+    },
+  );
 
   it('that now carries more octets, and the FIN with them, is a close', () => {
     const before = [...established, sent('P.', 1, 1, 20)];

@@ -1,4 +1,4 @@
-import { addressBytes, addressText, type Endpoint } from './endpoint.ts';
+import { addressBytes, addressText, type Endpoint, endpointOf } from './endpoint.ts';
 
 /** A TCP segment as it stood on the wire (RFC 9293, 3.1), with the addresses of its IP header. */
 export interface Segment {
@@ -91,6 +91,19 @@ export function checksumsHold(packet: Uint8Array): boolean {
 }
 
 /**
+ * Whether TCP's checksum can't be right: the packet is whole, and it is neither the checksum nor the sum of the pseudo header, which
+ * stands there until a card or a tunnel completes it.
+ */
+export function checksumIsWrong(packet: Buffer): boolean {
+  const ip = decodeIp(packet);
+  if (ip?.protocol !== TCP || ip.totalLength !== packet.length) return false;
+  const body = packet.subarray(ip.headerLength);
+  if (body.length < 20) return false;
+  const pseudo = pseudoHeader(ip.source, ip.destination, TCP, body.length);
+  return checksum(pseudo, body) !== 0 && body.readUInt16BE(16) !== (~checksum(pseudo) & 0xffff);
+}
+
+/**
  * The packet with its TCP checksum as it will be on the wire. Before a packet leaves, the kernel has only the pseudo
  * header's sum in there. Gives the same packet back where it can't be told: no TCP, or not the whole of it.
  */
@@ -151,8 +164,11 @@ export function flagBits(letters: string): number {
   return FLAG_LETTERS.reduce((bits, [mask, letter]) => (letters.includes(letter) ? bits | mask : bits), 0);
 }
 
+const LETTERS: string[] = [];
+
 function flagLetters(bits: number): string {
-  return FLAG_LETTERS.map(([mask, letter]) => (bits & mask ? letter : '')).join('') || 'none';
+  LETTERS[bits] ??= FLAG_LETTERS.map(([mask, letter]) => (bits & mask ? letter : '')).join('') || 'none';
+  return LETTERS[bits];
 }
 
 const ICMP = 1;
@@ -198,8 +214,8 @@ function decodeTcp(body: Buffer, ip: IpHeader): Segment | undefined {
   const length = ip.totalLength - ip.headerLength - headerLength;
   if (headerLength < 20 || length < 0) return undefined;
   return {
-    source: { address: addressText(ip.source), port: body.readUInt16BE(0) },
-    destination: { address: addressText(ip.destination), port: body.readUInt16BE(2) },
+    source: endpointOf(ip.source, body.readUInt16BE(0)),
+    destination: endpointOf(ip.destination, body.readUInt16BE(2)),
     seq: body.readUInt32BE(4),
     ack: bits & 0x10 ? body.readUInt32BE(8) : null,
     flags: flagLetters(bits),

@@ -4,11 +4,11 @@ import { fitting, mustFit } from '../evidence/arguments.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { rowOf, stateInTable } from '../evidence/witness/socket-table.ts';
-import type { SocketOption } from '../kernel/socket.ts';
 import { OPTION, OPTION_VALUE } from '../lab/guarded-host.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
+import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import { PATIENCE, type Patience } from './patience.ts';
@@ -101,8 +101,7 @@ export class TestEnd {
 
   /** Sets a socket option (socket(7), tcp(7)) to an int. Throws SystemError, EINVAL for a wrong value. */
   async setOption(option: SocketOption, value: number): Promise<void> {
-    const hint = (option as string) === 'SO_LINGER' ? 'reset() closes with an RST' : undefined;
-    mustFit('setOption() option', OPTION, option, hint);
+    mustFit('setOption() option', OPTION, option);
     mustFit('setOption() value', OPTION_VALUE, value);
     await this.#lab.host(this.host).setOption(this.#own('set an option'), option, value);
   }

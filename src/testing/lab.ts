@@ -10,6 +10,7 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
+import { SETTING_FIELDS, type Settings } from '../lab/settings.ts';
 import { RemotePair } from '../remote/remote-pair.ts';
 import { connectionsOf } from '../report/ladder/connections.ts';
 import { TestClient } from './client.ts';
@@ -20,7 +21,7 @@ import { keepFor } from './keep.ts';
 import { PATIENCE, PATIENCE_FIELDS, type Patience } from './patience.ts';
 import { TestServer } from './server.ts';
 
-export interface TestLabOptions {
+export interface TestLabOptions extends Settings {
   /** The two hosts use IPv6. Default: false, IPv4. */
   ipv6?: boolean;
   /** What sets the rules; default: `nft`. */
@@ -42,6 +43,7 @@ const LAB = object<TestLabOptions>({
   places: optional(object({ client: nonEmpty, server: nonEmpty })),
   allowSysctl: optional(yesOrNo),
   keep: optional(nonEmpty),
+  ...SETTING_FIELDS,
 });
 
 /** A socket of Node's: `net.Socket` has these. */
@@ -181,12 +183,13 @@ export class TestLab implements AsyncDisposable {
 
 /**
  * Opens a lab: `await using lab = await createLab()`. Nothing of it is left when it is closed. Throws USAGE for wrong options
- * and in a worker thread, MACHINE where the process may not create network namespaces.
+ * or settings, and in a worker thread, MACHINE where the process may not create network namespaces.
  */
 export async function createLab(options: TestLabOptions = {}): Promise<TestLab> {
   mustFit('createLab() options', LAB, options, 'example: createLab({ ipv6: true, serverPort: 8080 })');
   const { ipv6 = false, firewall = 'nft', serverPort, places, allowSysctl = false } = options;
-  const { keep = join(tmpdir(), 'tcplab-failures') } = options;
+  const { keep = join(tmpdir(), 'tcplab-failures'), sysctls, socketOptions, clientPort } = options;
+  const settings = { sysctls, socketOptions, clientPort };
   if (!isMainThread) {
     throw new TcplabError(
       'USAGE',
@@ -204,7 +207,8 @@ export async function createLab(options: TestLabOptions = {}): Promise<TestLab> 
   const family = ipv6 ? 'ipv6' : 'ipv4';
   const pair = places && (await RemotePair.open(places, { allowSysctl, family }));
   try {
-    return new TestLab(await Lab.open({ hosts: pair?.openPair, family, firewall, serverPort }), keep, pair);
+    const lab = await Lab.open({ hosts: pair?.openPair, family, firewall, serverPort, ...settings });
+    return new TestLab(lab, keep, pair);
   } catch (error) {
     await pair?.[Symbol.asyncDispose]();
     throw error;

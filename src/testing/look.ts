@@ -77,7 +77,8 @@ export async function look(
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
   }
-  const [bySegments = null] = packets.follow(lab.timeline, end).at(-1)?.states ?? [];
+  const told = packets.follow(lab.timeline, end).findLast(({ states }) => states.length > 0)?.states ?? [];
+  const bySegments = told.length === 1 ? (told[0] ?? null) : null;
   const toMs = lab.nowMs();
   const seen = { host: on, wanted, state, fromMs: fromMs ?? toMs, toMs, looks, tables, bySegments };
   return { ...seen, isSo: isSo() };

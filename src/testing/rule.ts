@@ -1,18 +1,26 @@
 import { mustFit, port } from '../evidence/arguments.ts';
 import { type Fields, object, oneOf, optional } from '../evidence/shape.ts';
-import { FLAGS } from '../lab/guarded-host.ts';
+import { ECN, FLAGS, PACKET_LENGTH, TRACKED, WINDOW } from '../lab/guarded-host.ts';
 import type { Host } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
-import type { Fate, Rule } from '../lab/rule.ts';
+import type { EcnField, Fate, Rule, Span, TrackedState } from '../lab/rule.ts';
 
 /** Which segments a rule matches. An omitted field matches every segment. */
 export interface Segments {
   /** `in`: segments that arrive at this host; `out`: segments that it sends. Default: `in`. */
   direction?: 'in' | 'out';
-  /** Segments with all of these flags, in tcpdump's letters: S(YN), F(IN), R(ST), P(SH), U(RG) and `.` for ACK. */
+  /** Segments with all of these flags, in tcpdump's letters: S(YN), F(IN), R(ST), P(SH), U(RG), E(CE), (C)W(R) and `.` for ACK. */
   flags?: string;
   sourcePort?: number;
   destinationPort?: number;
+  /** The length of the whole packet in bytes, with the headers of IP and TCP: a number, or `{ first, last }`. */
+  length?: number | Span;
+  /** The window field as it is on the wire, not scaled: a number, or `{ first, last }`. */
+  window?: number | Span;
+  /** The ECN field of the IP header (RFC 3168). */
+  ecn?: EcnField;
+  /** The state that connection tracking gives to the segment (conntrack). Tracking begins with the first such rule. */
+  tracked?: TrackedState;
 }
 
 /** What a rejection tells the sender. */
@@ -35,6 +43,10 @@ const SEGMENTS: Fields<Segments> = {
   flags: optional(FLAGS),
   sourcePort: optional(port),
   destinationPort: optional(port),
+  length: optional(PACKET_LENGTH),
+  window: optional(WINDOW),
+  ecn: optional(ECN),
+  tracked: optional(TRACKED),
 };
 const DROPPED = object<Segments>(SEGMENTS);
 const REJECTED = object<Rejected>({
@@ -85,13 +97,8 @@ export async function reject(lab: Lab, host: Host, segments: Rejected): Promise<
 }
 
 async function setRule(lab: Lab, host: Host, segments: Segments, fate: Fate): Promise<TestRule> {
-  const { direction = 'in', flags, sourcePort, destinationPort } = segments;
-  const rule: Rule = {
-    hook: direction,
-    fate,
-    ...(flags === undefined ? {} : { flags }),
-    ...(sourcePort === undefined ? {} : { sourcePort }),
-    ...(destinationPort === undefined ? {} : { destinationPort }),
-  };
+  const { direction = 'in', ...matches } = segments;
+  const given = Object.entries(matches).filter(([name, value]) => name !== 'with' && value !== undefined);
+  const rule: Rule = { hook: direction, fate, ...Object.fromEntries(given) };
   return new TestRule(lab, host, await host.setRule(rule));
 }

@@ -1,6 +1,8 @@
 import { mustFit, port } from '../evidence/arguments.ts';
 import { object, optional, whole } from '../evidence/shape.ts';
 import type { SocketNumber } from '../lab/host.ts';
+import { openSocketWith, SOCKET_OPTIONS_SHAPE } from '../lab/settings.ts';
+import type { SocketOptions } from '../tcp/socket-options.ts';
 import type { TestConnection } from './connection.ts';
 import { TestHost } from './host.ts';
 import { PATIENCE, type Patience } from './patience.ts';
@@ -10,9 +12,18 @@ export interface ListenOptions {
   port?: number;
   /** The length of the accept queue, as for listen(2); default: 5. The kernel holds one connection more. */
   backlog?: number;
+  /**
+   * Socket options that are set before listen(): `{ SO_RCVBUF: 4096 }`. The connections that it accepts inherit them.
+   * Default: those of the lab.
+   */
+  options?: SocketOptions;
 }
 
-const LISTEN = object<ListenOptions>({ port: optional(port), backlog: optional(whole(0, 2 ** 31 - 1)) });
+const LISTEN = object<ListenOptions>({
+  port: optional(port),
+  backlog: optional(whole(0, 2 ** 31 - 1)),
+  options: optional(SOCKET_OPTIONS_SHAPE),
+});
 
 /** A listening socket of the server. */
 export interface Listener extends AsyncDisposable {
@@ -29,11 +40,11 @@ export interface Listener extends AsyncDisposable {
 export class TestServer extends TestHost {
   readonly #listeners = new Map<number, Listener>();
 
-  /** Throws SystemError where a call fails (EADDRINUSE if the port has a listener). */
+  /** Throws SystemError where a call fails (EADDRINUSE if the port has a listener), USAGE for an option that the kernel rejects. */
   async listen(options: ListenOptions = {}): Promise<Listener> {
     mustFit('listen() options', LISTEN, options, 'example: lab.server.listen({ port: 8080, backlog: 1 })');
-    const { port = this.lab.serverPort, backlog = 5 } = options;
-    const socket = await this.host.openSocket();
+    const { port = this.lab.serverPort, backlog = 5, options: socketOptions = {} } = options;
+    const socket = await openSocketWith(this.host, socketOptions);
     // As servers do, because earlier connections of the port may be in TIME-WAIT.
     await this.host.setOption(socket, 'SO_REUSEADDR', 1);
     await this.host.bind(socket, { address: this.address, port });

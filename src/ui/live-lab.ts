@@ -14,12 +14,18 @@ import { Turn } from '../scenario/turn.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import { hostActs, openSockets, perform } from './acts.ts';
 import { runningTimers, settled } from './countdown.ts';
-import type { ActAnswer, ActRequest, LabMessage } from './model.ts';
+import type { ActAnswer, ActRequest, LabMessage, LabNews, ViewNews } from './model.ts';
+import { newsBetween } from './news.ts';
 import { Refusal, reportFault } from './refusal.ts';
 
 /** What the kernel answers to an act comes at once, or when a timer of a few milliseconds fires. */
 const LOOKS_AFTER_ACT_MS = [2, 10, 45];
 const LOOK_EVERY_MS = 200;
+
+const NO_NEWS: ViewNews = { values: {}, lists: {} };
+
+/** A page that is further behind is sent the whole. */
+const VIEWS_KEPT = 32;
 
 /** A lab that somebody watches and acts on. */
 export class LiveLab implements AsyncDisposable {
@@ -33,8 +39,10 @@ export class LiveLab implements AsyncDisposable {
   readonly #claim: Claimed | undefined;
   #hold: { samples: number; untilMs: number } | undefined;
   #message: LabMessage | undefined;
-  #told: { view: View; viewText: string; restText: string } | undefined;
+  #restText: string | undefined;
   #viewed: { events: number; view: View } | undefined;
+  /** Of the last revisions, by their numbers. */
+  readonly #views = new Map<number, View>();
   #tables: Tables = { client: [], server: [] };
   #drops = false;
   #soon: number[] = [];
@@ -78,6 +86,14 @@ export class LiveLab implements AsyncDisposable {
     return { ...(this.#message as LabMessage), nowMs: this.lab.nowMs() };
   }
 
+  /** The same, for who has the message of that revision. */
+  messageSince(revision: number): LabMessage | LabNews {
+    const before = this.#views.get(revision);
+    if (!before) return this.message;
+    const { view, ...rest } = this.message;
+    return { ...rest, since: revision, news: newsBetween(before, view) ?? NO_NEWS };
+  }
+
   /** Calls `watcher` whenever there is something new; while anybody watches, the lab is looked at. Gives what ends that. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
@@ -91,8 +107,8 @@ export class LiveLab implements AsyncDisposable {
     return this.#watchers.size > 0;
   }
 
-  /** Does what was asked for, and looks at what came of it. */
-  async act(request: ActRequest): Promise<ActAnswer> {
+  /** Does what was asked for, and looks at what came of it; for who has the message of that revision. */
+  async act(request: ActRequest, since = 0): Promise<ActAnswer> {
     let refused: string | null = null;
     await this.#inTurn(async () => {
       await this.#look();
@@ -109,7 +125,7 @@ export class LiveLab implements AsyncDisposable {
     });
     this.#soon = [...LOOKS_AFTER_ACT_MS];
     this.#lookAfter(this.#soon.shift() ?? LOOK_EVERY_MS);
-    return { ...this.message, refused };
+    return { ...this.messageSince(since), refused };
   }
 
   /** Brings the timeline up to now, and gives it, with the hold as far as it goes. */
@@ -195,16 +211,17 @@ export class LiveLab implements AsyncDisposable {
   #timelineSoFar(): Timeline {
     if (!this.#claim || !this.#hold) return this.lab.timeline;
     const copy = new Timeline();
-    for (const event of this.lab.timeline) copy.add(event);
+    for (const event of this.lab.timeline.toldGaps()) copy.add(event);
     copy.add(held(this.#claim, this.#hold));
     return copy;
   }
 
   #view(): View {
-    const events = this.lab.timeline.length;
+    const events = this.lab.timeline.added;
     if (this.#viewed?.events === events) return this.#viewed.view;
     const { id: name, title } = this.scenario;
-    const view = viewOf(this.#timelineSoFar(), { name, title });
+    const hold = this.#claim && this.#hold && held(this.#claim, this.#hold);
+    const view = viewOf(this.lab.timeline, { name, title }, hold);
     if (this.#hold && view.hold) view.hold.toMs = null;
     this.#viewed = { events, view };
     return view;
@@ -220,13 +237,14 @@ export class LiveLab implements AsyncDisposable {
       hosts: hostActs(lab, tables),
     };
     const restText = JSON.stringify(rest);
-    // Of ten thousand events a view is megabytes: one that is the same object is not compared again.
-    const viewText = view === this.#told?.view ? this.#told.viewText : JSON.stringify(view);
-    const isNew = viewText !== this.#told?.viewText || restText !== this.#told.restText;
-    this.#told = { view, viewText, restText };
+    const before = this.#message?.view;
+    const isNew = !before || (before !== view && newsBetween(before, view)) || restText !== this.#restText;
+    this.#restText = restText;
     if (!isNew) return;
     const revision = (this.#message?.revision ?? 0) + 1;
     this.#message = { id: this.id, revision, nowMs, mayRunPrograms: this.#mayRunPrograms, view, ...rest };
+    this.#views.set(revision, view);
+    this.#views.delete(revision - VIEWS_KEPT);
     for (const watcher of this.#watchers) watcher();
   }
 }

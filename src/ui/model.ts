@@ -4,7 +4,7 @@ type State = TableRow['state'];
 
 /** What the page and the server say to each other: plain data, for it crosses as JSON. */
 
-/** All there is to show of a lab at a moment. Each message stands for itself, so one that is missed is no loss. */
+/** Everything that a page shows of a lab at a moment. */
 export interface LabMessage {
   id: string;
   /** Grows with each change. */
@@ -16,6 +16,19 @@ export interface LabMessage {
   timers: TimerView[];
   hosts: Record<HostName, HostActs>;
   mayRunPrograms: boolean;
+}
+
+/** The same, for a page that has the message of another revision. */
+export interface LabNews extends Omit<LabMessage, 'view'> {
+  /** The revision of the view that `news` changes. */
+  since: number;
+  news: ViewNews;
+}
+
+/** What has changed in a view: some of it is another now, and of a list the first `keep` stay and `add` follows. */
+export interface ViewNews {
+  values: Partial<View>;
+  lists: Partial<Record<keyof View, { keep: number; add: unknown[] }>>;
 }
 
 /** Null when it is possible; else why it is not. */
@@ -85,7 +98,7 @@ export interface CreateRequest {
 }
 
 /** The lab after an act. What the kernel refused was done all the same: it is on the timeline with its errno. */
-export type ActAnswer = LabMessage & { refused: string | null };
+export type ActAnswer = (LabMessage | LabNews) & { refused: string | null };
 
 /** What is answered when something is refused. */
 export interface Refused {

@@ -9,7 +9,7 @@ import { Labs } from './labs.ts';
 import { Refusal, reportFault } from './refusal.ts';
 import { parseAct, parseCreate } from './requests.ts';
 import { checkSource, checkToken, HEADERS, hostsOf, newToken } from './security.ts';
-import { Streams } from './streams.ts';
+import { lastEventId, Streams } from './streams.ts';
 
 export interface UiOptions {
   /** A socket that listens on `address`; default: one of the server's own, on a free port. */
@@ -145,7 +145,7 @@ export class UiServer implements AsyncDisposable {
       if (asked.act === 'run' && !this.#allowPrograms) {
         throw new Refusal(403, 'this page may not run programs: start it with `tcplab ui --allow-programs`');
       }
-      answer(response, 200, await live.act(asked));
+      answer(response, 200, await live.act(asked, lastEventId(request)));
     };
     const watch: Handler = (request, response, id = '') => streams.open(id, request, response);
     const download: Handler = async (_request, response, id = '', name = '') => {

@@ -5,7 +5,7 @@ import { Refusal } from './refusal.ts';
 /** A comment now and then tells both sides that the other is there. */
 const HEARTBEAT_MS = 10_000;
 
-/** The event streams that are open (HTML, 9.2): each message is a whole LabMessage, with its revision as id. */
+/** The event streams that are open (HTML, 9.2): a LabMessage, then LabNews, each with its revision as id. */
 export class Streams {
   readonly #labs: Labs;
   readonly #most: number;
@@ -32,9 +32,9 @@ export class Streams {
         response.end('event: over\ndata: {}\n\n');
         return;
       }
-      const { message } = live;
       // One that does not read is told of the present when it does.
-      if (message.revision <= last || response.writableNeedDrain) return;
+      if (live.message.revision <= last || response.writableNeedDrain) return;
+      const message = live.messageSince(last);
       last = message.revision;
       response.write(`id: ${last}\ndata: ${JSON.stringify(message)}\n\n`);
     };
@@ -65,7 +65,7 @@ export class Streams {
   }
 }
 
-function lastEventId({ headers }: IncomingMessage): number {
+export function lastEventId({ headers }: IncomingMessage): number {
   const id = headers['last-event-id'] ?? '0';
   if (typeof id !== 'string' || !/^\d{1,15}$/.test(id))
     throw new Refusal(400, 'Last-Event-ID: expected a revision');

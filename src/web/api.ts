@@ -1,4 +1,5 @@
 import type { ActAnswer, ActRequest, CreateRequest, LabMessage, Refused } from '../ui/model.ts';
+import { withNews } from './news.ts';
 
 /** The server refused, and says why. */
 class ApiError extends Error {
@@ -32,8 +33,12 @@ export class Api {
     return this.#json('POST', '/api/labs', request);
   }
 
-  act(id: string, request: ActRequest): Promise<ActAnswer> {
-    return this.#json('POST', `/api/labs/${id}/acts`, request);
+  /** Gives the lab after the act, by what the page had before, and why the kernel refused. */
+  async act(before: LabMessage, request: ActRequest): Promise<[LabMessage, string | null]> {
+    const headers = { 'Last-Event-ID': String(before.revision) };
+    const path = `/api/labs/${before.id}/acts`;
+    const { refused, ...answer } = await this.#json<ActAnswer>('POST', path, request, headers);
+    return [withNews(before, answer), refused];
   }
 
   async end(id: string): Promise<void> {
@@ -45,19 +50,18 @@ export class Api {
   }
 
   /** Follows a lab until it is over or `signal` says so; comes back after each lost connection, from where it was. */
-  async follow(id: string, after: number, follower: Follower, signal: AbortSignal): Promise<void> {
-    let [last, waitMs] = [after, RETRY_MS.first];
+  async follow(first: LabMessage, follower: Follower, signal: AbortSignal): Promise<void> {
+    let [last, waitMs] = [first, RETRY_MS.first];
     while (!signal.aborted) {
       try {
-        const headers = { 'Last-Event-ID': String(last) };
-        const response = await this.#fetch(`/api/labs/${id}/events`, { headers, signal });
+        const headers = { 'Last-Event-ID': String(last.revision) };
+        const response = await this.#fetch(`/api/labs/${last.id}/events`, { headers, signal });
         follower.onConnected(true);
         waitMs = RETRY_MS.first;
         for await (const event of eventsOf(response)) {
           if (event.name === 'over') return follower.onOver('This lab has ended.');
-          const message = JSON.parse(event.data) as LabMessage;
-          last = message.revision;
-          follower.onMessage(message);
+          last = withNews(last, JSON.parse(event.data));
+          follower.onMessage(last);
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -70,8 +74,8 @@ export class Api {
     }
   }
 
-  async #json<T extends LabMessage>(method: string, path: string, body: unknown): Promise<T> {
-    const headers = { 'Content-Type': 'application/json' };
+  async #json<T>(method: string, path: string, body: unknown, more: Record<string, string> = {}): Promise<T> {
+    const headers = { ...more, 'Content-Type': 'application/json' };
     return (await this.#fetch(path, { method, headers, body: JSON.stringify(body) })).json();
   }
 

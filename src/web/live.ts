@@ -77,8 +77,7 @@ class LivePage {
     const stop = new AbortController();
     this.#stop = stop;
     void this.#api.follow(
-      message.id,
-      message.revision,
+      message,
       {
         onMessage: (next) => this.#show(next),
         onOver: (why) => {
@@ -110,13 +109,13 @@ class LivePage {
   }
 
   async #act(request: ActRequest): Promise<void> {
-    const id = this.#message?.id;
-    if (id === undefined) return;
+    const before = this.#message;
+    if (!before) return;
     try {
-      const message = await this.#api.act(id, request);
-      if (this.#message?.id !== id) return;
+      const [message, refused] = await this.#api.act(before, request);
+      if (this.#message?.id !== before.id) return;
       this.#show(message);
-      setText(this.#trouble, message.refused ?? '');
+      setText(this.#trouble, refused ?? '');
     } catch (error) {
       this.#say(error);
     }

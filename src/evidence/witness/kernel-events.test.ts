@@ -152,4 +152,25 @@ describe('kernel events', () => {
     expect(lastSight('client', 'SYN-SENT', ...events)).toEqual({ atMs: 2, states: [], why: 'ran over' });
     expect(lastSight('server', 'LISTEN', ...events)).toEqual({ atMs: 2, states: [], why: 'ran over' });
   });
+
+  it('does not take another socket on the same ports for the connection’s', () => {
+    const states = (first: number | undefined, second: number | undefined) =>
+      kernelEvents
+        .follow(
+          timelineOf(
+            opened(),
+            { ...kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT'), ...(first && { kernelSocket: first }) },
+            // Its connect() fails: EADDRNOTAVAIL.
+            { ...kernelSaw(2, 'client', 'CLOSED', 'SYN-SENT'), ...(second && { kernelSocket: second }) },
+            { ...kernelSaw(3, 'client', 'SYN-SENT', 'CLOSED'), ...(second && { kernelSocket: second }) },
+            { ...kernelSaw(4, 'client', 'SYN-SENT', 'ESTABLISHED'), ...(first && { kernelSocket: first }) },
+          ),
+          endOf(CONNECTION, 'client', 'ESTABLISHED'),
+        )
+        .map((sight) => sight.states.join(' or '));
+    expect(states(1, 2)).toEqual(['SYN-SENT', 'ESTABLISHED']);
+    expect(states(1, 1)).toEqual(['SYN-SENT', 'SYN-SENT', 'CLOSED', 'ESTABLISHED']);
+    // Older timelines do not tell sockets apart.
+    expect(states(undefined, undefined)).toEqual(['SYN-SENT', 'SYN-SENT', 'CLOSED', 'ESTABLISHED']);
+  });
 });

@@ -3,7 +3,7 @@ import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { KernelTraced } from '../events.ts';
 import type { Timeline } from '../timeline.ts';
-import type { Sight, Witness } from './witness.ts';
+import { type Sight, untilLost, type Witness } from './witness.ts';
 
 /** What the tracepoint inet_sock_set_state printed for the end's socket, or for its listener before it had one. */
 export const kernelEvents: Witness = {
@@ -17,7 +17,7 @@ export const kernelEvents: Witness = {
     const lost = timeline
       .of('lost')
       .filter(({ witness, host }) => witness === 'kernel-events' && (host ?? end.host) === end.host);
-    return [...sights, ...lost.map(({ atMs, what }): Sight => ({ atMs, states: [], why: what }))];
+    return untilLost(sights, lost);
   },
 };
 
@@ -28,14 +28,22 @@ interface Change {
   ofListener: boolean;
 }
 
-/** The changes that the kernel printed for the end's own socket and for a listener on its port. */
+/**
+ * The changes that the kernel printed for the end's own socket and for a listener on its port. While that socket stands, another
+ * one on the same ports (whose connect() then fails) says nothing of it.
+ */
 export function kernelChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
-  return timeline
-    .of('kernel')
-    .filter((event) => event.host === end.host && concerns(event, end))
-    .flatMap(({ atMs, change, remote }) =>
-      change ? [{ atMs, ...change, ofListener: remote.port === 0 }] : [],
-    );
+  const changes: Change[] = [];
+  let standing: number | undefined;
+  for (const event of timeline.of('kernel')) {
+    const { atMs, change, remote, kernelSocket: socket } = event;
+    if (event.host !== end.host || !change || !concerns(event, end)) continue;
+    const ofListener = remote.port === 0;
+    if (!ofListener && standing !== undefined && socket !== standing) continue;
+    if (!ofListener) standing = change.to === 'CLOSED' ? undefined : socket;
+    changes.push({ atMs, ...change, ofListener });
+  }
+  return changes;
 }
 
 function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean {
@@ -57,19 +65,26 @@ function sightsOfListeners(changes: readonly Change[]): Sight[] {
 
 const NOTHING_PRINTED = 'the kernel prints nothing between LISTEN and the final ACK of a handshake';
 
-/** While the end has a full socket its listener does not matter; without one, a SYN may always be under way. */
+/**
+ * While the end has a full socket its listener does not matter; without one, a SYN may always be under way: a request outlives
+ * a listener that closes.
+ */
 function sightsOfConnection(changes: readonly Change[]): Sight[] {
   const sights: Sight[] = [];
-  let [stands, listens] = [false, false];
+  let [stands, hasListened] = [false, false];
+  // What may be left of a connection whose full socket is gone; a new listener does not end that.
+  let left: { states: State[]; why: string | null } = { states: [], why: null };
   for (const { atMs, from, to, ofListener } of changes) {
     if (ofListener) {
-      listens = to === 'LISTEN';
-      if (!stands) sights.push({ atMs, states: [to, 'SYN-RECEIVED'], why: NOTHING_PRINTED });
+      hasListened = true;
+      const states = [...left.states.filter((state) => state !== 'CLOSED'), to, 'SYN-RECEIVED' as const];
+      if (!stands) sights.push({ atMs, states, why: left.why ?? NOTHING_PRINTED });
       continue;
     }
     stands = to !== 'CLOSED';
     const { states, why } = meaning(from, to);
-    const mayOpen = listens && !stands;
+    left = { states, why };
+    const mayOpen = hasListened && !stands;
     sights.push({
       atMs,
       states: mayOpen ? [...states, 'SYN-RECEIVED'] : states,

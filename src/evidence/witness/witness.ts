@@ -1,5 +1,6 @@
 import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
+import type { Lost } from '../events.ts';
 import type { Timeline } from '../timeline.ts';
 
 const WITNESSES = ['socket-table', 'packets', 'kernel-events'] as const;
@@ -19,4 +20,12 @@ export interface Witness {
   name: WitnessName;
   /** In the order of time. Before the first sight it has seen nothing. */
   follow(timeline: Timeline, end: ConnectionEnd): Sight[];
+}
+
+/** What a witness saw until it lost something: from then on it is blind, whatever it still sees. */
+export function untilLost(sights: readonly Sight[], lost: readonly Lost[]): Sight[] {
+  const first = lost[0];
+  if (!first) return [...sights];
+  const sinceMs = first.sinceMs ?? first.atMs;
+  return [...sights.filter(({ atMs }) => atMs < sinceMs), { atMs: sinceMs, states: [], why: first.what }];
 }

@@ -12,7 +12,7 @@ export function crossings(
   rest: readonly Moment[],
   changesState: (flight: Flight) => boolean,
 ): Set<Flight> {
-  const split = new Set<Flight>();
+  const split = overtaken(flights);
   for (;;) {
     const busy = {
       client: timesAt('client', flights, rest, split),
@@ -22,7 +22,7 @@ export function crossings(
       const { departsMs, arrivesMs, from } = flight;
       if (arrivesMs === null || split.has(flight)) return false;
       const isBusy = (host: HostName) => firstAfter(busy[host], departsMs) < arrivesMs;
-      if (isBusy(otherHost(from)) || isOvertaken(flight, flights)) return true;
+      if (isBusy(otherHost(from))) return true;
       return changesState(flight) && isBusy(from);
     });
     if (more.length === 0) return split;
@@ -45,12 +45,20 @@ function timesAt(
   return times.sort((a, b) => a - b);
 }
 
-function isOvertaken({ departsMs, arrivesMs, from }: Flight, flights: readonly Flight[]): boolean {
-  return flights.some((other) => {
-    const inside =
-      other.departsMs > departsMs && (other.arrivesMs ?? Number.POSITIVE_INFINITY) < (arrivesMs ?? 0);
-    return inside && other.from === from;
-  });
+/** Those that leave before another from the same host and arrive after it. */
+function overtaken(flights: readonly Flight[]): Set<Flight> {
+  const found = new Set<Flight>();
+  for (const host of ['client', 'server'] as const) {
+    const own = flights.filter(({ from }) => from === host).sort((a, b) => b.departsMs - a.departsMs);
+    let [earliestMs, next] = [Number.POSITIVE_INFINITY, 0];
+    for (const flight of own) {
+      // Only of those that leave later, not at the same time.
+      for (; (own[next] as Flight).departsMs > flight.departsMs; next++)
+        earliestMs = Math.min(earliestMs, own[next]?.arrivesMs ?? Number.POSITIVE_INFINITY);
+      if (earliestMs < (flight.arrivesMs ?? 0)) found.add(flight);
+    }
+  }
+  return found;
 }
 
 function firstAfter(times: readonly number[], ms: number): number {

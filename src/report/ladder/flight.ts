@@ -28,30 +28,42 @@ type Ending =
 
 /** The flights of one connection, in the order of their departure; with `port` in each label when there are several. */
 export function flightsOf(timeline: Timeline, connection: Connection, port: number | null): Flight[] {
-  return passages(timeline, connection).map((passage): Flight => {
-    const { host, wire, atMs, fate, origin, numbers } = passage;
-    const label =
-      wire.kind === 'tcp' && numbers
-        ? segmentLabel(wire.segment, numbers, origin === 'crafted', port)
-        : {
-            port,
-            others: 0,
-            flags: null,
-            icmp: wire.kind === 'icmp' ? icmpLabel(wire.error) : '',
-            numbers: '',
-            marks: '',
-          };
-    return {
-      connection,
-      departsMs: atMs,
-      arrivesMs: fate === 'delivered' ? passage.arrivedMs : null,
-      from: host,
-      flags: wire.kind === 'tcp' ? wire.segment.flags : null,
-      label,
-      origin: origin === 'firewall' ? { rule: null } : origin,
-      ending: endingOf(passage),
-    };
+  return passages(timeline, connection).map((passage) => {
+    const before = flights.get(passage);
+    if (before?.fate === passage.fate && before.port === port && before.flight.connection === connection)
+      return before.flight;
+    const flight = flightOf(passage, connection, port);
+    flights.set(passage, { fate: passage.fate, port, flight });
+    return flight;
   });
+}
+
+/** A passage is drawn again and again, and has one flight for as long as its fate is the same. */
+const flights = new WeakMap<Passage, { fate: Passage['fate']; port: number | null; flight: Flight }>();
+
+function flightOf(passage: Passage, connection: Connection, port: number | null): Flight {
+  const { host, wire, atMs, fate, origin, numbers } = passage;
+  const label =
+    wire.kind === 'tcp' && numbers
+      ? segmentLabel(wire.segment, numbers, origin === 'crafted', port)
+      : {
+          port,
+          others: 0,
+          flags: null,
+          icmp: wire.kind === 'icmp' ? icmpLabel(wire.error) : '',
+          numbers: '',
+          marks: '',
+        };
+  return {
+    connection,
+    departsMs: atMs,
+    arrivesMs: fate === 'delivered' ? passage.arrivedMs : null,
+    from: host,
+    flags: wire.kind === 'tcp' ? wire.segment.flags : null,
+    label,
+    origin: origin === 'firewall' ? { rule: null } : origin,
+    ending: endingOf(passage),
+  };
 }
 
 function endingOf({ fate }: Passage): Ending {

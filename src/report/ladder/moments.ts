@@ -11,6 +11,7 @@ import { concernsEnd, type ProgramCall } from '../../evidence/program-calls.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
+import { leftOutLines } from '../left-out.ts';
 import { unreachedLine } from '../unreached-line.ts';
 import { callsOf, programCallsOf } from './calls.ts';
 import { connectionsOf, sameConnection } from './connections.ts';
@@ -89,6 +90,12 @@ function happenings(timeline: Timeline, among: Connection | null, isCrowd: boole
     if (event.type === 'claimed') moments.push({ atMs, what: 'hold', edge: 'begins' });
     if (event.type === 'held') moments.push({ atMs, what: 'hold', edge: 'ends' });
   }
+  const { leftOut } = timeline;
+  // Where the packets go on.
+  if (leftOut)
+    moments.push(
+      ...leftOutLines(timeline).map((text): Moment => ({ atMs: leftOut.untilMs, what: 'note', text })),
+    );
   return moments;
 }
 

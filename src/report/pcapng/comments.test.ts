@@ -5,6 +5,7 @@ import {
   crafted,
   dropped,
   heldFrom,
+  MADE,
   opened,
   passed,
   ruleSet,
@@ -23,6 +24,7 @@ const ack = segment('client', '.', 1, 1);
 const fin = segment('client', 'F.', 1, 1);
 const handshake = [
   opened(),
+  ...MADE,
   ...passed(1, 'client', syn),
   ...passed(2, 'server', synAck),
   ...passed(3, 'client', ack),

@@ -1,5 +1,5 @@
 import { type HostName, otherHost } from '../../evidence/events.ts';
-import { packetsOn } from '../../evidence/packet-index.ts';
+import { trafficOn } from '../../evidence/packet-index.ts';
 import { type Passage, passages, wordsOfDrop } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
@@ -10,7 +10,7 @@ import { hasOwnPlace, leaves, type PacketEvent } from './packets.ts';
 export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
   const comments = new Map<PacketEvent, string>();
   for (const connection of connectionsOf(timeline)) {
-    const packets = packetsOn(timeline, connection).seen.filter(hasOwnPlace);
+    const packets = trafficOn(timeline, connection).seen.filter(hasOwnPlace);
     const story = passages(timeline, connection);
     const departures = new Map(story.map((passage) => [keyOf(passage), passage]));
     const { transitions } = courseOf(timeline, connection);

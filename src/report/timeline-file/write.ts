@@ -1,4 +1,4 @@
-import type { RunEnded, RunStarted, TimelineLine } from '../../evidence/events.ts';
+import type { RunEnded, RunStarted, TimelineEvent, TimelineLine } from '../../evidence/events.ts';
 import { Timeline } from '../../evidence/timeline.ts';
 import type { LabOutcome } from '../run-fold.ts';
 
@@ -11,7 +11,12 @@ export class TimelineWriter {
   }
 
   lab(outcome: LabOutcome): string {
-    return this.#format(outcome instanceof Timeline ? outcome : [outcome]);
+    return this.#format(outcome instanceof Timeline ? outcome.toldGaps() : [outcome]);
+  }
+
+  /** The next ones of a lab that is written as it goes on. */
+  events(events: readonly TimelineEvent[]): string {
+    return this.#format(events);
   }
 
   end(durationMs: RunEnded['durationMs']): string {

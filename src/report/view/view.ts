@@ -1,6 +1,6 @@
 import { type ConnectionEnd, endOf } from '../../evidence/connection.ts';
 import { dropWords } from '../../evidence/drop-reasons.ts';
-import { type HostName, otherHost, type RuleSet } from '../../evidence/events.ts';
+import { type Held, type HostName, otherHost, type RuleSet } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { unreached } from '../../evidence/unreached.ts';
 import { judge } from '../../evidence/verdict.ts';
@@ -15,17 +15,24 @@ import { formatMs } from '../layout.ts';
 import { unreachedLine } from '../unreached-line.ts';
 import type { Act, Change, FlightView, RuleView, Table, TableRow, View, WitnessView } from './model.ts';
 
-/** Folds a timeline into what a page shows of it. `about` says what the lab is for where no claim does. */
-export function viewOf(timeline: Timeline, about: { name: string; title: string }): View {
+/**
+ * Folds a timeline into what a page shows of it. `about` says what the lab is for where no claim does; `hold` is the hold so far,
+ * while it goes on.
+ */
+export function viewOf(
+  timeline: Timeline,
+  about: { name: string; title: string },
+  hold: Held | undefined = timeline.of('held')[0],
+): View {
   const { claim, connection, transitions, moments } = storyOf(timeline);
   const aim = claim ?? timeline.of('gave-up')[0];
-  const hold = timeline.of('held')[0];
-  const times = [...timeline].map(({ atMs }) => atMs);
+  const events = [...timeline];
+  const endMs = Math.max(events.at(-1)?.atMs ?? 0, hold?.atMs ?? 0);
   const ends = connection && {
     client: endOf(connection, 'client', 'CLOSED'),
     server: endOf(connection, 'server', 'CLOSED'),
   };
-  const { word, because, ...testimonies } = judge(timeline);
+  const { word, because, ...testimonies } = judge(timeline, hold);
   return {
     ...about,
     verdict: aim ? { word, because } : null,
@@ -33,8 +40,8 @@ export function viewOf(timeline: Timeline, about: { name: string; title: string 
     hosts: ofHosts((host) => ({
       endpoint: ends ? formatEndpoint(ends[host].local) : addressOf(timeline, host),
     })),
-    fromMs: moments[0]?.atMs ?? times[0] ?? 0,
-    toMs: times.at(-1) ?? 0,
+    fromMs: moments[0]?.atMs ?? events[0]?.atMs ?? 0,
+    toMs: endMs,
     hold: claim ? { fromMs: claim.atMs, toMs: hold?.atMs ?? null } : null,
     initial: ofHosts((host) => initialState(timeline, host, ends?.[host])),
     changes: transitions.map(
@@ -59,7 +66,7 @@ export function viewOf(timeline: Timeline, about: { name: string; title: string 
       ),
       ...unreached(timeline)
         .filter(({ why }) => why === 'no socket')
-        .map((one) => ({ atMs: times.at(-1) ?? 0, text: unreachedLine(one) })),
+        .map((one) => ({ atMs: endMs, text: unreachedLine(one) })),
     ],
   };
 }
@@ -77,7 +84,18 @@ function initialState(timeline: Timeline, host: HostName, end: ConnectionEnd | u
   return first && end ? stateInTable(first.rows, { ...end, listening: true }) : 'CLOSED';
 }
 
+/** A flight that is settled has one view. */
+const flightViews = new WeakMap<Flight, FlightView>();
+
 function flightView(flight: Flight): FlightView {
+  const known = flightViews.get(flight);
+  if (known) return known;
+  const view = newFlightView(flight);
+  flightViews.set(flight, view);
+  return view;
+}
+
+function newFlightView(flight: Flight): FlightView {
   const { from, departsMs, arrivesMs, flags, label, ending, origin } = flight;
   const dropped = ending.what === 'dropped';
   return {

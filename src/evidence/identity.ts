@@ -1,0 +1,53 @@
+import { headersOf, identityOf, packetLength } from '../tcp/segment.ts';
+
+/** Of packets whose identity was asked for: each is by many folds. */
+const identities = new WeakMap<{ bytes: string }, string>();
+
+/** Longer packets are told apart by their headers: captures and logs keep only so much of each, and not the same. */
+const LONGEST_WHOLE = 2048;
+
+/** The same for one packet wherever it is seen; and for no other that a host sends meanwhile. */
+export function identityOfEvent(event: { bytes: string }): string {
+  return known(identities, event, () => {
+    const start = Buffer.from(event.bytes.slice(0, HEADERS_BASE64), 'base64');
+    const headers = packetLength(start) > LONGEST_WHOLE ? headersOf(start) : undefined;
+    return identityOf(headers ?? Buffer.from(event.bytes, 'base64'));
+  });
+}
+
+/** Whether both are of one packet. Where no router has changed it, that costs one comparison. */
+export function isSamePacket(one: { bytes: string }, other: { bytes: string }): boolean {
+  return one.bytes === other.bytes || identityOfEvent(one) === identityOfEvent(other);
+}
+
+/** No headers are longer: those of IPv6 and TCP, or of an ICMP error with what it quotes. */
+const HEADERS_BASE64 = 256;
+
+/** The same of their headers alone. */
+const heads = new WeakMap<{ bytes: string }, string>();
+
+export function headOfEvent(event: { bytes: string }): string {
+  return known(heads, event, () => {
+    const packet = Buffer.from(event.bytes, 'base64');
+    return identityOf(headersOf(packet) ?? packet);
+  });
+}
+
+/** An identity is as long as its packet: of those that are settled, nobody needs it. */
+export function forgetIdentity(event: { bytes: string }): void {
+  identities.delete(event);
+  heads.delete(event);
+}
+
+function known(
+  cache: WeakMap<{ bytes: string }, string>,
+  event: { bytes: string },
+  workOut: () => string,
+): string {
+  let identity = cache.get(event);
+  if (identity === undefined) {
+    identity = workOut();
+    cache.set(event, identity);
+  }
+  return identity;
+}

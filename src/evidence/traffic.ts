@@ -1,0 +1,237 @@
+import type { Fact } from '../tcp/fold.ts';
+import { type Connection, endOf } from './connection.ts';
+import type { HostName, KernelDropped } from './events.ts';
+import { forgetIdentity } from './identity.ts';
+import { firstAfter, InTime } from './in-time.ts';
+import type { SeenInput } from './inputs.ts';
+import { Joins } from './joins.ts';
+import { Origins } from './origins.ts';
+import type { PacketEvent, Sighting } from './packet-index.ts';
+import type { Passage } from './passage.ts';
+import { type BlindSince, type Reader, Reading, whatBecameOf } from './reading.ts';
+import type { Timeline } from './timeline.ts';
+import { EndFacts, mayDropUnseen } from './witness/end-known.ts';
+import type { PacketsTold } from './witness/packets-told.ts';
+
+/** What the packets of a connection tell. */
+export interface Known {
+  /** In the order in which they were sent; without those that were left out. */
+  passages: readonly Passage[];
+  told: Readonly<Record<HostName, PacketsTold>>;
+}
+
+const HOSTS = ['client', 'server'] as const;
+
+/** By so much, the stamps of one packet may differ (see `Joins`). */
+const OVERLAP_MS = 2;
+
+/** Of so many that nobody has seen arrive, the arrival may still come. */
+const MOST_OPEN = 256;
+
+/**
+ * The packets of one connection. What is settled is read once, and never again; the rest, to which the next poll may add, is read
+ * whenever somebody asks.
+ */
+export class Traffic {
+  readonly #timeline: Timeline;
+  readonly #connection: Connection;
+  /** Without those that were left out. */
+  readonly #all = new InTime<PacketEvent>();
+  /** Not settled, and what is settled that may be of the same packets. */
+  #fresh = new InTime<Sighting | KernelDropped>();
+  /** So late that what came after them is settled. */
+  #late: (Sighting | KernelDropped)[] = [];
+  #settledMs = Number.NEGATIVE_INFINITY;
+  #origins: Origins;
+  #reading: Reading;
+  #facts: Record<HostName, EndFacts>;
+  /** Of each end, what was known beside its segments when all was settled. */
+  #learnt: Record<HostName, readonly Fact[]> = { client: [], server: [] };
+  #passages: Passage[] = [];
+  #leftOut = 0;
+  /** Settled departures whose arrival may not be settled, or may still come. */
+  #open: { event: Sighting; passage: Passage }[] = [];
+  #known: { added: number; known: Known } | undefined;
+
+  constructor(timeline: Timeline, connection: Connection) {
+    this.#timeline = timeline;
+    this.#connection = connection;
+    this.#origins = this.#newOrigins();
+    this.#reading = this.#newReading();
+    this.#facts = this.#newFacts();
+  }
+
+  add(event: PacketEvent): void {
+    this.#all.add(event);
+    this.#origins.hear(event);
+    if (event.type === 'crafted') return;
+    this.#fresh.add(event);
+    if (event.atMs > this.#settledMs) return;
+    if (this.#leftOut > 0) this.#late.push(event);
+    else this.#beginAgain();
+  }
+
+  /** What the captures and the logs of rules have of it. */
+  get seen(): Sighting[] {
+    return this.#all.all.filter((event) => event.type === 'captured' || event.type === 'dropped');
+  }
+
+  get isSettled(): boolean {
+    return (this.#fresh.all.at(-1)?.atMs ?? this.#settledMs) <= this.#settledMs && this.#late.length === 0;
+  }
+
+  /** What is settled of it, in the order in which it was sent. */
+  get settled(): readonly Passage[] {
+    return this.#passages;
+  }
+
+  /** How many passages were left out. */
+  get leftOut(): number {
+    return this.#leftOut;
+  }
+
+  known(): Known {
+    const { added } = this.#timeline;
+    if (this.#known?.added === added) return this.#known.known;
+    this.#beginAgainIfOthersLearnt();
+    const reading = this.#reading.copy();
+    const passages: Passage[] = [];
+    const facts = { client: this.#facts.client.copy(), server: this.#facts.server.copy() };
+    this.#learn(reading, facts, Number.POSITIVE_INFINITY);
+    this.#read(reading, Number.POSITIVE_INFINITY, { passage: (passage) => passages.push(passage) });
+    for (const host of HOSTS) reading.told[host].learnUntil(Number.POSITIVE_INFINITY);
+    const known = { passages: [...this.#passages, ...passages], told: reading.told };
+    this.#known = { added, known };
+    return known;
+  }
+
+  /** All that one end sent and was given, of what was not left out; with what TCP dropped for one of the reasons in `evenIf`. */
+  inputs(host: HostName, evenIf: readonly string[]): SeenInput[] {
+    const again = new Traffic(this.#timeline, this.#connection);
+    for (const event of this.#all.all) again.add(event);
+    const inputs: SeenInput[] = [];
+    const input = (at: HostName, given: SeenInput) => at === host && inputs.push(given);
+    again.#read(again.#reading, Number.POSITIVE_INFINITY, { input }, evenIf);
+    return inputs;
+  }
+
+  /** All before `untilMs` is known. */
+  settle(untilMs: number): void {
+    if (untilMs <= this.#settledMs) return;
+    this.#known = undefined;
+    this.#beginAgainIfOthersLearnt();
+    this.#learn(this.#reading, this.#facts, untilMs);
+    this.#read(this.#reading, untilMs, {
+      passage: (passage, event) => {
+        this.#passages.push(passage);
+        if (event.type === 'captured') this.#open.push({ event, passage });
+      },
+    });
+    this.#reading.forgetOld();
+    for (const host of HOSTS) {
+      this.#reading.told[host].learnUntil(untilMs);
+      this.#learnt[host] = this.#facts[host].lasting.filter(({ atMs }) => atMs <= untilMs);
+    }
+    this.#settledMs = untilMs;
+    this.#late = [];
+    const fromMs = untilMs - OVERLAP_MS;
+    const isOpen = ({ passage: { arrivedMs, fate } }: { passage: Passage }) =>
+      arrivedMs === null ? fate === 'lost' || fate === 'unseen' : arrivedMs > fromMs;
+    this.#open = this.#open.filter(isOpen).slice(-MOST_OPEN);
+    const before = this.#fresh.all;
+    const place = firstAfter(before, fromMs);
+    const open = new Set<unknown>(this.#open.map(({ event }) => event));
+    this.#fresh = new InTime();
+    for (const [index, event] of before.entries()) {
+      if (index >= place || open.has(event)) this.#fresh.add(event);
+      else forgetIdentity(event);
+    }
+  }
+
+  /** What the timeline has left out. */
+  leaveOut(): void {
+    const gap = this.#timeline.leftOut;
+    if (!gap) return;
+    this.#all.takeOut(gap.fromMs, gap.untilMs);
+    const before = this.#passages.length;
+    this.#passages = this.#passages.filter(({ atMs }) => atMs < gap.fromMs || atMs >= gap.untilMs);
+    this.#leftOut += before - this.#passages.length;
+    this.#known = undefined;
+  }
+
+  #read(reading: Reading, untilMs: number, reader: Reader, evenIf?: readonly string[]): void {
+    const fresh = this.#fresh.all;
+    const seen = fresh.filter((event) => event.type !== 'kernel-dropped');
+    const discarded = fresh.filter((event) => event.type === 'kernel-dropped');
+    const joins = new Joins(seen, discarded);
+    const blindSince = blindSinceOn(this.#timeline);
+    for (const { event, passage } of this.#open) {
+      if (passage.arrivedMs === null) Object.assign(passage, whatBecameOf(event, joins, blindSince));
+    }
+    const isNext = ({ atMs }: { atMs: number }) => atMs > this.#settledMs && atMs <= untilMs;
+    const next = [...this.#late, ...seen.filter(isNext)];
+    const unsent = joins.unsent.filter(isNext);
+    const events = unsent.length > 0 ? [...next, ...unsent].sort((a, b) => a.atMs - b.atMs) : next;
+    reading.read(events, joins, blindSince, reader, evenIf);
+  }
+
+  #beginAgain(): void {
+    this.#settledMs = Number.NEGATIVE_INFINITY;
+    this.#origins = this.#newOrigins();
+    this.#reading = this.#newReading();
+    this.#facts = this.#newFacts();
+    this.#learnt = { client: [], server: [] };
+    [this.#passages, this.#open, this.#known] = [[], [], undefined];
+    this.#fresh = new InTime();
+    for (const event of this.#all.all) {
+      this.#origins.hear(event);
+      if (event.type !== 'crafted') this.#fresh.add(event);
+    }
+  }
+
+  /** What is known now of the settled past may be something else than when it was read: a listener's backlog, say. */
+  #beginAgainIfOthersLearnt(): void {
+    if (this.#leftOut > 0) return;
+    const isSame = HOSTS.every((host) => {
+      const now = this.#facts[host].lasting.filter(({ atMs }) => atMs <= this.#settledMs);
+      return JSON.stringify(now) === JSON.stringify(this.#learnt[host]);
+    });
+    if (!isSame && this.#settledMs > Number.NEGATIVE_INFINITY) this.#beginAgain();
+  }
+
+  #learn(reading: Reading, facts: Record<HostName, EndFacts>, untilMs: number): void {
+    for (const host of HOSTS) {
+      const isFirst = this.#settledMs === Number.NEGATIVE_INFINITY;
+      const isNew = ({ atMs }: Fact) => atMs <= untilMs && (isFirst || atMs > this.#settledMs);
+      reading.told[host].expect([...facts[host].lasting.filter(isNew), ...facts[host].nextOfTable()]);
+    }
+  }
+
+  #newReading(): Reading {
+    return new Reading(this.#origins, (host) => mayDropUnseen(this.#timeline, host));
+  }
+
+  #newFacts(): Record<HostName, EndFacts> {
+    const of = (host: HostName) => new EndFacts(this.#timeline, endOf(this.#connection, host, 'CLOSED'));
+    return { client: of('client'), server: of('server') };
+  }
+
+  #newOrigins(): Origins {
+    return new Origins((number) => {
+      const rules = this.#timeline.of('rule-set');
+      return rules.findLast(({ rule }) => rule === number)?.text ?? '';
+    });
+  }
+}
+
+/** From when on captures may have missed something, or the logs of rules. */
+function blindSinceOn(timeline: Timeline): BlindSince {
+  const { hosts } = timeline.of('lab-opened')[0] ?? {};
+  const lost = timeline.of('lost').filter(({ witness }) => witness === 'packets');
+  const sinceOf = (host: HostName) => {
+    if (hosts?.[host].noPackets) return Number.NEGATIVE_INFINITY;
+    const own = lost.find((event) => (event.host ?? host) === host);
+    return own ? (own.sinceMs ?? Number.NEGATIVE_INFINITY) : null;
+  };
+  return { client: sinceOf('client'), server: sinceOf('server') };
+}

@@ -1,0 +1,200 @@
+import { type Endpoint, formatEndpoint, isListenerOf } from '../../tcp/endpoint.ts';
+import type { Fact } from '../../tcp/known.ts';
+import type { ConnectionEnd } from '../connection.ts';
+import type { Called, HostName } from '../events.ts';
+import { concernsEnd, isAbortive, programCalls } from '../program-calls.ts';
+import type { Timeline } from '../timeline.ts';
+
+type CallFact = Extract<Fact, { called: string }>;
+
+/** The calls on an end's socket that the timeline has, and whether there can be others. */
+export interface EndCalls {
+  /** `all`, or why there can be others. */
+  calls: 'all' | string;
+  /** What they did; in no order. */
+  facts: Fact[];
+  /** Whether a listener on its port was made, and is there; null if that is not known. */
+  listens: boolean | null;
+  /** False when each connect() on it is told as a fact; null when one may be under way. */
+  inConnect: false | null;
+  /** The smallest backlog of such a listener, and whether TCP_DEFER_ACCEPT was set; null without a listener. */
+  listener: { backlog: number; defers: boolean } | null;
+}
+
+export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
+  const own = ownCallsOfEnd(timeline, end);
+  const isByHand = timeline.of('lab-opened').length === 0;
+  const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
+  if (own) return own;
+  if (isByHand && !hasProgram)
+    return { calls: 'all', facts: [], listens: null, inConnect: false, listener: null };
+  const unseen = whyCallsUnseen(timeline, end.host);
+  const seen = seenCallsOfEnd(timeline, end);
+  return unseen === null ? seen : { ...seen, calls: unseen, listens: null };
+}
+
+/** Null when the kernel tells of every call that programs make in a host. */
+function whyCallsUnseen(timeline: Timeline, host: HostName): string | null {
+  const opened = timeline.of('lab-opened')[0];
+  const about = (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents;
+  if (about?.noCalls !== null) return 'the program’s calls are not seen';
+  const lost = timeline
+    .of('lost')
+    .find((event) => event.witness === 'kernel-events' && (event.host ?? host) === host);
+  return lost?.what ?? null;
+}
+
+/** Those that tcplab made itself; undefined when it did not make the socket. */
+function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undefined {
+  const made = timeline.of('call').filter(({ host, result }) => host === end.host && isDone(result));
+  const callsOn = (socket: number) => made.filter((event) => event.socket === socket);
+  const bound = made
+    .filter(({ call, detail }) => call === 'bind' && isBoundTo(detail, end.local))
+    .map(({ socket }) => callsOn(socket));
+  if (bound.length === 0) return undefined;
+  const listeners = bound.filter((calls) => calls.some(({ call }) => call === 'listen'));
+  const remote = formatEndpoint(end.remote);
+  const connected = bound.flatMap((calls): Life[] => {
+    const connect = calls.find(({ call, detail }) => call === 'connect' && detail === remote);
+    return connect ? [{ fromMs: connect.atMs, calls }] : [];
+  });
+  const accepted = listeners.flat().flatMap(({ call, detail, atMs }): Life[] => {
+    const socket = Number(detail.split(' ').at(-1));
+    return call === 'accept' ? [{ fromMs: atMs, calls: callsOn(socket) }] : [];
+  });
+  // Of several connections the timeline does not tell which one was accepted.
+  const isSure =
+    accepted.length <= 1 || accepted.every(({ calls }) => calls.flatMap(closingFacts).length === 0);
+  const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
+  return {
+    calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
+    facts: [
+      ...closingsOf(isSure ? [...connected, ...accepted] : connected),
+      ...connected.flatMap(({ calls }) => connecting(calls)),
+      ...destroyed.flatMap((event) => factsOf(event, 'destroy')),
+      ...listening(listeners),
+    ],
+    listens: false,
+    inConnect: false,
+    listener: settingsOf(listeners),
+  };
+}
+
+/** The calls on one socket, and since when it can have been the connection's. */
+interface Life {
+  fromMs: number;
+  calls: readonly Called[];
+}
+
+/** A socket whose connection is over may be closed while the next one already has its ports. */
+function closingsOf(lives: readonly Life[]): CallFact[] {
+  const inOrder = [...lives].sort((a, b) => a.fromMs - b.fromMs);
+  return inOrder.flatMap(({ calls }, index) => {
+    const untilMs = inOrder[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY;
+    return calls.filter(({ atMs }) => atMs < untilMs).flatMap(closingFacts);
+  });
+}
+
+function settingsOf(listeners: readonly (readonly Called[])[]): EndCalls['listener'] {
+  const calls = listeners.flat();
+  const backlogs = calls
+    .filter(({ call }) => call === 'listen')
+    .map(({ detail }) => Number(detail.split(' ').at(-1)));
+  const set = calls.findLast(
+    ({ call, detail }) => call === 'setsockopt' && /^TCP_DEFER_ACCEPT\b/.test(detail),
+  );
+  const defers = set !== undefined && Number(set.detail.split(' ').at(-1)) > 0;
+  return backlogs.length > 0 ? { backlog: Math.min(...backlogs), defers } : null;
+}
+
+function isDone(result: string): boolean {
+  return result === 'ok' || result === 'EINPROGRESS';
+}
+
+function isBoundTo(detail: string, local: Endpoint): boolean {
+  return detail.endsWith(`:${local.port}`);
+}
+
+function destroyOf({ local, remote }: ConnectionEnd): string {
+  return `${formatEndpoint(local)} ${formatEndpoint(remote)}`;
+}
+
+function closingFacts(event: Called): CallFact[] {
+  if (event.call === 'shutdown') return factsOf(event, 'shutdown');
+  if (event.call !== 'close') return [];
+  return factsOf(event, event.detail.includes('SO_LINGER') ? 'abort' : 'close');
+}
+
+/** It may have done its work once it has begun, and has when it returns. */
+function factsOf({ atMs, tookMs }: { atMs: number; tookMs: number }, called: CallFact['called']): CallFact[] {
+  return [
+    { atMs, called, certain: false },
+    { atMs: atMs + tookMs, called, certain: true },
+  ];
+}
+
+/** tcplab's sockets do not block: connect() holds the socket from its begin to its return. */
+function connecting(socket: readonly Called[]): Fact[] {
+  return socket
+    .filter(({ call }) => call === 'connect')
+    .flatMap(({ atMs, tookMs }): Fact[] => [
+      { atMs, known: { inConnect: true } },
+      { atMs: atMs + tookMs, known: { inConnect: false } },
+    ]);
+}
+
+/** One of them is there from its listen() on, and until the last was closed. */
+function listening(listeners: readonly (readonly Called[])[]): Fact[] {
+  const changes = listeners
+    .flat()
+    .filter(({ call }) => call === 'listen' || call === 'close')
+    .sort((a, b) => a.atMs - b.atMs);
+  let open = 0;
+  return changes.flatMap(({ call, atMs, tookMs }): Fact[] => {
+    open += call === 'listen' ? 1 : -1;
+    if (call === 'listen') return [{ atMs, known: { listens: true } }];
+    if (open > 0) return [];
+    return [
+      { atMs, known: { listens: null } },
+      { atMs: atMs + tookMs, known: { listens: false } },
+    ];
+  });
+}
+
+/** Those that the kernel saw programs make. */
+function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
+  const calls = programCalls(timeline);
+  const concerning = calls.filter((call) => concernsEnd(call, end));
+  const own = concerning.filter(({ remote }) => remote.port !== 0);
+  const facts = own.flatMap((called): Fact[] => {
+    const { atMs, tookMs, call, result } = called;
+    if (call === 'shutdown') {
+      // SHUT_RD sends nothing, and keeps nothing from being sent.
+      if (called.detail === 'SHUT_RD') return [];
+      const returned = tookMs !== null && result === '0';
+      return [
+        { atMs, called: 'shutdown', certain: false },
+        ...(returned ? [{ atMs: atMs + tookMs, called: 'shutdown', certain: true } as const] : []),
+      ];
+    }
+    // Another process may have the descriptor, too.
+    if (call === 'close')
+      return [{ atMs, called: isAbortive(called, calls) ? 'abort' : 'close', certain: false }];
+    return [];
+  });
+  const pids = new Set(concerning.map(({ pid }) => pid));
+  const exits = timeline.of('process-exited').filter(({ host, pid }) => host === end.host && pids.has(pid));
+  const listens = calls.filter(
+    ({ host, call, local, result }) =>
+      host === end.host && call === 'listen' && result === '0' && isListenerOf(local, end.local),
+  );
+  const defers = calls.some(({ host, detail }) => host === end.host && detail.startsWith('TCP_DEFER_ACCEPT'));
+  const backlogs = listens.map(({ detail }) => Number.parseInt(detail, 10)).filter(Number.isFinite);
+  return {
+    calls: 'all',
+    facts: [...facts, ...exits.map(({ atMs }): Fact => ({ atMs, called: 'close', certain: false }))],
+    listens: listens.length > 0 ? null : false,
+    inConnect: null,
+    listener: backlogs.length > 0 ? { backlog: Math.min(...backlogs), defers } : null,
+  };
+}

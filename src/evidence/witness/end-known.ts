@@ -1,0 +1,158 @@
+import type { Fact } from '../../tcp/fold.ts';
+import type { ConnectionEnd } from '../connection.ts';
+import type { HostName } from '../events.ts';
+import type { Timeline } from '../timeline.ts';
+import { callsOfEnd, type EndCalls } from './end-calls.ts';
+import { kernelChanges } from './kernel-events.ts';
+import { listenerOf, rowOf } from './socket-table.ts';
+
+/** What a timeline tells of an end besides its segments. */
+export class EndFacts {
+  readonly #timeline: Timeline;
+  readonly #end: ConnectionEnd;
+  #table: TableFacts = { untilMs: Number.NEGATIVE_INFINITY, stands: false };
+
+  constructor(timeline: Timeline, end: ConnectionEnd) {
+    this.#timeline = timeline;
+    this.#end = end;
+  }
+
+  /** In the order of time. What comes later may change what is known of the beginning. */
+  get lasting(): Fact[] {
+    const [timeline, end] = [this.#timeline, this.#end];
+    const calls = callsOfEnd(timeline, end);
+    const known = {
+      calls: calls.calls,
+      listens: calls.listens,
+      inConnect: calls.inConnect,
+      ...queueOf(timeline, end, calls),
+      ...sysctlsAtFirst(timeline, end.host),
+    };
+    const facts: Fact[] = [...calls.facts, ...sysctlsWritten(timeline, end.host), ...byKernel(timeline, end)];
+    return [{ atMs: Number.NEGATIVE_INFINITY, known }, ...facts.sort((a, b) => a.atMs - b.atMs)];
+  }
+
+  /** What the socket table tells, of the looks that were not asked for before. */
+  nextOfTable(): Fact[] {
+    const [facts, table] = factsOfTable(this.#timeline, this.#end, this.#table);
+    this.#table = table;
+    return facts;
+  }
+
+  /** One that goes on from here by itself. */
+  copy(): EndFacts {
+    const copy = new EndFacts(this.#timeline, this.#end);
+    copy.#table = this.#table;
+    return copy;
+  }
+}
+
+/** Where a host is not the lab's own, a rule of somebody else may drop what arrived, unless the kernel tells of each drop. */
+export function mayDropUnseen(timeline: Timeline, host: HostName): boolean {
+  const about = timeline.of('lab-opened')[0]?.hosts?.[host];
+  return about !== undefined && about.kernelEvents?.noDrops !== null;
+}
+
+/** A new network namespace has the kernel's defaults (net/ipv4/tcp_ipv4.c, tcp_sk_init); those of a machine are not known. */
+function sysctlsAtFirst(timeline: Timeline, host: HostName) {
+  const isOurs = timeline.of('lab-opened')[0]?.hosts === undefined;
+  return isOurs && !linger2(timeline, host)
+    ? { rfc1337: false, finTimeoutMs: 60_000 }
+    : { rfc1337: isOurs ? false : null, finTimeoutMs: null };
+}
+
+/** TCP_LINGER2 sets it for one socket. */
+function linger2(timeline: Timeline, host: HostName): boolean {
+  return [...timeline.of('call'), ...timeline.of('program-call')].some(
+    (event) => event.host === host && event.detail.startsWith('TCP_LINGER2'),
+  );
+}
+
+function sysctlsWritten(timeline: Timeline, of: HostName): Fact[] {
+  return timeline.of('sysctl-written').flatMap(({ atMs, host, name, value }): Fact[] => {
+    if (host !== of) return [];
+    if (name === 'net.ipv4.tcp_rfc1337') return [{ atMs, known: { rfc1337: Number(value) !== 0 } }];
+    if (name === 'net.ipv4.tcp_fin_timeout') return [{ atMs, known: { finTimeoutMs: Number(value) * 1000 } }];
+    return [];
+  });
+}
+
+/** The accept queue has space if it is as long as the list of all that have sent a SYN. */
+function queueOf(timeline: Timeline, end: ConnectionEnd, { listener }: EndCalls) {
+  if (timeline.of('lab-opened').length === 0) return { hasQueueSpace: true, defersAccept: false } as const;
+  const backlog = listener?.backlog ?? backlogInTable(timeline, end);
+  const hasQueueSpace = backlog !== null && clientsOf(timeline, end) <= backlog + 1 ? (true as const) : null;
+  return { hasQueueSpace, defersAccept: listener?.defers ?? defersByReading(timeline, end) };
+}
+
+function backlogInTable(timeline: Timeline, end: ConnectionEnd): number | null {
+  for (const { host, rows } of timeline.of('sockets').reverse()) {
+    const listener = host === end.host ? listenerOf(rows, end) : undefined;
+    if (listener) return listener.sendQueue;
+  }
+  return null;
+}
+
+/** What was read from the listener's own socket. */
+function defersByReading(timeline: Timeline, end: ConnectionEnd): boolean | null {
+  const read = timeline
+    .of('socket-options')
+    .findLast(
+      ({ host, local, remote }) => host === end.host && remote.port === 0 && local.port === end.local.port,
+    );
+  const seconds = read?.options?.['TCP_DEFER_ACCEPT'];
+  return seconds === undefined ? null : seconds > 0;
+}
+
+/** How many clients have sent more than a SYN: each may have a connection in the accept queue. */
+function clientsOf(timeline: Timeline, { host, local }: ConnectionEnd): number {
+  const clients = new Set<string>();
+  for (const event of timeline.of('captured')) {
+    if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
+    const { source, destination, flags, ack } = event.wire.segment;
+    const isToListener = destination.port === local.port && ack !== null;
+    if (isToListener && !/[SR]/.test(flags)) clients.add(`${source.address} ${source.port}`);
+  }
+  return clients.size;
+}
+
+/** The kernel's clock and the packets' agree to much less; a socket that ends sends its RST afterwards. */
+const AFTER_MS = 5;
+
+function byKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
+  const changes = kernelChanges(timeline, end).filter(({ ofListener }) => !ofListener);
+  const accepted = changes.filter(({ from, to }) => from === 'SYN-RECEIVED' && to === 'ESTABLISHED');
+  const gone = changes.filter(({ to }) => to === 'CLOSED');
+  return [
+    ...accepted.map(({ atMs }): Fact => ({ atMs: atMs + AFTER_MS, accepted: true })),
+    ...gone.map(({ atMs, from }): Fact => {
+      const goesOn = from === 'FIN-WAIT-2' || from === 'CLOSING' || from === 'FIN-WAIT-1';
+      const except = goesOn ? (['TIME-WAIT', 'FIN-WAIT-2'] as const) : [];
+      return { atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs, except };
+    }),
+  ];
+}
+
+/** Up to when the table was read, and whether the end's socket was in it. */
+interface TableFacts {
+  readonly untilMs: number;
+  readonly stands: boolean;
+}
+
+/** Whether the table shows a descriptor of the end's socket, and when its row is gone. */
+function factsOfTable(timeline: Timeline, end: ConnectionEnd, before: TableFacts): [Fact[], TableFacts] {
+  const facts: Fact[] = [];
+  let { untilMs, stands: stood } = before;
+  for (const { atMs, tookMs, host, rows } of timeline.after('sockets', untilMs)) {
+    untilMs = atMs;
+    if (host !== end.host) continue;
+    const row = rowOf(rows, end);
+    const stands = row !== undefined && row.state !== 'CLOSED';
+    if (stood && !stands)
+      facts.push({ atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs - tookMs, except: [] });
+    if (row && stands && row.state !== 'TIME-WAIT' && row.state !== 'SYN-RECEIVED')
+      facts.push({ atMs, hasDescriptor: row.inode !== 0, sinceMs: atMs - tookMs });
+    stood = stands;
+  }
+  return [facts, { untilMs, stands: stood }];
+}

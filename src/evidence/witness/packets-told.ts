@@ -1,0 +1,80 @@
+import { advance, answersSyn, type End, type Fact, type Input, UNKNOWN_END } from '../../tcp/fold.ts';
+import type { State } from '../../tcp/state.ts';
+import type { SeenInput } from '../inputs.ts';
+import type { Sight } from './witness.ts';
+
+/** What the segments of one end, and what else is known of it, have told so far. It advances with each, and never looks back. */
+export class PacketsTold {
+  end: End = UNKNOWN_END;
+  #listener: State | null = null;
+  #doubt: string | undefined;
+  #ofEnd: Sight[] = [];
+  #ofListener: Sight[] = [];
+  /** What is known besides, of the time that is still to come. */
+  #expected: Fact[] = [];
+
+  /** What else the timeline tells, in any order; it counts from its moment on. */
+  expect(facts: readonly Fact[]): void {
+    this.#expected = [...this.#expected, ...facts].sort((a, b) => a.atMs - b.atMs);
+  }
+
+  advance(input: SeenInput): void {
+    this.learnUntil(input.atMs);
+    this.#listener = listenerAfter(this.#listener, this.end, input);
+    this.end = advance(this.end, input);
+    this.#doubt ??= input.doubt;
+    this.#tell(this.#ofEnd, input.atMs, this.end.states, this.end.why);
+    const { states, why } = toldOfListener(this.#listener);
+    this.#tell(this.#ofListener, input.atMs, states, why);
+  }
+
+  learnUntil(untilMs: number): void {
+    const isPast = ({ atMs }: Fact) => atMs <= untilMs;
+    const count = this.#expected.findIndex((fact) => !isPast(fact));
+    const facts = this.#expected.splice(0, count < 0 ? this.#expected.length : count);
+    for (const fact of facts) {
+      // Without a segment there is nothing that could be gone.
+      if (this.#ofEnd.length === 0 && !('known' in fact || 'called' in fact)) continue;
+      this.end = advance(this.end, fact);
+      const { states, why } = this.end;
+      const isNews = this.#ofEnd.length > 0 && this.#ofEnd.at(-1)?.states.join() !== states.join();
+      if (isNews) this.#tell(this.#ofEnd, Math.max(0, fact.atMs), states, why);
+    }
+  }
+
+  /** Of those that say the same one after the other, the first and the last. */
+  sights(listening: boolean): readonly Sight[] {
+    return listening ? this.#ofListener : this.#ofEnd;
+  }
+
+  /** One that goes on from here by itself. */
+  copy(): PacketsTold {
+    const copy = new PacketsTold();
+    copy.end = this.end;
+    copy.#listener = this.#listener;
+    copy.#doubt = this.#doubt;
+    copy.#ofEnd = [...this.#ofEnd];
+    copy.#ofListener = [...this.#ofListener];
+    copy.#expected = [...this.#expected];
+    return copy;
+  }
+
+  #tell(sights: Sight[], atMs: number, told: readonly State[], whyNot: string | null): void {
+    const states = this.#doubt === undefined ? told : [];
+    const why = this.#doubt ?? whyNot;
+    const isSame = (before: Sight | undefined) =>
+      before?.states.join() === states.join() && before.why === why;
+    if (isSame(sights.at(-1)) && isSame(sights.at(-2))) sights.pop();
+    sights.push({ atMs, states, why });
+  }
+}
+
+function toldOfListener(listener: State | null): Omit<Sight, 'atMs'> {
+  return { states: listener ? [listener] : [], why: listener ? null : 'no segment has told the state yet' };
+}
+
+/** A listener shows in its answers to SYNs, whatever becomes of the connections. */
+function listenerAfter(before: State | null, end: End, input: Input): State | null {
+  if (input.direction !== 'sent' || !answersSyn(end, input.segment)) return before;
+  return input.segment.flags.includes('R') ? 'CLOSED' : 'LISTEN';
+}

@@ -1,0 +1,64 @@
+export type Doubt =
+  | 'silent close'
+  | 'close behind data'
+  | 'silent abort'
+  | 'orphan'
+  | 'final ACK dropped'
+  | 'old acknowledgment'
+  | 'end of window'
+  | 'rfc1337'
+  | 'SYN in TIME-WAIT'
+  | 'listener'
+  | 'RST before a request'
+  | 'ICMP ignored'
+  | 'not delivered'
+  | 'timer';
+
+/** Why an end may be in another state than the one its segments show: what can have happened, and what would decide it. */
+const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> = {
+  'silent close': ['close() sends nothing in this state', 'the calls would decide'],
+  'close behind data': [
+    'the FIN of a close() waits behind unsent data or a full window',
+    'the calls would decide',
+  ],
+  'silent abort': ['an abort sends nothing in this state', 'the calls would decide'],
+  orphan: ['Linux treats this segment differently after close()', 'the calls would decide'],
+  'final ACK dropped': [
+    'a full accept queue or TCP_DEFER_ACCEPT drops the final ACK',
+    'kernel events would decide',
+  ],
+  'old acknowledgment': [
+    'some versions of Linux refuse so old an acknowledgment (RFC 5961, 5)',
+    'kernel events would decide',
+  ],
+  'end of window': [
+    'Linux takes what ends beyond the window only if its receive queue is empty',
+    'kernel events would decide',
+  ],
+  rfc1337: ['an RST ends TIME-WAIT unless net.ipv4.tcp_rfc1337 is set', 'that sysctl would decide'],
+  'SYN in TIME-WAIT': [
+    'Linux removes a TIME-WAIT for such a SYN if a socket listens on its port',
+    'kernel events would decide',
+  ],
+  listener: ['a listener and a closed port reply alike', 'a SYN would decide'],
+  'RST before a request': [
+    'some versions of Linux obey any RST in the window of a request socket',
+    'kernel events would decide',
+  ],
+  'ICMP ignored': [
+    'Linux ignores an ICMP error while connect() holds the socket, or with IP_RECVERR unset on a later one',
+    'kernel events would decide',
+  ],
+  'not delivered': [
+    'a firewall of this host may have dropped a segment that arrived',
+    'kernel events would decide',
+  ],
+  timer: ['a timer ends this state without a segment', 'kernel events would decide'],
+};
+
+/** One sentence for all of them. */
+export function wordsOfDoubts(doubts: readonly Doubt[]): string {
+  const all = [...new Set(doubts)].map((doubt) => DOUBTS[doubt]);
+  const what = all.map(([text]) => text).join(', and ');
+  return [what, ...new Set(all.map(([, decides]) => decides))].join('; ');
+}

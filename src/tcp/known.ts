@@ -1,0 +1,47 @@
+import type { State } from './state.ts';
+
+/** What is known of an end besides its segments. */
+export interface Knowledge {
+  /** Whether every call on its socket is told as a fact; else why not, as the end of "…, and". */
+  readonly calls: 'all' | string;
+  /** Whether a socket listens on its port; null if that is not known. */
+  readonly listens: boolean | null;
+  /** Whether the accept queue has space for the connection; null if that is not known. */
+  readonly hasQueueSpace: true | null;
+  /** Whether the listener waits for data (TCP_DEFER_ACCEPT); null if that is not known. */
+  readonly defersAccept: boolean | null;
+  /** Whether connect() holds the socket right now; null if its calls are not seen. */
+  readonly inConnect: boolean | null;
+  /** Whether an RST leaves TIME-WAIT in place (net.ipv4.tcp_rfc1337). */
+  readonly rfc1337: boolean | null;
+  /** How long an orphan stays in FIN-WAIT-2; null if that is not known. */
+  readonly finTimeoutMs: number | null;
+}
+
+export const NOTHING_KNOWN: Knowledge = {
+  calls: 'the program’s calls are not seen',
+  listens: null,
+  hasQueueSpace: null,
+  defersAccept: null,
+  inConnect: null,
+  rfc1337: null,
+  finTimeoutMs: null,
+};
+
+/** What another source than segments tells of an end. */
+export type Fact =
+  | { atMs: number; known: Partial<Knowledge> }
+  /** A call on its socket. `certain`: it has returned, and did what it says; else it may have. */
+  | { atMs: number; called: 'close' | 'shutdown' | 'abort' | 'destroy'; certain: boolean }
+  /** Whether a descriptor refers to the socket that was there since `sinceMs`. */
+  | { atMs: number; hasDescriptor: boolean; sinceMs: number }
+  /** The final ACK of its handshake made a full socket. */
+  | { atMs: number; accepted: true }
+  /** The socket that was there at `sinceMs` no longer exists. `except`: in these states it goes on without a full socket. */
+  | { atMs: number; gone: true; sinceMs: number; except: readonly State[] };
+
+/** When something happened, and what was known by then. */
+export interface Moment {
+  readonly atMs: number;
+  readonly known: Knowledge;
+}

@@ -1,0 +1,174 @@
+import { type Arc, findArc, type Trigger } from './arcs.ts';
+import type { Doubt } from './doubts.ts';
+import type { Piece } from './reassembly.ts';
+import type { Segment } from './segment.ts';
+import { seqAdd, seqDistance } from './sequence.ts';
+import type { State } from './state.ts';
+import type { SynOptions } from './syn-options.ts';
+
+/** One change of state that the segments show. */
+export interface Step {
+  atMs: number;
+  from: State;
+  to: State;
+  /** Null when the end was found changed, by something that sends no segment: a timer, or a call. */
+  arc: Arc | null;
+}
+
+/** The steps up to one, the last first: possibilities share what they have in common. */
+export interface Path {
+  readonly step: Step;
+  readonly before: Path | null;
+}
+
+/** One way in which an end can be what its segments show. Sequence numbers are absolute. */
+export interface Possibility {
+  /** Null while no segment has told it. */
+  readonly state: State | null;
+  readonly path: Path | null;
+  /** Why this is a possibility beside others; null for what the segments themselves say. */
+  readonly doubt: Doubt | null;
+  /** The socket no longer exists, by another source than segments. */
+  readonly gone: boolean;
+  /** Whether this connection came from a listener, to which an RST in SYN-RECEIVED returns it. */
+  readonly passive: boolean;
+  /** Whether the SYN brought data that were accepted: SYN-RECEIVED is a full socket then (TCP Fast Open). */
+  readonly fastOpen: boolean;
+  /** Whether no descriptor is left; null if that is not known. */
+  readonly orphan: boolean | null;
+  /** Since when it is in its state. */
+  readonly sinceMs: number;
+
+  /** Our SYN's number, SND.NXT, and SND.UNA. */
+  readonly initialSent: number;
+  readonly sendNext: number;
+  readonly acknowledged: number;
+  /** The number of our FIN; `closing`: the program has closed, and the FIN waits behind data or a full window. */
+  readonly finSent: number | null;
+  readonly closing: boolean;
+  /** The end of the window that the peer offers, and the largest one that it has offered; null where its scale is not known. */
+  readonly peerEdge: number | null;
+  readonly peerWindow: number | null;
+  /** Bits by which each side's windows are scaled; null where the SYN's options were not seen. */
+  readonly scale: number | null;
+  readonly peerScale: number | null;
+  readonly sack: boolean;
+  /** The options of our SYN, until the peer's are known too. */
+  readonly ownOptions: SynOptions | null;
+
+  /** The peer's SYN, RCV.NXT, when that last advanced, and the number of a FIN that was seen. */
+  readonly peerSyn: number | null;
+  readonly receiveNext: number;
+  readonly heardMs: number;
+  readonly finReceived: number | null;
+  /** What came ahead of a gap, in order and joined. */
+  readonly ahead: readonly Piece[];
+  /** The last acknowledgment that was sent, and the end of the window offered with it; null where the scale is not known. */
+  readonly ackSent: number;
+  readonly edge: number | null;
+  /** What came in for no connection that we know of, and has not been answered. */
+  readonly knock: Segment | null;
+}
+
+export const UNTOLD: Possibility = {
+  state: null,
+  path: null,
+  doubt: null,
+  gone: false,
+  passive: false,
+  fastOpen: false,
+  orphan: null,
+  sinceMs: 0,
+  initialSent: 0,
+  sendNext: 0,
+  acknowledged: 0,
+  finSent: null,
+  closing: false,
+  peerEdge: null,
+  peerWindow: null,
+  scale: null,
+  peerScale: null,
+  sack: false,
+  ownOptions: null,
+  peerSyn: null,
+  receiveNext: 0,
+  heardMs: 0,
+  finReceived: null,
+  ahead: [],
+  ackSent: 0,
+  edge: null,
+  knock: null,
+};
+
+/** The end shows itself in a state that no segment has led to. */
+export function find(end: Possibility, to: State, atMs: number): Possibility {
+  const { state: from } = end;
+  const known = from === null || from === to || (from === 'CLOSED' && to === 'LISTEN');
+  const path = known ? end.path : { step: { atMs, from, to, arc: null }, before: end.path };
+  return { ...end, state: to, path, sinceMs: atMs, gone: false, knock: null };
+}
+
+/** Takes the arc of the RFC's table; where there is none, the trigger changes nothing. */
+export function take(end: Possibility, trigger: Trigger, atMs: number, to?: State): Possibility {
+  const arc = end.state === null ? undefined : findArc(end.state, trigger, to);
+  if (!arc) return end;
+  const step = { atMs, from: arc.from, to: arc.to, arc };
+  return {
+    ...end,
+    state: arc.to,
+    path: { step, before: end.path },
+    sinceMs: atMs,
+    knock: null,
+  };
+}
+
+/** Takes the arc, or ends the connection without one: not every end that Linux makes is in the table. */
+export function end(socket: Possibility, trigger: Trigger, atMs: number, to: State = 'CLOSED'): Possibility {
+  if (socket.state === null || socket.state === to) return { ...socket, state: to };
+  const taken = take(socket, trigger, atMs, to);
+  return taken === socket
+    ? { ...socket, state: to, closing: false, sinceMs: atMs, knock: null }
+    : { ...taken, closing: false };
+}
+
+export function withDoubt(one: Possibility, doubt: Doubt): Possibility {
+  return { ...one, doubt };
+}
+
+/** The first path of those that end alike is kept. */
+export function merged(all: readonly Possibility[]): Possibility[] {
+  const kept: Possibility[] = [];
+  for (const one of all) if (!kept.some((other) => isSame(one, other))) kept.push(one);
+  return kept;
+}
+
+const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'heardMs'];
+const COMPARED = (Object.keys(UNTOLD) as (keyof Possibility)[]).filter((key) => !APART.includes(key));
+
+function isSame(one: Possibility, other: Possibility): boolean {
+  return COMPARED.every((key) => {
+    if (key !== 'ahead' || one.ahead === other.ahead) return one[key] === other[key];
+    return (
+      one.ahead.length === other.ahead.length &&
+      one.ahead.every(
+        ([from, to], index) => other.ahead[index]?.[0] === from && other.ahead[index]?.[1] === to,
+      )
+    );
+  });
+}
+
+/** The number after a segment's last octet; SYN and FIN take one each. */
+export function endOfSegment({ seq, length, flags }: Segment): number {
+  return seqAdd(seq, length + Number(flags.includes('S')) + Number(flags.includes('F')));
+}
+
+export function furthest(a: number, b: number): number {
+  return seqDistance(a, b) >= 0 ? a : b;
+}
+
+/** Whether a segment that is sent acknowledges the SYN that came in: alone, or with data that it brought (RFC 7413). */
+export function answersKnock({ knock }: Pick<Possibility, 'knock'>, { ack }: Segment): boolean {
+  if (knock === null || !knock.flags.includes('S') || ack === null) return false;
+  const beyond = seqDistance(ack, seqAdd(knock.seq, 1));
+  return beyond >= 0 && beyond <= knock.length;
+}

@@ -1,0 +1,39 @@
+import { seqDistance } from './sequence.ts';
+
+/** Octets from one sequence number up to, and without, another. */
+export type Piece = readonly [from: number, to: number];
+
+export interface Heard {
+  receiveNext: number;
+  ahead: readonly Piece[];
+}
+
+/** How many gaps a receiver is followed through: Linux's own queue is bounded by its buffer. */
+const MOST_PIECES = 256;
+
+/** Puts octets in their place; those beyond a gap wait, in order. What comes in order, or at the end, costs nothing more. */
+export function hear({ receiveNext, ahead }: Heard, from: number, to: number): Heard {
+  if (from === to) return { receiveNext, ahead };
+  if (seqDistance(from, receiveNext) > 0) return { receiveNext, ahead: inserted(ahead, from, to) };
+  let next = seqDistance(to, receiveNext) > 0 ? to : receiveNext;
+  let taken = 0;
+  for (const [start, stop] of ahead) {
+    if (seqDistance(start, next) > 0) break;
+    if (seqDistance(stop, next) > 0) next = stop;
+    taken++;
+  }
+  return { receiveNext: next, ahead: taken > 0 ? ahead.slice(taken) : ahead };
+}
+
+function inserted(pieces: readonly Piece[], from: number, to: number): readonly Piece[] {
+  const last = pieces.at(-1);
+  if (!last || seqDistance(from, last[1]) > 0) return [...pieces.slice(-MOST_PIECES), [from, to]];
+  if (seqDistance(from, last[0]) >= 0)
+    return seqDistance(to, last[1]) <= 0 ? pieces : [...pieces.slice(0, -1), [last[0], to]];
+  const before = pieces.filter((piece) => seqDistance(piece[1], from) < 0);
+  const after = pieces.filter((piece) => seqDistance(piece[0], to) > 0);
+  const touched = pieces.slice(before.length, pieces.length - after.length);
+  const start = touched[0] && seqDistance(touched[0][0], from) < 0 ? touched[0][0] : from;
+  const stop = touched.at(-1)?.[1];
+  return [...before, [start, stop !== undefined && seqDistance(stop, to) > 0 ? stop : to], ...after];
+}

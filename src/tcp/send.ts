@@ -1,0 +1,144 @@
+import { receiveFin, synchronized } from './full-socket.ts';
+import type { Knowledge, Moment } from './known.ts';
+import { answersKnock, find, furthest, type Possibility, take, UNTOLD } from './possibility.ts';
+import { seqAdd, seqDistance } from './sequence.ts';
+import type { State } from './state.ts';
+import type { SeenSegment } from './syn-options.ts';
+import { agreed, offered } from './windows.ts';
+
+/**
+ * What a segment that is sent makes of a possibility; none where it contradicts it. Segments and what they tell of
+ * come from several processors: for a moment, what was sent may be older than what came in.
+ */
+export function sendSegment(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
+  const { flags } = segment;
+  if (flags.includes('S'))
+    return flags.includes('.') ? sendSynAck(socket, segment, at) : sendSyn(socket, segment, at);
+  if (socket.state === null) return [{ ...socket, sendNext: seqAdd(segment.seq, segment.length) }];
+  if (socket.gone || !canSend(socket, segment))
+    return socket.doubt === null && isRecent(socket, at) ? [socket] : [];
+  return confirmed(sendText(offered(socket, segment), segment, at), segment, at);
+}
+
+/** Stamps of what is sent and of what comes in agree to about this. */
+const RECENT_MS = 5;
+
+export function isRecent({ sinceMs }: Possibility, { atMs }: Moment): boolean {
+  return atMs - sinceMs < RECENT_MS;
+}
+
+/** CALL OPEN, active. The same SYN again is a retransmission. */
+function sendSyn(socket: Possibility, segment: SeenSegment, { atMs, known }: Moment): Possibility[] {
+  const isAgain = socket.state !== null && segment.seq === socket.initialSent;
+  if (isAgain) return socket.state === 'CLOSED' && socket.doubt !== null ? [] : [socket];
+  const before =
+    socket.state === null ? { ...socket, state: 'CLOSED' as const } : find(socket, 'CLOSED', atMs);
+  const fresh: Possibility = {
+    ...UNTOLD,
+    state: 'CLOSED',
+    path: before.path,
+    orphan: orphanAtFirst(known),
+    initialSent: segment.seq,
+    sendNext: seqAdd(segment.seq, 1 + segment.length),
+    acknowledged: segment.seq,
+    ownOptions: segment.options ?? null,
+  };
+  return [take(fresh, 'connect', atMs)];
+}
+
+/** Where calls are not seen, a close() is not told from a shutdown(). */
+function orphanAtFirst({ calls }: Knowledge): boolean | null {
+  return calls === 'all' ? false : null;
+}
+
+/** The answer to a SYN shows that a listener was there, or that TIME-WAIT gave way (RFC 9293, 3.10.7.4, fourth). */
+function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
+  if (!answersKnock(socket, segment)) return sendSynAckAgain(socket, segment, at);
+  const { atMs } = at;
+  const knock = socket.knock as SeenSegment;
+  const open = (before: Possibility) => {
+    const both = agreed(synchronized(before, knock.seq, atMs), segment.options, knock.options);
+    const fastOpen = segment.ack !== seqAdd(knock.seq, 1);
+    return take(offered({ ...both, fastOpen, receiveNext: segment.ack as number }, segment), 'SYN', atMs);
+  };
+  if (socket.state === 'SYN-SENT' && segment.seq === socket.initialSent) return [open(socket)];
+  // A listener would choose a number of its own.
+  if (socket.state === 'CLOSED' && socket.doubt !== null && segment.seq === socket.initialSent) return [];
+  // Only a listener answers so: the connection that was known here is gone.
+  const before = socket.state === 'TIME-WAIT' ? socket : find(socket, 'LISTEN', atMs);
+  const opened: Possibility = {
+    ...UNTOLD,
+    state: before.state,
+    path: before.path,
+    orphan: orphanAtFirst(at.known),
+    initialSent: segment.seq,
+    sendNext: seqAdd(segment.seq, 1),
+    acknowledged: seqAdd(segment.seq, 1),
+    passive: true,
+  };
+  return [open(opened)];
+}
+
+/** A listener that forgot its SYN-ACK answers the same SYN with another number, which then counts. */
+function sendSynAckAgain(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
+  const { seq, ack } = segment;
+  if (socket.state === 'SYN-RECEIVED') {
+    const isOther = socket.passive && ack === socket.receiveNext && seq !== socket.initialSent;
+    if (!isOther) return [socket];
+    const next = seqAdd(seq, 1);
+    return [{ ...socket, initialSent: seq, sendNext: next, acknowledged: next }];
+  }
+  const isRequest = socket.passive && seq === socket.initialSent && socket.state === 'ESTABLISHED';
+  if (!isRequest || isRecent(socket, at)) return [socket];
+  // Whoever sends it still waits for the final ACK.
+  return [];
+}
+
+/** Whether a socket in such a state sends such a segment. */
+function canSend(socket: Possibility, { flags, length, ack }: SeenSegment): boolean {
+  const { state, passive, fastOpen, receiveNext } = socket;
+  const isBare = length === 0 && !flags.includes('F');
+  switch (state) {
+    case 'CLOSED':
+    case 'LISTEN':
+    case 'SYN-SENT':
+      return false;
+    case 'SYN-RECEIVED':
+      return (isBare && ack === receiveNext) || !passive || fastOpen;
+    case 'FIN-WAIT-2':
+    case 'TIME-WAIT':
+      return isBare;
+    default:
+      return true;
+  }
+}
+
+/** FIN-WAIT-1 and LAST-ACK begin with the call, which the FIN shows if nothing has told of it before. */
+const CLOSES: readonly (State | null)[] = ['SYN-RECEIVED', 'ESTABLISHED', 'CLOSE-WAIT'];
+
+function sendText(socket: Possibility, segment: SeenSegment, { atMs }: Moment): Possibility {
+  const last = seqAdd(segment.seq, segment.length);
+  const sendNext = furthest(socket.sendNext, last);
+  if (!segment.flags.includes('F') || socket.finSent !== null)
+    return sendNext === socket.sendNext ? socket : { ...socket, sendNext };
+  const finished = { ...socket, finSent: last, sendNext: seqAdd(last, 1), closing: false };
+  return CLOSES.includes(socket.state) ? take(finished, 'close', atMs) : finished;
+}
+
+/** An acknowledgment lags behind what has come only for as long as somebody holds the socket. */
+const LAG_MS = 50;
+
+/** What an end acknowledges it has received, and no more. */
+function confirmed(socket: Possibility, { ack }: SeenSegment, { atMs }: Moment): Possibility[] {
+  if (ack === null || ack === socket.receiveNext) return [socket];
+  const ahead = seqDistance(ack, socket.receiveNext) > 0;
+  if (ahead) {
+    const isFin = socket.finReceived !== null && ack === seqAdd(socket.finReceived, 1);
+    const here = { ...socket, receiveNext: isFin ? seqAdd(ack, -1) : ack, heardMs: atMs };
+    const kept = here.ahead.filter(([from]) => seqDistance(from, ack) > 0);
+    return [isFin ? receiveFin(here, atMs) : { ...here, ahead: kept }];
+  }
+  if (atMs - socket.heardMs < LAG_MS) return [socket];
+  const hasFin = socket.finReceived !== null && socket.receiveNext === seqAdd(socket.finReceived, 1);
+  return hasFin ? [] : [{ ...socket, receiveNext: ack }];
+}
