@@ -11,6 +11,7 @@ import type { Host } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
 import { resultOf, type ScenarioResult } from '../src/report/result.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
+import { established } from '../src/scenario/opening.ts';
 import { type RunOptions, runScenario } from '../src/scenario/run.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';
 import { Turn } from '../src/scenario/turn.ts';
@@ -57,6 +58,8 @@ const RULES_NOT_SET: Record<string, RegExp> = {
   'syn-received-dropped-at-server': /; socket-table saw server ESTABLISHED, client ESTABLISHED/,
   'syn-received-simultaneous-open': /; socket-table saw client CLOSED, server (CLOSED|SYN-SENT)/,
   'syn-flood': /; socket-table saw server CLOSED, client CLOSED/,
+  'syn-received-accept-queue-full': /^server in SYN-RECEIVED: not seen within/,
+  'close-wait-sending': /^the server to wait for an ACK: not seen within/,
   'half-open': /; socket-table saw server CLOSED, client CLOSED/,
   'fin-wait-1': /; socket-table saw client FIN-WAIT-2, server CLOSE-WAIT/,
   'fin-wait-1-descriptor-open': /; socket-table saw client FIN-WAIT-2, server CLOSE-WAIT/,
@@ -112,7 +115,14 @@ const LIFTED: [id: string, then: State][] = [
   ['last-ack', 'CLOSED'],
 ];
 /** Nothing is sent again there: once refused, once both are in TIME-WAIT, or when one end is gone, nobody speaks. */
-const LIFTED_IN_VAIN = ['half-open', 'time-wait-both', 'closed-rejected-rst', 'closed-rejected-icmp'];
+const LIFTED_IN_VAIN = [
+  'syn-received-accept-queue-full',
+  'half-open',
+  'close-wait-sending',
+  'time-wait-both',
+  'closed-rejected-rst',
+  'closed-rejected-icmp',
+];
 
 describe.concurrent('a scenario whose rules are lifted in mid-hold', () => {
   it.each(LIFTED)('%s is disproven: it goes on to %s', async (id, then) => {
@@ -133,9 +143,9 @@ describe.concurrent('a scenario whose rules are lifted in mid-hold', () => {
     async (id) => {
       const result = await resultOfPlay(scenarioOf(id), { holdMs: 300, during: liftRules });
       // Its rule was removed before its state was reached, and has no part in the hold.
-      const isWithout = id === 'time-wait-both';
+      const isWithout = id === 'time-wait-both' || id === 'syn-received-accept-queue-full';
       expect(result.verdict).toBe(isWithout ? 'proven' : 'disproven');
-      const removed = /^rule 1 of the server \(.*\) was removed [\d.]+ ms into the hold$/;
+      const removed = /^rule 1 of the (client|server) \(.*\) was removed [\d.]+ ms into the hold$/;
       if (!isWithout) expect(result.because).toMatch(removed);
       expect(result.witnesses.socketTable).toMatchObject({ says: result.state, agrees: true });
     },
@@ -204,6 +214,21 @@ const CHANGES_OF_MIND: Record<string, ChangeOfMind> = {
     act: (lab) => lab.client.close(1),
     seen: /^socket-table of client: saw SYN-RECEIVED, then FIN-WAIT-1/,
   },
+  'syn-received-accept-queue-full': {
+    what: 'the client aborts',
+    act: (lab) => lab.client.abort(1),
+    seen: /^socket-table of (server: saw SYN-RECEIVED|client: saw ESTABLISHED), then CLOSED/,
+  },
+  'syn-received-deferred': {
+    what: 'the client sends',
+    act: (lab) => lab.client.send(1, Buffer.from('hello')),
+    seen: /^socket-table of server: saw SYN-RECEIVED, then ESTABLISHED/,
+  },
+  'established-fast-open': {
+    what: 'the client closes',
+    act: (lab) => lab.client.close(1),
+    seen: /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-[12]/,
+  },
   established: {
     what: 'the client closes',
     act: (lab) => lab.client.close(1),
@@ -226,6 +251,26 @@ const CHANGES_OF_MIND: Record<string, ChangeOfMind> = {
     what: 'the client aborts',
     act: (lab) => lab.client.abort(1),
     seen: /^socket-table of client: saw FIN-WAIT-1, then CLOSED/,
+  },
+  'fin-wait-1-behind-data': {
+    what: 'the server aborts',
+    act: (lab) => lab.server.abort(2),
+    seen: /^socket-table of client: saw FIN-WAIT-1, then CLOSED/,
+  },
+  'last-ack-behind-data': {
+    what: 'the client aborts',
+    act: (lab) => lab.client.abort(1),
+    seen: /^socket-table of server: saw LAST-ACK, then CLOSED/,
+  },
+  'close-wait-sending': {
+    what: 'the server aborts',
+    act: (lab) => lab.server.abort(2),
+    seen: /^socket-table of server: saw CLOSE-WAIT, then CLOSED/,
+  },
+  'time-wait-reused': {
+    what: 'the client aborts',
+    act: (lab) => lab.client.abort(2),
+    seen: /^socket-table of server: saw ESTABLISHED, then CLOSED/,
   },
   'close-wait': {
     what: 'the server closes',
@@ -340,7 +385,51 @@ const WITHOUT_CONDITION: Record<string, { act: (lab: Lab) => Promise<unknown>; s
     seen: /^the accept queue of the server is not full, /,
   },
   'half-open': { act: liftRules, seen: /^rule 1 of the server \(.*\) was removed / },
+  'fin-wait-1-behind-data': {
+    act: (lab) => readButNotFin(lab, 'server', 2),
+    seen: /^the FIN of the client does not wait behind data, /,
+  },
+  'last-ack-behind-data': {
+    act: (lab) => readButNotFin(lab, 'client', 1),
+    seen: /^the FIN of the server does not wait behind data, /,
+  },
+  'close-wait-sending': {
+    act: acknowledgeAll,
+    seen: /^the retransmission timer of the server does not run, /,
+  },
+  'syn-received-accept-queue-full': {
+    act: (lab) => lab.server.accept(1),
+    seen: /^the accept queue of the server is not full, /,
+  },
+  'syn-received-deferred': {
+    act: (lab) => lab.server.setOption(1, 'TCP_DEFER_ACCEPT', 0),
+    seen: /^the listener of the server does not defer /,
+  },
 };
+
+/** The host reads all that comes, and is not given the FIN behind it. */
+async function readButNotFin(lab: Lab, host: 'client' | 'server', socket: number): Promise<void> {
+  const port = lab.serverPort;
+  const from = host === 'server' ? { destinationPort: port } : { sourcePort: port };
+  await lab[host].setRule({ hook: 'in', ...from, flags: 'F', fate: 'drop' });
+  await lab.waitFor('the FIN', async () => {
+    while (((await lab[host].receive(socket))?.length ?? 0) > 0);
+    await lab.observe();
+    return lab.timeline.of('dropped').length > 0;
+  });
+}
+
+/** In the client's name: its own kernel does not get to see what it would acknowledge. */
+async function acknowledgeAll(lab: Lab): Promise<void> {
+  const { client: source, server: destination } = claimOf(lab.timeline).connection;
+  const { sendNext, receiveNext } = foldEnd(
+    inputsOf(lab.timeline, { client: source, server: destination }, 'server'),
+  );
+  await lab.client.sendSegment({
+    ...{ source, destination, seq: receiveNext, ack: sendNext },
+    ...{ flags: '.', window: 64240 },
+  });
+}
 
 describe.concurrent('a scenario whose state stays, but not what it says it holds', () => {
   it.each(Object.entries(WITHOUT_CONDITION))('%s is disproven', async (id, { act, seen }) => {
@@ -365,6 +454,33 @@ async function listen(lab: Lab): Promise<void> {
   await lab.server.bind(listener, lab.serverEndpoint());
   await lab.server.listen(listener, 5);
 }
+
+describe.concurrent('a scenario that came about in another way', () => {
+  it('is not established-fast-open when the SYN carried no data', async () => {
+    const scenario = scenarioOf('established-fast-open');
+    const reach: Scenario['reach'] = async (stage) => {
+      const { connection, clientSocket, listener } = await established(stage);
+      await stage.client.send(clientSocket, Buffer.from('ping'));
+      await stage.waitFor('the server to receive', () => stage.server.receive(listener + 1));
+      return connection;
+    };
+    const result = await resultOfPlay({ ...scenario, reach });
+    expect(result).toMatchObject({
+      verdict: 'disproven',
+      because: 'the SYN of the client carried no data',
+    });
+  });
+
+  it('is not time-wait-reused when the server was never in TIME-WAIT', async () => {
+    const scenario = scenarioOf('time-wait-reused');
+    const reach: Scenario['reach'] = async (stage) => (await established(stage)).connection;
+    const result = await resultOfPlay({ ...scenario, reach });
+    expect(result).toMatchObject({
+      verdict: 'disproven',
+      because: 'the server was not in TIME-WAIT before',
+    });
+  });
+});
 
 async function connectAgain(lab: Lab, socket: number): Promise<void> {
   // The first call after a connect that failed only takes note of that (net/ipv4/af_inet.c).
@@ -413,12 +529,14 @@ describe.concurrent('a wrong state that is claimed', () => {
         { ...scenario, held: { ...held, state: wrongFor(held.host, held.state) } },
         { ...scenario, peer: wrongFor(otherHost(held.host), peer) },
       ];
-      const results = await Promise.all(wrongs.map((wrong) => resultOfPlay(wrong, { withinMs: 800 })));
+      // One waits for a SYN-ACK that is retransmitted after a second.
+      const withinMs = id === 'syn-received-accept-queue-full' ? 2500 : 800;
+      const results = await Promise.all(wrongs.map((wrong) => resultOfPlay(wrong, { withinMs })));
       for (const { verdict, because } of results) {
         expect(verdict).toBe('unproven');
         expect(because).toMatch(
           new RegExp(
-            `^${held.host} in .*: not seen within 800 ms; socket-table saw ${held.host} [A-Z0-9-]+, `,
+            `^${held.host} in .*: not seen within ${withinMs} ms; socket-table saw ${held.host} [A-Z0-9-]+, `,
           ),
         );
       }

@@ -33,7 +33,7 @@ export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held):
     const { host, broken } = LOOKS[condition];
     const at = host === 'held' ? claim.held.host : host;
     for (const { atMs, rows } of tablesDuring(timeline, at, hold)) {
-      const why = broken(rows, claim, timeline);
+      const why = broken(rows, claim, timeline, atMs);
       if (why) return atMs <= hold.fromMs ? why : `${why}, ${after(atMs, hold)} ms into the hold`;
     }
   }
@@ -44,7 +44,7 @@ interface Look {
   /** Whose table shows it. */
   host: 'held' | 'server';
   /** Why it does not hold by these rows; null if it does. */
-  broken: (rows: readonly SocketRow[], claim: Claimed, timeline: Timeline) => string | null;
+  broken: (rows: readonly SocketRow[], claim: Claimed, timeline: Timeline, atMs: number) => string | null;
 }
 
 const LOOKS: Record<Condition, Look> = {
@@ -101,23 +101,28 @@ const LOOKS: Record<Condition, Look> = {
   },
   'fin-unsent': {
     host: 'held',
-    broken: (rows, claim, timeline) => {
-      const isSent = sentBy(claim, timeline).some(({ flags }) => flags.includes('F'));
-      // A FIN that waits for its ACK counts as one octet.
+    broken: (rows, claim, timeline, atMs) => {
+      const isSent = sentBy(claim, timeline, atMs).some(({ flags }) => flags.includes('F'));
+      // A FIN that waits for its ACK counts as one byte.
       const isWaiting = (heldRow(rows, claim)?.sendQueue ?? 0) > 1;
       return isWaiting && !isSent ? null : `the FIN of the ${claim.held.host} does not wait behind data`;
     },
   },
   'accept-deferred': {
     host: 'server',
-    broken: (_rows, claim, timeline) =>
-      deferS(timeline, claim) > 0 ? null : 'the listener of the server does not defer (TCP_DEFER_ACCEPT)',
+    broken: (_rows, claim, timeline, atMs) =>
+      deferS(timeline, claim, atMs) > 0
+        ? null
+        : 'the listener of the server does not defer (TCP_DEFER_ACCEPT)',
   },
   'data-on-syn': {
     host: 'held',
-    broken: (_rows, claim, timeline) => {
-      const isOpened = sentBy(claim, timeline).some(({ flags, length }) => flags === 'S' && length > 0);
-      return isOpened ? null : `the SYN of the ${claim.held.host} carried no data`;
+    broken: (_rows, claim, timeline, atMs) => {
+      const syns = sentBy(claim, timeline, atMs).filter(({ flags }) => flags === 'S');
+      // A capture that saw no SYN does not tell.
+      return syns.length === 0 || syns.some(({ length }) => length > 0)
+        ? null
+        : `the SYN of the ${claim.held.host} carried no data`;
     },
   },
   'after-time-wait': {
@@ -136,21 +141,24 @@ function heldRow(rows: readonly SocketRow[], { connection, held }: Claimed): Soc
   return rowOf(rows, endOf(connection, held.host, held.state));
 }
 
-/** What the held end has sent by its host's capture. */
-function sentBy({ connection, held }: Claimed, timeline: Timeline): Segment[] {
+/** What the held end has sent by then, by its host's capture. */
+function sentBy({ connection, held }: Claimed, timeline: Timeline, untilMs: number): Segment[] {
   const { local, remote } = endOf(connection, held.host, held.state);
-  return timeline.of('captured').flatMap(({ host, direction, wire }) => {
-    if (host !== held.host || direction !== 'sent' || wire.kind !== 'tcp') return [];
+  return timeline.of('captured').flatMap(({ atMs, host, direction, wire }) => {
+    if (atMs > untilMs || host !== held.host || direction !== 'sent' || wire.kind !== 'tcp') return [];
     const { source, destination } = wire.segment;
     return sameEndpoint(source, local) && sameEndpoint(destination, remote) ? [wire.segment] : [];
   });
 }
 
-/** TCP_DEFER_ACCEPT of the server's listener, by what tcplab has set last or its program has. */
-function deferS(timeline: Timeline, { connection }: Claimed): number {
+/** TCP_DEFER_ACCEPT of the server's listener by then, by what tcplab has set last or its program has. */
+function deferS(timeline: Timeline, { connection }: Claimed, untilMs: number): number {
   const set = timeline
     .of('call')
-    .findLast(({ host, detail }) => host === 'server' && detail.startsWith('TCP_DEFER_ACCEPT '));
+    .findLast(
+      ({ atMs, host, detail }) =>
+        atMs <= untilMs && host === 'server' && detail.startsWith('TCP_DEFER_ACCEPT '),
+    );
   const read = timeline
     .of('socket-options')
     .findLast(({ host, local }) => host === 'server' && local.port === connection.server.port);
@@ -185,11 +193,12 @@ function liftedRule(timeline: Timeline, claim: Claimed, hold: Held): string | nu
   return null;
 }
 
-/** What was in force when the hold began, and all that came until its end. */
+/** What was in force when the hold began, all that came until its end, and what was in force then. */
 function tablesDuring(timeline: Timeline, host: HostName, hold: Held): SocketsSeen[] {
   const tables = timeline.of('sockets').filter((table) => table.host === host && table.atMs <= hold.atMs);
   const first = tables.findLastIndex(({ atMs }) => atMs <= hold.fromMs);
-  return tables.slice(Math.max(first, 0));
+  const last = tables.at(-1);
+  return [...tables.slice(Math.max(first, 0)), ...(last ? [{ ...last, atMs: hold.atMs }] : [])];
 }
 
 function after(atMs: number, hold: Held): string {

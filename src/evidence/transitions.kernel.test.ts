@@ -30,7 +30,7 @@ describe('a change that the kernel prints', () => {
 
   it('of an end that a call ends in FIN-WAIT-2 is no orphan’s', () => {
     const printed = kernelSaw(20, 'client', 'FIN-WAIT-2', 'CLOSED');
-    const closing = [...events, ...CLOSE.slice(0, 4)];
+    const closing = [...events, ...CLOSE.slice(0, 5)];
     const orphan = courseOf(timelineOf(...closing, printed), CONNECTION);
     expect(orphan.particularities.map(({ why }) => why)).toEqual([
       'an orphan’s FIN-WAIT-2 goes on without a full socket',

@@ -145,7 +145,8 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async send(socket: SocketNumber, data: Uint8Array): Promise<number> {
-    return this.#call('send', socket, `${data.length} ${OCTETS}`, (fd) => kernel.send(fd, data), String);
+    const show = (taken: number) => (taken === 0 && data.length > 0 ? 'EAGAIN' : String(taken));
+    return this.#call('send', socket, `${data.length} ${OCTETS}`, (fd) => kernel.send(fd, data), show);
   }
 
   async receive(socket: SocketNumber): Promise<Uint8Array | undefined> {

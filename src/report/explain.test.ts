@@ -22,7 +22,8 @@ const flat = (sections: Section[]) => formatSections(sections).replaceAll(/\s+/g
 const WIDTHS = [40, 60, 80, 100, 140, 200];
 
 /** A line that can't be broken: one word, a quoted part of a command, a line of Python. */
-const ONE_WORD = /^(?:- )?(?:\S+|[^']*'[^']*'\S*(?: \\)?|"[^"]*"|# \S+|tcplab \S+ \S+|s = create_server.*)$/;
+const ONE_WORD =
+  /^(?:- )?(?:\S+|[^']*'[^']*'\S*(?: \\)?|"[^"]*"|# \S+|tcplab \S+ \S+|(?:s = |[cs]\.)\w+\(.*)$/;
 
 function expectToFit(sections: Section[]): void {
   for (const { title, text } of textSections(sections)) {

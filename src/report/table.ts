@@ -71,7 +71,9 @@ function programLine({ host, command, status, sockets }: ProgramReport): string 
 
 function row(verdict: string, scenario: string, client: string, server: string, reached: string): string {
   const { verdict: v, scenario: s, state } = COLUMNS;
-  return pad(verdict, v) + pad(scenario, s) + pad(client, state) + pad(server, state) + reached.padStart(9);
+  // The other columns of a long name stand below it.
+  const name = scenario.length < s ? pad(scenario, s) : `${scenario}\n${' '.repeat(v + s)}`;
+  return pad(verdict, v) + name + pad(client, state) + pad(server, state) + reached.padStart(9);
 }
 
 /** The held end is marked. */

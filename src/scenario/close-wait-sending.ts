@@ -1,3 +1,5 @@
+import { endOf } from '../evidence/connection.ts';
+import { rowOf } from '../evidence/witness/socket-table.ts';
 import { established, seen } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -17,6 +19,10 @@ export const closeWaitSending: Scenario = {
     await seen(stage, connection, 'server', 'CLOSE-WAIT');
     await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     await stage.server.send(serverSocket, Buffer.from('a long response'));
+    const end = endOf(connection, 'server', 'CLOSE-WAIT');
+    await stage.waitFor('the server to wait for an ACK', async () => {
+      return rowOf((await stage.observe()).server, end)?.timer === 'retransmission';
+    });
     return connection;
   },
 };

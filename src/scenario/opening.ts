@@ -24,8 +24,8 @@ export async function listening(
 ): Promise<SocketNumber> {
   const listener = await stage.server.openSocket();
   if (receiveBuffer) await stage.server.setOption(listener, 'SO_RCVBUF', receiveBuffer);
-  if (deferS) await stage.server.setOption(listener, 'TCP_DEFER_ACCEPT', deferS);
   await stage.server.bind(listener, stage.serverEndpoint());
+  if (deferS) await stage.server.setOption(listener, 'TCP_DEFER_ACCEPT', deferS);
   await stage.server.listen(listener, backlog);
   return listener;
 }

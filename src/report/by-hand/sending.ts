@@ -14,7 +14,7 @@ import {
   watch,
 } from './steps.ts';
 
-/** A server in Python, for what nc closes too early. */
+/** A server in Python, because nc closes too early. */
 const listenInPython: readonly Step[] = python('server', [
   { type: 'from socket import *' },
   { type: 's = create_server(("", 80))', see: { server: ['LISTEN'] } },
@@ -161,17 +161,12 @@ export const SENDING: Readonly<Record<string, ByHand>> = {
       watch('server'),
       serve,
       { ...connect, run: 'nc -p 4000 192.168.2.11 80' },
-      ctrlC(
-        'server',
-        'nc',
-        { client: [], server: ['TIME-WAIT'] },
-        "the server closes first, and the client's nc exits too",
-      ),
+      ctrlC('server', 'nc', { client: ['CLOSE-WAIT'], server: ['FIN-WAIT-2'] }, 'the server closes first'),
+      ctrlC('client', 'nc', { client: [], server: ['TIME-WAIT'] }),
       { ...serve, see: { server: ['LISTEN', 'TIME-WAIT'] } },
       {
         ...connect,
         run: 'nc -p 4000 192.168.2.11 80',
-        see: { client: ['ESTABLISHED'], server: ['ESTABLISHED'] },
         note: 'the SYN ends TIME-WAIT early, and opens a new connection',
       },
     ],

@@ -9,12 +9,14 @@ export const closeWait: StateExplanation = {
       'read. TCP is now waiting for this program to close its side too.',
   ],
   end: (sysctls) => [
-    'There is no timeout for the state itself, and no sysctl adds one. While nothing is in flight no timer runs, so ' +
-      'the state can last as long as the process.',
+    'There is no timeout for the state itself, and no sysctl adds one. Whether a timer runs depends on what this end does:',
     {
       points: [
-        'Data that this end has sent is retransmitted as in ESTABLISHED. If no ACK arrives, the connection fails with ' +
-          `ETIMEDOUT ${endBy(schedule('data or FIN', sysctls), setting('retries2', sysctls))}.`,
+        'While nothing is in flight, no timer runs, so the state can last as long as the process.',
+        'While data is in flight, the retransmission timer runs as in ESTABLISHED (`tcplab hold close-wait-sending`). If no ' +
+          'ACK arrives, the connection fails with ETIMEDOUT ' +
+          `${endBy(schedule('data or FIN', sysctls), setting('retries2', sysctls))}. TCP_USER_TIMEOUT replaces that time.`,
+        'If the peer has no space for the data, the persist timer sends window probes.',
         'With SO_KEEPALIVE, unanswered keepalive probes end it.',
         'The peer usually gives up first. A peer that called close() forgets the connection ' +
           `${endBy(schedule('FIN-WAIT-2', sysctls, { orphan: true }), `with ${setting('finTimeoutS', sysctls)}, as here`)}. ` +

@@ -21,6 +21,14 @@ export const synReceived: StateExplanation = {
           `Without the ACK the kernel ${retransmitted} the request ` +
             `${endBy(synAck, setting('synackRetries', sysctls))}. Every SYN that the client retransmits gets a SYN-ACK at once and ` +
             'restarts the wait. So ss can show more retransmissions than the sysctl allows.',
+          ...(synAck.offsetsMs.length
+            ? [
+                'The waits double, from 1 s on. The sum is a little more than it looks (64 s, not 63 s, for 5 retransmissions), ' +
+                  'because the kernel rounds long timers up: its timer wheel is up to an eighth late.',
+              ]
+            : []),
+          'A final ACK that finds the accept queue full is dropped, and so is one without data if the listener has ' +
+            'TCP_DEFER_ACCEPT. The client is ESTABLISHED then.',
           'When more than half of the backlog is in SYN-RECEIVED, old requests get fewer retransmissions.',
           'In a simultaneous open the kernel gives up ' +
             `${endBy(both, `${setting('synRetries', sysctls)}, without linear timeouts`)}.`,
