@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SystemError } from '../error.ts';
 import { endOf } from '../evidence/connection.ts';
 import { type Claimed, type HostName, otherHost } from '../evidence/events.ts';
+import { Looks } from '../evidence/looks.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
@@ -31,7 +32,7 @@ export class LiveLab implements AsyncDisposable {
   readonly #turn = new Turn();
   readonly #watchers = new Set<() => void>();
   readonly #claim: Claimed | undefined;
-  #hold: { samples: number; untilMs: number } | undefined;
+  #hold: Looks | undefined;
   #message: LabMessage | undefined;
   #told: { view: View; viewText: string; restText: string } | undefined;
   #viewed: { events: number; view: View } | undefined;
@@ -52,7 +53,7 @@ export class LiveLab implements AsyncDisposable {
     this.#sysctls = sysctls;
     this.#mayRunPrograms = mayRunPrograms;
     this.#claim = lab.timeline.of('claimed')[0];
-    if (this.#claim) this.#hold = { samples: 1, untilMs: this.#claim.atMs };
+    if (this.#claim) this.#hold = new Looks(this.#claim.atMs);
     this.#drops = true;
     lab.timeline.follow(({ type }) => {
       if (type === 'dropped') this.#drops = true;
@@ -180,23 +181,22 @@ export class LiveLab implements AsyncDisposable {
     const isIn = (host: HostName, state: typeof claim.peer) =>
       state === null || stateInTable(tables[host], endOf(claim.connection, host, state)) === state;
     if (isIn(claim.held.host, claim.held.state) && isIn(peerHost, claim.peer)) {
-      hold.samples++;
-      hold.untilMs = this.lab.nowMs();
+      hold.add(this.lab.nowMs());
     } else {
       this.#endHold();
     }
   }
 
   #endHold(): void {
-    if (this.#claim && this.#hold) this.lab.timeline.add(held(this.#claim, this.#hold));
+    if (this.#hold) this.lab.timeline.add(this.#hold.held(this.#hold.lastMs));
     this.#hold = undefined;
   }
 
   #timelineSoFar(): Timeline {
-    if (!this.#claim || !this.#hold) return this.lab.timeline;
+    if (!this.#hold) return this.lab.timeline;
     const copy = new Timeline();
     for (const event of this.lab.timeline) copy.add(event);
-    copy.add(held(this.#claim, this.#hold));
+    copy.add(this.#hold.held(this.#hold.lastMs));
     return copy;
   }
 
@@ -229,8 +229,4 @@ export class LiveLab implements AsyncDisposable {
     this.#message = { id: this.id, revision, nowMs, mayRunPrograms: this.#mayRunPrograms, view, ...rest };
     for (const watcher of this.#watchers) watcher();
   }
-}
-
-function held({ atMs: fromMs }: Claimed, { samples, untilMs }: { samples: number; untilMs: number }) {
-  return { type: 'held', atMs: untilMs, fromMs, samples } as const;
 }
