@@ -2,6 +2,7 @@ import type { State } from '../tcp/state.ts';
 import { brokenCondition } from './conditions.ts';
 import { type ConnectionEnd, endOf } from './connection.ts';
 import { type Claimed, type Held, type HostName, otherHost } from './events.ts';
+import { unseenTime } from './looks.ts';
 import { describeProgramEnd, programEnds } from './program-ends.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
 import { kernelEvents } from './witness/kernel-events.ts';
@@ -64,6 +65,11 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   }
   const broken = brokenCondition(timeline, claim, hold);
   if (broken !== null) return { word: 'disproven', because: broken, held, peer };
+  const unseen = unseenTime(hold);
+  if (unseen !== null && (claim.conditions ?? []).length > 0) {
+    const because = `nothing read the socket tables for ${unseen}: the scenario's condition may have been broken`;
+    return { word: 'unproven', because, held, peer };
+  }
   const agreeing = held.filter(({ agrees }) => agrees === true);
   if (agreeing.length >= ENOUGH) return { word: 'proven', because: null, held, peer };
   const blind = held.filter(({ agrees }) => agrees === null).map(({ witness, why }) => `${witness}: ${why}`);
@@ -104,6 +110,9 @@ function testify(
   const vague = relevant.find(({ states }) => states.length !== 1);
   if (!before || vague)
     return { ...base, says: null, agrees: null, why: vague?.why ?? 'it saw nothing of this end' };
+  // Of the others, the kernel keeps what they have not read yet.
+  const unseen = witness.name === 'socket-table' ? unseenTime(hold) : null;
+  if (unseen !== null) return { ...base, says: null, agrees: null, why: `nothing read it for ${unseen}` };
   return { ...base, agrees: true, why: null };
 }
 
