@@ -223,7 +223,10 @@ function learn(end: End, fact: Fact): End {
       known,
     });
   }
-  const next = end.possibilities.flatMap((one) => afterFact(one, fact, at));
+  const all = end.possibilities.flatMap((one) => afterFact(one, fact, at));
+  // Where a segment may have ended it, that is what has.
+  const isEnded = 'gone' in fact && all.some(({ state, gone }) => !gone && state === 'CLOSED');
+  const next = isEnded ? all.filter(({ gone }) => !gone) : all;
   return settled(end, next.length > 0 ? next : end.possibilities, end.last, at);
 }
 
@@ -255,12 +258,20 @@ function withDescriptor(one: Possibility, has: boolean): Possibility[] {
   return [one.orphan === null ? { ...one, orphan: true } : one];
 }
 
+/** An end that may have closed behind its data stays the two that it is for as long as the data flow. */
+function hasGuessedClose([first, second, ...others]: readonly Possibility[]): boolean {
+  return (
+    others.length === 0 && first?.doubt === null && second?.doubt === 'close behind data' && second.closing
+  );
+}
+
 /** One input is dealt with: what can't be any more is left out, and what else can be is put in. */
 function settled(before: End, possible: readonly Possibility[], last: Segment | null, at: Moment): End {
   const blind = (why: string) => new End([{ ...UNTOLD, path: before.path }], at.known, last, why);
   if (possible.length === 0) return blind('a segment contradicts every state that fitted before');
   const left = possible.length > 1 ? possible.filter((one) => !isRefuted(one)) : possible;
-  const all = (left.length > 0 ? left : possible).flatMap((one) => withSilentCalls(one, at));
+  const standing = left.length > 0 ? left : possible;
+  const all = hasGuessedClose(standing) ? standing : standing.flatMap((one) => withSilentCalls(one, at));
   if (all.length === 1) {
     const [one] = all as [Possibility];
     const isTold = one.state !== null;
