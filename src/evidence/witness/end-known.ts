@@ -140,7 +140,7 @@ function byTable(timeline: Timeline, end: ConnectionEnd): Fact[] {
     if (host !== end.host) continue;
     const row = rowOf(rows, end);
     const stands = row !== undefined && row.state !== 'CLOSED';
-    if (was && !stands) facts.push({ atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs - tookMs, except: [] });
+    if (was && !stands) facts.push({ atMs, gone: true, sinceMs: atMs - tookMs, except: [] });
     if (row && stands && row.state !== 'TIME-WAIT' && row.state !== 'SYN-RECEIVED')
       facts.push({ atMs, hasDescriptor: row.inode !== 0, sinceMs: atMs - tookMs });
     was = stands;
