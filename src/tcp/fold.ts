@@ -71,8 +71,7 @@ export class End {
     const { states } = this;
     if (states.length === 1) return null;
     if (this.blind !== null) return this.blind;
-    if (this.possibilities.some(({ gone }) => gone))
-      return 'no segment shows whether the socket still exists';
+    if (this.possibilities.some(({ gone }) => gone)) return 'the socket is gone, and no segment shows that';
     if (states.length === 0) return 'no segment has told the state yet';
     const doubts = this.possibilities.map(({ doubt }) => doubt);
     return wordsOfDoubts(doubts.filter((doubt): doubt is Doubt => doubt !== null));
@@ -105,6 +104,10 @@ export class End {
 
   get finSent(): number | null {
     return this.#first.finSent;
+  }
+
+  get finReceived(): number | null {
+    return this.#first.finReceived;
   }
 
   get passive(): boolean {
@@ -250,8 +253,9 @@ function isKept(
   return sinceMs > fact.sinceMs || fact.except.includes(state);
 }
 
-/** An end that connected keeps its descriptor until it closes. */
+/** An end that connected keeps its descriptor until it closes; and what a table shows was not aborted. */
 function withDescriptor(one: Possibility, has: boolean): Possibility[] {
+  if (one.doubt === 'silent abort') return [];
   if (has) return one.orphan === true ? [] : [one];
   const isOpen = one.state === 'SYN-SENT' || one.state === 'ESTABLISHED' || one.state === 'CLOSE-WAIT';
   if (isOpen) return one.passive ? [one] : [];

@@ -132,6 +132,7 @@ const LAG_MS = 50;
 function confirmed(socket: Possibility, { ack }: SeenSegment, { atMs }: Moment): Possibility[] {
   if (ack === null || ack === socket.receiveNext) return [socket];
   const ahead = seqDistance(ack, socket.receiveNext) > 0;
+  if (ahead && socket.doubt !== null) return [];
   if (ahead) {
     const isFin = socket.finReceived !== null && ack === seqAdd(socket.finReceived, 1);
     const here = { ...socket, receiveNext: isFin ? seqAdd(ack, -1) : ack, heardMs: atMs };
