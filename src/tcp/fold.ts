@@ -88,9 +88,10 @@ export class End {
     return stepsOf(this.path);
   }
 
-  /** The changes of any possibility. */
+  /** The changes of which each is in some possibility, and not in all. */
   get possibleSteps(): Step[] {
-    return [...new Set(this.possibilities.flatMap(({ path }) => stepsOf(path)))];
+    const [common, all] = [new Set(this.steps), this.possibilities.flatMap(({ path }) => stepsOf(path))];
+    return all.filter((step) => !common.has(step));
   }
 
   /** What the likeliest possibility says of the numbers in use. */
@@ -228,9 +229,15 @@ function learn(end: End, fact: Fact): End {
   }
   const all = end.possibilities.flatMap((one) => afterFact(one, fact, at));
   // Where a segment may have ended it, that is what has.
-  const isEnded = 'gone' in fact && all.some(({ state, gone }) => !gone && state === 'CLOSED');
-  const next = isEnded ? all.filter(({ gone }) => !gone) : all;
+  const isEnded = 'gone' in fact && all.some(isEndedBySegment);
+  const next = isEnded ? all.filter(isEndedBySegment) : all;
   return settled(end, next.length > 0 ? next : end.possibilities, end.last, at);
+}
+
+/** Silently it may have ended at any time. */
+function isEndedBySegment({ state, gone, doubt }: Possibility): boolean {
+  const isSilent = doubt === 'silent close' || doubt === 'silent abort' || doubt === 'timer';
+  return !gone && state === 'CLOSED' && !isSilent;
 }
 
 function afterFact(one: Possibility, fact: Exclude<Fact, { known: unknown }>, at: Moment): Possibility[] {
