@@ -1,5 +1,5 @@
 import type { Moment } from './known.ts';
-import { end, endOfSegment, type Possibility, take, withDoubt } from './possibility.ts';
+import { changed, end, endOfSegment, type Possibility, take, withDoubt } from './possibility.ts';
 import { hear } from './reassembly.ts';
 import type { Segment } from './segment.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
@@ -140,7 +140,12 @@ function queueText(socket: Possibility, segment: Segment, { atMs }: Moment): Pos
   // Data beyond a FIN that waits make it old.
   const isPassed = fin !== null && seqDistance(heard.receiveNext, fin) > 0;
   const heardMs = heard.receiveNext === receiveNext ? socket.heardMs : atMs;
-  const queued = { ...socket, ...heard, heardMs, finReceived: isPassed ? null : fin };
+  const queued = changed(socket, {
+    receiveNext: heard.receiveNext,
+    ahead: heard.ahead,
+    heardMs,
+    finReceived: isPassed ? null : fin,
+  });
   return queued.finReceived === queued.receiveNext ? receiveFin(queued, atMs) : queued;
 }
 
