@@ -22,7 +22,7 @@ export interface Known {
 const OVERLAP_MS = 2;
 
 /**
- * The packets of one connection. What is settled is read once, and never again; the rest, to which the next poll may add, is read
+ * The packets of one connection. Settled ones are read once, and never again. The rest, to which the next poll may add, is read
  * whenever somebody asks.
  */
 export class Traffic {
