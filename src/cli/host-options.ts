@@ -4,7 +4,6 @@ import type { HostName } from '../evidence/events.ts';
 import type { LabOptions } from '../lab/lab.ts';
 import type { Settings } from '../lab/settings.ts';
 import { isPlace } from '../remote/place.ts';
-import { parsePort } from './arguments.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
 
@@ -68,15 +67,6 @@ export function addSettingOptions(command: Command): Command {
     "option of tcplab's sockets, such as client:TCP_SYNCNT=1 (repeatable)",
   );
   return command;
-}
-
-/** `--client-port`, where each lab has one connection that matters. */
-export function addClientPort(command: Command): Command {
-  return command.addOption(
-    new Option('--client-port <port>', "port of the client's first connection")
-      .argParser(parsePort)
-      .helpGroup(OPTION_GROUPS.lab),
-  );
 }
 
 /** The host and the program among the values of an option. */

@@ -1,11 +1,12 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Programs } from '../scenario/program-end.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { parsePort } from './arguments.ts';
 import { complain } from './complaint.ts';
-import { addClientPort, addHostOptions, type EndOptions, partsOf } from './host-options.ts';
+import { OPTION_GROUPS } from './help.ts';
+import { addHostOptions, type EndOptions, partsOf } from './host-options.ts';
 
 export interface ProgramOptions extends EndOptions {
   port?: number;
@@ -19,6 +20,15 @@ export function addProgramOptions(command: Command): Command {
       'server port (default: 80; remote: any free port)',
       parsePort,
     ),
+  );
+}
+
+/** `--client-port`, where each lab has one connection that matters. */
+function addClientPort(command: Command): Command {
+  return command.addOption(
+    new Option('--client-port <port>', "port of the client's first connection")
+      .argParser(parsePort)
+      .helpGroup(OPTION_GROUPS.lab),
   );
 }
 
