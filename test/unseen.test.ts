@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Looks, unseenTime } from '../src/evidence/looks.ts';
+import { Looks } from '../src/evidence/looks.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
-import { judge } from '../src/evidence/verdict.ts';
+import { judge, unseenTime } from '../src/evidence/verdict.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { runScenario } from '../src/scenario/run.ts';
 import { IS_ROOT, Program, TCPLAB } from './cli.ts';

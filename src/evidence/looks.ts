@@ -34,16 +34,3 @@ export class Looks {
     return { type: 'held', atMs, fromMs: this.#fromMs, samples: this.#samples, ...unseen };
   }
 }
-
-/** `5.2 s of the hold (from 1.3 s on)`: when nothing read the socket tables; null if there was no such time. */
-export function unseenTime({ fromMs: startMs, unseen = [] }: Held): string | null {
-  const [first] = unseen;
-  if (!first) return null;
-  const lastedMs = unseen.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
-  const times = unseen.length > 1 ? `, ${unseen.length} times` : '';
-  return `${seconds(lastedMs)} of the hold (from ${seconds(first.fromMs - startMs)} on${times})`;
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
-}

@@ -2,7 +2,6 @@ import type { State } from '../tcp/state.ts';
 import { brokenCondition } from './conditions.ts';
 import { type ConnectionEnd, endOf } from './connection.ts';
 import { type Claimed, type Held, type HostName, otherHost } from './events.ts';
-import { unseenTime } from './looks.ts';
 import { describeProgramEnd, programEnds } from './program-ends.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
 import { kernelEvents } from './witness/kernel-events.ts';
@@ -121,4 +120,17 @@ function describe(contrary: Sight, before: Sight | undefined, claimed: State, ho
   if (contrary === before) return `saw ${seen}, not ${claimed}`;
   const afterMs = (contrary.atMs - hold.fromMs).toFixed(1);
   return `saw ${claimed}, then ${seen} ${afterMs} ms into the hold`;
+}
+
+/** `5.2 s of the hold (from 1.3 s on)`: when nothing read the socket tables; null if there was no such time. */
+export function unseenTime({ fromMs: startMs, unseen = [] }: Held): string | null {
+  const [first] = unseen;
+  if (!first) return null;
+  const lastedMs = unseen.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
+  const times = unseen.length > 1 ? `, ${unseen.length} times` : '';
+  return `${seconds(lastedMs)} of the hold (from ${seconds(first.fromMs - startMs)} on${times})`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -85,7 +85,7 @@ describe('a close() that sends nothing', () => {
 
 describe('the final ACK of a handshake', () => {
   it('that a full accept queue or TCP_DEFER_ACCEPT may drop leaves SYN-RECEIVED possible', () => {
-    const known = { ...LAB, acceptsFinalAck: null };
+    const known = { ...LAB, hasQueueSpace: null, defersAccept: null };
     const end = fold(accepted, known);
     expect(end.states).toEqual(['ESTABLISHED', 'SYN-RECEIVED']);
     expect(end.why).toContain('TCP_DEFER_ACCEPT');
