@@ -215,7 +215,7 @@ describe('a capture that could not keep up', () => {
     const timeline = timelineOf(
       opened(),
       ...opening,
-      claimed(5, 'client', 'ESTABLISHED'),
+      claimed(5, 'server', 'ESTABLISHED'),
       ...seen,
       lost,
       heldFrom(5, 100),
