@@ -215,9 +215,9 @@ describe('a capture that could not keep up', () => {
     const timeline = timelineOf(
       opened(),
       ...opening,
-      claimed(5, 'server', 'ESTABLISHED'),
+      claimed(5, 'client', 'ESTABLISHED'),
       ...seen,
-      lost,
+      { ...lost, host: 'client' },
       heldFrom(5, 100),
     );
     const testimony = judge(timeline).held.find(({ witness }) => witness === 'packets');
