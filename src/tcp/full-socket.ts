@@ -91,7 +91,7 @@ function acknowledgedBy(before: Possibility, segment: Segment, at: Moment): Poss
   if (socket.state === 'LAST-ACK' && isAll) return [take(socket, 'ACK of FIN', atMs)];
   if (socket.state === 'CLOSING' && isAll) return [take(socket, 'ACK of FIN', atMs)];
   if (socket.state !== 'FIN-WAIT-1' || !isAll) return [receiveText(socket, segment, at)];
-  if (socket.orphan === true && isNewText(socket, segment)) return [end(socket, 'abort', atMs)];
+  if (socket.orphan === true && isNewText(socket, segment)) return [end(socket, 'data after close', atMs)];
   const heard = receiveText(socket, segment, at);
   if (heard.state === 'FIN-WAIT-1') return [take(heard, 'ACK of FIN', atMs)];
   // A FIN in the same segment makes it one arc: FIN-WAIT-1 → TIME-WAIT, not by way of FIN-WAIT-2.
@@ -117,7 +117,7 @@ function receiveText(socket: Possibility, segment: Segment, at: Moment): Possibi
   if (hasFin && seqDistance(segment.seq, socket.receiveNext) >= 0) return socket;
   const isShut = hasFin || socket.orphan === true;
   if (isShut && socket.state !== 'ESTABLISHED' && isNewText(socket, segment))
-    return end(socket, 'abort', at.atMs);
+    return end(socket, 'data after close', at.atMs);
   return hasFin ? socket : queueText(socket, segment, at);
 }
 

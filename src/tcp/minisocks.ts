@@ -1,3 +1,4 @@
+import type { Trigger } from './arcs.ts';
 import { receiveAck } from './full-socket.ts';
 import type { Moment } from './known.ts';
 import { end, endOfSegment, find, type Possibility, take, withDoubt } from './possibility.ts';
@@ -21,7 +22,7 @@ export function receiveInRequest(request: Possibility, segment: Segment, at: Mom
     const doubted = (each: Possibility) => withDoubt(each, 'RST before a request');
     return seq === request.receiveNext ? [...removed, doubted(request)] : [request, ...removed.map(doubted)];
   }
-  if (isSyn && seq !== request.peerSyn) return withoutRequest(request, 'RST', at);
+  if (isSyn && seq !== request.peerSyn) return withoutRequest(request, 'SYN', at);
   if (ack === null) return [request];
   const { hasQueueSpace, defersAccept } = at.known;
   const isBare = endOfSegment(segment) === seq;
@@ -35,7 +36,11 @@ export function receiveInRequest(request: Possibility, segment: Segment, at: Mom
 const REQUEST_TIMEOUT_MS = 1000;
 
 /** What is left of a connection that its listener gave up. */
-export function withoutRequest(request: Possibility, trigger: 'RST', { atMs, known }: Moment): Possibility[] {
+export function withoutRequest(
+  request: Possibility,
+  trigger: Trigger,
+  { atMs, known }: Moment,
+): Possibility[] {
   const back = end(request, trigger, atMs, 'LISTEN');
   if (known.listens ?? known.calls === 'all') return [back];
   const closed = withDoubt(end(request, trigger, atMs, 'CLOSED'), 'listener');
@@ -48,13 +53,13 @@ export function receiveInOrphan(orphan: Possibility, segment: Segment, { atMs }:
   const { receiveNext } = orphan;
   if (!isInWindow(segment, receiveNext, receiveWindow(orphan))) return orphan;
   if (flags.includes('R')) return take(orphan, 'RST', atMs);
-  if (flags.includes('S') && seqDistance(seq, receiveNext) >= 0) return end(orphan, 'abort', atMs);
+  if (flags.includes('S') && seqDistance(seq, receiveNext) >= 0) return end(orphan, 'SYN', atMs);
   const last = endOfSegment(segment);
   if (ack === null || last === seq || seqDistance(last, receiveNext) <= 0) return orphan;
   const isFin = flags.includes('F') && last === seqAdd(receiveNext, 1);
   return isFin
     ? take({ ...orphan, receiveNext: last, heardMs: atMs }, 'FIN', atMs)
-    : end(orphan, 'abort', atMs);
+    : end(orphan, 'data after close', atMs);
 }
 
 export function receiveInTimeWait(socket: Possibility, segment: Segment, at: Moment): Possibility[] {
