@@ -145,7 +145,7 @@ export function send(fd: number, data: Uint8Array): number {
 }
 
 /** How many bytes send() took, as its result: a socket that does not block says EAGAIN in place of none (send(2)). */
-export function taken(bytes: number): string {
+export function took(bytes: number): string {
   return bytes === 0 ? 'EAGAIN' : String(bytes);
 }
 

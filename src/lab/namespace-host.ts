@@ -145,13 +145,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async send(socket: SocketNumber, data: Uint8Array): Promise<number> {
-    return this.#call(
-      'send',
-      socket,
-      `${data.length} ${OCTETS}`,
-      (fd) => kernel.send(fd, data),
-      kernel.taken,
-    );
+    return this.#call('send', socket, `${data.length} ${OCTETS}`, (fd) => kernel.send(fd, data), kernel.took);
   }
 
   async receive(socket: SocketNumber): Promise<Uint8Array | undefined> {
