@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type Connection, endOf } from '../src/evidence/connection.ts';
 import type { HostName } from '../src/evidence/events.ts';
-import { evidenceOf } from '../src/evidence/witness/end-known.ts';
+import { toldByPackets } from '../src/evidence/segments.ts';
 import { packets } from '../src/evidence/witness/packets.ts';
 import { stateInTable } from '../src/evidence/witness/socket-table.ts';
 import type { Host } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
-import { foldEnd } from '../src/tcp/fold.ts';
 import type { State } from '../src/tcp/state.ts';
 
 /** What only a set of states can tell, or what other sources tell of: the packets witness beside the kernel's own table. */
@@ -52,7 +51,7 @@ describe('the packets witness', () => {
     expect(told(lab, connection, 'client')).toEqual(['ESTABLISHED']);
     await lab.client.close(socket);
     await inTable(lab, connection, 'client', 'FIN-WAIT-1');
-    const { finSent } = foldEnd(evidenceOf(lab.timeline, endOf(connection, 'client', 'CLOSED')));
+    const { finSent } = toldByPackets(lab.timeline, connection, 'client').end;
     expect([told(lab, connection, 'client'), finSent]).toEqual([['FIN-WAIT-1'], null]);
   });
 
@@ -70,7 +69,7 @@ describe('the packets witness', () => {
     await inTable(lab, connection, 'server', 'CLOSE-WAIT');
     await lab.server.close(accepted);
     await inTable(lab, connection, 'client', 'TIME-WAIT');
-    const { finReceived } = foldEnd(evidenceOf(lab.timeline, endOf(connection, 'client', 'CLOSED')));
+    const { finReceived } = toldByPackets(lab.timeline, connection, 'client').end;
     await lab.server.sendSegment({
       source: connection.server,
       destination: connection.client,

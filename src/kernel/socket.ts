@@ -144,6 +144,11 @@ export function send(fd: number, data: Uint8Array): number {
   return check(sent, 'send', `${data.length} bytes`);
 }
 
+/** How many bytes send() took, as its result: a socket that does not block says EAGAIN in place of none (send(2)). */
+export function took(bytes: number): string {
+  return bytes === 0 ? 'EAGAIN' : String(bytes);
+}
+
 /** What has arrived: empty when the peer has sent its FIN, undefined when there is nothing yet. */
 export function receive(fd: number, size = 65536): Buffer | undefined {
   const buffer = Buffer.alloc(size);

@@ -145,8 +145,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async send(socket: SocketNumber, data: Uint8Array): Promise<number> {
-    const show = (taken: number) => (taken === 0 && data.length > 0 ? 'EAGAIN' : String(taken));
-    return this.#call('send', socket, `${data.length} ${OCTETS}`, (fd) => kernel.send(fd, data), show);
+    return this.#call('send', socket, `${data.length} ${OCTETS}`, (fd) => kernel.send(fd, data), kernel.took);
   }
 
   async receive(socket: SocketNumber): Promise<Uint8Array | undefined> {

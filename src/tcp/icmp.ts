@@ -16,7 +16,9 @@ export function receiveIcmp(socket: Possibility, error: IcmpError, at: Moment): 
   const isOurs = seqDistance(seq, socket.acknowledged) >= 0 && seqDistance(seq, socket.sendNext) <= 0;
   const isRequest = socket.state === 'SYN-RECEIVED' && socket.passive && !socket.fastOpen;
   if (isRequest)
-    return seq === socket.initialSent && removesRequest(error) ? withoutRequest(socket, 'RST', at) : [socket];
+    return seq === socket.initialSent && removesRequest(error)
+      ? withoutRequest(socket, 'ICMP unreachable', at)
+      : [socket];
   const isOpening = socket.state === 'SYN-SENT' || (socket.state === 'SYN-RECEIVED' && !socket.passive);
   if (!isOpening || !isOurs || isAboutSize(error) || at.known.inConnect === true) return [socket];
   const closed = end(socket, 'ICMP unreachable', at.atMs);

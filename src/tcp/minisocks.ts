@@ -1,3 +1,4 @@
+import type { Trigger } from './arcs.ts';
 import { receiveAck } from './full-socket.ts';
 import type { Moment } from './known.ts';
 import { end, endOfSegment, find, type Possibility, take, withDoubt } from './possibility.ts';
@@ -21,7 +22,7 @@ export function receiveInRequest(request: Possibility, segment: Segment, at: Mom
     const doubted = (each: Possibility) => withDoubt(each, 'RST before a request');
     return seq === request.receiveNext ? [...removed, doubted(request)] : [request, ...removed.map(doubted)];
   }
-  if (isSyn && seq !== request.peerSyn) return withoutRequest(request, 'RST', at);
+  if (isSyn && seq !== request.peerSyn) return withoutRequest(request, 'SYN', at);
   if (ack === null) return [request];
   const { hasQueueSpace, defersAccept } = at.known;
   const isBare = endOfSegment(segment) === seq;
@@ -35,7 +36,11 @@ export function receiveInRequest(request: Possibility, segment: Segment, at: Mom
 const REQUEST_TIMEOUT_MS = 1000;
 
 /** What is left of a connection that its listener gave up. */
-export function withoutRequest(request: Possibility, trigger: 'RST', { atMs, known }: Moment): Possibility[] {
+export function withoutRequest(
+  request: Possibility,
+  trigger: Trigger,
+  { atMs, known }: Moment,
+): Possibility[] {
   const back = end(request, trigger, atMs, 'LISTEN');
   if (known.listens ?? known.calls === 'all') return [back];
   const closed = withDoubt(end(request, trigger, atMs, 'CLOSED'), 'listener');

@@ -39,6 +39,8 @@ function refuse(socket: Possibility, reset: Segment, last: Segment, at: Moment):
       return last.ack !== null && last.ack !== socket.sendNext ? [socket] : [];
     case 'SYN-RECEIVED':
       if (last.ack !== null && last.ack !== socket.sendNext) return [socket];
+      // A full socket sends a challenge ACK instead (RFC 5961, 4.2): it is gone.
+      if (isSyn && !socket.passive) return [closed(socket, at)];
       // net.ipv4.tcp_abort_on_overflow.
       return socket.passive ? withoutRequest(socket, 'RST', at) : [end(socket, 'abort', atMs)];
     case 'TIME-WAIT':
@@ -46,7 +48,7 @@ function refuse(socket: Possibility, reset: Segment, last: Segment, at: Moment):
     default:
       // A socket with a descriptor answers no segment so; data for one without have ended it by now.
       return reset.seq === socket.sendNext && socket.orphan !== false && isBehindClose(socket)
-        ? [end(socket, 'abort', atMs)]
+        ? [end(socket, 'data after close', atMs)]
         : [];
   }
 }

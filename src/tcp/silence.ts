@@ -42,14 +42,16 @@ export function isRefuted(socket: Possibility): boolean {
 export function afterCall(
   socket: Possibility,
   called: Extract<Fact, { called: string }>['called'],
-  { atMs }: Moment,
+  at: Moment,
 ): Possibility {
-  if (called === 'destroy') return destroyed(socket, atMs);
+  const { atMs } = at;
+  if (called === 'destroy') return destroyed(socket, at);
   const orphan = called === 'shutdown' ? socket.orphan : true;
   switch (socket.state) {
     case 'SYN-SENT':
       return take(socket, 'close', atMs);
     case 'SYN-RECEIVED':
+      if (called === 'abort' && !socket.passive) return end(socket, 'abort', atMs);
       return called === 'shutdown' || socket.passive ? socket : { ...closeBehindData(socket, atMs), orphan };
     case 'ESTABLISHED':
     case 'CLOSE-WAIT':
@@ -69,9 +71,12 @@ export function afterCall(
 }
 
 /** An administrator may destroy a socket in any state (net/ipv4/tcp.c, tcp_abort). */
-function destroyed(socket: Possibility, atMs: number): Possibility {
+function destroyed(socket: Possibility, { atMs, known }: Moment): Possibility {
   const isThere = socket.state !== null && socket.state !== 'LISTEN';
-  return isThere ? end(socket, 'destroy', atMs) : socket;
+  // A request leaves its listener.
+  const isRequest = socket.state === 'SYN-RECEIVED' && socket.passive && !socket.fastOpen;
+  const to = isRequest && known.listens !== false ? 'LISTEN' : 'CLOSED';
+  return isThere ? end(socket, 'destroy', atMs, to) : socket;
 }
 
 /** TIME-WAIT (include/net/tcp.h, TCP_TIMEWAIT_LEN). */
