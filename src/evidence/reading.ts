@@ -1,7 +1,10 @@
+import { sameEndpoint } from '../tcp/endpoint.ts';
+import type { Connection } from './connection.ts';
 import { type Captured, type HostName, type KernelDropped, otherHost } from './events.ts';
 import { Inputs, type SeenInput } from './inputs.ts';
 import { isArrival, isDeparture, type Joins } from './joins.ts';
 import type { Origin, Origins } from './origins.ts';
+import { replyOfOwnRule } from './own-replies.ts';
 import type { Sighting } from './packet-index.ts';
 import type { Passage, SentNumbers } from './passage.ts';
 import { RelativeNumbers } from './relative-numbers.ts';
@@ -20,6 +23,15 @@ export interface Reader {
 /** From when on a host's capture may have missed something; null when it never did. */
 export type BlindSince = Record<HostName, number | null>;
 
+/** What a reading goes by besides the packets. */
+interface About {
+  connection: Connection;
+  /** Whether what arrives at a host may be dropped there, and nobody tells. */
+  mayDrop: (host: HostName) => boolean;
+  /** A rule in nft's words, by its number. */
+  textOf: (rule: number) => string;
+}
+
 /** Reads the packets of one connection in the order of time, each once. */
 export class Reading {
   told: Record<HostName, PacketsTold> = { client: new PacketsTold(), server: new PacketsTold() };
@@ -27,17 +39,16 @@ export class Reading {
   #repetitions = new Retransmissions();
   #inputs = { client: new Inputs(), server: new Inputs() };
   readonly #origins: Origins;
-  readonly #mayDrop: (host: HostName) => boolean;
+  readonly #about: About;
 
-  /** `mayDrop`: whether what arrives at a host may be dropped there, and nobody tells. */
-  constructor(origins: Origins, mayDrop: (host: HostName) => boolean) {
+  constructor(origins: Origins, about: About) {
     this.#origins = origins;
-    this.#mayDrop = mayDrop;
+    this.#about = about;
   }
 
   /** One that goes on from here by itself. */
   copy(): Reading {
-    const copy = new Reading(this.#origins.copy(), this.#mayDrop);
+    const copy = new Reading(this.#origins.copy(), this.#about);
     copy.told = { client: this.told.client.copy(), server: this.told.server.copy() };
     copy.#numbers = this.#numbers.copy();
     copy.#repetitions = this.#repetitions.copy();
@@ -64,13 +75,13 @@ export class Reading {
     for (const event of events) {
       const { host, atMs, wire } = event;
       const seen = withOptions(event);
-      let told: SeenInput | undefined;
+      const inputs: (SeenInput | undefined)[] = [];
       if (isArrival(event)) {
         const why = joins.discardOf(event)?.reason;
         const reason = why !== undefined && evenIf.includes(why) ? undefined : why;
         const isRefused = joins.dropOf(event) || hasWrongChecksum(event);
-        if (!isRefused) told = this.#inputs[host].received(atMs, seen, reason);
-        if (told && this.#mayDrop(host)) told = { ...told, maybe: true };
+        const told = isRefused ? undefined : this.#inputs[host].received(atMs, seen, reason);
+        inputs.push(told && this.#about.mayDrop(host) ? { ...told, maybe: true } : told);
       } else if (isDeparture(event)) {
         const origin = this.#origins.of(event);
         const numbers = this.#numbersOf(event, origin);
@@ -80,12 +91,20 @@ export class Reading {
           event,
         );
         // What was crafted here, or sent by the firewall, no socket of this host has sent.
-        if (origin === 'tcp') told = this.#inputs[host].sent(atMs, seen);
+        if (origin === 'tcp' && this.#isOwn(event)) inputs.push(this.#inputs[host].sent(atMs, seen));
+        if (event.type === 'dropped') inputs.push(replyOfOwnRule(event, this.#about.textOf(event.rule)));
       }
-      if (!told) continue;
-      this.told[host].advance(told);
-      input?.(host, told);
+      for (const told of inputs) {
+        if (!told) continue;
+        this.told[host].advance(told);
+        input?.(host, told);
+      }
     }
+  }
+
+  /** A rule's reply to its own host passes the rules for what leaves that host, in the name of the other one. */
+  #isOwn({ host, wire }: Sighting | KernelDropped): boolean {
+    return wire.kind === 'icmp' || sameEndpoint(wire.segment.source, this.#about.connection[host]);
   }
 
   #numbersOf({ host, wire }: Sighting | KernelDropped, origin: Origin): SentNumbers | null {

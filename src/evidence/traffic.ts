@@ -211,7 +211,11 @@ export class Traffic {
   }
 
   #newReading(): Reading {
-    return new Reading(this.#origins, (host) => mayDropUnseen(this.#timeline, host));
+    return new Reading(this.#origins, {
+      connection: this.#connection,
+      mayDrop: (host) => mayDropUnseen(this.#timeline, host),
+      textOf: (rule) => this.#textOfRule(rule),
+    });
   }
 
   #newFacts(): Record<HostName, EndFacts> {
@@ -220,10 +224,12 @@ export class Traffic {
   }
 
   #newOrigins(): Origins {
-    return new Origins((number) => {
-      const rules = this.#timeline.of('rule-set');
-      return rules.findLast(({ rule }) => rule === number)?.text ?? '';
-    });
+    return new Origins((rule) => this.#textOfRule(rule));
+  }
+
+  #textOfRule(number: number): string {
+    const rules = this.#timeline.of('rule-set');
+    return rules.findLast(({ rule }) => rule === number)?.text ?? '';
   }
 }
 

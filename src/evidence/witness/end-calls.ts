@@ -65,11 +65,12 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   // Of several connections the timeline does not tell which one was accepted.
   const isSure =
     accepted.length <= 1 || accepted.every(({ calls }) => calls.flatMap(closingFacts).length === 0);
+  const listenedMs = listeners.flat().flatMap(({ call, atMs }) => (call === 'listen' ? [atMs] : []));
   const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
   return {
     calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
     facts: [
-      ...closingsOf(isSure ? [...connected, ...accepted] : connected),
+      ...closingsOf(isSure ? [...connected, ...accepted] : connected, listenedMs),
       ...connected.flatMap(({ calls }) => connecting(calls)),
       ...destroyed.flatMap((event) => factsOf(event, 'destroy')),
       ...listening(listeners),
@@ -86,12 +87,19 @@ interface Life {
   calls: readonly Called[];
 }
 
-/** A socket whose connection is over may be closed while the next one already has its ports. */
-function closingsOf(lives: readonly Life[]): CallFact[] {
+/**
+ * A socket whose connection is over may be closed while the next one already has its ports; once another socket listens there,
+ * the next one need not be known yet.
+ */
+function closingsOf(lives: readonly Life[], listenedMs: readonly number[]): CallFact[] {
   const inOrder = [...lives].sort((a, b) => a.fromMs - b.fromMs);
-  return inOrder.flatMap(({ calls }, index) => {
+  return inOrder.flatMap(({ fromMs, calls }, index) => {
     const untilMs = inOrder[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY;
-    return calls.filter(({ atMs }) => atMs < untilMs).flatMap(closingFacts);
+    const listensMs = listenedMs.find((ms) => ms > fromMs) ?? Number.POSITIVE_INFINITY;
+    return calls
+      .filter(({ atMs }) => atMs < untilMs)
+      .flatMap(closingFacts)
+      .map((fact) => (fact.atMs < listensMs ? fact : { ...fact, certain: false }));
   });
 }
 
