@@ -39,7 +39,7 @@ export class End {
   readonly known: Knowledge;
   /** What came in last: an RST in answer to it has its numbers. */
   readonly last: Segment | null;
-  /** Why the segments tell no state; null when they do. */
+  /** Why the segments show no state; null when they do. */
   readonly blind: string | null;
 
   constructor(
@@ -54,13 +54,13 @@ export class End {
     this.blind = blind;
   }
 
-  /** The states that fit; none while no segment has told one, or when the socket is gone by another source. */
+  /** The states that fit; none while no segment has shown one, or when the socket is gone by another source. */
   get states(): readonly State[] {
     const states = this.possibilities.map(({ state, gone }) => (gone ? null : state));
     return states.includes(null) ? [] : [...new Set(states as State[])];
   }
 
-  /** The only state that fits; null when there are others, or none is told. */
+  /** The only state that fits; null when there are others, or none. */
   get state(): State | null {
     const [state, ...others] = this.states;
     return state !== undefined && others.length === 0 ? state : null;
@@ -74,7 +74,10 @@ export class End {
     if (this.possibilities.some(({ gone }) => gone)) return 'the socket is gone, and no segment shows that';
     if (states.length === 0) return 'no segment has told the state yet';
     const doubts = this.possibilities.map(({ doubt }) => doubt);
-    return wordsOfDoubts(doubts.filter((doubt): doubt is Doubt => doubt !== null));
+    return wordsOfDoubts(
+      doubts.filter((doubt): doubt is Doubt => doubt !== null),
+      this.known.calls,
+    );
   }
 
   /** The changes that all possibilities have in common, the last first. Nothing is ever taken from it. */
@@ -196,7 +199,7 @@ function receive(socket: Possibility, segment: SeenSegment, at: Moment): Possibi
   return receiveOpen(knocked(socket, segment), segment, at);
 }
 
-/** A new connection's SYN. What it does shows in the answer alone: a connection that stands only acknowledges (RFC 5961). */
+/** A new connection's SYN. What it does shows in the answer alone: an established connection only acknowledges (RFC 5961). */
 function knocked(socket: Possibility, segment: SeenSegment): Possibility {
   const isNew = segment.flags.includes('S') && segment.ack === null && segment.seq !== socket.peerSyn;
   return isNew ? { ...socket, knock: segment } : socket;
