@@ -1,5 +1,5 @@
 // How long the fold takes for a million segments of one connection, whole and with one in a hundred lost:
-// `npm run build && node bench/fold.mjs`. Each must take less than five seconds
+// `npm run bench:fold`. Each must take less than five seconds
 // of processor time: others may use this machine as well.
 import { advance, UNKNOWN_END } from '../dist/tcp/fold.js';
 

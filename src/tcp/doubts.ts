@@ -14,17 +14,16 @@ export type Doubt =
   | 'not delivered'
   | 'timer';
 
+const CALLS = 'the calls would decide';
+
 /** Why an end may be in another state than the one its segments show: what can have happened, and what would decide it. */
 const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> = {
-  'silent close': ['close() sends nothing in this state', 'the calls would decide'],
-  'close behind data': [
-    'the FIN of a close() may wait behind unsent data or a full window',
-    'the calls would decide',
-  ],
-  'silent abort': ['an abort sends nothing in this state', 'the calls would decide'],
-  orphan: ['Linux treats this segment differently after close()', 'the calls would decide'],
+  'silent close': ['close() sends nothing in this state', CALLS],
+  'close behind data': ['the FIN of a close() may wait behind unsent data or a full window', CALLS],
+  'silent abort': ['an abort sends nothing in this state', CALLS],
+  orphan: ['Linux treats this segment differently after close()', CALLS],
   'final ACK dropped': [
-    'a full accept queue or TCP_DEFER_ACCEPT drops the final ACK',
+    'a full accept queue or TCP_DEFER_ACCEPT may drop the final ACK',
     'kernel events would decide',
   ],
   'old acknowledgment': [
@@ -46,19 +45,22 @@ const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> 
     'kernel events would decide',
   ],
   'ICMP ignored': [
-    'Linux ignores an ICMP error while connect() holds the socket, or with IP_RECVERR unset on a later one',
+    'Linux ignores an ICMP error while connect() holds the socket',
     'kernel events would decide',
   ],
   'not delivered': [
     'a firewall of this host may have dropped a segment that arrived',
     'kernel events would decide',
   ],
-  timer: ['a timer ends this state without a segment', 'kernel events would decide'],
+  timer: ['a timer may have ended this state without a segment', 'kernel events would decide'],
 };
 
-/** One sentence for all of them. */
-export function wordsOfDoubts(doubts: readonly Doubt[]): string {
+/** One sentence for all of them. `calls`: `all`, or why not all of them are known. */
+export function wordsOfDoubts(doubts: readonly Doubt[], calls: 'all' | string): string {
   const all = [...new Set(doubts)].map((doubt) => DOUBTS[doubt]);
   const what = all.map(([text]) => text).join(', and ');
-  return [what, ...new Set(all.map(([, decides]) => decides))].join('; ');
+  const deciding = [...new Set(all.map(([, decides]) => decides))].map((decides) =>
+    decides === CALLS && calls !== 'all' ? `${decides}, but ${calls}` : decides,
+  );
+  return [what, ...deciding].join('; ');
 }

@@ -47,7 +47,8 @@ describe('a close() that sends nothing', () => {
     const end = unseen(...sending);
     expect(end.states).toEqual(['ESTABLISHED', 'FIN-WAIT-1']);
     expect(end.why).toBe(
-      'the FIN of a close() may wait behind unsent data or a full window; the calls would decide',
+      'the FIN of a close() may wait behind unsent data or a full window; the calls would decide, ' +
+        "but the program's calls are not seen",
     );
     expect(unseen(...sending, got('.', 1, 1001)).states).toEqual(['ESTABLISHED']);
     expect(unseen(...sending, sent('F.', 1001, 1)).states).toEqual(['FIN-WAIT-1']);

@@ -1,4 +1,5 @@
 import { type Doubt, wordsOfDoubts } from './doubts.ts';
+import { afterFact, isEndedBySegment } from './facts.ts';
 import { receiveInFullSocket, receiveInSynSent } from './full-socket.ts';
 import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
@@ -15,7 +16,7 @@ import {
 import type { IcmpError, Segment } from './segment.ts';
 import { sendSegment } from './send.ts';
 import { sendReset, silentlyEnded } from './send-reset.ts';
-import { afterCall, isRefuted, withSilentCalls, withTimers } from './silence.ts';
+import { isRefuted, withSilentCalls, withTimers } from './silence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
 
@@ -39,7 +40,7 @@ export class End {
   readonly known: Knowledge;
   /** What came in last: an RST in answer to it has its numbers. */
   readonly last: Segment | null;
-  /** Why the segments tell no state; null when they do. */
+  /** Why the segments show no state; null when they do. */
   readonly blind: string | null;
 
   constructor(
@@ -54,13 +55,13 @@ export class End {
     this.blind = blind;
   }
 
-  /** The states that fit; none while no segment has told one, or when the socket is gone by another source. */
+  /** The states that fit; none while no segment has shown one, or when the socket is gone by another source. */
   get states(): readonly State[] {
     const states = this.possibilities.map(({ state, gone }) => (gone ? null : state));
     return states.includes(null) ? [] : [...new Set(states as State[])];
   }
 
-  /** The only state that fits; null when there are others, or none is told. */
+  /** The only state that fits; null when there are others, or none. */
   get state(): State | null {
     const [state, ...others] = this.states;
     return state !== undefined && others.length === 0 ? state : null;
@@ -74,7 +75,10 @@ export class End {
     if (this.possibilities.some(({ gone }) => gone)) return 'the socket is gone, and no segment shows that';
     if (states.length === 0) return 'no segment has told the state yet';
     const doubts = this.possibilities.map(({ doubt }) => doubt);
-    return wordsOfDoubts(doubts.filter((doubt): doubt is Doubt => doubt !== null));
+    return wordsOfDoubts(
+      doubts.filter((doubt): doubt is Doubt => doubt !== null),
+      this.known.calls,
+    );
   }
 
   /** The changes that all possibilities have in common, the last first. Nothing is ever taken from it. */
@@ -196,7 +200,7 @@ function receive(socket: Possibility, segment: SeenSegment, at: Moment): Possibi
   return receiveOpen(knocked(socket, segment), segment, at);
 }
 
-/** A new connection's SYN. What it does shows in the answer alone: a connection that stands only acknowledges (RFC 5961). */
+/** A new connection's SYN. What it does shows in the answer alone: an established connection only acknowledges (RFC 5961). */
 function knocked(socket: Possibility, segment: SeenSegment): Possibility {
   const isNew = segment.flags.includes('S') && segment.ack === null && segment.seq !== socket.peerSyn;
   return isNew ? { ...socket, knock: segment } : socket;
@@ -232,41 +236,6 @@ function learn(end: End, fact: Fact): End {
   const isEnded = 'gone' in fact && all.some(isEndedBySegment);
   const next = isEnded ? all.filter(isEndedBySegment) : all;
   return settled(end, next.length > 0 ? next : end.possibilities, end.last, at);
-}
-
-/** Silently it may have ended at any time. */
-function isEndedBySegment({ state, gone, doubt }: Possibility): boolean {
-  const isSilent = doubt === 'silent close' || doubt === 'silent abort' || doubt === 'timer';
-  return !gone && state === 'CLOSED' && !isSilent;
-}
-
-function afterFact(one: Possibility, fact: Exclude<Fact, { known: unknown }>, at: Moment): Possibility[] {
-  if ('gone' in fact) return [isKept(one, fact) ? one : { ...one, gone: true }];
-  if (one.gone) return [one];
-  if ('accepted' in fact) return one.doubt === 'final ACK dropped' ? [] : [one];
-  if ('hasDescriptor' in fact)
-    return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
-  const called = afterCall(one, fact.called, at);
-  if (fact.certain || called === one) return [called];
-  return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
-}
-
-/** What has no socket of its own can't lose it. */
-function isKept(
-  { state, sinceMs }: Possibility,
-  fact: { sinceMs: number; except: readonly State[] },
-): boolean {
-  if (state === null || state === 'CLOSED' || state === 'LISTEN' || state === 'SYN-RECEIVED') return true;
-  return sinceMs > fact.sinceMs || fact.except.includes(state);
-}
-
-/** An end that connected keeps its descriptor until it closes; and what a table shows was not aborted. */
-function withDescriptor(one: Possibility, has: boolean): Possibility[] {
-  if (one.doubt === 'silent abort') return [];
-  if (has) return one.orphan === true ? [] : [one];
-  const isOpen = one.state === 'SYN-SENT' || one.state === 'ESTABLISHED' || one.state === 'CLOSE-WAIT';
-  if (isOpen) return one.passive ? [one] : [];
-  return [one.orphan === null ? { ...one, orphan: true } : one];
 }
 
 /** An end that may have closed behind its data stays the two that it is for as long as the data flow. */

@@ -105,7 +105,7 @@ function socketWith(socket: Possibility, heard: Possibility): Possibility {
   return { ...heard, state, path };
 }
 
-/** Octets that are new, or a FIN behind some that are missing (net/ipv4/tcp_input.c, tcp_rcv_state_process). */
+/** New bytes, or a FIN behind missing ones (net/ipv4/tcp_input.c, tcp_rcv_state_process). */
 function isNewText({ receiveNext }: Possibility, segment: Segment): boolean {
   const last = endOfSegment(segment);
   const withoutFin = seqAdd(last, -Number(segment.flags.includes('F')));

@@ -36,7 +36,7 @@ function isAboutSize(error: IcmpError): boolean {
   return isIpv4(error) && error.code === 4;
 }
 
-/** The codes for which tcp_req_err is told to abort. */
+/** The codes for which tcp_req_err removes the request. */
 function removesRequest(error: IcmpError): boolean {
   return isIpv4(error) ? error.code <= 1 : [1, 4, 5, 6].includes(error.code);
 }

@@ -2,7 +2,7 @@ import type { State } from './state.ts';
 
 /** What is known of an end besides its segments. */
 export interface Knowledge {
-  /** Whether every call on its socket is told as a fact; else why not, as the end of "…, and". */
+  /** `all` if every call on its socket comes as a fact; else why not. */
   readonly calls: 'all' | string;
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
@@ -19,7 +19,7 @@ export interface Knowledge {
 }
 
 export const NOTHING_KNOWN: Knowledge = {
-  calls: 'the program’s calls are not seen',
+  calls: "the program's calls are not seen",
   listens: null,
   hasQueueSpace: null,
   defersAccept: null,

@@ -23,7 +23,7 @@ export interface Path {
 
 /** One way in which an end can be what its segments show. Sequence numbers are absolute. */
 export interface Possibility {
-  /** Null while no segment has told it. */
+  /** Null while no segment has shown it. */
   readonly state: State | null;
   readonly path: Path | null;
   /** Why this is a possibility beside others; null for what the segments themselves say. */
@@ -191,7 +191,7 @@ function isSame(one: Possibility, other: Possibility): boolean {
   });
 }
 
-/** The number after a segment's last octet; SYN and FIN take one each. */
+/** The number after a segment's last byte; SYN and FIN take one each. */
 export function endOfSegment({ seq, length, flags }: Segment): number {
   return seqAdd(seq, length + Number(flags.includes('S')) + Number(flags.includes('F')));
 }

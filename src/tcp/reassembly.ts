@@ -1,6 +1,6 @@
 import { seqDistance } from './sequence.ts';
 
-/** Octets from one sequence number up to, and without, another. */
+/** The sequence numbers from one up to another, which is not among them. */
 export type Piece = readonly [from: number, to: number];
 
 export interface Heard {
@@ -11,7 +11,7 @@ export interface Heard {
 /** How many gaps a receiver is followed through: Linux's own queue is bounded by its buffer. */
 const MOST_PIECES = 256;
 
-/** Puts octets in their place; those beyond a gap wait, in order. What comes in order, or at the end, costs nothing more. */
+/** Puts bytes in their place; those beyond a gap wait, in order. The usual case, at either end, costs no search. */
 export function hear({ receiveNext, ahead }: Heard, from: number, to: number): Heard {
   if (from === to) return { receiveNext, ahead };
   if (seqDistance(from, receiveNext) > 0) return { receiveNext, ahead: inserted(ahead, from, to) };

@@ -8,7 +8,7 @@ import { agreed, offered } from './windows.ts';
 
 /**
  * What a segment that is sent makes of a possibility; none where it contradicts it. Segments and what they tell of
- * come from several processors: for a moment, what was sent may be older than what came in.
+ * come from several processors: for a moment, a sent segment may be older than a received one.
  */
 export function sendSegment(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
   const { flags } = segment;
@@ -90,7 +90,7 @@ function sendSynAckAgain(socket: Possibility, segment: SeenSegment, at: Moment):
   }
   const isRequest = socket.passive && seq === socket.initialSent && socket.state === 'ESTABLISHED';
   if (!isRequest || isRecent(socket, at)) return [socket];
-  // Whoever sends it still waits for the final ACK.
+  // Only a request socket sends it, and waits for the final ACK.
   return [];
 }
 

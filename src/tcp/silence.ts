@@ -38,7 +38,7 @@ export function isRefuted(socket: Possibility): boolean {
   return socket.doubt === 'close behind data' && socket.closing && couldSendFin(socket);
 }
 
-/** What a call makes of it, if it sends nothing: what a segment has shown already is no news. */
+/** What a call makes of it, if it sends nothing: a segment may have shown it already. */
 export function afterCall(
   socket: Possibility,
   called: Extract<Fact, { called: string }>['called'],

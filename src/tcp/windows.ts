@@ -3,7 +3,7 @@ import type { Segment } from './segment.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { SynOptions } from './syn-options.ts';
 
-/** The largest window that scaling allows (RFC 7323, 2.3): what lies beyond it can't be for this connection. */
+/** The largest window that scaling allows (RFC 7323, 2.3): a segment beyond it is not for this connection. */
 const LARGEST_WINDOW = 2 ** 30;
 
 /** Both SYNs are known: windows are scaled only if both ask for it, and SACK is used only if both permit it. */
@@ -18,7 +18,7 @@ export function agreed(end: Possibility, ours?: SynOptions | null, theirs?: SynO
   };
 }
 
-/** How much the peer may still send: what was offered and has not come. */
+/** How much the peer may still send: the offered window without the received part of it. */
 export function receiveWindow({ edge, receiveNext }: Possibility): number {
   return edge === null ? LARGEST_WINDOW : Math.max(0, seqDistance(edge, receiveNext));
 }
@@ -33,7 +33,7 @@ export function placeOf(end: Possibility, seq: number, endSeq: number): Place {
   return seqDistance(endSeq, edge) > 0 ? 'over the end' : 'inside';
 }
 
-/** The window that a sent segment offers. Linux never takes back what it has offered. */
+/** The window that a sent segment offers. Linux never shrinks it. */
 export function offered(end: Possibility, { ack, window, flags }: Segment): Possibility {
   if (ack === null) return end;
   const scale = flags.includes('S') ? 0 : end.scale;

@@ -181,7 +181,7 @@ function arrival(state: string, event: string): Input | undefined {
 const HAS_DESCRIPTOR =
   /^(SYN-SENT|SYN-RECEIVED \(active\)|ESTABLISHED|FIN-WAIT-[12]|CLOSE-WAIT|CLOSING|TIME-WAIT)$/;
 
-/** The facts and segments of a cell, in order; `knownCalls`: whether its driver's calls are told as well. */
+/** The facts and segments of a cell, in order; `knownCalls`: whether its driver's calls are known as well. */
 export function inputsOfCell(cell: Cell, knownCalls: boolean): (Input | Fact)[] {
   const [name] = cell.state.split(' ');
   const { call = null } = cell;

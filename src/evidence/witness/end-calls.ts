@@ -15,7 +15,7 @@ export interface EndCalls {
   facts: Fact[];
   /** Whether a listener on its port was made, and is there; null if that is not known. */
   listens: boolean | null;
-  /** False when each connect() on it is told as a fact; null when one may be under way. */
+  /** False when each connect() on it comes as a fact; null when one may be under way. */
   inConnect: false | null;
   /** The smallest backlog of such a listener, and whether TCP_DEFER_ACCEPT was set; null without a listener. */
   listener: { backlog: number; defers: boolean } | null;
@@ -37,7 +37,7 @@ export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
 function whyCallsUnseen(timeline: Timeline, host: HostName): string | null {
   const opened = timeline.of('lab-opened')[0];
   const about = (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents;
-  if (about?.noCalls !== null) return 'the program’s calls are not seen';
+  if (about?.noCalls !== null) return "the program's calls are not seen";
   const lost = timeline
     .of('lost')
     .find((event) => event.witness === 'kernel-events' && (event.host ?? host) === host);

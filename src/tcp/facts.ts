@@ -1,0 +1,45 @@
+import type { Fact, Moment } from './known.ts';
+import { type Possibility, withDoubt } from './possibility.ts';
+import { afterCall } from './silence.ts';
+import type { State } from './state.ts';
+
+/** What other sources than segments make of a possibility. */
+
+/** Silently it may have ended at any time. */
+export function isEndedBySegment({ state, gone, doubt }: Possibility): boolean {
+  const isSilent = doubt === 'silent close' || doubt === 'silent abort' || doubt === 'timer';
+  return !gone && state === 'CLOSED' && !isSilent;
+}
+
+export function afterFact(
+  one: Possibility,
+  fact: Exclude<Fact, { known: unknown }>,
+  at: Moment,
+): Possibility[] {
+  if ('gone' in fact) return [isKept(one, fact) ? one : { ...one, gone: true }];
+  if (one.gone) return [one];
+  if ('accepted' in fact) return one.doubt === 'final ACK dropped' ? [] : [one];
+  if ('hasDescriptor' in fact)
+    return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
+  const called = afterCall(one, fact.called, at);
+  if (fact.certain || called === one) return [called];
+  return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
+}
+
+/** What has no socket of its own can't lose it. */
+function isKept(
+  { state, sinceMs }: Possibility,
+  fact: { sinceMs: number; except: readonly State[] },
+): boolean {
+  if (state === null || state === 'CLOSED' || state === 'LISTEN' || state === 'SYN-RECEIVED') return true;
+  return sinceMs > fact.sinceMs || fact.except.includes(state);
+}
+
+/** An end that connected keeps its descriptor until it closes; and what a table shows was not aborted. */
+function withDescriptor(one: Possibility, has: boolean): Possibility[] {
+  if (one.doubt === 'silent abort') return [];
+  if (has) return one.orphan === true ? [] : [one];
+  const isOpen = one.state === 'SYN-SENT' || one.state === 'ESTABLISHED' || one.state === 'CLOSE-WAIT';
+  if (isOpen) return one.passive ? [one] : [];
+  return [one.orphan === null ? { ...one, orphan: true } : one];
+}
