@@ -6,13 +6,19 @@ import { peakOf } from './measure.mjs';
 
 const fromRoot = (/** @type {string} */ path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const load = (/** @type {string} */ path) => import(fromRoot(`dist/${path}`));
-const [{ Timeline }, { settle }, { passages, toldByPackets }, { encodePacket, decodePacket }] =
-  await Promise.all([
-    load('evidence/timeline.js'),
-    load('evidence/packet-index.js'),
-    load('evidence/segments.js'),
-    load('tcp/segment.js'),
-  ]);
+const [
+  { Timeline },
+  { settle },
+  { passages, toldByPackets },
+  { encodePacket, decodePacket },
+  { advance, UNKNOWN_END },
+] = await Promise.all([
+  load('evidence/timeline.js'),
+  load('evidence/packet-index.js'),
+  load('evidence/segments.js'),
+  load('tcp/segment.js'),
+  load('tcp/fold.js'),
+]);
 
 const FEW = 20_000;
 const POLL = 2000;

@@ -18,8 +18,8 @@ it('holds a connection through which a program sends all it can, keeps a part, a
     [...hold.stderr.matchAll(/(\d+) more segments, not shown/g)].map(([, count]) => Number(count));
   await eventually(
     'more segments than memory has room for',
-    () => notShown().reduce((sum, count) => sum + count, 0) > 8000,
-    50_000,
+    () => notShown().reduce((sum, count) => sum + count, 0) > 6000,
+    90_000,
   );
   hold.kill('SIGINT');
   const { status, stdout } = await hold.ended;
@@ -41,4 +41,4 @@ it('holds a connection through which a program sends all it can, keeps a part, a
   const replayed = JSON.parse((await tcplab('replay', file, '--json')).stdout);
   expect(replayed.results).toMatchObject([{ verdict: result.verdict, segmentsLeftOut: expect.any(Number) }]);
   expect(replayed.results[0].witnesses).toEqual(result.witnesses);
-});
+}, 120_000);
