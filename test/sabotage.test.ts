@@ -667,7 +667,7 @@ describe.concurrent('one witness', () => {
     const lying = mapped(timeline, (event) => event);
     const change = { from: held.state, to: lie };
     const event = { atMs, host: held.host, name: 'inet_sock_set_state', local, remote, change } as const;
-    // Of the very socket: another one on the same ports says nothing of it.
+    // Of the very socket: another one on the same ports is not it.
     const own = timeline
       .of('kernel')
       .findLast((each) => each.host === held.host && sameEndpoint(each.remote, remote));
