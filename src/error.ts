@@ -42,6 +42,13 @@ export function throwTogether(errors: readonly unknown[]): void {
   throw new TcplabError(code, messages.join('; '), { hint, cause: new AggregateError(errors) });
 }
 
+/** A setting that can't be made. No lab with these settings can do better, so it ends a run of many. */
+export class SettingError extends TcplabError {
+  constructor(message: string, hint?: string) {
+    super('USAGE', message, { hint });
+  }
+}
+
 /** A failed system call: which call, on what, and the name of the errno. */
 export class SystemError extends TcplabError {
   override readonly name = 'SystemError';

@@ -961,9 +961,16 @@ describe.concurrent.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, 
     expect(stdout).toMatch(/^0 state changes unexplained$/m);
     const rows = stdout.split('\n').filter((line) => /^(proven|skipped) +\d+ {2}/.test(line));
     expect(rows.map((line) => Number(line.slice(11, 13)))).toEqual(NUMBERS);
-    expect(/^Two witnesses, because kernel events require root/m.test(stdout)).toBe(privilege !== 'root');
+    expect(/^Two witnesses, without kernel events: kernel events need root/m.test(stdout)).toBe(
+      privilege !== 'root',
+    );
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
+});
+
+it('names the reason to root too, where the third witness is blind', async () => {
+  const { stdout } = await run([...TCPLAB, 'arcs'], { TCPLAB_KERNEL_EVENTS: 'none' });
+  expect(stdout).toMatch(/^Two witnesses, without kernel events: turned off \(TCPLAB_KERNEL_EVENTS\)\.$/m);
 });
 
 describe('the schema', () => {

@@ -1,5 +1,4 @@
-import { TcplabError } from '../error.ts';
-import { SettingError } from '../lab/settings.ts';
+import { SettingError, TcplabError } from '../error.ts';
 import type { Bench, CheckOptions } from './bench.ts';
 import { CLIENT_PROBES, SERVER_PROBES } from './catalogue.ts';
 import { ClientBench } from './client-bench.ts';

@@ -128,7 +128,7 @@ async function arcs(options: Options): Promise<void> {
     ...report,
   };
   process.stdout.write(
-    options.json ? `${JSON.stringify(whole)}\n` : formatArcs(whole, styleFor(process.stdout)),
+    options.json ? `${JSON.stringify(whole)}\n` : formatArcs(whole, styleFor(process.stdout), noKernelEvents),
   );
   page?.end(whole);
   const good = whole.arcs.every(({ verdict }) => verdict === 'proven' || verdict === 'skipped');

@@ -6,7 +6,6 @@ import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { mustBeOurs } from '../lab/settings.ts';
 import {
   CHECK_FORMAT,
   type CheckReport,
@@ -32,7 +31,6 @@ import {
 import { OutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
 import { refuseSameFile } from './same-file.ts';
-import { settingsOf } from './setting-options.ts';
 
 interface Options extends EndOptions {
   port: number;
@@ -110,7 +108,7 @@ export function checkCommand(): Command {
 
 async function check(what: string, words: string[], options: Options): Promise<void> {
   const target = targetNamed(what);
-  const { probesOf, runCheck } = await load();
+  const [{ probesOf, runCheck }, { settingsOf }] = await load();
   const known = probesOf(target);
   for (const id of options.only ?? []) {
     if (known.some((probe) => probe.id === id)) continue;
@@ -128,7 +126,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
   refuseSameFile({ junit: options.junit, report: options.report });
   const junit = options.junit === undefined ? undefined : new OutputFile(options.junit);
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
-  mustBeOurs(target, settingsOf(options));
+  settingsOf(options, [target]);
   await using hosts = await openHosts(options);
   const { privilege } = hosts;
   const startedAt = new Date();
@@ -244,6 +242,6 @@ async function writePage(file: OutputFile, report: CheckReport, results: ProbeRe
 }
 
 /** Not inside check(): tsc does not rewrite an import() that stands beside `await using`. */
-function load(): Promise<typeof import('../check/run-check.ts')> {
-  return import('../check/run-check.ts');
+function load(): Promise<[typeof import('../check/run-check.ts'), typeof import('./settings-of.ts')]> {
+  return Promise.all([import('../check/run-check.ts'), import('./settings-of.ts')]);
 }

@@ -15,7 +15,7 @@ import { LadderFeed } from '../report/ladder/feed.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
 import { formatMs, wrapBeside } from '../report/layout.ts';
 import { programLines } from '../report/program-lines.ts';
-import { resultOf, segmentReports } from '../report/result.ts';
+import { resultOf, segmentReports, unseenNotes } from '../report/result.ts';
 import { segmentLegend, segmentLines, timeLabel } from '../report/segment-line.ts';
 import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
@@ -320,6 +320,7 @@ async function watch(
   const found = `${verdict}, held for ${formatMs(heldMs ?? 0)}${because ? `: ${because}` : ''}`;
   const tone = verdict === 'proven' ? style.good : style.bad;
   screen.print(...wrapped(found).map(tone));
+  screen.print(...unseenNotes(lab.timeline.of('held')[0]).flatMap(wrapped));
 }
 
 /** The exit status of the program, or as a shell gives it for one that a signal ended. */

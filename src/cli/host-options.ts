@@ -1,12 +1,18 @@
 import { type Command, Option } from 'commander';
-import { TcplabError } from '../error.ts';
+import { SettingError, TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { LabOptions } from '../lab/lab.ts';
-import { SettingError, type Settings } from '../lab/settings.ts';
+import type { Settings } from '../lab/settings.ts';
 import { isPlace } from '../remote/place.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
-import { addSettingOptions, type SettingOptions, settingsOf } from './setting-options.ts';
+
+/** What a lab sets before anything happens in it, as it was typed. */
+export interface SettingOptions {
+  sysctl?: string[];
+  option?: string[];
+  clientPort?: number;
+}
 
 /** The values of `--client` and `--server`: a host, a program that is this end of the connection, or both. */
 export interface EndOptions extends SettingOptions {
@@ -48,6 +54,19 @@ export function addLabOptions(command: Command): Command {
       new Option('--firewall <kind>', 'firewall for the rules').choices(['nft', 'iptables']).default('nft'),
     );
   return addSettingOptions(labeled);
+}
+
+/** `--sysctl` and `--option`, of every command that opens labs. */
+export function addSettingOptions(command: Command): Command {
+  const given = (value: string, before: string[] = []) => [...before, value];
+  const repeatable = (flags: string, description: string) =>
+    command.addOption(new Option(flags, description).argParser(given).helpGroup(OPTION_GROUPS.lab));
+  repeatable('--sysctl <host:name=value>', 'sysctl, such as server:tcp_syncookies=0 (repeatable)');
+  repeatable(
+    '--option <host:name=value>',
+    "option of tcplab's sockets, such as client:TCP_SYNCNT=1 (repeatable)",
+  );
+  return command;
 }
 
 /** The host and the program among the values of an option. */
@@ -103,7 +122,11 @@ export function isOwnFailure(
 /** Opens the hosts: gets the privileges on this machine, or starts the agents on remote hosts. */
 export async function openHosts(options: EndOptions): Promise<Hosts> {
   const { client, server, allowSysctl = false, ipv6 } = options;
-  const settings = settingsOf(options);
+  const { settingsOf } = await import('./settings-of.ts');
+  const settings = settingsOf(
+    options,
+    (['client', 'server'] as const).filter((name) => partsOf(name, options[name]).program !== undefined),
+  );
   const places = { client: partsOf('client', client).place, server: partsOf('server', server).place };
   if (places.client === undefined && places.server === undefined) {
     if (allowSysctl) {

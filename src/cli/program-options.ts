@@ -1,16 +1,12 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
-import { mustBeOurs } from '../lab/settings.ts';
 import type { Programs } from '../scenario/program-end.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { parsePort } from './arguments.ts';
 import { complain } from './complaint.ts';
+import { OPTION_GROUPS } from './help.ts';
 import { addHostOptions, type EndOptions, partsOf } from './host-options.ts';
-import { addClientPort, settingsOf } from './setting-options.ts';
-
-/** The kernel takes no lower one into ip_local_port_range, from which a program's connection gets its port. */
-const FIRST_PORT_OF_PROGRAMS = 1024;
 
 export interface ProgramOptions extends EndOptions {
   port?: number;
@@ -27,19 +23,18 @@ export function addProgramOptions(command: Command): Command {
   );
 }
 
+/** `--client-port`, where each lab has one connection that matters. */
+function addClientPort(command: Command): Command {
+  return command.addOption(
+    new Option('--client-port <port>', "port of the client's first connection")
+      .argParser(parsePort)
+      .helpGroup(OPTION_GROUPS.lab),
+  );
+}
+
 /** The programs of both ends. Throws USAGE if a scenario can't use one of them. */
 export function programsOf(options: ProgramOptions, scenarios: readonly Scenario[]): Programs {
   const programs = programsIn(options);
-  const settings = settingsOf(options);
-  for (const host of Object.keys(programs) as HostName[]) mustBeOurs(host, settings);
-  if (
-    programs.client !== undefined &&
-    (settings.clientPort ?? FIRST_PORT_OF_PROGRAMS) < FIRST_PORT_OF_PROGRAMS
-  ) {
-    throw new TcplabError('USAGE', `--client-port of a program must be ${FIRST_PORT_OF_PROGRAMS} or more`, {
-      hint: 'the kernel gives lower ports only to programs that bind() them (ip_unprivileged_port_start)',
-    });
-  }
   for (const { id, ours } of scenarios) {
     const { host, why } = obstacleTo(programs, ours) ?? {};
     if (host === undefined) continue;

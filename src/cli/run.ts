@@ -19,7 +19,6 @@ import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts'
 import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
 import { runStarted } from './run-started.ts';
-import { settingsOf } from './setting-options.ts';
 import { runSideBySide } from './side-by-side.ts';
 
 interface Options extends OutputOptions, ProgramOptions {
@@ -109,7 +108,11 @@ async function run(names: string[], options: Options): Promise<void> {
 }
 
 /** Rejects the options whose output describes a single pair of hosts. */
-function runBetweenPairs(path: string, scenarios: readonly Scenario[], options: Options): Promise<void> {
+async function runBetweenPairs(
+  path: string,
+  scenarios: readonly Scenario[],
+  options: Options,
+): Promise<void> {
   const { jobs, json = false, allowSysctl = false, hold: holdMs, firewall, ipv6, port } = options;
   for (const name of SINGLE) {
     if (options[name] === undefined || options[name] === false) continue;
@@ -121,6 +124,7 @@ function runBetweenPairs(path: string, scenarios: readonly Scenario[], options: 
     throw new TcplabError('USAGE', "--repeat can't be combined with --pairs", { hint: 'remove --repeat' });
   }
   mustBeAllowed(options);
+  const { settingsOf } = await import('./settings-of.ts');
   const family = ipv6 ? 'ipv6' : 'ipv4';
   const serverPort = port === undefined ? {} : { serverPort: port };
   return runPairs(path, scenarios, {

@@ -3,9 +3,15 @@ import type { Endpoint } from '../tcp/endpoint.ts';
 import { parseCount, parsePort } from './arguments.ts';
 import { complain } from './complaint.ts';
 import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
-import { ABOUT_HOSTS, addHostOptions, type EndOptions, jobsOf, openHosts } from './host-options.ts';
+import {
+  ABOUT_HOSTS,
+  addHostOptions,
+  addSettingOptions,
+  type EndOptions,
+  jobsOf,
+  openHosts,
+} from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
-import { addSettingOptions } from './setting-options.ts';
 import { keepMemorySmall } from './small-memory.ts';
 import { parseListen, parsePublicHost } from './ui-address.ts';
 

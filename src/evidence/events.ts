@@ -299,6 +299,14 @@ export interface Held extends Happening {
   type: 'held';
   fromMs: number;
   samples: number;
+  /** Where more than a second lay between two looks at the socket tables; absent where none did. */
+  unseen?: Unseen[] | undefined;
+}
+
+/** A time in which nothing read the socket tables, from one look to the next. */
+export interface Unseen {
+  fromMs: number;
+  toMs: number;
 }
 
 /** The state was not reached: what was waited for, and what was there instead. */

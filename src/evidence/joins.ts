@@ -134,7 +134,7 @@ function headKey(event: { host: HostName; bytes: string }, leaves: boolean): str
 }
 
 /** Few packets have the same: only these are compared. */
-function numbersKey(event: Sighting | KernelDropped, host: HostName = event.host): string {
+export function numbersKey(event: Sighting | KernelDropped, host: HostName = event.host): string {
   const { wire } = event;
   if (wire.kind === 'icmp') return `${host} ${wire.error.quoted.seq}`;
   return `${host} ${wire.segment.seq} ${wire.segment.ack}`;

@@ -230,7 +230,12 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     conditions: optional(list(oneOf(...CONDITIONS))),
     reachedMs: number(0),
   },
-  held: { atMs, fromMs: number(0), samples: whole() },
+  held: {
+    atMs,
+    fromMs: number(0),
+    samples: whole(),
+    unseen: optional(list(object({ fromMs: number(0), toMs: number(0) }))),
+  },
   'gave-up': { atMs, scenario: id, held, why: text() },
   noted: { atMs, text: text() },
   lost: {

@@ -10,7 +10,7 @@ export type Sighting = Captured | Dropped;
 /** What a timeline tells of packets. */
 export type PacketEvent = Sighting | Crafted | KernelDropped;
 
-/** Of each timeline that was asked, the packets of its connections: it is gone through once, and then followed. */
+/** The packets of each timeline, by connection: an index goes through its timeline once, and then follows it. */
 const indexes = new WeakMap<Timeline, PacketIndex>();
 
 export function trafficOn(timeline: Timeline, { client, server }: Connection): Traffic {

@@ -81,7 +81,7 @@ export class Timeline implements Iterable<TimelineEvent> {
     return this.#events.length;
   }
 
-  /** How many events were ever added: what was computed from a timeline holds for as long as this stays. */
+  /** How many events were ever added. A result that was computed from a timeline holds until this changes. */
   get added(): number {
     return this.#added;
   }
@@ -91,7 +91,7 @@ export class Timeline implements Iterable<TimelineEvent> {
     return this.#leftOut;
   }
 
-  /** The events for a reader who has nothing else: whoever reads only these has lost sight of what was left out. */
+  /** The events for a reader who has nothing else, with a loss in the place of those that were left out. */
   toldGaps(): Iterable<TimelineEvent> {
     if (!this.#leftOut) return this;
     const all = new InTime<TimelineEvent>();
@@ -112,7 +112,8 @@ export class Timeline implements Iterable<TimelineEvent> {
     if (this.#bulkBytes <= MOST_BYTES) return [];
     const bulk = this.#events.all.filter(isBulk);
     const fromMs = this.#leftOut?.fromMs ?? momentAfter(bulk, MOST_BYTES / 4);
-    const excess = this.#bulkBytes - MOST_BYTES * 0.75;
+    // To half of it, so that this comes seldom.
+    const excess = this.#bulkBytes - MOST_BYTES / 2;
     const rest = bulk.slice(firstFrom(bulk, fromMs));
     const endMs = Math.min(untilMs, momentAfter(rest, excess));
     const taken = this.#events.takeOut(fromMs, endMs, isBulk);

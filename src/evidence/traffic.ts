@@ -10,6 +10,7 @@ import type { PacketEvent, Sighting } from './packet-index.ts';
 import type { Passage } from './passage.ts';
 import { type BlindSince, type Reader, Reading, whatBecameOf } from './reading.ts';
 import type { Timeline } from './timeline.ts';
+import { AllUnderWay, type UnderWay } from './under-way.ts';
 import { EndFacts, mayDropUnseen } from './witness/end-known.ts';
 import type { PacketsTold } from './witness/packets-told.ts';
 
@@ -25,11 +26,8 @@ const HOSTS = ['client', 'server'] as const;
 /** By so much, the stamps of one packet may differ (see `Joins`). */
 const OVERLAP_MS = 2;
 
-/** Of so many that nobody has seen arrive, the arrival may still come. */
-const MOST_OPEN = 256;
-
 /**
- * The packets of one connection. What is settled is read once, and never again; the rest, to which the next poll may add, is read
+ * The packets of one connection. Settled ones are read once, and never again. The rest, to which the next poll may add, is read
  * whenever somebody asks.
  */
 export class Traffic {
@@ -49,8 +47,8 @@ export class Traffic {
   #learnt: Record<HostName, readonly Fact[]> = { client: [], server: [] };
   #passages: Passage[] = [];
   #leftOut = 0;
-  /** Settled departures whose arrival may not be settled, or may still come. */
-  #open: { event: Sighting; passage: Passage }[] = [];
+  /** Of what is settled. */
+  #underWay = new AllUnderWay();
   #known: { added: number; known: Known } | undefined;
 
   constructor(timeline: Timeline, connection: Connection) {
@@ -121,10 +119,11 @@ export class Traffic {
     this.#known = undefined;
     this.#beginAgainIfOthersLearnt();
     this.#learn(this.#reading, this.#facts, untilMs);
-    this.#read(this.#reading, untilMs, {
+    const left: UnderWay[] = [];
+    const met = this.#read(this.#reading, untilMs, {
       passage: (passage, event) => {
         this.#passages.push(passage);
-        if (event.type === 'captured') this.#open.push({ event, passage });
+        if (event.type === 'captured') left.push({ event, passage });
       },
     });
     this.#reading.forgetOld();
@@ -135,15 +134,14 @@ export class Traffic {
     this.#settledMs = untilMs;
     this.#late = [];
     const fromMs = untilMs - OVERLAP_MS;
-    const isOpen = ({ passage: { arrivedMs, fate } }: { passage: Passage }) =>
-      arrivedMs === null ? fate === 'lost' || fate === 'unseen' : arrivedMs > fromMs;
-    this.#open = this.#open.filter(isOpen).slice(-MOST_OPEN);
+    const hasArrived = ({ passage }: UnderWay) => passage.arrivedMs !== null && passage.arrivedMs <= fromMs;
+    for (const one of left) if (!hasArrived(one)) this.#underWay.add(one);
+    for (const one of met) if (hasArrived(one)) this.#underWay.remove(one);
     const before = this.#fresh.all;
     const place = firstAfter(before, fromMs);
-    const open = new Set<unknown>(this.#open.map(({ event }) => event));
     this.#fresh = new InTime();
     for (const [index, event] of before.entries()) {
-      if (index >= place || open.has(event)) this.#fresh.add(event);
+      if (index >= place) this.#fresh.add(event);
       else forgetIdentity(event);
     }
   }
@@ -159,13 +157,17 @@ export class Traffic {
     this.#known = undefined;
   }
 
-  #read(reading: Reading, untilMs: number, reader: Reader, evenIf?: readonly string[]): void {
+  /** Gives the settled ones of which it may have found the arrival. */
+  #read(reading: Reading, untilMs: number, reader: Reader, evenIf?: readonly string[]): UnderWay[] {
     const fresh = this.#fresh.all;
-    const seen = fresh.filter((event) => event.type !== 'kernel-dropped');
+    const met = this.#underWay.metBy(fresh);
+    const own = fresh.filter((event) => event.type !== 'kernel-dropped');
+    const overlapping = new Set<unknown>(met.length > 0 ? own : []);
+    const seen = [...met.flatMap(({ event }) => (overlapping.has(event) ? [] : [event])), ...own];
     const discarded = fresh.filter((event) => event.type === 'kernel-dropped');
     const joins = new Joins(seen, discarded);
     const blindSince = blindSinceOn(this.#timeline);
-    for (const { event, passage } of this.#open) {
+    for (const { event, passage } of met) {
       if (passage.arrivedMs === null) Object.assign(passage, whatBecameOf(event, joins, blindSince));
     }
     const isNext = ({ atMs }: { atMs: number }) => atMs > this.#settledMs && atMs <= untilMs;
@@ -173,6 +175,7 @@ export class Traffic {
     const unsent = joins.unsent.filter(isNext);
     const events = unsent.length > 0 ? [...next, ...unsent].sort((a, b) => a.atMs - b.atMs) : next;
     reading.read(events, joins, blindSince, reader, evenIf);
+    return met;
   }
 
   #beginAgain(): void {
@@ -181,7 +184,7 @@ export class Traffic {
     this.#reading = this.#newReading();
     this.#facts = this.#newFacts();
     this.#learnt = { client: [], server: [] };
-    [this.#passages, this.#open, this.#known] = [[], [], undefined];
+    [this.#passages, this.#underWay, this.#known] = [[], new AllUnderWay(), undefined];
     this.#fresh = new InTime();
     for (const event of this.#all.all) {
       this.#origins.hear(event);

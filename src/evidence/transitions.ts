@@ -4,7 +4,7 @@ import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
 import type { HostName } from './events.ts';
 import { inputsOf, toldByPackets } from './segments.ts';
 import type { Timeline } from './timeline.ts';
-import { CallsAndTimers } from './triggers.ts';
+import { CallsAndTimers, vainConnects } from './triggers.ts';
 import { kernelChanges, kernelEvents } from './witness/kernel-events.ts';
 import { packets } from './witness/packets.ts';
 import { socketTable, stateInTable } from './witness/socket-table.ts';
@@ -108,6 +108,7 @@ function addKernelChanges(
 ): Particularity[] {
   const particularities: Particularity[] = [];
   const unmatched = [...drafts];
+  const inVain = vainConnects(timeline, end);
   for (const { atMs, from, to, ofListener } of kernelChanges(timeline, end)) {
     const match = unmatched.findIndex((draft) => draft.from === from && draft.to === to);
     if (match >= 0) {
@@ -115,7 +116,9 @@ function addKernelChanges(
       continue;
     }
     const isEnded = from !== to && to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
-    const why = isEnded ? null : whyParticular(from, to, drafts);
+    const isInVain = inVain.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs);
+    const particular = isInVain ? 'connect() fails before it sends a SYN' : whyParticular(from, to, drafts);
+    const why = isEnded ? null : particular;
     if (why) particularities.push({ atMs, host: end.host, from, to, why });
     else
       drafts.push({

@@ -244,6 +244,30 @@ function deed(fromMs: number, tookMs: number, call: string, isAbort: boolean): D
 }
 
 /** tcplab's own calls. */
+/** When a connect() failed before it sent a SYN; by tcplab or a program. */
+export function vainConnects(
+  timeline: Timeline,
+  { host }: ConnectionEnd,
+): { fromMs: number; toMs: number }[] {
+  const own = timeline
+    .of('call')
+    .filter(({ call, result }) => call === 'connect' && NOTHING_SENT.has(result));
+  const others = programCalls(timeline).filter(
+    ({ call, result }) => call === 'connect' && NOTHING_SENT.has(result ?? ''),
+  );
+  return [...own, ...others]
+    .filter((event) => event.host === host)
+    .map(({ atMs, tookMs }) => ({ fromMs: atMs, toMs: atMs + (tookMs ?? 0) }));
+}
+
+/** connect(2): no port, no route; or another socket has the connection. */
+const NOTHING_SENT: ReadonlySet<string> = new Set([
+  'EADDRNOTAVAIL',
+  'EADDRINUSE',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+]);
+
 function ownDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
   return timeline
     .of('call')

@@ -64,6 +64,11 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   }
   const broken = brokenCondition(timeline, claim, hold);
   if (broken !== null) return { word: 'disproven', because: broken, held, peer };
+  const unseen = unseenTime(hold);
+  if (unseen !== null && (claim.conditions ?? []).length > 0) {
+    const because = `nothing read the socket tables for ${unseen}: the scenario's condition may have been broken`;
+    return { word: 'unproven', because, held, peer };
+  }
   const agreeing = held.filter(({ agrees }) => agrees === true);
   if (agreeing.length >= ENOUGH) return { word: 'proven', because: null, held, peer };
   const blind = held.filter(({ agrees }) => agrees === null).map(({ witness, why }) => `${witness}: ${why}`);
@@ -104,6 +109,9 @@ function testify(
   const vague = relevant.find(({ states }) => states.length !== 1);
   if (!before || vague)
     return { ...base, says: null, agrees: null, why: vague?.why ?? 'it saw nothing of this end' };
+  // Of the others, the kernel keeps what they have not read yet.
+  const unseen = witness.name === 'socket-table' ? unseenTime(hold) : null;
+  if (unseen !== null) return { ...base, says: null, agrees: null, why: `nothing read it for ${unseen}` };
   return { ...base, agrees: true, why: null };
 }
 
@@ -112,4 +120,17 @@ function describe(contrary: Sight, before: Sight | undefined, claimed: State, ho
   if (contrary === before) return `saw ${seen}, not ${claimed}`;
   const afterMs = (contrary.atMs - hold.fromMs).toFixed(1);
   return `saw ${claimed}, then ${seen} ${afterMs} ms into the hold`;
+}
+
+/** `5.2 s of the hold (from 1.3 s on)`: when nothing read the socket tables; null if there was no such time. */
+export function unseenTime({ fromMs: startMs, unseen = [] }: Held): string | null {
+  const [first] = unseen;
+  if (!first) return null;
+  const lastedMs = unseen.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
+  const times = unseen.length > 1 ? `, ${unseen.length} times` : '';
+  return `${seconds(lastedMs)} of the hold (from ${seconds(first.fromMs - startMs)} on${times})`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -20,6 +20,13 @@ export function currentPrivilege(): Privilege {
   return isInitialUserNamespace() ? 'root' : 'user-namespace';
 }
 
+/** Why the kernel refuses its events to this process with EPERM. */
+export function whyNoKernelEvents(): string {
+  return isInitialUserNamespace() && process.geteuid?.() === 0
+    ? 'a container, a security module or kernel lockdown forbids kernel events, even to root'
+    : 'kernel events need root';
+}
+
 /** What keeps this process from making labs by itself, as the middle of a sentence; undefined if nothing does. */
 function obstacle(): string | undefined {
   const status = readFileSync('/proc/self/status', 'utf8');

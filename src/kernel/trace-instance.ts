@@ -3,6 +3,7 @@ import { rmdir } from 'node:fs/promises';
 import { TcplabError } from '../error.ts';
 import { DisposableStack } from './disposable-stack.ts';
 import { check, lastErrno, libc, systemError } from './libc.ts';
+import { whyNoKernelEvents } from './privileges.ts';
 import { afterwards, ownName, processStartTime } from './process.ts';
 
 const PREFIX = 'tcplab-';
@@ -115,7 +116,7 @@ function mountTracefs(): number {
 
 function noTracefs(errno: string): TcplabError {
   if (errno === 'EMFILE' || errno === 'ENFILE') return systemError('fsopen', errno, 'tracefs');
-  const why = errno === 'EPERM' ? 'kernel events need root' : `tracefs can't be mounted: ${errno}`;
+  const why = errno === 'EPERM' ? whyNoKernelEvents() : `tracefs can't be mounted: ${errno}`;
   return new TcplabError('MACHINE', why);
 }
 

@@ -2,6 +2,7 @@ import { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketLog } from '../kernel/nflog.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
+import { currentPrivilege } from '../kernel/privileges.ts';
 import { configureLink, createVethPair } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
@@ -147,7 +148,11 @@ async function tryKernelEvents(): Promise<Ability> {
   const ability = { name: 'kernel events', needed: false, works: source !== undefined, why: unavailable };
   const gives = source ? GIVES[source.by](noBpf) : 'third witness';
   await source?.close();
-  return { ...ability, gives, mend: source ? null : 'run as root: `sudo tcplab …`' };
+  return {
+    ...ability,
+    gives,
+    mend: source || currentPrivilege() === 'root' ? null : 'run as root: `sudo tcplab …`',
+  };
 }
 
 const GIVES = {

@@ -130,7 +130,7 @@ function iptablesMatches(rule: Rule, family: Family): string[] {
   if (destinationPort !== undefined) matches.push(`--dport ${span(destinationPort, ':')}`);
   const names = namesOf(flags, IPTABLES_FLAGS).join(',');
   if (names) matches.push(`--tcp-flags ${names} ${names}`);
-  // ECE and CWR are no flags of its `tcp` match.
+  // Its `tcp` match has other flags than ECE and CWR.
   const bits = namesOf(flags, { E: '--ecn-tcp-ece', W: '--ecn-tcp-cwr' });
   if (ecn !== undefined) bits.push(`--ecn-ip-ect ${ECN_FIELDS.indexOf(ecn)}`);
   if (bits.length > 0) matches.push('-m ecn', ...bits);

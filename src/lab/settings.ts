@@ -1,4 +1,4 @@
-import { SystemError, TcplabError } from '../error.ts';
+import { SettingError, SystemError, TcplabError } from '../error.ts';
 import { fitting } from '../evidence/arguments.ts';
 import type { HostName } from '../evidence/events.ts';
 import { type Fields, flaw, isObject, object, optional, type Shape, whole } from '../evidence/shape.ts';
@@ -10,6 +10,7 @@ import {
   type SocketOption,
   type SocketOptions,
 } from '../tcp/socket-options.ts';
+import { LAST_CLIENT_PORT } from './client-ports.ts';
 import type { Host, SocketNumber } from './host.ts';
 
 /** Values by name, with or without `net.ipv4.`: `{ tcp_syn_retries: 1 }`. */
@@ -26,16 +27,6 @@ export interface Settings {
   /** The port of the client's first connection; further ones have the next ports. Default: one that no lab had lately. */
   clientPort?: number | undefined;
 }
-
-/** A setting that can't be made. No lab with these settings can do better, so it ends a run of many. */
-export class SettingError extends TcplabError {
-  constructor(message: string, hint?: string) {
-    super('USAGE', message, { hint });
-  }
-}
-
-/** As many ports after it as a scenario may need. */
-export const LAST_CLIENT_PORT = 65_500;
 
 const SYSCTL_VALUE: Shape<string | number> = fitting(
   'a number or text',

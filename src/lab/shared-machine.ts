@@ -42,11 +42,16 @@ export class SharedMachine {
     const taken = before.find((row) => this.isOurs({ ...row, cookie: '' }) && IN_USE.has(row.state));
     if (!taken) return;
     const { local, remote, state } = taken;
+    const ofClient = options.name === 'client' && remote.port === 0;
     const what =
       state === 'LISTEN' ? 'a process listens on it' : `${formatEndpoint(local)}, ${formatEndpoint(remote)}`;
-    throw new TcplabError('USAGE', `port ${options.serverPort} is in use at ${this.#machine} (${what})`, {
-      hint: 'choose another --port, or omit it to use a free one',
-    });
+    throw new TcplabError(
+      'USAGE',
+      `port ${ofClient ? local.port : options.serverPort} is in use at ${this.#machine} (${what})`,
+      {
+        hint: `choose another --${ofClient ? 'client-port' : 'port'}, or omit it to use a free one`,
+      },
+    );
   }
 
   get table(): string {

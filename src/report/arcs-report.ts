@@ -47,11 +47,11 @@ export function arcReport({ arc, ...rest }: ArcResult): ArcReport {
 
 const INDENT = ' '.repeat(15);
 
-/** The table that `tcplab arcs` prints. */
-export function formatArcs(report: ArcsReport, style: Style): string {
+/** The table that `tcplab arcs` prints. `noKernelEvents`: why the third witness is blind, if it is. */
+export function formatArcs(report: ArcsReport, style: Style, noKernelEvents: string | null): string {
   const header = style.bold(row('VERDICT', '#', 'TRANSITION', 'TRIGGER', 'CLAUSE'));
   const rows = report.arcs.map((arc) => formatArc(arc, style));
-  return `${[header, ...rows, '', summary(report, style)].join('\n')}\n`;
+  return `${[header, ...rows, '', summary(report, style, noKernelEvents)].join('\n')}\n`;
 }
 
 function row(verdict: string, number: string, arc: string, trigger: string, clause: string): string {
@@ -69,7 +69,11 @@ function formatArc(arc: ArcReport, style: Style): string {
   return [colour(line.slice(0, 11)) + line.slice(11), ...details].join('\n');
 }
 
-function summary({ arcs, unexplained, durationMs, machine }: ArcsReport, style: Style): string {
+function summary(
+  { arcs, unexplained, durationMs }: ArcsReport,
+  style: Style,
+  noKernelEvents: string | null,
+): string {
   const run = arcs.filter(({ verdict }) => verdict !== 'skipped');
   const proven = run.filter(({ verdict }) => verdict === 'proven').length;
   const colour = proven === run.length && unexplained.length === 0 ? style.good : style.bad;
@@ -81,7 +85,7 @@ function summary({ arcs, unexplained, durationMs, machine }: ArcsReport, style: 
       ({ scenario, host, from, to, source }) => `  ${scenario}: ${host} ${from} → ${to} (${source})`,
     ),
   ];
-  if (!machine.witnesses.includes('kernel-events'))
-    lines.push('Two witnesses, because kernel events require root.');
+  if (noKernelEvents !== null)
+    lines.push(wrap(`Two witnesses, without kernel events: ${noKernelEvents}.`, 80));
   return lines.join('\n');
 }

@@ -1,11 +1,11 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
-import { type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
+import { type Held, type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
 import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { type Passage, passages, segmentsLeftOut, toldByPackets, wordsOfDrop } from '../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
 import { unreached } from '../evidence/unreached.ts';
-import { judge, type Testimony, type VerdictWord } from '../evidence/verdict.ts';
+import { judge, type Testimony, unseenTime, type VerdictWord } from '../evidence/verdict.ts';
 import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
@@ -137,12 +137,19 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     hosts: timeline.of('lab-opened')[0]?.hosts ?? null,
     notes: [
       ...timeline.of('noted').map(({ text }) => text),
+      ...unseenNotes(hold),
       ...unreached(timeline).map(unreachedLine),
       ...(connection ? foreignDrops(timeline, connection) : []),
       ...leftOutLines(timeline),
     ],
     error: null,
   };
+}
+
+/** Of a hold in whose middle tcplab did not run. */
+export function unseenNotes(hold: Held | undefined): string[] {
+  const unseen = hold && unseenTime(hold);
+  return unseen ? [`tcplab read no socket table for ${unseen}: it was stopped, or the machine was busy`] : [];
 }
 
 /** A scenario that could not be run at all. */

@@ -76,9 +76,10 @@ function row(verdict: string, scenario: string, client: string, server: string, 
   return pad(verdict, v) + name + pad(client, state) + pad(server, state) + reached.padStart(9);
 }
 
-/** The held end is marked. */
-function stateAt(result: ScenarioResult, host: HostName): string {
-  return host === result.host ? `${result.state}*` : (result.peer.state ?? '?');
+/** The held end is marked. Where the state was not reached, nobody saw it. */
+function stateAt({ host: held, state, peer, reachedMs }: ScenarioResult, host: HostName): string {
+  if (reachedMs === null) return '?';
+  return host === held ? `${state}*` : (peer.state ?? '?');
 }
 
 function witnesses({ witnesses }: ScenarioResult): string {
@@ -97,20 +98,23 @@ function witnesses({ witnesses }: ScenarioResult): string {
 function summary({ results, machine, durationMs }: RunReport, style: Style, width: number): string {
   const proven = results.filter(({ verdict }) => verdict === 'proven').length;
   const colour = proven === results.length ? style.good : style.bad;
-  const blind =
-    machine.witnesses.includes('kernel-events') || results.some(({ hosts }) => hosts)
-      ? ''
-      : `\n${wrap(`Two witnesses, without kernel events${whyBlind(results)}.`, width)}`;
+  const blind = whyBlind(results) ?? (machine.privilege === 'root' ? undefined : NEED_ROOT);
+  const isBlind = !machine.witnesses.includes('kernel-events') && !results.some(({ hosts }) => hosts);
+  const witnesses =
+    isBlind && blind !== undefined
+      ? `\n${wrap(`Two witnesses, without kernel events: ${blind}.`, width)}`
+      : '';
   const hosts = results.find((result) => result.hosts)?.hosts;
   const about = hosts ? hostLines(hosts).map((line) => `\n${wrap(line, width, '  ').trimStart()}`) : [];
   const legend = "* held end   ✓ agrees   ✗ contradicts   – can't see this state";
-  return `${colour(`${proven} of ${results.length} proven`)} in ${formatMs(durationMs)}${blind}${about.join('')}\n${style.dim(wrap(legend, width))}`;
+  return `${colour(`${proven} of ${results.length} proven`)} in ${formatMs(durationMs)}${witnesses}${about.join('')}\n${style.dim(wrap(legend, width))}`;
 }
 
+const NEED_ROOT = 'kernel events need root';
+
 /** The reason that the witness gives, if it was asked. */
-function whyBlind(results: readonly ScenarioResult[]): string {
-  const why = results.map(({ witnesses }) => witnesses.kernelEvents?.why).find(Boolean);
-  return why === undefined ? '' : `: ${why}`;
+function whyBlind(results: readonly ScenarioResult[]): string | undefined {
+  return results.map(({ witnesses }) => witnesses.kernelEvents?.why).find(Boolean);
 }
 
 function colourOf(verdict: VerdictWord, style: Style): (text: string) => string {

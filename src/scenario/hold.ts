@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { endOf } from '../evidence/connection.ts';
+import { Looks } from '../evidence/looks.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
 import { stageOf } from './reach.ts';
@@ -15,16 +16,16 @@ export interface HoldOptions {
   evenIfLost?: boolean;
 }
 
-/** Polls a state that was reached, and puts on the timeline for how long it was held and how often it was polled. */
+/** Polls a state that was reached, and puts on the timeline for how long it was held and how often and when it was polled. */
 export async function holdState(lab: Lab, scenario: Scenario, options: HoldOptions): Promise<void> {
   const claim = lab.timeline.of('claimed')[0];
   if (!claim) throw new Error('nothing was reached that could be held');
-  const { connection, held, atMs: fromMs } = claim;
+  const { connection, held, atMs } = claim;
   const end = endOf(connection, held.host, held.state);
-  let samples = 1;
+  const looks = new Looks(atMs);
   const look = async () => {
     const tables = await lab.observe();
-    samples++;
+    looks.add(lab.nowMs());
     await options.onLook?.(tables);
     return stateInTable(tables[held.host], end) === held.state;
   };
@@ -37,7 +38,7 @@ export async function holdState(lab: Lab, scenario: Scenario, options: HoldOptio
     await scenario.show(stageOf(lab), connection);
     await look();
   }
-  lab.timeline.add({ type: 'held', atMs: lab.nowMs(), fromMs, samples });
+  lab.timeline.add(looks.held(lab.nowMs()));
   if (!isHeld) await untilProgramsEnd(lab);
 }
 

@@ -18,7 +18,7 @@ export type Doubt =
 const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> = {
   'silent close': ['close() sends nothing in this state', 'the calls would decide'],
   'close behind data': [
-    'the FIN of a close() waits behind unsent data or a full window',
+    'the FIN of a close() may wait behind unsent data or a full window',
     'the calls would decide',
   ],
   'silent abort': ['an abort sends nothing in this state', 'the calls would decide'],

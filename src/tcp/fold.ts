@@ -71,8 +71,7 @@ export class End {
     const { states } = this;
     if (states.length === 1) return null;
     if (this.blind !== null) return this.blind;
-    if (this.possibilities.some(({ gone }) => gone))
-      return 'no segment shows whether the socket still exists';
+    if (this.possibilities.some(({ gone }) => gone)) return 'the socket is gone, and no segment shows that';
     if (states.length === 0) return 'no segment has told the state yet';
     const doubts = this.possibilities.map(({ doubt }) => doubt);
     return wordsOfDoubts(doubts.filter((doubt): doubt is Doubt => doubt !== null));
@@ -89,9 +88,10 @@ export class End {
     return stepsOf(this.path);
   }
 
-  /** The changes of any possibility. */
+  /** The changes of which each is in some possibility, and not in all. */
   get possibleSteps(): Step[] {
-    return [...new Set(this.possibilities.flatMap(({ path }) => stepsOf(path)))];
+    const [common, all] = [new Set(this.steps), this.possibilities.flatMap(({ path }) => stepsOf(path))];
+    return all.filter((step) => !common.has(step));
   }
 
   /** What the likeliest possibility says of the numbers in use. */
@@ -105,6 +105,10 @@ export class End {
 
   get finSent(): number | null {
     return this.#first.finSent;
+  }
+
+  get finReceived(): number | null {
+    return this.#first.finReceived;
   }
 
   get passive(): boolean {
@@ -223,8 +227,17 @@ function learn(end: End, fact: Fact): End {
       known,
     });
   }
-  const next = end.possibilities.flatMap((one) => afterFact(one, fact, at));
+  const all = end.possibilities.flatMap((one) => afterFact(one, fact, at));
+  // Where a segment may have ended it, that is what has.
+  const isEnded = 'gone' in fact && all.some(isEndedBySegment);
+  const next = isEnded ? all.filter(isEndedBySegment) : all;
   return settled(end, next.length > 0 ? next : end.possibilities, end.last, at);
+}
+
+/** Silently it may have ended at any time. */
+function isEndedBySegment({ state, gone, doubt }: Possibility): boolean {
+  const isSilent = doubt === 'silent close' || doubt === 'silent abort' || doubt === 'timer';
+  return !gone && state === 'CLOSED' && !isSilent;
 }
 
 function afterFact(one: Possibility, fact: Exclude<Fact, { known: unknown }>, at: Moment): Possibility[] {
@@ -247,12 +260,20 @@ function isKept(
   return sinceMs > fact.sinceMs || fact.except.includes(state);
 }
 
-/** An end that connected keeps its descriptor until it closes. */
+/** An end that connected keeps its descriptor until it closes; and what a table shows was not aborted. */
 function withDescriptor(one: Possibility, has: boolean): Possibility[] {
+  if (one.doubt === 'silent abort') return [];
   if (has) return one.orphan === true ? [] : [one];
   const isOpen = one.state === 'SYN-SENT' || one.state === 'ESTABLISHED' || one.state === 'CLOSE-WAIT';
   if (isOpen) return one.passive ? [one] : [];
   return [one.orphan === null ? { ...one, orphan: true } : one];
+}
+
+/** An end that may have closed behind its data stays the two that it is for as long as the data flow. */
+function hasGuessedClose([first, second, ...others]: readonly Possibility[]): boolean {
+  return (
+    others.length === 0 && first?.doubt === null && second?.doubt === 'close behind data' && second.closing
+  );
 }
 
 /** One input is dealt with: what can't be any more is left out, and what else can be is put in. */
@@ -260,7 +281,8 @@ function settled(before: End, possible: readonly Possibility[], last: Segment | 
   const blind = (why: string) => new End([{ ...UNTOLD, path: before.path }], at.known, last, why);
   if (possible.length === 0) return blind('a segment contradicts every state that fitted before');
   const left = possible.length > 1 ? possible.filter((one) => !isRefuted(one)) : possible;
-  const all = (left.length > 0 ? left : possible).flatMap((one) => withSilentCalls(one, at));
+  const standing = left.length > 0 ? left : possible;
+  const all = hasGuessedClose(standing) ? standing : standing.flatMap((one) => withSilentCalls(one, at));
   if (all.length === 1) {
     const [one] = all as [Possibility];
     const isTold = one.state !== null;

@@ -1,5 +1,5 @@
 import type { Moment } from './known.ts';
-import { end, endOfSegment, type Possibility, take, withDoubt } from './possibility.ts';
+import { changed, end, endOfSegment, type Possibility, take, withDoubt } from './possibility.ts';
 import { hear } from './reassembly.ts';
 import type { Segment } from './segment.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
@@ -91,7 +91,8 @@ function acknowledgedBy(before: Possibility, segment: Segment, at: Moment): Poss
   if (socket.state === 'LAST-ACK' && isAll) return [take(socket, 'ACK of FIN', atMs)];
   if (socket.state === 'CLOSING' && isAll) return [take(socket, 'ACK of FIN', atMs)];
   if (socket.state !== 'FIN-WAIT-1' || !isAll) return [receiveText(socket, segment, at)];
-  if (socket.orphan === true && isNewText(socket, segment)) return [end(socket, 'data after close', atMs)];
+  if (socket.orphan === true && isNewText(socket, segment))
+    return [end(take(socket, 'ACK of FIN', atMs), 'data after close', atMs)];
   const heard = receiveText(socket, segment, at);
   if (heard.state === 'FIN-WAIT-1') return [take(heard, 'ACK of FIN', atMs)];
   // A FIN in the same segment makes it one arc: FIN-WAIT-1 → TIME-WAIT, not by way of FIN-WAIT-2.
@@ -139,7 +140,12 @@ function queueText(socket: Possibility, segment: Segment, { atMs }: Moment): Pos
   // Data beyond a FIN that waits make it old.
   const isPassed = fin !== null && seqDistance(heard.receiveNext, fin) > 0;
   const heardMs = heard.receiveNext === receiveNext ? socket.heardMs : atMs;
-  const queued = { ...socket, ...heard, heardMs, finReceived: isPassed ? null : fin };
+  const queued = changed(socket, {
+    receiveNext: heard.receiveNext,
+    ahead: heard.ahead,
+    heardMs,
+    finReceived: isPassed ? null : fin,
+  });
   return queued.finReceived === queued.receiveNext ? receiveFin(queued, atMs) : queued;
 }
 

@@ -100,6 +100,40 @@ export const UNTOLD: Possibility = {
   knock: null,
 };
 
+/** The same with some changes: by the million, a spread of so many properties takes ten times as long. */
+export function changed(one: Possibility, changes: Partial<Possibility>): Possibility {
+  const copy: Possibility = {
+    state: one.state,
+    path: one.path,
+    doubt: one.doubt,
+    gone: one.gone,
+    passive: one.passive,
+    fastOpen: one.fastOpen,
+    orphan: one.orphan,
+    sinceMs: one.sinceMs,
+    initialSent: one.initialSent,
+    sendNext: one.sendNext,
+    acknowledged: one.acknowledged,
+    finSent: one.finSent,
+    closing: one.closing,
+    peerEdge: one.peerEdge,
+    peerWindow: one.peerWindow,
+    scale: one.scale,
+    peerScale: one.peerScale,
+    sack: one.sack,
+    ownOptions: one.ownOptions,
+    peerSyn: one.peerSyn,
+    receiveNext: one.receiveNext,
+    heardMs: one.heardMs,
+    finReceived: one.finReceived,
+    ahead: one.ahead,
+    ackSent: one.ackSent,
+    edge: one.edge,
+    knock: one.knock,
+  };
+  return Object.assign(copy, changes);
+}
+
 /** The end shows itself in a state that no segment has led to. */
 export function find(end: Possibility, to: State, atMs: number): Possibility {
   const { state: from } = end;

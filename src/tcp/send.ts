@@ -1,6 +1,6 @@
 import { receiveFin, synchronized } from './full-socket.ts';
 import type { Knowledge, Moment } from './known.ts';
-import { answersKnock, find, furthest, type Possibility, take, UNTOLD } from './possibility.ts';
+import { answersKnock, changed, find, furthest, type Possibility, take, UNTOLD } from './possibility.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
@@ -120,7 +120,7 @@ function sendText(socket: Possibility, segment: SeenSegment, { atMs }: Moment): 
   const last = seqAdd(segment.seq, segment.length);
   const sendNext = furthest(socket.sendNext, last);
   if (!segment.flags.includes('F') || socket.finSent !== null)
-    return sendNext === socket.sendNext ? socket : { ...socket, sendNext };
+    return sendNext === socket.sendNext ? socket : changed(socket, { sendNext });
   const finished = { ...socket, finSent: last, sendNext: seqAdd(last, 1), closing: false };
   return CLOSES.includes(socket.state) ? take(finished, 'close', atMs) : finished;
 }
@@ -132,6 +132,7 @@ const LAG_MS = 50;
 function confirmed(socket: Possibility, { ack }: SeenSegment, { atMs }: Moment): Possibility[] {
   if (ack === null || ack === socket.receiveNext) return [socket];
   const ahead = seqDistance(ack, socket.receiveNext) > 0;
+  if (ahead && socket.doubt !== null) return [];
   if (ahead) {
     const isFin = socket.finReceived !== null && ack === seqAdd(socket.finReceived, 1);
     const here = { ...socket, receiveNext: isFin ? seqAdd(ack, -1) : ack, heardMs: atMs };
@@ -140,5 +141,5 @@ function confirmed(socket: Possibility, { ack }: SeenSegment, { atMs }: Moment):
   }
   if (atMs - socket.heardMs < LAG_MS) return [socket];
   const hasFin = socket.finReceived !== null && socket.receiveNext === seqAdd(socket.finReceived, 1);
-  return hasFin ? [] : [{ ...socket, receiveNext: ack }];
+  return hasFin ? [] : [changed(socket, { receiveNext: ack })];
 }

@@ -1,4 +1,4 @@
-import { furthest, type Possibility } from './possibility.ts';
+import { changed, furthest, type Possibility } from './possibility.ts';
 import type { Segment } from './segment.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { SynOptions } from './syn-options.ts';
@@ -39,20 +39,19 @@ export function offered(end: Possibility, { ack, window, flags }: Segment): Poss
   const scale = flags.includes('S') ? 0 : end.scale;
   const edge = scale === null ? null : seqAdd(ack, window * 2 ** scale);
   const kept = edge !== null && end.edge !== null ? furthest(end.edge, edge) : edge;
-  return { ...end, ackSent: furthest(end.ackSent, ack), edge: kept };
+  return changed(end, { ackSent: furthest(end.ackSent, ack), edge: kept });
 }
 
 /** The window that the peer offers with an acknowledgment. */
 export function peerOffered(end: Possibility, ack: number, { window, flags }: Segment): Possibility {
   const scale = flags.includes('S') ? 0 : end.peerScale;
-  if (scale === null) return { ...end, acknowledged: furthest(end.acknowledged, ack) };
+  if (scale === null) return changed(end, { acknowledged: furthest(end.acknowledged, ack) });
   const size = window * 2 ** scale;
-  return {
-    ...end,
+  return changed(end, {
     acknowledged: furthest(end.acknowledged, ack),
     peerEdge: seqAdd(ack, size),
     peerWindow: Math.max(end.peerWindow ?? 0, size),
-  };
+  });
 }
 
 /** Whether a FIN could leave at once: nothing is under way before which data may wait, and the peer's window has space. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SystemError } from '../error.ts';
 import { endOf } from '../evidence/connection.ts';
 import { type Claimed, type HostName, otherHost } from '../evidence/events.ts';
+import { Looks } from '../evidence/looks.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
@@ -37,7 +38,7 @@ export class LiveLab implements AsyncDisposable {
   readonly #turn = new Turn();
   readonly #watchers = new Set<() => void>();
   readonly #claim: Claimed | undefined;
-  #hold: { samples: number; untilMs: number } | undefined;
+  #hold: Looks | undefined;
   #message: LabMessage | undefined;
   #restText: string | undefined;
   #viewed: { events: number; view: View } | undefined;
@@ -60,7 +61,7 @@ export class LiveLab implements AsyncDisposable {
     this.#sysctls = sysctls;
     this.#mayRunPrograms = mayRunPrograms;
     this.#claim = lab.timeline.of('claimed')[0];
-    if (this.#claim) this.#hold = { samples: 1, untilMs: this.#claim.atMs };
+    if (this.#claim) this.#hold = new Looks(this.#claim.atMs);
     this.#drops = true;
     lab.timeline.follow(({ type }) => {
       if (type === 'dropped') this.#drops = true;
@@ -196,23 +197,22 @@ export class LiveLab implements AsyncDisposable {
     const isIn = (host: HostName, state: typeof claim.peer) =>
       state === null || stateInTable(tables[host], endOf(claim.connection, host, state)) === state;
     if (isIn(claim.held.host, claim.held.state) && isIn(peerHost, claim.peer)) {
-      hold.samples++;
-      hold.untilMs = this.lab.nowMs();
+      hold.add(this.lab.nowMs());
     } else {
       this.#endHold();
     }
   }
 
   #endHold(): void {
-    if (this.#claim && this.#hold) this.lab.timeline.add(held(this.#claim, this.#hold));
+    if (this.#hold) this.lab.timeline.add(this.#hold.held(this.#hold.lastMs));
     this.#hold = undefined;
   }
 
   #timelineSoFar(): Timeline {
-    if (!this.#claim || !this.#hold) return this.lab.timeline;
+    if (!this.#hold) return this.lab.timeline;
     const copy = new Timeline();
     for (const event of this.lab.timeline.toldGaps()) copy.add(event);
-    copy.add(held(this.#claim, this.#hold));
+    copy.add(this.#hold.held(this.#hold.lastMs));
     return copy;
   }
 
@@ -220,7 +220,7 @@ export class LiveLab implements AsyncDisposable {
     const events = this.lab.timeline.added;
     if (this.#viewed?.events === events) return this.#viewed.view;
     const { id: name, title } = this.scenario;
-    const hold = this.#claim && this.#hold && held(this.#claim, this.#hold);
+    const hold = this.#hold?.held(this.#hold.lastMs);
     const view = viewOf(this.lab.timeline, { name, title }, hold);
     if (this.#hold && view.hold) view.hold.toMs = null;
     this.#viewed = { events, view };
@@ -247,8 +247,4 @@ export class LiveLab implements AsyncDisposable {
     this.#views.delete(revision - VIEWS_KEPT);
     for (const watcher of this.#watchers) watcher();
   }
-}
-
-function held({ atMs: fromMs }: Claimed, { samples, untilMs }: { samples: number; untilMs: number }) {
-  return { type: 'held', atMs: untilMs, fromMs, samples } as const;
 }

@@ -148,8 +148,7 @@ function factsOfTable(timeline: Timeline, end: ConnectionEnd, before: TableFacts
     if (host !== end.host) continue;
     const row = rowOf(rows, end);
     const stands = row !== undefined && row.state !== 'CLOSED';
-    if (stood && !stands)
-      facts.push({ atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs - tookMs, except: [] });
+    if (stood && !stands) facts.push({ atMs, gone: true, sinceMs: atMs - tookMs, except: [] });
     if (row && stands && row.state !== 'TIME-WAIT' && row.state !== 'SYN-RECEIVED')
       facts.push({ atMs, hasDescriptor: row.inode !== 0, sinceMs: atMs - tookMs });
     stood = stands;

@@ -25,7 +25,9 @@ export function stateInTable(rows: readonly SocketRow[], end: ConnectionEnd): St
 }
 
 function ownOrListener(rows: readonly SocketRow[], end: ConnectionEnd): SocketRow | undefined {
-  return rowOf(rows, end) ?? (end.listening ? listenerOf(rows, end) : undefined);
+  const own = rowOf(rows, end);
+  const isOver = own === undefined || own.state === 'CLOSED';
+  return (isOver && end.listening ? listenerOf(rows, end) : undefined) ?? own;
 }
 
 /** A socket whose connection has gone to TIME-WAIT stays behind, CLOSED, while its descriptor is open: that is not the row. */

@@ -1,6 +1,7 @@
 import koffi from 'koffi';
 import { SystemError, TcplabError } from '../../error.ts';
 import { check, lastErrno, libc } from '../libc.ts';
+import { whyNoKernelEvents } from '../privileges.ts';
 
 // bpf(2); include/uapi/linux/bpf.h
 const SYS_BPF = process.arch === 'x64' ? 321 : 280;
@@ -133,7 +134,7 @@ function bpf(
       // A signal interrupts the kernel's check of a program.
       if (result < 0 && lastErrno() === 'EAGAIN') continue;
       if (result < 0 && lastErrno() === 'EPERM')
-        throw new TcplabError('MACHINE', 'kernel events need root (bpf: EPERM)');
+        throw new TcplabError('MACHINE', `${whyNoKernelEvents()} (bpf: EPERM)`);
       return check(result, 'bpf', what);
     }
   } finally {

@@ -38,7 +38,7 @@ export function flightsOf(timeline: Timeline, connection: Connection, port: numb
   });
 }
 
-/** A passage is drawn again and again, and has one flight for as long as its fate is the same. */
+/** A ladder that grows is drawn repeatedly: a passage has one flight for as long as its fate is the same. */
 const flights = new WeakMap<Passage, { fate: Passage['fate']; port: number | null; flight: Flight }>();
 
 function flightOf(passage: Passage, connection: Connection, port: number | null): Flight {

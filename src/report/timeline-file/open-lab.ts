@@ -8,7 +8,7 @@ import { CUT } from './parse.ts';
 
 const SETTLE_EVERY = 4096;
 
-/** What is told of one packet is not further apart. */
+/** The events of one packet are not further apart. */
 const TOGETHER_MS = 100;
 
 /** The events of one lab, as they come in. */

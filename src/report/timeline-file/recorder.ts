@@ -6,7 +6,7 @@ import { TimelineWriter } from './write.ts';
 /** So many lines are written at once. */
 const TOGETHER = 256;
 
-/** Writes the timeline of one lab as it comes, so that nothing has to be kept for it: what is settled is written. */
+/** Writes the timeline of one lab as it comes: settled events are written, and need not be kept for that. */
 export class TimelineRecorder {
   readonly #writer = new TimelineWriter();
   readonly #write: (text: string) => void;
@@ -41,7 +41,7 @@ export class TimelineRecorder {
   }
 }
 
-/** The lines of a file are in the order of time: what comes too late for its place is missing. */
+/** The lines of a file are in the order of time: an event that comes too late for its place is missing. */
 function tooLate(late: readonly TimelineEvent[], atMs: number): Lost[] {
   const sinceMs = (late[0] as TimelineEvent).atMs;
   const what = `${late.length} events came too late to be saved in their order`;

@@ -1,59 +1,47 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
+import { LAST_CLIENT_PORT } from '../lab/client-ports.ts';
 import {
-  LAST_CLIENT_PORT,
   mustBeInRange,
+  mustBeOurs,
   optionNamed,
   type PerHost,
   type Settings,
   sysctlName,
 } from '../lab/settings.ts';
-import { OPTION_GROUPS } from './help.ts';
+import type { SettingOptions } from './host-options.ts';
 
-/** What a lab sets before anything happens in it, as it was typed. */
-export interface SettingOptions {
-  sysctl?: string[];
-  option?: string[];
-  clientPort?: number;
+/** The kernel takes no lower one into ip_local_port_range, from which a program's connection gets its port. */
+const FIRST_PORT_OF_PROGRAMS = 1024;
+
+/**
+ * Throws USAGE for what no lab can set, or none in which these ends are programs. What a host's kernel rejects, the lab
+ * says.
+ */
+export function settingsOf(options: SettingOptions, programs: readonly HostName[] = []): Settings {
+  const settings = parsed(options);
+  for (const host of programs) mustBeOurs(host, settings);
+  const { clientPort = FIRST_PORT_OF_PROGRAMS } = settings;
+  if (!programs.includes('client') || clientPort >= FIRST_PORT_OF_PROGRAMS) return settings;
+  throw new TcplabError('USAGE', `--client-port of a program must be ${FIRST_PORT_OF_PROGRAMS} or more`, {
+    hint: 'the kernel gives lower ports only to programs that bind() them (ip_unprivileged_port_start)',
+  });
 }
 
-/** `--sysctl` and `--option`, of every command that opens labs. */
-export function addSettingOptions(command: Command): Command {
-  const given = (value: string, before: string[] = []) => [...before, value];
-  const repeatable = (flags: string, description: string) =>
-    command.addOption(new Option(flags, description).argParser(given).helpGroup(OPTION_GROUPS.lab));
-  repeatable('--sysctl <host:name=value>', 'sysctl, such as server:tcp_syncookies=0 (repeatable)');
-  repeatable(
-    '--option <host:name=value>',
-    "option of tcplab's sockets, such as client:TCP_SYNCNT=1 (repeatable)",
-  );
-  return command;
-}
-
-/** `--client-port`, where each lab has one connection that matters. */
-export function addClientPort(command: Command): Command {
-  return command.addOption(
-    new Option('--client-port <port>', "port of the client's first connection")
-      .argParser(parseClientPort)
-      .helpGroup(OPTION_GROUPS.lab),
-  );
-}
-
-function parseClientPort(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port >= 1 && port <= LAST_CLIENT_PORT) return port;
-  throw new InvalidArgumentError(
-    `Expected a port from 1 to ${LAST_CLIENT_PORT} (further connections get the next ports)`,
-  );
-}
-
-/** Throws USAGE for what no lab can set; what a host's kernel rejects, the lab says. */
-export function settingsOf({ sysctl = [], option = [], clientPort }: SettingOptions): Settings {
+function parsed({ sysctl = [], option = [], clientPort }: SettingOptions): Settings {
   const [sysctls, socketOptions]: [PerHost<Record<string, string>>, PerHost<Record<string, number>>] = [
     {},
     {},
   ];
+  if (clientPort !== undefined && clientPort > LAST_CLIENT_PORT) {
+    throw new TcplabError(
+      'USAGE',
+      `--client-port ${clientPort}: expected a port from 1 to ${LAST_CLIENT_PORT}`,
+      {
+        hint: 'further connections of the client get the next ports',
+      },
+    );
+  }
   for (const text of sysctl) {
     const { host, name, value } = partsOf('sysctl', text, 'server:tcp_syncookies=0');
     put(sysctls, 'sysctl', host, sysctlName(name), value);
