@@ -15,6 +15,7 @@ import { established } from '../src/scenario/opening.ts';
 import { type RunOptions, runScenario } from '../src/scenario/run.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';
 import { Turn } from '../src/scenario/turn.ts';
+import { sameEndpoint } from '../src/tcp/endpoint.ts';
 import { foldEnd } from '../src/tcp/fold.ts';
 import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../src/tcp/segment.ts';
 import { STATES, type State } from '../src/tcp/state.ts';
@@ -444,8 +445,9 @@ describe.concurrent('a scenario whose state stays, but not what it says it holds
 
   it('is tried with each that names a condition', () => {
     const named = CATALOGUE.filter(({ conditions }) => conditions).map(({ id }) => id);
-    const orphan = 'fin-wait-2-orphaned';
-    expect(named.filter((id) => !(id in WITHOUT_CONDITION))).toEqual([orphan]);
+    // Nothing in a hold changes an orphan back, or what came before: of these two, another way is tried below.
+    const others = ['established-fast-open', 'fin-wait-2-orphaned', 'time-wait-reused'];
+    expect(named.filter((id) => !(id in WITHOUT_CONDITION)).sort()).toEqual(others);
   });
 });
 
@@ -665,7 +667,12 @@ describe.concurrent('one witness', () => {
     const lying = mapped(timeline, (event) => event);
     const change = { from: held.state, to: lie };
     const event = { atMs, host: held.host, name: 'inet_sock_set_state', local, remote, change } as const;
-    lying.add({ type: 'kernel', ...event });
+    // Of the very socket: another one on the same ports is not it.
+    const own = timeline
+      .of('kernel')
+      .findLast((each) => each.host === held.host && sameEndpoint(each.remote, remote));
+    const socket = own?.kernelSocket === undefined ? {} : { kernelSocket: own.kernelSocket };
+    lying.add({ type: 'kernel', ...event, ...socket });
     expect(judge(lying)).toMatchObject({
       word: 'disproven',
       because: `kernel-events of ${held.host}: saw ${lie}, not ${held.state}`,

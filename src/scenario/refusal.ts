@@ -22,7 +22,7 @@ export async function failure(
   stage.note(`${by}: ${errno} after ${(stage.nowMs() - startMs).toFixed(1)} ms`);
 }
 
-/** The errno's name of a call that the kernel refused; what is none is thrown on. */
+/** The errno's name of a call that the kernel refused; any other error is thrown again. */
 export function errnoOf(error: unknown): string {
   if (error instanceof SystemError) return error.errno;
   throw error;

@@ -108,10 +108,10 @@ function settingsOf(listeners: readonly (readonly Called[])[]): EndCalls['listen
   const backlogs = calls
     .filter(({ call }) => call === 'listen')
     .map(({ detail }) => Number(detail.split(' ').at(-1)));
-  const set = calls.findLast(
-    ({ call, detail }) => call === 'setsockopt' && /^TCP_DEFER_ACCEPT\b/.test(detail),
+  // A request that was deferred stays so when the option is reset, until its first timer.
+  const defers = calls.some(
+    ({ call, detail }) => call === 'setsockopt' && /^TCP_DEFER_ACCEPT [1-9]/.test(detail),
   );
-  const defers = set !== undefined && Number(set.detail.split(' ').at(-1)) > 0;
   return backlogs.length > 0 ? { backlog: Math.min(...backlogs), defers } : null;
 }
 

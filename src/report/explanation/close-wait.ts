@@ -9,7 +9,7 @@ export const closeWait: StateExplanation = {
       'read. TCP is now waiting for this program to close its side too.',
   ],
   end: (sysctls) => [
-    'There is no timeout for the state itself, and no sysctl adds one. Whether a timer runs depends on what this end does:',
+    'There is no timeout for the state itself, and no sysctl adds one. A timer runs only while this end sends:',
     {
       points: [
         'While nothing is in flight, no timer runs, so the state can last as long as the process.',
