@@ -17,7 +17,7 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['run SYN_REC', /'SYN_REC'\n.*did you mean .*syn-received/],
     ['run Close_Wait_Never_Acepted', /did you mean close-wait-never-accepted/],
     ['explain listen-closd', /'listen-closd'\n.*did you mean listen-closed/],
-    ['explain 44', /no scenario, state or transition is called '44'/],
+    ['explain 99', /no scenario, state or transition is called '99'/],
     ['explain SYN-SENT>LISTEN', /no scenario, state or transition is called 'SYN-SENT>LISTEN'/],
     ['run --hold 5x', /--hold.*'5x'.*such as 250ms, 30s or 2m/],
     ['run --hold 0', /--hold.*'0'.*more than 0/],

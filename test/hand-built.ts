@@ -182,7 +182,7 @@ export function opened(noKernelEvents: string | null = null): LabOpened {
   };
 }
 
-/** A machine elsewhere that can do everything. */
+/** A remote machine that can do everything. */
 export const HOST_ABOUT: HostAbout = {
   place: 'ssh:a',
   kernel: '6.1.0',

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorsOf, MORE_DESCRIPTORS, TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
@@ -108,7 +109,7 @@ function commandsFor(word: string | undefined): (() => Promise<Command>)[] {
 /** Prints what went wrong, and returns the exit status. */
 function report(error: unknown): number {
   // Node's own calls, such as loading a module, do not throw a TcplabError.
-  if (error instanceof Error && 'code' in error && error.code === 'EMFILE') {
+  if (isOutOfFiles(error)) {
     complain('this process may open no more files (EMFILE)', MORE_DESCRIPTORS);
     return EXIT.machineCannot;
   }
@@ -124,4 +125,20 @@ function report(error: unknown): number {
     `${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
   );
   return EXIT.notProven;
+}
+
+/** Node's loader opens many modules at once. Where it may open no more, it calls the one that it could not read missing. */
+function isOutOfFiles(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return error.code === 'EMFILE' || (error.code === 'ERR_MODULE_NOT_FOUND' && isLoaderConstrained());
+}
+
+/** So many files the loader needs, about (`ulimit -n`). */
+function isLoaderConstrained(): boolean {
+  try {
+    const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return Number(limit) < 128;
+  } catch {
+    return true;
+  }
 }

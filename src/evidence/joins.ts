@@ -163,7 +163,7 @@ function wasThere(event: Sighting, drop: KernelDropped): boolean {
 }
 
 /** Stamps of packets and of kernel events come from two clocks, and a rule's from its log; all are good to microseconds. */
-export const CLOCKS_AGREE_MS = 0.5;
+const CLOCKS_AGREE_MS = 0.5;
 
 /** NFLOG gives the packet's own stamp, in whole microseconds. */
 const STAMPS_AGREE_MS = 0.002;

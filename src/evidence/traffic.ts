@@ -50,6 +50,8 @@ export class Traffic {
   /** Of what is settled. */
   #underWay = new AllUnderWay();
   #known: { added: number; known: Known } | undefined;
+  /** Whether anybody wants to know of its ends: of thousands of connections few are asked for. */
+  #isAsked = false;
 
   constructor(timeline: Timeline, connection: Connection) {
     this.#timeline = timeline;
@@ -91,6 +93,7 @@ export class Traffic {
   known(): Known {
     const { added } = this.#timeline;
     if (this.#known?.added === added) return this.#known.known;
+    this.#beAsked();
     this.#beginAgainIfOthersLearnt();
     const reading = this.#reading.copy();
     const passages: Passage[] = [];
@@ -127,7 +130,7 @@ export class Traffic {
       },
     });
     this.#reading.forgetOld();
-    for (const host of HOSTS) {
+    for (const host of this.#isAsked ? HOSTS : []) {
       this.#reading.told[host].learnUntil(untilMs);
       this.#learnt[host] = this.#facts[host].lasting.filter(({ atMs }) => atMs <= untilMs);
     }
@@ -194,7 +197,7 @@ export class Traffic {
 
   /** What is known now of the settled past may be something else than when it was read: a listener's backlog, say. */
   #beginAgainIfOthersLearnt(): void {
-    if (this.#leftOut > 0) return;
+    if (this.#leftOut > 0 || !this.#isAsked) return;
     const isSame = HOSTS.every((host) => {
       const now = this.#facts[host].lasting.filter(({ atMs }) => atMs <= this.#settledMs);
       return JSON.stringify(now) === JSON.stringify(this.#learnt[host]);
@@ -202,7 +205,15 @@ export class Traffic {
     if (!isSame && this.#settledMs > Number.NEGATIVE_INFINITY) this.#beginAgain();
   }
 
+  /** What was settled before, was read without what else is known. */
+  #beAsked(): void {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    if (this.#leftOut === 0 && this.#settledMs > Number.NEGATIVE_INFINITY) this.#beginAgain();
+  }
+
   #learn(reading: Reading, facts: Record<HostName, EndFacts>, untilMs: number): void {
+    if (!this.#isAsked) return;
     for (const host of HOSTS) {
       const isFirst = this.#settledMs === Number.NEGATIVE_INFINITY;
       const isNew = ({ atMs }: Fact) => atMs <= untilMs && (isFirst || atMs > this.#settledMs);

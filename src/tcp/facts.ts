@@ -21,6 +21,7 @@ export function afterFact(
   if ('accepted' in fact) return one.doubt === 'final ACK dropped' ? [] : [one];
   if ('hasDescriptor' in fact)
     return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
+  if (fact.passive !== undefined && fact.passive !== one.passive) return [one];
   const called = afterCall(one, fact.called, at);
   if (fact.certain || called === one) return [called];
   return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];

@@ -7,7 +7,7 @@ export interface Knowledge {
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
   /** Whether the accept queue has space for the connection; null if that is not known. */
-  readonly hasQueueSpace: true | null;
+  readonly hasQueueSpace: boolean | null;
   /** Whether the listener waits for data (TCP_DEFER_ACCEPT); null if that is not known. */
   readonly defersAccept: boolean | null;
   /** Whether connect() holds the socket right now; null if its calls are not seen. */
@@ -28,11 +28,21 @@ export const NOTHING_KNOWN: Knowledge = {
   finTimeoutMs: null,
 };
 
+/**
+ * A call on the end's socket. `certain`: it has returned, and did what it says; else it may have. `passive`: that socket connected
+ * itself, or came from a listener; absent where it is the one or the other.
+ */
+export interface Call {
+  atMs: number;
+  called: 'close' | 'shutdown' | 'abort' | 'destroy';
+  certain: boolean;
+  passive?: boolean;
+}
+
 /** What another source than segments tells of an end. */
 export type Fact =
   | { atMs: number; known: Partial<Knowledge> }
-  /** A call on its socket. `certain`: it has returned, and did what it says; else it may have. */
-  | { atMs: number; called: 'close' | 'shutdown' | 'abort' | 'destroy'; certain: boolean }
+  | Call
   /** Whether a descriptor refers to the socket that was there since `sinceMs`. */
   | { atMs: number; hasDescriptor: boolean; sinceMs: number }
   /** The final ACK of its handshake made a full socket. */

@@ -31,7 +31,7 @@ export const CELLS: Cell[] = readFileSync(new URL('linux.ndjson', import.meta.ur
   .map((line) => JSON.parse(line));
 
 /** What a driver that makes all calls itself knows. */
-export const DRIVER: Knowledge = {
+const DRIVER: Knowledge = {
   calls: 'all',
   listens: null,
   hasQueueSpace: true,

@@ -1,11 +1,9 @@
 import { type Endpoint, formatEndpoint, isListenerOf } from '../../tcp/endpoint.ts';
-import type { Fact } from '../../tcp/known.ts';
+import type { Call, Fact } from '../../tcp/known.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { Called, HostName } from '../events.ts';
 import { concernsEnd, isAbortive, programCalls } from '../program-calls.ts';
 import type { Timeline } from '../timeline.ts';
-
-type CallFact = Extract<Fact, { called: string }>;
 
 /** The calls on an end's socket that the timeline has, and whether there can be others. */
 export interface EndCalls {
@@ -56,24 +54,24 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   const remote = formatEndpoint(end.remote);
   const connected = bound.flatMap((calls): Life[] => {
     const connect = calls.find(({ call, detail }) => call === 'connect' && detail === remote);
-    return connect ? [{ fromMs: connect.atMs, calls }] : [];
+    return connect ? [{ fromMs: connect.atMs, passive: false, calls }] : [];
   });
   const accepted = listeners.flat().flatMap(({ call, detail, atMs }): Life[] => {
     const socket = Number(detail.split(' ').at(-1));
-    return call === 'accept' ? [{ fromMs: atMs, calls: callsOn(socket) }] : [];
+    return call === 'accept' ? [{ fromMs: atMs, passive: true, calls: callsOn(socket) }] : [];
   });
   // Of several connections the timeline does not tell which one was accepted.
   const isSure =
     accepted.length <= 1 || accepted.every(({ calls }) => calls.flatMap(closingFacts).length === 0);
-  const listenedMs = listeners.flat().flatMap(({ call, atMs }) => (call === 'listen' ? [atMs] : []));
   const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
   return {
     calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
     facts: [
-      ...closingsOf(isSure ? [...connected, ...accepted] : connected, listenedMs),
+      ...closingsOf(isSure ? [...connected, ...accepted] : connected),
       ...connected.flatMap(({ calls }) => connecting(calls)),
       ...destroyed.flatMap((event) => factsOf(event, 'destroy')),
       ...listening(listeners),
+      ...accepting(listeners),
     ],
     listens: false,
     inConnect: false,
@@ -84,22 +82,17 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
 /** The calls on one socket, and since when it can have been the connection's. */
 interface Life {
   fromMs: number;
+  passive: boolean;
   calls: readonly Called[];
 }
 
-/**
- * A socket whose connection is over may be closed while the next one already has its ports; once another socket listens there,
- * the next one need not be known yet.
- */
-function closingsOf(lives: readonly Life[], listenedMs: readonly number[]): CallFact[] {
+/** A socket whose connection is over may be closed while the next one already has its ports. */
+function closingsOf(lives: readonly Life[]): Call[] {
   const inOrder = [...lives].sort((a, b) => a.fromMs - b.fromMs);
-  return inOrder.flatMap(({ fromMs, calls }, index) => {
+  return inOrder.flatMap(({ calls, passive }, index) => {
     const untilMs = inOrder[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY;
-    const listensMs = listenedMs.find((ms) => ms > fromMs) ?? Number.POSITIVE_INFINITY;
-    return calls
-      .filter(({ atMs }) => atMs < untilMs)
-      .flatMap(closingFacts)
-      .map((fact) => (fact.atMs < listensMs ? fact : { ...fact, certain: false }));
+    const facts = calls.filter(({ atMs }) => atMs < untilMs).flatMap(closingFacts);
+    return facts.map((fact) => ({ ...fact, passive }));
   });
 }
 
@@ -127,14 +120,14 @@ function destroyOf({ local, remote }: ConnectionEnd): string {
   return `${formatEndpoint(local)} ${formatEndpoint(remote)}`;
 }
 
-function closingFacts(event: Called): CallFact[] {
+function closingFacts(event: Called): Call[] {
   if (event.call === 'shutdown') return factsOf(event, 'shutdown');
   if (event.call !== 'close') return [];
   return factsOf(event, event.detail.includes('SO_LINGER') ? 'abort' : 'close');
 }
 
 /** It may have done its work once it has begun, and has when it returns. */
-function factsOf({ atMs, tookMs }: { atMs: number; tookMs: number }, called: CallFact['called']): CallFact[] {
+function factsOf({ atMs, tookMs }: { atMs: number; tookMs: number }, called: Call['called']): Call[] {
   return [
     { atMs, called, certain: false },
     { atMs: atMs + tookMs, called, certain: true },
@@ -149,6 +142,12 @@ function connecting(socket: readonly Called[]): Fact[] {
       { atMs, known: { inConnect: true } },
       { atMs: atMs + tookMs, known: { inConnect: false } },
     ]);
+}
+
+/** A queue that was full has space again. */
+function accepting(listeners: readonly (readonly Called[])[]): Fact[] {
+  const accepts = listeners.flat().filter(({ call }) => call === 'accept');
+  return accepts.map(({ atMs }): Fact => ({ atMs, known: { hasQueueSpace: null } }));
 }
 
 /** One of them is there from its listen() on, and until the last was closed. */

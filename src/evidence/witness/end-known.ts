@@ -1,4 +1,5 @@
 import type { Fact } from '../../tcp/fold.ts';
+import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { HostName } from '../events.ts';
 import type { Timeline } from '../timeline.ts';
@@ -10,7 +11,7 @@ import { listenerOf, rowOf } from './socket-table.ts';
 export class EndFacts {
   readonly #timeline: Timeline;
   readonly #end: ConnectionEnd;
-  #table: TableFacts = { untilMs: Number.NEGATIVE_INFINITY, stands: false };
+  #table: TableFacts = { untilMs: Number.NEGATIVE_INFINITY, stands: false, isFull: false };
 
   constructor(timeline: Timeline, end: ConnectionEnd) {
     this.#timeline = timeline;
@@ -133,16 +134,29 @@ function byKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
   ];
 }
 
-/** Up to when the table was read, and whether the end's socket was in it. */
+/** Up to when the table was read, whether the end's socket was in it, and whether its listener's queue was full. */
 interface TableFacts {
   readonly untilMs: number;
   readonly stands: boolean;
+  readonly isFull: boolean;
+}
+
+/** A program may accept between two looks at the table; what tcplab accepts is on the timeline. */
+function isAcceptSeen(timeline: Timeline, end: ConnectionEnd): boolean {
+  const { calls, listener } = callsOfEnd(timeline, end);
+  const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
+  return calls === 'all' && listener !== null && !hasProgram;
+}
+
+/** More wait than the backlog (include/net/sock.h, sk_acceptq_is_full): for `ss`, Recv-Q is beyond Send-Q. */
+function isQueueFull(listener: SocketRow | undefined): boolean {
+  return listener !== undefined && listener.receiveQueue > listener.sendQueue;
 }
 
 /** Whether the table shows a descriptor of the end's socket, and when its row is gone. */
 function factsOfTable(timeline: Timeline, end: ConnectionEnd, before: TableFacts): [Fact[], TableFacts] {
   const facts: Fact[] = [];
-  let { untilMs, stands: stood } = before;
+  let { untilMs, stands: stood, isFull: wasFull } = before;
   for (const { atMs, tookMs, host, rows } of timeline.after('sockets', untilMs)) {
     untilMs = atMs;
     if (host !== end.host) continue;
@@ -152,6 +166,9 @@ function factsOfTable(timeline: Timeline, end: ConnectionEnd, before: TableFacts
     if (row && stands && row.state !== 'TIME-WAIT' && row.state !== 'SYN-RECEIVED')
       facts.push({ atMs, hasDescriptor: row.inode !== 0, sinceMs: atMs - tookMs });
     stood = stands;
+    const isFull = isQueueFull(listenerOf(rows, end)) && isAcceptSeen(timeline, end);
+    if (isFull !== wasFull) facts.push({ atMs, known: { hasQueueSpace: isFull ? false : null } });
+    wasFull = isFull;
   }
-  return [facts, { untilMs, stands: stood }];
+  return [facts, { untilMs, stands: stood, isFull: wasFull }];
 }
