@@ -83,7 +83,7 @@ export class CallsAndTimers {
     const candidates = taken(from, to);
     const byOther = candidates.find(({ trigger }) => trigger === other);
     const bySegment = this.#segments.possible.find((step) => step.from === from && step.to === to)?.arc;
-    const found = byOther ?? bySegment ?? null;
+    const found = byOther ?? bySegment ?? this.#arcOfArrival(from, to, sinceMs, untilMs);
     if (found || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return found;
     // Nobody saw the program's call, but nothing else leads from here to there.
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
@@ -115,6 +115,15 @@ export class CallsAndTimers {
 
   #within(sinceMs: number, untilMs: number): Deed[] {
     return this.#deeds.filter(({ fromMs, toMs }) => fromMs <= untilMs && toMs >= sinceMs);
+  }
+
+  /** Of a change whose exact time is known: the segment that had just arrived fits it. Of an end, it need not be the cause. */
+  #arcOfArrival(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
+    if (sinceMs !== untilMs || to === 'CLOSED') return null;
+    const last = this.#inputs.findLast(({ direction, atMs }) => direction === 'received' && atMs <= untilMs);
+    if (!last || !('segment' in last) || last.atMs < sinceMs - SOFTIRQ_MS) return null;
+    const isSyn = last.segment.flags === 'S';
+    return (isSyn ? findArc(from, 'SYN', to) : undefined) ?? null;
   }
 
   /** An ICMP error after which the end sent nothing more; its segments do not show whether it heeds one. */

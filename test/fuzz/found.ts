@@ -38,4 +38,40 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'connect', at: 'server' },
     ],
   },
+  {
+    why: 'a rule rejects what its own host sends',
+    deeds: [
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with administratively prohibited' },
+      { do: 'connect', at: 'client' },
+      { do: 'craft', at: 'server', flags: 'S', seq: 0, ack: 0, octets: 0 },
+    ],
+  },
+  {
+    why: 'a socket whose connection is over is closed beside the next one',
+    deeds: [
+      { do: 'connect', at: 'server' },
+      { do: 'listen', at: 'server' },
+      { do: 'connect', at: 'client' },
+      { do: 'abort', at: 'server', which: 0 },
+    ],
+  },
+  {
+    why: 'data for an orphan that acknowledges its FIN',
+    deeds: [
+      { do: 'listen', at: 'server' },
+      { do: 'connect', at: 'client' },
+      { do: 'accept', at: 'server' },
+      { do: 'close', at: 'client', which: 0 },
+      { do: 'send', at: 'server', which: 1, octets: 1 },
+    ],
+  },
+  {
+    why: 'a listener and a socket that connects on the same port',
+    deeds: [
+      { do: 'connect', at: 'client' },
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with host unreachable' },
+      { do: 'connect', at: 'client' },
+      { do: 'listen', at: 'client' },
+    ],
+  },
 ];

@@ -1,6 +1,6 @@
 import { type Connection, endOf } from '../../src/evidence/connection.ts';
 import type { HostName } from '../../src/evidence/events.ts';
-import { courseOf } from '../../src/evidence/transitions.ts';
+import { courseOf, type Transition } from '../../src/evidence/transitions.ts';
 import { kernelEvents } from '../../src/evidence/witness/kernel-events.ts';
 import { packets } from '../../src/evidence/witness/packets.ts';
 import { stateInTable } from '../../src/evidence/witness/socket-table.ts';
@@ -96,12 +96,25 @@ function sightsWithin(sights: readonly Sight[], fromMs: number, untilMs: number)
 }
 
 function unexplained(lab: Lab, connection: Connection): string[] {
-  return courseOf(lab.timeline, connection)
-    .transitions.filter(({ arc }) => arc === null)
+  const { transitions } = courseOf(lab.timeline, connection);
+  return transitions
+    .filter((transition) => transition.arc === null && !isLinuxAlone(lab, transition, transitions))
     .map(
       ({ atMs, host, from, to, source }) =>
         `${atMs.toFixed(3)} ms: no arc for ${from} → ${to} of ${host}, told by ${source}`,
     );
+}
+
+/** What RFC 9293 does not have. */
+function isLinuxAlone(lab: Lab, { host, from, to, atMs }: Transition, all: readonly Transition[]): boolean {
+  if (to !== 'CLOSED') return false;
+  // connect() may take the ports of what is no full socket any more (net/ipv4/tcp_ipv4.c, tcp_twsk_unique).
+  const next = all.find((later) => later.host === host && later.atMs >= atMs && later.from === 'CLOSED');
+  if (from === 'TIME-WAIT' || from === 'FIN-WAIT-2') return next?.to === 'SYN-SENT' && next.atMs - atMs < 1;
+  // Text beyond the peer's FIN ends a connection (tcp_input.c, tcp_rcv_state_process).
+  const hasFin = from === 'CLOSE-WAIT' || from === 'CLOSING' || from === 'LAST-ACK';
+  const counted = lab.timeline.of('counted').findLast((event) => event.host === host);
+  return hasFin && (counted?.counters['TcpExtTCPAbortOnData'] ?? 0) > 0;
 }
 
 /** What was done and what was on the wire, in the order of time. */
