@@ -38,6 +38,7 @@ export const LAB: Knowledge = {
   calls: 'all',
   listens: null,
   hasQueueSpace: true,
+  isQueueFull: false,
   defersAccept: false,
   inConnect: false,
   rfc1337: false,

@@ -21,8 +21,20 @@ export interface ProgramCall {
   remote: Endpoint;
 }
 
+/** Of each timeline that was asked: it is gone through again only when there are more events. */
+const known = new WeakMap<Timeline, { added: number; calls: readonly ProgramCall[] }>();
+
 /** The calls that the kernel saw programs make, in the order in which they began. */
-export function programCalls(timeline: Timeline): ProgramCall[] {
+export function programCalls(timeline: Timeline): readonly ProgramCall[] {
+  const { added } = timeline;
+  const before = known.get(timeline);
+  if (before?.added === added) return before.calls;
+  const calls = joined(timeline);
+  known.set(timeline, { added, calls });
+  return calls;
+}
+
+function joined(timeline: Timeline): ProgramCall[] {
   const returns = new Map<string, ProgramReturned[]>();
   const key = ({ host, thread, call }: { host: HostName; thread: number; call: string }) =>
     `${host} ${thread} ${call}`;
@@ -31,12 +43,17 @@ export function programCalls(timeline: Timeline): ProgramCall[] {
     if (same) same.push(event);
     else returns.set(key(event), [event]);
   }
+  const next = new Map<string, number>();
+  const begun = (each: ProgramReturned) => each.atMs - each.tookMs;
   return timeline.of('program-call').map((called): ProgramCall => {
     const { atMs, host, pid, name, call, fd, detail } = called;
     // By when it says to have begun: that of another may have been lost.
-    const returned = returns
-      .get(key(called))
-      ?.find((each) => Math.abs(each.atMs - each.tookMs - atMs) < SAME_MS);
+    const same = returns.get(key(called)) ?? [];
+    let place = next.get(key(called)) ?? 0;
+    while (place < same.length && begun(same[place] as ProgramReturned) < atMs - SAME_MS) place++;
+    const candidate = same[place];
+    const returned = candidate && begun(candidate) < atMs + SAME_MS ? candidate : undefined;
+    next.set(key(called), returned ? place + 1 : place);
     const { local, remote } = returned && returned.remote.port !== 0 ? returned : called;
     const { result = null, tookMs = null } = returned ?? {};
     return { atMs, host, pid, name, call, fd, detail, result, tookMs, local, remote };

@@ -13,7 +13,7 @@ export type { Passage, SentNumbers } from './passage.ts';
 /** The packets of a connection in the order in which they were sent, without those that were left out. */
 export function passages(timeline: Timeline, connection: Connection): Passage[] {
   mustBeTimeline('passages', timeline);
-  return [...trafficOn(timeline, connection).known().passages];
+  return [...trafficOn(timeline, connection).passages];
 }
 
 /** How many of a connection's segments were left out, because there were too many to keep. */
@@ -33,7 +33,7 @@ export class PassageFeed {
   /** Also those that nobody has settled. */
   rest(timeline: Timeline, connection: Connection): readonly Passage[] {
     const traffic = trafficOn(timeline, connection);
-    return this.#after(traffic.known().passages, traffic.leftOut);
+    return this.#after(traffic.passages, traffic.leftOut);
   }
 
   #after(passages: readonly Passage[], leftOut: number): readonly Passage[] {
@@ -45,7 +45,7 @@ export class PassageFeed {
 
 /** What the packets tell of one end; also those that were left out. */
 export function toldByPackets(timeline: Timeline, connection: Connection, host: HostName): PacketsTold {
-  return trafficOn(timeline, connection).known().told[host];
+  return trafficOn(timeline, connection).told(host);
 }
 
 /**

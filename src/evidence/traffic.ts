@@ -90,10 +90,20 @@ export class Traffic {
     return this.#leftOut;
   }
 
-  known(): Known {
+  /** What became of its packets. */
+  get passages(): readonly Passage[] {
+    return this.#knownNow().passages;
+  }
+
+  /** What its packets tell of an end, with what else is known of that. */
+  told(host: HostName): PacketsTold {
+    this.#beAsked();
+    return this.#knownNow().told[host];
+  }
+
+  #knownNow(): Known {
     const { added } = this.#timeline;
     if (this.#known?.added === added) return this.#known.known;
-    this.#beAsked();
     this.#beginAgainIfOthersLearnt();
     const reading = this.#reading.copy();
     const passages: Passage[] = [];
@@ -209,6 +219,7 @@ export class Traffic {
   #beAsked(): void {
     if (this.#isAsked) return;
     this.#isAsked = true;
+    this.#known = undefined;
     if (this.#leftOut === 0 && this.#settledMs > Number.NEGATIVE_INFINITY) this.#beginAgain();
   }
 

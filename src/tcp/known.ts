@@ -7,7 +7,9 @@ export interface Knowledge {
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
   /** Whether the accept queue has space for the connection; null if that is not known. */
-  readonly hasQueueSpace: boolean | null;
+  readonly hasQueueSpace: true | null;
+  /** Whether it was full when it was last looked at, and nothing was accepted since. */
+  readonly isQueueFull: boolean;
   /** Whether the listener waits for data (TCP_DEFER_ACCEPT); null if that is not known. */
   readonly defersAccept: boolean | null;
   /** Whether connect() holds the socket right now; null if its calls are not seen. */
@@ -22,6 +24,7 @@ export const NOTHING_KNOWN: Knowledge = {
   calls: "the program's calls are not seen",
   listens: null,
   hasQueueSpace: null,
+  isQueueFull: false,
   defersAccept: null,
   inConnect: null,
   rfc1337: null,

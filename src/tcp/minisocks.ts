@@ -24,8 +24,8 @@ export function receiveInRequest(request: Possibility, segment: Segment, at: Mom
   }
   if (isSyn && seq !== request.peerSyn) return withoutRequest(request, 'SYN', at);
   if (ack === null) return [request];
-  const { hasQueueSpace, defersAccept } = at.known;
-  if (hasQueueSpace === false) return [request];
+  const { hasQueueSpace, isQueueFull, defersAccept } = at.known;
+  if (isQueueFull) return [request];
   const isBare = endOfSegment(segment) === seq;
   if (isBare && defersAccept && at.atMs - request.sinceMs < REQUEST_TIMEOUT_MS) return [request];
   const isTaken = hasQueueSpace && !(isBare && defersAccept !== false);

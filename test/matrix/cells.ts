@@ -35,6 +35,7 @@ const DRIVER: Knowledge = {
   calls: 'all',
   listens: null,
   hasQueueSpace: true,
+  isQueueFull: false,
   defersAccept: false,
   inConnect: false,
   rfc1337: false,

@@ -147,7 +147,7 @@ function connecting(socket: readonly Called[]): Fact[] {
 /** A queue that was full has space again. */
 function accepting(listeners: readonly (readonly Called[])[]): Fact[] {
   const accepts = listeners.flat().filter(({ call }) => call === 'accept');
-  return accepts.map(({ atMs }): Fact => ({ atMs, known: { hasQueueSpace: null } }));
+  return accepts.map(({ atMs }): Fact => ({ atMs, known: { isQueueFull: false } }));
 }
 
 /** One of them is there from its listen() on, and until the last was closed. */

@@ -167,7 +167,7 @@ function factsOfTable(timeline: Timeline, end: ConnectionEnd, before: TableFacts
       facts.push({ atMs, hasDescriptor: row.inode !== 0, sinceMs: atMs - tookMs });
     stood = stands;
     const isFull = isQueueFull(listenerOf(rows, end)) && isAcceptSeen(timeline, end);
-    if (isFull !== wasFull) facts.push({ atMs, known: { hasQueueSpace: isFull ? false : null } });
+    if (isFull !== wasFull) facts.push({ atMs, known: { isQueueFull: isFull } });
     wasFull = isFull;
   }
   return [facts, { untilMs, stands: stood, isFull: wasFull }];
