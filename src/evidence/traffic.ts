@@ -14,6 +14,9 @@ import { AllUnderWay, type UnderWay } from './under-way.ts';
 import { EndFacts, mayDropUnseen } from './witness/end-known.ts';
 import type { PacketsTold } from './witness/packets-told.ts';
 
+/** A machine with more to do than it can may take so long from one end of a wire to the other. */
+const ARRIVES_WITHIN_MS = 20;
+
 /** What the packets of a connection tell. */
 export interface Known {
   /** In the order in which they were sent; without those that were left out. */
@@ -80,9 +83,9 @@ export class Traffic {
     return (this.#fresh.all.at(-1)?.atMs ?? this.#settledMs) <= this.#settledMs && this.#late.length === 0;
   }
 
-  /** What is settled of it, in the order in which it was sent. */
+  /** What is settled of it, in the order in which it was sent; but of the last ones the arrival may still be on its way. */
   get settled(): readonly Passage[] {
-    return this.#passages;
+    return this.#passages.slice(0, firstAfter(this.#passages, this.#settledMs - ARRIVES_WITHIN_MS));
   }
 
   /** How many passages were left out. */

@@ -76,5 +76,12 @@ export const WHY_NOT: Readonly<Record<string, string>> = {
   'closed-rejected-icmp': NO_ROW,
   bound: NO_ROW,
   'accept-queue-full': 'it shows the queue of a single listener; use syn-sent for many SYN-SENT',
+  'syn-received-accept-queue-full': 'it shows the queue of a single listener; use syn-received',
+  'syn-received-deferred': 'its listener waits for data for some seconds only; use syn-received',
+  'fin-wait-1-behind-data': 'each needs some megabytes of unsent data; use fin-wait-1',
+  'last-ack-behind-data': 'each needs some megabytes of unsent data; use last-ack',
+  'close-wait-sending': 'each needs unacknowledged data; use close-wait',
+  'established-fast-open': 'the socket table shows it as ESTABLISHED, like every other connection',
+  'time-wait-reused': 'the socket table shows it as ESTABLISHED, like every other connection',
   'zero-window': 'the socket table shows it as ESTABLISHED, like every connection that can send',
 };

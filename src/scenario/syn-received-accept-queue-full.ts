@@ -19,10 +19,18 @@ export const synReceivedAcceptQueueFull: Scenario = {
     const rule = await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     const { connection } = await connecting(stage);
     await seen(stage, connection, 'server', 'SYN-RECEIVED');
+    // Until another connection has filled the queue, its own SYN-ACK must not get through.
+    const { port: destinationPort } = connection.client;
+    const own = await stage.client.setRule({
+      hook: 'in',
+      sourcePort: stage.serverPort,
+      destinationPort,
+      fate: 'drop',
+    });
     await stage.client.liftRule(rule);
-    // Its SYN-ACK is retransmitted after a second: by then another connection has filled the queue.
     const first = await connecting(stage);
     await seen(stage, first.connection, 'server', 'ESTABLISHED');
+    await stage.client.liftRule(own);
     await seen(stage, connection, 'client', 'ESTABLISHED');
     return connection;
   },

@@ -13,7 +13,7 @@ export const timeWaitReused: Scenario = {
   async reach(stage) {
     const { connection, clientSocket, serverSocket } = await established(stage);
     await stage.server.close(serverSocket);
-    await seen(stage, connection, 'client', 'CLOSE-WAIT');
+    await seen(stage, connection, 'server', 'FIN-WAIT-2');
     await stage.client.close(clientSocket);
     await seen(stage, connection, 'server', 'TIME-WAIT');
     const again = await stage.client.openSocket();
