@@ -15,11 +15,11 @@ export const synReceivedAcceptQueueFull: Scenario = {
   ours: { client: 'two connections must race', server: 'it must not accept' },
   waits: true,
   async reach(stage) {
-    await listening(stage, { backlog: 0 });
+    await listening(stage, { backlog: 1 });
     const rule = await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     const { connection } = await connecting(stage);
     await seen(stage, connection, 'server', 'SYN-RECEIVED');
-    // Until another connection has filled the queue, its own SYN-ACK must not get through.
+    // Until two others have filled the queue, its own SYN-ACK must not get through.
     const { port: destinationPort } = connection.client;
     const own = await stage.client.setRule({
       hook: 'in',
@@ -28,8 +28,10 @@ export const synReceivedAcceptQueueFull: Scenario = {
       fate: 'drop',
     });
     await stage.client.liftRule(rule);
-    const first = await connecting(stage);
-    await seen(stage, first.connection, 'server', 'ESTABLISHED');
+    for (const _ of ['the first', 'the second']) {
+      const other = await connecting(stage);
+      await seen(stage, other.connection, 'server', 'ESTABLISHED');
+    }
     await stage.client.liftRule(own);
     await seen(stage, connection, 'client', 'ESTABLISHED');
     return connection;

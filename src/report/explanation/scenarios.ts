@@ -87,10 +87,10 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
   },
   'syn-received-accept-queue-full': {
     steps: [
-      'The server listens with a backlog of 0 and never accepts.',
+      'The server listens with a backlog of 1 and never accepts.',
       "A rule on the client drops incoming segments from the server's port.",
-      'A client connects. The server has a pending request, and the rule is removed.',
-      'Another client connects and fills the accept queue.',
+      'A client connects, and the server has a pending request. From now on the rule drops the segments to that client alone.',
+      'Two other clients connect and fill the accept queue. The rule is removed.',
       "The server retransmits its SYN-ACK after 1 s. The first client's ACK finds the queue full, and the kernel drops it.",
     ],
     rules: [fromServer('client', 'in')],
