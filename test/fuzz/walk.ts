@@ -108,7 +108,7 @@ function unexplained(lab: Lab, connection: Connection): string[] {
 /** What RFC 9293 does not have. */
 function isLinuxAlone(lab: Lab, { host, from, to, atMs }: Transition, all: readonly Transition[]): boolean {
   if (to !== 'CLOSED') return false;
-  // connect() may take the ports of what is no full socket any more (net/ipv4/tcp_ipv4.c, tcp_twsk_unique).
+  // connect() may take the ports of a TIME-WAIT, or of an orphan (net/ipv4/tcp_ipv4.c, tcp_twsk_unique).
   const next = all.find((later) => later.host === host && later.atMs >= atMs && later.from === 'CLOSED');
   if (from === 'TIME-WAIT' || from === 'FIN-WAIT-2') return next?.to === 'SYN-SENT' && next.atMs - atMs < 1;
   // Text beyond the peer's FIN ends a connection (tcp_input.c, tcp_rcv_state_process).
