@@ -17,15 +17,23 @@ const settings = join(folder, 'recorded-sysctls.json');
 /** The name and text of each page, from the record. */
 export async function pages() {
   const load = (path) => import(join(root, 'dist', path));
-  const [{ readTimeline }, { statePage }, { statesFrontPage }, { STATES }, { parseSysctls }, { Timeline }] =
-    await Promise.all([
-      load('report/timeline-file/read.js'),
-      load('report/state-page.js'),
-      load('report/states-front-page.js'),
-      load('tcp/state.js'),
-      load('tcp/sysctls.js'),
-      load('evidence/timeline.js'),
-    ]);
+  const [
+    { readTimeline },
+    { statePage },
+    { statesFrontPage },
+    { whatIsProvenPage },
+    { STATES },
+    { parseSysctls },
+    { Timeline },
+  ] = await Promise.all([
+    load('report/timeline-file/read.js'),
+    load('report/state-page.js'),
+    load('report/states-front-page.js'),
+    load('report/what-is-proven-page.js'),
+    load('tcp/state.js'),
+    load('tcp/sysctls.js'),
+    load('evidence/timeline.js'),
+  ]);
   const timelines = [];
   let machine = '';
   for await (const piece of readTimeline(createReadStream(record), record)) {
@@ -38,7 +46,11 @@ export async function pages() {
     name: `${state.toLowerCase()}.md`,
     text: statePage(state, recorded),
   }));
-  return [{ name: 'README.md', text: statesFrontPage(recorded) }, ...states];
+  return [
+    { name: 'README.md', text: statesFrontPage(recorded) },
+    { name: '../what-is-proven.md', text: whatIsProvenPage(recorded) },
+    ...states,
+  ];
 }
 
 function recordRun() {

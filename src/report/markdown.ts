@@ -86,3 +86,9 @@ const TOKENS = new RegExp(
   ].join('|'),
   'g',
 );
+
+/** The rows of a table are not wrapped: Markdown has no way to. */
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}

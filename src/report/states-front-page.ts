@@ -3,7 +3,7 @@ import { STATES, type State } from '../tcp/state.ts';
 import { STATE_NAMES } from '../tcp/state-names.ts';
 import { RECIPE_PREAMBLE } from './by-hand/format.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';
-import { fence, markdownBlock, stateLink } from './markdown.ts';
+import { fence, markdownBlock, markdownTable, stateLink } from './markdown.ts';
 import { GENERATED, type Recorded } from './state-page.ts';
 
 /** docs/states/README.md: the diagram, the states, and their names in other tools. */
@@ -22,7 +22,7 @@ export function statesFrontPage({ machine }: Recorded): string {
         'closes. Resets, errors and timeouts also end a connection; the page of each state lists what ends it.',
     ),
     '## The states',
-    table(
+    markdownTable(
       ['State', 'Meaning', 'Comes from', 'Leads to'],
       STATES.map((state) => [
         stateLink(state),
@@ -36,7 +36,7 @@ export function statesFrontPage({ machine }: Recorded): string {
         'through CLOSE-WAIT and LAST-ACK.',
     ),
     '## Names in other tools',
-    table(
+    markdownTable(
       ['State', 'ss prints', 'ss state', 'netstat', '/proc/net/tcp', 'lsof', 'conntrack', 'Wireshark'],
       STATES.map((state) => [stateLink(state), ...nameCells(state)]),
     ),
@@ -55,12 +55,6 @@ export function statesFrontPage({ machine }: Recorded): string {
     .map((part) => (typeof part === 'string' ? part : markdownBlock(part)))
     .join('\n\n')
     .concat('\n');
-}
-
-/** The rows of a table are not wrapped: Markdown has no way to. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 function statesOf(states: readonly State[]): string {
