@@ -152,7 +152,7 @@ describe.each(CATALOGUE)('explaining the scenario $id', (scenario) => {
     const timeline = await runScenario(scenario, { holdMs: 0 });
     const set = timeline
       .of('rule-set')
-      .map(({ host, text }) => `${host}: ${text.replace(/tcp sport (?!80 )\d+ /, '')}`);
+      .map(({ host, text }) => `${host}: ${text.replace(/tcp [sd]port (?!80 )\d+ /, '')}`);
     const told = SCENARIO_EXPLANATIONS[scenario.id]?.rules ?? [];
     expect(told.map(({ host, rule }) => `${host}: ${describeRule(rule, 'ipv4')}`)).toEqual(set);
   });

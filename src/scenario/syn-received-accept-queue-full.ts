@@ -1,3 +1,4 @@
+import type { Endpoint } from '../tcp/endpoint.ts';
 import { connecting, listening, seen } from './opening.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -16,23 +17,19 @@ export const synReceivedAcceptQueueFull: Scenario = {
   waits: true,
   async reach(stage) {
     await listening(stage, { backlog: 1 });
-    const rule = await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
-    const { connection } = await connecting(stage);
-    await seen(stage, connection, 'server', 'SYN-RECEIVED');
     // Until two others have filled the queue, its own SYN-ACK must not get through.
-    const { port: destinationPort } = connection.client;
-    const own = await stage.client.setRule({
-      hook: 'in',
-      sourcePort: stage.serverPort,
-      destinationPort,
-      fate: 'drop',
-    });
-    await stage.client.liftRule(rule);
+    let rule = 0;
+    const before = async ({ port: destinationPort }: Endpoint) => {
+      const { serverPort: sourcePort } = stage;
+      rule = await stage.client.setRule({ hook: 'in', sourcePort, destinationPort, fate: 'drop' });
+    };
+    const { connection } = await connecting(stage, { before });
+    await seen(stage, connection, 'server', 'SYN-RECEIVED');
     for (const _ of ['the first', 'the second']) {
       const other = await connecting(stage);
       await seen(stage, other.connection, 'server', 'ESTABLISHED');
     }
-    await stage.client.liftRule(own);
+    await stage.client.liftRule(rule);
     await seen(stage, connection, 'client', 'ESTABLISHED');
     return connection;
   },

@@ -88,8 +88,7 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
   'syn-received-accept-queue-full': {
     steps: [
       'The server listens with a backlog of 1 and never accepts.',
-      "A rule on the client drops incoming segments from the server's port.",
-      'A client connects, and the server has a pending request. From now on the rule drops the segments to that client alone.',
+      "A client connects. A rule drops the SYN-ACK to the client's port, and the server has a pending request.",
       'Two other clients connect and fill the accept queue. The rule is removed.',
       "The server retransmits its SYN-ACK after 1 s. The first client's ACK finds the queue full, and the kernel drops it.",
     ],
