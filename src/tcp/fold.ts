@@ -232,9 +232,9 @@ function learn(end: End, fact: Fact): End {
     });
   }
   const all = end.possibilities.flatMap((one) => afterFact(one, fact, at));
-  // Where a segment may have ended it, that is what has.
+  // Where a segment may have ended it, that is what has; a later socket is still there.
   const isEnded = 'gone' in fact && all.some(isEndedBySegment);
-  const next = isEnded ? all.filter(isEndedBySegment) : all;
+  const next = isEnded ? all.filter(({ gone }) => !gone) : all;
   return settled(end, next.length > 0 ? next : end.possibilities, end.last, at);
 }
 

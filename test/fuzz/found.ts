@@ -74,4 +74,15 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'listen', at: 'client' },
     ],
   },
+  {
+    why: 'the kernel ends a socket shortly before the next one is rejected by a rule',
+    deeds: [
+      { do: 'connect', at: 'client' },
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with RST' },
+      { do: 'connect', at: 'client' },
+      { do: 'rest', ms: 1 },
+      { do: 'rest', ms: 1 },
+      { do: 'rest', ms: 1 },
+    ],
+  },
 ];
