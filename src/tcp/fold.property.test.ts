@@ -144,7 +144,7 @@ describe('the fold of what an end sent and was given', () => {
         const { state, steps } = foldEnd(inputs);
         for (const [index, { arc, from, to }] of steps.entries()) {
           // What changed silently is found changed, and no arc is claimed for that.
-          if (arc === null) expect(secret).toBe(true);
+          if (arc === null) expect(secret || mayRefuse(inputs)).toBe(true);
           else
             expect(ARCS.filter(({ number }) => number === arc.number)).toContainEqual({ ...arc, from, to });
           const before = steps[index - 1]?.to ?? from;
@@ -153,7 +153,7 @@ describe('the fold of what an end sent and was given', () => {
         }
         const last = steps.at(-1)?.to;
         // An abort has an arc where the catalogue has one; from other states it just ends.
-        if (last && state !== 'CLOSED') expect(state).toBe(last);
+        if (last && state && state !== 'CLOSED') expect(state).toBe(last);
       }),
       { numRuns: 1000 },
     );
@@ -226,4 +226,11 @@ function isRepeatable(input: Input): boolean {
 
 function isOver(state: State | null): boolean {
   return state === 'CLOSED' || state === 'LISTEN' || state === null;
+}
+
+/** An RST whose own number is 0 looks like one of a host that has no socket (RFC 9293, 3.10.7.1). */
+function mayRefuse(inputs: readonly Input[]): boolean {
+  return inputs.some(
+    (input) => 'segment' in input && input.segment.flags.includes('R') && input.segment.seq === 0,
+  );
 }
