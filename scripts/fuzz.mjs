@@ -25,7 +25,9 @@ try {
         env: {
           ...process.env,
           TCPLAB_FUZZ_STEPS: String(whole('--steps', steps)),
-          ...(seed === undefined ? {} : { TCPLAB_FUZZ_SEED: String(whole('--seed', seed)) }),
+          TCPLAB_FUZZ_SEED: String(
+            seed === undefined ? 1 + Math.floor(Math.random() * 2 ** 30) : whole('--seed', seed),
+          ),
         },
       },
     );

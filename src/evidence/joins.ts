@@ -77,8 +77,14 @@ export class Joins {
     const alike = ofThese(discarded, seen);
     const waiting = grouped(alike, (event) => headKey(event, isDeparture(event)));
     const arrivals = grouped(alike.filter(isArrival), (event) => numbersKey(event));
+    // A rule's reply to its own host has the other host's address, and such rules may drop it in turn.
+    const replies = grouped(
+      alike.filter((event) => event.type === 'dropped' && event.hook === 'out'),
+      (event) => headKey(event, false),
+    );
     // From the end: of the same headers, the last that was there by then.
     for (const drop of discarded.toReversed()) {
+      if (!isDeparture(drop) && replies.get(headKey(drop, false))?.pop()) continue;
       const same = waiting.get(headKey(drop, isDeparture(drop)));
       const index = same?.findLastIndex((event) => wasThere(event, drop)) ?? -1;
       const sighting = index < 0 ? this.#changedBefore(drop, arrivals) : same?.splice(index, 1)[0];

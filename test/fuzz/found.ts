@@ -85,4 +85,12 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'rest', ms: 1 },
     ],
   },
+  {
+    why: 'a rule drops the reply of a rule, which looks like an RST that was received before',
+    deeds: [
+      { do: 'connect', at: 'client' },
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with RST' },
+      { do: 'craft', at: 'client', flags: 'P', seq: 0, ack: 0, octets: 0 },
+    ],
+  },
 ];
