@@ -109,7 +109,7 @@ function addKernelChanges(
   const particularities: Particularity[] = [];
   const unmatched = [...drafts];
   const inVain = vainConnects(timeline, end);
-  for (const { atMs, from, to, ofListener } of kernelChanges(timeline, end)) {
+  for (const { atMs, from, to, of } of kernelChanges(timeline, end)) {
     const match = unmatched.findIndex((draft) => draft.from === from && draft.to === to);
     if (match >= 0) {
       unmatched.splice(match, 1);
@@ -128,7 +128,7 @@ function addKernelChanges(
         to,
         arc: evidence.arcAt(from, to, atMs, atMs),
         source: 'kernel-events',
-        ofListener,
+        ofListener: of === 'listener',
       });
   }
   return particularities;

@@ -9,7 +9,7 @@ import type {
   ProgramCall,
   ProgramReturn,
 } from '../tcp/kernel-event.ts';
-import { decodePacket, headersOf } from '../tcp/segment.ts';
+import { decodePacket, headersOf, identityOf } from '../tcp/segment.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { Watcher } from './event-owners.ts';
 import type { SharedMachine } from './shared-machine.ts';
@@ -79,12 +79,24 @@ export class KernelSight implements Watcher {
     }
   }
 
-  lose(what: string = OVERFLOWED): void {
+  lose(what: string): void {
     const { name: host, nowMs, emit } = this.#options;
-    const atMs = nowMs();
-    emit({ type: 'lost', atMs, witness: 'kernel-events', host, what });
-    // What the kernel dropped may be among that.
-    if (what === OVERFLOWED) emit({ type: 'lost', atMs, witness: 'packets', host, what });
+    emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host, what });
+  }
+
+  /** What the kernel dropped may be among that, so packets are affected too. */
+  miss(sinceNs: bigint): void {
+    const { name: host, toMs, nowMs, emit } = this.#options;
+    const [atMs, sinceMs] = [nowMs(), Math.max(0, toMs(sinceNs))];
+    for (const witness of ['kernel-events', 'packets'] as const)
+      emit({ type: 'lost', atMs, sinceMs, witness, host, what: INCOMPLETE });
+  }
+
+  /** When the kernel dropped a packet that a rule has logged, as far as it has told (CLOCK_MONOTONIC, nanoseconds). */
+  droppedAtNs(packet: Buffer): bigint | undefined {
+    const identity = identityOf(headersOf(packet) ?? packet);
+    return this.#undecided.find((drop) => identityOf(headersOf(drop.packet) ?? drop.packet) === identity)
+      ?.atNs;
   }
 
   /** What rules have logged is on the timeline up to then (CLOCK_MONOTONIC, nanoseconds). */
@@ -169,4 +181,5 @@ export class KernelSight implements Watcher {
   }
 }
 
-const OVERFLOWED = 'the ring of kernel events overflowed: events are missing';
+const INCOMPLETE =
+  'the kernel did not record every event: the ring was full, or an interrupt came as it wrote one';

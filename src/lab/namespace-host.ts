@@ -281,7 +281,6 @@ export class NamespaceHost implements EnterableHost {
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
     this.#readPackets();
-    this.#options.watch.read();
     this.#programs.findOwners(rows);
     if (this.#tableWatch.isNews(rows)) {
       const atMs = this.#nowMs();
@@ -334,10 +333,11 @@ export class NamespaceHost implements EnterableHost {
     }
   }
 
-  /** How many came. */
+  /** With the kernel's events before, which tell when a rule dropped what it logged. How many came. */
   #readPackets(): number {
+    this.#options.watch.read();
     const calledNs = monotonicNs();
-    const count = this.#packets?.read() ?? 0;
+    const count = this.#packets?.read((packet) => this.#sight.droppedAtNs(packet)) ?? 0;
     this.#sight.knowLogs(calledNs);
     return count;
   }

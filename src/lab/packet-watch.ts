@@ -34,8 +34,11 @@ export class PacketWatch {
     this.#readMs = this.#nowMs();
   }
 
-  /** Puts what has come since the last call onto the timeline. Gives how many there were. */
-  read(): number {
+  /**
+   * Puts what has come since the last call onto the timeline. Gives how many there were. Of what a rule dropped on its way out,
+   * the log has no time; `droppedAtNs` may know it (CLOCK_MONOTONIC).
+   */
+  read(droppedAtNs: (packet: Buffer) => bigint | undefined): number {
     const { name: host, capture, emit } = this.#options;
     this.#followClock();
     const sinceMs = this.#readMs;
@@ -67,7 +70,7 @@ export class PacketWatch {
       const wire = this.#decode(packet);
       // A rule of somebody else may log to the same group.
       if (!wire || !/^[1-9]\d*$/.test(prefix)) continue;
-      const atMs = atNs === null ? this.#nowMs() : this.#stampMs(atNs);
+      const atMs = atNs === null ? this.#toMs(droppedAtNs(packet) ?? monotonicNs()) : this.#stampMs(atNs);
       const bytes = packet.toString('base64');
       emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });
       count++;

@@ -108,6 +108,8 @@ function unexplained(lab: Lab, connection: Connection): string[] {
 /** What RFC 9293 does not have. */
 function isLinuxAlone(lab: Lab, { host, from, to, atMs }: Transition, all: readonly Transition[]): boolean {
   if (to !== 'CLOSED') return false;
+  // A request outlives its listener until a segment arrives (tcp_ipv4.c, tcp_v4_rcv).
+  if (from === 'SYN-RECEIVED') return listenerChanges(lab, host, atMs).at(-1)?.to === 'CLOSED';
   // connect() may take the ports of a TIME-WAIT, or of an orphan (net/ipv4/tcp_ipv4.c, tcp_twsk_unique).
   const next = all.find((later) => later.host === host && later.atMs >= atMs && later.from === 'CLOSED');
   if (from === 'TIME-WAIT' || from === 'FIN-WAIT-2') return next?.to === 'SYN-SENT' && next.atMs - atMs < 1;
@@ -115,6 +117,13 @@ function isLinuxAlone(lab: Lab, { host, from, to, atMs }: Transition, all: reado
   const hasFin = from === 'CLOSE-WAIT' || from === 'CLOSING' || from === 'LAST-ACK';
   const counted = lab.timeline.of('counted').findLast((event) => event.host === host);
   return hasFin && (counted?.counters['TcpExtTCPAbortOnData'] ?? 0) > 0;
+}
+
+function listenerChanges(lab: Lab, host: HostName, untilMs: number) {
+  return lab.timeline
+    .of('kernel')
+    .filter((event) => event.host === host && event.remote.port === 0 && event.atMs <= untilMs)
+    .flatMap(({ change }) => change ?? []);
 }
 
 /** What was done and what was on the wire, in the order of time. */
@@ -128,6 +137,7 @@ function story(lab: Lab, looks: readonly Look[], deeds: Walk['deeds']): string[]
       lines.push([event.atMs, `  ${event.host} ${event.call} ${event.detail} = ${event.result}`]);
     if (event.type === 'kernel' && event.change)
       lines.push([event.atMs, `  ${event.host} kernel: ${event.change.from} → ${event.change.to}`]);
+    if (event.type === 'lost') lines.push([event.atMs, `  lost by ${event.witness}: ${event.what}`]);
     if (event.type !== 'captured' && event.type !== 'dropped' && event.type !== 'crafted') {
       if (event.type === 'kernel-dropped')
         lines.push([event.atMs, `  ${event.host} kernel dropped: ${event.reason}`]);
