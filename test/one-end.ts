@@ -37,6 +37,7 @@ function wire(number: number, isn: number): number {
 export const LAB: Knowledge = {
   calls: 'all',
   listens: null,
+  hasClosedListener: false,
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,

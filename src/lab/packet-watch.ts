@@ -1,6 +1,6 @@
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeNs, realtimeOffsetNs } from '../kernel/clock.ts';
-import { PacketLog } from '../kernel/nflog.ts';
+import { type LoggedPacket, PacketLog } from '../kernel/nflog.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
 import { decodePacket, type WirePacket } from '../tcp/segment.ts';
 
@@ -66,16 +66,31 @@ export class PacketWatch {
       const what = 'the packet log overflowed: some dropped packets are missing';
       emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
     }
-    for (const { atNs, hook, prefix, packet } of logged) {
+    const stamps = this.#stampsOf(logged, droppedAtNs);
+    for (const [index, { hook, prefix, packet }] of logged.entries()) {
       const wire = this.#decode(packet);
       // A rule of somebody else may log to the same group.
       if (!wire || !/^[1-9]\d*$/.test(prefix)) continue;
-      const atMs = atNs === null ? this.#toMs(droppedAtNs(packet) ?? monotonicNs()) : this.#stampMs(atNs);
+      const atMs = stamps[index] ?? this.#nowMs();
       const bytes = packet.toString('base64');
       emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });
       count++;
     }
     return count;
+  }
+
+  /** A rule logs a packet, then replies to it, then drops it: what was logged first is not the later one. */
+  #stampsOf(logged: readonly LoggedPacket[], droppedAtNs: (packet: Buffer) => bigint | undefined): number[] {
+    let nextMs = this.#nowMs();
+    return logged
+      .toReversed()
+      .map(({ atNs, packet }) => {
+        if (atNs !== null) return this.#stampMs(atNs);
+        const droppedNs = droppedAtNs(packet);
+        nextMs = Math.min(nextMs, droppedNs === undefined ? nextMs : this.#toMs(droppedNs));
+        return nextMs;
+      })
+      .reverse();
   }
 
   /** Somebody may set the time of day, by which packets are stamped; its small changes would only blur their order. */

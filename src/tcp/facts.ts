@@ -22,10 +22,19 @@ export function afterFact(
   if ('hasDescriptor' in fact)
     return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
   if (fact.passive !== undefined && fact.passive !== one.passive) return [one];
+  if (fact.openMs !== undefined && beganMs(one) > fact.openMs) return [one];
   const called = afterCall(one, fact.called, at);
   if (fact.certain || called === one) return [called];
   return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
 }
+
+/** When the connection that it is now began, as far as its segments show it. */
+function beganMs({ path }: Possibility): number {
+  for (let at = path; at; at = at.before) if (BEFORE.has(at.step.from)) return at.step.atMs;
+  return Number.NEGATIVE_INFINITY;
+}
+
+const BEFORE: ReadonlySet<State> = new Set(['CLOSED', 'LISTEN', 'TIME-WAIT']);
 
 /** What has no socket of its own can't lose it. */
 function isKept(

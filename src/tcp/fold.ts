@@ -174,7 +174,8 @@ export function advance(end: End, input: Input | Fact): End {
 /** What may not have been delivered may have changed nothing. */
 function received(before: Possibility, after: Possibility[], { maybe }: Input): Possibility[] {
   const isChanged = after.some(({ state }) => state !== before.state);
-  return maybe && isChanged ? [...after, withDoubt(before, 'not delivered')] : after;
+  if (!maybe || !isChanged) return after;
+  return [...after, before].map((one) => (one.doubt === null ? withDoubt(one, 'not delivered') : one));
 }
 
 function receive(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {

@@ -6,6 +6,8 @@ export interface Knowledge {
   readonly calls: 'all' | string;
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
+  /** Whether the last listener on its port was closed. */
+  readonly hasClosedListener: boolean;
   /** Whether the accept queue has space for the connection; null if that is not known. */
   readonly hasQueueSpace: true | null;
   /** Whether it was full when it was last looked at, and nothing was accepted since. */
@@ -23,6 +25,7 @@ export interface Knowledge {
 export const NOTHING_KNOWN: Knowledge = {
   calls: "the program's calls are not seen",
   listens: null,
+  hasClosedListener: false,
   hasQueueSpace: null,
   isQueueFull: false,
   defersAccept: null,
@@ -33,13 +36,14 @@ export const NOTHING_KNOWN: Knowledge = {
 
 /**
  * A call on the end's socket. `certain`: it has returned, and did what it says; else it may have. `passive`: that socket connected
- * itself, or came from a listener; absent where it is the one or the other.
+ * itself, or came from a listener; absent where it is the one or the other. `openMs`: when it was there, with its connection.
  */
 export interface Call {
   atMs: number;
   called: 'close' | 'shutdown' | 'abort' | 'destroy';
   certain: boolean;
   passive?: boolean;
+  openMs?: number;
 }
 
 /** What another source than segments tells of an end. */

@@ -38,7 +38,8 @@ function refuse(socket: Possibility, reset: Segment, last: Segment, at: Moment):
       // It refuses what can't acknowledge its SYN (3.10.7.3, first).
       return last.ack !== null && last.ack !== socket.sendNext ? [socket] : [];
     case 'SYN-RECEIVED':
-      if (last.ack !== null && last.ack !== socket.sendNext) return [socket];
+      if (last.ack !== null && last.ack !== socket.sendNext)
+        return socket.passive ? [socket, ...withoutListener(socket, at)] : [socket];
       // A full socket sends a challenge ACK instead (RFC 5961, 4.2): it is gone.
       if (isSyn && !socket.passive) return [closed(socket, at)];
       // net.ipv4.tcp_abort_on_overflow.
@@ -51,6 +52,12 @@ function refuse(socket: Possibility, reset: Segment, last: Segment, at: Moment):
         ? [end(socket, 'data after close', atMs)]
         : [];
   }
+}
+
+/** Its listener may have been closed, which nobody saw. */
+function withoutListener(request: Possibility, at: Moment): Possibility[] {
+  const { listens, calls } = at.known;
+  return listens === null && calls !== 'all' ? [withDoubt(closed(request, at), 'listener')] : [];
 }
 
 function isBehindClose({ state }: Possibility): boolean {
@@ -80,7 +87,8 @@ function abort(socket: Possibility, segment: Segment, last: Segment | null, at: 
   const refusesAck = segment.ack === null && segment.seq !== socket.sendNext;
   switch (socket.state) {
     case 'CLOSED':
-      return [socket];
+      // Without a socket, only what came in is answered.
+      return socket.doubt === null ? [socket] : [];
     case 'LISTEN':
       return segment.ack === null || isRecent(socket, at) ? [socket] : [closed(socket, at)];
     case 'SYN-SENT':

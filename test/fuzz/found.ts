@@ -93,4 +93,73 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'craft', at: 'client', flags: 'P', seq: 0, ack: 0, octets: 0 },
     ],
   },
+  {
+    why: 'an RST of a rule that was dropped may not have ended what sends a SYN-ACK with its number',
+    deeds: [
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with RST' },
+      { do: 'connect', at: 'client' },
+      { do: 'connect', at: 'server' },
+      { do: 'destroy', at: 'client' },
+      { do: 'connect', at: 'client' },
+      { do: 'listen', at: 'client' },
+    ],
+  },
+  {
+    why: 'any segment ends a request whose listener was closed',
+    deeds: [
+      { do: 'listen', at: 'client' },
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'drop' },
+      { do: 'connect', at: 'server' },
+      { do: 'lift', at: 'client' },
+      { do: 'close', at: 'client', which: 0 },
+      { do: 'craft', at: 'client', flags: 'S', seq: 0, ack: 0, octets: 0 },
+      { do: 'shutdown', at: 'client', which: 0 },
+    ],
+  },
+  {
+    why: 'a SYN for a request whose listener was closed',
+    deeds: [
+      { do: 'listen', at: 'server' },
+      { do: 'rule', at: 'client', hook: 'in', flags: '', fate: 'drop' },
+      { do: 'connect', at: 'client' },
+      { do: 'abort', at: 'server', which: 0 },
+      { do: 'craft', at: 'client', flags: 'S', seq: 0, ack: 0, octets: 0 },
+      { do: 'rest', ms: 1 },
+    ],
+  },
+  {
+    why: 'a rule rejects the SYN-ACK of its own host',
+    deeds: [
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with port unreachable' },
+      { do: 'connect', at: 'client' },
+      { do: 'rest', ms: 1 },
+      { do: 'listen', at: 'client' },
+      { do: 'craft', at: 'server', flags: 'S', seq: 0, ack: 0, octets: 1 },
+      { do: 'rest', ms: 1 },
+    ],
+  },
+  {
+    why: 'a socket begins to connect from the ports of another that ends meanwhile',
+    deeds: [
+      { do: 'listen', at: 'server' },
+      { do: 'connect', at: 'client' },
+      { do: 'shutdown', at: 'client', which: 0 },
+      { do: 'close', at: 'client', which: 0 },
+      { do: 'connect', at: 'client' },
+      { do: 'connect', at: 'server' },
+    ],
+  },
+  {
+    why: 'an accepted socket whose connection is over is aborted while the next one waits to be accepted',
+    deeds: [
+      { do: 'listen', at: 'client' },
+      { do: 'connect', at: 'server' },
+      { do: 'accept', at: 'client' },
+      { do: 'shutdown', at: 'server', which: 0 },
+      { do: 'shutdown', at: 'client', which: 1 },
+      { do: 'connect', at: 'server' },
+      { do: 'abort', at: 'client', which: 1 },
+      { do: 'rest', ms: 1 },
+    ],
+  },
 ];

@@ -34,6 +34,7 @@ export const CELLS: Cell[] = readFileSync(new URL('linux.ndjson', import.meta.ur
 const DRIVER: Knowledge = {
   calls: 'all',
   listens: null,
+  hasClosedListener: false,
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,

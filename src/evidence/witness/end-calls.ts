@@ -54,11 +54,13 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   const remote = formatEndpoint(end.remote);
   const connected = bound.flatMap((calls): Life[] => {
     const connect = calls.find(({ call, detail }) => call === 'connect' && detail === remote);
-    return connect ? [{ fromMs: connect.atMs, passive: false, calls }] : [];
+    if (!connect) return [];
+    const openMs = connect.atMs + connect.tookMs + CLOCKS_AGREE_MS;
+    return [{ fromMs: connect.atMs, openMs, passive: false, calls }];
   });
   const accepted = listeners.flat().flatMap(({ call, detail, atMs }): Life[] => {
     const socket = Number(detail.split(' ').at(-1));
-    return call === 'accept' ? [{ fromMs: atMs, passive: true, calls: callsOn(socket) }] : [];
+    return call === 'accept' ? [{ fromMs: atMs, openMs: atMs, passive: true, calls: callsOn(socket) }] : [];
   });
   // Of several connections the timeline does not tell which one was accepted.
   const isSure =
@@ -79,9 +81,13 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   };
 }
 
-/** The calls on one socket, and since when it can have been the connection's. */
+/** Of a call, and of the packet that it sent. */
+const CLOCKS_AGREE_MS = 0.5;
+
+/** The calls on one socket, since when it can have been the connection's, and when it was there with it. */
 interface Life {
   fromMs: number;
+  openMs: number;
   passive: boolean;
   calls: readonly Called[];
 }
@@ -89,10 +95,10 @@ interface Life {
 /** A socket whose connection is over may be closed while the next one already has its ports. */
 function closingsOf(lives: readonly Life[]): Call[] {
   const inOrder = [...lives].sort((a, b) => a.fromMs - b.fromMs);
-  return inOrder.flatMap(({ calls, passive }, index) => {
+  return inOrder.flatMap(({ calls, passive, openMs }, index) => {
     const untilMs = inOrder[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY;
     const facts = calls.filter(({ atMs }) => atMs < untilMs).flatMap(closingFacts);
-    return facts.map((fact) => ({ ...fact, passive }));
+    return facts.map((fact) => ({ ...fact, passive, openMs }));
   });
 }
 
@@ -159,11 +165,11 @@ function listening(listeners: readonly (readonly Called[])[]): Fact[] {
   let open = 0;
   return changes.flatMap(({ call, atMs, tookMs }): Fact[] => {
     open += call === 'listen' ? 1 : -1;
-    if (call === 'listen') return [{ atMs, known: { listens: true } }];
+    if (call === 'listen') return [{ atMs, known: { listens: true, hasClosedListener: false } }];
     if (open > 0) return [];
     return [
       { atMs, known: { listens: null } },
-      { atMs: atMs + tookMs, known: { listens: false } },
+      { atMs: atMs + tookMs, known: { listens: false, hasClosedListener: true } },
     ];
   });
 }
