@@ -11,8 +11,10 @@ import { receiveWindow } from './windows.ts';
 /** A passive SYN-RECEIVED (net/ipv4/tcp_minisocks.c, tcp_check_req). */
 export function receiveInRequest(request: Possibility, segment: Segment, at: Moment): Possibility[] {
   const { flags, seq, ack } = segment;
-  // It outlives its listener until the next segment, whatever that is (tcp_ipv4.c, tcp_v4_rcv).
-  if (at.known.hasClosedListener) return [find(request, 'CLOSED', at.atMs)];
+  const { listens, listenerClosedMs } = at.known;
+  // It outlives its listener until the next segment, which another one may take (tcp_ipv4.c, tcp_v4_rcv).
+  if (listenerClosedMs !== null && request.sinceMs <= listenerClosedMs)
+    return [{ ...find(request, listens ? 'LISTEN' : 'CLOSED', at.atMs), knock: segment }];
   const isSyn = flags.includes('S');
   if (isSyn && ack === null && seq === request.peerSyn && !flags.includes('R')) return [request];
   const isOurs = ack === request.sendNext;

@@ -169,11 +169,27 @@ export function withDoubt(one: Possibility, doubt: Doubt): Possibility {
   return { ...one, doubt };
 }
 
-/** The first path of those that end alike is kept. */
+/** Of those that end alike, the first is kept; where two differ in times alone, the later ones are certain. */
 export function merged(all: readonly Possibility[]): Possibility[] {
   const kept: Possibility[] = [];
-  for (const one of all) if (!kept.some((other) => isSame(one, other))) kept.push(one);
+  for (const one of all) {
+    const index = kept.findIndex((other) => isSame(one, other));
+    const same = kept[index];
+    if (!same) kept.push(one);
+    else if (isLater(one.path, same.path)) kept[index] = { ...same, path: one.path, sinceMs: one.sinceMs };
+  }
   return kept;
+}
+
+/** Whether both took the same arcs, and the first that they took at another time `one` took later. */
+function isLater(one: Path | null, other: Path | null): boolean {
+  let isFirstLater = false;
+  let [left, right] = [one, other];
+  for (; left !== right; [left, right] = [left.before, right.before]) {
+    if (!left || !right || left.step.arc !== right.step.arc) return false;
+    if (left.step.atMs !== right.step.atMs) isFirstLater = left.step.atMs > right.step.atMs;
+  }
+  return isFirstLater;
 }
 
 const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'heardMs'];

@@ -87,8 +87,8 @@ function abort(socket: Possibility, segment: Segment, last: Segment | null, at: 
   const refusesAck = segment.ack === null && segment.seq !== socket.sendNext;
   switch (socket.state) {
     case 'CLOSED':
-      // Without a socket, only what came in is answered.
-      return socket.doubt === null ? [socket] : [];
+      // Without a socket, only what came in is answered: without an ACK, or with 0 for a number.
+      return segment.ack !== null && segment.seq !== 0 && socket.doubt !== null ? [] : [socket];
     case 'LISTEN':
       return segment.ack === null || isRecent(socket, at) ? [socket] : [closed(socket, at)];
     case 'SYN-SENT':

@@ -162,4 +162,39 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'rest', ms: 1 },
     ],
   },
+  {
+    why: 'a stray ACK is refused where an ICMP error may have ended the socket',
+    deeds: [
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with host unreachable' },
+      { do: 'connect', at: 'client' },
+      { do: 'listen', at: 'client' },
+      { do: 'connect', at: 'server' },
+      { do: 'craft', at: 'server', flags: '.', seq: 0, ack: 0, octets: 0 },
+      { do: 'lift', at: 'client' },
+    ],
+  },
+  {
+    why: 'an RST ends what the RST of a rule may have ended before',
+    deeds: [
+      { do: 'listen', at: 'client' },
+      { do: 'connect', at: 'server' },
+      { do: 'rule', at: 'server', hook: 'out', flags: '', fate: 'reject with RST' },
+      { do: 'shutdown', at: 'server', which: 0 },
+      { do: 'destroy', at: 'client' },
+      { do: 'connect', at: 'server' },
+      { do: 'rest', ms: 1 },
+    ],
+  },
+  {
+    why: 'a new listener takes the SYN for a request whose listener was closed',
+    deeds: [
+      { do: 'rule', at: 'server', hook: 'in', flags: '', fate: 'drop' },
+      { do: 'listen', at: 'client' },
+      { do: 'connect', at: 'server' },
+      { do: 'abort', at: 'client', which: 0 },
+      { do: 'listen', at: 'client' },
+      { do: 'craft', at: 'server', flags: 'S', seq: 0, ack: 0, octets: 0 },
+      { do: 'shutdown', at: 'client', which: 0 },
+    ],
+  },
 ];

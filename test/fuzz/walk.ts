@@ -107,9 +107,9 @@ function unexplained(lab: Lab, connection: Connection): string[] {
 
 /** What RFC 9293 does not have. */
 function isLinuxAlone(lab: Lab, { host, from, to, atMs }: Transition, all: readonly Transition[]): boolean {
-  if (to !== 'CLOSED') return false;
   // A request outlives its listener until a segment arrives (tcp_ipv4.c, tcp_v4_rcv).
-  if (from === 'SYN-RECEIVED') return listenerChanges(lab, host, atMs).at(-1)?.to === 'CLOSED';
+  if (from === 'SYN-RECEIVED') return hasClosedListener(lab, host, atMs);
+  if (to !== 'CLOSED') return false;
   // connect() may take the ports of a TIME-WAIT, or of an orphan (net/ipv4/tcp_ipv4.c, tcp_twsk_unique).
   const next = all.find((later) => later.host === host && later.atMs >= atMs && later.from === 'CLOSED');
   if (from === 'TIME-WAIT' || from === 'FIN-WAIT-2') return next?.to === 'SYN-SENT' && next.atMs - atMs < 1;
@@ -119,11 +119,16 @@ function isLinuxAlone(lab: Lab, { host, from, to, atMs }: Transition, all: reado
   return hasFin && (counted?.counters['TcpExtTCPAbortOnData'] ?? 0) > 0;
 }
 
-function listenerChanges(lab: Lab, host: HostName, untilMs: number) {
+function hasClosedListener(lab: Lab, host: HostName, untilMs: number): boolean {
   return lab.timeline
     .of('kernel')
-    .filter((event) => event.host === host && event.remote.port === 0 && event.atMs <= untilMs)
-    .flatMap(({ change }) => change ?? []);
+    .some(
+      (event) =>
+        event.host === host &&
+        event.remote.port === 0 &&
+        event.change?.from === 'LISTEN' &&
+        event.atMs <= untilMs,
+    );
 }
 
 /** What was done and what was on the wire, in the order of time. */

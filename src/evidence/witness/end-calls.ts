@@ -165,11 +165,11 @@ function listening(listeners: readonly (readonly Called[])[]): Fact[] {
   let open = 0;
   return changes.flatMap(({ call, atMs, tookMs }): Fact[] => {
     open += call === 'listen' ? 1 : -1;
-    if (call === 'listen') return [{ atMs, known: { listens: true, hasClosedListener: false } }];
+    if (call === 'listen') return [{ atMs, known: { listens: true } }];
     if (open > 0) return [];
     return [
       { atMs, known: { listens: null } },
-      { atMs: atMs + tookMs, known: { listens: false, hasClosedListener: true } },
+      { atMs: atMs + tookMs, known: { listens: false, listenerClosedMs: atMs + tookMs } },
     ];
   });
 }
