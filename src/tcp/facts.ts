@@ -1,5 +1,5 @@
-import type { Fact, Moment } from './known.ts';
-import { type Possibility, withDoubt } from './possibility.ts';
+import type { Fact, Knowledge, Moment } from './known.ts';
+import { find, type Possibility, withDoubt } from './possibility.ts';
 import { afterCall } from './silence.ts';
 import type { State } from './state.ts';
 
@@ -26,6 +26,12 @@ export function afterFact(
   const called = afterCall(one, fact.called, at);
   if (fact.certain || called === one) return [called];
   return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
+}
+
+/** A segment that ends what is left of a listener's requests may be one that the kernel drops. */
+export function afterKnowledge(one: Possibility, known: Partial<Knowledge>, at: Moment): Possibility[] {
+  const isLeft = known.listenerClosedMs !== undefined && one.state === 'SYN-RECEIVED' && one.passive;
+  return isLeft ? [one, withDoubt(find(one, 'CLOSED', at.atMs), 'closed listener')] : [one];
 }
 
 /** When the connection that it is now began, as far as its segments show it. */

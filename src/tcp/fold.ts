@@ -1,5 +1,5 @@
 import { type Doubt, wordsOfDoubts } from './doubts.ts';
-import { afterFact, isEndedBySegment } from './facts.ts';
+import { afterFact, afterKnowledge, isEndedBySegment } from './facts.ts';
 import { receiveInFullSocket, receiveInSynSent } from './full-socket.ts';
 import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
@@ -227,10 +227,9 @@ function learn(end: End, fact: Fact): End {
   const at = { atMs: fact.atMs, known: end.known };
   if ('known' in fact) {
     const known = { ...end.known, ...fact.known };
-    return settled(new End(end.possibilities, known, end.last, end.blind), end.possibilities, end.last, {
-      ...at,
-      known,
-    });
+    const moment = { ...at, known };
+    const all = end.possibilities.flatMap((one) => afterKnowledge(one, fact.known, moment));
+    return settled(new End(end.possibilities, known, end.last, end.blind), all, end.last, moment);
   }
   const all = end.possibilities.flatMap((one) => afterFact(one, fact, at));
   // Where a segment may have ended it, that is what has; a later socket is still there.

@@ -169,27 +169,43 @@ export function withDoubt(one: Possibility, doubt: Doubt): Possibility {
   return { ...one, doubt };
 }
 
-/** Of those that end alike, the first is kept; where two differ in times alone, the later ones are certain. */
+/** Of those that end alike, one is kept, with the changes that are certain. */
 export function merged(all: readonly Possibility[]): Possibility[] {
   const kept: Possibility[] = [];
   for (const one of all) {
     const index = kept.findIndex((other) => isSame(one, other));
     const same = kept[index];
-    if (!same) kept.push(one);
-    else if (isLater(one.path, same.path)) kept[index] = { ...same, path: one.path, sinceMs: one.sinceMs };
+    if (same) kept[index] = { ...same, ...certain(same, one) };
+    else kept.push(one);
   }
   return kept;
 }
 
-/** Whether both took the same arcs, and the first that they took at another time `one` took later. */
-function isLater(one: Path | null, other: Path | null): boolean {
-  let isFirstLater = false;
-  let [left, right] = [one, other];
-  for (; left !== right; [left, right] = [left.before, right.before]) {
-    if (!left || !right || left.step.arc !== right.step.arc) return false;
+/** What both have in common. What the segments themselves say (`first`, without a doubt) counts for more than another way. */
+function certain(first: Possibility, other: Possibility): Pick<Possibility, 'path' | 'sinceMs'> {
+  const { common, onlyTimes, isFirstLater } = compared(first.path, other.path);
+  if (onlyTimes) return isFirstLater ? first : other;
+  if (first.doubt === null || first.state === null || first.state === common?.step.to) return first;
+  const from = common?.step.to ?? 'CLOSED';
+  const sinceMs = Math.max(first.sinceMs, other.sinceMs);
+  const found = { step: { atMs: sinceMs, from, to: first.state, arc: null }, before: common };
+  return { path: from === first.state ? common : found, sinceMs };
+}
+
+/** Up to where two paths are one, whether they differ in times alone, and whose first such time is later. */
+function compared(one: Path | null, other: Path | null) {
+  let [left, right, onlyTimes, isFirstLater] = [one, other, true, true];
+  const lefts = new Set<Path>();
+  for (let path = one; path; path = path.before) lefts.add(path);
+  let common = other;
+  while (common && !lefts.has(common)) common = common.before;
+  while (onlyTimes && left !== common && right !== common) {
+    if (!left || !right) break;
+    onlyTimes = left.step.arc === right.step.arc && left.step.to === right.step.to;
     if (left.step.atMs !== right.step.atMs) isFirstLater = left.step.atMs > right.step.atMs;
+    [left, right] = [left.before, right.before];
   }
-  return isFirstLater;
+  return { common, onlyTimes: onlyTimes && left === right, isFirstLater };
 }
 
 const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'heardMs'];

@@ -63,7 +63,8 @@ function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Poss
   };
   if (socket.state === 'SYN-SENT' && segment.seq === socket.initialSent) return [open(socket)];
   // A listener would choose a number of its own.
-  if (socket.state === 'CLOSED' && socket.doubt !== null && segment.seq === socket.initialSent) return [];
+  const hasEnded = socket.state === 'CLOSED' || socket.state === 'LISTEN';
+  if (hasEnded && socket.doubt !== null && segment.seq === socket.initialSent) return [];
   // Only a listener answers so: the connection that was known here is gone.
   const before = socket.state === 'TIME-WAIT' ? socket : find(socket, 'LISTEN', atMs);
   const opened: Possibility = {
