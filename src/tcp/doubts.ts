@@ -10,6 +10,7 @@ export type Doubt =
   | 'SYN in TIME-WAIT'
   | 'listener'
   | 'closed listener'
+  | 'foreign'
   | 'RST before a request'
   | 'ICMP ignored'
   | 'not delivered'
@@ -45,6 +46,7 @@ const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> 
     'the request of a listener that was closed ends with the next segment, even one that the kernel drops',
     'the socket table would decide',
   ],
+  foreign: ['another process may have sent this segment in the socket’s name', 'kernel events would decide'],
   'RST before a request': [
     'some versions of Linux obey any RST in the window of a request socket',
     'kernel events would decide',

@@ -168,7 +168,12 @@ export function advance(end: End, input: Input | Fact): End {
     );
   }
   const fitting = due.flatMap((one) => sendReset(one, segment, end.last, at));
-  return settled(end, fitting.length > 0 ? fitting : due.map((one) => silentlyEnded(one, at)), end.last, at);
+  return settled(
+    end,
+    fitting.length > 0 ? fitting : due.flatMap((one) => silentlyEnded(one, at)),
+    end.last,
+    at,
+  );
 }
 
 /** What may not have been delivered may have changed nothing. */

@@ -4,6 +4,8 @@ import type { State } from './state.ts';
 export interface Knowledge {
   /** `all` if every call on its socket comes as a fact; else why not. */
   readonly calls: 'all' | string;
+  /** Who made the socket, where all the calls are seen: of tcplab's own none is ever missing. Null if that is not known. */
+  readonly maker: 'tcplab' | 'program' | null;
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
   /** When the last listener on its port was closed, if there is another by now or not; null without one. */
@@ -24,6 +26,7 @@ export interface Knowledge {
 
 export const NOTHING_KNOWN: Knowledge = {
   calls: "the program's calls are not seen",
+  maker: null,
   listens: null,
   listenerClosedMs: null,
   hasQueueSpace: null,

@@ -33,6 +33,7 @@ export const CELLS: Cell[] = readFileSync(new URL('linux.ndjson', import.meta.ur
 /** What a driver that makes all calls itself knows. */
 const DRIVER: Knowledge = {
   calls: 'all',
+  maker: null,
   listens: null,
   listenerClosedMs: null,
   hasQueueSpace: true,

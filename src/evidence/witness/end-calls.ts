@@ -9,6 +9,8 @@ import type { Timeline } from '../timeline.ts';
 export interface EndCalls {
   /** `all`, or why there can be others. */
   calls: 'all' | string;
+  /** Who made its socket; null if that is not known. */
+  maker: 'tcplab' | 'program' | null;
   /** What they did; in no order. */
   facts: Fact[];
   /** Whether a listener on its port was made, and is there; null if that is not known. */
@@ -25,7 +27,7 @@ export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
   if (own) return own;
   if (isByHand && !hasProgram)
-    return { calls: 'all', facts: [], listens: null, inConnect: false, listener: null };
+    return { calls: 'all', maker: null, facts: [], listens: null, inConnect: false, listener: null };
   const unseen = whyCallsUnseen(timeline, end.host);
   const seen = seenCallsOfEnd(timeline, end);
   return unseen === null ? seen : { ...seen, calls: unseen, listens: null };
@@ -68,6 +70,7 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
   return {
     calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
+    maker: 'tcplab',
     facts: [
       ...closingsOf(isSure ? [...connected, ...accepted] : connected),
       ...connected.flatMap(({ calls }) => connecting(calls)),
@@ -205,6 +208,7 @@ function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   const backlogs = listens.map(({ detail }) => Number.parseInt(detail, 10)).filter(Number.isFinite);
   return {
     calls: 'all',
+    maker: 'program',
     facts: [...facts, ...exits.map(({ atMs }): Fact => ({ atMs, called: 'close', certain: false }))],
     listens: listens.length > 0 ? null : false,
     inConnect: null,

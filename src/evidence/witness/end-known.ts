@@ -24,6 +24,7 @@ export class EndFacts {
     const calls = callsOfEnd(timeline, end);
     const known = {
       calls: calls.calls,
+      maker: calls.calls === 'all' ? calls.maker : null,
       listens: calls.listens,
       inConnect: calls.inConnect,
       ...queueOf(timeline, end, calls),
