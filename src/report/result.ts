@@ -1,5 +1,5 @@
 import { TcplabError } from '../error.ts';
-import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
+import { type Connection, type ConnectionEnd, endOf, peerHost } from '../evidence/connection.ts';
 import { type Held, type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
 import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { type Passage, passages, segmentsLeftOut, toldByPackets, wordsOfDrop } from '../evidence/segments.ts';
@@ -110,8 +110,8 @@ export function resultOf(timeline: Timeline): ScenarioResult {
   }
   const verdict = judge(timeline);
   const hold = timeline.of('held')[0];
-  const peer = otherHost(aim.held.host);
   const connection = claim?.connection ?? null;
+  const peer = peerHost(connection, aim.held.host);
   const leftOut = connection ? segmentsLeftOut(timeline, connection) : 0;
   return {
     scenario: aim.scenario,
@@ -265,10 +265,11 @@ function fateText(timeline: Timeline, fate: Passage['fate'], rules: ReadonlyMap<
 function pathOf(timeline: Timeline, host: HostName): State[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
-  const { steps } = toldByPackets(timeline, claim.connection, host).end;
+  const at = endOf(claim.connection, host, 'CLOSED').host;
+  const { steps } = toldByPackets(timeline, claim.connection, at).end;
   const first = steps[0]?.from;
   if (first) return [first, ...steps.map(({ to }) => to)];
-  const state = host === claim.held.host ? claim.held.state : claim.peer;
+  const state = at === claim.held.host ? claim.held.state : claim.peer;
   const sights = state ? socketTable.follow(timeline, endOf(claim.connection, host, state)) : [];
   return sights.flatMap(({ states }) => states).filter((seen, index, all) => seen !== all[index - 1]);
 }
