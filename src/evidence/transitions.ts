@@ -1,6 +1,6 @@
 import type { Arc } from '../tcp/arcs.ts';
 import type { State } from '../tcp/state.ts';
-import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
+import { type Connection, type ConnectionEnd, endOf, hostsOf } from './connection.ts';
 import type { HostName } from './events.ts';
 import { inputsOf, toldByPackets } from './segments.ts';
 import type { Timeline } from './timeline.ts';
@@ -40,7 +40,7 @@ export interface Course {
 
 /** How both ends of a connection changed their states, as all the witnesses together tell it. */
 export function courseOf(timeline: Timeline, connection: Connection): Course {
-  const courses = (['client', 'server'] as const).map((host) => courseOfEnd(timeline, connection, host));
+  const courses = hostsOf(connection).map((host) => courseOfEnd(timeline, connection, host));
   return {
     transitions: courses.flatMap(({ transitions }) => transitions).sort(inTime),
     particularities: courses.flatMap(({ particularities }) => particularities).sort(inTime),

@@ -134,8 +134,12 @@ export class KernelSight implements Watcher {
     const headers = headersOf(packet);
     const wire = headers && decodePacket(headers);
     if (!wire || (shared && !shared.concerns(wire))) return;
-    const source = wire.kind === 'tcp' ? wire.segment.source.address : wire.error.source;
-    const direction = source === address ? 'sent' : 'received';
+    const [source, destination] =
+      wire.kind === 'tcp'
+        ? [wire.segment.source.address, wire.segment.destination.address]
+        : [wire.error.source, wire.error.destination];
+    // What a host sends to itself, it drops as what arrives.
+    const direction = source === address && destination !== address ? 'sent' : 'received';
     const bytes = headers.toString('base64');
     emit({ type: 'kernel-dropped', atMs: toMs(atNs), host, reason, direction, wire, bytes });
   }

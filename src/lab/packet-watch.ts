@@ -1,7 +1,7 @@
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import { type LoggedPacket, PacketLog } from '../kernel/nflog.ts';
-import type { PacketCapture } from '../kernel/packet-capture.ts';
+import { PacketCapture } from '../kernel/packet-capture.ts';
 import { decodePacket, type WirePacket } from '../tcp/segment.ts';
 
 /** The group of the packet log to which all rules of a host tell of their packets, where the host is the lab's own. */
@@ -22,6 +22,7 @@ interface Options {
 /** The packets of one host: those that its capture saw, and those that its rules decided on. */
 export class PacketWatch {
   readonly #options: Options;
+  readonly #captures: PacketCapture[];
   readonly #log: PacketLog;
   #realtimeOffsetNs: bigint = realtimeOffsetNs();
   /** Nothing was lost before that. */
@@ -30,8 +31,14 @@ export class PacketWatch {
   /** In the namespace in which the thread is now. */
   constructor(options: Options) {
     this.#options = options;
+    this.#captures = [options.capture];
     this.#log = new PacketLog(options.logGroup);
     this.#readMs = this.#nowMs();
+  }
+
+  /** Reads what passes the loopback from and to this address too, from now on. In the namespace in which the thread is now. */
+  addLoopback(address: string): void {
+    this.#captures.push(new PacketCapture('lo', address));
   }
 
   /**
@@ -39,28 +46,24 @@ export class PacketWatch {
    * the log has no time; `droppedAtNs` may know it (CLOCK_MONOTONIC).
    */
   read(droppedAtNs: (packet: Buffer) => bigint | undefined): number {
-    const { name: host, capture, emit } = this.#options;
+    const { name: host, emit } = this.#options;
     this.#followClock();
     const sinceMs = this.#readMs;
     this.#readMs = this.#nowMs();
     let count = 0;
-    for (const { atNs, direction, packet } of capture.packets()) {
-      const wire = this.#decode(packet);
-      if (!wire) continue;
-      const bytes = packet.toString('base64');
-      emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
-      count++;
-    }
+    for (const capture of this.#captures) count += this.#readCapture(capture);
     const logged = this.#log.read();
-    const lost = capture.takeLost();
-    if (lost > 0) {
-      const what = `the capture lost ${lost} packets because its buffer was full`;
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
-    }
-    const deleted = capture.takeDeleted();
-    if (deleted !== undefined) {
-      const what = `interface ${deleted} was deleted: the capture sees no packet after that`;
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
+    for (const capture of this.#captures) {
+      const lost = capture.takeLost();
+      if (lost > 0) {
+        const what = `the capture lost ${lost} packets because its buffer was full`;
+        emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
+      }
+      const deleted = capture.takeDeleted();
+      if (deleted !== undefined) {
+        const what = `interface ${deleted} was deleted: the capture sees no packet after that`;
+        emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
+      }
     }
     if (this.#log.takeLost()) {
       const what = 'the packet log overflowed: some dropped packets are missing';
@@ -93,6 +96,20 @@ export class PacketWatch {
       .reverse();
   }
 
+  /** Gives how many there were. */
+  #readCapture(capture: PacketCapture): number {
+    const { name: host, emit } = this.#options;
+    let count = 0;
+    for (const { atNs, direction, packet } of capture.packets()) {
+      const wire = this.#decode(packet);
+      if (!wire) continue;
+      const bytes = packet.toString('base64');
+      emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
+      count++;
+    }
+    return count;
+  }
+
   /** Somebody may set the time of day, by which packets are stamped; its small changes would only blur their order. */
   #followClock(): void {
     const isStep = (offsetNs: bigint) => {
@@ -110,10 +127,10 @@ export class PacketWatch {
     return wire && (this.#options.concerns?.(wire) ?? true) ? wire : undefined;
   }
 
-  /** With the capture. */
+  /** With the captures. */
   async close(): Promise<void> {
     this.closeLog();
-    await this.#options.capture.close();
+    await Promise.all(this.#captures.map((capture) => capture.close()));
   }
 
   closeLog(): void {

@@ -1,4 +1,4 @@
-import { endOf } from '../evidence/connection.ts';
+import { endOf, hostsOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { peculiaritiesOf } from '../evidence/socket-options.ts';
 import type { Timeline } from '../evidence/timeline.ts';
@@ -23,7 +23,7 @@ export function statusLines(
 ): string[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
-  const ends = (['client', 'server'] as const).map((host) => {
+  const ends = hostsOf(claim.connection).map((host) => {
     const state = host === claim.held.host ? claim.held.state : claim.peer;
     return endOf(claim.connection, host, state ?? 'CLOSED');
   });
