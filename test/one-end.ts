@@ -37,7 +37,7 @@ function wire(number: number, isn: number): number {
 export const LAB: Knowledge = {
   calls: 'all',
   listens: null,
-  hasClosedListener: false,
+  closedListener: null,
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,

@@ -6,8 +6,8 @@ export interface Knowledge {
   readonly calls: 'all' | string;
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
-  /** Whether the last listener on its port was closed. */
-  readonly hasClosedListener: boolean;
+  /** When the last listener on its port was closed; `isOnly`: there was no other. Null while none was. */
+  readonly closedListener: { atMs: number; isOnly: boolean } | null;
   /** Whether the accept queue has space for the connection; null if that is not known. */
   readonly hasQueueSpace: true | null;
   /** Whether it was full when it was last looked at, and nothing was accepted since. */
@@ -25,7 +25,7 @@ export interface Knowledge {
 export const NOTHING_KNOWN: Knowledge = {
   calls: "the program's calls are not seen",
   listens: null,
-  hasClosedListener: false,
+  closedListener: null,
   hasQueueSpace: null,
   isQueueFull: false,
   defersAccept: null,

@@ -34,7 +34,7 @@ export const CELLS: Cell[] = readFileSync(new URL('linux.ndjson', import.meta.ur
 const DRIVER: Knowledge = {
   calls: 'all',
   listens: null,
-  hasClosedListener: false,
+  closedListener: null,
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,

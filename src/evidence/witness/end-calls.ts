@@ -4,6 +4,7 @@ import type { ConnectionEnd } from '../connection.ts';
 import type { Called, HostName } from '../events.ts';
 import { concernsEnd, isAbortive, programCalls } from '../program-calls.ts';
 import type { Timeline } from '../timeline.ts';
+import { kernelChanges } from './kernel-events.ts';
 
 /** The calls on an end's socket that the timeline has, and whether there can be others. */
 export interface EndCalls {
@@ -28,7 +29,8 @@ export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
     return { calls: 'all', facts: [], listens: null, inConnect: false, listener: null };
   const unseen = whyCallsUnseen(timeline, end.host);
   const seen = seenCallsOfEnd(timeline, end);
-  return unseen === null ? seen : { ...seen, calls: unseen, listens: null };
+  if (unseen !== null) return { ...seen, calls: unseen, listens: null };
+  return { ...seen, facts: [...seen.facts, ...listeningByKernel(timeline, end)] };
 }
 
 /** Null when the kernel tells of every call that programs make in a host. */
@@ -165,12 +167,25 @@ function listening(listeners: readonly (readonly Called[])[]): Fact[] {
   let open = 0;
   return changes.flatMap(({ call, atMs, tookMs }): Fact[] => {
     open += call === 'listen' ? 1 : -1;
-    if (call === 'listen') return [{ atMs, known: { listens: true, hasClosedListener: false } }];
+    if (call === 'listen') return [{ atMs, known: { listens: true } }];
     if (open > 0) return [];
     return [
       { atMs, known: { listens: null } },
-      { atMs: atMs + tookMs, known: { listens: false, hasClosedListener: true } },
+      { atMs: atMs + tookMs, known: { listens: false, closedListener: { atMs, isOnly: true } } },
     ];
+  });
+}
+
+/** The same of programs' listeners, as the kernel prints it: of a close(), another process may have the descriptor, too. */
+function listeningByKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
+  // On a host that is not the lab's own, others may have listened before.
+  const isOwn = timeline.of('lab-opened')[0]?.hosts === undefined;
+  return kernelChanges(timeline, end).flatMap(({ atMs, from, to, of, listeners }): Fact[] => {
+    if (of !== 'listener') return [];
+    const listens = listeners > 0 ? true : isOwn ? false : null;
+    if (to === 'LISTEN') return [{ atMs, known: { listens } }];
+    if (from !== 'LISTEN') return [];
+    return [{ atMs, known: { listens, closedListener: { atMs, isOnly: listens === false } } }];
   });
 }
 

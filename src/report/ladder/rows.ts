@@ -237,7 +237,7 @@ class Rows {
     for (const change of changes) {
       if (!change) continue;
       const space = change.to.length + 2 > this.#page.beside ? '' : ' ';
-      const unexplained = change.arc === null ? `${space}?` : '';
+      const unexplained = change.arc === null && !change.why ? `${space}?` : '';
       this.#beside(line, change.host, { text: change.to + unexplained, tone: 'bold' });
     }
   }
@@ -271,7 +271,7 @@ class Rows {
 }
 
 /** A change that no segment made: the timer, where it was one. A call stands there by itself. */
-function whyChanged({ arc }: Transition): string | null {
-  if (arc === null) return null;
+function whyChanged({ arc, why }: Transition): string | null {
+  if (arc === null) return why ?? null;
   return /exhausted|timeout|MSL/.test(arc.trigger) ? arc.trigger : null;
 }
