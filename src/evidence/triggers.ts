@@ -304,14 +304,14 @@ function programDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
   return [
     ...own.map((called) => {
       const { atMs, tookMs, call } = called;
-      const isAbort = call === 'close' && isAbortive(called, calls);
-      return deed(atMs, tookMs ?? Number.POSITIVE_INFINITY, call, isAbort);
+      return deed(atMs, tookMs ?? Number.POSITIVE_INFINITY, call, isAbortive(called, calls));
     }),
     ...exits.flatMap(({ atMs, pid }): Deed[] => {
-      const closed = timeline
+      const last = timeline
         .of('kernel')
-        .filter((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
-      return closed.map((event) => deed(event.atMs, 0, 'close', false));
+        .findLast((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
+      // The kernel tells of a close before it sends the RST.
+      return last ? [deed(atMs, last.atMs - atMs + SOFTIRQ_MS, 'close', false)] : [];
     }),
   ];
 }

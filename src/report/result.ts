@@ -268,10 +268,9 @@ function pathFrom(first: Step, transitions: readonly Transition[], host: HostNam
   for (const transition of transitions) {
     const { atMs, from, to } = transition;
     if (transition.host !== host || atMs < first.atMs) continue;
-    const isWhole = from === path.at(-1);
-    // A listener goes on beside its connection.
-    if (!isWhole && (from === 'LISTEN' || to === 'LISTEN')) continue;
-    path.push(...(isWhole ? [to] : [from, to]));
+    // A listener comes and goes beside its connection.
+    const isOfListener = (from === 'LISTEN' && to === 'CLOSED') || (from === 'CLOSED' && to === 'LISTEN');
+    if (from === path.at(-1) || !isOfListener) path.push(to);
   }
   return path;
 }

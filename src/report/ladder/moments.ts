@@ -122,7 +122,7 @@ function tellFlights(
   const waiting = new Set(transitions);
   const take = (flight: Flight, host: HostName, atMs: number | null) => {
     if (flight.connection !== connection) return [];
-    const found = [...waiting].filter((one) => one.host === host && one.atMs === atMs && !one.why);
+    const found = [...waiting].filter((one) => one.host === host && one.atMs === atMs);
     for (const one of found) waiting.delete(one);
     return found;
   };
@@ -146,10 +146,5 @@ function tellFlights(
 const ORDER = ['call', 'rule-set', 'rule-lifted', 'arrival', 'departure', 'change', 'note', 'hold'];
 
 function sorted(moments: Moment[]): Moment[] {
-  return moments.sort((a, b) => a.atMs - b.atMs || placeOf(a) - placeOf(b));
-}
-
-/** What Linux did to a connection before the segment that shows it comes before that. */
-function placeOf(moment: Moment): number {
-  return moment.what === 'change' && moment.transition.why ? -1 : ORDER.indexOf(moment.what);
+  return moments.sort((a, b) => a.atMs - b.atMs || ORDER.indexOf(a.what) - ORDER.indexOf(b.what));
 }
