@@ -168,9 +168,11 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
   /** There is one port in its range: it has bound another. */
   #refusePort(bound: number, expected: number): never {
     const isPossible = bound >= FIRST_PORT_OF_PROGRAMS && bound <= LAST_CLIENT_PORT;
-    throw new TcplabError('USAGE', `${this.#named} bound port ${bound}, but tcplab expects ${expected}`, {
-      hint: `${isPossible ? `use --client-port ${bound}, or ` : ''}leave bind() out of the program`,
-    });
+    const remedy = isPossible ? `--client-port ${bound}` : 'let it connect without bind()';
+    throw new TcplabError(
+      'USAGE',
+      `${this.#named} bound port ${bound}, but tcplab expects ${expected}: ${remedy}`,
+    );
   }
 
   get #named(): string {
