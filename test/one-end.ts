@@ -38,7 +38,7 @@ export const LAB: Knowledge = {
   calls: 'all',
   maker: null,
   listens: null,
-  listenerClosedMs: null,
+  closedListener: null,
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,

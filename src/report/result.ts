@@ -4,11 +4,13 @@ import { type Held, type HostAbout, type HostName, type LabSettings, otherHost }
 import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { type Passage, passages, segmentsLeftOut, toldByPackets, wordsOfDrop } from '../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
+import { courseOf, type Transition } from '../evidence/transitions.ts';
 import { unreached } from '../evidence/unreached.ts';
 import { judge, type Testimony, unseenTime, type VerdictWord } from '../evidence/verdict.ts';
 import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
+import type { Step } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { leftOutLines } from './left-out.ts';
 import { unreachedLine } from './unreached-line.ts';
@@ -265,14 +267,25 @@ function fateText(timeline: Timeline, fate: Passage['fate'], rules: ReadonlyMap<
   return `dropped: ${'dropped' in fate ? rules.get(fate.dropped.rule) : wordsOfDrop(timeline, fate.discarded)}`;
 }
 
-/** The states that an end went through: as its segments tell, or where they tell nothing, its host's socket table. */
+function pathFrom(first: Step, transitions: readonly Transition[], host: HostName): State[] {
+  const path = [first.from];
+  for (const transition of transitions) {
+    const { atMs, from, to } = transition;
+    if (transition.host !== host || atMs < first.atMs) continue;
+    // A listener comes and goes beside its connection.
+    const isOfListener = (from === 'LISTEN' && to === 'CLOSED') || (from === 'CLOSED' && to === 'LISTEN');
+    if (from === path.at(-1) || !isOfListener) path.push(to);
+  }
+  return path;
+}
+
+/** The states that an end went through since its first segment; where no segment tells any, its host's socket table does. */
 function pathOf(timeline: Timeline, host: HostName): State[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
   const at = endOf(claim.connection, host, 'CLOSED').host;
   const { steps } = toldByPackets(timeline, claim.connection, at).end;
-  const first = steps[0]?.from;
-  if (first) return [first, ...steps.map(({ to }) => to)];
+  if (steps[0]) return pathFrom(steps[0], courseOf(timeline, claim.connection).transitions, at);
   const state = at === claim.held.host ? claim.held.state : claim.peer;
   const sights = state ? socketTable.follow(timeline, endOf(claim.connection, host, state)) : [];
   return sights.flatMap(({ states }) => states).filter((seen, index, all) => seen !== all[index - 1]);

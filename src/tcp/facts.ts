@@ -30,7 +30,7 @@ export function afterFact(
 
 /** A segment that ends what is left of a listener's requests may be one that the kernel drops. */
 export function afterKnowledge(one: Possibility, known: Partial<Knowledge>, at: Moment): Possibility[] {
-  const isLeft = known.listenerClosedMs !== undefined && one.state === 'SYN-RECEIVED' && one.passive;
+  const isLeft = known.closedListener !== undefined && one.state === 'SYN-RECEIVED' && one.passive;
   return isLeft ? [one, withDoubt(find(one, 'CLOSED', at.atMs), 'closed listener')] : [one];
 }
 

@@ -8,8 +8,8 @@ export interface Knowledge {
   readonly maker: 'tcplab' | 'program' | null;
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
-  /** When the last listener on its port was closed, if there is another by now or not; null without one. */
-  readonly listenerClosedMs: number | null;
+  /** When the last listener on its port was closed; `isOnly`: there was no other. Null while none was. */
+  readonly closedListener: { atMs: number; isOnly: boolean } | null;
   /** Whether the accept queue has space for the connection; null if that is not known. */
   readonly hasQueueSpace: true | null;
   /** Whether it was full when it was last looked at, and nothing was accepted since. */
@@ -28,7 +28,7 @@ export const NOTHING_KNOWN: Knowledge = {
   calls: "the program's calls are not seen",
   maker: null,
   listens: null,
-  listenerClosedMs: null,
+  closedListener: null,
   hasQueueSpace: null,
   isQueueFull: false,
   defersAccept: null,

@@ -13,6 +13,8 @@ export interface Step {
   to: State;
   /** Null when the end was found changed, by something that sends no segment: a timer, or a call. */
   arc: Arc | null;
+  /** What Linux did, where the table has no arc for it, and it is known. */
+  why?: string;
 }
 
 /** The steps up to one, the last first: possibilities share what they have in common. */
@@ -135,10 +137,12 @@ export function changed(one: Possibility, changes: Partial<Possibility>): Possib
 }
 
 /** The end shows itself in a state that no segment has led to. */
-export function find(end: Possibility, to: State, atMs: number): Possibility {
+export function find(end: Possibility, to: State, atMs: number, why?: string): Possibility {
   const { state: from } = end;
   const known = from === null || from === to || (from === 'CLOSED' && to === 'LISTEN');
-  const path = known ? end.path : { step: { atMs, from, to, arc: null }, before: end.path };
+  const path = known
+    ? end.path
+    : { step: { atMs, from, to, arc: null, ...(why && { why }) }, before: end.path };
   return { ...end, state: to, path, sinceMs: atMs, gone: false, knock: null };
 }
 

@@ -35,7 +35,7 @@ const DRIVER: Knowledge = {
   calls: 'all',
   maker: null,
   listens: null,
-  listenerClosedMs: null,
+  closedListener: null,
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,

@@ -4,6 +4,7 @@ import type { ConnectionEnd } from '../connection.ts';
 import type { Called, HostName } from '../events.ts';
 import { concernsEnd, isAbortive, programCalls } from '../program-calls.ts';
 import type { Timeline } from '../timeline.ts';
+import { kernelChanges } from './kernel-events.ts';
 
 /** The calls on an end's socket that the timeline has, and whether there can be others. */
 export interface EndCalls {
@@ -25,12 +26,14 @@ export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   const own = ownCallsOfEnd(timeline, end);
   const isByHand = timeline.of('lab-opened').length === 0;
   const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
-  if (own) return own;
+  const byKernel = whyKernelUnsure(timeline, end.host) === null ? listeningByKernel(timeline, end) : [];
+  if (own) return { ...own, facts: [...own.facts, ...byKernel] };
   if (isByHand && !hasProgram)
     return { calls: 'all', maker: null, facts: [], listens: null, inConnect: false, listener: null };
   const unseen = whyCallsUnseen(timeline, end.host);
   const seen = seenCallsOfEnd(timeline, end);
-  return unseen === null ? seen : { ...seen, calls: unseen, listens: null };
+  if (unseen !== null) return { ...seen, calls: unseen, listens: null };
+  return { ...seen, facts: [...seen.facts, ...byKernel] };
 }
 
 /** Null when the kernel tells of every call that programs make in a host. */
@@ -38,6 +41,10 @@ function whyCallsUnseen(timeline: Timeline, host: HostName): string | null {
   const opened = timeline.of('lab-opened')[0];
   const about = (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents;
   if (about?.noCalls !== null) return "the program's calls are not seen";
+  return whyKernelUnsure(timeline, host);
+}
+
+function whyKernelUnsure(timeline: Timeline, host: HostName): string | null {
   const lost = timeline
     .of('lost')
     .find((event) => event.witness === 'kernel-events' && (event.host ?? host) === host);
@@ -172,8 +179,21 @@ function listening(listeners: readonly (readonly Called[])[]): Fact[] {
     if (open > 0) return [];
     return [
       { atMs, known: { listens: null } },
-      { atMs: atMs + tookMs, known: { listens: false, listenerClosedMs: atMs + tookMs } },
+      { atMs: atMs + tookMs, known: { listens: false, closedListener: { atMs, isOnly: true } } },
     ];
+  });
+}
+
+/** The same as the kernel prints it: another process may have the descriptor that is closed, and anybody may destroy a listener. */
+function listeningByKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
+  // On a host that is not the lab's own, others may have listened before.
+  const isOwn = timeline.of('lab-opened')[0]?.hosts === undefined;
+  return kernelChanges(timeline, end).flatMap(({ atMs, from, to, of, listeners }): Fact[] => {
+    if (of !== 'listener') return [];
+    const listens = listeners > 0 ? true : isOwn ? false : null;
+    if (to === 'LISTEN') return [{ atMs, known: { listens } }];
+    if (from !== 'LISTEN') return [];
+    return [{ atMs, known: { listens, closedListener: { atMs, isOnly: listens === false } } }];
   });
 }
 
@@ -194,9 +214,8 @@ function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
       ];
     }
     // Another process may have the descriptor, too.
-    if (call === 'close')
-      return [{ atMs, called: isAbortive(called, calls) ? 'abort' : 'close', certain: false }];
-    return [];
+    const isAbort = isAbortive(called, calls);
+    return isAbort || call === 'close' ? [{ atMs, called: isAbort ? 'abort' : 'close', certain: false }] : [];
   });
   const pids = new Set(concerning.map(({ pid }) => pid));
   const exits = timeline.of('process-exited').filter(({ host, pid }) => host === end.host && pids.has(pid));

@@ -29,6 +29,8 @@ interface Change {
   of: 'connection' | 'listener' | 'rival';
   /** How many rivals there are from now on. */
   rivals: number;
+  /** How many listen on its port from now on, as far as they were seen to begin. */
+  listeners: number;
 }
 
 /** The changes that the kernel printed for the end's own socket and for a listener on its port. */
@@ -43,6 +45,7 @@ export function kernelChanges(timeline: Timeline, end: ConnectionEnd): Change[] 
 function allChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
   const changes: Change[] = [];
   let standing: number | undefined;
+  let listeners = 0;
   const rivals = new Set<number | undefined>();
   for (const event of timeline.of('kernel')) {
     const { atMs, change, remote, kernelSocket: socket } = event;
@@ -54,7 +57,9 @@ function allChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
     if (of === 'rival' && change.to !== 'CLOSED') rivals.add(socket);
     else if (of !== 'listener') rivals.delete(socket);
     if (of === 'connection') standing = change.to === 'CLOSED' ? undefined : socket;
-    changes.push({ atMs, ...change, of, rivals: rivals.size });
+    if (of === 'listener' && change.to === 'LISTEN') listeners++;
+    else if (of === 'listener' && change.from === 'LISTEN') listeners = Math.max(0, listeners - 1);
+    changes.push({ atMs, ...change, of, rivals: rivals.size, listeners });
   }
   return changes;
 }
@@ -67,13 +72,9 @@ function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean 
 
 /** Several sockets may listen on a port (SO_REUSEPORT): it is closed when the last one is. */
 function sightsOfListeners(changes: readonly Change[]): Sight[] {
-  let listening = 0;
   return changes
     .filter((change) => change.of === 'listener')
-    .map(({ atMs, to }): Sight => {
-      listening = Math.max(0, listening + (to === 'LISTEN' ? 1 : -1));
-      return { atMs, states: [listening > 0 ? 'LISTEN' : to], why: null };
-    });
+    .map(({ atMs, to, listeners }) => ({ atMs, states: [listeners > 0 ? 'LISTEN' : to], why: null }));
 }
 
 const NOTHING_PRINTED = 'the kernel prints nothing between LISTEN and the final ACK of a handshake';

@@ -35,9 +35,8 @@ export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
 function changesBy(event: PacketEvent, transitions: readonly Transition[]): string[] {
   return transitions
     .filter(({ source, host, atMs }) => source === 'packets' && host === event.host && atMs === event.atMs)
-    .map(({ host, from, to, arc }) => {
-      const why = arc ? `arc ${arc.number}, RFC 9293 ${arc.clause}` : 'not explained';
-      return `${host} ${from} → ${to} (${why})`;
+    .map(({ host, from, to, arc, why = 'not explained' }) => {
+      return `${host} ${from} → ${to} (${arc ? `arc ${arc.number}, RFC 9293 ${arc.clause}` : why})`;
     });
 }
 

@@ -45,8 +45,8 @@ export function viewOf(
     hold: claim ? { fromMs: claim.atMs, toMs: hold?.atMs ?? null } : null,
     initial: ofHosts((host) => initialState(timeline, host, ends?.[host])),
     changes: transitions.map(
-      ({ atMs, host, from, to, arc, source, seenBy }): Change => ({
-        ...{ atMs, host, from, to, source, seenBy },
+      ({ atMs, host, from, to, arc, why, source, seenBy }): Change => ({
+        ...{ atMs, host, from, to, ...(why && { why }), source, seenBy },
         arc: arc && { number: arc.number, trigger: arc.trigger, clause: arc.clause },
       }),
     ),
