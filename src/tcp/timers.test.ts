@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { forecast, isOrphan } from './forecast.ts';
 import type { SocketRow, TcpInfo } from './socket-row.ts';
 import { parseSysctls, SYSCTL_NAMES, type TcpSysctls } from './sysctls.ts';
-import { meanLatenessMs, schedule } from './timers.ts';
+import { meanLatenessMs } from './timer-wheel.ts';
+import { schedule } from './timers.ts';
 
 const OLD: TcpSysctls = parseSysctls(() => undefined);
 const NEW: TcpSysctls = { ...OLD, synLinearTimeouts: 4 };
