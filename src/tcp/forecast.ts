@@ -91,7 +91,10 @@ function foretell(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities): F
     givesUpMs: endless ? null : nextMs + (planned.endMs ?? 0) - (steps[done] ?? planned.endMs ?? 0),
     atMostMs: null,
     nextState: endless ? null : 'CLOSED',
-    unless: waiting === 'TIME-WAIT' && options.finsMs?.length ? 'the peer retransmits its FIN' : null,
+    unless:
+      waiting === 'TIME-WAIT' && options.finsMs?.length
+        ? 'the peer retransmits its FIN, which restarts it'
+        : null,
     sendsMs: planned.offsetsMs.slice(done).map((atMs) => nextMs + atMs - (steps[done] ?? 0)),
     because: isAnswered
       ? `no limit while the peer replies to the probes; else ${planned.because}`

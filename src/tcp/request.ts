@@ -9,6 +9,8 @@ import type { Peculiarities, Schedule } from './timers.ts';
 const FIRST_TIMEOUT_MS = 1000;
 /** TCP_RTO_MAX: request sockets do not honor tcp_rto_max_ms (as of Linux 6.18). */
 const TIMEOUT_MAX_MS = 120_000;
+/** What the kernel rounds a timeout up by, at most. */
+const TICK_MS = 10;
 /** No fewer SYN-ACKs than these are allowed by a listener that has many requests. */
 const LEAST_RETRIES = 2;
 
@@ -102,7 +104,9 @@ export function forecastRequest(
 ): Omit<Forecast, 'timer'> {
   const { request, hz } = options;
   const rule = ruleFor(sysctls, options);
-  const timeouts = request?.timeouts ?? counted;
+  let timeouts = request?.timeouts ?? counted;
+  // The row may be newer than the packets.
+  while (expiresMs > timeoutMs(timeouts) + TICK_MS) timeouts++;
   const firstMs = expiresMs + meanLatenessMs(timeoutMs(timeouts), hz);
   const { sendsMs, endMs } = lifeFrom(timeouts, firstMs, rule, hz);
   const [sendMs = endMs] = sendsMs;
