@@ -44,7 +44,7 @@ function peerSendsMs(host: HostName, { local, remote }: SocketRow, seen: Seen): 
 type PacketEvent = Captured | Dropped;
 
 function requestOf(host: HostName, row: SocketRow, seen: Seen): PendingRequest {
-  const { answers, isHeard } = handshakeOf(seen.timeline, host, row);
+  const { answers, isHeard } = handshakeOf(seen, host, row);
   const acknowledged = answers !== null && answers.acks > 0;
   return {
     // A deferred request lets its timer expire in silence.
@@ -68,8 +68,9 @@ interface Answers {
 }
 
 /** What its packets show of a request: its SYN-ACKs, and whether the client's last SYN got to it. */
-function handshakeOf(timeline: Timeline, host: HostName, { local, remote }: SocketRow) {
-  const isOurs = ({ wire }: PacketEvent) =>
+function handshakeOf({ timeline, nowMs }: Seen, host: HostName, { local, remote }: SocketRow) {
+  const isOurs = ({ wire, atMs }: PacketEvent) =>
+    atMs <= nowMs &&
     wire.kind === 'tcp' &&
     [wire.segment.source, wire.segment.destination].every(
       (end) => sameEndpoint(end, local) || sameEndpoint(end, remote),

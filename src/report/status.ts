@@ -4,7 +4,7 @@ import { outlookOf } from '../evidence/outlook.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { listenerOf, rowOf, stateInTable } from '../evidence/witness/socket-table.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
-import { type Forecast, forecast } from '../tcp/forecast.ts';
+import type { Forecast } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { Waiting } from '../tcp/timers.ts';
@@ -48,13 +48,8 @@ export function statusLines(
   ];
 }
 
-/** What the kernel will do by itself about a socket of which nothing but the row is known. */
-export function timerLines(row: SocketRow, sysctls: TcpSysctls): string[] {
-  return forecastLines(forecast(row, sysctls), 80);
-}
-
 /** What the kernel will do by itself, and which setting controls that. */
-function forecastLines(told: Forecast, columns: number): string[] {
+export function forecastLines(told: Forecast, columns = 80): string[] {
   const { timer, nextMs, remaining, because } = told;
   const texts = [because];
   if (timer !== null && nextMs !== null) {
