@@ -211,6 +211,22 @@ export function withSettings<H extends Host>(host: H, { socketOptions, clientPor
           },
         }),
   };
+  return overlaid(host, own);
+}
+
+/** A host whose sockets keep the options of its lab: what a scenario would set gives way to what was asked for. */
+export function keepingOptions(host: Host, { socketOptions }: Settings): Host {
+  const options = socketOptions?.[host.name];
+  if (!options) return host;
+  return overlaid(host, {
+    setOption: async (socket, option, value) => {
+      if (options[option] === undefined) await host.setOption(socket, option, value);
+    },
+  });
+}
+
+/** The host, with some of its methods replaced. */
+function overlaid<H extends Host>(host: H, own: Partial<Host>): H {
   return new Proxy(host, {
     get: (inner, method) => {
       // A host's methods use its private fields.
