@@ -25,7 +25,8 @@ export function afterFact(
   if (fact.openMs !== undefined && beganMs(one) > fact.openMs) return [one];
   const called = afterCall(one, fact.called, at);
   if (fact.certain || called === one) return [called];
-  return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
+  const open = { ...one, inClose: true };
+  return [open, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
 }
 
 /** A segment that ends what is left of a listener's requests may be one that the kernel drops. */

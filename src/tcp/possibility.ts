@@ -48,6 +48,8 @@ export interface Possibility {
   /** The number of our FIN; `closing`: the program has closed, and the FIN waits behind data or a full window. */
   readonly finSent: number | null;
   readonly closing: boolean;
+  /** Whether a call that closes it has begun, and may not have done its work yet. */
+  readonly inClose: boolean;
   /** The end of the window that the peer offers, and the largest one that it has offered; null where its scale is not known. */
   readonly peerEdge: number | null;
   readonly peerWindow: number | null;
@@ -86,6 +88,7 @@ export const UNTOLD: Possibility = {
   acknowledged: 0,
   finSent: null,
   closing: false,
+  inClose: false,
   peerEdge: null,
   peerWindow: null,
   scale: null,
@@ -118,6 +121,7 @@ export function changed(one: Possibility, changes: Partial<Possibility>): Possib
     acknowledged: one.acknowledged,
     finSent: one.finSent,
     closing: one.closing,
+    inClose: one.inClose,
     peerEdge: one.peerEdge,
     peerWindow: one.peerWindow,
     scale: one.scale,

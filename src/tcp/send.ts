@@ -58,7 +58,7 @@ function isForeign(
 ): boolean | null {
   if (socket.gone || !SYNCHRONIZED.has(socket.state)) return false;
   const isOpen = socket.state === 'ESTABLISHED' || socket.state === 'CLOSE-WAIT';
-  const isUncalled = isOpen && maker !== null && (maker === 'tcplab' || null);
+  const isUncalled = isOpen && !socket.inClose && maker !== null && (maker === 'tcplab' || null);
   if (flags.includes('S')) {
     const isNew = ack === null && seq !== socket.initialSent;
     return isNew && inConnect !== true && isUncalled;

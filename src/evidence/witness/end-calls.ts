@@ -31,7 +31,7 @@ export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   if (isByHand && !hasProgram)
     return { calls: 'all', maker: null, facts: [], listens: null, inConnect: false, listener: null };
   const unseen = whyCallsUnseen(timeline, end.host);
-  const seen = seenCallsOfEnd(timeline, end);
+  const seen: EndCalls = { ...seenCallsOfEnd(timeline, end), maker: hasProgram ? 'program' : null };
   if (unseen !== null) return { ...seen, calls: unseen, listens: null };
   return { ...seen, facts: [...seen.facts, ...byKernel] };
 }
@@ -77,7 +77,7 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
   return {
     calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
-    maker: 'tcplab',
+    maker: connected.length + accepted.length > 0 ? 'tcplab' : null,
     facts: [
       ...closingsOf(isSure ? [...connected, ...accepted] : connected),
       ...connected.flatMap(({ calls }) => connecting(calls)),
@@ -198,7 +198,7 @@ function listeningByKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
 }
 
 /** Those that the kernel saw programs make. */
-function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
+function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): Omit<EndCalls, 'maker'> {
   const calls = programCalls(timeline);
   const concerning = calls.filter((call) => concernsEnd(call, end));
   const own = concerning.filter(({ remote }) => remote.port !== 0);
@@ -227,7 +227,6 @@ function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   const backlogs = listens.map(({ detail }) => Number.parseInt(detail, 10)).filter(Number.isFinite);
   return {
     calls: 'all',
-    maker: 'program',
     facts: [...facts, ...exits.map(({ atMs }): Fact => ({ atMs, called: 'close', certain: false }))],
     listens: listens.length > 0 ? null : false,
     inConnect: null,
