@@ -191,29 +191,33 @@ export function merged(all: readonly Possibility[]): Possibility[] {
 
 /** What both have in common. What the segments themselves say (`first`, without a doubt) counts for more than another way. */
 function certain(first: Possibility, other: Possibility): Pick<Possibility, 'path' | 'sinceMs'> {
-  const { common, onlyTimes, isFirstLater } = compared(first.path, other.path);
+  const { before, last, onlyTimes, isFirstLater } = compared(first.path, other.path);
   if (onlyTimes) return isFirstLater ? first : other;
-  if (first.doubt === null || first.state === null || first.state === common?.step.to) return first;
-  const from = common?.step.to ?? 'CLOSED';
-  const sinceMs = Math.max(first.sinceMs, other.sinceMs);
-  const found = { step: { atMs: sinceMs, from, to: first.state, arc: null }, before: common };
-  return { path: from === first.state ? common : found, sinceMs };
+  if (first.doubt === null || first.state === null) return first;
+  const [from, to] = [before?.step.to ?? 'CLOSED', last[0]?.from ?? first.state];
+  const atMs = last[0]?.atMs ?? Math.max(first.sinceMs, other.sinceMs);
+  let path = from === to ? before : { step: { atMs, from, to, arc: null }, before };
+  for (const step of last) path = { step, before: path };
+  return { path, sinceMs: Math.max(first.sinceMs, other.sinceMs) };
 }
 
-/** Up to where two paths are one, whether they differ in times alone, and whose first such time is later. */
+/** Where two paths part, what they have in common after that, and whether they differ in times alone: whose first is later. */
 function compared(one: Path | null, other: Path | null) {
-  let [left, right, onlyTimes, isFirstLater] = [one, other, true, true];
-  const lefts = new Set<Path>();
-  for (let path = one; path; path = path.before) lefts.add(path);
-  let common = other;
-  while (common && !lefts.has(common)) common = common.before;
-  while (onlyTimes && left !== common && right !== common) {
-    if (!left || !right) break;
-    onlyTimes = left.step.arc === right.step.arc && left.step.to === right.step.to;
+  const ones = new Set<Path>();
+  for (let path = one; path; path = path.before) ones.add(path);
+  let before = other;
+  while (before && !ones.has(before)) before = before.before;
+  let [left, right, onlyTimes, isFirstLater, isTail] = [one, other, true, true, true];
+  const last: Step[] = [];
+  while (left && right && left !== before && right !== before) {
+    const isSameArc = left.step.arc === right.step.arc && left.step.to === right.step.to;
+    isTail &&= isSameArc && left.step.from === right.step.from && left.step.atMs === right.step.atMs;
+    if (isTail) last.unshift(left.step);
+    onlyTimes &&= isSameArc;
     if (left.step.atMs !== right.step.atMs) isFirstLater = left.step.atMs > right.step.atMs;
     [left, right] = [left.before, right.before];
   }
-  return { common, onlyTimes: onlyTimes && left === right, isFirstLater };
+  return { before, last, onlyTimes: onlyTimes && left === right, isFirstLater };
 }
 
 const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'heardMs'];

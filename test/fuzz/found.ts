@@ -197,4 +197,25 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'shutdown', at: 'client', which: 0 },
     ],
   },
+  {
+    why: 'the RST of a rule may have ended a request, and its listener closes',
+    deeds: [
+      { do: 'rule', at: 'server', hook: 'out', flags: '', fate: 'reject with RST' },
+      { do: 'listen', at: 'server' },
+      { do: 'connect', at: 'client' },
+      { do: 'close', at: 'server', which: 0 },
+      { do: 'craft', at: 'client', flags: 'S', seq: 0, ack: 0, octets: 0 },
+      { do: 'connect', at: 'server' },
+    ],
+  },
+  {
+    why: 'the ICMP error of a rule may have ended a socket before another connects',
+    deeds: [
+      { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with administratively prohibited' },
+      { do: 'connect', at: 'client' },
+      { do: 'connect', at: 'server' },
+      { do: 'connect', at: 'client' },
+      { do: 'rest', ms: 1 },
+    ],
+  },
 ];
