@@ -10,6 +10,7 @@ import {
   type Path,
   type Possibility,
   type Step,
+  stepsSince,
   UNTOLD,
   withDoubt,
 } from './possibility.ts';
@@ -89,13 +90,14 @@ export class End {
 
   /** The same, in the order of time. */
   get steps(): Step[] {
-    return stepsOf(this.path);
+    return stepsSince(null, this.path);
   }
 
   /** The changes of which each is in some possibility, and not in all. */
   get possibleSteps(): Step[] {
-    const [common, all] = [new Set(this.steps), this.possibilities.flatMap(({ path }) => stepsOf(path))];
-    return all.filter((step) => !common.has(step));
+    const common = new Set(this.steps);
+    const all = this.possibilities.flatMap(({ path }) => stepsSince(null, path));
+    return all.flatMap((step) => [...(common.has(step) ? [] : [step]), ...(step.or ?? [])]);
   }
 
   /** What the likeliest possibility says of the numbers in use. */
@@ -122,12 +124,6 @@ export class End {
   get #first(): Possibility {
     return this.possibilities[0] ?? UNTOLD;
   }
-}
-
-function stepsOf(last: Path | null): Step[] {
-  const steps: Step[] = [];
-  for (let path = last; path; path = path.before) steps.push(path.step);
-  return steps.reverse();
 }
 
 function commonOf(one: Path | null, other: Path | null): Path | null {

@@ -13,6 +13,8 @@ export interface Step {
   to: State;
   /** Null when the end was found changed, by something that sends no segment: a timer, or a call. */
   arc: Arc | null;
+  /** The steps of which some happened in its place, and nobody knows which. */
+  or?: readonly Step[];
   /** What Linux did, where the table has no arc for it, and it is known. */
   why?: string;
 }
@@ -196,9 +198,19 @@ function certain(first: Possibility, other: Possibility): Pick<Possibility, 'pat
   if (first.doubt === null || first.state === null) return first;
   const [from, to] = [before?.step.to ?? 'CLOSED', last[0]?.from ?? first.state];
   const atMs = last[0]?.atMs ?? Math.max(first.sinceMs, other.sinceMs);
-  let path = from === to ? before : { step: { atMs, from, to, arc: null }, before };
+  const or = [first, other].flatMap((one) =>
+    stepsSince(before, one.path).slice(0, -last.length || undefined),
+  );
+  let path: Path | null = from === to ? before : { step: { atMs, from, to, arc: null, or }, before };
   for (const step of last) path = { step, before: path };
   return { path, sinceMs: Math.max(first.sinceMs, other.sinceMs) };
+}
+
+/** The steps of a path after one of its own, or all, in the order of time. */
+export function stepsSince(before: Path | null, last: Path | null): Step[] {
+  const steps: Step[] = [];
+  for (let path = last; path && path !== before; path = path.before) steps.push(path.step);
+  return steps.reverse();
 }
 
 /** Where two paths part, what they have in common after that, and whether they differ in times alone: whose first is later. */

@@ -218,4 +218,13 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'rest', ms: 1 },
     ],
   },
+  {
+    why: 'the kernel shows that the RST of a rule ended the socket before another connects',
+    deeds: [
+      { do: 'rule', at: 'client', hook: 'out', flags: 'S', fate: 'reject with RST' },
+      { do: 'connect', at: 'client' },
+      { do: 'connect', at: 'client' },
+      { do: 'rest', ms: 1 },
+    ],
+  },
 ];
