@@ -1,4 +1,5 @@
 import type { Arc } from '../tcp/arcs.ts';
+import type { Step } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { type Connection, type ConnectionEnd, endOf, hostsOf } from './connection.ts';
 import type { HostName } from './events.ts';
@@ -62,10 +63,11 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
     inputs,
     possible: possibleSteps.filter((step) => !steps.includes(step)),
   });
-  const drafts = steps
-    .filter((step) => step.arc !== null && !evidence.isLeftOpen(step))
+  const shown = steps.filter((step) => !evidence.isLeftOpen(step));
+  const drafts = shown
+    .filter(({ arc }) => arc !== null)
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));
-  const particularities = addKernelChanges(timeline, end, drafts, evidence);
+  const particularities = addKernelChanges(timeline, end, shown, drafts, evidence);
   addTableChanges(timeline, end, drafts, evidence);
   for (const [index, step] of steps.entries()) {
     if (step.arc !== null) continue;
@@ -112,22 +114,22 @@ function ofConnection(drafts: readonly Draft[]): Draft[] {
 function addKernelChanges(
   timeline: Timeline,
   end: ConnectionEnd,
+  shown: readonly Step[],
   drafts: Draft[],
   evidence: CallsAndTimers,
 ): Particularity[] {
   const particularities: Particularity[] = [];
-  const unmatched = [...drafts];
+  const unmatched = [...shown];
   const inVain = vainConnects(timeline, end);
   for (const { atMs, from, to, of, listeners } of kernelChanges(timeline, end)) {
     if (of === 'listener' && listeners > (to === 'LISTEN' ? 1 : 0)) {
       particularities.push({ atMs, host: end.host, from, to, why: 'another socket listens on the port too' });
       continue;
     }
-    const match = unmatched.findIndex((draft) => draft.from === from && draft.to === to);
-    if (match >= 0) {
-      unmatched.splice(match, 1);
-      continue;
-    }
+    const match = unmatched.findIndex((step) => step.from === from && step.to === to);
+    const [same] = match < 0 ? [] : unmatched.splice(match, 1);
+    // Of what was only found later, the kernel tells the time.
+    if (same && same.arc !== null) continue;
     const isEnded = from !== to && to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
     const isInVain = inVain.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs);
     const particular = isInVain ? 'connect() fails before it sends a SYN' : whyParticular(from, to, drafts);

@@ -227,4 +227,15 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'rest', ms: 1 },
     ],
   },
+  {
+    why: 'the kernel shows when a socket ended that the segments only found gone',
+    deeds: [
+      { do: 'rule', at: 'server', hook: 'out', flags: '', fate: 'reject with RST' },
+      { do: 'connect', at: 'server' },
+      { do: 'shutdown', at: 'server', which: 0 },
+      { do: 'lift', at: 'server' },
+      { do: 'connect', at: 'server' },
+      { do: 'rest', ms: 1 },
+    ],
+  },
 ];
