@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { peakOf } from './measure.mjs';
 
 const fromRoot = (/** @type {string} */ path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const load = (/** @type {string} */ path) => import(fromRoot(`dist/${path}`));
+const load = (/** @type {string} */ path) => import(fromRoot(`build/${path}`));
 const [
   { Timeline },
   { settle },
@@ -146,7 +146,7 @@ async function hold(seconds) {
   const child = spawn(
     process.execPath,
     [
-      fromRoot('dist/cli/main.js'),
+      fromRoot('dist/cli/main.cjs'),
       ...['hold', 'established', '--port', '8080', '--json'],
       ...['--server', `${program} server 8080`, '--client', `${program} client {server} {port}`],
     ],

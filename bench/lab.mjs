@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -94,8 +94,9 @@ async function medianLab(as, dist) {
 
 /** @param {string} dist */
 async function shortRun(dist) {
-  return (await timed([process.execPath, join(dist, 'cli/main.js'), 'run', 'fin-wait-1', '--hold', '1ms']))
-    .ms;
+  // Before tcplab was bundled it was a module.
+  const main = ['cli/main.cjs', 'cli/main.js'].map((name) => join(dist, name)).find(existsSync) ?? '';
+  return (await timed([process.execPath, main, 'run', 'fin-wait-1', '--hold', '1ms'])).ms;
 }
 
 /**
@@ -104,8 +105,8 @@ async function shortRun(dist) {
  * @param {string} dist
  */
 async function labsOf(dist) {
-  /** @type {typeof import('../dist/lab/lab.js')} */
-  const { Lab } = await import(pathToFileURL(join(dist, 'lab/lab.js')).href);
+  /** @type {typeof import('../dist/index.js')} */
+  const { Lab } = await import(pathToFileURL(join(dist, 'index.js')).href);
   const times = [];
   for (let lab = 0; lab <= LABS; lab++) {
     const startMs = performance.now();

@@ -12,13 +12,13 @@ import {
   verdict,
 } from './pages.mjs';
 
-const { STATES } = await import(fromRoot('dist/tcp/state.js'));
+const { STATES } = await import(fromRoot('build/tcp/state.js'));
 const ROUNDS = 5;
 const NEWS = 10;
 const CLICK_TARGET_MS = 100;
 
 const browser = await openBrowser();
-const ui = spawn(process.execPath, [fromRoot('dist/cli/main.js'), 'ui', '--allow-programs'], {
+const ui = spawn(process.execPath, [fromRoot('dist/cli/main.cjs'), 'ui', '--allow-programs'], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 try {

@@ -16,7 +16,7 @@ const settings = join(folder, 'recorded-sysctls.json');
 
 /** The name and text of each page, from the record. */
 export async function pages() {
-  const load = (path) => import(join(root, 'dist', path));
+  const load = (path) => import(join(root, 'build', path));
   const [
     { readTimeline },
     { statePage },
@@ -55,7 +55,7 @@ export async function pages() {
 
 function recordRun() {
   mkdirSync(folder, { recursive: true });
-  const command = [join(root, 'dist/cli/main.js'), 'run', '--jobs', '1', '--timeline', record];
+  const command = [join(root, 'dist/cli/main.cjs'), 'run', '--jobs', '1', '--timeline', record];
   const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
   // The build of the kernel does not belong into the docs.
@@ -66,7 +66,7 @@ function recordRun() {
 /** The settings of a new network namespace on this machine: a lab's hosts have the same. */
 function recordSysctls() {
   const read = [
-    join(root, 'dist/cli/main.js'),
+    join(root, 'dist/cli/main.cjs'),
     'exec',
     '--',
     'sysctl',

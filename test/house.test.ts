@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   web: ['report', 'ui'],
   cli: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'check', 'report', 'testing', 'ui'],
 };
-const FOR_ALL = ['src/disposal.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
+const FOR_ALL = ['src/disposal.ts', 'src/dist.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
 const OF_ALL = 'src/index.ts';
 const FORBIDDEN_NAMES = ['utils', 'util', 'helpers', 'helper', 'common', 'misc', 'shared', 'lib'];
 const LONGEST = 400;
@@ -165,12 +165,12 @@ describe('the check of the house', () => {
     ['lab', 'koffi'],
     ['lab', 'koffi/indirect'],
     ['scenario', '../report/table.ts'],
-    ['report', '../cli/main.ts'],
+    ['report', '../cli/tcplab.ts'],
     ['report', '../index.ts'],
     ['report', '../testing/index.ts'],
-    ['testing', '../cli/main.ts'],
+    ['testing', '../cli/tcplab.ts'],
     ['report', '../ui/model.ts'],
-    ['ui', '../cli/main.ts'],
+    ['ui', '../cli/tcplab.ts'],
     ['ui', '../testing/index.ts'],
     ['web', '../report/layout.ts'],
     ['web', '../ui/server.ts'],

@@ -276,7 +276,7 @@ describe('tcplab clean', () => {
     );
     const at = (machine: Program) =>
       `exec:unshare --mount sh ${script} nsenter --net=/proc/${machine.pid}/ns/net`;
-    const agent = `const { JournalWriter } = await import('${REPOSITORY}/dist/remote/journal.js'); new JournalWriter()`;
+    const agent = `const { JournalWriter } = await import('${REPOSITORY}/build/remote/journal.js'); new JournalWriter()`;
     const [program = '', ...args] = enter(gone, ['unshare', '--mount', 'sh', script]);
     spawnSync(program, [...args, process.execPath, '--input-type=module', '-e', agent]);
     expect(there()).toHaveLength(1);

@@ -13,7 +13,7 @@ declare module 'vitest' {
   }
 }
 
-const MAIN = join(import.meta.dirname, '../dist/cli/main.js');
+const MAIN = join(import.meta.dirname, '../dist/cli/main.cjs');
 
 /**
  * Starts what waits for more than a minute before any test: it sleeps beside them, in no worker that they could use, and
