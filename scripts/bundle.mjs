@@ -43,6 +43,15 @@ const program = {
   external: ['koffi', 'yaml'],
 };
 
+/**
+ * Jest runs ES modules in a context of its own, which lacks the two symbols of `using` that Node 20 has only in its main
+ * one. A class takes them when its module runs, so this comes before all of a file.
+ * @param {string} name
+ */
+function symbolOfUsing(name) {
+  return `Symbol.${name} ??= Symbol('Symbol.${name}');\n`;
+}
+
 /** @param {string[]} paths below src/, without their endings */
 const from = (...paths) => Object.fromEntries(paths.map((path) => [path, `src/${path}.ts`]));
 
@@ -57,6 +66,7 @@ const results = await Promise.all([
     splitting: true,
     chunkNames: 'chunks/[hash]',
     external: ['koffi', 'vitest'],
+    banner: { js: ['dispose', 'asyncDispose'].map(symbolOfUsing).join('') },
     entryPoints: from('index', 'testing/index', 'testing/jest', 'testing/vitest'),
   }),
   build({
