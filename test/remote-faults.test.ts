@@ -59,8 +59,8 @@ function traceInstances(): string[] {
   return spawnSync('unshare', ['--mount', 'sh', '-c', script], { encoding: 'utf8' }).stdout.split('\n');
 }
 
-const AGENT = /main\.js agent|node -e/;
-const WATCHDOG = /remote\/watchdog\.js/;
+const AGENT = /main\.cjs agent|node -e/;
+const WATCHDOG = /remote\/watchdog-process\.cjs/;
 
 describe('what was set is lifted', () => {
   it('when ssh is cut in mid-hold, at both machines, and it is said why', async (context) => {

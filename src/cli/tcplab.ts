@@ -9,6 +9,7 @@ import { complain, fitted } from './complaint.ts';
 import { EXIT } from './exit.ts';
 import { helpEnd, helpWidth, OPTION_GROUPS, overview } from './help.ts';
 import { exitOnSignals } from './interrupt.ts';
+import { withSourceLines } from './source-lines.ts';
 import { guardStandardStreams } from './standard-streams.ts';
 
 /** Makes the commands that a bundle has. */
@@ -110,9 +111,8 @@ function report(error: unknown): number {
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }
   process.stderr.write('tcplab: internal error: please report it with the lines below\n');
-  process.stderr.write(
-    `${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
-  );
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${printable(withSourceLines(told))}\n`);
   return EXIT.notProven;
 }
 
