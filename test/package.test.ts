@@ -37,7 +37,7 @@ describe('as a package', () => {
         npm_config_cache: join(folder, 'cache'),
         npm_config_update_notifier: 'false',
       });
-    // Without scripts: what is packed is what was built, and is not built anew below other tests.
+    // Without scripts: a build now would change files below other tests.
     const packed = await npm('pack', REPOSITORY, '--pack-destination', folder);
     expect(packed).toMatchObject({ status: 0 });
     mkdirSync(prefix);

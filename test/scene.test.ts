@@ -100,7 +100,7 @@ describe('the scene of a lab that goes on', () => {
     await page.addStyleTag({ content: '.ladder .scroller { height: 200px }' });
     await show(page, asOf(whole, whole.flights[4]?.departsMs ?? 0));
     await page.locator('.rules summary').click();
-    // The last is under way as yet, and drawn anew when it arrives; the first stays as it is.
+    // The last is under way as yet, and drawn again when it arrives; the first stays as it is.
     const [first, last] = [
       page.locator('.item.flight .target').first(),
       page.locator('.item.flight .target').last(),
