@@ -210,8 +210,7 @@ describe.concurrent('a process with less than it needs', () => {
 
   it('works with few files if it opens one lab at a time', async () => {
     const names = ['close-wait', 'fin-wait-1', 'listen', 'established'];
-    // Node's loader alone opens some 70 modules at once.
-    const few = ['sh', '-c', 'ulimit -n 80; exec "$@"', 'sh'];
+    const few = ['sh', '-c', 'ulimit -n 60; exec "$@"', 'sh'];
     expect((await run([...few, ...TCPLAB, 'run', ...names, '--jobs', '1'])).status).toBe(0);
   });
 });

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorsOf, MORE_DESCRIPTORS, TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
@@ -98,8 +97,8 @@ function commandsFor(word = '', commands: Commands): (() => Command | Promise<Co
 
 /** Prints what went wrong, and returns the exit status. */
 function report(error: unknown): number {
-  // Node's own calls, such as loading a module, do not throw a TcplabError.
-  if (isOutOfFiles(error)) {
+  // Node's own calls do not throw a TcplabError.
+  if (error instanceof Error && 'code' in error && error.code === 'EMFILE') {
     complain('this process may open no more files (EMFILE)', MORE_DESCRIPTORS);
     return EXIT.machineCannot;
   }
@@ -114,20 +113,4 @@ function report(error: unknown): number {
   const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`${printable(withSourceLines(told))}\n`);
   return EXIT.notProven;
-}
-
-/** Node's loader opens many modules at once. Where it may open no more, it calls the one that it could not read missing. */
-function isOutOfFiles(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false;
-  return error.code === 'EMFILE' || (error.code === 'ERR_MODULE_NOT_FOUND' && isLoaderConstrained());
-}
-
-/** So many files the loader needs, about (`ulimit -n`). */
-function isLoaderConstrained(): boolean {
-  try {
-    const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return Number(limit) < 128;
-  } catch {
-    return true;
-  }
 }
