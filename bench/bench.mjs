@@ -18,7 +18,7 @@ import { cpuOf, median, peakOf, quantile, timed } from './measure.mjs';
  */
 
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
-const TCPLAB = [process.execPath, here('../dist/cli/main.cjs')];
+const TCPLAB = [process.execPath, here('../dist/cli/main.js')];
 
 /** Exit statuses: what was not proven is counted, and takes its time as well. */
 const PROVEN_OR_NOT = [0, 1];

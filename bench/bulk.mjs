@@ -146,7 +146,7 @@ async function hold(seconds) {
   const child = spawn(
     process.execPath,
     [
-      fromRoot('dist/cli/main.cjs'),
+      fromRoot('dist/cli/main.js'),
       ...['hold', 'established', '--port', '8080', '--json'],
       ...['--server', `${program} server 8080`, '--client', `${program} client {server} {port}`],
     ],

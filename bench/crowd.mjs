@@ -12,7 +12,7 @@ import { median, timed } from './measure.mjs';
  */
 
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
-const TCPLAB = [process.execPath, here('../dist/cli/main.cjs')];
+const TCPLAB = [process.execPath, here('../dist/cli/main.js')];
 const TARGET = 0.7;
 
 /** @typedef {{ count: number, inState: number, perSecond: number }} Rate */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -94,8 +94,7 @@ async function medianLab(as, dist) {
 
 /** @param {string} dist */
 async function shortRun(dist) {
-  // Before tcplab was bundled it was a module.
-  const main = ['cli/main.cjs', 'cli/main.js'].map((name) => join(dist, name)).find(existsSync) ?? '';
+  const main = join(dist, 'cli/main.js');
   return (await timed([process.execPath, main, 'run', 'fin-wait-1', '--hold', '1ms'])).ms;
 }
 

@@ -18,7 +18,7 @@ const NEWS = 10;
 const CLICK_TARGET_MS = 100;
 
 const browser = await openBrowser();
-const ui = spawn(process.execPath, [fromRoot('dist/cli/main.cjs'), 'ui', '--allow-programs'], {
+const ui = spawn(process.execPath, [fromRoot('dist/cli/main.js'), 'ui', '--allow-programs'], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 try {

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
  */
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
 const LOOPS = 6;
-const main = fileURLToPath(new URL('../dist/cli/main.cjs', import.meta.url));
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const RUN = [process.execPath, main, 'run', 'fin-wait-1', 'syn-sent', 'closing', '--hold', '1ms', '--json'];
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'env', 'HOME=/tmp'];
 

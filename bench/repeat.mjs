@@ -10,7 +10,7 @@ import { median, quantile, timed } from './measure.mjs';
 const { values } = parseArgs({
   options: { repeat: { type: 'string', default: '200' }, busy: { type: 'string', default: '4' } },
 });
-const main = fileURLToPath(new URL('../dist/cli/main.cjs', import.meta.url));
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 const loops = Array.from({ length: Number(values.busy) }, () =>
   spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),

@@ -19,5 +19,5 @@ fi
 node scripts/start.mjs --version
 
 mkdir -p "${RUNNER_TEMP:?}/tcplab-bin"
-ln -sf "$PWD/dist/cli/main.cjs" "$RUNNER_TEMP/tcplab-bin/tcplab"
+ln -sf "$PWD/dist/cli/main.js" "$RUNNER_TEMP/tcplab-bin/tcplab"
 echo "$RUNNER_TEMP/tcplab-bin" >>"${GITHUB_PATH:?}"

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { SetupError } from './setup/say.mjs';
 
 const STAMP = 'dist/.built';
-const MAIN = 'dist/cli/main.cjs';
+const MAIN = 'dist/cli/main.js';
 
 /**
  * Makes dist/ and build/ of src/: tsc checks the types and writes the declarations, esbuild makes the rest

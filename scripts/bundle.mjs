@@ -101,14 +101,17 @@ const files = results.flatMap(({ outputFiles = [] }) => outputFiles);
 // Style sheets, what is CommonJS by itself, and its types.
 for (const name of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
   if (!/\.(css|cjs|d\.cts)$/.test(name)) continue;
-  files.push({ path: join(root, 'dist', name), contents: readFileSync(join(root, 'src', name)) });
+  // People run it by this name.
+  const made = name === 'cli/main.cjs' ? 'cli/main.js' : name;
+  files.push({ path: join(root, 'dist', made), contents: readFileSync(join(root, 'src', name)) });
 }
+files.push({ path: join(root, 'dist/cli/package.json'), contents: Buffer.from('{ "type": "commonjs" }\n') });
 files.push({ path: join(root, 'dist/licenses.txt'), contents: Buffer.from(licenses()) });
 for (const { path, contents } of files) {
   mkdirSync(dirname(path), { recursive: true });
   // In place and at once: a tcplab that runs from dist/ never finds half a file.
   const fresh = join(dirname(path), `.fresh-${relative(dirname(path), path)}`);
-  writeFileSync(fresh, contents, { mode: path.endsWith('/cli/main.cjs') ? 0o755 : 0o644 });
+  writeFileSync(fresh, contents, { mode: path.endsWith('/cli/main.js') ? 0o755 : 0o644 });
   renameSync(fresh, path);
 }
 process.stdout.write(JSON.stringify(files.map(({ path }) => path)));

@@ -29,7 +29,7 @@ function versionOf({ version: [program = '', ...args] }) {
  */
 function reportOf({ target, options = [], command }, folder) {
   const asked = ['check', target, ...options, '--within', '3s', '--json', '--', command(folder)];
-  const args = [join(root, 'dist/cli/main.cjs'), ...asked];
+  const args = [join(root, 'dist/cli/main.js'), ...asked];
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
   if (!stdout) throw new Error(`${args.join(' ')}: ${stderr}`);
   // The folder has a different name in every run.

@@ -55,7 +55,7 @@ export async function pages() {
 
 function recordRun() {
   mkdirSync(folder, { recursive: true });
-  const command = [join(root, 'dist/cli/main.cjs'), 'run', '--jobs', '1', '--timeline', record];
+  const command = [join(root, 'dist/cli/main.js'), 'run', '--jobs', '1', '--timeline', record];
   const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
   // The build of the kernel does not belong into the docs.
@@ -66,7 +66,7 @@ function recordRun() {
 /** The settings of a new network namespace on this machine: a lab's hosts have the same. */
 function recordSysctls() {
   const read = [
-    join(root, 'dist/cli/main.cjs'),
+    join(root, 'dist/cli/main.js'),
     'exec',
     '--',
     'sysctl',

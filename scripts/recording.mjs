@@ -16,7 +16,7 @@ const TITLE =
 
 build(root);
 const path = mkdtempSync(join(tmpdir(), 'tcplab-recording-path-'));
-symlinkSync(join(root, 'dist/cli/main.cjs'), join(path, 'tcplab'));
+symlinkSync(join(root, 'dist/cli/main.js'), join(path, 'tcplab'));
 const terminal = new Terminal({ ...SIZE, path });
 try {
   await terminal.until(/^\$/gm);

@@ -14,7 +14,7 @@ const images = join(root, 'docs/images');
 const SCENARIO = 'closing';
 
 const tcplab = (/** @type {string[]} */ ...args) => {
-  const { status } = spawnSync(process.execPath, [join(root, 'dist/cli/main.cjs'), ...args], {
+  const { status } = spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (status !== 0) throw new Error(`tcplab ${args.join(' ')}: exit status ${status}`);
@@ -45,7 +45,7 @@ try {
 
 /** The live page, when the kernel was taken to a state by a click. */
 async function livePage() {
-  const ui = spawn(process.execPath, [join(root, 'dist/cli/main.cjs'), 'ui'], {
+  const ui = spawn(process.execPath, [join(root, 'dist/cli/main.js'), 'ui'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   try {

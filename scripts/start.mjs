@@ -18,7 +18,7 @@ orExit(() => {
 
 // tcplab goes on in this very process and not in a child: signals come to it as they are sent, a SIGKILL
 // leaves no child behind, and its exit status is this one's.
-const main = join(root, 'dist/cli/main.cjs');
+const main = join(root, 'dist/cli/main.js');
 const [node = process.execPath, , ...args] = process.argv;
 process.argv = [node, main, ...(args.length > 0 ? args : ['run'])];
 await import(pathToFileURL(main).href);

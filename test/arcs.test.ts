@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Connection, endOf } from '../src/evidence/connection.ts';
+import { type Connection, endOf, hostsOf } from '../src/evidence/connection.ts';
 import type { HostName } from '../src/evidence/events.ts';
 import { inputsOf } from '../src/evidence/segments.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
@@ -176,7 +176,7 @@ describe('the scenarios', () => {
         const { transitions, particularities } = courseOf(timeline, connection);
         for (const { from, to, why } of particularities)
           expect(PARTICULARITIES, id).toContainEqual([from, to, why]);
-        for (const host of HOSTS) {
+        for (const host of hostsOf(connection)) {
           const changes = kernelChanges(timeline, endOf(connection, host, 'CLOSED'));
           printed += changes.length;
           const told = [...transitions, ...particularities].filter((each) => each.host === host);

@@ -347,7 +347,8 @@ function isThere({ held, peer }: Scenario, tables: Tables): boolean {
   return ends.some(({ local, remote }) => {
     const connection =
       held.host === 'client' ? { client: local, server: remote } : { client: remote, server: local };
-    return stateInTable(tables[peerHost], endOf(connection, peerHost, peer)) === peer;
+    const end = endOf(connection, peerHost, peer);
+    return stateInTable(tables[end.host], end) === peer;
   });
 }
 

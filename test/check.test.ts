@@ -343,7 +343,7 @@ describe('tcplab check', () => {
   ])('%s is wrong use', async (line, message) => {
     const { status, stdout, stderr } = await run([
       process.execPath,
-      join(REPOSITORY, 'dist/cli/main.cjs'),
+      join(REPOSITORY, 'dist/cli/main.js'),
       ...line.split(' '),
     ]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

@@ -23,7 +23,7 @@ import type { RunReport } from '../src/report/run-report.ts';
 /** What the tests of the command line share: they run the built tcplab as people do, and look at what it does. */
 
 export const REPOSITORY: string = fileURLToPath(new URL('..', import.meta.url));
-const MAIN = 'dist/cli/main.cjs';
+const MAIN = 'dist/cli/main.js';
 /** What runs tcplab, before its arguments. */
 export const TCPLAB: readonly string[] = [process.execPath, join(REPOSITORY, MAIN)];
 

@@ -547,7 +547,8 @@ describe('the watch of a process', () => {
 function watcherOf(namespace: number): Watcher & { seen: string[] } {
   const seen: string[] = [];
   const see = ({ name }: KernelRecord) => seen.push(name);
-  return { namespace, seen, see, owns: () => true, runs: () => true, lose: () => seen.push('lost') };
+  const [lose, miss] = [() => seen.push('lost'), () => seen.push('missed')];
+  return { namespace, seen, see, owns: () => true, runs: () => true, lose, miss };
 }
 
 describe('kernel events by tracefs', () => {

@@ -150,11 +150,10 @@ function statusPattern({ host, state, peer, connection, rules }: ScenarioResult)
   const otherState = peer.state === 'FIN-WAIT-2' ? '(FIN-WAIT-2|CLOSED)' : peer.state;
   const end = (name: 'client' | 'server') =>
     `${name} ${connection?.[name]} ${name === host ? state : otherState}( .*)?`;
+  const ends = peer.host === host ? end(host) : `${end('client')} ${end('server')}`;
   const escaped = (words: string) => words.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const ruleLines = rules.map((rule) => ` ${rule.host} ${escaped(rule.rule)}: N packet`).join('');
-  return new RegExp(
-    `^${end('client')} ${end('server')}${ruleLines} TIME in ${state}, reached in TIME Ctrl-C stops the hold$`,
-  );
+  return new RegExp(`^${ends}${ruleLines} TIME in ${state}, reached in TIME Ctrl-C stops the hold$`);
 }
 
 function expectWhole({ screens, end, result }: Watched): void {

@@ -36,7 +36,9 @@ function wire(number: number, isn: number): number {
 /** What is known of an end that only tcplab's own calls touch, in a host of the lab's own. */
 export const LAB: Knowledge = {
   calls: 'all',
+  maker: null,
   listens: null,
+  closedListener: null,
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,

@@ -230,6 +230,11 @@ const CHANGES_OF_MIND: Record<string, ChangeOfMind> = {
     act: (lab) => lab.client.close(1),
     seen: /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-[12]/,
   },
+  'self-connect': {
+    what: 'the client closes: its FIN reaches itself',
+    act: (lab) => lab.client.close(1),
+    seen: /^socket-table of client: saw ESTABLISHED, then (FIN-WAIT-1|CLOSING|TIME-WAIT)/,
+  },
   established: {
     what: 'the client closes',
     act: (lab) => lab.client.close(1),
@@ -445,8 +450,8 @@ describe.concurrent('a scenario whose state stays, but not what it says it holds
 
   it('is tried with each that names a condition', () => {
     const named = CATALOGUE.filter(({ conditions }) => conditions).map(({ id }) => id);
-    // Nothing in a hold changes an orphan back, or what came before: of these two, another way is tried below.
-    const others = ['established-fast-open', 'fin-wait-2-orphaned', 'time-wait-reused'];
+    // Nothing in a hold changes an orphan back, or what came before: of these, another way is tried below.
+    const others = ['established-fast-open', 'fin-wait-2-orphaned', 'self-connect', 'time-wait-reused'];
     expect(named.filter((id) => !(id in WITHOUT_CONDITION)).sort()).toEqual(others);
   });
 });
@@ -470,6 +475,15 @@ describe.concurrent('a scenario that came about in another way', () => {
     expect(result).toMatchObject({
       verdict: 'disproven',
       because: 'the SYN of the client carried no data',
+    });
+  });
+
+  it('is not self-connect when the client is connected to the server', async () => {
+    const reach: Scenario['reach'] = async (stage) => (await established(stage)).connection;
+    const result = await resultOfPlay({ ...scenarioOf('self-connect'), reach });
+    expect(result).toMatchObject({
+      verdict: 'disproven',
+      because: 'the client is not connected to itself',
     });
   });
 
@@ -511,7 +525,7 @@ describe.concurrent('a wrong state that is claimed', () => {
         expect({ wrong, word }).toEqual({ wrong, word: 'disproven' });
         expect(because).toMatch(sawInstead(host, state, wrong));
       }
-      const peer = otherHost(host);
+      const { host: peer } = endOf(claim.connection, otherHost(host), 'CLOSED');
       for (const wrong of STATES.filter((each) => each !== claim.peer && !bothTrue(peer, claim.peer, each))) {
         const { word, because } = judge(changed(timeline, claim, { ...claim, peer: wrong }));
         expect({ wrong, word }).toEqual({ wrong, word: 'disproven' });

@@ -1,14 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { TcplabError } from '../src/error.ts';
 import type { Timeline } from '../src/evidence/timeline.ts';
 import { Lab } from '../src/lab/lab.ts';
 import type { Settings } from '../src/lab/settings.ts';
+import type { CrowdResult } from '../src/report/crowd-report.ts';
 import { resultOf } from '../src/report/result.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { runScenario } from '../src/scenario/run.ts';
 import { SOCKET_OPTION_NAMES, SOCKET_OPTIONS } from '../src/tcp/socket-options.ts';
 import { createLab } from '../src/testing/index.ts';
-import { run, TCPLAB, tcplab } from './cli.ts';
+import { REPOSITORY, run, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
 
 /** What the timeline has of socket options that tcplab set: by host, in their order. */
 function optionsSet(timeline: Timeline): string[] {
@@ -16,6 +20,12 @@ function optionsSet(timeline: Timeline): string[] {
     .of('call')
     .filter(({ call, result }) => call === 'setsockopt' && result === 'ok')
     .map(({ host, detail }) => `${host} ${detail}`);
+}
+
+function expectFits(schema: 'run' | 'crowd', json: string): void {
+  const text = readFileSync(join(REPOSITORY, `schema/${schema}.schema.json`), 'utf8');
+  const validate = new Ajv2020({ strict: true, allErrors: true }).compile(JSON.parse(text) as object);
+  expect(validate(JSON.parse(json)), JSON.stringify(validate.errors)).toBe(true);
 }
 
 async function runWith(id: string, settings: Settings & { holdMs?: number }): Promise<Timeline> {
@@ -177,6 +187,55 @@ describe('--sysctl, --option and --client-port', () => {
     });
   });
 
+  it('are in the JSON of run, hold and replay, and nowhere if nothing was set', async () => {
+    const file = join(temporaryFolder(), 'run.ndjson');
+    const set = [
+      ...['--sysctl', 'client:tcp_syn_retries=3', '--sysctl', 'server:net.core.somaxconn=11'],
+      ...['--option', 'client:TCP_SYNCNT=2', '--client-port', '7100'],
+    ];
+    const settings = {
+      sysctls: {
+        client: { 'net.ipv4.tcp_syn_retries': '3' },
+        server: { 'net.core.somaxconn': '11' },
+      },
+      socketOptions: { client: { TCP_SYNCNT: 2 } },
+      clientPort: 7100,
+    };
+    const { stdout } = await tcplab('run', 'syn-sent', '--json', ...set, '--timeline', file);
+    expect(JSON.parse(stdout).results[0].settings).toEqual(settings);
+    expectFits('run', stdout);
+    const replayed = await tcplab('replay', file, '--json');
+    expect(JSON.parse(replayed.stdout).results[0].settings).toEqual(settings);
+    const held = await tcplab('hold', 'syn-sent', '--json', '--for', '50ms', ...set);
+    expect(JSON.parse(held.stdout).settings).toEqual(settings);
+    const plain = await tcplab('run', 'syn-sent', '--json');
+    expect(JSON.parse(plain.stdout).results[0]).not.toHaveProperty('settings');
+  });
+
+  it('set what they name for many connections', async () => {
+    const set = ['--option', 'client:TCP_SYNCNT=1', '--sysctl', 'client:tcp_syn_retries=9'];
+    // A SYN, and one more after a second: then the kernel gives up, 3 s after the first.
+    const args = ['hold', 'syn-sent', '--count', '20', '--json', '--for', '6s', ...set];
+    const { stdout, status } = await tcplab(...args);
+    const result = JSON.parse(stdout) as CrowdResult;
+    expectFits('crowd', stdout);
+    expect({ status, held: result.held }).toEqual({ status: 1, held: false });
+    expect(result.because).toMatch(
+      /^after \d.* s, the socket table showed 0 of 20 in SYN-SENT at the client/,
+    );
+    expect(result.settings).toEqual({
+      sysctls: { client: { 'net.ipv4.tcp_syn_retries': '9' } },
+      socketOptions: { client: { TCP_SYNCNT: 1 } },
+    });
+  });
+
+  it('stay what they are where many connections would raise a limit', async () => {
+    const set = ['--sysctl', 'client:tcp_max_tw_buckets=100'];
+    const args = ['hold', 'established', '--count', '60', '--on', 'client', ...set];
+    const { stdout } = await tcplab(...args, '--', 'sysctl', '-n', 'net.ipv4.tcp_max_tw_buckets');
+    expect(stdout).toBe('100\n');
+  });
+
   it.each([
     [['run', 'syn-sent', '--sysctl', 'client:tcp_syn_retires=1'], /did you mean net\.ipv4\.tcp_syn_retries/],
     [['run', 'syn-sent', '--sysctl', 'tcp_syn_retries=1'], /expected HOST:NAME=VALUE/],
@@ -192,8 +251,12 @@ describe('--sysctl, --option and --client-port', () => {
     [['run', 'syn-sent', '--client-port', '65501'], /a port from 1 to 65500/],
     [['run', 'syn-sent', '--client-port', '80', '--client', 'true'], /must be 1024 or more/],
     [
-      ['hold', 'syn-sent', '--count', '10', '--option', 'client:TCP_SYNCNT=1'],
-      /can't be combined with --count/,
+      ['hold', 'syn-sent', '--count', '10', '--client-port', '5000'],
+      /--client-port can't be combined with --count[\s\S]*each connection needs one of its own/,
+    ],
+    [
+      ['hold', 'syn-sent', '--count', '10', '--sysctl', 'client:tcp_syn_retries=0'],
+      /rejects 0 for net\.ipv4\.tcp_syn_retries/,
     ],
     [['run', '--client', 'local', '--server', 'netns:b', '--sysctl', 'client:tcp_sack=0'], /--allow-sysctl/],
   ])('reject %s with status 2', async (args, message) => {

@@ -13,7 +13,7 @@ declare module 'vitest' {
   }
 }
 
-const MAIN = join(import.meta.dirname, '../dist/cli/main.cjs');
+const MAIN = join(import.meta.dirname, '../dist/cli/main.js');
 
 /**
  * Starts what waits for more than a minute before any test: it sleeps beside them, in no worker that they could use, and

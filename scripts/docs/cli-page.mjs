@@ -45,7 +45,7 @@ function place(main, name) {
 
 /** @param {string[]} command */
 function helpOf(...command) {
-  const args = [join(root, 'dist/cli/main.cjs'), ...command, '--help'];
+  const args = [join(root, 'dist/cli/main.js'), ...command, '--help'];
   const env = { ...process.env, NO_COLOR: '1', COLUMNS: '80', NODE_OPTIONS: '' };
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
   if (status !== 0) throw new Error(`tcplab ${command.join(' ')} --help: exit status ${status}\n${stderr}`);

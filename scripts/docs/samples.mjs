@@ -17,7 +17,7 @@ export class Reader {
   #folder = mkdtempSync(join(tmpdir(), 'tcplab-docs-'));
 
   constructor() {
-    symlinkSync(join(root, 'dist/cli/main.cjs'), join(this.#folder, 'tcplab'));
+    symlinkSync(join(root, 'dist/cli/main.js'), join(this.#folder, 'tcplab'));
     symlinkSync(join(root, 'examples'), join(this.#folder, 'examples'));
   }
 

@@ -39,7 +39,7 @@ import { DIES_WITH_US } from '../virtual-machines/processes.mjs';
  * `again`: the first run, once more. `long`: scenarios held for long enough to see timers. `tracepoints`: the fields of each.
  */
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 const RUNS = [
   { what: 'IPv4', options: [] },

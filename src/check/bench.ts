@@ -1,7 +1,7 @@
 import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
-import { peculiaritiesOf } from '../evidence/socket-options.ts';
+import { outlookOf } from '../evidence/outlook.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab, type LabOptions } from '../lab/lab.ts';
@@ -10,8 +10,9 @@ import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { stageOf } from '../scenario/reach.ts';
 import type { Stage } from '../scenario/scenario.ts';
 import type { Family } from '../tcp/endpoint.ts';
-import { type Forecast, forecast } from '../tcp/forecast.ts';
+import type { Forecast } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import type { Peculiarities } from '../tcp/timers.ts';
 import type { Talk } from './talk.ts';
 
 export interface CheckOptions {
@@ -79,9 +80,10 @@ export class Bench implements AsyncDisposable {
   }
 
   /** What the kernel will do about an end without the program, and when. */
-  async forecast(row: SocketRow, host: HostName): Promise<Forecast> {
-    const sysctls = await readTcpSysctls(this.lab.host(host));
-    return forecast(row, sysctls, peculiaritiesOf(this.lab.timeline, host, row, sysctls));
+  async forecast(row: SocketRow, host: HostName, known: Peculiarities = {}): Promise<Forecast> {
+    const sysctls = { [host]: await readTcpSysctls(this.lab.host(host)) };
+    const { timeline } = this.lab;
+    return outlookOf(host, row, { timeline, sysctls, tables: {}, nowMs: this.lab.nowMs() }, known);
   }
 
   /** Drops everything between the hosts, in both directions, as a pulled cable does. */

@@ -123,7 +123,7 @@ export class ClientBench extends Bench {
         const still = `still in ${row.state} after ${seconds(this.withinMs)} (${tried})`;
         if (isThere)
           return risk(`${still}; the server's kernel acknowledges everything, so no TCP timer ends the wait`);
-        return risk(`${still}; ${describeEnd(row, await this.forecast(row, 'client'))}`);
+        return risk(`${still}; ${describeEnd(row, await this.forecast(row, 'client', { answered: false }))}`);
       }
     }
   }

@@ -105,8 +105,8 @@ async function arcs(options: Options): Promise<void> {
       );
       page?.add(scenario.id, timeline);
       noKernelEvents ??= timeline.of('lab-opened')[0]?.noKernelEvents ?? null;
-      for (const { arc, host, from, to, source } of transitionsOf(timeline)) {
-        if (!arc) report.unexplained.push({ scenario: scenario.id, host, from, to, source });
+      for (const { arc, why, host, from, to, source } of transitionsOf(timeline)) {
+        if (!arc && !why) report.unexplained.push({ scenario: scenario.id, host, from, to, source });
       }
       for (const { why } of particularitiesOf(timeline)) {
         report.particularities[why] = (report.particularities[why] ?? 0) + 1;

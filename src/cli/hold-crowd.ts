@@ -5,6 +5,7 @@ import type { HostName } from '../evidence/events.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
 import { Crowd } from '../lab/crowd.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
+import { type Settings, settingsAsked } from '../lab/settings.ts';
 import {
   CrowdCourse,
   type CrowdResult,
@@ -35,6 +36,7 @@ export interface CrowdCommand {
   serverPort: number | undefined;
   family: Family;
   firewall: FirewallKind;
+  settings: Settings;
   json: boolean;
 }
 
@@ -43,7 +45,7 @@ const LOOK_EVERY_MS = 1000;
 
 /** A scenario many times over, at once. */
 export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promise<void> {
-  const { count, on, forMs, family, firewall, json } = asked;
+  const { count, on, forMs, family, firewall, settings, json } = asked;
   const plan = planCrowd(scenario, count);
   ensurePrivilege();
   const signal = untilSignal();
@@ -52,8 +54,8 @@ export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promis
     interrupted = true;
   });
   const serverPort = asked.serverPort ?? SERVER_PORT;
-  await using crowd = await Crowd.open({ ...plan, family, firewall, serverPort });
-  const course = new CrowdCourse(plan, family);
+  await using crowd = await Crowd.open({ ...plan, family, firewall, serverPort, settings });
+  const course = new CrowdCourse(plan, family, settingsAsked(settings));
   const progress = new Progress(process.stderr);
   const startMs = performance.now();
   const isOver = () => interrupted;

@@ -7,6 +7,7 @@ import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { type Passage, PassageFeed } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
+import { CROWD_PORTS } from '../lab/client-ports.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
@@ -130,7 +131,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
   const isElsewhere = (name: HostName) => partsOf(name, options[name]).place !== undefined;
   if (program !== undefined && !(options.on && isElsewhere(options.on))) findProgram(program);
   if (options.count !== undefined) {
-    await holdCrowd(scenario, crowdCommand(options, options.count, command));
+    await holdCrowd(scenario, await crowdCommand(options, options.count, command));
     return;
   }
   keepMemorySmall();
@@ -184,15 +185,13 @@ async function hold(name: string, command: string[], options: Options): Promise<
 }
 
 /** Rejects the options that are about a single connection. */
-function crowdCommand(options: Options, count: number, command: string[]): CrowdCommand {
+async function crowdCommand(options: Options, count: number, command: string[]): Promise<CrowdCommand> {
   const onlyAlone = {
     ladder: 'see the segments of one connection: with it, packets are not captured',
     timeline: 'see the segments of one connection: with it, packets are not captured',
     server: 'use --server: with it, tcplab makes the connections itself, in two namespaces',
     client: 'use --client: with it, tcplab makes the connections itself, in two namespaces',
-    sysctl: 'set sysctls for one connection',
-    option: 'set socket options for one connection',
-    clientPort: 'choose the port of one connection',
+    clientPort: `choose a port: with it, each connection needs one of its own, and they have those from ${CROWD_PORTS.last} down`,
   } as const;
   for (const [name, use] of Object.entries(onlyAlone)) {
     if (options[name as keyof typeof onlyAlone] === undefined) continue;
@@ -202,7 +201,9 @@ function crowdCommand(options: Options, count: number, command: string[]): Crowd
     });
   }
   const { for: forMs, on, port: serverPort, ipv6, firewall, json = false } = options;
-  return { count, command, on, forMs, serverPort, family: ipv6 ? 'ipv6' : 'ipv4', firewall, json };
+  const { settingsOf } = await import('./settings-of.ts');
+  const settings = settingsOf(options);
+  return { count, command, on, forMs, serverPort, family: ipv6 ? 'ipv6' : 'ipv4', firewall, settings, json };
 }
 
 /** What scrolls above the status: the lines that are new since the last call. */

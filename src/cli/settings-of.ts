@@ -1,6 +1,6 @@
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
-import { LAST_CLIENT_PORT } from '../lab/client-ports.ts';
+import { FIRST_PORT_OF_PROGRAMS, LAST_CLIENT_PORT } from '../lab/client-ports.ts';
 import {
   mustBeInRange,
   mustBeOurs,
@@ -10,9 +10,6 @@ import {
   sysctlName,
 } from '../lab/settings.ts';
 import type { SettingOptions } from './host-options.ts';
-
-/** The kernel takes no lower one into ip_local_port_range, from which a program's connection gets its port. */
-const FIRST_PORT_OF_PROGRAMS = 1024;
 
 /**
  * Throws USAGE for what no lab can set, or none in which these ends are programs. What a host's kernel rejects, the lab

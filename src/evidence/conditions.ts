@@ -1,7 +1,7 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
 import type { Segment } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import { endOf } from './connection.ts';
+import { endOf, isSelf } from './connection.ts';
 import type { Claimed, Held, HostName, SocketsSeen } from './events.ts';
 import type { Timeline } from './timeline.ts';
 import { listenerOf, rowOf } from './witness/socket-table.ts';
@@ -19,6 +19,7 @@ export const CONDITIONS = [
   'accept-deferred',
   'data-on-syn',
   'after-time-wait',
+  'own-peer',
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
@@ -134,6 +135,11 @@ const LOOKS: Record<Condition, Look> = {
       const was = before.some(({ rows }) => heldRow(rows, claim)?.state === 'TIME-WAIT');
       return was ? null : `the ${claim.held.host} was not in TIME-WAIT before`;
     },
+  },
+  'own-peer': {
+    host: 'held',
+    broken: (_rows, claim) =>
+      isSelf(claim.connection) ? null : `the ${claim.held.host} is not connected to itself`,
   },
 };
 

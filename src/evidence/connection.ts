@@ -1,6 +1,7 @@
-import type { Endpoint } from '../tcp/endpoint.ts';
+import { type Endpoint, sameEndpoint } from '../tcp/endpoint.ts';
+import type { WirePacket } from '../tcp/segment.ts';
 import type { State } from '../tcp/state.ts';
-import type { HostName } from './events.ts';
+import { type HostName, otherHost } from './events.ts';
 
 export interface Connection {
   client: Endpoint;
@@ -20,7 +21,28 @@ export interface ConnectionEnd {
 export function endOf(connection: Connection, host: HostName, state: State): ConnectionEnd {
   const listening = state === 'LISTEN';
   const { client, server } = connection;
-  return host === 'client'
-    ? { host, local: client, remote: server, listening }
+  return host === 'client' || isSelf(connection)
+    ? { host: isSelf(connection) ? 'client' : host, local: client, remote: server, listening }
     : { host, local: server, remote: client, listening };
+}
+
+/** Whether one socket of the client, connected to itself, is both ends. */
+export function isSelf({ client, server }: Connection): boolean {
+  return sameEndpoint(client, server);
+}
+
+/** The host of the end that an end of this host talks to. */
+export function peerHost(connection: Connection | null, host: HostName): HostName {
+  return connection && isSelf(connection) ? host : otherHost(host);
+}
+
+/** The hosts that have an end of it. */
+export function hostsOf(connection: Connection): readonly HostName[] {
+  return isSelf(connection) ? ['client'] : ['client', 'server'];
+}
+
+/** The host at the other end of a packet: what a host sends to itself, it receives. */
+export function otherHostOf({ host, wire }: { host: HostName; wire: WirePacket }): HostName {
+  const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
+  return sameEndpoint(source, destination) ? host : otherHost(host);
 }

@@ -4,6 +4,9 @@ import type { WirePacket } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import type { Condition } from './conditions.ts';
+import type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
+
+export type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
 
 /** Raised when a reader of the old form would misread the new one. */
 export const TIMELINE_FORMAT = 'tcplab.timeline/1';
@@ -37,32 +40,8 @@ export interface LabOpened extends Happening {
   kernelEvents?: KernelEventsAbout | undefined;
   /** Where the hosts are and what each can see, when they are not namespaces of the lab's own. */
   hosts?: Record<HostName, HostAbout>;
-}
-
-export interface KernelEventsAbout {
-  by: 'bpf' | 'tracefs';
-  /** Null when the kernel's reasons for dropping packets are seen; else why not. */
-  noDrops: string | null;
-  /** Null when the calls of programs are seen; else why not. */
-  noCalls: string | null;
-}
-
-/** A host that is somewhere else. */
-export interface HostAbout {
-  /** As it was named: `ssh:user@a`. */
-  place: string;
-  /** What uname(2) says. */
-  kernel: string;
-  arch: string;
-  /** What sets its rules; null when nothing there can. */
-  firewall: 'nft' | 'iptables' | null;
-  /** How far its clock was ahead of the lab's, and how far that may be wrong, in either direction. */
-  clock: { aheadMs: number; errorMs: number };
-  /** Null when its kernel's events are seen; else why not. */
-  noKernelEvents: string | null;
-  kernelEvents?: KernelEventsAbout | undefined;
-  /** Null when its packets are; else why not. */
-  noPackets: string | null;
+  /** What was set before anything happened, because it was asked for; absent where nothing was. */
+  settings?: LabSettings | undefined;
 }
 
 /** A call that tcplab made in a host, as strace would show it. */

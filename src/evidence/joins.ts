@@ -1,7 +1,8 @@
 import type { Segment } from '../tcp/segment.ts';
 import { seqDistance } from '../tcp/sequence.ts';
+import { otherHostOf } from './connection.ts';
 import { dropEffect } from './drop-reasons.ts';
-import { type Captured, type Dropped, type HostName, type KernelDropped, otherHost } from './events.ts';
+import type { Captured, Dropped, HostName, KernelDropped } from './events.ts';
 import { headOfEvent, identityOfEvent, isSamePacket } from './identity.ts';
 import { firstFrom } from './in-time.ts';
 import type { Sighting } from './packet-index.ts';
@@ -29,7 +30,7 @@ export class Joins {
   /** What arrived of what was sent: the packet, or all of its octets in others. */
   arrivalsOf(sent: Captured): readonly Captured[] {
     const arrival = this.#arrivals.get(sent);
-    return arrival ? [arrival] : partsOf(sent, this.#left[otherHost(sent.host)]);
+    return arrival ? [arrival] : partsOf(sent, this.#left[otherHostOf(sent)]);
   }
 
   /** The drop of an arrival by a rule. */
@@ -46,7 +47,7 @@ export class Joins {
     const taken = new Set<Sighting>();
     for (const event of seen) {
       if (event.type !== 'captured' || event.direction !== 'sent') continue;
-      const same = waiting.get(numbersKey(event, otherHost(event.host))) ?? [];
+      const same = waiting.get(numbersKey(event, otherHostOf(event))) ?? [];
       const place = same.findIndex((arrival) => isSamePacket(arrival, event));
       const arrival = same[place];
       if (!arrival) continue;

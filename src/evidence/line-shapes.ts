@@ -7,6 +7,7 @@ import {
   type HostAbout,
   type HostName,
   type KernelEventsAbout,
+  type LabSettings,
   TIMELINE_FORMAT,
   type TimelineLine,
 } from './events.ts';
@@ -60,6 +61,12 @@ export const address: Shape<string> = text(/^[0-9a-f.:]+$/, 'an address');
 export const end: Shape<Endpoint> = object({ address, port: whole(0, 65535) });
 const held = object({ host, state });
 const endsOfConnection = object({ client: end, server: end });
+const perHost = <T>(shape: Shape<T>) => object({ client: optional(shape), server: optional(shape) });
+const settings = object({
+  sysctls: optional(perHost(map(text()))),
+  socketOptions: optional(perHost(map(whole(Number.MIN_SAFE_INTEGER)))),
+  clientPort: optional(whole(1, 65_535)),
+}) as Shape<LabSettings>;
 const atMs = number();
 const rule = whole(1);
 const program = whole(1);
@@ -159,6 +166,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     noKernelEvents: nullable(text()),
     kernelEvents: optional(kernelEventsAbout),
     hosts: optional(object({ client: hostAbout, server: hostAbout })),
+    settings: optional(settings),
   },
   call: {
     atMs,

@@ -70,8 +70,10 @@ export function concernsEnd({ host, local, remote }: ProgramCall, end: Connectio
   return sameEndpoint(local, end.local) && sameEndpoint(remote, end.remote);
 }
 
-/** Whether a close() discards the connection instead of ending it: SO_LINGER with 0 seconds was set before (socket(7)). */
+/** Whether a call discards the connection: connect() to AF_UNSPEC, or close() after SO_LINGER with 0 seconds (connect(2), socket(7)). */
 export function isAbortive(closing: ProgramCall, calls: readonly ProgramCall[]): boolean {
+  if (closing.call === 'connect') return closing.detail === 'AF_UNSPEC';
+  if (closing.call !== 'close') return false;
   const before = calls.findLast(
     (each) =>
       each.host === closing.host &&

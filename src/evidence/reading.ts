@@ -1,6 +1,6 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
-import type { Connection } from './connection.ts';
-import { type Captured, type HostName, type KernelDropped, otherHost } from './events.ts';
+import { type Connection, otherHostOf } from './connection.ts';
+import type { Captured, HostName, KernelDropped } from './events.ts';
 import { Inputs, type SeenInput } from './inputs.ts';
 import { isArrival, isDeparture, type Joins } from './joins.ts';
 import type { Origin, Origins } from './origins.ts';
@@ -131,6 +131,6 @@ export function whatBecameOf(
   const discarded = sightings.map((sighting) => joins.discardOf(sighting)).find(Boolean);
   if (discarded) return { arrivedMs, fate: { discarded } };
   if (arrived.length > 0) return { arrivedMs, fate: 'delivered' };
-  const since = blindSince[otherHost(event.host)];
+  const since = blindSince[otherHostOf(event)];
   return { arrivedMs, fate: since !== null && event.atMs >= since ? 'unseen' : 'lost' };
 }

@@ -1,6 +1,7 @@
 import type { Segment } from '../tcp/segment.ts';
 import { seqDistance } from '../tcp/sequence.ts';
-import { type HostName, otherHost } from './events.ts';
+import { otherHostOf } from './connection.ts';
+import type { HostName } from './events.ts';
 
 /** A segment's numbers as tcpdump prints them. */
 export interface RelativeNumber {
@@ -28,7 +29,10 @@ export class RelativeNumbers {
 
   tell(host: HostName, segment: Segment): RelativeNumber {
     const base = this.#baseOf(host, segment);
-    const peerBase = segment.ack === null ? undefined : below(this.#bases[otherHost(host)], segment.ack);
+    const peerBase =
+      segment.ack === null
+        ? undefined
+        : below(this.#bases[otherHostOf({ host, wire: { kind: 'tcp', segment } })], segment.ack);
     return {
       seq: seqDistance(segment.seq, base),
       ack: segment.ack === null ? null : seqDistance(segment.ack, peerBase ?? segment.ack),

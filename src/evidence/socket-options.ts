@@ -52,7 +52,7 @@ function ofOptions(
     !set && timeline.of('socket-options').some((event) => event.host === host && isOf(event, row));
   if (unread) return { unread: true };
   if (!set) return {};
-  const peculiarities = differing(set, sysctls);
+  const peculiarities = differing(set, sysctls, read !== undefined);
   const by = read ? read.name : 'tcplab';
   return Object.keys(peculiarities).length > 0 ? { ...peculiarities, setBy: by } : {};
 }
@@ -80,16 +80,17 @@ function ownOptions(timeline: Timeline, host: HostName, local: Endpoint): Record
   );
 }
 
-/** What is not as the sysctls have it. */
-function differing(options: Record<string, number>, sysctls: TcpSysctls): Peculiarities {
+/** What is not as the sysctls have it. Where the kernel was asked, it says the sysctl's value for an option that nobody has set. */
+function differing(options: Record<string, number>, sysctls: TcpSysctls, isRead: boolean): Peculiarities {
   const changed = (name: string, usual: number) => {
     const value = options[name];
-    return value === undefined || value === usual ? undefined : value;
+    return value === undefined || (isRead && value === usual) ? undefined : value;
   };
   const userTimeoutMs = changed('TCP_USER_TIMEOUT', 0);
   const synCount = changed('TCP_SYNCNT', sysctls.synRetries);
   const linger2S = changed('TCP_LINGER2', sysctls.finTimeoutS);
   const rtoMaxMs = changed('TCP_RTO_MAX_MS', sysctls.rtoMaxMs);
+  const deferS = changed('TCP_DEFER_ACCEPT', 0);
   const timeS = changed('TCP_KEEPIDLE', sysctls.keepaliveTimeS);
   const intervalS = changed('TCP_KEEPINTVL', sysctls.keepaliveIntervalS);
   const probes = changed('TCP_KEEPCNT', sysctls.keepaliveProbes);
@@ -103,6 +104,7 @@ function differing(options: Record<string, number>, sysctls: TcpSysctls): Peculi
     ...(synCount === undefined ? {} : { synCount }),
     ...(linger2S === undefined || linger2S < 0 ? {} : { linger2S }),
     ...(rtoMaxMs === undefined || rtoMaxMs === 0 ? {} : { rtoMaxMs }),
+    ...(deferS === undefined ? {} : { deferS }),
     ...(Object.keys(keepalive).length === 0 ? {} : { keepalive }),
   };
 }

@@ -1,6 +1,6 @@
 import type { Arc } from '../tcp/arcs.ts';
 import type { State } from '../tcp/state.ts';
-import { type Connection, type ConnectionEnd, endOf } from './connection.ts';
+import { type Connection, type ConnectionEnd, endOf, hostsOf } from './connection.ts';
 import type { HostName } from './events.ts';
 import { inputsOf, toldByPackets } from './segments.ts';
 import type { Timeline } from './timeline.ts';
@@ -18,6 +18,8 @@ export interface Transition {
   to: State;
   /** Null when the RFC's table does not explain it. */
   arc: Arc | null;
+  /** What Linux did, where no arc explains it, and it is known. */
+  why?: string;
   /** Who told it first-hand; its time is from there. */
   source: WitnessName;
   /** The witnesses that saw the end in `to`, and nowhere else, before its next transition. */
@@ -40,7 +42,7 @@ export interface Course {
 
 /** How both ends of a connection changed their states, as all the witnesses together tell it. */
 export function courseOf(timeline: Timeline, connection: Connection): Course {
-  const courses = (['client', 'server'] as const).map((host) => courseOfEnd(timeline, connection, host));
+  const courses = hostsOf(connection).map((host) => courseOfEnd(timeline, connection, host));
   return {
     transitions: courses.flatMap(({ transitions }) => transitions).sort(inTime),
     particularities: courses.flatMap(({ particularities }) => particularities).sort(inTime),
@@ -65,15 +67,22 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));
   const particularities = addKernelChanges(timeline, end, drafts, evidence);
   addTableChanges(timeline, end, drafts, evidence);
-  for (const { atMs, from, to } of steps.filter(({ arc }) => arc === null)) {
+  for (const [index, step] of steps.entries()) {
+    if (step.arc !== null) continue;
+    const { atMs, from, to } = step;
     // Found changed: when it happened, others may have seen; or found it too, later.
     const same = drafts.filter((draft) => draft.from === from && draft.to === to);
     if (same.some((draft) => draft.atMs <= atMs)) continue;
     const later = same.find(({ source }) => source === 'socket-table');
     if (later) drafts.splice(drafts.indexOf(later), 1);
     const enteredMs = drafts.findLast((draft) => draft.to === from && draft.atMs < atMs)?.atMs ?? 0;
-    const arc = evidence.arcOfRefusal(from, to, enteredMs, atMs);
-    drafts.push({ atMs, host, from, to: arc?.to ?? to, arc, source: 'packets' });
+    const next = steps[index + 1];
+    const why = step.why ?? (evidence.gaveWay(step, next) ? 'connect() reuses it' : undefined);
+    const arc = why ? null : evidence.arcOfRefusal(from, to, enteredMs, atMs);
+    const found: Draft = { atMs, host, from, to: arc?.to ?? to, arc, ...(why && { why }), source: 'packets' };
+    // Of what one segment shows, the order counts.
+    const place = drafts.findIndex((draft) => draft.atMs === next?.atMs && draft.from === next.from);
+    drafts.splice(place < 0 ? drafts.length : place, 0, found);
   }
   drafts.sort(inTime);
   const own = ofConnection(drafts);
@@ -109,7 +118,11 @@ function addKernelChanges(
   const particularities: Particularity[] = [];
   const unmatched = [...drafts];
   const inVain = vainConnects(timeline, end);
-  for (const { atMs, from, to, ofListener } of kernelChanges(timeline, end)) {
+  for (const { atMs, from, to, of, listeners } of kernelChanges(timeline, end)) {
+    if (of === 'listener' && listeners > (to === 'LISTEN' ? 1 : 0)) {
+      particularities.push({ atMs, host: end.host, from, to, why: 'another socket listens on the port too' });
+      continue;
+    }
     const match = unmatched.findIndex((draft) => draft.from === from && draft.to === to);
     if (match >= 0) {
       unmatched.splice(match, 1);
@@ -128,7 +141,7 @@ function addKernelChanges(
         to,
         arc: evidence.arcAt(from, to, atMs, atMs),
         source: 'kernel-events',
-        ofListener,
+        ofListener: of === 'listener',
       });
   }
   return particularities;
@@ -198,8 +211,8 @@ function corroborate(
       return inTime && states.length === 1 && states[0] === draft.to;
     });
   const seenBy = [socketTable, packets, kernelEvents].filter(saw).map(({ name }) => name);
-  const { atMs, host, from, to, arc, source } = draft;
-  return { atMs, host, from, to, arc, source, seenBy };
+  const { atMs, host, from, to, arc, why, source } = draft;
+  return { atMs, host, from, to, arc, ...(why && { why }), source, seenBy };
 }
 
 /** A listener stays one while connections come from it. */

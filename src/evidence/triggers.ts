@@ -72,6 +72,14 @@ export class CallsAndTimers {
     return !this.#tables.some((table) => table.atMs >= atMs && isGone(table));
   }
 
+  /** Whether a connect() took the ports of a TIME-WAIT, which ended that (net/ipv4/tcp_ipv4.c, tcp_twsk_unique). */
+  gaveWay({ atMs, from }: Step, next: Step | undefined): boolean {
+    if (from !== 'TIME-WAIT' || next?.atMs !== atMs || next.arc?.trigger !== 'connect') return false;
+    const before = this.#tables.findLast((table) => table.atMs < atMs);
+    const wasThere = before !== undefined && rowOf(before.rows, this.#end)?.state === 'TIME-WAIT';
+    return wasThere && this.#timerBefore(from, atMs) === null && !this.isEndedByCall(before.atMs, atMs);
+  }
+
   /** The arc from one state to the other that something took between these times; one and the same for an exact time. */
   arcAt(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
     const byCall = this.#arcOfCall(from, to, sinceMs, untilMs);
@@ -296,14 +304,14 @@ function programDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
   return [
     ...own.map((called) => {
       const { atMs, tookMs, call } = called;
-      const isAbort = call === 'close' && isAbortive(called, calls);
-      return deed(atMs, tookMs ?? Number.POSITIVE_INFINITY, call, isAbort);
+      return deed(atMs, tookMs ?? Number.POSITIVE_INFINITY, call, isAbortive(called, calls));
     }),
     ...exits.flatMap(({ atMs, pid }): Deed[] => {
-      const closed = timeline
+      const last = timeline
         .of('kernel')
-        .filter((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
-      return closed.map((event) => deed(event.atMs, 0, 'close', false));
+        .findLast((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
+      // The kernel tells of a close before it sends the RST.
+      return last ? [deed(atMs, last.atMs - atMs + SOFTIRQ_MS, 'close', false)] : [];
     }),
   ];
 }

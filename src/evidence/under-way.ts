@@ -1,4 +1,5 @@
-import { type Captured, otherHost } from './events.ts';
+import { otherHostOf } from './connection.ts';
+import type { Captured } from './events.ts';
 import { isArrival, numbersKey } from './joins.ts';
 import type { PacketEvent } from './packet-index.ts';
 import type { Passage } from './passage.ts';
@@ -47,5 +48,5 @@ export class AllUnderWay {
 }
 
 function keyOf({ event }: UnderWay): string {
-  return numbersKey(event, otherHost(event.host));
+  return numbersKey(event, otherHostOf(event));
 }

@@ -1,7 +1,7 @@
 import type { State } from '../tcp/state.ts';
 import { brokenCondition } from './conditions.ts';
-import { type ConnectionEnd, endOf } from './connection.ts';
-import { type Claimed, type Held, type HostName, otherHost } from './events.ts';
+import { type ConnectionEnd, endOf, peerHost } from './connection.ts';
+import type { Claimed, Held, HostName } from './events.ts';
 import { describeProgramEnd, programEnds } from './program-ends.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
 import { kernelEvents } from './witness/kernel-events.ts';
@@ -52,11 +52,11 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   if (!claim) return unproven(gaveUp?.why ?? 'no state was claimed');
   if (!hold || hold.samples < 2) return unproven('tcplab did not observe the state for the whole hold');
   const held = testimonies(timeline, claim, claim.held.host, claim.held.state, hold);
-  const peerHost = otherHost(claim.held.host);
-  const peer = claim.peer ? testimonies(timeline, claim, peerHost, claim.peer, hold) : [];
+  const peerAt = peerHost(claim.connection, claim.held.host);
+  const peer = claim.peer ? testimonies(timeline, claim, peerAt, claim.peer, hold) : [];
   const against = [
     ...held.map((testimony) => ({ host: claim.held.host, testimony })),
-    ...peer.map((testimony) => ({ host: peerHost, testimony })),
+    ...peer.map((testimony) => ({ host: peerAt, testimony })),
   ].find(({ testimony }) => testimony.agrees === false);
   if (against) {
     const { host, testimony } = against;

@@ -22,7 +22,8 @@ export class SocketBatch {
 
   /**
    * Opens in the namespace in which the thread is now, binds each to the endpoint of its number, and starts to connect.
-   * `local` and `remote` are of the first; a step is added to their ports for each further one.
+   * `local` and `remote` are of the first; a step is added to their ports for each further one. `prepare` is called with
+   * each before.
    */
   connect(
     family: Family,
@@ -30,12 +31,14 @@ export class SocketBatch {
     local: Endpoint,
     remote: Endpoint,
     step: { local: number; remote: number },
+    prepare: (fd: number) => void,
   ): void {
     const [here, there] = [socketAddress(local), socketAddress(remote)];
     const length = here.length;
     for (let index = from; index < to; index++) {
       const fd = openTcpSocket(family);
       this.#fds[index] = fd;
+      prepare(fd);
       here.writeUInt16BE(local.port + index * step.local, 2);
       there.writeUInt16BE(remote.port + index * step.remote, 2);
       // Where both ends connect, all of a server's sockets have its port.

@@ -18,6 +18,9 @@ export const CROWD_PORTS: PortBlock = {
 /** Out of the way of processes that need slots. Labs begin at different ports, so that captures of several can be joined. */
 const OWN = { first: 33_000, last: 49_799, labs: 1000 };
 
+/** The kernel takes no lower one into ip_local_port_range, from which a program's connection gets its port. */
+export const FIRST_PORT_OF_PROGRAMS = 1024;
+
 /** As many ports after it as a scenario may need. */
 export const LAST_CLIENT_PORT = 65_500;
 

@@ -8,6 +8,7 @@ import * as kernel from '../kernel/socket.ts';
 import { type Slice, SocketBatch } from '../kernel/socket-batch.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
+import type { SocketOption } from '../tcp/socket-options.ts';
 import type { State } from '../tcp/state.ts';
 import { ADDRESSES, INTERFACE } from './addresses.ts';
 import { CROWD_PORTS } from './client-ports.ts';
@@ -16,6 +17,7 @@ import { type Firewall, type FirewallKind, openFirewall } from './firewall.ts';
 import { NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
 import { LOG_GROUP } from './packet-watch.ts';
 import type { Rule } from './rule.ts';
+import { optionError, type Settings, sysctlName } from './settings.ts';
 
 export interface CrowdHostOptions {
   name: HostName;
@@ -25,10 +27,12 @@ export interface CrowdHostOptions {
   /** How many connections there are to be. */
   count: number;
   serverPort: number;
+  settings: Settings;
 }
 
 /** One end of many connections. Its calls are made in a row, and only the socket table tells what became of them. */
 export class CrowdHost {
+  readonly name: HostName;
   readonly #options: CrowdHostOptions;
   readonly #namespace: NetworkNamespace;
   readonly #table: SocketTable;
@@ -41,6 +45,7 @@ export class CrowdHost {
   #ending: Ending | undefined;
 
   constructor(options: CrowdHostOptions) {
+    this.name = options.name;
     this.#options = options;
     this.#namespace = options.namespace;
     this.#table = this.#namespace.enter(() => new SocketTable());
@@ -53,11 +58,20 @@ export class CrowdHost {
     });
   }
 
+  async readSysctl(name: string): Promise<string | undefined> {
+    return this.#namespace.enter(() => readSysctl(name));
+  }
+
+  async writeSysctl(name: string, value: string | number): Promise<void> {
+    this.#namespace.enter(() => writeSysctl(name, value));
+  }
+
   /** With a queue that has room for so many. */
   listen(backlog: number): void {
     this.#namespace.enter(() => {
-      raiseSysctl('net.core.somaxconn', backlog);
+      this.#raiseSysctl('net.core.somaxconn', backlog);
       this.#listener = kernel.openTcpSocket(this.#options.family);
+      this.#prepare(this.#listener);
       kernel.bind(this.#listener, this.#endpoint(this.#options.name, 0));
       kernel.listen(this.#listener, backlog);
     });
@@ -74,7 +88,7 @@ export class CrowdHost {
 
   /** So that the kernel keeps as many in TIME-WAIT, and in an orphan's FIN-WAIT-2. */
   admitTimeWaits(count: number): void {
-    this.#namespace.enter(() => raiseSysctl('net.ipv4.tcp_max_tw_buckets', count));
+    this.#namespace.enter(() => this.#raiseSysctl('net.ipv4.tcp_max_tw_buckets', count));
   }
 
   connect(slice: Slice): void {
@@ -82,7 +96,8 @@ export class CrowdHost {
     const other = otherHost(name);
     const [local, remote] = [this.#endpoint(name, 0), this.#endpoint(other, 0)];
     const step = { local: STEP[name], remote: STEP[other] };
-    this.#namespace.enter(() => this.#batch.connect(family, slice, local, remote, step));
+    const prepare = (fd: number) => this.#prepare(fd);
+    this.#namespace.enter(() => this.#batch.connect(family, slice, local, remote, step, prepare));
   }
 
   accept(slice: Slice): number {
@@ -201,6 +216,25 @@ export class CrowdHost {
     }
   }
 
+  /** Sets what was asked for. */
+  #prepare(fd: number): void {
+    const { name, settings } = this.#options;
+    for (const [option, value] of Object.entries(settings.socketOptions?.[name] ?? {})) {
+      try {
+        kernel.setOption(fd, option as SocketOption, value);
+      } catch (error) {
+        throw optionError(error, name, option as SocketOption, value);
+      }
+    }
+  }
+
+  /** Only upwards, and only when it has to be: where it may not be written, most crowds do without. What was asked for stays. */
+  #raiseSysctl(name: string, atLeast: number): void {
+    const { settings } = this.#options;
+    if (Object.keys(settings.sysctls?.[this.name] ?? {}).some((asked) => sysctlName(asked) === name)) return;
+    if (Number(readSysctl(name) ?? atLeast) < atLeast) writeSysctl(name, atLeast);
+  }
+
   /** Of the connection of this number. */
   #endpoint(host: HostName, index: number): Endpoint {
     const { address } = ADDRESSES[host][this.#options.family];
@@ -216,8 +250,3 @@ function clientPort(index: number): number {
 }
 
 const ORPHANED: readonly State[] = ['FIN-WAIT-1', 'CLOSING', 'LAST-ACK'];
-
-/** Only upwards, and only when it has to be: where it may not be written, most crowds do without. */
-function raiseSysctl(name: string, atLeast: number): void {
-  if (Number(readSysctl(name) ?? atLeast) < atLeast) writeSysctl(name, atLeast);
-}

@@ -10,6 +10,7 @@ import { CrowdHost } from './crowd-host.ts';
 import type { FirewallKind } from './firewall.ts';
 import { createWithOwnTable } from './own-table.ts';
 import { inBoth } from './pair.ts';
+import { type Settings, setSysctls } from './settings.ts';
 import { layWire } from './wire.ts';
 
 export interface CrowdOptions {
@@ -19,6 +20,8 @@ export interface CrowdOptions {
   count: number;
   /** The highest number of descriptors that it will have open at a time. */
   descriptors: number;
+  /** The client's ports are the crowd's to choose. */
+  settings?: Omit<Settings, 'clientPort'>;
 }
 
 /** What the kernel does without one of its timers, it has done by then. */
@@ -38,7 +41,12 @@ export class Crowd implements AsyncDisposable {
     this.server = server;
   }
 
-  static async open({ descriptors, firewall = 'nft', ...options }: CrowdOptions): Promise<Crowd> {
+  static async open({
+    descriptors,
+    firewall = 'nft',
+    settings = {},
+    ...options
+  }: CrowdOptions): Promise<Crowd> {
     // Loads the library now, so that the first rule does not have to.
     if (firewall === 'nft') hasNftables();
     makeRoomForDescriptors(descriptorsOpen() + descriptors);
@@ -52,11 +60,13 @@ export class Crowd implements AsyncDisposable {
     const captures = await layWire(namespaces);
     await inBoth((name) => captures[name].close());
     const host = (name: HostName) => {
-      const opened = new CrowdHost({ ...options, firewall, name, namespace: namespaces[name] });
+      const opened = new CrowdHost({ ...options, firewall, settings, name, namespace: namespaces[name] });
       undo.defer(() => opened.dispose());
       return opened;
     };
     const crowd = new Crowd(host('client'), host('server'));
+    for (const name of ['client', 'server'] as const)
+      await setSysctls(crowd.host(name), settings.sysctls?.[name] ?? {});
     undo.move();
     return crowd;
   }

@@ -16,6 +16,7 @@ function serverWatching(owners: EventOwners): { watcher: Watcher; seen: KernelEv
     runs: (pid: number) => pid === process.pid,
     see: (event) => isOfSocket(event) && seen.push(event),
     lose: () => {},
+    miss: () => {},
   };
   owners.add(watcher);
   return { watcher, seen };

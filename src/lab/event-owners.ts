@@ -16,8 +16,10 @@ export interface Watcher {
   /** The one port that the host’s next socket can get that has none, while the kernel has no other to give there. */
   onlyPort?: number | undefined;
   see(record: KernelRecord): void;
-  /** From here on some events may be missing; `why`, if it is not that there were too many. */
-  lose(why?: string): void;
+  /** From here on events are missing, and why. */
+  lose(why: string): void;
+  /** Some of what happened since then was not recorded (CLOCK_MONOTONIC, nanoseconds). */
+  miss(sinceNs: bigint): void;
 }
 
 /** Takes what nobody wants to know any more. */
@@ -27,6 +29,7 @@ export const NOBODY: Watcher = {
   runs: () => false,
   see: () => {},
   lose: () => {},
+  miss: () => {},
 };
 
 /** Whose an event of tracefs is: these do not say in which namespace they were. */
@@ -85,9 +88,9 @@ export class EventOwners {
 
   settle(): void {}
 
-  /** Tells all that something was lost. */
-  lose(): void {
-    for (const watcher of this.#watchers) watcher.lose();
+  /** Tells all that something was not recorded. */
+  miss(sinceNs: bigint): void {
+    for (const watcher of this.#watchers) watcher.miss(sinceNs);
   }
 
   #giveUnconnected(event: KernelEvent, caller: Watcher | undefined): void {

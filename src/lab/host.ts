@@ -55,6 +55,8 @@ export interface Host {
    */
   holdBack(): Promise<boolean>;
   release(): Promise<void>;
+  /** Captures the loopback too, from now on: what this host sends to its own address. */
+  watchLoopback(): Promise<void>;
 
   /** Gives the rule's number in the lab. */
   setRule(rule: Rule): Promise<number>;

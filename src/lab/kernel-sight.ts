@@ -9,7 +9,7 @@ import type {
   ProgramCall,
   ProgramReturn,
 } from '../tcp/kernel-event.ts';
-import { decodePacket, headersOf } from '../tcp/segment.ts';
+import { decodePacket, headersOf, identityOf } from '../tcp/segment.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { Watcher } from './event-owners.ts';
 import type { SharedMachine } from './shared-machine.ts';
@@ -79,12 +79,24 @@ export class KernelSight implements Watcher {
     }
   }
 
-  lose(what: string = OVERFLOWED): void {
+  lose(what: string): void {
     const { name: host, nowMs, emit } = this.#options;
-    const atMs = nowMs();
-    emit({ type: 'lost', atMs, witness: 'kernel-events', host, what });
-    // What the kernel dropped may be among that.
-    if (what === OVERFLOWED) emit({ type: 'lost', atMs, witness: 'packets', host, what });
+    emit({ type: 'lost', atMs: nowMs(), witness: 'kernel-events', host, what });
+  }
+
+  /** What the kernel dropped may be among that, so packets are affected too. */
+  miss(sinceNs: bigint): void {
+    const { name: host, toMs, nowMs, emit } = this.#options;
+    const [atMs, sinceMs] = [nowMs(), Math.max(0, toMs(sinceNs))];
+    for (const witness of ['kernel-events', 'packets'] as const)
+      emit({ type: 'lost', atMs, sinceMs, witness, host, what: INCOMPLETE });
+  }
+
+  /** When the kernel dropped a packet that a rule has logged, as far as it has told (CLOCK_MONOTONIC, nanoseconds). */
+  droppedAtNs(packet: Buffer): bigint | undefined {
+    const identity = identityOf(headersOf(packet) ?? packet);
+    return this.#undecided.find((drop) => identityOf(headersOf(drop.packet) ?? drop.packet) === identity)
+      ?.atNs;
   }
 
   /** What rules have logged is on the timeline up to then (CLOCK_MONOTONIC, nanoseconds). */
@@ -122,8 +134,12 @@ export class KernelSight implements Watcher {
     const headers = headersOf(packet);
     const wire = headers && decodePacket(headers);
     if (!wire || (shared && !shared.concerns(wire))) return;
-    const source = wire.kind === 'tcp' ? wire.segment.source.address : wire.error.source;
-    const direction = source === address ? 'sent' : 'received';
+    const [source, destination] =
+      wire.kind === 'tcp'
+        ? [wire.segment.source.address, wire.segment.destination.address]
+        : [wire.error.source, wire.error.destination];
+    // What a host sends to itself, it drops as what arrives.
+    const direction = source === address && destination !== address ? 'sent' : 'received';
     const bytes = headers.toString('base64');
     emit({ type: 'kernel-dropped', atMs: toMs(atNs), host, reason, direction, wire, bytes });
   }
@@ -169,4 +185,5 @@ export class KernelSight implements Watcher {
   }
 }
 
-const OVERFLOWED = 'the ring of kernel events overflowed: events are missing';
+const INCOMPLETE =
+  'the kernel did not record every event: the ring was full, or an interrupt came as it wrote one';

@@ -16,6 +16,8 @@ export class KernelWatch {
   readonly #source: KernelSource | undefined;
   readonly #owners: EventOwners | OwnersByNamespace;
   readonly #callWatchers = new Set<Watcher>();
+  /** What came before that has been read (CLOCK_MONOTONIC, nanoseconds). */
+  #readNs = process.hrtime.bigint();
   /** Null when kernel events are seen; else why not. */
   readonly unavailable: string | null;
   /** Why they do not come by BPF; null when they do. */
@@ -86,10 +88,12 @@ export class KernelWatch {
   /** Gives all that is new away: a host does right after each of its calls that can cause an event, as their `caller`. */
   read(caller?: Watcher): void {
     if (!this.#source) return;
+    const beganNs = process.hrtime.bigint();
     for (const record of this.#source.read()) this.#owners.give(record, caller);
     this.#owners.settle();
     const lost = this.#source.takeLost();
-    if (lost === 'all' || lost.length > 0) this.#owners.lose(lost);
+    if (lost === 'all' || lost.length > 0) this.#owners.miss(this.#readNs, lost);
+    this.#readNs = beganNs;
   }
 }
 
@@ -176,12 +180,12 @@ class OwnersByNamespace {
     }
   }
 
-  lose(namespaces: readonly number[] | 'all'): void {
+  miss(sinceNs: bigint, namespaces: readonly number[] | 'all'): void {
     for (const [namespace, watchers] of this.#watchers) {
       if (namespaces !== 'all' && !namespaces.includes(namespace)) continue;
       // What they wait for may be among what is lost.
       this.#beginnings.forget(namespace);
-      for (const watcher of watchers) watcher.lose();
+      for (const watcher of watchers) watcher.miss(sinceNs);
     }
   }
 

@@ -13,7 +13,7 @@ import { guarded } from './guarded-host.ts';
 import type { Host } from './host.ts';
 import { openNamespacePair } from './namespace-pair.ts';
 import type { HostPair, OpenPair } from './pair.ts';
-import { SETTING_FIELDS, type Settings, setSysctls, withSettings } from './settings.ts';
+import { SETTING_FIELDS, type Settings, setSysctls, settingsAsked, withSettings } from './settings.ts';
 
 export interface LabOptions extends Settings {
   /** Default: `ipv4`. */
@@ -88,6 +88,7 @@ export class Lab implements AsyncDisposable {
     mustFit('Lab.open() options', LAB, options, "example: Lab.open({ family: 'ipv6', serverPort: 8080 })");
     const { family = 'ipv4', firewall = 'nft', serverPort, hosts = openNamespacePair } = options;
     const { clientPort } = options;
+    const settings = settingsAsked(options);
     const startNs = monotonicNs();
     const startedAt = new Date().toISOString();
     const timeline = new Timeline();
@@ -97,7 +98,15 @@ export class Lab implements AsyncDisposable {
       if (!isOver) timeline.add(event);
     };
     const pair = await hosts({ family, firewall, serverPort, clientPort, startNs, emit });
-    timeline.add({ type: 'lab-opened', atMs: 0, format: TIMELINE_FORMAT, startedAt, family, ...pair.about });
+    timeline.add({
+      type: 'lab-opened',
+      atMs: 0,
+      format: TIMELINE_FORMAT,
+      startedAt,
+      family,
+      ...pair.about,
+      settings,
+    });
     const endTimeline = () => {
       isOver = true;
     };

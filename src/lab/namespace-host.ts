@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { fstatSync } from 'node:fs';
-import { SystemError, TcplabError } from '../error.ts';
+import { TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
@@ -26,6 +26,7 @@ import { KernelSight } from './kernel-sight.ts';
 import type { KernelWatch } from './kernel-watch.ts';
 import { markedProcesses, NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
 import { findNeighbour, loseNeighbour } from './neighbour.ts';
+import { endOrphans } from './orphans.ts';
 import { PacketWatch } from './packet-watch.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
@@ -211,6 +212,10 @@ export class NamespaceHost implements EnterableHost {
     watch.read();
   }
 
+  async watchLoopback(): Promise<void> {
+    this.#namespace.enter(() => this.#packets?.addLoopback(this.address));
+  }
+
   /** `number`: in the lab, where that is known elsewhere; so for a program. */
   async setRule(rule: Rule, number: number = this.#options.nextRule()): Promise<number> {
     this.#rules.set(number, this.#options.shared?.narrow(rule) ?? rule);
@@ -281,7 +286,6 @@ export class NamespaceHost implements EnterableHost {
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
     this.#readPackets();
-    this.#options.watch.read();
     this.#programs.findOwners(rows);
     if (this.#tableWatch.isNews(rows)) {
       const atMs = this.#nowMs();
@@ -308,7 +312,7 @@ export class NamespaceHost implements EnterableHost {
         for (const fd of this.#sockets.values()) kernel.close(fd);
         this.#sockets.clear();
       },
-      () => this.#endOrphans(),
+      () => endOrphans(this.#table, this.#ours(this.#table.readAllButBound())),
       // What the kernel has to say of this end of things is no other lab's.
       () => watch.read(NOBODY),
       () => untilNodeHasHeard(),
@@ -321,23 +325,11 @@ export class NamespaceHost implements EnterableHost {
     ]);
   }
 
-  /** An orphan that retransmits its FIN would keep the namespace until the kernel gives up on it, after minutes. */
-  #endOrphans(): void {
-    for (const { state, local, remote } of this.#ours(this.#table.readAllButBound())) {
-      if (state === 'LISTEN' || state === 'TIME-WAIT') continue;
-      try {
-        this.#table.destroy(local, remote);
-      } catch (error) {
-        // Gone meanwhile, or a kernel that does not do it (CONFIG_INET_DIAG_DESTROY).
-        if (!(error instanceof SystemError)) throw error;
-      }
-    }
-  }
-
-  /** How many came. */
+  /** With the kernel's events before, which tell when a rule dropped what it logged. How many came. */
   #readPackets(): number {
+    this.#options.watch.read();
     const calledNs = monotonicNs();
-    const count = this.#packets?.read() ?? 0;
+    const count = this.#packets?.read((packet) => this.#sight.droppedAtNs(packet)) ?? 0;
     this.#sight.knowLogs(calledNs);
     return count;
   }

@@ -1,7 +1,7 @@
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs, realtimeNs, realtimeOffsetNs } from '../kernel/clock.ts';
-import { PacketLog } from '../kernel/nflog.ts';
-import type { PacketCapture } from '../kernel/packet-capture.ts';
+import { type LoggedPacket, PacketLog } from '../kernel/nflog.ts';
+import { PacketCapture } from '../kernel/packet-capture.ts';
 import { decodePacket, type WirePacket } from '../tcp/segment.ts';
 
 /** The group of the packet log to which all rules of a host tell of their packets, where the host is the lab's own. */
@@ -22,6 +22,7 @@ interface Options {
 /** The packets of one host: those that its capture saw, and those that its rules decided on. */
 export class PacketWatch {
   readonly #options: Options;
+  readonly #captures: PacketCapture[];
   readonly #log: PacketLog;
   #realtimeOffsetNs: bigint = realtimeOffsetNs();
   /** Nothing was lost before that. */
@@ -30,46 +31,80 @@ export class PacketWatch {
   /** In the namespace in which the thread is now. */
   constructor(options: Options) {
     this.#options = options;
+    this.#captures = [options.capture];
     this.#log = new PacketLog(options.logGroup);
     this.#readMs = this.#nowMs();
   }
 
-  /** Puts what has come since the last call onto the timeline. Gives how many there were. */
-  read(): number {
-    const { name: host, capture, emit } = this.#options;
+  /** Reads what passes the loopback from and to this address too, from now on. In the namespace in which the thread is now. */
+  addLoopback(address: string): void {
+    this.#captures.push(new PacketCapture('lo', address));
+  }
+
+  /**
+   * Puts what has come since the last call onto the timeline. Gives how many there were. Of what a rule dropped on its way out,
+   * the log has no time; `droppedAtNs` may know it (CLOCK_MONOTONIC).
+   */
+  read(droppedAtNs: (packet: Buffer) => bigint | undefined): number {
+    const { name: host, emit } = this.#options;
     this.#followClock();
     const sinceMs = this.#readMs;
     this.#readMs = this.#nowMs();
+    let count = 0;
+    for (const capture of this.#captures) count += this.#readCapture(capture);
+    const logged = this.#log.read();
+    for (const capture of this.#captures) {
+      const lost = capture.takeLost();
+      if (lost > 0) {
+        const what = `the capture lost ${lost} packets because its buffer was full`;
+        emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
+      }
+      const deleted = capture.takeDeleted();
+      if (deleted !== undefined) {
+        const what = `interface ${deleted} was deleted: the capture sees no packet after that`;
+        emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
+      }
+    }
+    if (this.#log.takeLost()) {
+      const what = 'the packet log overflowed: some dropped packets are missing';
+      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
+    }
+    const stamps = this.#stampsOf(logged, droppedAtNs);
+    for (const [index, { hook, prefix, packet }] of logged.entries()) {
+      const wire = this.#decode(packet);
+      // A rule of somebody else may log to the same group.
+      if (!wire || !/^[1-9]\d*$/.test(prefix)) continue;
+      const atMs = stamps[index] ?? this.#nowMs();
+      const bytes = packet.toString('base64');
+      emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });
+      count++;
+    }
+    return count;
+  }
+
+  /** A rule logs a packet, then replies to it, then drops it: what was logged first is not the later one. */
+  #stampsOf(logged: readonly LoggedPacket[], droppedAtNs: (packet: Buffer) => bigint | undefined): number[] {
+    let nextMs = this.#nowMs();
+    return logged
+      .toReversed()
+      .map(({ atNs, packet }) => {
+        if (atNs !== null) return this.#stampMs(atNs);
+        const droppedNs = droppedAtNs(packet);
+        nextMs = Math.min(nextMs, droppedNs === undefined ? nextMs : this.#toMs(droppedNs));
+        return nextMs;
+      })
+      .reverse();
+  }
+
+  /** Gives how many there were. */
+  #readCapture(capture: PacketCapture): number {
+    const { name: host, emit } = this.#options;
     let count = 0;
     for (const { atNs, direction, packet } of capture.packets()) {
       const wire = this.#decode(packet);
       if (!wire) continue;
       const bytes = packet.toString('base64');
       emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
-      count++;
-    }
-    const logged = this.#log.read();
-    const lost = capture.takeLost();
-    if (lost > 0) {
-      const what = `the capture lost ${lost} packets because its buffer was full`;
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
-    }
-    const deleted = capture.takeDeleted();
-    if (deleted !== undefined) {
-      const what = `interface ${deleted} was deleted: the capture sees no packet after that`;
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
-    }
-    if (this.#log.takeLost()) {
-      const what = 'the packet log overflowed: some dropped packets are missing';
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
-    }
-    for (const { atNs, hook, prefix, packet } of logged) {
-      const wire = this.#decode(packet);
-      // A rule of somebody else may log to the same group.
-      if (!wire || !/^[1-9]\d*$/.test(prefix)) continue;
-      const atMs = atNs === null ? this.#nowMs() : this.#stampMs(atNs);
-      const bytes = packet.toString('base64');
-      emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });
       count++;
     }
     return count;
@@ -92,10 +127,10 @@ export class PacketWatch {
     return wire && (this.#options.concerns?.(wire) ?? true) ? wire : undefined;
   }
 
-  /** With the capture. */
+  /** With the captures. */
   async close(): Promise<void> {
     this.closeLog();
-    await this.#options.capture.close();
+    await Promise.all(this.#captures.map((capture) => capture.close()));
   }
 
   closeLog(): void {

@@ -1,6 +1,6 @@
 import { SettingError, SystemError, TcplabError } from '../error.ts';
 import { fitting } from '../evidence/arguments.ts';
-import type { HostName } from '../evidence/events.ts';
+import type { HostName, LabSettings } from '../evidence/events.ts';
 import { type Fields, flaw, isObject, object, optional, type Shape, whole } from '../evidence/shape.ts';
 import { sysctlNames } from '../kernel/sysctl.ts';
 import { suggestion } from '../suggestion.ts';
@@ -87,8 +87,37 @@ function isOfMachine(name: string): boolean {
   return OF_MACHINE.has(name) || (name.startsWith('net.core.') && !CORE_OF_NAMESPACE.has(name));
 }
 
+/** What is to be set, as a timeline has it; undefined if nothing is. Throws USAGE for what no network namespace has of its own. */
+export function settingsAsked({ sysctls, socketOptions, clientPort }: Settings): LabSettings | undefined {
+  const asked = {
+    ...someOf('sysctls', sysctls, (ofHost) =>
+      Object.entries(ofHost).map(([name, value]) => [sysctlName(name), String(value)]),
+    ),
+    ...someOf('socketOptions', socketOptions, Object.entries),
+    ...(clientPort === undefined ? {} : { clientPort }),
+  };
+  return Object.keys(asked).length > 0 ? asked : undefined;
+}
+
+function someOf<K extends string, T extends object, V>(
+  key: K,
+  settings: PerHost<T> = {},
+  entriesOf: (ofHost: T) => [string, V][],
+): Partial<Record<K, PerHost<Record<string, V>>>> {
+  const some = Object.entries(settings).flatMap(([host, ofHost]) => {
+    const entries = ofHost ? entriesOf(ofHost) : [];
+    return entries.length > 0 ? [[host, Object.fromEntries(entries)]] : [];
+  });
+  return some.length > 0
+    ? ({ [key]: Object.fromEntries(some) } as Record<K, PerHost<Record<string, V>>>)
+    : {};
+}
+
 /** Sets sysctls of a host. Throws `SettingError` with the reason for the first that can't be set. */
-export async function setSysctls(host: Host, wanted: Sysctls): Promise<void> {
+export async function setSysctls(
+  host: Pick<Host, 'name' | 'readSysctl' | 'writeSysctl'>,
+  wanted: Sysctls,
+): Promise<void> {
   for (const [given, value] of Object.entries(wanted)) {
     const name = sysctlName(given);
     const before = await host.readSysctl(name);
@@ -142,16 +171,21 @@ export async function openSocketWith(host: Host, options: SocketOptions): Promis
       await host.setOption(socket, option, value);
     } catch (error) {
       await host.close(socket);
-      if (!(error instanceof SystemError)) throw error;
-      const isMissing = error.errno === 'ENOPROTOOPT' || error.errno === 'EOPNOTSUPP';
-      throw new SettingError(
-        isMissing
-          ? `the kernel of the ${host.name} does not have ${option} (${error.errno})`
-          : `the kernel of the ${host.name} rejects ${value} for ${option} (${error.errno})`,
-      );
+      throw optionError(error, host.name, option, value);
     }
   }
   return socket;
+}
+
+/** What to throw when a kernel does not take an option. */
+export function optionError(error: unknown, host: HostName, option: SocketOption, value: number): unknown {
+  if (!(error instanceof SystemError)) return error;
+  const isMissing = error.errno === 'ENOPROTOOPT' || error.errno === 'EOPNOTSUPP';
+  return new SettingError(
+    isMissing
+      ? `the kernel of the ${host} does not have ${option} (${error.errno})`
+      : `the kernel of the ${host} rejects ${value} for ${option} (${error.errno})`,
+  );
 }
 
 /** A host whose sockets have the options of its lab, and which says so when the client's port that was chosen is taken. */
@@ -177,6 +211,22 @@ export function withSettings<H extends Host>(host: H, { socketOptions, clientPor
           },
         }),
   };
+  return overlaid(host, own);
+}
+
+/** A host whose sockets keep the options of its lab: what a scenario would set gives way to what was asked for. */
+export function keepingOptions(host: Host, { socketOptions }: Settings): Host {
+  const options = socketOptions?.[host.name];
+  if (!options) return host;
+  return overlaid(host, {
+    setOption: async (socket, option, value) => {
+      if (options[option] === undefined) await host.setOption(socket, option, value);
+    },
+  });
+}
+
+/** The host, with some of its methods replaced. */
+function overlaid<H extends Host>(host: H, own: Partial<Host>): H {
   return new Proxy(host, {
     get: (inner, method) => {
       // A host's methods use its private fields.

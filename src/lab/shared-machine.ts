@@ -1,7 +1,7 @@
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
-import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
+import { type Endpoint, formatEndpoint, sameEndpoint } from '../tcp/endpoint.ts';
 import type { WirePacket } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
@@ -73,6 +73,7 @@ export class SharedMachine {
     const isUnconnected = remote.port === 0;
     if (name === 'server') return local.port === serverPort && (isUnconnected || remote.address === peer);
     if (isUnconnected) return this.#isClientPort(local.port);
+    if (this.#isItsOwnPeer(local, remote)) return true;
     return remote.port === serverPort && remote.address === peer;
   }
 
@@ -85,6 +86,7 @@ export class SharedMachine {
   joins(own: Endpoint, other: Endpoint): boolean {
     const { name, peer, serverPort } = this.#options;
     if (other.port === 0) return name === 'server' && own.port === serverPort;
+    if (this.#isItsOwnPeer(own, other)) return true;
     return other.address === peer && (name === 'server' ? own : other).port === serverPort;
   }
 
@@ -141,6 +143,11 @@ export class SharedMachine {
 
   get #machine(): string {
     return `the machine of the ${this.#options.name}`;
+  }
+
+  /** Of the client's ports, one that is connected to itself. */
+  #isItsOwnPeer(own: Endpoint, other: Endpoint): boolean {
+    return this.#options.name === 'client' && sameEndpoint(own, other) && this.#isClientPort(own.port);
   }
 
   #isClientPort(port: number): boolean {

@@ -54,6 +54,7 @@ const HOST_CALLS: readonly (keyof Host)[] = [
   'sendSegment',
   'holdBack',
   'release',
+  'watchLoopback',
   'liftRule',
   'countRules',
   'count',

@@ -1,3 +1,4 @@
+import { otherHostOf } from '../evidence/connection.ts';
 import {
   type Captured,
   type Dropped,
@@ -80,7 +81,8 @@ export class Alignment {
   #drain(host: HostName): boolean {
     let moved = false;
     for (let event = this.#waiting[host][0]; event; event = this.#waiting[host][0]) {
-      if (isArrival(event)) {
+      // One clock has stamped both ends of what a host sends to itself.
+      if (isArrival(event) && otherHostOf(event) !== host) {
         const sentMs = this.#departures.get(keyOf(otherHost(host), event))?.shift();
         if (sentMs === undefined) return moved;
         const clock = this.#clocks[host];

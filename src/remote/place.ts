@@ -81,7 +81,7 @@ function sshCommand(destination: string, words: readonly string[], terminal = fa
 
 /** The words that start an agent where tcplab is as it is here. */
 export function agentHere(): string[] {
-  const main = fileURLToPath(new URL('cli/main.cjs', DIST));
+  const main = fileURLToPath(new URL('cli/main.js', DIST));
   return [process.execPath, main, 'agent'];
 }
 

@@ -112,6 +112,10 @@ export class RemoteHost implements Host {
     return this.#call('sendSegment', segment);
   }
 
+  watchLoopback(): Promise<void> {
+    return this.#call('watchLoopback');
+  }
+
   holdBack(): Promise<boolean> {
     return this.#call('holdBack');
   }

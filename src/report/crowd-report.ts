@@ -1,4 +1,4 @@
-import { type HostName, otherHost } from '../evidence/events.ts';
+import { type HostName, type LabSettings, otherHost } from '../evidence/events.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import type { CrowdLook, Made } from '../scenario/crowd.ts';
 import type { CrowdPlan } from '../scenario/crowd-plan.ts';
@@ -16,6 +16,8 @@ export interface CrowdResult {
   /** The other ends, at the last look. `inState` is null where one listener is the other end of all. */
   peer: { host: HostName; state: State; inState: number | null };
   family: Family;
+  /** What was set before the first call, because it was asked for. Absent if nothing was. */
+  settings?: LabSettings;
   count: number;
   /** For how many the calls were made. */
   made: number;
@@ -41,6 +43,7 @@ export interface CrowdResult {
 export class CrowdCourse {
   readonly #plan: CrowdPlan;
   readonly #family: Family;
+  readonly #settings: LabSettings | undefined;
   #made: Made = { made: 0, tookMs: 0, because: null };
   #last: CrowdLook = { inState: 0, peersInState: null };
   #fewest: number | null = null;
@@ -49,9 +52,10 @@ export class CrowdCourse {
   #looks = 0;
   #because: string | null = null;
 
-  constructor(plan: CrowdPlan, family: Family) {
+  constructor(plan: CrowdPlan, family: Family, settings?: LabSettings) {
     this.#plan = plan;
     this.#family = family;
+    this.#settings = settings;
   }
 
   wasMade(made: Made): void {
@@ -89,6 +93,7 @@ export class CrowdCourse {
       host: held.host,
       peer: { host: otherHost(held.host), state: peer, inState: this.#last.peersInState },
       family: this.#family,
+      ...(this.#settings ? { settings: this.#settings } : {}),
       count,
       made,
       inState: this.#last.inState,

@@ -44,7 +44,10 @@ export function explainState(state: State, settings: Settings): Section[] {
 
 /** Explains a scenario: how it comes about, what the other end shows, and what ends it with these settings. */
 export function explainScenario(scenario: Scenario, settings: Settings): Section[] {
-  const { id, title, held, peer, heldBy } = scenario;
+  const { id, title, held, peer, conditions, heldBy } = scenario;
+  const peerText = conditions?.includes('own-peer')
+    ? 'the socket is its own peer'
+    : `the ${otherHost(held.host)} is in ${peer}`;
   const text = SCENARIO_EXPLANATIONS[id];
   const own: Section[] = text
     ? [
@@ -61,7 +64,7 @@ export function explainScenario(scenario: Scenario, settings: Settings): Section
       title: id,
       blocks: [
         `${title.charAt(0).toUpperCase()}${title.slice(1)}.`,
-        `tcplab holds the ${held.host} in ${held.state}; the ${otherHost(held.host)} is in ${peer}. Held by: ${heldBy}.`,
+        `tcplab holds the ${held.host} in ${held.state}; ${peerText}. Held by: ${heldBy}.`,
       ],
     },
     ...own,

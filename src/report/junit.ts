@@ -1,4 +1,3 @@
-import { otherHost } from '../evidence/events.ts';
 import type { ScenarioResult } from './result.ts';
 import type { RunReport } from './run-report.ts';
 import { witnessLines } from './witness-lines.ts';
@@ -67,6 +66,6 @@ function testCase(name: string, result: ScenarioResult): string[] {
 }
 
 function describe({ host, state, peer }: ScenarioResult): string {
-  const other = peer.state === null ? '' : `, ${otherHost(host)} in ${peer.state}`;
+  const other = peer.state === null ? '' : `, ${peer.host} in ${peer.state}`;
   return `claimed: ${host} in ${state}${other}`;
 }

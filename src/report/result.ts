@@ -1,14 +1,16 @@
 import { TcplabError } from '../error.ts';
-import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
-import { type Held, type HostAbout, type HostName, otherHost } from '../evidence/events.ts';
+import { type Connection, type ConnectionEnd, endOf, peerHost } from '../evidence/connection.ts';
+import { type Held, type HostAbout, type HostName, type LabSettings, otherHost } from '../evidence/events.ts';
 import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { type Passage, passages, segmentsLeftOut, toldByPackets, wordsOfDrop } from '../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../evidence/timeline.ts';
+import { courseOf, type Transition } from '../evidence/transitions.ts';
 import { unreached } from '../evidence/unreached.ts';
 import { judge, type Testimony, unseenTime, type VerdictWord } from '../evidence/verdict.ts';
 import { rowOf, socketTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
+import type { Step } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { leftOutLines } from './left-out.ts';
 import { unreachedLine } from './unreached-line.ts';
@@ -87,6 +89,8 @@ export interface ScenarioResult {
   notes: string[];
   /** Where the hosts were and what each could see, when they were not namespaces of the lab's own. */
   hosts: Record<HostName, HostAbout> | null;
+  /** What was set before the first call, because it was asked for. Absent if nothing was. */
+  settings?: LabSettings;
   error: string | null;
 }
 
@@ -110,8 +114,9 @@ export function resultOf(timeline: Timeline): ScenarioResult {
   }
   const verdict = judge(timeline);
   const hold = timeline.of('held')[0];
-  const peer = otherHost(aim.held.host);
   const connection = claim?.connection ?? null;
+  const peer = peerHost(connection, aim.held.host);
+  const { settings } = timeline.of('lab-opened')[0] ?? {};
   const leftOut = connection ? segmentsLeftOut(timeline, connection) : 0;
   return {
     scenario: aim.scenario,
@@ -135,6 +140,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     transitions: { client: pathOf(timeline, 'client'), server: pathOf(timeline, 'server') },
     counters: { client: countersOf(timeline, 'client'), server: countersOf(timeline, 'server') },
     hosts: timeline.of('lab-opened')[0]?.hosts ?? null,
+    ...(settings ? { settings } : {}),
     notes: [
       ...timeline.of('noted').map(({ text }) => text),
       ...unseenNotes(hold),
@@ -261,14 +267,26 @@ function fateText(timeline: Timeline, fate: Passage['fate'], rules: ReadonlyMap<
   return `dropped: ${'dropped' in fate ? rules.get(fate.dropped.rule) : wordsOfDrop(timeline, fate.discarded)}`;
 }
 
-/** The states that an end went through: as its segments tell, or where they tell nothing, its host's socket table. */
+function pathFrom(first: Step, transitions: readonly Transition[], host: HostName): State[] {
+  const path = [first.from];
+  for (const transition of transitions) {
+    const { atMs, from, to } = transition;
+    if (transition.host !== host || atMs < first.atMs) continue;
+    // A listener comes and goes beside its connection.
+    const isOfListener = (from === 'LISTEN' && to === 'CLOSED') || (from === 'CLOSED' && to === 'LISTEN');
+    if (from === path.at(-1) || !isOfListener) path.push(to);
+  }
+  return path;
+}
+
+/** The states that an end went through since its first segment; where no segment tells any, its host's socket table does. */
 function pathOf(timeline: Timeline, host: HostName): State[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
-  const { steps } = toldByPackets(timeline, claim.connection, host).end;
-  const first = steps[0]?.from;
-  if (first) return [first, ...steps.map(({ to }) => to)];
-  const state = host === claim.held.host ? claim.held.state : claim.peer;
+  const at = endOf(claim.connection, host, 'CLOSED').host;
+  const { steps } = toldByPackets(timeline, claim.connection, at).end;
+  if (steps[0]) return pathFrom(steps[0], courseOf(timeline, claim.connection).transitions, at);
+  const state = at === claim.held.host ? claim.held.state : claim.peer;
   const sights = state ? socketTable.follow(timeline, endOf(claim.connection, host, state)) : [];
   return sights.flatMap(({ states }) => states).filter((seen, index, all) => seen !== all[index - 1]);
 }

@@ -1,5 +1,6 @@
 import { endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import { outlookOf } from '../evidence/outlook.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { listenerOf, rowOf } from '../evidence/witness/socket-table.ts';
 import { CATALOGUE } from '../scenario/catalogue.ts';
@@ -14,7 +15,7 @@ import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { formatLadder } from './ladder/ladder.ts';
 import { pad, textWidth } from './layout.ts';
 import { fence, markdownBlock } from './markdown.ts';
-import { timerLines } from './status.ts';
+import { forecastLines } from './status.ts';
 import { styleFor } from './style.ts';
 
 /** The run that the pages show, and the settings of its kernel. */
@@ -99,17 +100,23 @@ function scenarioPart(timeline: Timeline, { machine, sysctls }: Recorded): strin
 
 /** A host's rows as they were last seen, in the columns of `ss -tan`, and what the held connection's timer will do. */
 function tablePart(timeline: Timeline, host: HostName, sysctls: TcpSysctls): string {
-  const rows = timeline.of('sockets').findLast((event) => event.host === host)?.rows ?? [];
+  const lastOf = (name: HostName) => timeline.of('sockets').findLast((event) => event.host === name);
+  const { rows = [], atMs: nowMs = 0 } = lastOf(host) ?? {};
   if (rows.length === 0) return `${host}: no sockets`;
   const claim = timeline.of('claimed')[0];
   const state = claim?.held.host === host ? claim.held.state : claim?.peer;
   const end = claim && endOf(claim.connection, host, state ?? 'CLOSED');
   const own = end && (rowOf(rows, end) ?? (end.listening ? listenerOf(rows, end) : undefined));
+  const tables = { client: lastOf('client')?.rows ?? [], server: lastOf('server')?.rows ?? [] };
+  const seen = { timeline, tables, sysctls: { client: sysctls, server: sysctls }, nowMs };
   const [head, ...lines] = columns([HEAD, ...rows.map(cellsOf)]);
   return [
     `${host}:`,
     head,
-    ...rows.flatMap((row, index) => [lines[index], ...(row === own ? timerLines(row, sysctls) : [])]),
+    ...rows.flatMap((row, index) => [
+      lines[index],
+      ...(row === own ? forecastLines(outlookOf(host, row, seen)) : []),
+    ]),
   ].join('\n');
 }
 

@@ -1,14 +1,13 @@
-import { endOf } from '../evidence/connection.ts';
+import { endOf, hostsOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
-import { peculiaritiesOf } from '../evidence/socket-options.ts';
+import { outlookOf } from '../evidence/outlook.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { listenerOf, rowOf, stateInTable } from '../evidence/witness/socket-table.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
-import { forecast } from '../tcp/forecast.ts';
+import type { Forecast } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import type { State } from '../tcp/state.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
-import type { Peculiarities, Waiting } from '../tcp/timers.ts';
+import type { Waiting } from '../tcp/timers.ts';
 import { formatMs, pad, wrapBeside } from './layout.ts';
 import { ruleReports } from './result.ts';
 import type { Style } from './style.ts';
@@ -23,7 +22,7 @@ export function statusLines(
 ): string[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
-  const ends = (['client', 'server'] as const).map((host) => {
+  const ends = hostsOf(claim.connection).map((host) => {
     const state = host === claim.held.host ? claim.held.state : claim.peer;
     return endOf(claim.connection, host, state ?? 'CLOSED');
   });
@@ -39,8 +38,8 @@ export function statusLines(
       const [first = '', ...rest] = wrapBeside(`${end.host}  `, `${local}  ${state}`, columns);
       const lines = [first, ...rest].map((line) => line.replace(state, style.bold));
       if (!row) return lines;
-      const options = peculiaritiesOf(timeline, end.host, row, sysctls[end.host]);
-      return [...lines, ...timerLines(row, sysctls[end.host], columns, options)];
+      const told = outlookOf(end.host, row, { timeline, tables, sysctls, nowMs });
+      return [...lines, ...forecastLines(told, columns)];
     }),
     ...ruleReports(timeline).flatMap(({ host, rule, packets }) =>
       wrapBeside(`${host}  `, `${rule}: ${packets} ${packets === 1 ? 'packet' : 'packets'}`, columns),
@@ -50,17 +49,14 @@ export function statusLines(
 }
 
 /** What the kernel will do by itself, and which setting controls that. */
-export function timerLines(
-  row: SocketRow,
-  sysctls: TcpSysctls,
-  columns = 80,
-  options: Peculiarities = {},
-): string[] {
-  const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(row, sysctls, options);
+export function forecastLines(told: Forecast, columns = 80): string[] {
+  const { timer, nextMs, remaining, because } = told;
   const texts = [because];
   if (timer !== null && nextMs !== null) {
-    const [next, end] = [nextStep(timer, nextMs, remaining), endText(timer, givesUpMs, nextState)];
-    texts.unshift([next, end].filter(Boolean).join('; '));
+    const [next, end] = [nextStep(timer, nextMs, remaining), endText(timer, told)];
+    texts.unshift(
+      [next, end].filter(Boolean).join(told.givesUpMs === null && told.atMostMs === null ? '' : '; '),
+    );
   }
   return texts.flatMap((text) => wrapBeside(' '.repeat(8), text, columns));
 }
@@ -86,8 +82,9 @@ function nextStep(timer: Waiting, nextMs: number, remaining: number | null): str
 }
 
 /** `times out in about 2 min 14 s, then CLOSED` */
-function endText(timer: Waiting, givesUpMs: number | null, nextState: State | null): string {
-  if (givesUpMs === null) return '';
+function endText(timer: Waiting, { givesUpMs, atMostMs, nextState, unless }: Forecast): string {
   const what = ONLY_WAITS.has(timer) ? `${timer} ends` : 'times out';
-  return `${what} in about ${formatMs(givesUpMs)}${nextState ? `, then ${nextState}` : ''}`;
+  const then = [nextState ? `, then ${nextState}` : '', unless ? `, unless ${unless}` : ''].join('');
+  if (givesUpMs !== null) return `${what} in about ${formatMs(givesUpMs)}${then}`;
+  return atMostMs === null ? then : `${what} within about ${formatMs(atMostMs)}${then}`;
 }

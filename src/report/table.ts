@@ -79,7 +79,9 @@ function row(verdict: string, scenario: string, client: string, server: string, 
 /** The held end is marked. Where the state was not reached, nobody saw it. */
 function stateAt({ host: held, state, peer, reachedMs }: ScenarioResult, host: HostName): string {
   if (reachedMs === null) return '?';
-  return host === held ? `${state}*` : (peer.state ?? '?');
+  if (host === held) return `${state}*`;
+  // A socket that is connected to itself is both ends.
+  return peer.host === host ? (peer.state ?? '?') : 'itself';
 }
 
 function witnesses({ witnesses }: ScenarioResult): string {

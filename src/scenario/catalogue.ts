@@ -22,6 +22,7 @@ import { lastAck } from './last-ack.ts';
 import { lastAckBehindData } from './last-ack-behind-data.ts';
 import { listen } from './listen.ts';
 import type { Scenario } from './scenario.ts';
+import { selfConnect } from './self-connect.ts';
 import { synFlood } from './syn-flood.ts';
 import { synReceived } from './syn-received.ts';
 import { synReceivedAcceptQueueFull } from './syn-received-accept-queue-full.ts';
@@ -49,6 +50,7 @@ export const CATALOGUE: readonly Scenario[] = [
   synFlood,
   established,
   establishedFastOpen,
+  selfConnect,
   halfOpen,
   finWait1,
   finWait1DescriptorOpen,

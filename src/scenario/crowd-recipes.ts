@@ -82,6 +82,7 @@ export const WHY_NOT: Readonly<Record<string, string>> = {
   'last-ack-behind-data': 'each needs some megabytes of unsent data; use last-ack',
   'close-wait-sending': 'each needs unacknowledged data; use close-wait',
   'established-fast-open': 'the socket table shows it as ESTABLISHED, like every other connection',
+  'self-connect': 'each would connect to a port of its own; use established',
   'time-wait-reused': 'the socket table shows it as ESTABLISHED, like every other connection',
   'zero-window': 'the socket table shows it as ESTABLISHED, like every connection that can send',
 };

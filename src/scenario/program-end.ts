@@ -1,5 +1,6 @@
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
+import { FIRST_PORT_OF_PROGRAMS, LAST_CLIENT_PORT } from '../lab/client-ports.ts';
 import type { Host, SocketNumber } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Program } from '../lab/program.ts';
@@ -90,16 +91,12 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
     const program = this.#program;
     await this.#stage().waitFor(`${this.#named} to connect to ${formatEndpoint(remote)}`, async () => {
       await this.#host.observe();
-      const tried = [...this.#lab.timeline.of('captured'), ...this.#lab.timeline.of('dropped')].some(
-        ({ host, wire }) =>
-          host === this.#host.name &&
-          wire.kind === 'tcp' &&
-          wire.segment.flags === 'S' &&
-          sameEndpoint(wire.segment.source, local) &&
-          sameEndpoint(wire.segment.destination, remote),
-      );
-      if (!tried) mustRun(program, this.#named, `connected to ${formatEndpoint(remote)}`);
-      return tried;
+      const ports = this.#portsTried(remote);
+      const [other] = ports;
+      if (ports.includes(local.port)) return true;
+      if (other !== undefined) this.#refusePort(other, local.port);
+      mustRun(program, this.#named, `connected to ${formatEndpoint(remote)}`);
+      return false;
     });
     await this.#host.giveLocalPorts(OTHER_PORTS.first, OTHER_PORTS.last);
     return 'EINPROGRESS';
@@ -155,6 +152,27 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
       (row) => local && remote && sameEndpoint(row.local, local) && sameEndpoint(row.remote, remote),
     );
     return own ? null : 'the attempt ended';
+  }
+
+  /** From which of its ports the host has sent a SYN. */
+  #portsTried(remote: Endpoint): number[] {
+    return [...this.#lab.timeline.of('captured'), ...this.#lab.timeline.of('dropped')].flatMap(
+      ({ host, wire }) => {
+        if (host !== this.#host.name || wire.kind !== 'tcp' || wire.segment.flags !== 'S') return [];
+        const { source, destination } = wire.segment;
+        return sameEndpoint(destination, remote) ? [source.port] : [];
+      },
+    );
+  }
+
+  /** There is one port in its range: it has bound another. */
+  #refusePort(bound: number, expected: number): never {
+    const isPossible = bound >= FIRST_PORT_OF_PROGRAMS && bound <= LAST_CLIENT_PORT;
+    const remedy = isPossible ? `--client-port ${bound}` : 'let it connect without bind()';
+    throw new TcplabError(
+      'USAGE',
+      `${this.#named} bound port ${bound}, but tcplab expects ${expected}: ${remedy}`,
+    );
   }
 
   get #named(): string {

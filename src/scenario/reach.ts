@@ -6,7 +6,7 @@ import { describeProgramEnd, programEnds } from '../evidence/program-ends.ts';
 import { toldByPackets } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
-import { mustBeOurs } from '../lab/settings.ts';
+import { keepingOptions, mustBeOurs } from '../lab/settings.ts';
 import { type Programs, programEnd } from './program-end.ts';
 import type { Scenario, Stage } from './scenario.ts';
 import { EndedEarly } from './started-program.ts';
@@ -83,7 +83,9 @@ export function stageOf(
   const host = (name: HostName) => {
     const command = programs[name];
     if (command !== undefined) mustBeOurs(name, lab.settings);
-    return command === undefined ? lab.host(name) : programEnd(lab.host(name), command, lab, () => stage);
+    return command === undefined
+      ? keepingOptions(lab.host(name), lab.settings)
+      : programEnd(lab.host(name), command, lab, () => stage);
   };
   const stage: Stage = {
     client: host('client'),

@@ -9,6 +9,8 @@ export type Doubt =
   | 'rfc1337'
   | 'SYN in TIME-WAIT'
   | 'listener'
+  | 'closed listener'
+  | 'foreign'
   | 'RST before a request'
   | 'ICMP ignored'
   | 'not delivered'
@@ -40,6 +42,11 @@ const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> 
     'kernel events would decide',
   ],
   listener: ['a listener and a closed port reply alike', 'a SYN would decide'],
+  'closed listener': [
+    'the request of a listener that was closed ends with the next segment, even one that the kernel drops',
+    'the socket table would decide',
+  ],
+  foreign: ['another process may have sent this segment in the socket’s name', 'kernel events would decide'],
   'RST before a request': [
     'some versions of Linux obey any RST in the window of a request socket',
     'kernel events would decide',

@@ -1,5 +1,5 @@
-import type { Fact, Moment } from './known.ts';
-import { type Possibility, withDoubt } from './possibility.ts';
+import type { Fact, Knowledge, Moment } from './known.ts';
+import { find, type Possibility, withDoubt } from './possibility.ts';
 import { afterCall } from './silence.ts';
 import type { State } from './state.ts';
 
@@ -22,10 +22,26 @@ export function afterFact(
   if ('hasDescriptor' in fact)
     return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
   if (fact.passive !== undefined && fact.passive !== one.passive) return [one];
+  if (fact.openMs !== undefined && beganMs(one) > fact.openMs) return [one];
   const called = afterCall(one, fact.called, at);
   if (fact.certain || called === one) return [called];
-  return [one, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
+  const open = { ...one, inClose: true };
+  return [open, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];
 }
+
+/** A segment that ends what is left of a listener's requests may be one that the kernel drops. */
+export function afterKnowledge(one: Possibility, known: Partial<Knowledge>, at: Moment): Possibility[] {
+  const isLeft = known.closedListener !== undefined && one.state === 'SYN-RECEIVED' && one.passive;
+  return isLeft ? [one, withDoubt(find(one, 'CLOSED', at.atMs), 'closed listener')] : [one];
+}
+
+/** When the connection that it is now began, as far as its segments show it. */
+function beganMs({ path }: Possibility): number {
+  for (let at = path; at; at = at.before) if (BEFORE.has(at.step.from)) return at.step.atMs;
+  return Number.NEGATIVE_INFINITY;
+}
+
+const BEFORE: ReadonlySet<State> = new Set(['CLOSED', 'LISTEN', 'TIME-WAIT']);
 
 /** What has no socket of its own can't lose it. */
 function isKept(

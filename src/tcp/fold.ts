@@ -1,5 +1,5 @@
 import { type Doubt, wordsOfDoubts } from './doubts.ts';
-import { afterFact, isEndedBySegment } from './facts.ts';
+import { afterFact, afterKnowledge, isEndedBySegment } from './facts.ts';
 import { receiveInFullSocket, receiveInSynSent } from './full-socket.ts';
 import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
@@ -10,6 +10,7 @@ import {
   type Path,
   type Possibility,
   type Step,
+  stepsSince,
   UNTOLD,
   withDoubt,
 } from './possibility.ts';
@@ -89,13 +90,14 @@ export class End {
 
   /** The same, in the order of time. */
   get steps(): Step[] {
-    return stepsOf(this.path);
+    return stepsSince(null, this.path);
   }
 
   /** The changes of which each is in some possibility, and not in all. */
   get possibleSteps(): Step[] {
-    const [common, all] = [new Set(this.steps), this.possibilities.flatMap(({ path }) => stepsOf(path))];
-    return all.filter((step) => !common.has(step));
+    const common = new Set(this.steps);
+    const all = this.possibilities.flatMap(({ path }) => stepsSince(null, path));
+    return all.flatMap((step) => [...(common.has(step) ? [] : [step]), ...(step.or ?? [])]);
   }
 
   /** What the likeliest possibility says of the numbers in use. */
@@ -122,12 +124,6 @@ export class End {
   get #first(): Possibility {
     return this.possibilities[0] ?? UNTOLD;
   }
-}
-
-function stepsOf(last: Path | null): Step[] {
-  const steps: Step[] = [];
-  for (let path = last; path; path = path.before) steps.push(path.step);
-  return steps.reverse();
 }
 
 function commonOf(one: Path | null, other: Path | null): Path | null {
@@ -168,13 +164,19 @@ export function advance(end: End, input: Input | Fact): End {
     );
   }
   const fitting = due.flatMap((one) => sendReset(one, segment, end.last, at));
-  return settled(end, fitting.length > 0 ? fitting : due.map((one) => silentlyEnded(one, at)), end.last, at);
+  return settled(
+    end,
+    fitting.length > 0 ? fitting : due.flatMap((one) => silentlyEnded(one, at)),
+    end.last,
+    at,
+  );
 }
 
 /** What may not have been delivered may have changed nothing. */
 function received(before: Possibility, after: Possibility[], { maybe }: Input): Possibility[] {
   const isChanged = after.some(({ state }) => state !== before.state);
-  return maybe && isChanged ? [...after, withDoubt(before, 'not delivered')] : after;
+  if (!maybe || !isChanged) return after;
+  return [...after, before].map((one) => (one.doubt === null ? withDoubt(one, 'not delivered') : one));
 }
 
 function receive(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
@@ -226,10 +228,9 @@ function learn(end: End, fact: Fact): End {
   const at = { atMs: fact.atMs, known: end.known };
   if ('known' in fact) {
     const known = { ...end.known, ...fact.known };
-    return settled(new End(end.possibilities, known, end.last, end.blind), end.possibilities, end.last, {
-      ...at,
-      known,
-    });
+    const moment = { ...at, known };
+    const all = end.possibilities.flatMap((one) => afterKnowledge(one, fact.known, moment));
+    return settled(new End(end.possibilities, known, end.last, end.blind), all, end.last, moment);
   }
   const all = end.possibilities.flatMap((one) => afterFact(one, fact, at));
   // Where a segment may have ended it, that is what has; a later socket is still there.

@@ -1,9 +1,10 @@
+import { forecastRequest } from './request.ts';
 import type { SocketRow } from './socket-row.ts';
 import type { State } from './state.ts';
 import type { TcpSysctls } from './sysctls.ts';
+import { meanLatenessMs } from './timer-wheel.ts';
 import {
   finWait2Stages,
-  meanLatenessMs,
   onlyForOrphans,
   type Peculiarities,
   probeSchedule,
@@ -25,10 +26,16 @@ export interface Forecast {
   nextMs: number | null;
   /** How many more times something is sent before the end; null when there is no end. */
   remaining: number | null;
-  /** Until the kernel gives up, from now; null when it never does. */
+  /** Until the kernel gives up, from now; null when it never does, or when nobody knows. */
   givesUpMs: number | null;
+  /** The latest end, where the end itself depends on what the peer sends. */
+  atMostMs: number | null;
   /** The state after that. A request socket is no state of the listener's: it is just gone. */
   nextState: State | null;
+  /** What would keep the end from coming then. */
+  unless: string | null;
+  /** When something is sent, from now. Endless ones are cut off. */
+  sendsMs: readonly number[];
   /** Which setting controls it, in a line. */
   because: string;
 }
@@ -64,6 +71,8 @@ function foretell(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities): F
   if (!waiting || row.expiresMs === null) return noTimer(row, sysctls);
   const told = { ...options, orphan, ...measured(row, waiting, sysctls) };
   if (waiting === 'FIN-WAIT-2') return forecastFinWait2(row, row.expiresMs, sysctls, told);
+  if (waiting === 'SYN-ACK')
+    return { timer: waiting, ...forecastRequest(row.expiresMs, row.retransmits, sysctls, told) };
   const { planned, done } =
     waiting === 'zero-window probe'
       ? { planned: probeSchedule(sysctls, told, row), done: 0 }
@@ -73,15 +82,39 @@ function foretell(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities): F
   // Of a socket whose options nobody knows, the plan may be for a timer of hours, and the timer of seconds.
   const runsMs = options.unread ? Math.min(stepMs, LONGEST_FACTOR * row.expiresMs) : stepMs;
   const nextMs = row.expiresMs + meanLatenessMs(runsMs, options.hz);
-  const endless = planned.endMs === null;
+  const isAnswered = waiting === 'keepalive probe' && keepsBeingAnswered(row, stepMs, options);
+  const endless = planned.endMs === null || isAnswered;
   return {
     timer: waiting,
     nextMs,
     remaining: endless ? null : planned.offsetsMs.length - done,
-    givesUpMs: planned.endMs === null ? null : nextMs + planned.endMs - (steps[done] ?? planned.endMs),
-    nextState: endless ? null : waiting === 'SYN-ACK' ? 'LISTEN' : 'CLOSED',
-    because: planned.because,
+    givesUpMs: endless ? null : nextMs + (planned.endMs ?? 0) - (steps[done] ?? planned.endMs ?? 0),
+    atMostMs: null,
+    nextState: endless ? null : 'CLOSED',
+    unless:
+      waiting === 'TIME-WAIT' && options.finsMs?.length
+        ? 'the peer retransmits its FIN, which restarts it'
+        : null,
+    sendsMs: planned.offsetsMs.slice(done).map((atMs) => nextMs + atMs - (steps[done] ?? 0)),
+    because: isAnswered
+      ? `no limit while the peer replies to the probes; else ${planned.because}`
+      : planned.because,
   };
+}
+
+/** How long a reply may take beyond the round trip, on a busy machine. */
+const REPLY_MS = 200;
+
+/** An unanswered probe stays in the count, also the last one until its reply is there (tcp_keepalive_timer). */
+function keepsBeingAnswered(
+  { retransmits, expiresMs, info }: TimedRow,
+  stepMs: number,
+  { answered }: Peculiarities,
+) {
+  const sinceProbeMs = stepMs - (expiresMs ?? 0);
+  return (
+    answered ?? (retransmits === 0 || (retransmits === 1 && sinceProbeMs < REPLY_MS + 4 * (info?.rttMs ?? 0)))
+  );
 }
 
 function waitingOf({ state, timer, inode }: TimedRow, orphan: boolean): Waiting | null {
@@ -108,7 +141,10 @@ function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
     nextMs: null,
     remaining: null,
     givesUpMs: null,
+    atMostMs: null,
     nextState: null,
+    unless: null,
+    sendsMs: [],
     because:
       state === 'FIN-WAIT-2'
         ? onlyForOrphans(sysctls)
@@ -144,5 +180,6 @@ function forecastFinWait2(
   const secondMs = timer === 'keepalive' ? (stagesMs[1] ?? 0) : 0;
   const nextMs = expiresMs + meanLatenessMs(stagesMs[0] ?? 0, options.hz);
   const givesUpMs = nextMs + secondMs + (secondMs ? meanLatenessMs(secondMs, options.hz) : 0);
-  return { timer: 'FIN-WAIT-2', nextMs, remaining: 0, givesUpMs, nextState: 'CLOSED', because };
+  const nothing = { remaining: 0, atMostMs: null, unless: null, sendsMs: [] };
+  return { timer: 'FIN-WAIT-2', nextMs, givesUpMs, nextState: 'CLOSED', because, ...nothing };
 }

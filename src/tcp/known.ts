@@ -4,8 +4,12 @@ import type { State } from './state.ts';
 export interface Knowledge {
   /** `all` if every call on its socket comes as a fact; else why not. */
   readonly calls: 'all' | string;
+  /** Who made the socket, where all the calls are seen: of tcplab's own none is ever missing. Null if that is not known. */
+  readonly maker: 'tcplab' | 'program' | null;
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
+  /** When the last listener on its port was closed; `isOnly`: there was no other. Null while none was. */
+  readonly closedListener: { atMs: number; isOnly: boolean } | null;
   /** Whether the accept queue has space for the connection; null if that is not known. */
   readonly hasQueueSpace: true | null;
   /** Whether it was full when it was last looked at, and nothing was accepted since. */
@@ -22,7 +26,9 @@ export interface Knowledge {
 
 export const NOTHING_KNOWN: Knowledge = {
   calls: "the program's calls are not seen",
+  maker: null,
   listens: null,
+  closedListener: null,
   hasQueueSpace: null,
   isQueueFull: false,
   defersAccept: null,
@@ -33,13 +39,14 @@ export const NOTHING_KNOWN: Knowledge = {
 
 /**
  * A call on the end's socket. `certain`: it has returned, and did what it says; else it may have. `passive`: that socket connected
- * itself, or came from a listener; absent where it is the one or the other.
+ * itself, or came from a listener; absent where it is the one or the other. `openMs`: when it was there, with its connection.
  */
 export interface Call {
   atMs: number;
   called: 'close' | 'shutdown' | 'abort' | 'destroy';
   certain: boolean;
   passive?: boolean;
+  openMs?: number;
 }
 
 /** What another source than segments tells of an end. */

@@ -10,6 +10,27 @@ import { receiveWindow } from './windows.ts';
 
 /** A passive SYN-RECEIVED (net/ipv4/tcp_minisocks.c, tcp_check_req). */
 export function receiveInRequest(request: Possibility, segment: Segment, at: Moment): Possibility[] {
+  const { closedListener } = at.known;
+  if (closedListener && request.sinceMs < closedListener.atMs) {
+    const left = afterListener(request, segment, at);
+    if (closedListener.isOnly) return left;
+    const doubted = left.map((one) => withDoubt(one, 'listener'));
+    return [...receiveOfListener(request, segment, at), ...doubted];
+  }
+  return receiveOfListener(request, segment, at);
+}
+
+/** A request outlives its listener until the next segment, whatever that is (tcp_ipv4.c, tcp_v4_rcv): another socket may take that. */
+function afterListener(request: Possibility, knock: Segment, { atMs, known }: Moment): Possibility[] {
+  const closed = { ...find(request, 'CLOSED', atMs, LISTENER_CLOSED), knock };
+  const listening = { ...find(request, 'LISTEN', atMs, LISTENER_CLOSED), knock };
+  if (known.listens === null) return [closed, withDoubt(listening, 'listener')];
+  return [known.listens ? listening : closed];
+}
+
+const LISTENER_CLOSED = 'its listener closed';
+
+function receiveOfListener(request: Possibility, segment: Segment, at: Moment): Possibility[] {
   const { flags, seq, ack } = segment;
   const isSyn = flags.includes('S');
   if (isSyn && ack === null && seq === request.peerSyn && !flags.includes('R')) return [request];
@@ -43,7 +64,7 @@ export function withoutRequest(
   { atMs, known }: Moment,
 ): Possibility[] {
   const back = end(request, trigger, atMs, 'LISTEN');
-  if (known.listens ?? known.calls === 'all') return [back];
+  if (known.listens ?? (known.calls === 'all' && !known.closedListener)) return [back];
   const closed = withDoubt(end(request, trigger, atMs, 'CLOSED'), 'listener');
   return known.listens === false ? [closed] : [back, closed];
 }
@@ -59,7 +80,7 @@ export function receiveInOrphan(orphan: Possibility, segment: Segment, { atMs }:
   if (ack === null || last === seq || seqDistance(last, receiveNext) <= 0) return orphan;
   const isFin = flags.includes('F') && last === seqAdd(receiveNext, 1);
   return isFin
-    ? take({ ...orphan, receiveNext: last, heardMs: atMs }, 'FIN', atMs)
+    ? take({ ...orphan, receiveNext: last, finReceived: receiveNext, heardMs: atMs }, 'FIN', atMs)
     : end(orphan, 'data after close', atMs);
 }
 

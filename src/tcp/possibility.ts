@@ -13,6 +13,10 @@ export interface Step {
   to: State;
   /** Null when the end was found changed, by something that sends no segment: a timer, or a call. */
   arc: Arc | null;
+  /** The steps of which some happened in its place, and nobody knows which. */
+  or?: readonly Step[];
+  /** What Linux did, where the table has no arc for it, and it is known. */
+  why?: string;
 }
 
 /** The steps up to one, the last first: possibilities share what they have in common. */
@@ -46,6 +50,8 @@ export interface Possibility {
   /** The number of our FIN; `closing`: the program has closed, and the FIN waits behind data or a full window. */
   readonly finSent: number | null;
   readonly closing: boolean;
+  /** Whether a call that closes it has begun, and may not have done its work yet. */
+  readonly inClose: boolean;
   /** The end of the window that the peer offers, and the largest one that it has offered; null where its scale is not known. */
   readonly peerEdge: number | null;
   readonly peerWindow: number | null;
@@ -84,6 +90,7 @@ export const UNTOLD: Possibility = {
   acknowledged: 0,
   finSent: null,
   closing: false,
+  inClose: false,
   peerEdge: null,
   peerWindow: null,
   scale: null,
@@ -116,6 +123,7 @@ export function changed(one: Possibility, changes: Partial<Possibility>): Possib
     acknowledged: one.acknowledged,
     finSent: one.finSent,
     closing: one.closing,
+    inClose: one.inClose,
     peerEdge: one.peerEdge,
     peerWindow: one.peerWindow,
     scale: one.scale,
@@ -135,10 +143,12 @@ export function changed(one: Possibility, changes: Partial<Possibility>): Possib
 }
 
 /** The end shows itself in a state that no segment has led to. */
-export function find(end: Possibility, to: State, atMs: number): Possibility {
+export function find(end: Possibility, to: State, atMs: number, why?: string): Possibility {
   const { state: from } = end;
   const known = from === null || from === to || (from === 'CLOSED' && to === 'LISTEN');
-  const path = known ? end.path : { step: { atMs, from, to, arc: null }, before: end.path };
+  const path = known
+    ? end.path
+    : { step: { atMs, from, to, arc: null, ...(why && { why }) }, before: end.path };
   return { ...end, state: to, path, sinceMs: atMs, gone: false, knock: null };
 }
 
@@ -169,11 +179,57 @@ export function withDoubt(one: Possibility, doubt: Doubt): Possibility {
   return { ...one, doubt };
 }
 
-/** The first path of those that end alike is kept. */
+/** Of those that end alike, one is kept, with the changes that are certain. */
 export function merged(all: readonly Possibility[]): Possibility[] {
   const kept: Possibility[] = [];
-  for (const one of all) if (!kept.some((other) => isSame(one, other))) kept.push(one);
+  for (const one of all) {
+    const index = kept.findIndex((other) => isSame(one, other));
+    const same = kept[index];
+    if (same) kept[index] = { ...same, ...certain(same, one) };
+    else kept.push(one);
+  }
   return kept;
+}
+
+/** What both have in common. What the segments themselves say (`first`, without a doubt) counts for more than another way. */
+function certain(first: Possibility, other: Possibility): Pick<Possibility, 'path' | 'sinceMs'> {
+  const { before, last, onlyTimes, isFirstLater } = compared(first.path, other.path);
+  if (onlyTimes) return isFirstLater ? first : other;
+  if (first.doubt === null || first.state === null) return first;
+  const [from, to] = [before?.step.to ?? 'CLOSED', last[0]?.from ?? first.state];
+  const atMs = last[0]?.atMs ?? Math.max(first.sinceMs, other.sinceMs);
+  const or = [first, other].flatMap((one) =>
+    stepsSince(before, one.path).slice(0, -last.length || undefined),
+  );
+  let path: Path | null = from === to ? before : { step: { atMs, from, to, arc: null, or }, before };
+  for (const step of last) path = { step, before: path };
+  return { path, sinceMs: Math.max(first.sinceMs, other.sinceMs) };
+}
+
+/** The steps of a path after one of its own, or all, in the order of time. */
+export function stepsSince(before: Path | null, last: Path | null): Step[] {
+  const steps: Step[] = [];
+  for (let path = last; path && path !== before; path = path.before) steps.push(path.step);
+  return steps.reverse();
+}
+
+/** Where two paths part, what they have in common after that, and whether they differ in times alone: whose first is later. */
+function compared(one: Path | null, other: Path | null) {
+  const ones = new Set<Path>();
+  for (let path = one; path; path = path.before) ones.add(path);
+  let before = other;
+  while (before && !ones.has(before)) before = before.before;
+  let [left, right, onlyTimes, isFirstLater, isTail] = [one, other, true, true, true];
+  const last: Step[] = [];
+  while (left && right && left !== before && right !== before) {
+    const isSameArc = left.step.arc === right.step.arc && left.step.to === right.step.to;
+    isTail &&= isSameArc && left.step.from === right.step.from && left.step.atMs === right.step.atMs;
+    if (isTail) last.unshift(left.step);
+    onlyTimes &&= isSameArc;
+    if (left.step.atMs !== right.step.atMs) isFirstLater = left.step.atMs > right.step.atMs;
+    [left, right] = [left.before, right.before];
+  }
+  return { before, last, onlyTimes: onlyTimes && left === right, isFirstLater };
 }
 
 const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'heardMs'];

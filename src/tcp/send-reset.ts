@@ -3,6 +3,7 @@ import { withoutRequest } from './minisocks.ts';
 import { end, endOfSegment, find, type Possibility, withDoubt } from './possibility.ts';
 import type { Segment } from './segment.ts';
 import { isRecent } from './send.ts';
+import { seqDistance } from './sequence.ts';
 
 /** An RST that is sent: of a socket that ends, or in answer to a segment for which there is none (RFC 9293, 3.10.7.1). */
 export function sendReset(
@@ -38,7 +39,8 @@ function refuse(socket: Possibility, reset: Segment, last: Segment, at: Moment):
       // It refuses what can't acknowledge its SYN (3.10.7.3, first).
       return last.ack !== null && last.ack !== socket.sendNext ? [socket] : [];
     case 'SYN-RECEIVED':
-      if (last.ack !== null && last.ack !== socket.sendNext) return [socket];
+      if (last.ack !== null && last.ack !== socket.sendNext)
+        return socket.passive ? [socket, ...withoutListener(socket, at)] : [socket];
       // A full socket sends a challenge ACK instead (RFC 5961, 4.2): it is gone.
       if (isSyn && !socket.passive) return [closed(socket, at)];
       // net.ipv4.tcp_abort_on_overflow.
@@ -51,6 +53,12 @@ function refuse(socket: Possibility, reset: Segment, last: Segment, at: Moment):
         ? [end(socket, 'data after close', atMs)]
         : [];
   }
+}
+
+/** Its listener may have been closed, which nobody saw. */
+function withoutListener(request: Possibility, at: Moment): Possibility[] {
+  const { listens, calls } = at.known;
+  return listens === null && calls !== 'all' ? [withDoubt(closed(request, at), 'listener')] : [];
 }
 
 function isBehindClose({ state }: Possibility): boolean {
@@ -80,18 +88,33 @@ function abort(socket: Possibility, segment: Segment, last: Segment | null, at: 
   const refusesAck = segment.ack === null && segment.seq !== socket.sendNext;
   switch (socket.state) {
     case 'CLOSED':
-      return [socket];
+      // Without a socket, only what came in is answered: without an ACK, or with 0 for a number.
+      return segment.ack !== null && segment.seq !== 0 && socket.doubt !== null ? [] : [socket];
     case 'LISTEN':
       return segment.ack === null || isRecent(socket, at) ? [socket] : [closed(socket, at)];
     case 'SYN-SENT':
     case 'SYN-RECEIVED':
       return [refusesAck ? socket : end(socket, 'abort', atMs)];
     default:
-      return [end(socket, 'abort', atMs)];
+      if (isForeign(socket, segment)) return [socket];
+      return segment.ack === null
+        ? [end(socket, 'abort', atMs), withDoubt(socket, 'foreign')]
+        : [end(socket, 'abort', atMs)];
   }
 }
 
+/** An abort acknowledges, and its number is the next (net/ipv4/tcp_output.c, tcp_send_active_reset). Another process can send others. */
+function isForeign({ acknowledged, sendNext }: Possibility, { seq, ack }: Segment): boolean {
+  return ack === null ? seq !== sendNext : !isBetween(seq, acknowledged, sendNext);
+}
+
+function isBetween(seq: number, first: number, last: number): boolean {
+  return seqDistance(seq, first) >= 0 && seqDistance(seq, last) <= 0;
+}
+
 /** What an RST shows where no possibility foresaw it: the socket had ended before, silently. */
-export function silentlyEnded(socket: Possibility, at: Moment): Possibility {
-  return closed(socket, at);
+export function silentlyEnded(socket: Possibility, at: Moment): Possibility[] {
+  const isOpen = socket.state === 'ESTABLISHED' || socket.state === 'CLOSE-WAIT';
+  const isForeign = isOpen && !socket.gone && at.known.maker !== null;
+  return [closed(socket, at), ...(isForeign ? [withDoubt(socket, 'foreign')] : [])];
 }

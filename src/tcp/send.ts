@@ -1,6 +1,15 @@
 import { receiveFin, synchronized } from './full-socket.ts';
 import type { Knowledge, Moment } from './known.ts';
-import { answersKnock, changed, find, furthest, type Possibility, take, UNTOLD } from './possibility.ts';
+import {
+  answersKnock,
+  changed,
+  find,
+  furthest,
+  type Possibility,
+  take,
+  UNTOLD,
+  withDoubt,
+} from './possibility.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
@@ -11,13 +20,52 @@ import { agreed, offered } from './windows.ts';
  * come from several processors: for a moment, a sent segment may be older than a received one.
  */
 export function sendSegment(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
+  const foreign = isForeign(socket, segment, at);
+  if (foreign === true) return [socket];
+  if (foreign === null) return [...sendOwn(socket, segment, at), withDoubt(socket, 'foreign')];
+  return sendOwn(socket, segment, at);
+}
+
+function sendOwn(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
   const { flags } = segment;
+  // Others have the numbers of a connection that came after this one.
+  if (socket.doubt === 'foreign' && seqDistance(segment.seq, socket.sendNext) > 0) return [];
   if (flags.includes('S'))
     return flags.includes('.') ? sendSynAck(socket, segment, at) : sendSyn(socket, segment, at);
   if (socket.state === null) return [{ ...socket, sendNext: seqAdd(segment.seq, segment.length) }];
   if (socket.gone || !canSend(socket, segment))
     return socket.doubt === null && isRecent(socket, at) ? [socket] : [];
   return confirmed(sendText(offered(socket, segment), segment, at), segment, at);
+}
+
+const SYNCHRONIZED: ReadonlySet<State | null> = new Set([
+  'ESTABLISHED',
+  'FIN-WAIT-1',
+  'FIN-WAIT-2',
+  'CLOSE-WAIT',
+  'CLOSING',
+  'LAST-ACK',
+]);
+
+/**
+ * Whether another process sent that in the socket's name (raw(7), packet(7)): Linux does not, or no call asked for it. Null where
+ * a program's call may have gone unseen.
+ */
+function isForeign(
+  socket: Possibility,
+  { flags, seq, ack }: SeenSegment,
+  { known: { maker, inConnect } }: Moment,
+): boolean | null {
+  if (socket.gone || !SYNCHRONIZED.has(socket.state)) return false;
+  const isOpen = socket.state === 'ESTABLISHED' || socket.state === 'CLOSE-WAIT';
+  const isUncalled = isOpen && !socket.inClose && maker !== null && (maker === 'tcplab' || null);
+  if (flags.includes('S')) {
+    const isNew = ack === null && seq !== socket.initialSent;
+    return isNew && inConnect !== true && isUncalled;
+  }
+  if (ack === null) return true;
+  if (!flags.includes('F') || socket.finSent !== null) return false;
+  return seqDistance(seq, socket.sendNext) > 0 || isUncalled;
 }
 
 /** Stamps of what is sent and of what comes in agree to about this. */
@@ -37,6 +85,7 @@ function sendSyn(socket: Possibility, segment: SeenSegment, { atMs, known }: Mom
     ...UNTOLD,
     state: 'CLOSED',
     path: before.path,
+    doubt: socket.doubt,
     orphan: orphanAtFirst(known),
     initialSent: segment.seq,
     sendNext: seqAdd(segment.seq, 1 + segment.length),
@@ -63,13 +112,15 @@ function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Poss
   };
   if (socket.state === 'SYN-SENT' && segment.seq === socket.initialSent) return [open(socket)];
   // A listener would choose a number of its own.
-  if (socket.state === 'CLOSED' && socket.doubt !== null && segment.seq === socket.initialSent) return [];
+  const hasEnded = socket.state === 'CLOSED' || socket.state === 'LISTEN';
+  if (hasEnded && socket.doubt !== null && segment.seq === socket.initialSent) return [];
   // Only a listener answers so: the connection that was known here is gone.
   const before = socket.state === 'TIME-WAIT' ? socket : find(socket, 'LISTEN', atMs);
   const opened: Possibility = {
     ...UNTOLD,
     state: before.state,
     path: before.path,
+    doubt: socket.doubt,
     orphan: orphanAtFirst(at.known),
     initialSent: segment.seq,
     sendNext: seqAdd(segment.seq, 1),

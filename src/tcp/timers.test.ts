@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { forecast, isOrphan } from './forecast.ts';
 import type { SocketRow, TcpInfo } from './socket-row.ts';
 import { parseSysctls, SYSCTL_NAMES, type TcpSysctls } from './sysctls.ts';
-import { meanLatenessMs, schedule } from './timers.ts';
+import { meanLatenessMs } from './timer-wheel.ts';
+import { schedule } from './timers.ts';
 
 const OLD: TcpSysctls = parseSysctls(() => undefined);
 const NEW: TcpSysctls = { ...OLD, synLinearTimeouts: 4 };
@@ -194,5 +195,28 @@ describe('forecasts', () => {
     const probing = row({ timer: 'probe', expiresMs: 100, retransmits: 1, info: { ...INFO, backoff: 3 } });
     expect(forecast(probing, NEW)).toMatchObject({ timer: 'zero-window probe', givesUpMs: null });
     expect(forecast({ ...probing, retransmits: 3 }, NEW).remaining).toBe(12);
+  });
+
+  it('see no end to keepalive while the peer replies, and one once it does not', () => {
+    const keepalive = { timeS: 1, intervalS: 1, probes: 3 };
+    const told = (retransmits: number, expiresMs: number) =>
+      forecast(row({ timer: 'keepalive', retransmits, expiresMs }), NEW, { keepalive });
+    expect(told(0, 400)).toMatchObject({ remaining: null, givesUpMs: null, nextState: null });
+    expect(told(0, 400).because).toMatch(
+      /^no limit while the peer replies to the probes; else keepalive: 3 probes/,
+    );
+    // The reply may still be under way.
+    expect(told(1, 950)).toMatchObject({ givesUpMs: null });
+    expect(told(1, 500)).toMatchObject({ remaining: 2, nextState: 'CLOSED' });
+    expect(told(2, 500).givesUpMs).toBeLessThan(1700);
+  });
+
+  it('do not take each SYN-ACK for a timeout where its packets were not seen', () => {
+    const told = forecast(
+      row({ state: 'SYN-RECEIVED', inode: 0, timer: 'retransmission', retransmits: 3, expiresMs: 500 }),
+      NEW,
+    );
+    expect(told.because).toContain('some of its 3 retransmissions may have answered a SYN');
+    expect(told.unless).toMatch(/another SYN/);
   });
 });

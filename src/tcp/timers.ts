@@ -1,5 +1,7 @@
+import { type PendingRequest, requestSchedule } from './request.ts';
 import type { SocketRow } from './socket-row.ts';
 import { SYSCTL_NAMES, type TcpSysctls } from './sysctls.ts';
+import { meanLatenessMs, USUAL_HZ } from './timer-wheel.ts';
 
 /**
  * What the kernel's timers will do: a model of net/ipv4/tcp_timer.c that goes by the sysctls of a host,
@@ -11,24 +13,8 @@ import { SYSCTL_NAMES, type TcpSysctls } from './sysctls.ts';
 const INITIAL_RTO_MS = 1000;
 /** TCP_RTO_MIN: a constant, in which the kernel also measures what is too long. The sysctl does not change it. */
 const RTO_MIN_CONSTANT_MS = 200;
-/** TCP_RTO_MAX: request sockets do not honor tcp_rto_max_ms (as of Linux 6.18). */
-const RTO_MAX_CONSTANT_MS = 120_000;
 /** TCP_TIMEWAIT_LEN: a constant that no sysctl changes. */
 const TIME_WAIT_MS = 60_000;
-
-/** The kernel's ticks per second by default: CONFIG_HZ of Debian and many others; 1000 on some. */
-const USUAL_HZ = 250;
-
-/**
- * How late a timer fires on average. The wheel (kernel/time/timer.c) sorts timers into levels of ever coarser buckets,
- * and a timer waits for the end of its bucket: half a bucket on average, at most an eighth of its time.
- */
-export function meanLatenessMs(afterMs: number, hz: number = USUAL_HZ): number {
-  const ticks = (afterMs * hz) / 1000;
-  let bucket = 1;
-  while (ticks >= 63 * bucket) bucket *= 8;
-  return ((bucket / 2) * 1000) / hz;
-}
 
 /** What a connection has beyond the host's sysctls. */
 export interface Peculiarities {
@@ -42,6 +28,12 @@ export interface Peculiarities {
   keepalive?: { timeS?: number; intervalS?: number; probes?: number };
   /** TCP_RTO_MAX_MS, in place of tcp_rto_max_ms. */
   rtoMaxMs?: number;
+  /** TCP_DEFER_ACCEPT of the listener. */
+  deferS?: number;
+  /** What is known of a request. */
+  request?: PendingRequest;
+  /** When the peer sends a FIN again, from now. */
+  finsMs?: readonly number[];
   /** Who has set these options. */
   setBy?: string;
   /** The SYN-ACK can't leave its host: a rule drops it in the output hook. */
@@ -54,7 +46,7 @@ export interface Peculiarities {
   rttMs?: number;
   /** No descriptor refers to the socket any more. */
   orphan?: boolean;
-  /** Whether the peer answers zero-window probes. */
+  /** Whether the peer answers probes. Else its row tells. */
   answered?: boolean;
   hz?: number;
 }
@@ -90,7 +82,7 @@ export function schedule(waiting: Waiting, sysctls: TcpSysctls, options: Peculia
     case 'SYN-ACK of a simultaneous open':
       return synSchedule(sysctls, options, 0);
     case 'SYN-ACK':
-      return synAckSchedule(sysctls, options);
+      return requestSchedule(sysctls, options);
     case 'data or FIN':
       return dataSchedule(sysctls, options);
     case 'zero-window probe':
@@ -132,32 +124,6 @@ function synSchedule(sysctls: TcpSysctls, options: Peculiarities, linear: number
     hz: options.hz,
     because,
   });
-}
-
-/** reqsk_timer_handler() (inet_connection_sock.c). A listener under pressure allows fewer retries than this. */
-function synAckSchedule({ synackRetries }: TcpSysctls, options: Peculiarities): Schedule {
-  const { synCount, hz } = options;
-  // inet_rtx_syn_ack() fails, and the request is dropped.
-  if (options.unsendable)
-    return wait(
-      [INITIAL_RTO_MS],
-      "a SYN-ACK that can't leave its host ends the request at its first timer",
-      hz,
-    );
-  const retries = synCount || synackRetries;
-  const offsetsMs: number[] = [];
-  let nowMs = 0;
-  for (let sent = 0; ; sent++) {
-    const delayMs = Math.min(INITIAL_RTO_MS * 2 ** sent, RTO_MAX_CONSTANT_MS);
-    nowMs += delayMs + meanLatenessMs(delayMs, hz);
-    if (sent >= retries) break;
-    offsetsMs.push(nowMs);
-  }
-  const setting = synCount
-    ? `the listener's TCP_SYNCNT = ${synCount}`
-    : `${SYSCTL_NAMES.synackRetries} = ${synackRetries}`;
-  const because = `${setting}; each SYN that the client retransmits restarts the timer`;
-  return { offsetsMs, lossProbes: 0, endMs: nowMs, because };
 }
 
 /**

@@ -1,9 +1,8 @@
 import type { HostName } from '../evidence/events.ts';
-import { peculiaritiesOf } from '../evidence/socket-options.ts';
+import { outlookOf } from '../evidence/outlook.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import type { Tables } from '../lab/lab.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
-import { forecast } from '../tcp/forecast.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { TimerView } from './model.ts';
 
@@ -19,19 +18,22 @@ export function runningTimers(
 ): TimerView[] {
   return (['client', 'server'] as const).flatMap((host) =>
     tables[host].flatMap((row): TimerView[] => {
-      const { timer, nextMs, remaining, givesUpMs, nextState, because } = forecast(
+      const { timer, nextMs, remaining, givesUpMs, atMostMs, nextState, unless, because } = outlookOf(
+        host,
         row,
-        sysctls[host],
-        peculiaritiesOf(timeline, host, row, sysctls[host]),
+        {
+          ...{ timeline, tables, sysctls, nowMs },
+        },
       );
       if (timer === null || nextMs === null) return [];
       return [
         {
-          ...{ host, state: row.state, timer, remaining, nextState, because },
+          ...{ host, state: row.state, timer, remaining, nextState, unless, because },
           local: formatEndpoint(row.local),
           remote: formatEndpoint(row.remote),
           firesMs: nowMs + nextMs,
           givesUpMs: givesUpMs === null ? null : nowMs + givesUpMs,
+          atMostMs: atMostMs === null ? null : nowMs + atMostMs,
         },
       ];
     }),
@@ -46,6 +48,7 @@ export function settled(timers: TimerView[], before: readonly TimerView[]): Time
 function isSame(a: TimerView, b: TimerView): boolean {
   const near = (one: number | null, other: number | null) =>
     one === null || other === null ? one === other : Math.abs(one - other) < SAME_MS;
-  const rest = ({ firesMs, givesUpMs, ...same }: TimerView) => JSON.stringify(same);
-  return near(a.firesMs, b.firesMs) && near(a.givesUpMs, b.givesUpMs) && rest(a) === rest(b);
+  const rest = ({ firesMs, givesUpMs, atMostMs, ...same }: TimerView) => JSON.stringify(same);
+  const times = ['firesMs', 'givesUpMs', 'atMostMs'] as const;
+  return times.every((time) => near(a[time], b[time])) && rest(a) === rest(b);
 }

@@ -193,10 +193,12 @@ export class LiveLab implements AsyncDisposable {
   #follow(tables: Tables): void {
     const [claim, hold] = [this.#claim, this.#hold];
     if (!claim || !hold) return;
-    const peerHost = otherHost(claim.held.host);
-    const isIn = (host: HostName, state: typeof claim.peer) =>
-      state === null || stateInTable(tables[host], endOf(claim.connection, host, state)) === state;
-    if (isIn(claim.held.host, claim.held.state) && isIn(peerHost, claim.peer)) {
+    const peer = otherHost(claim.held.host);
+    const isIn = (name: HostName, state: typeof claim.peer) => {
+      const end = endOf(claim.connection, name, state ?? 'CLOSED');
+      return state === null || stateInTable(tables[end.host], end) === state;
+    };
+    if (isIn(claim.held.host, claim.held.state) && isIn(peer, claim.peer)) {
       hold.add(this.lab.nowMs());
     } else {
       this.#endHold();

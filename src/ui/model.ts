@@ -66,7 +66,11 @@ export interface TimerView {
   /** How often something is sent before it gives up; null when it never does. */
   remaining: number | null;
   givesUpMs: number | null;
+  /** The latest end, where the end itself depends on what the peer sends. */
+  atMostMs: number | null;
   nextState: State | null;
+  /** What would keep the end from coming then. */
+  unless: string | null;
   because: string;
 }
 

@@ -162,10 +162,10 @@ export class Diagram {
   }
 }
 
-function words({ from, to, arc, atMs, seenBy }: Change, fromMs: number): string {
+function words({ from, to, arc, why: known, atMs, seenBy }: Change, fromMs: number): string {
   const why = arc
     ? `${arc.trigger} (transition ${arc.number}; RFC 9293, ${arc.clause})`
-    : 'not a transition of RFC 9293';
+    : (known ?? 'not a transition of RFC 9293');
   const seen = seenBy.length > 0 ? `, confirmed by ${seenBy.join(', ')}` : '';
   return `${from} → ${to}: ${why}, at ${formatTime(atMs - fromMs)}${seen}`;
 }

@@ -26,10 +26,10 @@ export function describe(item: Item, view: View): string {
     case 'rule':
       return `${at}${item.host}: ${item.text}`;
     case 'state': {
-      const { host, from, to, arc, source, seenBy } = item.change;
+      const { host, from, to, arc, why: known, source, seenBy } = item.change;
       const why = arc
         ? `${arc.trigger} (transition ${arc.number}; RFC 9293, ${arc.clause})`
-        : 'not a transition of RFC 9293';
+        : (known ?? 'not a transition of RFC 9293');
       return `${at}${host}: ${from} → ${to}, ${why}; from ${source}${seenBy.length > 0 ? `, confirmed by ${seenBy.join(', ')}` : ''}`;
     }
     case 'hold':
@@ -109,7 +109,7 @@ function linesInside(
 function drawState({ change, top }: Of<'state'>, frame: Frame): SVGElement[] {
   const [x, y] = [frame.x[change.host], top + 14];
   const width = 108;
-  const text = change.to + (change.arc === null ? ' ?' : '');
+  const text = change.to + (change.arc === null && !change.why ? ' ?' : '');
   return [
     svg('rect', { class: `pill of-${change.to}`, x: x - width / 2, y: y - 11, width, height: 22, rx: 11 }),
     svg('text', { class: 'name', x, y: y + 4, 'text-anchor': 'middle' }, text),

@@ -95,7 +95,12 @@ export class Ladder {
     const { client, server } = course.view.hosts;
     this.#head.replaceChildren(
       html('div', {}, html('b', {}, 'client'), html('span', {}, client.endpoint)),
-      html('div', {}, html('b', {}, 'server'), html('span', {}, server.endpoint)),
+      html(
+        'div',
+        {},
+        html('b', {}, client.endpoint === server.endpoint ? 'the same socket' : 'server'),
+        html('span', {}, server.endpoint),
+      ),
     );
     this.#tell();
   }

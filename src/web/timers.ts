@@ -47,13 +47,18 @@ function node(nowMs: () => number) {
   const [count, because] = [html('span', { class: 'countdown' }), html('span', { class: 'because' })];
   return {
     element: html('li', {}, count, html('br'), because),
-    show: ({ host, state, timer, firesMs, remaining, givesUpMs, nextState, because: why }: TimerView) => {
+    show: (view: TimerView) => {
+      const { host, state, timer, firesMs, remaining, givesUpMs, atMostMs, nextState, unless } = view;
       const left = (atMs: number) => formatPause(Math.max(0, atMs - nowMs()));
       const again = remaining === null || remaining === 0 ? '' : `, ${remaining} more`;
-      const end =
-        givesUpMs === null ? '' : `; gives up in ${left(givesUpMs)}${nextState ? `, then ${nextState}` : ''}`;
+      const end = [
+        givesUpMs === null ? '' : `; gives up in ${left(givesUpMs)}`,
+        atMostMs === null ? '' : `; gives up within about ${left(atMostMs)}`,
+        nextState === null ? '' : `, then ${nextState}`,
+        unless === null ? '' : `, unless ${unless}`,
+      ].join('');
       setText(count, `${host} ${state}: ${timer} timer in ${left(firesMs)}${again}${end}`);
-      setText(because, why);
+      setText(because, view.because);
     },
   };
 }

@@ -107,6 +107,8 @@ function unexplained(lab: Lab, connection: Connection): string[] {
 
 /** What RFC 9293 does not have. */
 function isLinuxAlone(lab: Lab, { host, from, to, atMs }: Transition, all: readonly Transition[]): boolean {
+  // A request outlives its listener until a segment arrives (tcp_ipv4.c, tcp_v4_rcv).
+  if (from === 'SYN-RECEIVED') return hasClosedListener(lab, host, atMs);
   if (to !== 'CLOSED') return false;
   // connect() may take the ports of a TIME-WAIT, or of an orphan (net/ipv4/tcp_ipv4.c, tcp_twsk_unique).
   const next = all.find((later) => later.host === host && later.atMs >= atMs && later.from === 'CLOSED');
@@ -115,6 +117,18 @@ function isLinuxAlone(lab: Lab, { host, from, to, atMs }: Transition, all: reado
   const hasFin = from === 'CLOSE-WAIT' || from === 'CLOSING' || from === 'LAST-ACK';
   const counted = lab.timeline.of('counted').findLast((event) => event.host === host);
   return hasFin && (counted?.counters['TcpExtTCPAbortOnData'] ?? 0) > 0;
+}
+
+function hasClosedListener(lab: Lab, host: HostName, untilMs: number): boolean {
+  return lab.timeline
+    .of('kernel')
+    .some(
+      (event) =>
+        event.host === host &&
+        event.remote.port === 0 &&
+        event.change?.from === 'LISTEN' &&
+        event.atMs <= untilMs,
+    );
 }
 
 /** What was done and what was on the wire, in the order of time. */
@@ -128,6 +142,7 @@ function story(lab: Lab, looks: readonly Look[], deeds: Walk['deeds']): string[]
       lines.push([event.atMs, `  ${event.host} ${event.call} ${event.detail} = ${event.result}`]);
     if (event.type === 'kernel' && event.change)
       lines.push([event.atMs, `  ${event.host} kernel: ${event.change.from} → ${event.change.to}`]);
+    if (event.type === 'lost') lines.push([event.atMs, `  lost by ${event.witness}: ${event.what}`]);
     if (event.type !== 'captured' && event.type !== 'dropped' && event.type !== 'crafted') {
       if (event.type === 'kernel-dropped')
         lines.push([event.atMs, `  ${event.host} kernel dropped: ${event.reason}`]);

@@ -33,7 +33,9 @@ export const CELLS: Cell[] = readFileSync(new URL('linux.ndjson', import.meta.ur
 /** What a driver that makes all calls itself knows. */
 const DRIVER: Knowledge = {
   calls: 'all',
+  maker: null,
   listens: null,
+  closedListener: null,
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,

@@ -23,7 +23,7 @@ export const peerVanishesIdle: Probe<ServerBench> = {
     if (gone) return good(`the server closed after ${seconds(gone.tookMs)}`);
     const row = await bench.serverRow(visitor);
     if (!row) return good('the server closed');
-    const told = await bench.forecast(row, 'server');
+    const told = await bench.forecast(row, 'server', { answered: false });
     const says = `still open after ${seconds(bench.withinMs)}; ${describeEnd(row, told)}`;
     if (told.givesUpMs !== null && told.givesUpMs <= SOON_MS) return good(says);
     return risk(`${says}. Run with a longer --within to see whether the server has an idle timeout`);

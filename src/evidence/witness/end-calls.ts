@@ -4,11 +4,14 @@ import type { ConnectionEnd } from '../connection.ts';
 import type { Called, HostName } from '../events.ts';
 import { concernsEnd, isAbortive, programCalls } from '../program-calls.ts';
 import type { Timeline } from '../timeline.ts';
+import { kernelChanges } from './kernel-events.ts';
 
 /** The calls on an end's socket that the timeline has, and whether there can be others. */
 export interface EndCalls {
   /** `all`, or why there can be others. */
   calls: 'all' | string;
+  /** Who made its socket; null if that is not known. */
+  maker: 'tcplab' | 'program' | null;
   /** What they did; in no order. */
   facts: Fact[];
   /** Whether a listener on its port was made, and is there; null if that is not known. */
@@ -23,12 +26,14 @@ export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   const own = ownCallsOfEnd(timeline, end);
   const isByHand = timeline.of('lab-opened').length === 0;
   const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
-  if (own) return own;
+  const byKernel = whyKernelUnsure(timeline, end.host) === null ? listeningByKernel(timeline, end) : [];
+  if (own) return { ...own, facts: [...own.facts, ...byKernel] };
   if (isByHand && !hasProgram)
-    return { calls: 'all', facts: [], listens: null, inConnect: false, listener: null };
+    return { calls: 'all', maker: null, facts: [], listens: null, inConnect: false, listener: null };
   const unseen = whyCallsUnseen(timeline, end.host);
-  const seen = seenCallsOfEnd(timeline, end);
-  return unseen === null ? seen : { ...seen, calls: unseen, listens: null };
+  const seen: EndCalls = { ...seenCallsOfEnd(timeline, end), maker: hasProgram ? 'program' : null };
+  if (unseen !== null) return { ...seen, calls: unseen, listens: null };
+  return { ...seen, facts: [...seen.facts, ...byKernel] };
 }
 
 /** Null when the kernel tells of every call that programs make in a host. */
@@ -36,6 +41,10 @@ function whyCallsUnseen(timeline: Timeline, host: HostName): string | null {
   const opened = timeline.of('lab-opened')[0];
   const about = (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents;
   if (about?.noCalls !== null) return "the program's calls are not seen";
+  return whyKernelUnsure(timeline, host);
+}
+
+function whyKernelUnsure(timeline: Timeline, host: HostName): string | null {
   const lost = timeline
     .of('lost')
     .find((event) => event.witness === 'kernel-events' && (event.host ?? host) === host);
@@ -54,11 +63,13 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   const remote = formatEndpoint(end.remote);
   const connected = bound.flatMap((calls): Life[] => {
     const connect = calls.find(({ call, detail }) => call === 'connect' && detail === remote);
-    return connect ? [{ fromMs: connect.atMs, passive: false, calls }] : [];
+    if (!connect) return [];
+    const openMs = connect.atMs + connect.tookMs + CLOCKS_AGREE_MS;
+    return [{ fromMs: connect.atMs, openMs, passive: false, calls }];
   });
   const accepted = listeners.flat().flatMap(({ call, detail, atMs }): Life[] => {
     const socket = Number(detail.split(' ').at(-1));
-    return call === 'accept' ? [{ fromMs: atMs, passive: true, calls: callsOn(socket) }] : [];
+    return call === 'accept' ? [{ fromMs: atMs, openMs: atMs, passive: true, calls: callsOn(socket) }] : [];
   });
   // Of several connections the timeline does not tell which one was accepted.
   const isSure =
@@ -66,6 +77,7 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
   return {
     calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
+    maker: connected.length + accepted.length > 0 ? 'tcplab' : null,
     facts: [
       ...closingsOf(isSure ? [...connected, ...accepted] : connected),
       ...connected.flatMap(({ calls }) => connecting(calls)),
@@ -79,9 +91,13 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
   };
 }
 
-/** The calls on one socket, and since when it can have been the connection's. */
+/** Of a call, and of the packet that it sent. */
+const CLOCKS_AGREE_MS = 0.5;
+
+/** The calls on one socket, since when it can have been the connection's, and when it was there with it. */
 interface Life {
   fromMs: number;
+  openMs: number;
   passive: boolean;
   calls: readonly Called[];
 }
@@ -89,10 +105,10 @@ interface Life {
 /** A socket whose connection is over may be closed while the next one already has its ports. */
 function closingsOf(lives: readonly Life[]): Call[] {
   const inOrder = [...lives].sort((a, b) => a.fromMs - b.fromMs);
-  return inOrder.flatMap(({ calls, passive }, index) => {
+  return inOrder.flatMap(({ calls, passive, openMs }, index) => {
     const untilMs = inOrder[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY;
     const facts = calls.filter(({ atMs }) => atMs < untilMs).flatMap(closingFacts);
-    return facts.map((fact) => ({ ...fact, passive }));
+    return facts.map((fact) => ({ ...fact, passive, openMs }));
   });
 }
 
@@ -163,13 +179,26 @@ function listening(listeners: readonly (readonly Called[])[]): Fact[] {
     if (open > 0) return [];
     return [
       { atMs, known: { listens: null } },
-      { atMs: atMs + tookMs, known: { listens: false } },
+      { atMs: atMs + tookMs, known: { listens: false, closedListener: { atMs, isOnly: true } } },
     ];
   });
 }
 
+/** The same as the kernel prints it: another process may have the descriptor that is closed, and anybody may destroy a listener. */
+function listeningByKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
+  // On a host that is not the lab's own, others may have listened before.
+  const isOwn = timeline.of('lab-opened')[0]?.hosts === undefined;
+  return kernelChanges(timeline, end).flatMap(({ atMs, from, to, of, listeners }): Fact[] => {
+    if (of !== 'listener') return [];
+    const listens = listeners > 0 ? true : isOwn ? false : null;
+    if (to === 'LISTEN') return [{ atMs, known: { listens } }];
+    if (from !== 'LISTEN') return [];
+    return [{ atMs, known: { listens, closedListener: { atMs, isOnly: listens === false } } }];
+  });
+}
+
 /** Those that the kernel saw programs make. */
-function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
+function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): Omit<EndCalls, 'maker'> {
   const calls = programCalls(timeline);
   const concerning = calls.filter((call) => concernsEnd(call, end));
   const own = concerning.filter(({ remote }) => remote.port !== 0);
@@ -185,9 +214,8 @@ function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
       ];
     }
     // Another process may have the descriptor, too.
-    if (call === 'close')
-      return [{ atMs, called: isAbortive(called, calls) ? 'abort' : 'close', certain: false }];
-    return [];
+    const isAbort = isAbortive(called, calls);
+    return isAbort || call === 'close' ? [{ atMs, called: isAbort ? 'abort' : 'close', certain: false }] : [];
   });
   const pids = new Set(concerning.map(({ pid }) => pid));
   const exits = timeline.of('process-exited').filter(({ host, pid }) => host === end.host && pids.has(pid));

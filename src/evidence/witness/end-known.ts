@@ -24,6 +24,7 @@ export class EndFacts {
     const calls = callsOfEnd(timeline, end);
     const known = {
       calls: calls.calls,
+      maker: calls.calls === 'all' ? calls.maker : null,
       listens: calls.listens,
       inConnect: calls.inConnect,
       ...queueOf(timeline, end, calls),
@@ -121,7 +122,7 @@ function clientsOf(timeline: Timeline, { host, local }: ConnectionEnd): number {
 const AFTER_MS = 5;
 
 function byKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
-  const changes = kernelChanges(timeline, end).filter(({ ofListener }) => !ofListener);
+  const changes = kernelChanges(timeline, end).filter(({ of }) => of === 'connection');
   const accepted = changes.filter(({ from, to }) => from === 'SYN-RECEIVED' && to === 'ESTABLISHED');
   const gone = changes.filter(({ to }) => to === 'CLOSED');
   return [

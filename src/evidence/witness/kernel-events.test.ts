@@ -173,4 +173,25 @@ describe('kernel events', () => {
     // Older timelines do not tell sockets apart.
     expect(states(undefined, undefined)).toEqual(['SYN-SENT', 'SYN-SENT', 'CLOSED', 'ESTABLISHED']);
   });
+
+  it('say SYN-SENT as well while another socket may take the ports of one that is gone', () => {
+    const of = (socket: number, atMs: number, from: State, to: State) => ({
+      ...kernelSaw(atMs, 'client', from, to),
+      kernelSocket: socket,
+    });
+    const [before, begins, ends] = [
+      [of(1, 1, 'ESTABLISHED', 'FIN-WAIT-1'), of(1, 2, 'FIN-WAIT-1', 'FIN-WAIT-2')],
+      of(2, 3, 'CLOSED', 'SYN-SENT'),
+      of(1, 4, 'FIN-WAIT-2', 'CLOSED'),
+    ];
+    const orphan: State[] = ['CLOSED', 'TIME-WAIT', 'FIN-WAIT-2'];
+    expect(lastSight('client', 'SYN-SENT', ...before, begins)?.states).toEqual(['FIN-WAIT-2']);
+    expect(lastSight('client', 'SYN-SENT', ...before, begins, ends)?.states).toEqual([...orphan, 'SYN-SENT']);
+    const fails = of(2, 5, 'SYN-SENT', 'CLOSED');
+    expect(lastSight('client', 'SYN-SENT', ...before, begins, ends, fails)?.states).toEqual(orphan);
+    const connects = of(2, 5, 'SYN-SENT', 'ESTABLISHED');
+    expect(lastSight('client', 'SYN-SENT', ...before, begins, ends, connects)?.states).toEqual([
+      'ESTABLISHED',
+    ]);
+  });
 });

@@ -12,7 +12,7 @@ export const kernelEvents: Witness = {
     const opened = timeline.of('lab-opened')[0];
     const unseen = opened?.hosts ? opened.hosts[end.host].noKernelEvents : opened?.noKernelEvents;
     if (unseen) return [{ atMs: 0, states: [], why: unseen }];
-    const changes = kernelChanges(timeline, end);
+    const changes = allChanges(timeline, end);
     const sights = end.listening ? sightsOfListeners(changes) : sightsOfConnection(changes);
     const lost = timeline
       .of('lost')
@@ -25,23 +25,41 @@ interface Change {
   atMs: number;
   from: State;
   to: State;
-  ofListener: boolean;
+  /** Whose: the connection's socket, a listener on its port, or another that began to connect from the same ports meanwhile. */
+  of: 'connection' | 'listener' | 'rival';
+  /** How many rivals there are from now on. */
+  rivals: number;
+  /** How many listen on its port from now on, as far as they were seen to begin. */
+  listeners: number;
+}
+
+/** The changes that the kernel printed for the end's own socket and for a listener on its port. */
+export function kernelChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
+  return allChanges(timeline, end).filter((change) => change.of !== 'rival');
 }
 
 /**
- * The changes that the kernel printed for the end's own socket and for a listener on its port. While that socket stands, another
- * one on the same ports (whose connect() then fails) says nothing of it.
+ * While the connection's socket stands, another one on the same ports says nothing of it. That one's connect() fails, or takes
+ * the ports when the first is gone (net/ipv4/tcp_ipv4.c, tcp_twsk_unique), which its next state shows.
  */
-export function kernelChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
+function allChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
   const changes: Change[] = [];
   let standing: number | undefined;
+  let listeners = 0;
+  const rivals = new Set<number | undefined>();
   for (const event of timeline.of('kernel')) {
     const { atMs, change, remote, kernelSocket: socket } = event;
     if (event.host !== end.host || !change || !concerns(event, end)) continue;
-    const ofListener = remote.port === 0;
-    if (!ofListener && standing !== undefined && socket !== standing) continue;
-    if (!ofListener) standing = change.to === 'CLOSED' ? undefined : socket;
-    changes.push({ atMs, ...change, ofListener });
+    let of: Change['of'] = 'connection';
+    if (remote.port === 0) of = 'listener';
+    else if (standing !== undefined && socket !== standing) of = 'rival';
+    else if (change.to === 'CLOSED' && rivals.has(socket)) of = 'rival';
+    if (of === 'rival' && change.to !== 'CLOSED') rivals.add(socket);
+    else if (of !== 'listener') rivals.delete(socket);
+    if (of === 'connection') standing = change.to === 'CLOSED' ? undefined : socket;
+    if (of === 'listener' && change.to === 'LISTEN') listeners++;
+    else if (of === 'listener' && change.from === 'LISTEN') listeners = Math.max(0, listeners - 1);
+    changes.push({ atMs, ...change, of, rivals: rivals.size, listeners });
   }
   return changes;
 }
@@ -54,16 +72,15 @@ function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean 
 
 /** Several sockets may listen on a port (SO_REUSEPORT): it is closed when the last one is. */
 function sightsOfListeners(changes: readonly Change[]): Sight[] {
-  let listening = 0;
   return changes
-    .filter(({ ofListener }) => ofListener)
-    .map(({ atMs, to }): Sight => {
-      listening = Math.max(0, listening + (to === 'LISTEN' ? 1 : -1));
-      return { atMs, states: [listening > 0 ? 'LISTEN' : to], why: null };
-    });
+    .filter((change) => change.of === 'listener')
+    .map(({ atMs, to, listeners }) => ({ atMs, states: [listeners > 0 ? 'LISTEN' : to], why: null }));
 }
 
 const NOTHING_PRINTED = 'the kernel prints nothing between LISTEN and the final ACK of a handshake';
+
+const ANOTHER_CONNECTS =
+  'the kernel printed SYN-SENT of another socket from the same ports, whose connect() may have failed';
 
 /**
  * While the end has a full socket its listener does not matter; without one, a SYN may always be under way: a request outlives
@@ -74,21 +91,29 @@ function sightsOfConnection(changes: readonly Change[]): Sight[] {
   let [stands, hasListened] = [false, false];
   // What may be left of a connection whose full socket is gone; a new listener does not end that.
   let left: { states: State[]; why: string | null } = { states: [], why: null };
-  for (const { atMs, from, to, ofListener } of changes) {
-    if (ofListener) {
+  for (const { atMs, from, to, of, rivals } of changes) {
+    if (of === 'listener') {
       hasListened = true;
       const states = [...left.states.filter((state) => state !== 'CLOSED'), to, 'SYN-RECEIVED' as const];
       if (!stands) sights.push({ atMs, states, why: left.why ?? NOTHING_PRINTED });
       continue;
     }
-    stands = to !== 'CLOSED';
-    const { states, why } = meaning(from, to);
-    left = { states, why };
+    if (of === 'connection') {
+      stands = to !== 'CLOSED';
+      left = meaning(from, to);
+    } else if (stands) {
+      continue;
+    }
     const mayOpen = hasListened && !stands;
+    const mayConnect = rivals > 0 && !stands;
     sights.push({
       atMs,
-      states: mayOpen ? [...states, 'SYN-RECEIVED'] : states,
-      why: why ?? (mayOpen ? NOTHING_PRINTED : null),
+      states: [
+        ...left.states,
+        ...(mayOpen ? (['SYN-RECEIVED'] as const) : []),
+        ...(mayConnect ? (['SYN-SENT'] as const) : []),
+      ],
+      why: left.why ?? (mayConnect ? ANOTHER_CONNECTS : mayOpen ? NOTHING_PRINTED : null),
     });
   }
   return sights;

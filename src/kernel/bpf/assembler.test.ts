@@ -1,8 +1,9 @@
+import { release } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { needRoot } from '../../../test/cli.ts';
 import { libc } from '../libc.ts';
 import { Assembler, STACK } from './assembler.ts';
-import { createMap, loadProgram, lookUp, runProgram, updateMap } from './syscall.ts';
+import { attach, createMap, loadProgram, lookUp, recursionMisses, runProgram, updateMap } from './syscall.ts';
 
 describe('the assembler', () => {
   it('writes the bytes of the instruction set', () => {
@@ -108,6 +109,28 @@ describe('the assembler', () => {
     lookUp(map, key, value);
     expect(value.readBigUInt64LE(0)).toBe(6n);
     libc.close(map);
+  });
+});
+
+describe('the count of skipped runs', () => {
+  it('grows when a program meets its own tracepoint', (context) => {
+    needRoot(context, 'BPF');
+    const [major = 0, minor = 0] = release().split('.').map(Number);
+    if (major < 6 || (major === 6 && minor < 1)) context.skip('Linux skips no raw tracepoint before 6.1');
+    // It prints one letter, and bpf_trace_printk (helper 6) has a tracepoint.
+    const asm = new Assembler()
+      .storeValue(2, STACK, -2, 'x'.charCodeAt(0))
+      .copy(1, STACK)
+      .compute(1, '+=', -2);
+    const program = loadProgram('misses', asm.set(2, 2).call(6).set(0, 0).exit().assemble());
+    const misses = recursionMisses(program);
+    runProgram(program, []);
+    expect(misses()).toBe(0n);
+    const attached = attach('bpf_trace_printk', program);
+    runProgram(program, []);
+    libc.close(attached);
+    expect(misses()).toBe(1n);
+    libc.close(program);
   });
 });
 

@@ -13,7 +13,16 @@ import { programFor } from './programs.ts';
 import { type RawEventName, SOCKET_EVENTS } from './record.ts';
 import { type Answer, QUESTION, RecordReader } from './records.ts';
 import { Ring } from './ring.ts';
-import { attach, createMap, deleteFromMap, loadProgram, lookUp, runProgram, updateMap } from './syscall.ts';
+import {
+  attach,
+  createMap,
+  deleteFromMap,
+  loadProgram,
+  lookUp,
+  recursionMisses,
+  runProgram,
+  updateMap,
+} from './syscall.ts';
 
 const RING_BYTES = 4 * 1024 * 1024;
 /** Of all maps and programs of several tcplabs. */
@@ -48,6 +57,9 @@ export class BpfEvents implements KernelSource {
   #calls: TracedCall[] = [];
   readonly #totalLost: Mapping;
   #knownLost = 0n;
+  /** Of the programs that witnesses rest on. */
+  readonly #misses: readonly (() => bigint)[];
+  #knownMisses = 0n;
   readonly #lost = new Map<number, bigint>();
   #records: KernelRecord[] = [];
   #isOpen = true;
@@ -57,6 +69,7 @@ export class BpfEvents implements KernelSource {
     ring: Ring;
     asked: number;
     totalLost: Mapping;
+    misses: readonly (() => bigint)[];
     descriptors: DisposableStack;
     without: { drops: string | null; calls: string | null };
   }) {
@@ -65,6 +78,7 @@ export class BpfEvents implements KernelSource {
     this.#maps = parts.surroundings.maps;
     this.#asked = parts.asked;
     this.#totalLost = parts.totalLost;
+    this.#misses = parts.misses;
     this.#descriptors = parts.descriptors;
     this.without = parts.without;
     this.#reader = new RecordReader(dropReasons(parts.surroundings.btf), monotonicOffsetNs());
@@ -113,12 +127,14 @@ export class BpfEvents implements KernelSource {
       descriptor(attach(event, program));
     }
     const hasReasons = (btf.argumentCount('kfree_skb') ?? 0) >= 3;
-    if (hasReasons) descriptor(attach('kfree_skb', load('kfree_skb')));
+    const drops = hasReasons ? [load('kfree_skb')] : [];
+    for (const program of drops) descriptor(attach('kfree_skb', program));
     const without = {
       drops: whyNotAllDrops(btf),
       calls: OF_CALLS.every((event) => btf.hasTracepoint(event)) ? null : 'this kernel does not trace calls',
     };
-    return new BpfEvents({ surroundings, ring, asked, totalLost, descriptors: undo.move(), without });
+    const misses = [asked, ...drops].map(recursionMisses);
+    return new BpfEvents({ surroundings, ring, asked, totalLost, misses, descriptors: undo.move(), without });
   }
 
   watch(namespace: number): void {
@@ -159,9 +175,15 @@ export class BpfEvents implements KernelSource {
     return records.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
   }
 
-  takeLost(): number[] {
-    // Once it is closed there is no memory behind it.
-    const total = this.#isOpen ? this.#totalLost.bytes.readBigUInt64LE(0) : this.#knownLost;
+  takeLost(): number[] | 'all' {
+    // Once it is closed there is no memory behind it, and no program.
+    if (!this.#isOpen) return [];
+    const misses = this.#misses.reduce((sum, missesOf) => sum + missesOf(), 0n);
+    if (misses !== this.#knownMisses) {
+      this.#knownMisses = misses;
+      return 'all';
+    }
+    const total = this.#totalLost.bytes.readBigUInt64LE(0);
     if (total === this.#knownLost) return [];
     this.#knownLost = total;
     const value = Buffer.alloc(8);

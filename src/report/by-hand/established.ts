@@ -38,6 +38,38 @@ export const ESTABLISHED: Readonly<Record<string, ByHand>> = {
       endWatch('server'),
     ],
   },
+  'self-connect': {
+    steps: [
+      { ...watch('client'), run: 'tcpdump -ni any tcp port 4000' },
+      {
+        on: 'client',
+        terminal: 'nc',
+        run: 'nc -p 4000 192.168.2.10 4000',
+        see: {
+          client: ['ESTABLISHED'],
+          server: [],
+          at: { 'client/tcpdump': ['Flags [S]', 'Flags [S.]', 'Flags [.]'] },
+        },
+        note: 'there is no listener: the SYN reaches the socket that sent it',
+      },
+      {
+        on: 'client',
+        terminal: 'nc',
+        type: 'hello',
+        see: { at: { 'client/nc': ['hello', 'hello'] } },
+        note: 'nc prints what it sent: its socket is its own peer',
+      },
+    ],
+    cleanUp: [
+      ctrlC(
+        'client',
+        'nc',
+        { client: ['TIME-WAIT'], server: [] },
+        'its FIN reaches itself too: a simultaneous close',
+      ),
+      endWatch('client'),
+    ],
+  },
   'half-open': {
     steps: [
       watch('client'),

@@ -143,6 +143,19 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
       'RFC 7413. The SYN-ACK acknowledges the data as well. On the internet a cookie is needed first, and many middleboxes ' +
       'drop a SYN with data: Linux then retransmits a plain SYN.',
   },
+  'self-connect': {
+    steps: [
+      'The client binds a port and connects to the same port of its own address. There is no listener.',
+      'The SYN passes the loopback interface and reaches the socket that sent it: a simultaneous open.',
+      'The socket answers its own SYN with SYN-ACK, which also acknowledges its SYN.',
+    ],
+    rules: [],
+    peer: 'The socket is its own peer: what it sends, it also receives. The server has no part in it.',
+    remark:
+      'RFC 9293, 3.5. A program that repeatedly connects to a port of its own host can connect to itself: without a listener, ' +
+      'the kernel may choose that very port as the local one. connect() then succeeds, and the server can no longer bind ' +
+      'the port. To avoid this, choose a port outside ip_local_port_range, or add it to ip_local_reserved_ports.',
+  },
   'half-open': {
     steps: [
       HANDSHAKE,

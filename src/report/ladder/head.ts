@@ -1,3 +1,4 @@
+import { isSelf } from '../../evidence/connection.ts';
 import type { HostName } from '../../evidence/events.ts';
 import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { Style } from '../style.ts';
@@ -11,9 +12,10 @@ const INDENT = ' '.repeat(8);
 /** The hosts at the lifelines, and which other connections there are. */
 export function headLines(story: Story, page: Page, style: Style): string[] {
   const { connection, others, isCrowd } = story;
+  const server = connection && isSelf(connection) ? 'the same socket' : 'server';
   const lines = pair(page, {
     client: { text: 'client', tone: 'bold' },
-    server: { text: 'server', tone: 'bold' },
+    server: { text: server, tone: 'bold' },
   });
   if (connection) {
     const ends = { client: formatEndpoint(connection.client), server: formatEndpoint(connection.server) };

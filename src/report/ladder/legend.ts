@@ -9,7 +9,7 @@ import type { Story } from './moments.ts';
 export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyphs, width: number): string[] {
   const flights = moments.flatMap((moment) => (moment.what === 'departure' ? moment.flight : []));
   const letters = new Set(flights.flatMap(({ flags }) => [...(flags ?? '')]));
-  const unexplained = transitions.filter(({ arc }) => arc === null);
+  const unexplained = transitions.filter(({ arc, why }) => arc === null && !why);
   const signs = [
     ...flagsLegend(letters),
     `${glyphs.none} closed`,

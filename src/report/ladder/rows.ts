@@ -104,7 +104,10 @@ class Rows {
   }
 
   #departure({ flight, sender, receiver, isWhole }: Extract<Moment, { what: 'departure' }>): void {
-    for (const change of [sender[0], receiver[0]]) if (change) this.#lifelines.change(change);
+    // What has changed before it left, it shows: only the last is its own doing.
+    for (const change of sender.slice(0, -1)) this.#change(change, whyChanged(change));
+    const own = sender.at(-1);
+    for (const change of [own, receiver[0]]) if (change) this.#lifelines.change(change);
     const line = this.#line();
     if (flight.origin === 'tcp') this.#leave(line, flight.from);
     const plain = { ...flight, label: { ...flight.label, icmp: this.#plain(flight.label.icmp) } };
@@ -119,10 +122,10 @@ class Rows {
       label.write(this.#page.client + 2, spans);
       this.#push(label);
     }
-    this.#states(line, sender[0], receiver[0]);
+    this.#states(line, own, receiver[0]);
     this.#push(line);
     if (turn !== undefined) this.#lanes.set(flight, turn.lane);
-    for (const change of [...sender.slice(1), ...receiver.slice(1)]) this.#change(change, null);
+    for (const change of receiver.slice(1)) this.#change(change, null);
   }
 
   #arrival({ flight, receiver }: Extract<Moment, { what: 'arrival' }>): void {
@@ -237,7 +240,7 @@ class Rows {
     for (const change of changes) {
       if (!change) continue;
       const space = change.to.length + 2 > this.#page.beside ? '' : ' ';
-      const unexplained = change.arc === null ? `${space}?` : '';
+      const unexplained = change.arc === null && !change.why ? `${space}?` : '';
       this.#beside(line, change.host, { text: change.to + unexplained, tone: 'bold' });
     }
   }
@@ -271,7 +274,7 @@ class Rows {
 }
 
 /** A change that no segment made: the timer, where it was one. A call stands there by itself. */
-function whyChanged({ arc }: Transition): string | null {
-  if (arc === null) return null;
+function whyChanged({ arc, why }: Transition): string | null {
+  if (arc === null) return why ?? null;
   return /exhausted|timeout|MSL/.test(arc.trigger) ? arc.trigger : null;
 }

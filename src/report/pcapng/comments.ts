@@ -1,4 +1,5 @@
-import { type HostName, otherHost } from '../../evidence/events.ts';
+import { otherHostOf } from '../../evidence/connection.ts';
+import type { HostName } from '../../evidence/events.ts';
 import { trafficOn } from '../../evidence/packet-index.ts';
 import { type Passage, passages, wordsOfDrop } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
@@ -34,9 +35,8 @@ export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
 function changesBy(event: PacketEvent, transitions: readonly Transition[]): string[] {
   return transitions
     .filter(({ source, host, atMs }) => source === 'packets' && host === event.host && atMs === event.atMs)
-    .map(({ host, from, to, arc }) => {
-      const why = arc ? `arc ${arc.number}, RFC 9293 ${arc.clause}` : 'not explained';
-      return `${host} ${from} → ${to} (${why})`;
+    .map(({ host, from, to, arc, why = 'not explained' }) => {
+      return `${host} ${from} → ${to} (${arc ? `arc ${arc.number}, RFC 9293 ${arc.clause}` : why})`;
     });
 }
 
@@ -66,7 +66,7 @@ function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, stri
   const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
   return new Map(
     story.flatMap((passage) => {
-      const { host, fate, arrivedMs } = passage;
+      const { fate, arrivedMs } = passage;
       if (fate === 'delivered') return [];
       if (fate === 'unseen') return [];
       if (fate === 'lost') return [[keyOf(passage), ['not seen to arrive']]];
@@ -76,7 +76,7 @@ function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, stri
           : `dropped by the kernel: ${wordsOfDrop(timeline, fate.discarded)}`;
       return arrivedMs === null
         ? [[keyOf(passage), [`${dropped}, on its way out: never on the wire`]]]
-        : [[keyOf({ ...passage, host: otherHost(host), atMs: arrivedMs }), [dropped]]];
+        : [[keyOf({ ...passage, host: otherHostOf(passage), atMs: arrivedMs }), [dropped]]];
     }),
   );
 }

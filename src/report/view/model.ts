@@ -41,6 +41,8 @@ export interface Change {
   to: State;
   /** The row of RFC 9293's table; null when none explains it. */
   arc: { number: number; trigger: string; clause: string } | null;
+  /** What Linux did then, if that is known. */
+  why?: string;
   /** Who told it first-hand, and who saw it. */
   source: string;
   seenBy: string[];

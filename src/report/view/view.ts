@@ -1,6 +1,6 @@
-import { type ConnectionEnd, endOf } from '../../evidence/connection.ts';
+import { type ConnectionEnd, endOf, peerHost } from '../../evidence/connection.ts';
 import { dropWords } from '../../evidence/drop-reasons.ts';
-import { type Held, type HostName, otherHost, type RuleSet } from '../../evidence/events.ts';
+import type { Held, HostName, RuleSet } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { unreached } from '../../evidence/unreached.ts';
 import { judge } from '../../evidence/verdict.ts';
@@ -45,8 +45,8 @@ export function viewOf(
     hold: claim ? { fromMs: claim.atMs, toMs: hold?.atMs ?? null } : null,
     initial: ofHosts((host) => initialState(timeline, host, ends?.[host])),
     changes: transitions.map(
-      ({ atMs, host, from, to, arc, source, seenBy }): Change => ({
-        ...{ atMs, host, from, to, source, seenBy },
+      ({ atMs, host, from, to, arc, why, source, seenBy }): Change => ({
+        ...{ atMs, host, from, to, ...(why && { why }), source, seenBy },
         arc: arc && { number: arc.number, trigger: arc.trigger, clause: arc.clause },
       }),
     ),
@@ -57,7 +57,7 @@ export function viewOf(
     witnesses: claim
       ? [
           ...witnessViews(claim.held.host, testimonies.held),
-          ...witnessViews(otherHost(claim.held.host), testimonies.peer),
+          ...witnessViews(peerHost(claim.connection, claim.held.host), testimonies.peer),
         ]
       : [],
     notes: [

@@ -1,0 +1,16 @@
+import { SystemError } from '../error.ts';
+import type { SocketTable } from '../kernel/sock-diag.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
+
+/** An orphan that retransmits its FIN would keep the namespace until the kernel gives up on it, after minutes. */
+export function endOrphans(table: SocketTable, rows: readonly SocketRow[]): void {
+  for (const { state, local, remote } of rows) {
+    if (state === 'LISTEN' || state === 'TIME-WAIT') continue;
+    try {
+      table.destroy(local, remote);
+    } catch (error) {
+      // Gone meanwhile, or a kernel that does not do it (CONFIG_INET_DIAG_DESTROY).
+      if (!(error instanceof SystemError)) throw error;
+    }
+  }
+}

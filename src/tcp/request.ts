@@ -1,0 +1,164 @@
+import type { Forecast } from './forecast.ts';
+import { SYSCTL_NAMES, type TcpSysctls } from './sysctls.ts';
+import { meanLatenessMs } from './timer-wheel.ts';
+import type { Peculiarities, Schedule } from './timers.ts';
+
+/** What becomes of a request socket: a model of reqsk_timer_handler() (net/ipv4/inet_connection_sock.c). */
+
+/** TCP_TIMEOUT_INIT. */
+const FIRST_TIMEOUT_MS = 1000;
+/** TCP_RTO_MAX: request sockets do not honor tcp_rto_max_ms (as of Linux 6.18). */
+const TIMEOUT_MAX_MS = 120_000;
+/** What the kernel rounds a timeout up by, at most. */
+const TICK_MS = 10;
+/** No fewer SYN-ACKs than these are allowed by a listener that has many requests. */
+const LEAST_RETRIES = 2;
+
+/** What is known of a request beyond its listener's options. */
+export interface PendingRequest {
+  /** How often its timer has expired. Its row's count does not tell: it includes the SYN-ACKs that answered a SYN. */
+  timeouts: number | null;
+  /** The client's ACK has arrived, and the request waits for data or for space in the accept queue. */
+  acknowledged: boolean;
+  /** When the client retransmits its SYN, from now; null when nobody knows. */
+  synsMs: readonly number[] | null;
+  /** It is one of so many that its listener may send fewer SYN-ACKs. */
+  crowded: boolean;
+}
+
+/** The time from one expiry of the timer to the next (tcp_reqsk_timeout). */
+function timeoutMs(timeouts: number): number {
+  return Math.min(FIRST_TIMEOUT_MS * 2 ** timeouts, TIMEOUT_MAX_MS);
+}
+
+function lateTimeoutMs(timeouts: number, hz?: number): number {
+  return timeoutMs(timeouts) + meanLatenessMs(timeoutMs(timeouts), hz);
+}
+
+/** secs_to_retrans() of TCP_DEFER_ACCEPT (net/ipv4/tcp.c): the timeouts that such a time takes. */
+export function deferredTimeouts(seconds: number): number {
+  if (seconds <= 0) return 0;
+  let timeouts = 1;
+  for (let ms = timeoutMs(0); seconds * 1000 > ms && timeouts < 255; timeouts++) ms += timeoutMs(timeouts);
+  return timeouts;
+}
+
+/** How many timeouts are over so long after a SYN-ACK, at which there had been `before`: those of a deferral send nothing. */
+export function timeoutsSince(sinceMs: number, expiresMs: number, before: number): number {
+  let [timeouts, overMs] = [before, lateTimeoutMs(before)];
+  while (overMs + timeoutMs(timeouts + 1) / 2 < sinceMs + expiresMs) overMs += lateTimeoutMs(++timeouts);
+  return timeouts;
+}
+
+interface Rule {
+  retries: number;
+  /** After so many timeouts the client's bare ACK counts, and before them no SYN-ACK is sent; 0 for no deferral. */
+  deferral: number;
+  unsendable: boolean;
+  because: string;
+}
+
+function ruleFor({ synackRetries }: TcpSysctls, options: Peculiarities): Rule {
+  const { synCount, deferS = 0, request, unsendable = false } = options;
+  const retries = synCount || synackRetries;
+  const setting = synCount
+    ? `the listener's TCP_SYNCNT = ${synCount}`
+    : `${SYSCTL_NAMES.synackRetries} = ${synackRetries}`;
+  const deferral = request?.acknowledged ? deferredTimeouts(deferS) : 0;
+  const because = deferral
+    ? `the listener's TCP_DEFER_ACCEPT = ${deferS} s: data from the client, or its ACK after that time, establishes the connection`
+    : unsendable && !request?.acknowledged
+      ? "a SYN-ACK that can't leave its host ends the request at its first timer"
+      : setting;
+  return {
+    retries,
+    deferral,
+    unsendable: unsendable && !request?.acknowledged,
+    because,
+  };
+}
+
+/** The whole life of a request, if the client says nothing more. */
+export function requestSchedule(sysctls: TcpSysctls, options: Peculiarities): Schedule {
+  const rule = ruleFor(sysctls, options);
+  const { sendsMs, endMs } = lifeFrom(0, lateTimeoutMs(0, options.hz), rule, options.hz);
+  return { offsetsMs: sendsMs, lossProbes: 0, endMs, because: rule.because };
+}
+
+/** syn_ack_recalc(), timeout after timeout; the first of them is so long from now. */
+function lifeFrom(timeouts: number, firstMs: number, { retries, deferral, unsendable }: Rule, hz?: number) {
+  const sendsMs: number[] = [];
+  let nowMs = firstMs;
+  for (let passed = timeouts; ; nowMs += lateTimeoutMs(++passed, hz)) {
+    if (unsendable || (passed >= retries && passed >= deferral)) return { sendsMs, endMs: nowMs };
+    if (passed >= deferral - 1) sendsMs.push(nowMs);
+  }
+}
+
+/** What becomes of a request whose timer expires in `expiresMs`, and whose row counts so many SYN-ACKs. */
+export function forecastRequest(
+  expiresMs: number,
+  counted: number,
+  sysctls: TcpSysctls,
+  options: Peculiarities,
+): Omit<Forecast, 'timer'> {
+  const { request, hz } = options;
+  const rule = ruleFor(sysctls, options);
+  let timeouts = request?.timeouts ?? counted;
+  // The row may be newer than the packets.
+  while (expiresMs > timeoutMs(timeouts) + TICK_MS) timeouts++;
+  const firstMs = expiresMs + meanLatenessMs(timeoutMs(timeouts), hz);
+  const { sendsMs, endMs } = lifeFrom(timeouts, firstMs, rule, hz);
+  const [sendMs = endMs] = sendsMs;
+  const unsure =
+    request?.timeouts == null && counted > 0
+      ? `; some of its ${counted} retransmissions may have answered a SYN, and then it lasts longer`
+      : '';
+  const told = { atMostMs: null, unless: null, sendsMs, because: rule.because + unsure };
+  if (rule.deferral && sendsMs.length > 0)
+    return { ...told, nextMs: sendMs, remaining: null, givesUpMs: null, nextState: 'ESTABLISHED' };
+  const definite = {
+    nextMs: sendMs,
+    remaining: sendsMs.length,
+    givesUpMs: endMs,
+    nextState: 'LISTEN',
+  } as const;
+  if (request?.crowded && rule.retries > LEAST_RETRIES && !rule.unsendable)
+    return {
+      ...{ ...told, ...definite, remaining: null, givesUpMs: null, atMostMs: endMs },
+      because: `${told.because}; down to ${LEAST_RETRIES} while requests fill more than half of the backlog`,
+    };
+  if (request?.acknowledged) return { ...told, ...definite };
+  const synsMs = request?.synsMs ?? null;
+  if (synsMs === null)
+    return { ...told, ...definite, unless: 'another SYN arrives, which restarts the timer' };
+  const { renewing, lastMs } = renewedBy(synsMs, endMs, rule, hz);
+  if (renewing === undefined) return { ...told, ...definite };
+  return {
+    ...told,
+    nextMs: Math.min(sendMs, renewing),
+    remaining: null,
+    givesUpMs: null,
+    atMostMs: lastMs,
+    nextState: 'LISTEN',
+    because: `${told.because}; each SYN that the client retransmits ${rule.unsendable ? 'makes a new request' : 'restarts the timer'}`,
+  };
+}
+
+/** Timers that end so close together, as a share of their time, may fire in any order. */
+const SAME_SHARE = 1 / 8;
+const SAME_MS = 300;
+
+/** The next SYN that comes before the request is gone, or so close to it that either may be first; and how long it may last. */
+function renewedBy(synsMs: readonly number[], endMs: number, rule: Rule, hz?: number) {
+  const wholeMs = lifeFrom(0, lateTimeoutMs(0, hz), rule, hz).endMs;
+  let [renewing, lastMs] = [undefined as number | undefined, endMs];
+  for (const synMs of synsMs) {
+    const isNear = Math.abs(synMs - lastMs) <= Math.max(SAME_MS, lastMs * SAME_SHARE);
+    // inet_rtx_syn_ack() fails where a SYN-ACK can't leave, and then the SYN restarts nothing.
+    if (!isNear && (synMs > lastMs || rule.unsendable)) continue;
+    renewing ??= synMs;
+    lastMs = synMs + wholeMs;
+  }
+  return { renewing, lastMs };
+}
