@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { peakOf } from './measure.mjs';
 
 const fromRoot = (/** @type {string} */ path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const load = (/** @type {string} */ path) => import(fromRoot(`dist/${path}`));
+const load = (/** @type {string} */ path) => import(fromRoot(`build/${path}`));
 const [
   { Timeline },
   { settle },

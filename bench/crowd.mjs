@@ -53,9 +53,9 @@ export async function benchCrowd({ rounds, count, say }) {
  * @returns {Promise<Rate>}
  */
 async function runC(program, count) {
-  const { createWithOwnTable } = await import('../dist/lab/own-table.js');
-  const { layWire } = await import('../dist/lab/wire.js');
-  const { ADDRESSES } = await import('../dist/lab/addresses.js');
+  const { createWithOwnTable } = await import('../build/lab/own-table.js');
+  const { layWire } = await import('../build/lab/wire.js');
+  const { ADDRESSES } = await import('../build/lab/addresses.js');
   const [client, server] = [createWithOwnTable(), createWithOwnTable()];
   try {
     const captures = await layWire({ client, server });

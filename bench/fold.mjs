@@ -1,7 +1,7 @@
 // How long the fold takes for a million segments of one connection, whole and with one in a hundred lost:
 // `npm run bench:fold`. Each must take less than five seconds
 // of processor time: others may use this machine as well.
-import { advance, UNKNOWN_END } from '../dist/tcp/fold.js';
+import { advance, UNKNOWN_END } from '../build/tcp/fold.js';
 
 const SEGMENTS = 1_000_000;
 const LONGEST_MS = 5000;

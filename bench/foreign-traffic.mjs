@@ -29,7 +29,7 @@ else await compare();
 
 /** Holds a lab, and answers each line on its input with the processor time that it has taken so far, in milliseconds. */
 async function hold() {
-  const { Lab } = await import('../dist/lab/lab.js');
+  const { Lab } = await import('../build/lab/lab.js');
   const lab = await Lab.open();
   const listener = await lab.server.openSocket();
   await lab.server.bind(listener, lab.serverEndpoint());

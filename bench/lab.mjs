@@ -94,8 +94,8 @@ async function medianLab(as, dist) {
 
 /** @param {string} dist */
 async function shortRun(dist) {
-  return (await timed([process.execPath, join(dist, 'cli/main.js'), 'run', 'fin-wait-1', '--hold', '1ms']))
-    .ms;
+  const main = join(dist, 'cli/main.js');
+  return (await timed([process.execPath, main, 'run', 'fin-wait-1', '--hold', '1ms'])).ms;
 }
 
 /**
@@ -104,8 +104,8 @@ async function shortRun(dist) {
  * @param {string} dist
  */
 async function labsOf(dist) {
-  /** @type {typeof import('../dist/lab/lab.js')} */
-  const { Lab } = await import(pathToFileURL(join(dist, 'lab/lab.js')).href);
+  /** @type {typeof import('../dist/index.js')} */
+  const { Lab } = await import(pathToFileURL(join(dist, 'index.js')).href);
   const times = [];
   for (let lab = 0; lab <= LABS; lab++) {
     const startMs = performance.now();

@@ -12,7 +12,7 @@ import {
   verdict,
 } from './pages.mjs';
 
-const { STATES } = await import(fromRoot('dist/tcp/state.js'));
+const { STATES } = await import(fromRoot('build/tcp/state.js'));
 const ROUNDS = 5;
 const NEWS = 10;
 const CLICK_TARGET_MS = 100;

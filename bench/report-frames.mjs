@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { benchScrubbing, fromRoot, openBrowser, SCRUBBED_EVENTS, sayLoad } from './pages.mjs';
 
-const load = (path) => import(fromRoot(`dist/${path}`));
+const load = (path) => import(fromRoot(`build/${path}`));
 const [{ readTimeline }, { Timeline }, { viewOf }, { formatHtml }] = await Promise.all([
   load('report/timeline-file/read.js'),
   load('evidence/timeline.js'),

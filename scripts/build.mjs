@@ -1,17 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SetupError } from './setup/say.mjs';
@@ -20,8 +9,9 @@ const STAMP = 'dist/.built';
 const MAIN = 'dist/cli/main.js';
 
 /**
- * Compiles src/ into dist/. The old files are overwritten in place, and what no source stands behind any
- * more is removed afterwards, so that a tcplab that runs from dist/ meanwhile never finds it empty.
+ * Makes dist/ and build/ of src/: tsc checks the types and writes the declarations, esbuild makes the rest
+ * (scripts/bundle.mjs). The old files are replaced one by one, and what no source stands behind any more is removed
+ * afterwards, so that a tcplab that runs from dist/ meanwhile never finds it empty.
  * @param {string} root
  */
 export function build(root) {
@@ -29,54 +19,49 @@ export function build(root) {
   const sources = fingerprint(root);
   rmSync(join(root, STAMP), { force: true });
 
-  const made = [
-    ...compile(root, 'tsconfig.build.json'),
-    ...compile(root, 'tsconfig.web.json', '--noEmit', 'false'),
-    ...copyAsTheyAre(root),
-  ];
-  removeAllBut(new Set(made), join(root, 'dist'));
-  if (existsSync(join(root, MAIN))) chmodSync(join(root, MAIN), 0o755);
+  check(root, 'tsconfig.web.json');
+  const made = new Set([...check(root, 'tsconfig.build.json'), ...bundle(root)]);
+  for (const folder of ['dist', 'build']) removeAllBut(made, join(root, folder));
   writeFileSync(join(root, STAMP), sources);
 }
 
 /**
  * @param {string} root
  * @param {string} project
- * @param {string[]} options
- * @returns {string[]} the files that it made
+ * @returns {string[]} the declarations that it wrote
  */
-function compile(root, project, ...options) {
-  const args = [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, project), ...options];
-  args.push('--noEmitOnError', '--listEmittedFiles', '--pretty', String(process.stderr.isTTY ?? false));
-  const tsc = spawnSync(process.execPath, args, {
-    cwd: root,
-    encoding: 'utf8',
-    maxBuffer: 2 ** 26,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (tsc.error) throw tsc.error;
-  const lines = tsc.stdout.split('\n');
-  const messages = lines.filter((line) => !line.startsWith('TSFILE: ')).join('\n');
-  process.stderr.write(messages);
-  if (tsc.status !== 0) throw new SetupError('the build failed');
+function check(root, project) {
+  const args = [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    join(root, project),
+    '--listEmittedFiles',
+  ];
+  const lines = run(root, [...args, '--pretty', String(process.stderr.isTTY ?? false)]).split('\n');
   return lines.filter((line) => line.startsWith('TSFILE: ')).map((line) => resolve(line.slice(8)));
 }
 
 /**
- * The style sheets, the code that runs on another machine as text, and the CommonJS entries with their types.
+ * In a process of its own, so that nothing here needs a package before there is one.
  * @param {string} root
- * @returns {string[]}
+ * @returns {string[]} the files that it wrote
  */
-function copyAsTheyAre(root) {
-  mkdirSync(join(root, 'dist/web'), { recursive: true });
-  const names = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
-  return names
-    .filter((name) => /\.(css|cjs|d\.cts)$/.test(name))
-    .map((name) => {
-      const copy = join(root, 'dist', name);
-      copyFileSync(join(root, 'src', name), copy);
-      return copy;
-    });
+function bundle(root) {
+  return JSON.parse(run(root, [join(root, 'scripts/bundle.mjs')]));
+}
+
+/**
+ * @param {string} root
+ * @param {string[]} args
+ * @returns {string} what it wrote on standard output
+ */
+function run(root, args) {
+  const stdio = /** @type {const} */ (['ignore', 'pipe', 'inherit']);
+  const ran = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26, stdio });
+  if (ran.error) throw ran.error;
+  if (ran.status === 0) return ran.stdout;
+  process.stderr.write(ran.stdout.replace(/^TSFILE: .*\n/gm, ''));
+  throw new SetupError('the build failed');
 }
 
 /** @param {string} root */
@@ -105,6 +90,7 @@ function fingerprint(root) {
     'tsconfig.build.json',
     'tsconfig.web.json',
     'scripts/build.mjs',
+    'scripts/bundle.mjs',
   ];
   for (const name of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
     if (/\.(ts|css|cjs)$/.test(name) && !name.endsWith('.test.ts')) files.push(join('src', name));

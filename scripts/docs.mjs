@@ -16,7 +16,7 @@ const settings = join(folder, 'recorded-sysctls.json');
 
 /** The name and text of each page, from the record. */
 export async function pages() {
-  const load = (path) => import(join(root, 'dist', path));
+  const load = (path) => import(join(root, 'build', path));
   const [
     { readTimeline },
     { statePage },

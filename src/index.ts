@@ -3,8 +3,6 @@
  * observed. The process must be able to create network namespaces: as root, or started by
  * `unshare --user --map-root-user --net --mount -- node ...`. Wrong arguments are a TcplabError with code USAGE.
  */
-import './disposal.ts';
-
 export { type ErrorCode, SystemError, TcplabError } from './error.ts';
 export type { Connection, ConnectionEnd } from './evidence/connection.ts';
 export type { HostName, TimelineEvent } from './evidence/events.ts';

@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import { eventually, Program, run, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
+import { eventually, Program, REPOSITORY, run, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
 
 const NAMES = ['run', 'hold', 'ui', 'check', 'explain', 'doctor', 'list', 'arcs', 'exec', 'replay', 'clean'];
 
@@ -19,6 +19,19 @@ async function helpInTerminal(command: string, columns: number): Promise<string>
   const { stdout } = await run(['script', '--quiet', '--return', '--command', shell, '/dev/null']);
   return stdout.replaceAll('\r', '');
 }
+
+it('names our own lines where it fails itself', async () => {
+  const broken = join(temporaryFolder(), 'broken.cjs');
+  writeFileSync(broken, 'JSON.stringify = (value) => { if (Array.isArray(value)) throw new Error(); };');
+  const [node = '', ...main] = TCPLAB;
+  const { status, stderr } = await run([node, '--require', broken, ...main, 'list', '--json']);
+  expect(status).toBe(1);
+  expect(stderr).toContain('internal error');
+  const [, path = '', line] = /(src\/cli\/list\.ts):(\d+):\d+/.exec(stderr) ?? [];
+  expect(readFileSync(join(REPOSITORY, path), 'utf8').split('\n')[Number(line) - 1]).toContain(
+    'JSON.stringify(',
+  );
+});
 
 describe.concurrent('tcplab --help', () => {
   it('fits 24 lines of 80 columns', async () => {
@@ -197,8 +210,7 @@ describe.concurrent('a process with less than it needs', () => {
 
   it('works with few files if it opens one lab at a time', async () => {
     const names = ['close-wait', 'fin-wait-1', 'listen', 'established'];
-    // Node's loader alone opens some 70 modules at once.
-    const few = ['sh', '-c', 'ulimit -n 80; exec "$@"', 'sh'];
+    const few = ['sh', '-c', 'ulimit -n 60; exec "$@"', 'sh'];
     expect((await run([...few, ...TCPLAB, 'run', ...names, '--jobs', '1'])).status).toBe(0);
   });
 });

@@ -43,8 +43,8 @@ describe('a setup that fails halfway leaves no descriptor', () => {
     'of a %s, at whatever step the descriptors are used up',
     { timeout: 180_000 },
     (kind) => {
-      const dist = pathToFileURL(`${REPOSITORY}/dist/`).href;
-      const args = ['--input-type=module', '-e', SWEEP, dist, kind];
+      const build = pathToFileURL(`${REPOSITORY}/build/`).href;
+      const args = ['--input-type=module', '-e', SWEEP, build, kind];
       const limited = ['-c', 'ulimit -n 150; exec "$0" "$@"', process.execPath, ...args];
       const { stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8' });
       expect(stderr).toBe('');
@@ -62,10 +62,10 @@ describe('a setup that fails halfway leaves no descriptor', () => {
 /** Opens and closes a thing with 0, 1, 2 … free descriptors, until there are enough of them. */
 const SWEEP = `
   import { closeSync, openSync, readdirSync } from 'node:fs';
-  const [, dist, kind] = process.argv;
-  const { Lab } = await import(dist + 'lab/lab.js');
-  const { Crowd } = await import(dist + 'lab/crowd.js');
-  const { openSharedHost } = await import(dist + 'remote/shared-host.js');
+  const [, build, kind] = process.argv;
+  const { Lab } = await import(build + 'lab/lab.js');
+  const { Crowd } = await import(build + 'lab/crowd.js');
+  const { openSharedHost } = await import(build + 'remote/shared-host.js');
   const shared = {
     name: 'server', family: 'ipv4', firewall: 'nft', address: '127.0.0.1', interface: 'lo', peer: '127.0.0.2',
     serverPort: 4321, clientPorts: { first: 1, last: 2 }, allowSysctl: false,

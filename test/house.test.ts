@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   web: ['report', 'ui'],
   cli: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'check', 'report', 'testing', 'ui'],
 };
-const FOR_ALL = ['src/disposal.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
+const FOR_ALL = ['src/dist.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
 const OF_ALL = 'src/index.ts';
 const FORBIDDEN_NAMES = ['utils', 'util', 'helpers', 'helper', 'common', 'misc', 'shared', 'lib'];
 const LONGEST = 400;
@@ -86,7 +86,7 @@ function faultsOf(file: SourceFile): string[] {
     if (specifier.startsWith('?')) faults.push(`${path} imports what nobody can read: ${specifier.slice(2)}`);
     else if (target === undefined) faults.push(...faultsOfPackage(path, folder, specifier));
     else if (!FOR_ALL.includes(target)) {
-      const from = /^src\/([^/]+)\/.*\.ts$/.exec(target)?.[1];
+      const from = /^src\/([^/]+)\/.*\.(?:ts|cjs)$/.exec(target)?.[1];
       const isNoModel =
         folder === 'web' && from !== 'web' && !/^src\/(report\/view\/|ui\/model\.ts$)/.test(target);
       if ((from !== folder && !allowed.includes(from ?? '')) || isNoModel)
@@ -165,12 +165,12 @@ describe('the check of the house', () => {
     ['lab', 'koffi'],
     ['lab', 'koffi/indirect'],
     ['scenario', '../report/table.ts'],
-    ['report', '../cli/main.ts'],
+    ['report', '../cli/tcplab.ts'],
     ['report', '../index.ts'],
     ['report', '../testing/index.ts'],
-    ['testing', '../cli/main.ts'],
+    ['testing', '../cli/tcplab.ts'],
     ['report', '../ui/model.ts'],
-    ['ui', '../cli/main.ts'],
+    ['ui', '../cli/tcplab.ts'],
     ['ui', '../testing/index.ts'],
     ['web', '../report/layout.ts'],
     ['web', '../ui/server.ts'],

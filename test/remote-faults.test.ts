@@ -59,8 +59,8 @@ function traceInstances(): string[] {
   return spawnSync('unshare', ['--mount', 'sh', '-c', script], { encoding: 'utf8' }).stdout.split('\n');
 }
 
-const AGENT = /main\.js agent|node -e/;
-const WATCHDOG = /remote\/watchdog\.js/;
+const AGENT = /main\.cjs agent|node -e/;
+const WATCHDOG = /remote\/watchdog-process\.cjs/;
 
 describe('what was set is lifted', () => {
   it('when ssh is cut in mid-hold, at both machines, and it is said why', async (context) => {
@@ -276,7 +276,7 @@ describe('tcplab clean', () => {
     );
     const at = (machine: Program) =>
       `exec:unshare --mount sh ${script} nsenter --net=/proc/${machine.pid}/ns/net`;
-    const agent = `const { JournalWriter } = await import('${REPOSITORY}/dist/remote/journal.js'); new JournalWriter()`;
+    const agent = `const { JournalWriter } = await import('${REPOSITORY}/build/remote/journal.js'); new JournalWriter()`;
     const [program = '', ...args] = enter(gone, ['unshare', '--mount', 'sh', script]);
     spawnSync(program, [...args, process.execPath, '--input-type=module', '-e', agent]);
     expect(there()).toHaveLength(1);

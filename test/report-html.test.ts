@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { formatHtml } from '../src/report/html/html.ts';
 import type { HostName, View } from '../src/report/view/model.ts';
 import type { ReportLab, ReportPage } from '../src/report/view/page.ts';
 import { viewOf } from '../src/report/view/view.ts';
@@ -83,10 +84,8 @@ function dataOf(path: string): ReportPage {
   return JSON.parse(json ?? '') as ReportPage;
 }
 
-/** A report of data of our own, made by the built tcplab. */
-async function write(name: string, page: ReportPage): Promise<string> {
-  const built = pathToFileURL(join(REPOSITORY, 'dist/report/html/html.js')).href;
-  const { formatHtml } = (await import(built)) as typeof import('../src/report/html/html.ts');
+/** A report of data of our own. */
+function write(name: string, page: ReportPage): string {
   const path = join(folder, name);
 
   writeFileSync(path, formatHtml(page));
@@ -103,7 +102,7 @@ describe('a report', () => {
     const place = page.labs.findIndex(({ view }) => view.name === SHOWN);
     const lab = page.labs[place] as ReportLab;
     const rows = page.overview.rows.filter((row) => row.lab === place).map((row) => ({ ...row, lab: 0 }));
-    await write('one.html', { ...page, labs: [lab], overview: { ...page.overview, rows } });
+    write('one.html', { ...page, labs: [lab], overview: { ...page.overview, rows } });
     const { labs } = await readSavedRun(RECORDED);
     const timeline = labs.find((each) => scenarioOf(each) === SHOWN);
     if (!timeline) throw new Error(`no ${SHOWN} in the record`);
@@ -331,7 +330,7 @@ describe('a report of what a page must not believe', () => {
     for (const flight of view.flights) flight.label = EVIL;
     for (const { rows } of view.tables) for (const row of rows) row.process = row.timer = row.local = EVIL;
     for (const witness of view.witnesses) witness.why = EVIL;
-    const path = await write('evil.html', {
+    const path = write('evil.html', {
       title: EVIL,
       facts: [{ name: EVIL, value: EVIL }],
       overview: { heads: [EVIL], rows: [{ word: EVIL, tone: 'bad', cells: [EVIL, EVIL], lab: 0 }] },
@@ -389,7 +388,7 @@ describe('a report of ten thousand events', () => {
     withChromium(context);
     const page = dataOf(one);
     const [lab] = page.labs as [ReportLab];
-    const path = await write('long.html', {
+    const path = write('long.html', {
       ...page,
       labs: [{ ...lab, view: lengthened(lab.view, 10_000) }],
     });

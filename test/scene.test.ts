@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildSync } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bundle } from '../src/report/html/bundle.ts';
 import type { View } from '../src/report/view/model.ts';
 import { viewOf } from '../src/report/view/view.ts';
 import { STATES } from '../src/tcp/state.ts';
@@ -17,13 +16,12 @@ async function liveScene(): Promise<Visit> {
   const there = await visit('about:blank');
   const { page } = there;
   await page.addStyleTag({ path: join(WEB, 'style.css') });
-  const script = bundle('scene.js', (name) => readFileSync(join(WEB, name), 'utf8'));
-  // The last of a script's modules is the one that needs all others.
-  const scene = /.*^const (m\d+) = /ms.exec(script)?.[1];
+  const entryPoints = [join(REPOSITORY, 'src/web/scene.ts')];
+  const { outputFiles } = buildSync({ entryPoints, bundle: true, write: false, globalName: 'module' });
   await page.evaluate(`(() => {
-    ${script}
+    ${outputFiles[0]?.text}
     globalThis.asked = [];
-    globalThis.scene = ${scene}.createScene({ live: true, onState: (state) => globalThis.asked.push(state) });
+    globalThis.scene = module.createScene({ live: true, onState: (state) => globalThis.asked.push(state) });
     document.body.append(globalThis.scene.element);
   })()`);
   return there;
@@ -102,7 +100,7 @@ describe('the scene of a lab that goes on', () => {
     await page.addStyleTag({ content: '.ladder .scroller { height: 200px }' });
     await show(page, asOf(whole, whole.flights[4]?.departsMs ?? 0));
     await page.locator('.rules summary').click();
-    // The last is under way as yet, and drawn anew when it arrives; the first stays as it is.
+    // The last is under way as yet, and drawn again when it arrives; the first stays as it is.
     const [first, last] = [
       page.locator('.item.flight .target').first(),
       page.locator('.item.flight .target').last(),

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { bundle } from '../src/report/html/bundle.ts';
 import { jsonInHtml } from '../src/report/html/html.ts';
 import type { FlightView, HostName, View } from '../src/report/view/model.ts';
 import { ARCS } from '../src/tcp/arcs.ts';
@@ -121,40 +120,6 @@ describe('the ladder', () => {
     expect(course.tableAt('client', 11.5)).toBe(tables[1]);
     expect(course.tableAt('client', 9)).toBeUndefined();
     expect(course.tableAt('server', 50)).toBeUndefined();
-  });
-});
-
-describe('modules in one script', () => {
-  const modules = (files: Record<string, string>) => (name: string) => files[name] ?? '';
-
-  it('are run in the order in which they need each other, each once, with names of their own', () => {
-    const script = bundle(
-      'a.js',
-      modules({
-        'a.js': `import { b as bee, Box } from './b.js';\nimport { c } from "./c.js";\nconst own = 'a';\nlog(own, bee(), c, new Box().size);`,
-        'b.js': `import { c } from './c.js';\nconst own = 'b';\nexport function b() { return own + c; }\nexport class Box { size = 1; }`,
-        'c.js': `log('once');\nexport const c = 'c';\nexport {};`,
-      }),
-    );
-    const said: unknown[] = [];
-    new Function('log', script)((...words: unknown[]) => said.push(words));
-    expect(said).toEqual([['once'], ['a', 'bc', 'c', 1]]);
-  });
-
-  it.each([
-    ["import * as all from './b.js';"],
-    ["import fs from 'node:fs';"],
-    ["import { a } from '../elsewhere/b.js';"],
-    ["export * from './b.js';"],
-    ['export default 1;'],
-    ['export let changing = 1;'],
-  ])('are refused with what it does not know: %s', (text) => {
-    expect(() => bundle('a.js', modules({ 'a.js': text }))).toThrow(/cannot include/);
-  });
-
-  it('are refused in a ring', () => {
-    const ring = { 'a.js': "import { b } from './b.js';", 'b.js': "import { a } from './a.js';" };
-    expect(() => bundle('a.js', modules(ring))).toThrow('import each other');
   });
 });
 

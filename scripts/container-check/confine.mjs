@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { chdir } from 'node:process';
 import koffi from 'koffi';
-import { execute } from '../../dist/kernel/process.js';
+import { execute } from '../../build/kernel/process.js';
 
 /** Docker's default capabilities (docs.docker.com, "Runtime privilege and Linux capabilities"). */
 const DEFAULT_CAPABILITIES = [

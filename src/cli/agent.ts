@@ -1,9 +1,10 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
+import { serve } from '../remote/agent.ts';
+import { newCommand } from './commands.ts';
 import { helpEnd } from './help.ts';
 
 export function agentCommand(): Command {
-  return new Command('agent')
-    .summary('serve a remote tcplab over standard input and output')
+  return newCommand('agent')
     .description(
       'Serve hosts on this machine to a remote tcplab, which starts the agent itself with ssh, docker exec or kubectl ' +
         'exec. They exchange one JSON object per line over standard input and output. The agent undoes its changes ' +
@@ -20,7 +21,6 @@ export function agentCommand(): Command {
       ),
     )
     .action(async () => {
-      const { serve } = await import('../remote/agent.ts');
       await serve(() => {});
       process.exit(0);
     });

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { Timeline } from '../evidence/timeline.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
@@ -8,8 +8,9 @@ import { styleFor } from '../report/style.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
+import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
-import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import { helpEnd, OPTION_GROUPS } from './help.ts';
 import {
   ABOUT_HOSTS,
   addHostOptions,
@@ -34,10 +35,8 @@ interface Options extends EndOptions {
 }
 
 export function arcsCommand(): Command {
-  const command = new Command('arcs')
+  const command = newCommand('arcs')
     .alias('transitions')
-    .helpGroup(COMMAND_GROUPS.more)
-    .summary('prove all state transitions')
     .description(
       'Prove each transition between two states (RFC 9293, 3.3.2) with a scenario of its own. A transition is proven ' +
         'if the end took it by the expected trigger, and two witnesses report the state that it led to.',

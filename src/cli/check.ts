@@ -1,11 +1,12 @@
 import { arch, release } from 'node:os';
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ProbeResult } from '../check/probe.ts';
-import type { Target } from '../check/run-check.ts';
+import { probesOf, runCheck, type Target } from '../check/run-check.ts';
 import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
+import { formatCheckJunit } from '../report/check-junit.ts';
 import {
   CHECK_FORMAT,
   type CheckReport,
@@ -17,9 +18,10 @@ import {
 import { styleFor } from '../report/style.ts';
 import { suggestion } from '../suggestion.ts';
 import { durationOption, parsePort } from './arguments.ts';
+import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
-import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import { helpEnd, OPTION_GROUPS } from './help.ts';
 import {
   ABOUT_HOSTS,
   addHostOptions,
@@ -31,6 +33,7 @@ import {
 import { OutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
 import { refuseSameFile } from './same-file.ts';
+import { settingsOf } from './settings-of.ts';
 
 interface Options extends EndOptions {
   port: number;
@@ -49,9 +52,7 @@ interface Options extends EndOptions {
 }
 
 export function checkCommand(): Command {
-  const command = new Command('check')
-    .helpGroup(COMMAND_GROUPS.judge)
-    .summary('run a program against network faults and report')
+  const command = newCommand('check')
     .description(
       'Test how a program handles network faults. Starts the program afresh for each test, in an isolated network: the ' +
         'peer closes, resets, vanishes, stops reading, or 300 clients connect at once. For each test it prints what the ' +
@@ -108,7 +109,6 @@ export function checkCommand(): Command {
 
 async function check(what: string, words: string[], options: Options): Promise<void> {
   const target = targetNamed(what);
-  const [{ probesOf, runCheck }, { settingsOf }] = await load();
   const known = probesOf(target);
   for (const id of options.only ?? []) {
     if (known.some((probe) => probe.id === id)) continue;
@@ -228,8 +228,7 @@ function unescaped(text: string): Buffer {
   );
 }
 
-async function writeJunit(file: OutputFile, report: CheckReport): Promise<void> {
-  const { formatCheckJunit } = await import('../report/check-junit.ts');
+function writeJunit(file: OutputFile, report: CheckReport): void {
   file.write(formatCheckJunit(report));
   file.close();
 }
@@ -239,9 +238,4 @@ async function writePage(file: OutputFile, report: CheckReport, results: ProbeRe
   const { checkPage } = await import('../report/html/check.ts');
   file.write(formatHtml(checkPage(report, results)));
   file.close();
-}
-
-/** Not inside check(): tsc does not rewrite an import() that stands beside `await using`. */
-function load(): Promise<[typeof import('../check/run-check.ts'), typeof import('./settings-of.ts')]> {
-  return Promise.all([import('../check/run-check.ts'), import('./settings-of.ts')]);
 }

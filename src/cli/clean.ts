@@ -1,8 +1,10 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { printable } from '../printable.ts';
-import { isPlace, unknownHost } from '../remote/place.ts';
+import { Channel } from '../remote/channel.ts';
+import { isPlace, parsePlace, unknownHost } from '../remote/place.ts';
+import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
-import { COMMAND_GROUPS, helpEnd } from './help.ts';
+import { helpEnd } from './help.ts';
 
 interface Options {
   dryRun?: boolean;
@@ -10,9 +12,7 @@ interface Options {
 }
 
 export function cleanCommand(): Command {
-  return new Command('clean')
-    .helpGroup(COMMAND_GROUPS.more)
-    .summary('undo what a crashed run left on a remote host')
+  return newCommand('clean')
     .description(
       'Remove what a crashed run left on a remote host: firewall rules, sysctl changes, programs. Prints the undo ' +
         'commands, then runs them; with --dry-run, only prints them. Leaves running agents alone.',
@@ -37,7 +37,6 @@ export function cleanCommand(): Command {
 
 async function clean(name: string, { dryRun = false, json = false }: Options): Promise<void> {
   if (!isPlace(name)) throw unknownHost(name);
-  const { Channel, parsePlace } = await load();
   await using channel = await Channel.open(parsePlace(name));
   const { found } = await channel.call('clean', false);
   if (!json) for (const undo of found) process.stdout.write(`${undo}\n`);
@@ -53,16 +52,4 @@ function summary(name: string, found: number, failures: readonly string[], dryRu
   if (failures.length > 0)
     return `${failures.length} of ${found} could not be undone on ${name}:\n${failures.join('\n')}`;
   return dryRun ? `${found} left on ${name}` : `${found} undone on ${name}`;
-}
-
-/** Not inside clean(): tsc does not rewrite an import() that stands beside `await using`. */
-async function load(): Promise<{
-  Channel: typeof import('../remote/channel.ts').Channel;
-  parsePlace: typeof import('../remote/place.ts').parsePlace;
-}> {
-  const [{ Channel }, { parsePlace }] = await Promise.all([
-    import('../remote/channel.ts'),
-    import('../remote/place.ts'),
-  ]);
-  return { Channel, parsePlace };
 }

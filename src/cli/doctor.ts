@@ -1,18 +1,17 @@
 import { arch, release } from 'node:os';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import { type Ability, tryAbilities } from '../lab/abilities.ts';
 import { pad, wrap, wrapBeside } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
+import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
-import { COMMAND_GROUPS, helpEnd, helpWidth } from './help.ts';
+import { helpEnd, helpWidth } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
 
 export function doctorCommand(): Command {
-  return new Command('doctor')
-    .helpGroup(COMMAND_GROUPS.more)
-    .summary('check this machine and show how to fix problems')
+  return newCommand('doctor')
     .description('Try everything that tcplab needs of this machine, and show how to fix what is missing.')
     .option('--json', 'JSON on standard output')
     .addHelpText(

@@ -1,8 +1,11 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { HostName } from '../evidence/events.ts';
+import { Lab } from '../lab/lab.ts';
+import { PrivateNetwork } from '../lab/private-network.ts';
+import { newCommand } from './commands.ts';
 import { startWithSignals, statusOf } from './end-command.ts';
 import { findProgram } from './find-program.ts';
-import { COMMAND_GROUPS, helpEnd } from './help.ts';
+import { helpEnd } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
 
 interface Options {
@@ -11,9 +14,7 @@ interface Options {
 }
 
 export function execCommand(): Command {
-  return new Command('exec')
-    .helpGroup(COMMAND_GROUPS.more)
-    .summary('run a command in a private network, without root')
+  return newCommand('exec')
     .description(
       'Run a command in a new, empty network namespace with its own loopback and firewall and no outside connectivity. ' +
         'Needs no root: inside, the command can create interfaces, rules and labs. When the command ends, so does ' +
@@ -46,7 +47,6 @@ async function exec([name = '', ...args]: string[], { on, ipv6 = false }: Option
 }
 
 async function runInPrivateNetwork(program: string, args: string[]): Promise<number> {
-  const { PrivateNetwork } = await load();
   await using network = new PrivateNetwork();
   const child = await startWithSignals(() => network.spawn(program, args));
   // Awaited here: the network has to last until then.
@@ -54,7 +54,6 @@ async function runInPrivateNetwork(program: string, args: string[]): Promise<num
 }
 
 async function runInHost(on: HostName, program: string, args: string[], ipv6: boolean): Promise<number> {
-  const { Lab } = await load();
   await using lab = await Lab.open({ family: ipv6 ? 'ipv6' : 'ipv4' });
   const environment = {
     ...process.env,
@@ -63,13 +62,4 @@ async function runInHost(on: HostName, program: string, args: string[], ipv6: bo
   };
   const child = await startWithSignals(() => lab.host(on).spawn(program, args, { environment }));
   return await statusOf(child);
-}
-
-/** Not inside the functions above: tsc does not rewrite an import() that stands beside `await using`. */
-async function load() {
-  const [{ Lab }, { PrivateNetwork }] = await Promise.all([
-    import('../lab/lab.ts'),
-    import('../lab/private-network.ts'),
-  ]);
-  return { Lab, PrivateNetwork };
 }

@@ -1,16 +1,15 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { readSysctl } from '../kernel/sysctl.ts';
 import { explainArcs, explainScenario, explainState } from '../report/explain.ts';
 import { formatSections, textSections } from '../report/sections.ts';
 import { styleFor } from '../report/style.ts';
 import { parseSysctls } from '../tcp/sysctls.ts';
 import { subjectNamed } from './arguments.ts';
-import { COMMAND_GROUPS, helpEnd } from './help.ts';
+import { newCommand } from './commands.ts';
+import { helpEnd } from './help.ts';
 
 export function explainCommand(): Command {
-  return new Command('explain')
-    .helpGroup(COMMAND_GROUPS.explain)
-    .summary('what a state means, what ends it, what to do')
+  return newCommand('explain')
     .description(
       'Explain a state, scenario or transition: how a connection enters the state, what ends it and when (with the ' +
         'sysctls of this machine), what it means in production, what to do, and how to make it with nc and iptables.',

@@ -1,13 +1,6 @@
 import type { Command } from 'commander';
 import { wrap } from '../report/layout.ts';
-
-/** The groups of commands in `tcplab --help`, in their order; `more` is one line of names. */
-export const COMMAND_GROUPS = {
-  make: 'Make a state:',
-  judge: 'Judge a program:',
-  explain: 'Explain:',
-  more: 'More:',
-} as const;
+import { COMMANDS } from './commands.ts';
 
 /** The groups of options below the ones that matter first. */
 export const OPTION_GROUPS = { first: 'Options:', output: 'Output:', lab: 'Network and hosts:' } as const;
@@ -29,32 +22,29 @@ export function helpEnd(examples: readonly string[], ...paragraphs: string[]): (
 
 /** The help of tcplab itself: it fits 24 lines of 80 columns, so groups have no lines between them. */
 export function overview(program: Command): string {
-  const rows = program.commands
-    .filter((command) => command.helpGroup() !== '' && command.helpGroup() !== COMMAND_GROUPS.more)
-    .map((command) => ({ command, term: `  ${command.name()} ${argumentsOf(command)}`.trimEnd() }));
-  const column = Math.max(...rows.map(({ term }) => term.length)) + 2;
-  const groups = [COMMAND_GROUPS.make, COMMAND_GROUPS.judge, COMMAND_GROUPS.explain].flatMap((heading) => [
+  const inGroup = (wanted: string) => Object.entries(COMMANDS).filter(([, { group }]) => group === wanted);
+  const groups = Object.entries(GROUPS).map(([group, heading]) => ({
     heading,
-    ...rows
-      .filter(({ command }) => command.helpGroup() === heading)
-      .map(({ command, term }) => {
-        const summary = wrap(command.summary(), helpWidth(), ' '.repeat(column));
-        return term.padEnd(column) + summary.slice(column);
-      }),
+    rows: inGroup(group).map(([name, { argument = '', summary }]) => ({
+      term: `  ${name} ${argument}`.trimEnd(),
+      summary,
+    })),
+  }));
+  const column = Math.max(...groups.flatMap(({ rows }) => rows.map(({ term }) => term.length))) + 2;
+  const lines = groups.flatMap(({ heading, rows }) => [
+    heading,
+    ...rows.map(
+      ({ term, summary }) =>
+        term.padEnd(column) + wrap(summary, helpWidth(), ' '.repeat(column)).slice(column),
+    ),
   ]);
-  const more = program.commands.filter((command) => command.helpGroup() === COMMAND_GROUPS.more);
-  const names = more.map((command) => command.name()).join(', ');
+  const more = inGroup('more').map(([name]) => name);
   return [
     `Usage: tcplab <command> [options]\n\n${wrap(program.description(), helpWidth())}\n`,
-    ...groups,
-    wrap(`${COMMAND_GROUPS.more} ${names} (\`tcplab COMMAND --help\`)`, helpWidth()),
+    ...lines,
+    wrap(`More: ${more.join(', ')} (\`tcplab COMMAND --help\`)`, helpWidth()),
     '',
   ].join('\n');
 }
 
-function argumentsOf(command: Command): string {
-  return command.registeredArguments
-    .filter(({ required }) => required)
-    .map((argument) => `<${argument.name()}>`)
-    .join(' ');
-}
+const GROUPS = { make: 'Make a state:', judge: 'Judge a program:', explain: 'Explain:' } as const;

@@ -3,9 +3,9 @@ import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HostName } from '../evidence/events.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
-import type { Crowd } from '../lab/crowd.ts';
+import { Crowd } from '../lab/crowd.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import type { Settings } from '../lab/settings.ts';
+import { type Settings, settingsAsked } from '../lab/settings.ts';
 import {
   CrowdCourse,
   type CrowdResult,
@@ -15,7 +15,8 @@ import {
 } from '../report/crowd-report.ts';
 import { wrapBeside } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
-import type { CrowdPlan } from '../scenario/crowd-plan.ts';
+import { lookAtCrowd, makeCrowd, untilReached } from '../scenario/crowd.ts';
+import { type CrowdPlan, planCrowd } from '../scenario/crowd-plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { complain } from './complaint.ts';
@@ -44,7 +45,6 @@ const LOOK_EVERY_MS = 1000;
 
 /** A scenario many times over, at once. */
 export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promise<void> {
-  const [{ Crowd }, { planCrowd }, { makeCrowd, untilReached }, { settingsAsked }] = await load();
   const { count, on, forMs, family, firewall, settings, json } = asked;
   const plan = planCrowd(scenario, count);
   ensurePrivilege();
@@ -159,7 +159,6 @@ async function lookUntil(
   { promise, cancel }: Enough,
   { onLook = () => {}, evenIfLost = false }: { onLook?: () => void; evenIfLost?: boolean },
 ): Promise<void> {
-  const { lookAtCrowd } = await import('../scenario/crowd.ts');
   const fromMs = performance.now();
   let over = false;
   const ended = promise.then(() => {
@@ -180,24 +179,4 @@ function cancellablePause(ms: number): Enough {
   const abort = new AbortController();
   const promise = pause(ms, undefined, { signal: abort.signal }).catch(() => {});
   return { promise, cancel: () => abort.abort() };
-}
-
-/**
- * What touches the kernel, only when it is needed. Not inside holdCrowd(): tsc does not rewrite an import() that stands
- * beside `await using`.
- */
-function load(): Promise<
-  [
-    typeof import('../lab/crowd.ts'),
-    typeof import('../scenario/crowd-plan.ts'),
-    typeof import('../scenario/crowd.ts'),
-    typeof import('../lab/settings.ts'),
-  ]
-> {
-  return Promise.all([
-    import('../lab/crowd.ts'),
-    import('../scenario/crowd-plan.ts'),
-    import('../scenario/crowd.ts'),
-    import('../lab/settings.ts'),
-  ]);
 }

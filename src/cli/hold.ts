@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
@@ -9,7 +9,7 @@ import { type Passage, PassageFeed } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { CROWD_PORTS } from '../lab/client-ports.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import type { Lab } from '../lab/lab.ts';
+import { Lab } from '../lab/lab.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { hostLines } from '../report/host-lines.ts';
 import { LadderFeed } from '../report/ladder/feed.ts';
@@ -22,13 +22,15 @@ import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { TimelineRecorder } from '../report/timeline-file/recorder.ts';
 import { holdState } from '../scenario/hold.ts';
+import { reachState } from '../scenario/reach.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseWholeNumber, scenarioNamed } from './arguments.ts';
+import { newCommand } from './commands.ts';
 import { complain } from './complaint.ts';
 import { endCommand } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
-import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import { helpEnd, OPTION_GROUPS } from './help.ts';
 import { type CrowdCommand, holdCrowd } from './hold-crowd.ts';
 import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.ts';
 import { untilSignal } from './interrupt.ts';
@@ -57,9 +59,7 @@ const LOOK_EVERY_MS = 200;
 const MANY = 2000;
 
 export function holdCommand(): Command {
-  const command = new Command('hold')
-    .helpGroup(COMMAND_GROUPS.make)
-    .summary('put a connection into a state and keep it there')
+  const command = newCommand('hold')
     .description(
       'Put a connection into a state and keep it there. Shows both ends, each segment, the rules and the running timer ' +
         'until Ctrl-C. With --on, runs a command inside a host while the state is held, and exits with its status. ' +
@@ -136,7 +136,6 @@ async function hold(name: string, command: string[], options: Options): Promise<
   }
   keepMemorySmall();
   await using hosts = await openHosts(options);
-  const [{ Lab }, { reachState }] = await load();
   const signal = untilSignal();
   await using lab = await Lab.open({
     ...hosts.lab,
@@ -341,12 +340,4 @@ async function holdWhileRunning(lab: Lab, scenario: Scenario, child: ChildProces
   const { verdict, because } = resultOf(lab.timeline);
   if (verdict !== 'proven') complain(`while it ran, ${scenario.id} was ${verdict}: ${because}`);
   return status ?? EXIT.notProven;
-}
-
-/**
- * What touches the kernel, only when it is needed. Not inside hold(): tsc does not rewrite an import() that stands
- * beside `await using`.
- */
-function load(): Promise<[typeof import('../lab/lab.ts'), typeof import('../scenario/reach.ts')]> {
-  return Promise.all([import('../lab/lab.ts'), import('../scenario/reach.ts')]);
 }

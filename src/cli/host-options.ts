@@ -6,6 +6,7 @@ import type { Settings } from '../lab/settings.ts';
 import { isPlace } from '../remote/place.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
+import { settingsOf } from './settings-of.ts';
 
 /** What a lab sets before anything happens in it, as it was typed. */
 export interface SettingOptions {
@@ -122,7 +123,6 @@ export function isOwnFailure(
 /** Opens the hosts: gets the privileges on this machine, or starts the agents on remote hosts. */
 export async function openHosts(options: EndOptions): Promise<Hosts> {
   const { client, server, allowSysctl = false, ipv6 } = options;
-  const { settingsOf } = await import('./settings-of.ts');
   const settings = settingsOf(
     options,
     (['client', 'server'] as const).filter((name) => partsOf(name, options[name]).program !== undefined),

@@ -1,14 +1,13 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import { CATALOGUE, scenariosOf } from '../scenario/catalogue.ts';
 import { STATES } from '../tcp/state.ts';
-import { COMMAND_GROUPS, helpEnd } from './help.ts';
+import { newCommand } from './commands.ts';
+import { helpEnd } from './help.ts';
 
 export function listCommand(): Command {
-  return new Command('list')
-    .helpGroup(COMMAND_GROUPS.more)
-    .summary('list all scenarios')
+  return newCommand('list')
     .description('List the scenarios by the state that they hold. (`tcplab arcs` lists the transitions.)')
     .option('--json', 'JSON array of {id, title, host, state, peer, heldBy} on standard output')
     .addHelpText('after', helpEnd(['tcplab list', 'tcplab list --json | jq -r .[].id'], 'Exit status: 0.'))

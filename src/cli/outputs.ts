@@ -2,9 +2,14 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { RunStarted } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
+import { formatJunit } from '../report/junit.ts';
 import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
+import { formatLadder } from '../report/ladder/ladder.ts';
 import type { RunOutput } from '../report/run-fold.ts';
 import { styleFor } from '../report/style.ts';
+import { formatTable } from '../report/table.ts';
+import { tapBailOut, tapPoint, tapStart } from '../report/tap.ts';
+import { TimelineWriter } from '../report/timeline-file/write.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { OutputFile, openFolder, writeWhole } from './output-file.ts';
 import { refuseInFolder, refuseSameFile } from './same-file.ts';
@@ -53,16 +58,15 @@ export async function openOutputs(options: OutputOptions, started: RunStarted): 
     refuseInFolder(pcap, files);
     outputs.push(await pcapOutput(pcap, started));
   }
-  if (timeline !== undefined) outputs.push(await timelineOutput(new OutputFile(timeline), started));
-  if (junit !== undefined) outputs.push(await junitOutput(new OutputFile(junit)));
+  if (timeline !== undefined) outputs.push(timelineOutput(new OutputFile(timeline), started));
+  if (junit !== undefined) outputs.push(junitOutput(new OutputFile(junit)));
   if (report !== undefined) outputs.push(await reportOutput(new OutputFile(report), started));
-  if (options.ladder) outputs.push(await ladderOutput(options.ascii || !localeIsUtf8(process.env)));
-  outputs.push(json ? jsonOutput() : await (tap ? tapOutput : tableOutput)(started));
+  if (options.ladder) outputs.push(ladderOutput(options.ascii || !localeIsUtf8(process.env)));
+  outputs.push(json ? jsonOutput() : (tap ? tapOutput : tableOutput)(started));
   return outputs;
 }
 
-async function tableOutput({ scenarios }: RunStarted): Promise<RunOutput> {
-  const { formatTable } = await import('../report/table.ts');
+function tableOutput({ scenarios }: RunStarted): RunOutput {
   const heldBy = new Map(scenarios.map((scenario) => [scenario.id, scenario.heldBy]));
   const style = styleFor(process.stdout);
   return {
@@ -70,8 +74,7 @@ async function tableOutput({ scenarios }: RunStarted): Promise<RunOutput> {
   };
 }
 
-async function ladderOutput(ascii: boolean): Promise<RunOutput> {
-  const { formatLadder } = await import('../report/ladder/ladder.ts');
+function ladderOutput(ascii: boolean): RunOutput {
   const style = styleFor(process.stdout);
   return {
     lab: ({ outcome }) => {
@@ -86,8 +89,7 @@ function jsonOutput(): RunOutput {
   return { end: (report) => print(`${JSON.stringify(report)}\n`) };
 }
 
-async function tapOutput({ scenarios, repeat }: RunStarted): Promise<RunOutput> {
-  const { tapBailOut, tapPoint, tapStart } = await import('../report/tap.ts');
+function tapOutput({ scenarios, repeat }: RunStarted): RunOutput {
   let place = 0;
   print(tapStart(scenarios.length * repeat));
   return {
@@ -96,8 +98,7 @@ async function tapOutput({ scenarios, repeat }: RunStarted): Promise<RunOutput> 
   };
 }
 
-async function junitOutput(file: OutputFile): Promise<RunOutput> {
-  const { formatJunit } = await import('../report/junit.ts');
+function junitOutput(file: OutputFile): RunOutput {
   return {
     end: (report) => {
       file.write(formatJunit(report));
@@ -106,8 +107,7 @@ async function junitOutput(file: OutputFile): Promise<RunOutput> {
   };
 }
 
-async function timelineOutput(file: OutputFile, started: RunStarted): Promise<RunOutput> {
-  const { TimelineWriter } = await import('../report/timeline-file/write.ts');
+function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
   const writer = new TimelineWriter();
   file.write(writer.start(started));
   return {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { DIST } from '../dist.ts';
 import { currentPrivilege, enterUserNamespace } from '../kernel/privileges.ts';
 
 /**
@@ -8,5 +9,5 @@ import { currentPrivilege, enterUserNamespace } from '../kernel/privileges.ts';
 export function ensurePrivilege(): 'root' | 'user-namespace' {
   const privilege = currentPrivilege();
   if (privilege !== 'none') return privilege;
-  return enterUserNamespace(fileURLToPath(new URL('./main.js', import.meta.url)), process.argv.slice(2));
+  return enterUserNamespace(fileURLToPath(new URL('cli/main.js', DIST)), process.argv.slice(2));
 }

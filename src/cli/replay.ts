@@ -1,18 +1,17 @@
 import { fstatSync, statSync } from 'node:fs';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { TcplabError } from '../error.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { RunFold } from '../report/run-fold.ts';
 import { readTimeline } from '../report/timeline-file/read.ts';
+import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
-import { COMMAND_GROUPS, helpEnd } from './help.ts';
+import { helpEnd } from './help.ts';
 import { readInput } from './input-file.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 
 export function replayCommand(): Command {
-  const command = new Command('replay')
-    .helpGroup(COMMAND_GROUPS.more)
-    .summary('show or export a saved run')
+  const command = newCommand('replay')
     .description(
       'Print or export what a run with `tcplab run --timeline` saved, in any form that `tcplab run` can. Needs no ' +
         'privileges and no lab.',

@@ -1,12 +1,13 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { ScenarioFailed } from '../evidence/events.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { RunFold } from '../report/run-fold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseCount, scenariosNamed } from './arguments.ts';
+import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
-import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import { helpEnd, OPTION_GROUPS } from './help.ts';
 import {
   ABOUT_HOSTS,
   addLabOptions,
@@ -19,6 +20,7 @@ import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts'
 import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
 import { runStarted } from './run-started.ts';
+import { settingsOf } from './settings-of.ts';
 import { runSideBySide } from './side-by-side.ts';
 
 interface Options extends OutputOptions, ProgramOptions {
@@ -31,9 +33,7 @@ interface Options extends OutputOptions, ProgramOptions {
 }
 
 export function runCommand(): Command {
-  const command = new Command('run')
-    .helpGroup(COMMAND_GROUPS.make)
-    .summary('put connections into states and prove each one')
+  const command = newCommand('run')
     .description(
       'Put a real connection into each state, hold it there, and print what the witnesses report. Without names, run all ' +
         'scenarios; with a program, those that the program can be an end of.',
@@ -124,7 +124,6 @@ async function runBetweenPairs(
     throw new TcplabError('USAGE', "--repeat can't be combined with --pairs", { hint: 'remove --repeat' });
   }
   mustBeAllowed(options);
-  const { settingsOf } = await import('./settings-of.ts');
   const family = ipv6 ? 'ipv6' : 'ipv4';
   const serverPort = port === undefined ? {} : { serverPort: port };
   return runPairs(path, scenarios, {

@@ -1,7 +1,8 @@
 import type { Timeline } from '../evidence/timeline.ts';
 import { formatMs } from '../report/layout.ts';
-import type { RunOptions } from '../scenario/run.ts';
+import { type RunOptions, runScenario } from '../scenario/run.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import { Turn } from '../scenario/turn.ts';
 import { Progress } from './progress.ts';
 
 export interface SideBySide {
@@ -28,10 +29,6 @@ export async function runSideBySide(
   { jobs, runOptions, showProgress = true, onError }: SideBySide,
   onDone: (scenario: Scenario, timeline: Timeline, index: number) => boolean,
 ): Promise<void> {
-  const [{ runScenario }, { Turn }] = await Promise.all([
-    import('../scenario/run.ts'),
-    import('../scenario/turn.ts'),
-  ]);
   const turn = new Turn();
   const progress = new Progress(process.stderr);
   const startMs = performance.now();

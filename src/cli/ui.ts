@@ -1,8 +1,12 @@
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { listenAtHome } from '../kernel/listener.ts';
+import { Lab } from '../lab/lab.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
+import { UiServer } from '../ui/server.ts';
 import { parseCount, parsePort } from './arguments.ts';
+import { newCommand } from './commands.ts';
 import { complain } from './complaint.ts';
-import { COMMAND_GROUPS, helpEnd, OPTION_GROUPS } from './help.ts';
+import { helpEnd, OPTION_GROUPS } from './help.ts';
 import {
   ABOUT_HOSTS,
   addHostOptions,
@@ -26,9 +30,7 @@ interface Options extends EndOptions {
 const LOOPBACK = '127.0.0.1';
 
 export function uiCommand(): Command {
-  const command = new Command('ui')
-    .helpGroup(COMMAND_GROUPS.make)
-    .summary('do it in the browser: click a state and watch')
+  const command = newCommand('ui')
     .description(
       `Serve a live page on ${LOOPBACK}: click a state in the diagram, and a real connection enters it; close, reset, ` +
         'send, set rules, and watch what the kernel does. Prints the URL with a secret token. Ctrl-C stops the page and ' +
@@ -66,13 +68,11 @@ export function uiCommand(): Command {
 
 async function serve(options: Options): Promise<void> {
   const { listen = { address: LOOPBACK, port: options.port ?? 0 }, maxLabs, allowPrograms = false } = options;
-  const { listenAtHome } = await loadListener();
   // Before an ordinary user's process enters a network of its own, where no browser can reach it.
   const fd = listenAtHome(listen);
   keepMemorySmall();
   await using hosts = await openHosts(options);
   const signal = untilSignal();
-  const [{ UiServer }, { Lab }] = await load();
   // Settings that a host's kernel rejects are an error now, and not at the first click.
   if (options.sysctl || options.option) await (await Lab.open(hosts.lab))[Symbol.asyncDispose]();
   const ui = await UiServer.start({
@@ -91,13 +91,4 @@ async function serve(options: Options): Promise<void> {
 
 function exposed(address: string, port: number): string {
   return `the page listens on ${address} port ${port} without encryption: only its token protects it`;
-}
-
-/** Not inside serve(): tsc does not rewrite an import() that stands beside `await using`. */
-function load(): Promise<[typeof import('../ui/server.ts'), typeof import('../lab/lab.ts')]> {
-  return Promise.all([import('../ui/server.ts'), import('../lab/lab.ts')]);
-}
-
-function loadListener(): Promise<typeof import('../kernel/listener.ts')> {
-  return import('../kernel/listener.ts');
 }

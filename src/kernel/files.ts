@@ -1,6 +1,6 @@
 import { openSync } from 'node:fs';
 import { SystemError } from '../error.ts';
-import { systemError } from './libc.ts';
+import { systemError } from './system-error.ts';
 
 /** Opens a file, as openSync() does; throws a SystemError. */
 export function openFile(path: string, flags: string | number = 'r'): number {

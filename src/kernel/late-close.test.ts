@@ -75,13 +75,13 @@ it('waits while eight are left for the kernel to free', async () => {
   namespace.close();
 });
 
-/** A script in a process of its own; `$dist` is the folder of the built files. */
+/** A script in a process of its own; `$build` is the folder of the built modules. */
 function runNode(
   script: string,
   limit = '$(ulimit -n)',
 ): { status: number | null; stdout: string; stderr: string } {
-  const dist = pathToFileURL(join(REPOSITORY, 'dist')).href;
-  const node = [process.execPath, '--input-type=module', '-e', script.replaceAll('$dist', dist)];
+  const build = pathToFileURL(join(REPOSITORY, 'build')).href;
+  const node = [process.execPath, '--input-type=module', '-e', script.replaceAll('$build', build)];
   const { status, stdout, stderr } = spawnSync('sh', ['-c', `ulimit -n ${limit}; exec "$0" "$@"`, ...node], {
     encoding: 'utf8',
   });
@@ -91,8 +91,8 @@ function runNode(
 it('waits for the kernel in a process without descriptors to spare', () => {
   const script = `
     import { openSync, readSync } from 'node:fs';
-    const { closeLater } = await import('$dist/kernel/late-close.js');
-    const { libc } = await import('$dist/kernel/libc.js');
+    const { closeLater } = await import('$build/kernel/late-close.js');
+    const { libc } = await import('$build/kernel/libc.js');
     const fds = new Int32Array(2);
     libc.pipe2(fds, ${O_CLOEXEC | O_NONBLOCK});
     try {
@@ -110,7 +110,7 @@ it.each([
   ['by exit()', 'process.exit(7)', 7],
 ])('lets a process end right after its labs: %s', (_, end, status) => {
   const script = `
-    const { Lab } = await import('$dist/lab/lab.js');
+    const { Lab } = await import('$build/lab/lab.js');
     for (let count = 1; count <= 6; count++) await (await Lab.open())[Symbol.asyncDispose]();
     ${end}
   `;

@@ -1,5 +1,6 @@
 import koffi, { type LibraryHandle } from 'koffi';
-import { MORE_DESCRIPTORS, SystemError } from '../error.ts';
+import { SystemError } from '../error.ts';
+import { systemError } from './system-error.ts';
 
 /** Loads a shared library and declares functions of it; undefined when this machine does not have it. */
 export function loadLibrary(...names: string[]): LibraryHandle | undefined {
@@ -176,22 +177,3 @@ export function check(result: number, syscall: string, detail?: string): number 
   if (result >= 0) return result;
   throw systemError(syscall, lastErrno(), detail);
 }
-
-/** The error of a system call, with what to do about it. Code MACHINE where privileges or descriptors are missing. */
-export function systemError(syscall: string, errno: string, detail?: string): SystemError {
-  // A packet filter rejects what a process sends with EPERM as well (iptables-extensions(8)).
-  const hint = SENDS.has(syscall) ? undefined : HINTS[errno];
-  return new SystemError(syscall, errno, {
-    ...(detail ? { detail } : {}),
-    ...(hint ? { code: 'MACHINE', hint } : {}),
-  });
-}
-
-const SENDS = new Set(['send', 'sendto', 'connect']);
-const PRIVILEGES = '`tcplab doctor` shows which privilege is missing';
-const HINTS: Readonly<Record<string, string>> = {
-  EPERM: PRIVILEGES,
-  EACCES: PRIVILEGES,
-  EMFILE: MORE_DESCRIPTORS,
-  ENFILE: 'the machine has too few descriptors: raise sysctl fs.file-max',
-};

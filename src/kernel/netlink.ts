@@ -1,5 +1,6 @@
 import { SystemError } from '../error.ts';
-import { check, errnoName, lastErrno, libc, systemError } from './libc.ts';
+import { check, errnoName, lastErrno, libc } from './libc.ts';
+import { systemError } from './system-error.ts';
 
 /** Netlink messages: building, sending, reading (netlink(7)). Numbers are in host order by default. */
 

@@ -2,9 +2,10 @@ import { closeSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { TcplabError } from '../error.ts';
 import { DisposableStack } from './disposable-stack.ts';
-import { check, lastErrno, libc, systemError } from './libc.ts';
+import { check, lastErrno, libc } from './libc.ts';
 import { whyNoKernelEvents } from './privileges.ts';
 import { afterwards, ownName, processStartTime } from './process.ts';
+import { systemError } from './system-error.ts';
 
 const PREFIX = 'tcplab-';
 

@@ -4,7 +4,6 @@ import { fstatSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SystemError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
-import { systemError } from '../kernel/libc.ts';
 import { needDescriptors, SPAWN_DESCRIPTORS } from '../kernel/limits.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { withDescriptorOf } from '../kernel/pidfd.ts';
@@ -22,6 +21,7 @@ import {
 } from '../kernel/process.ts';
 import { timerOptions } from '../kernel/socket.ts';
 import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
+import { systemError } from '../kernel/system-error.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { SpawnOptions, StartOptions } from './host.ts';
 import { type Program, SpawnedProgram } from './program.ts';

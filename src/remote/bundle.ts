@@ -3,12 +3,11 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { DIST } from '../dist.ts';
 import { TcplabError } from '../error.ts';
 
 /** What of tcplab an agent needs: it has no command line, and shows nothing. */
-const FOLDERS = ['tcp', 'evidence', 'kernel', 'lab', 'remote'];
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const OWN = ['package.json', 'dist/remote/agent.cjs', 'dist/remote/watchdog-process.cjs'];
 
 export interface Target {
   platform: string;
@@ -34,11 +33,7 @@ export function bundleFor({ platform, arch, libc }: Target): Buffer {
     });
   }
   for (const path of scriptsIn(koffi)) add(join('node_modules/koffi', relative(koffi, path)), path);
-  add('package.json', join(ROOT, 'package.json'));
-  for (const name of ['dist/error.js', 'dist/printable.js']) add(name, join(ROOT, name));
-  for (const folder of FOLDERS) {
-    for (const path of scriptsIn(join(ROOT, 'dist', folder))) add(relative(ROOT, path), path);
-  }
+  for (const path of OWN) add(path, fileURLToPath(new URL(`../${path}`, DIST)));
   const packed = gzipSync(JSON.stringify(Object.fromEntries(files)));
   return Buffer.concat([Buffer.from(packed.length.toString(16).padStart(8, '0')), packed]);
 }

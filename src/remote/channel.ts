@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import { DIST } from '../dist.ts';
 import { TcplabError } from '../error.ts';
 import { isObject } from '../evidence/shape.ts';
 import { VERSION } from '../evidence/version.ts';
@@ -317,7 +318,7 @@ function nowMs(): number {
  * take for quotes. Nothing follows until the loader has answered, for some shells read ahead.
  */
 function loaderLine(): string {
-  const loader = readFileSync(new URL('./loader.cjs', import.meta.url), 'utf8');
+  const loader = readFileSync(new URL('remote/loader.cjs', DIST), 'utf8');
   const hasNode = 'command -v node >/dev/null || { echo tcplab: no node >&2; exit 127; }';
   return `${hasNode}; exec node -e ${quote(loader)} ${VERSION}\n`;
 }

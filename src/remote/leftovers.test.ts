@@ -72,7 +72,7 @@ describe('whether an agent lives', () => {
   });
 
   it('is not denied of one whose number is of another PID namespace', async () => {
-    const name = `const { ownName } = await import('${import.meta.dirname}/../../dist/kernel/process.js');`;
+    const name = `const { ownName } = await import('${import.meta.dirname}/../../build/kernel/process.js');`;
     const script = `${name} console.log(JSON.stringify(ownName())); process.stdin.resume()`;
     const child = spawn(
       'unshare',

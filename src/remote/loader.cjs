@@ -82,7 +82,7 @@ async function load() {
 
 /** @param {string} root @param {() => void} onReady */
 async function start(root, onReady) {
-  const { serve } = await import(path.join(root, 'dist/remote/agent.js'));
+  const { serve } = require(path.join(root, 'dist/remote/agent.cjs'));
   await serve(onReady);
   process.exit(0);
 }

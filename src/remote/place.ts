@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { DIST } from '../dist.ts';
 import { TcplabError } from '../error.ts';
 
 /**
@@ -80,7 +81,7 @@ function sshCommand(destination: string, words: readonly string[], terminal = fa
 
 /** The words that start an agent where tcplab is as it is here. */
 export function agentHere(): string[] {
-  const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+  const main = fileURLToPath(new URL('cli/main.js', DIST));
   return [process.execPath, main, 'agent'];
 }
 

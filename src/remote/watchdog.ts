@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { DIST } from '../dist.ts';
 import { TcplabError } from '../error.ts';
 import { isAlive, killProcess, processesWith } from '../kernel/process.ts';
 import { processOf, readJournal } from './journal.ts';
@@ -37,7 +38,7 @@ export class Watchdog {
   static async start(journal: string, agent: string): Promise<Watchdog> {
     // Whatever this process starts from now on has it.
     process.env[MARK] = agent;
-    const script = fileURLToPath(import.meta.url);
+    const script = fileURLToPath(new URL('remote/watchdog-process.cjs', DIST));
     const child = spawn(process.execPath, [script, journal, agent], {
       stdio: ['pipe', 'pipe', 'ignore'],
       detached: true,
@@ -77,7 +78,7 @@ const GONE_WITHIN_MS = 2000;
 const TRIES = 5;
 
 /** What the process does. */
-function watch(journal: string, agent: string): void {
+export function watch(journal: string, agent: string): void {
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
   let hasBitten = false;
   const bite = async () => {
@@ -113,7 +114,3 @@ async function end(agent: string): Promise<void> {
   for (const start = performance.now(); performance.now() - start < GONE_WITHIN_MS && !isOver(); )
     await pause(5);
 }
-
-const [, script, journal, agent] = process.argv;
-if (script === fileURLToPath(import.meta.url) && journal !== undefined && agent !== undefined)
-  watch(journal, agent);

@@ -1,15 +1,16 @@
-import stringWidth from 'string-width';
+import stringWidth from './string-width.cjs';
 
 export const NO_BREAK_SPACE = '\u00a0';
 
-const characters = new Intl.Segmenter();
+let characters: Intl.Segmenter | undefined;
 
-/** What a ladder is mostly made of: ASCII and the signs, each one column wide. To know that takes no tables. */
-const NARROW = /^[\x20-\x7e\xa0µ·×’→⋮✗\u2500-\u25c0]*$/;
+/** What tcplab's own texts are made of: ASCII and signs, each one column wide. To know that takes no tables. */
+const NARROW = /^[\x20-\x7e\xa0²³µ·×–‘’“”…←→−⋮✓✗❚\u2500-\u25c0]*$/;
 
 /** Characters as a reader sees them, each with its columns on a terminal. */
 export function charactersOf(text: string): { text: string; columns: number }[] {
   if (NARROW.test(text)) return Array.from(text, (character) => ({ text: character, columns: 1 }));
+  characters ??= new Intl.Segmenter();
   return [...characters.segment(text)].map(({ segment }) => ({
     text: segment,
     columns: stringWidth(segment),

@@ -2,8 +2,6 @@
  * The library for tests: a lab of two hosts per test, its connections, rules and programs, and assertions on the kernel's
  * socket table. The process must be root, or be started by `tcplab exec`. Wrong arguments are a TcplabError with code USAGE.
  */
-import '../disposal.ts';
-
 export { SystemError, TcplabError } from '../error.ts';
 export type { HostName } from '../evidence/events.ts';
 export type { Program } from '../lab/program.ts';

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DIST } from '../dist.ts';
 import { TcplabError } from '../error.ts';
 import { PAGE } from './page.ts';
 
@@ -10,7 +11,7 @@ export interface PageFile {
 }
 
 /** Where the build puts what runs in a browser. */
-const WEB: string = fileURLToPath(new URL('../web/', import.meta.url));
+const WEB: string = fileURLToPath(new URL('web/', DIST));
 const TYPES: Record<string, string> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',

@@ -1,10 +1,10 @@
 // Kernel events of a process in namespaces of its own: `kernel-events.mjs bpf|tracefs`. Each line on its input is a command.
 import { createInterface } from 'node:readline';
-import { BpfEvents } from '../../dist/kernel/bpf/bpf-events.js';
-import { monotonicNs } from '../../dist/kernel/clock.js';
-import { NetworkNamespace } from '../../dist/kernel/namespace.js';
-import * as socket from '../../dist/kernel/socket.js';
-import { TracefsEvents } from '../../dist/kernel/tracefs.js';
+import { BpfEvents } from '../../build/kernel/bpf/bpf-events.js';
+import { monotonicNs } from '../../build/kernel/clock.js';
+import { NetworkNamespace } from '../../build/kernel/namespace.js';
+import * as socket from '../../build/kernel/socket.js';
+import { TracefsEvents } from '../../build/kernel/tracefs.js';
 
 const events = process.argv[2] === 'bpf' ? BpfEvents.open() : await TracefsEvents.open();
 

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { DIST } from '../../dist.ts';
 import type { ReportPage } from '../view/page.ts';
-import { bundle, readWebModule } from './bundle.ts';
 
 /**
  * A report as one file, that needs nothing else and may do nothing else: its policy lets it run its own script and
  * style, and load nothing. The data stands in it as JSON; its script alone makes nodes of it.
  */
 export function formatHtml(page: ReportPage): string {
-  const script = bundle('report.js', readWebModule);
-  const style = ['style.css', 'report.css'].map(readStyle).join('\n');
+  const script = readWeb('report.js');
+  const style = ['style.css', 'report.css'].map(readWeb).join('\n');
   const policy = [
     "default-src 'none'",
     `script-src '${hashOf(script)}'`,
@@ -43,8 +43,9 @@ export function jsonInHtml(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c');
 }
 
-function readStyle(name: string): string {
-  return readFileSync(new URL(`../../web/${name}`, import.meta.url), 'utf8');
+/** What the build has made for browsers. */
+function readWeb(name: string): string {
+  return readFileSync(new URL(`web/${name}`, DIST), 'utf8');
 }
 
 /** Of the text as it stands between the tags (CSP level 3, 6.7.3.3). */

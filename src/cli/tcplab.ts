@@ -1,31 +1,18 @@
-#!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorsOf, MORE_DESCRIPTORS, TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import { sourceChoice } from '../kernel/source-choice.ts';
 import { printable } from '../printable.ts';
+import { COMMANDS, type CommandName } from './commands.ts';
 import { complain, fitted } from './complaint.ts';
 import { EXIT } from './exit.ts';
 import { helpEnd, helpWidth, OPTION_GROUPS, overview } from './help.ts';
 import { exitOnSignals } from './interrupt.ts';
+import { withSourceLines } from './source-lines.ts';
 import { guardStandardStreams } from './standard-streams.ts';
 
-/** Each command is loaded when it is used, because the kernel's side of some takes a while to load. */
-const COMMANDS: Record<string, () => Promise<Command>> = {
-  run: async () => (await import('./run.ts')).runCommand(),
-  hold: async () => (await import('./hold.ts')).holdCommand(),
-  ui: async () => (await import('./ui.ts')).uiCommand(),
-  check: async () => (await import('./check.ts')).checkCommand(),
-  explain: async () => (await import('./explain.ts')).explainCommand(),
-  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
-  list: async () => (await import('./list.ts')).listCommand(),
-  arcs: async () => (await import('./arcs.ts')).arcsCommand(),
-  exec: async () => (await import('./exec.ts')).execCommand(),
-  replay: async () => (await import('./replay.ts')).replayCommand(),
-  clean: async () => (await import('./clean.ts')).cleanCommand(),
-  agent: async () => (await import('./agent.ts')).agentCommand(),
-};
+/** Makes the commands that a bundle has. */
+export type Commands = { [name in CommandName]?: () => Command | Promise<Command> };
 
 const ALIASES: Record<string, string> = { transitions: 'arcs' };
 
@@ -56,26 +43,28 @@ const program = new Command('tcplab')
   .showHelpAfterError('see `tcplab --help`')
   .exitOverride();
 
-exitOnSignals();
-guardStandardStreams();
-try {
-  sourceChoice();
-  const args = await commandLine(process.argv.slice(2));
-  for (const load of commandsFor(args[0])) {
-    const command = await load();
-    const isHidden = command.name() === 'agent';
-    program.addCommand(command.exitOverride().copyInheritedSettings(program), { hidden: isHidden });
-    command
-      .optionsGroup(OPTION_GROUPS.first)
-      .helpOption('-h, --help', 'this help')
-      .showHelpAfterError(`see \`tcplab ${command.name()} --help\``);
+/** The command line, with the commands that it may need. */
+export async function tcplab(commands: Commands): Promise<void> {
+  exitOnSignals();
+  guardStandardStreams();
+  try {
+    sourceChoice();
+    const args = await commandLine(process.argv.slice(2));
+    for (const make of commandsFor(args[0], commands)) {
+      const command = (await make()).exitOverride().copyInheritedSettings(program);
+      program.addCommand(command);
+      command
+        .optionsGroup(OPTION_GROUPS.first)
+        .helpOption('-h, --help', 'this help')
+        .showHelpAfterError(`see \`tcplab ${command.name()} --help\``);
+    }
+    program.configureHelp({ formatHelp: overview });
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    // The first decides; what went wrong while things were undone is reported after it.
+    const [status] = errorsOf(error).map(report);
+    process.exitCode = status;
   }
-  program.configureHelp({ formatHelp: overview });
-  await program.parseAsync(args, { from: 'user' });
-} catch (error) {
-  // The first decides; what went wrong while things were undone is reported after it.
-  const [status] = errorsOf(error).map(report);
-  process.exitCode = status;
 }
 
 /** The arguments with a command first: `help run` is `run --help`, and `close-wait` is `hold close-wait`. */
@@ -99,17 +88,17 @@ function commandNames(): string[] {
   return [...Object.keys(COMMANDS), ...Object.keys(ALIASES)];
 }
 
-/** The one command that is used; all of them for the help of tcplab itself. */
-function commandsFor(word: string | undefined): (() => Promise<Command>)[] {
+/** The one command that is used; all of them where none is named. */
+function commandsFor(word = '', commands: Commands): (() => Command | Promise<Command>)[] {
   if (word === '-V' || word === '--version') return [];
-  const named = COMMANDS[ALIASES[word ?? ''] ?? word ?? ''];
-  return named ? [named] : Object.values(COMMANDS);
+  const named = commands[(ALIASES[word] ?? word) as CommandName];
+  return named ? [named] : Object.values(commands);
 }
 
 /** Prints what went wrong, and returns the exit status. */
 function report(error: unknown): number {
-  // Node's own calls, such as loading a module, do not throw a TcplabError.
-  if (isOutOfFiles(error)) {
+  // Node's own calls do not throw a TcplabError.
+  if (error instanceof Error && 'code' in error && error.code === 'EMFILE') {
     complain('this process may open no more files (EMFILE)', MORE_DESCRIPTORS);
     return EXIT.machineCannot;
   }
@@ -121,24 +110,7 @@ function report(error: unknown): number {
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }
   process.stderr.write('tcplab: internal error: please report it with the lines below\n');
-  process.stderr.write(
-    `${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
-  );
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${printable(withSourceLines(told))}\n`);
   return EXIT.notProven;
-}
-
-/** Node's loader opens many modules at once. Where it may open no more, it calls the one that it could not read missing. */
-function isOutOfFiles(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false;
-  return error.code === 'EMFILE' || (error.code === 'ERR_MODULE_NOT_FOUND' && isLoaderConstrained());
-}
-
-/** So many files the loader needs, about (`ulimit -n`). */
-function isLoaderConstrained(): boolean {
-  try {
-    const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return Number(limit) < 128;
-  } catch {
-    return true;
-  }
 }

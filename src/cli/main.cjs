@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+'use strict';
+// Starts one of the two bundles, each a whole tcplab: the one that only prints texts is small, and so is there sooner.
+const TEXTS = [undefined, '-h', '--help', '-V', '--version', 'list', 'explain'];
+
+keepCompiled();
+require(TEXTS.includes(process.argv[2]) ? './texts.cjs' : './labs.cjs');
+
+/**
+ * From Node 22.8 on, which saves a tenth of what a run takes. Not in Node's own folder, which is in /tmp, where others may put
+ * what root then runs; and in nobody else's home either, such as that of whoever called sudo. Node would try to make the
+ * folder for ever where that is impossible, such as below /proc.
+ */
+function keepCompiled() {
+  const { enableCompileCache } = require('node:module');
+  const { HOME: home, XDG_CACHE_HOME: caches } = process.env;
+  if (!enableCompileCache || !(caches || home)) return;
+  const { existsSync, mkdirSync, statSync } = require('node:fs');
+  const cache = caches || `${home}/.cache`;
+  try {
+    if (statSync(caches || home).uid !== process.getuid()) return;
+    for (const folder of [cache, `${cache}/tcplab`]) if (!existsSync(folder)) mkdirSync(folder, 0o700);
+    enableCompileCache(`${cache}/tcplab`);
+  } catch {
+    // Nowhere to keep it.
+  }
+}

@@ -1,0 +1,2 @@
+declare function stringWidth(text: string): number;
+export = stringWidth;
