@@ -67,7 +67,7 @@ describe('as a package', () => {
       .filter((path) => !path.startsWith('node_modules/'));
     const foreign = own.filter(
       (path) =>
-        !/^(dist\/.*\.(c?js(\.map)?|d\.c?ts)|dist\/licenses\.txt|examples\/[\w./-]+|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|docs\/images\/\w+\.(png|svg)|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.*\.(c?js(\.map)?|d\.c?ts)|dist\/licenses\.txt|examples\/[\w./-]+|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|docs\/images\/\w+\.(png|svg)|[A-Z]+(\.md)?|(dist\/cli\/)?package\.json)$/.test(
           path,
         ),
     );

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/run-report.ts';
 import { needRoot, REPOSITORY, tcplab } from './cli.ts';
 
-/** What people's programs do to their sockets, as it is told. */
+/** What people's programs do to their sockets. */
 
 const STEPS = `python3 ${join(REPOSITORY, 'test/programs/steps.py')}`;
 
@@ -55,7 +55,7 @@ describe.concurrent('a program', () => {
     expect(drawn).toMatch(/ CLOSED ┊ connect\(\) reuses it.*\n +SYN-SENT ├─ \[S\]/);
   }, 60_000);
 
-  it('that binds a port of its own is told what to do', async () => {
+  it('that binds a port of its own learns what to do', async () => {
     const client = `${STEPS} bind:40000 connect:{server}:8080 sleep:60`;
     const said = await ladder('established', '--client', client);
     expect(said.replaceAll(/\s+/g, ' ')).toContain(

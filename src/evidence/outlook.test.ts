@@ -32,13 +32,13 @@ function told(parts: Partial<SocketRow>, nowMs: number, events: TimelineEvent[],
 }
 
 describe('what becomes of a request', () => {
-  it('is told by its timeouts, not by SYN-ACKs that answered a SYN', () => {
+  it('counts its timeouts, not SYN-ACKs that answered a SYN', () => {
     const events = [syn(0), synAck(0.1), synAck(1010), syn(1011), synAck(1012), ack(1013)];
     const { remaining, unless } = told({ retransmits: 2, expiresMs: 1900 }, 1100, events);
     expect({ remaining, unless }).toEqual({ remaining: 4, unless: null });
   });
 
-  it('begins anew with a SYN-ACK of another number', () => {
+  it('begins again with a SYN-ACK of another number', () => {
     const events = [syn(0), synAck(0.1), synAck(1010), syn(4000), synAck(4001, 500), ack(4002)];
     expect(told({ expiresMs: 900 }, 4100, events).remaining).toBe(5);
   });

@@ -4,16 +4,8 @@ import { receiveInFullSocket, receiveInSynSent } from './full-socket.ts';
 import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
 import { receiveInOrphan, receiveInRequest, receiveInTimeWait } from './minisocks.ts';
-import {
-  answersKnock,
-  merged,
-  type Path,
-  type Possibility,
-  type Step,
-  stepsSince,
-  UNTOLD,
-  withDoubt,
-} from './possibility.ts';
+import { type Path, type Step, stepsSince } from './path.ts';
+import { answersKnock, merged, type Possibility, UNTOLD, withDoubt } from './possibility.ts';
 import type { IcmpError, Segment } from './segment.ts';
 import { sendSegment } from './send.ts';
 import { sendReset, silentlyEnded } from './send-reset.ts';
@@ -22,7 +14,7 @@ import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
 
 export type { Fact, Knowledge } from './known.ts';
-export type { Step } from './possibility.ts';
+export type { Step } from './path.ts';
 
 /**
  * What one end of one connection sent or was really given: segments that a rule kept from it are not in here,

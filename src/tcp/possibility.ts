@@ -1,29 +1,11 @@
-import { type Arc, findArc, type Trigger } from './arcs.ts';
+import { findArc, type Trigger } from './arcs.ts';
 import type { Doubt } from './doubts.ts';
+import { difference, inCommon, laterOfSame, type Path } from './path.ts';
 import type { Piece } from './reassembly.ts';
 import type { Segment } from './segment.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SynOptions } from './syn-options.ts';
-
-/** One change of state that the segments show. */
-export interface Step {
-  atMs: number;
-  from: State;
-  to: State;
-  /** Null when the end was found changed, by something that sends no segment: a timer, or a call. */
-  arc: Arc | null;
-  /** The steps of which some happened in its place, and nobody knows which. */
-  or?: readonly Step[];
-  /** What Linux did, where the table has no arc for it, and it is known. */
-  why?: string;
-}
-
-/** The steps up to one, the last first: possibilities share what they have in common. */
-export interface Path {
-  readonly step: Step;
-  readonly before: Path | null;
-}
 
 /** One way in which an end can be what its segments show. Sequence numbers are absolute. */
 export interface Possibility {
@@ -191,45 +173,14 @@ export function merged(all: readonly Possibility[]): Possibility[] {
   return kept;
 }
 
-/** What both have in common. What the segments themselves say (`first`, without a doubt) counts for more than another way. */
+/** What the segments themselves say (`first`, without a doubt) counts for more than another way. */
 function certain(first: Possibility, other: Possibility): Pick<Possibility, 'path' | 'sinceMs'> {
-  const { before, last, onlyTimes, isFirstLater } = compared(first.path, other.path);
-  if (onlyTimes) return isFirstLater ? first : other;
-  if (first.doubt === null || first.state === null) return first;
-  const [from, to] = [before?.step.to ?? 'CLOSED', last[0]?.from ?? first.state];
-  const atMs = last[0]?.atMs ?? Math.max(first.sinceMs, other.sinceMs);
-  const or = [first, other].flatMap((one) =>
-    stepsSince(before, one.path).slice(0, -last.length || undefined),
-  );
-  let path: Path | null = from === to ? before : { step: { atMs, from, to, arc: null, or }, before };
-  for (const step of last) path = { step, before: path };
-  return { path, sinceMs: Math.max(first.sinceMs, other.sinceMs) };
-}
-
-/** The steps of a path after one of its own, or all, in the order of time. */
-export function stepsSince(before: Path | null, last: Path | null): Step[] {
-  const steps: Step[] = [];
-  for (let path = last; path && path !== before; path = path.before) steps.push(path.step);
-  return steps.reverse();
-}
-
-/** Where two paths part, what they have in common after that, and whether they differ in times alone: whose first is later. */
-function compared(one: Path | null, other: Path | null) {
-  const ones = new Set<Path>();
-  for (let path = one; path; path = path.before) ones.add(path);
-  let before = other;
-  while (before && !ones.has(before)) before = before.before;
-  let [left, right, onlyTimes, isFirstLater, isTail] = [one, other, true, true, true];
-  const last: Step[] = [];
-  while (left && right && left !== before && right !== before) {
-    const isSameArc = left.step.arc === right.step.arc && left.step.to === right.step.to;
-    isTail &&= isSameArc && left.step.from === right.step.from && left.step.atMs === right.step.atMs;
-    if (isTail) last.unshift(left.step);
-    onlyTimes &&= isSameArc;
-    if (left.step.atMs !== right.step.atMs) isFirstLater = left.step.atMs > right.step.atMs;
-    [left, right] = [left.before, right.before];
-  }
-  return { before, last, onlyTimes: onlyTimes && left === right, isFirstLater };
+  const differ = difference(first.path, other.path);
+  const later = laterOfSame(differ);
+  const { path, sinceMs } = later === 'other' ? other : first;
+  if (later !== null || first.doubt === null || first.state === null) return { path, sinceMs };
+  const untilMs = Math.max(sinceMs, other.sinceMs);
+  return { path: inCommon(differ, untilMs), sinceMs: untilMs };
 }
 
 const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'heardMs'];

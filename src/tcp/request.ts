@@ -36,7 +36,7 @@ function lateTimeoutMs(timeouts: number, hz?: number): number {
 }
 
 /** secs_to_retrans() of TCP_DEFER_ACCEPT (net/ipv4/tcp.c): the timeouts that such a time takes. */
-export function deferredTimeouts(seconds: number): number {
+function deferredTimeouts(seconds: number): number {
   if (seconds <= 0) return 0;
   let timeouts = 1;
   for (let ms = timeoutMs(0); seconds * 1000 > ms && timeouts < 255; timeouts++) ms += timeoutMs(timeouts);
