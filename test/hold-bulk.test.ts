@@ -42,3 +42,14 @@ it('holds a connection through which a program sends all it can, keeps a part, a
   expect(replayed.results).toMatchObject([{ verdict: result.verdict, segmentsLeftOut: expect.any(Number) }]);
   expect(replayed.results[0].witnesses).toEqual(result.witnesses);
 }, 120_000);
+
+it('ends a run beside a program that never stops sending', async (context) => {
+  needRoot(context, 'a capture');
+  const { stdout } = await tcplab(
+    ...['run', 'established', '--port', '8080', '--hold', '500ms', '--json'],
+    ...['--server', `${PROGRAM} server 8080`, '--client', `${PROGRAM} client {server} {port}`],
+  );
+  const [result] = JSON.parse(stdout).results;
+  expect(result.because ?? '').toMatch(/^$|nothing read it|the capture lost/);
+  expect(result.segments.length).toBeGreaterThan(100);
+}, 60_000);

@@ -113,3 +113,6 @@ export interface SpawnOptions extends StartOptions {
   /** In a process group of its own. */
   detached?: boolean;
 }
+
+/** For so long, a count waits for traffic to pause: what comes meanwhile may be in the counters or not. */
+export const COUNTED_WITHIN_MS = 100;

@@ -10,7 +10,7 @@ import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { FirewallKind } from './firewall.ts';
 import { guarded } from './guarded-host.ts';
-import type { Host } from './host.ts';
+import { COUNTED_WITHIN_MS, type Host } from './host.ts';
 import { openNamespacePair } from './namespace-pair.ts';
 import type { HostPair, OpenPair } from './pair.ts';
 import { SETTING_FIELDS, type Settings, setSysctls, settingsAsked, withSettings } from './settings.ts';
@@ -159,9 +159,13 @@ export class Lab implements AsyncDisposable {
     return tables;
   }
 
-  /** Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. */
+  /**
+   * Puts the counters of both hosts on the timeline, when all that was sent has been seen to arrive: for the end. Where programs
+   * send on and on, that never is.
+   */
   async count(): Promise<void> {
-    for (let tries = 1; tries <= 20; tries++) {
+    const lastMs = this.nowMs() + COUNTED_WITHIN_MS;
+    do {
       await this.client.count();
       await this.server.count();
       let packets = 0;
@@ -171,7 +175,7 @@ export class Lab implements AsyncDisposable {
       await this.observe();
       leave();
       if (packets === 0) return;
-    }
+    } while (this.nowMs() < lastMs);
   }
 
   /**

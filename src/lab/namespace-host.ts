@@ -20,7 +20,13 @@ import type { PortBlock } from './client-ports.ts';
 import { Ending } from './ending.ts';
 import { NOBODY } from './event-owners.ts';
 import type { FirewallKind } from './firewall.ts';
-import type { EnterableHost, SocketNumber, SpawnOptions, StartOptions } from './host.ts';
+import {
+  COUNTED_WITHIN_MS,
+  type EnterableHost,
+  type SocketNumber,
+  type SpawnOptions,
+  type StartOptions,
+} from './host.ts';
 import { HostRules } from './host-rules.ts';
 import { KernelSight } from './kernel-sight.ts';
 import type { KernelWatch } from './kernel-watch.ts';
@@ -231,11 +237,12 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async count(): Promise<void> {
-    for (let tries = 1; ; tries++) {
+    const lastMs = this.#nowMs() + COUNTED_WITHIN_MS;
+    for (;;) {
       this.#programs.checkOwners(await this.observe());
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // What comes meanwhile may be counted or not: again, until nothing does.
-      if (this.#readPackets() > 0 && tries < 20) continue;
+      if (this.#readPackets() > 0 && this.#nowMs() < lastMs) continue;
       this.#rules.tell(rules);
       const changed = countedSince(this.#counters, counters);
       this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters: changed });
