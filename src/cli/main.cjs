@@ -9,7 +9,7 @@ require(TEXTS.includes(process.argv[2]) ? './texts.cjs' : './labs.cjs');
 /**
  * From Node 22.8 on, which saves a tenth of what a run takes. Not in Node's own folder, which is in /tmp, where others may put
  * what root then runs; and in nobody else's home either, such as that of whoever called sudo. Node would try to make the
- * folder for ever where that is impossible, such as below /proc.
+ * folder forever where that is impossible, such as below /proc.
  */
 function keepCompiled() {
   const { enableCompileCache } = require('node:module');
