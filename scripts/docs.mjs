@@ -4,7 +4,8 @@
 import { spawnSync } from 'node:child_process';
 import { createReadStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build as bundle } from 'esbuild';
 import { build } from './build.mjs';
 import { cliPage } from './docs/cli-page.mjs';
 import { fillSamples } from './docs/samples.mjs';
@@ -48,9 +49,24 @@ export async function pages() {
   }));
   return [
     { name: 'README.md', text: statesFrontPage(recorded) },
-    { name: '../what-is-proven.md', text: whatIsProvenPage(recorded) },
+    { name: '../what-is-proven.md', text: whatIsProvenPage(recorded, await toldOfCells()) },
     ...states,
   ];
+}
+
+/** What the packets witness tells in the measured cells of the tests. */
+async function toldOfCells() {
+  const { outputFiles } = await bundle({
+    absWorkingDir: root,
+    entryPoints: ['test/matrix/told.ts'],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    define: { 'import.meta.url': JSON.stringify(pathToFileURL(join(root, 'test/matrix/cells.ts'))) },
+  });
+  const code = Buffer.from(outputFiles[0].contents).toString('base64');
+  return (await import(`data:text/javascript;base64,${code}`)).toldOfCells();
 }
 
 function recordRun() {

@@ -1,3 +1,5 @@
+import { setImmediate as soon } from 'node:timers/promises';
+
 /**
  * Labs side by side share one thread: they go to their states one after the other, and only the waiting overlaps,
  * so that each takes as long as it would alone.
@@ -13,6 +15,8 @@ export class Turn {
       pass = resolve;
     });
     await before;
+    // Between two of them, what the labs before have to look at while they hold.
+    await soon();
     return pass;
   }
 }
