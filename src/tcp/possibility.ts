@@ -131,7 +131,7 @@ export function find(end: Possibility, to: State, atMs: number, why?: string): P
   const path = known
     ? end.path
     : { step: { atMs, from, to, arc: null, ...(why && { why }) }, before: end.path };
-  return { ...end, state: to, path, sinceMs: atMs, gone: false, knock: null };
+  return { ...end, state: to, path, sinceMs: atMs, gone: false, inClose: false, knock: null };
 }
 
 /** Takes the arc of the RFC's table; where there is none, the trigger changes nothing. */
@@ -144,6 +144,7 @@ export function take(end: Possibility, trigger: Trigger, atMs: number, to?: Stat
     state: arc.to,
     path: { step, before: end.path },
     sinceMs: atMs,
+    inClose: false,
     knock: null,
   };
 }
@@ -153,7 +154,7 @@ export function end(socket: Possibility, trigger: Trigger, atMs: number, to: Sta
   if (socket.state === null || socket.state === to) return { ...socket, state: to };
   const taken = take(socket, trigger, atMs, to);
   return taken === socket
-    ? { ...socket, state: to, closing: false, sinceMs: atMs, knock: null }
+    ? { ...socket, state: to, closing: false, inClose: false, sinceMs: atMs, knock: null }
     : { ...taken, closing: false };
 }
 
