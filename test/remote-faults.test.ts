@@ -59,7 +59,7 @@ function traceInstances(): string[] {
   return spawnSync('unshare', ['--mount', 'sh', '-c', script], { encoding: 'utf8' }).stdout.split('\n');
 }
 
-const AGENT = /main\.cjs agent|node -e/;
+const AGENT = /main\.js agent|node -e/;
 const WATCHDOG = /remote\/watchdog-process\.cjs/;
 
 describe('what was set is lifted', () => {

@@ -142,7 +142,7 @@ describe('agents that are stopped', { timeout: 180_000 }, () => {
     await program.until(/ in FIN-WAIT-1, reached in /);
     const agents = program
       .offspring()
-      .filter((pid) => /main\.cjs\0agent\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
+      .filter((pid) => /main\.js\0agent\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
     expect(agents).toHaveLength(2);
     const startMs = performance.now();
     for (const pid of agents) process.kill(pid, 'SIGSTOP');
