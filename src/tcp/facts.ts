@@ -23,7 +23,8 @@ export function afterFact(
     return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
   if (fact.passive !== undefined && fact.passive !== one.passive) return [one];
   if (fact.openMs !== undefined && beganMs(one) > fact.openMs) return [one];
-  const called = afterCall(one, fact.called, at);
+  const calledMs = Math.max(fact.beganMs ?? fact.atMs, one.sinceMs);
+  const called = afterCall(one, fact.called, { ...at, atMs: calledMs });
   if (fact.certain || called === one) return [called];
   const open = { ...one, inClose: true };
   return [open, withDoubt(called, fact.called === 'abort' ? 'silent abort' : 'close behind data')];

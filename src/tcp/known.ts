@@ -40,6 +40,7 @@ export const NOTHING_KNOWN: Knowledge = {
 /**
  * A call on the end's socket. `certain`: it has returned, and did what it says; else it may have. `passive`: that socket connected
  * itself, or came from a listener; absent where it is the one or the other. `openMs`: when it was there, with its connection.
+ * `beganMs`: of one that has returned, when it began.
  */
 export interface Call {
   atMs: number;
@@ -47,6 +48,7 @@ export interface Call {
   certain: boolean;
   passive?: boolean;
   openMs?: number;
+  beganMs?: number;
 }
 
 /** What another source than segments tells of an end. */

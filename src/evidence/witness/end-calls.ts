@@ -146,7 +146,7 @@ function closingFacts(event: Called): Call[] {
 function factsOf({ atMs, tookMs }: { atMs: number; tookMs: number }, called: Call['called']): Call[] {
   return [
     { atMs, called, certain: false },
-    { atMs: atMs + tookMs, called, certain: true },
+    { atMs: atMs + tookMs, beganMs: atMs, called, certain: true },
   ];
 }
 
@@ -210,7 +210,9 @@ function seenCallsOfEnd(timeline: Timeline, end: ConnectionEnd): Omit<EndCalls, 
       const returned = tookMs !== null && result === '0';
       return [
         { atMs, called: 'shutdown', certain: false },
-        ...(returned ? [{ atMs: atMs + tookMs, called: 'shutdown', certain: true } as const] : []),
+        ...(returned
+          ? [{ atMs: atMs + tookMs, beganMs: atMs, called: 'shutdown', certain: true } as const]
+          : []),
       ];
     }
     // Another process may have the descriptor, too.
