@@ -38,11 +38,12 @@ export function afterKnowledge(one: Possibility, known: Partial<Knowledge>, at: 
 
 /** When the connection that it is now began, as far as its segments show it. */
 function beganMs({ path }: Possibility): number {
-  for (let at = path; at; at = at.before) if (BEFORE.has(at.step.from)) return at.step.atMs;
+  for (let at = path; at; at = at.before) if (NO_CONNECTION.has(at.step.from)) return at.step.atMs;
   return Number.NEGATIVE_INFINITY;
 }
 
-const BEFORE: ReadonlySet<State> = new Set(['CLOSED', 'LISTEN', 'TIME-WAIT']);
+/** From where a new one begins. */
+const NO_CONNECTION: ReadonlySet<State> = new Set(['CLOSED', 'LISTEN', 'TIME-WAIT']);
 
 /** What has no socket of its own can't lose it. */
 function isKept(

@@ -9,6 +9,8 @@ import type { Peculiarities, Schedule } from './timers.ts';
 const FIRST_TIMEOUT_MS = 1000;
 /** TCP_RTO_MAX: request sockets do not honor tcp_rto_max_ms (as of Linux 6.18). */
 const TIMEOUT_MAX_MS = 120_000;
+/** More timeouts than the kernel counts (struct request_sock, num_timeout). */
+const MOST_TIMEOUTS = 255;
 /** What the kernel rounds a timeout up by, at most. */
 const TICK_MS = 10;
 /** No fewer SYN-ACKs than these are allowed by a listener that has many requests. */
@@ -39,14 +41,16 @@ function lateTimeoutMs(timeouts: number, hz?: number): number {
 function deferredTimeouts(seconds: number): number {
   if (seconds <= 0) return 0;
   let timeouts = 1;
-  for (let ms = timeoutMs(0); seconds * 1000 > ms && timeouts < 255; timeouts++) ms += timeoutMs(timeouts);
+  for (let ms = timeoutMs(0); seconds * 1000 > ms && timeouts < MOST_TIMEOUTS; timeouts++)
+    ms += timeoutMs(timeouts);
   return timeouts;
 }
 
 /** How many timeouts are over so long after a SYN-ACK, at which there had been `before`: those of a deferral send nothing. */
 export function timeoutsSince(sinceMs: number, expiresMs: number, before: number): number {
   let [timeouts, overMs] = [before, lateTimeoutMs(before)];
-  while (overMs + timeoutMs(timeouts + 1) / 2 < sinceMs + expiresMs) overMs += lateTimeoutMs(++timeouts);
+  while (timeouts < MOST_TIMEOUTS && overMs + timeoutMs(timeouts + 1) / 2 < sinceMs + expiresMs)
+    overMs += lateTimeoutMs(++timeouts);
   return timeouts;
 }
 
@@ -65,17 +69,15 @@ function ruleFor({ synackRetries }: TcpSysctls, options: Peculiarities): Rule {
     ? `the listener's TCP_SYNCNT = ${synCount}`
     : `${SYSCTL_NAMES.synackRetries} = ${synackRetries}`;
   const deferral = request?.acknowledged ? deferredTimeouts(deferS) : 0;
-  const because = deferral
-    ? `the listener's TCP_DEFER_ACCEPT = ${deferS} s: data from the client, or its ACK after that time, establishes the connection`
-    : unsendable && !request?.acknowledged
-      ? "a SYN-ACK that can't leave its host ends the request at its first timer"
-      : setting;
-  return {
-    retries,
-    deferral,
-    unsendable: unsendable && !request?.acknowledged,
-    because,
-  };
+  const rule = { retries, deferral, unsendable: unsendable && !request?.acknowledged };
+  if (deferral)
+    return {
+      ...rule,
+      because: `the listener's TCP_DEFER_ACCEPT = ${deferS} s: data from the client, or its ACK after that time, establishes the connection`,
+    };
+  if (rule.unsendable)
+    return { ...rule, because: "a SYN-ACK that can't leave its host ends the request at its first timer" };
+  return { ...rule, because: setting };
 }
 
 /** The whole life of a request, if the client says nothing more. */
@@ -106,7 +108,7 @@ export function forecastRequest(
   const rule = ruleFor(sysctls, options);
   let timeouts = request?.timeouts ?? counted;
   // The row may be newer than the packets.
-  while (expiresMs > timeoutMs(timeouts) + TICK_MS) timeouts++;
+  while (timeouts < MOST_TIMEOUTS && expiresMs > timeoutMs(timeouts) + TICK_MS) timeouts++;
   const firstMs = expiresMs + meanLatenessMs(timeoutMs(timeouts), hz);
   const { sendsMs, endMs } = lifeFrom(timeouts, firstMs, rule, hz);
   const [sendMs = endMs] = sendsMs;
@@ -125,7 +127,12 @@ export function forecastRequest(
   } as const;
   if (request?.crowded && rule.retries > LEAST_RETRIES && !rule.unsendable)
     return {
-      ...{ ...told, ...definite, remaining: null, givesUpMs: null, atMostMs: endMs },
+      ...told,
+      nextMs: sendMs,
+      remaining: null,
+      givesUpMs: null,
+      atMostMs: endMs,
+      nextState: 'LISTEN',
       because: `${told.because}; down to ${LEAST_RETRIES} while requests fill more than half of the backlog`,
     };
   if (request?.acknowledged) return { ...told, ...definite };

@@ -1,9 +1,9 @@
+import { isForeignReset, mayBeOpen } from './foreign.ts';
 import type { Moment } from './known.ts';
 import { withoutRequest } from './minisocks.ts';
 import { end, endOfSegment, find, type Possibility, withDoubt } from './possibility.ts';
 import type { Segment } from './segment.ts';
 import { isRecent } from './send.ts';
-import { seqDistance } from './sequence.ts';
 
 /** An RST that is sent: of a socket that ends, or in answer to a segment for which there is none (RFC 9293, 3.10.7.1). */
 export function sendReset(
@@ -96,25 +96,14 @@ function abort(socket: Possibility, segment: Segment, last: Segment | null, at: 
     case 'SYN-RECEIVED':
       return [refusesAck ? socket : end(socket, 'abort', atMs)];
     default:
-      if (isForeign(socket, segment)) return [socket];
+      if (isForeignReset(socket, segment)) return [socket];
       return segment.ack === null
         ? [end(socket, 'abort', atMs), withDoubt(socket, 'foreign')]
         : [end(socket, 'abort', atMs)];
   }
 }
 
-/** An abort acknowledges, and its number is the next (net/ipv4/tcp_output.c, tcp_send_active_reset). Another process can send others. */
-function isForeign({ acknowledged, sendNext }: Possibility, { seq, ack }: Segment): boolean {
-  return ack === null ? seq !== sendNext : !isBetween(seq, acknowledged, sendNext);
-}
-
-function isBetween(seq: number, first: number, last: number): boolean {
-  return seqDistance(seq, first) >= 0 && seqDistance(seq, last) <= 0;
-}
-
 /** What an RST shows where no possibility foresaw it: the socket had ended before, silently. */
 export function silentlyEnded(socket: Possibility, at: Moment): Possibility[] {
-  const isOpen = socket.state === 'ESTABLISHED' || socket.state === 'CLOSE-WAIT';
-  const isForeign = isOpen && !socket.gone && at.known.maker !== null;
-  return [closed(socket, at), ...(isForeign ? [withDoubt(socket, 'foreign')] : [])];
+  return mayBeOpen(socket, at) ? [closed(socket, at), withDoubt(socket, 'foreign')] : [closed(socket, at)];
 }

@@ -1,3 +1,4 @@
+import { isForeignSegment } from './foreign.ts';
 import { receiveFin, synchronized } from './full-socket.ts';
 import type { Knowledge, Moment } from './known.ts';
 import {
@@ -20,7 +21,7 @@ import { agreed, offered } from './windows.ts';
  * come from several processors: for a moment, a sent segment may be older than a received one.
  */
 export function sendSegment(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
-  const foreign = isForeign(socket, segment, at);
+  const foreign = isForeignSegment(socket, segment, at);
   if (foreign === true) return [socket];
   if (foreign === null) return [...sendOwn(socket, segment, at), withDoubt(socket, 'foreign')];
   return sendOwn(socket, segment, at);
@@ -36,36 +37,6 @@ function sendOwn(socket: Possibility, segment: SeenSegment, at: Moment): Possibi
   if (socket.gone || !canSend(socket, segment))
     return socket.doubt === null && isRecent(socket, at) ? [socket] : [];
   return confirmed(sendText(offered(socket, segment), segment, at), segment, at);
-}
-
-const SYNCHRONIZED: ReadonlySet<State | null> = new Set([
-  'ESTABLISHED',
-  'FIN-WAIT-1',
-  'FIN-WAIT-2',
-  'CLOSE-WAIT',
-  'CLOSING',
-  'LAST-ACK',
-]);
-
-/**
- * Whether another process sent that in the socket's name (raw(7), packet(7)): Linux does not, or no call asked for it. Null where
- * a program's call may have gone unseen.
- */
-function isForeign(
-  socket: Possibility,
-  { flags, seq, ack }: SeenSegment,
-  { known: { maker, inConnect } }: Moment,
-): boolean | null {
-  if (socket.gone || !SYNCHRONIZED.has(socket.state)) return false;
-  const isOpen = socket.state === 'ESTABLISHED' || socket.state === 'CLOSE-WAIT';
-  const isUncalled = isOpen && !socket.inClose && maker !== null && (maker === 'tcplab' || null);
-  if (flags.includes('S')) {
-    const isNew = ack === null && seq !== socket.initialSent;
-    return isNew && inConnect !== true && isUncalled;
-  }
-  if (ack === null) return true;
-  if (!flags.includes('F') || socket.finSent !== null) return false;
-  return seqDistance(seq, socket.sendNext) > 0 || isUncalled;
 }
 
 /** Stamps of what is sent and of what comes in agree to about this. */

@@ -36,6 +36,17 @@ function row(parts: Partial<SocketRow>): SocketRow {
   };
 }
 
+it('are foretold of a request whose timer runs longer than any of the kernel’s', () => {
+  const request = row({
+    state: 'SYN-RECEIVED',
+    inode: 0,
+    timer: 'retransmission',
+    expiresMs: 1e9,
+    info: null,
+  });
+  expect(forecast(request, NEW, {}).givesUpMs).toBeGreaterThan(1e9);
+});
+
 const inSeconds = (offsetsMs: number[]) => offsetsMs.map((ms) => Math.round(ms / 1000));
 
 describe('sysctls', () => {
