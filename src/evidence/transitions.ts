@@ -90,11 +90,9 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
   const own = ofConnection(drafts);
   return {
     transitions: drafts.map((draft) => {
-      const next = nextAfter(
-        draft,
-        own.filter((later) => drafts.indexOf(later) > drafts.indexOf(draft)),
-      );
-      return corroborate(timeline, connection, draft, next);
+      const isLater = (other: Draft) => drafts.indexOf(other) > drafts.indexOf(draft);
+      const before = own.findLast((other) => other !== draft && !isLater(other));
+      return corroborate(timeline, connection, draft, before, nextAfter(draft, own.filter(isLater)));
     }),
     particularities,
   };
@@ -204,12 +202,16 @@ function corroborate(
   timeline: Timeline,
   connection: Connection,
   draft: Draft,
+  before: Draft | undefined,
   next: Draft | undefined,
 ): Transition {
   const end = endOf(connection, draft.host, draft.to);
+  // Not before the transition before: then it may have seen an earlier stay in the same state.
+  const printedMs = Math.max(draft.atMs - PRINTED_BEFORE_MS, before?.atMs ?? Number.NEGATIVE_INFINITY);
+  const fromMs = Math.min(draft.atMs - CLOCKS_AGREE_MS, printedMs);
   const saw = (witness: Witness) =>
     witness.follow(timeline, end).some(({ atMs, states }) => {
-      const inTime = atMs >= draft.atMs - CLOCKS_AGREE_MS && (!next || atMs < next.atMs);
+      const inTime = atMs >= fromMs && (!next || atMs < next.atMs);
       return inTime && states.length === 1 && states[0] === draft.to;
     });
   const seenBy = [socketTable, packets, kernelEvents].filter(saw).map(({ name }) => name);
@@ -222,8 +224,11 @@ function nextAfter(draft: Draft, later: Draft[]): Draft | undefined {
   return later.find(({ from, to }) => draft.to !== 'LISTEN' || (from === 'LISTEN' && to !== 'SYN-RECEIVED'));
 }
 
-/** The kernel prints a change up to this long before it sends the segment that shows it, on a busy machine. */
-const CLOCKS_AGREE_MS = 0.5;
+/** Stamps of packets and of kernel events come from two clocks, whose distance is measured to about a microsecond. */
+const CLOCKS_AGREE_MS = 0.05;
+
+/** A busy kernel prints a change up to this long before it sends the segment that shows it. */
+const PRINTED_BEFORE_MS = 0.5;
 
 function inTime(a: { atMs: number }, b: { atMs: number }): number {
   return a.atMs - b.atMs;
