@@ -1,5 +1,5 @@
 import { type Endpoint, sameEndpoint } from '../tcp/endpoint.ts';
-import type { WirePacket } from '../tcp/segment.ts';
+import type { Segment, WirePacket } from '../tcp/segment.ts';
 import type { State } from '../tcp/state.ts';
 import { type HostName, otherHost } from './events.ts';
 
@@ -41,8 +41,15 @@ export function hostsOf(connection: Connection): readonly HostName[] {
   return isSelf(connection) ? ['client'] : ['client', 'server'];
 }
 
-/** The host at the other end of a packet: what a host sends to itself, it receives. */
+/** The host at the other end of a packet. */
 export function otherHostOf({ host, wire }: { host: HostName; wire: WirePacket }): HostName {
-  const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
+  return receiverOf(host, wire.kind === 'tcp' ? wire.segment : wire.error.quoted);
+}
+
+/** The host that a host sends a segment to: itself, where it is its own peer. */
+export function receiverOf(
+  host: HostName,
+  { source, destination }: Pick<Segment, 'source' | 'destination'>,
+): HostName {
   return sameEndpoint(source, destination) ? host : otherHost(host);
 }

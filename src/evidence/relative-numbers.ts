@@ -1,6 +1,6 @@
 import type { Segment } from '../tcp/segment.ts';
 import { seqDistance } from '../tcp/sequence.ts';
-import { otherHostOf } from './connection.ts';
+import { receiverOf } from './connection.ts';
 import type { HostName } from './events.ts';
 
 /** A segment's numbers as tcpdump prints them. */
@@ -30,9 +30,7 @@ export class RelativeNumbers {
   tell(host: HostName, segment: Segment): RelativeNumber {
     const base = this.#baseOf(host, segment);
     const peerBase =
-      segment.ack === null
-        ? undefined
-        : below(this.#bases[otherHostOf({ host, wire: { kind: 'tcp', segment } })], segment.ack);
+      segment.ack === null ? undefined : below(this.#bases[receiverOf(host, segment)], segment.ack);
     return {
       seq: seqDistance(segment.seq, base),
       ack: segment.ack === null ? null : seqDistance(segment.ack, peerBase ?? segment.ack),

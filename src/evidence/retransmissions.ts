@@ -1,6 +1,6 @@
 import type { Segment } from '../tcp/segment.ts';
 import { seqAdd, seqDistance } from '../tcp/sequence.ts';
-import { otherHostOf } from './connection.ts';
+import { receiverOf } from './connection.ts';
 import type { HostName } from './events.ts';
 
 /** What a segment is after those that were sent before it. */
@@ -44,8 +44,7 @@ export class Retransmissions {
 
   /** `base`: the first sequence number of its connection. What was `crafted` is no sign of what a host's TCP has sent. */
   tell(host: HostName, segment: Segment, base: number, crafted: boolean): Repetition {
-    const receiver = otherHostOf({ host, wire: { kind: 'tcp', segment } });
-    const [sender, peer] = [this.#senders[host], this.#senders[receiver]];
+    const [sender, peer] = [this.#senders[host], this.#senders[receiverOf(host, segment)]];
     const repetition = crafted ? NEW : repetitionOf(sender, base, segment);
     if (!crafted) remember(sender, base, segment);
     if (segment.ack !== null && !segment.flags.includes('R')) peer.acknowledged = segment.ack;

@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { SystemError } from '../error.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { setQueue } from '../kernel/rtnetlink.ts';
@@ -9,12 +8,14 @@ import { type Slice, SocketBatch } from '../kernel/socket-batch.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketOption } from '../tcp/socket-options.ts';
+import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import { ADDRESSES, INTERFACE } from './addresses.ts';
 import { CROWD_PORTS } from './client-ports.ts';
 import { Ending } from './ending.ts';
 import { type Firewall, type FirewallKind, openFirewall } from './firewall.ts';
 import { NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
+import { endOrphans } from './orphans.ts';
 import { LOG_GROUP } from './packet-watch.ts';
 import type { Rule } from './rule.ts';
 import { optionError, type Settings, sysctlName } from './settings.ts';
@@ -190,7 +191,7 @@ export class CrowdHost {
       () => this.#programs.end(),
       () => this.#batch.abort(),
       () => this.#listener !== undefined && kernel.close(this.#listener),
-      () => this.#endOrphans(),
+      () => endOrphans(this.#table, this.#orphans()),
       () => this.#firewall?.close(),
       () => this.#table.close(),
       () => this.#namespace.close(),
@@ -198,22 +199,17 @@ export class CrowdHost {
     await this.#ending.run();
   }
 
-  /** An orphan that retransmits its FIN would keep the namespace until the kernel gives up on it, after minutes. */
-  #endOrphans(): void {
+  /** What is closed and not over; of thousands of sockets, few are. */
+  #orphans(): Pick<SocketRow, 'state' | 'local' | 'remote'>[] {
     const { name } = this.#options;
-    const left: number[] = [];
+    const left: [State, port: number][] = [];
     for (const state of ORPHANED) {
-      this.#table.scan(state, (local, remote) => left.push(name === 'client' ? local : remote));
+      this.#table.scan(state, (local, remote) => left.push([state, name === 'client' ? local : remote]));
     }
-    for (const port of left) {
+    return left.map(([state, port]) => {
       const index = CROWD_PORTS.last - port;
-      try {
-        this.#table.destroy(this.#endpoint(name, index), this.#endpoint(otherHost(name), index));
-      } catch (error) {
-        // Gone meanwhile, or a kernel that does not do it (CONFIG_INET_DIAG_DESTROY).
-        if (!(error instanceof SystemError)) throw error;
-      }
-    }
+      return { state, local: this.#endpoint(name, index), remote: this.#endpoint(otherHost(name), index) };
+    });
   }
 
   /** Sets what was asked for. */

@@ -50,15 +50,21 @@ function allChanges(timeline: Timeline, end: ConnectionEnd): Change[] {
   for (const event of timeline.of('kernel')) {
     const { atMs, change, remote, kernelSocket: socket } = event;
     if (event.host !== end.host || !change || !concerns(event, end)) continue;
-    let of: Change['of'] = 'connection';
-    if (remote.port === 0) of = 'listener';
-    else if (standing !== undefined && socket !== standing) of = 'rival';
-    else if (change.to === 'CLOSED' && rivals.has(socket)) of = 'rival';
-    if (of === 'rival' && change.to !== 'CLOSED') rivals.add(socket);
-    else if (of !== 'listener') rivals.delete(socket);
-    if (of === 'connection') standing = change.to === 'CLOSED' ? undefined : socket;
-    if (of === 'listener' && change.to === 'LISTEN') listeners++;
-    else if (of === 'listener' && change.from === 'LISTEN') listeners = Math.max(0, listeners - 1);
+    const isOver = change.to === 'CLOSED';
+    let of: Change['of'];
+    if (remote.port === 0) {
+      of = 'listener';
+      if (change.to === 'LISTEN') listeners++;
+      else if (change.from === 'LISTEN') listeners = Math.max(0, listeners - 1);
+    } else if ((standing !== undefined && socket !== standing) || (isOver && rivals.has(socket))) {
+      of = 'rival';
+      if (isOver) rivals.delete(socket);
+      else rivals.add(socket);
+    } else {
+      of = 'connection';
+      rivals.delete(socket);
+      standing = isOver ? undefined : socket;
+    }
     changes.push({ atMs, ...change, of, rivals: rivals.size, listeners });
   }
   return changes;
