@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Timeline } from '../evidence/timeline.ts';
+import { isUnexplained } from '../evidence/transitions.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
@@ -105,8 +106,8 @@ async function arcs(options: Options): Promise<void> {
       );
       page?.add(scenario.id, timeline);
       noKernelEvents ??= timeline.of('lab-opened')[0]?.noKernelEvents ?? null;
-      for (const { arc, why, host, from, to, source } of transitionsOf(timeline)) {
-        if (!arc && !why) report.unexplained.push({ scenario: scenario.id, host, from, to, source });
+      for (const { host, from, to, source } of transitionsOf(timeline).filter(isUnexplained)) {
+        report.unexplained.push({ scenario: scenario.id, host, from, to, source });
       }
       for (const { why } of particularitiesOf(timeline)) {
         report.particularities[why] = (report.particularities[why] ?? 0) + 1;

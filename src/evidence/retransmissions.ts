@@ -7,7 +7,7 @@ import type { HostName } from './events.ts';
 export interface Repetition {
   /** How often a segment that begins at the same number was sent before, if all of this one was; else 0. */
   again: number;
-  /** It asks for an answer, one octet before what is new: a keepalive, or a probe of a zero window. */
+  /** It asks for an answer, one byte before what is new: a keepalive, or a probe of a zero window. */
   isProbe: boolean;
 }
 
@@ -22,7 +22,7 @@ interface Sender {
   acknowledged: number | null;
 }
 
-/** Which segments of one connection are sent again, told in the order of their sending. */
+/** Which segments of one connection are retransmitted, in the order in which they were sent. */
 export class Retransmissions {
   #senders: Record<HostName, Sender> = { client: newSender(), server: newSender() };
 
@@ -91,7 +91,7 @@ function timesKey({ seq, flags }: Segment): string {
   return flags.includes('S') ? `${seq} S${flags.includes('.')}` : `${seq}`;
 }
 
-/** The number after its last octet; SYN and FIN take one each. */
+/** The number after its last byte; SYN and FIN take one each. */
 function endOf({ seq, length, flags }: Segment): number {
   return seqAdd(seq, length + Number(flags.includes('S')) + Number(flags.includes('F')));
 }

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { aborted, CLOSE, called, courseAt, HANDSHAKE, HANDSHAKE_PRINTED } from '../../test/course.ts';
+import {
+  aborted,
+  CLOSE,
+  called,
+  courseAt,
+  HANDSHAKE,
+  HANDSHAKE_PRINTED,
+  transitionsAt,
+} from '../../test/course.ts';
 import { CONNECTION, kernelSaw, opened, passed, segment, timelineOf } from '../../test/hand-built.ts';
+import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
 import type { TimelineEvent } from './events.ts';
 import { courseOf } from './transitions.ts';
@@ -38,6 +47,41 @@ describe('a change that the kernel prints', () => {
     const ended = courseOf(timelineOf(...closing, aborted(19.9, 'client'), printed), CONNECTION);
     expect(ended.particularities).toEqual([]);
     expect(ended.transitions.at(-1)).toMatchObject({ from: 'FIN-WAIT-2', to: 'CLOSED', arc: { number: 64 } });
+  });
+
+  it.each([
+    ['shortly', 9.6, true],
+    ['long', 8, false],
+  ])('%s before its segment, corroborates it or not', (_when, printedMs, isSame) => {
+    const printed = kernelSaw(printedMs, 'client', 'ESTABLISHED', 'FIN-WAIT-1');
+    const seen = transitionsAt('client', opened(), ...HANDSHAKE, ...CLOSE, printed).find(
+      ({ to }) => to === 'FIN-WAIT-1',
+    );
+    expect(seen?.seenBy.includes('kernel-events')).toBe(isSame);
+  });
+
+  it('before the transition before, does not corroborate it', () => {
+    const closed = kernelSaw(1.97, 'client', 'SYN-SENT', 'CLOSED');
+    const reset = passed(2.1, 'server', segment('server', 'R.', 0, 1));
+    const seen = transitionsAt('client', opened(), ...HANDSHAKE.slice(0, 7), closed, ...reset);
+    const ended = seen.find(({ to, atMs }) => to === 'CLOSED' && atMs > 2);
+    expect(ended).toMatchObject({ from: 'SYN-SENT', seenBy: ['packets'] });
+  });
+
+  it('once, during the call that made it and that sent nothing, is one transition', () => {
+    const crossing = [
+      called(1.95, 'client', 'connect', formatEndpoint(CONNECTION.server), 'EINPROGRESS'),
+      ...CLOSE.slice(0, 2),
+      ...passed(12, 'server', segment('server', 'F.', 1, 1)),
+      aborted(20, 'client'),
+      ...passed(30, 'server', segment('server', 'F.', 1, 1)),
+      ...passed(30.1, 'client', segment('client', 'R', 1)),
+    ];
+    const printed = kernelSaw(20.1, 'client', 'CLOSING', 'CLOSED');
+    const ended = transitionsAt('client', ...events, ...crossing, printed).filter(
+      ({ to }) => to === 'CLOSED',
+    );
+    expect(ended).toMatchObject([{ atMs: 20.1, from: 'CLOSING', source: 'kernel-events' }]);
   });
 
   const bundle = [

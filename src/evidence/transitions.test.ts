@@ -68,23 +68,6 @@ describe('a connection that opens and closes', () => {
     ]);
   });
 
-  it.each([
-    ['shortly before its segment', 9.6, true],
-    ['long before it', 8, false],
-  ])('is one that the kernel printed %s', (_when, printedMs, isSame) => {
-    const printed = kernelSaw(printedMs, 'client', 'ESTABLISHED', 'FIN-WAIT-1');
-    const seen = transitionsAt('client', ...events, printed).find(({ to }) => to === 'FIN-WAIT-1');
-    expect(seen?.seenBy.includes('kernel-events')).toBe(isSame);
-  });
-
-  it('is not one that the kernel printed before the transition before', () => {
-    const closed = kernelSaw(1.97, 'client', 'SYN-SENT', 'CLOSED');
-    const reset = passed(2.1, 'server', segment('server', 'R.', 0, 1));
-    const seen = transitionsAt('client', opened(), ...HANDSHAKE.slice(0, 7), closed, ...reset);
-    const ended = seen.find(({ to, atMs }) => to === 'CLOSED' && atMs > 2);
-    expect(ended).toMatchObject({ from: 'SYN-SENT', seenBy: ['packets'] });
-  });
-
   it('is none that another connection takes', () => {
     const other = { ...CONNECTION, client: { ...CONNECTION.client, port: 41_235 } };
     const { transitions, particularities } = courseOf(timelineOf(...events), other);

@@ -27,7 +27,12 @@ export interface Transition {
   seenBy: WitnessName[];
 }
 
-/** Something that the kernel printed and that is no transition of the connection. */
+/** Whether neither RFC 9293 nor what is known of Linux explains a transition. */
+export function isUnexplained({ arc, why }: Pick<Transition, 'arc' | 'why'>): boolean {
+  return arc === null && why === undefined;
+}
+
+/** Something that the kernel printed and that is not a transition of the connection. */
 export interface Particularity {
   atMs: number;
   host: HostName;
@@ -67,11 +72,12 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
   const drafts = shown
     .filter(({ arc }) => arc !== null)
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));
-  const particularities = addKernelChanges(timeline, end, shown, drafts, evidence);
+  const { particularities, told } = addKernelChanges(timeline, end, shown, drafts, evidence);
   addTableChanges(timeline, end, drafts, evidence);
   for (const [index, step] of steps.entries()) {
     if (step.arc !== null) continue;
     const { atMs, from, to } = step;
+    if (told.has(step)) continue;
     // Found changed: when it happened, others may have seen; or found it too, later.
     const same = drafts.filter((draft) => draft.from === from && draft.to === to);
     if (same.some((draft) => draft.atMs <= atMs)) continue;
@@ -115,8 +121,9 @@ function addKernelChanges(
   shown: readonly Step[],
   drafts: Draft[],
   evidence: CallsAndTimers,
-): Particularity[] {
+): { particularities: Particularity[]; told: Set<Step> } {
   const particularities: Particularity[] = [];
+  const told = new Set<Step>();
   const unmatched = [...shown];
   const inVain = vainConnects(timeline, end);
   for (const { atMs, from, to, of, listeners } of kernelChanges(timeline, end)) {
@@ -126,25 +133,22 @@ function addKernelChanges(
     }
     const match = unmatched.findIndex((step) => step.from === from && step.to === to);
     const [same] = match < 0 ? [] : unmatched.splice(match, 1);
-    // Of what was only found later, the kernel tells the time.
+    // Of what segments only find changed, the kernel tells the time.
     if (same && same.arc !== null) continue;
     const isEnded = from !== to && to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
     const isInVain = inVain.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs);
     const particular = isInVain ? 'connect() fails before it sends a SYN' : whyParticular(from, to, drafts);
     const why = isEnded ? null : particular;
-    if (why) particularities.push({ atMs, host: end.host, from, to, why });
-    else
-      drafts.push({
-        atMs,
-        host: end.host,
-        from,
-        to,
-        arc: evidence.arcAt(from, to, atMs, atMs),
-        source: 'kernel-events',
-        ofListener: of === 'listener',
-      });
+    if (why) {
+      particularities.push({ atMs, host: end.host, from, to, why });
+      continue;
+    }
+    if (same) told.add(same);
+    const arc = evidence.arcAt(from, to, atMs, atMs);
+    const ofListener = of === 'listener';
+    drafts.push({ atMs, host: end.host, from, to, arc, source: 'kernel-events', ofListener });
   }
-  return particularities;
+  return { particularities, told };
 }
 
 /** Where Linux prints something else than the RFC's picture has (kernel: net/ipv4/tcp_minisocks.c, tcp_input.c). */

@@ -6,7 +6,7 @@ import type { State } from './state.ts';
 
 /** Segments that another process sends in a socket's name (raw(7), packet(7)): Linux does not send them, or no call asked for them. */
 
-/** TIME-WAIT is no full socket. */
+/** TIME-WAIT is not a full socket. */
 const SYNCHRONIZED: ReadonlySet<State | null> = new Set([
   'ESTABLISHED',
   'FIN-WAIT-1',

@@ -1,6 +1,6 @@
 import { type Connection, endOf } from '../../src/evidence/connection.ts';
 import type { HostName } from '../../src/evidence/events.ts';
-import { courseOf, type Transition } from '../../src/evidence/transitions.ts';
+import { courseOf, isUnexplained, type Transition } from '../../src/evidence/transitions.ts';
 import { kernelEvents } from '../../src/evidence/witness/kernel-events.ts';
 import { packets } from '../../src/evidence/witness/packets.ts';
 import { stateInTable } from '../../src/evidence/witness/socket-table.ts';
@@ -98,7 +98,7 @@ function sightsWithin(sights: readonly Sight[], fromMs: number, untilMs: number)
 function unexplained(lab: Lab, connection: Connection): string[] {
   const { transitions } = courseOf(lab.timeline, connection);
   return transitions
-    .filter((transition) => transition.arc === null && !isLinuxAlone(lab, transition, transitions))
+    .filter((transition) => isUnexplained(transition) && !isLinuxAlone(lab, transition, transitions))
     .map(
       ({ atMs, host, from, to, source }) =>
         `${atMs.toFixed(3)} ms: no arc for ${from} → ${to} of ${host}, told by ${source}`,

@@ -1,4 +1,4 @@
-import type { Transition } from '../../evidence/transitions.ts';
+import { isUnexplained, type Transition } from '../../evidence/transitions.ts';
 import { ARCS } from '../../tcp/arcs.ts';
 import { flagsLegend } from '../flags.ts';
 import { broken, NO_BREAK_SPACE } from '../text.ts';
@@ -9,7 +9,7 @@ import type { Story } from './moments.ts';
 export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyphs, width: number): string[] {
   const flights = moments.flatMap((moment) => (moment.what === 'departure' ? moment.flight : []));
   const letters = new Set(flights.flatMap(({ flags }) => [...(flags ?? '')]));
-  const unexplained = transitions.filter(({ arc, why }) => arc === null && !why);
+  const unexplained = transitions.filter(isUnexplained);
   const signs = [
     ...flagsLegend(letters),
     `${glyphs.none} closed`,

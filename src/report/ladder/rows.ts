@@ -1,5 +1,5 @@
 import type { HostName } from '../../evidence/events.ts';
-import type { Transition } from '../../evidence/transitions.ts';
+import { isUnexplained, type Transition } from '../../evidence/transitions.ts';
 import type { Style } from '../style.ts';
 import { broken, columnsOf } from '../text.ts';
 import { drawArrival, drawDeparture, drawFlight, ruleName, type Turn, turnOf } from './arrow.ts';
@@ -240,7 +240,7 @@ class Rows {
     for (const change of changes) {
       if (!change) continue;
       const space = change.to.length + 2 > this.#page.beside ? '' : ' ';
-      const unexplained = change.arc === null && !change.why ? `${space}?` : '';
+      const unexplained = isUnexplained(change) ? `${space}?` : '';
       this.#beside(line, change.host, { text: change.to + unexplained, tone: 'bold' });
     }
   }
