@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { table } from '../../test/course.ts';
 import { captured, opened, segment } from '../../test/hand-built.ts';
+import type { State } from '../tcp/state.ts';
 import type { Noted, TimelineEvent } from './events.ts';
 import { Timeline } from './timeline.ts';
 
@@ -74,5 +76,29 @@ describe('a timeline', () => {
     timeline.add(noted(2));
     expect(seen).toEqual([1, 2]);
     expect(timesOf(timeline)).toEqual(timesOf(timeline));
+  });
+
+  it('that has too much leaves out packets, and of the tables those that repeat their neighbours', () => {
+    const timeline = new Timeline();
+    const data = captured(0, 'client', 'sent', segment('client', 'P.', 1, 1));
+    const state = (ms: number): State => (ms === 300 ? 'CLOSE-WAIT' : 'ESTABLISHED');
+    for (let ms = 0; ms < 600; ms++) {
+      timeline.add({ ...data, atMs: ms, bytes: data.bytes + '='.repeat(60_000) });
+      if (ms % 10 === 0) timeline.add(table(ms, 'client', state(ms)));
+    }
+    timeline.settle(600);
+    const { fromMs = 0, untilMs = 0 } = timeline.leftOut ?? {};
+    expect(untilMs - fromMs).toBeGreaterThan(200);
+    const inGap = ({ atMs }: { atMs: number }) => atMs >= fromMs && atMs < untilMs;
+    expect(timeline.of('captured').filter(inGap)).toEqual([]);
+    const tables = timeline.of('sockets').filter(inGap);
+    const changes = tables.map(({ atMs, rows }) => [atMs, rows[0]?.state]);
+    expect(changes.slice(1, -1)).toEqual([
+      [290, 'ESTABLISHED'],
+      [300, 'CLOSE-WAIT'],
+      [310, 'ESTABLISHED'],
+    ]);
+    expect(timeline.of('sockets').length).toBeLessThan(60);
+    expect([...timeline].filter(({ type }) => type === 'sockets')).toEqual(timeline.of('sockets'));
   });
 });

@@ -1,6 +1,6 @@
 import { printableJson } from '../printable.ts';
 import { fitting, mustFit } from './arguments.ts';
-import type { TimelineEvent } from './events.ts';
+import type { SocketsSeen, TimelineEvent } from './events.ts';
 import { firstAfter, firstFrom, InTime } from './in-time.ts';
 import { isLineType } from './line-shapes.ts';
 import type { Shape } from './shape.ts';
@@ -118,12 +118,43 @@ export class Timeline implements Iterable<TimelineEvent> {
     const endMs = Math.min(untilMs, momentAfter(rest, excess));
     const taken = this.#events.takeOut(fromMs, endMs, isBulk);
     for (const type of BULK) this.#byType.get(type)?.takeOut(fromMs, endMs);
+    this.#leaveOutRepeated(fromMs, endMs);
     for (const event of taken) this.#bulkBytes -= bytesOf(event);
     if (taken.length > 0) {
       this.#leftOut = { fromMs, untilMs: endMs, events: (this.#leftOut?.events ?? 0) + taken.length };
     }
     return taken;
   }
+
+  /** What the kernel printed of those packets, and tables between two that say the same. */
+  #leaveOutRepeated(fromMs: number, untilMs: number): void {
+    const tables = this.of('sockets').filter(({ atMs }) => atMs >= fromMs && atMs < untilMs);
+    const same = new Set<TimelineEvent>();
+    for (const host of ['client', 'server'] as const) {
+      const own = tables
+        .filter((table) => table.host === host)
+        .map((table) => ({ table, says: saysOf(table) }));
+      for (const [index, { table, says }] of own.entries())
+        if (own[index - 1]?.says === says && own[index + 1]?.says === says) same.add(table);
+    }
+    const isRepeated = (event: TimelineEvent) => same.has(event) || isRetransmission(event);
+    this.#events.takeOut(fromMs, untilMs, isRepeated);
+    for (const type of ['sockets', 'kernel'] as const)
+      this.#byType.get(type)?.takeOut(fromMs, untilMs, isRepeated);
+  }
+}
+
+/** What states and conditions of scenarios are read from: which sockets there are, and what they wait for. */
+function saysOf({ rows }: SocketsSeen): string {
+  return JSON.stringify(
+    rows.map(({ state, cookie, inode, local, remote, timer, receiveQueue, sendQueue }) => {
+      return [state, cookie, inode, local, remote, timer, receiveQueue > sendQueue, sendQueue > 1];
+    }),
+  );
+}
+
+function isRetransmission(event: TimelineEvent): boolean {
+  return event.type === 'kernel' && event.name === 'tcp_retransmit_skb';
 }
 
 function isBulk({ type }: TimelineEvent): boolean {
