@@ -103,6 +103,13 @@ describe('settings of a lab', () => {
     });
   });
 
+  it('are not silently changed by a scenario that needs another value', async () => {
+    const timeline = await runWith('syn-flood', { sysctls: { server: { tcp_syncookies: 2 } } });
+    expect(timeline.of('gave-up').map(({ why }) => why)).toEqual([
+      'this scenario needs net.ipv4.tcp_syncookies = 0 on the server, but 2 was asked for',
+    ]);
+  });
+
   it('reject a value that the kernel of the host does not take, and close the socket', async () => {
     // Above the limit of tcp(7), which the type lets through in a lab of a test.
     await using lab = await Lab.open();

@@ -62,7 +62,7 @@ export function addSettingOptions(command: Command): Command {
   const given = (value: string, before: string[] = []) => [...before, value];
   const repeatable = (flags: string, description: string) =>
     command.addOption(new Option(flags, description).argParser(given).helpGroup(OPTION_GROUPS.lab));
-  repeatable('--sysctl <host:name=value>', 'sysctl, such as server:tcp_syncookies=0 (repeatable)');
+  repeatable('--sysctl <host:name=value>', 'sysctl, such as server:tcp_retries2=5 (repeatable)');
   repeatable(
     '--option <host:name=value>',
     "option of tcplab's sockets, such as client:TCP_SYNCNT=1 (repeatable)",

@@ -40,7 +40,7 @@ function parsed({ sysctl = [], option = [], clientPort }: SettingOptions): Setti
     );
   }
   for (const text of sysctl) {
-    const { host, name, value } = partsOf('sysctl', text, 'server:tcp_syncookies=0');
+    const { host, name, value } = partsOf('sysctl', text, 'server:tcp_retries2=5');
     put(sysctls, 'sysctl', host, sysctlName(name), value);
   }
   for (const text of option) {

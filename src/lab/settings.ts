@@ -214,15 +214,36 @@ export function withSettings<H extends Host>(host: H, { socketOptions, clientPor
   return overlaid(host, own);
 }
 
-/** A host whose sockets keep the options of its lab: what a scenario would set gives way to what was asked for. */
-export function keepingOptions(host: Host, { socketOptions }: Settings): Host {
-  const options = socketOptions?.[host.name];
-  if (!options) return host;
+/**
+ * A host that keeps the settings of its lab: an option that a scenario would set gives way to what was asked for. A sysctl that
+ * it would change makes it another scenario, so that throws `SettingConflict`.
+ */
+export function keepingSettings(host: Host, { socketOptions, sysctls }: Settings): Host {
+  const options = socketOptions?.[host.name] ?? {};
+  const kept = new Map(
+    Object.entries(sysctls?.[host.name] ?? {}).map(([name, value]) => [sysctlName(name), String(value)]),
+  );
+  if (Object.keys(options).length + kept.size === 0) return host;
   return overlaid(host, {
     setOption: async (socket, option, value) => {
       if (options[option] === undefined) await host.setOption(socket, option, value);
     },
+    writeSysctl: async (name, value) => {
+      const asked = kept.get(name) ?? String(value);
+      if (asked !== String(value)) throw conflict(host.name, name, asked, value);
+      await host.writeSysctl(name, value);
+    },
   });
+}
+
+/** A scenario needs another value than the user asked for. */
+export class SettingConflict extends SettingError {}
+
+function conflict(host: HostName, name: string, asked: string, value: string | number): SettingConflict {
+  return new SettingConflict(
+    `this scenario needs ${name} = ${value} on the ${host}, but ${asked} was asked for`,
+    `omit ${host}:${name}=${asked}, or choose another scenario`,
+  );
 }
 
 /** The host, with some of its methods replaced. */

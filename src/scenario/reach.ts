@@ -6,7 +6,7 @@ import { describeProgramEnd, programEnds } from '../evidence/program-ends.ts';
 import { toldByPackets } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
-import { keepingOptions, mustBeOurs } from '../lab/settings.ts';
+import { keepingSettings, mustBeOurs, SettingConflict } from '../lab/settings.ts';
 import { type Programs, programEnd } from './program-end.ts';
 import type { Scenario, Stage } from './scenario.ts';
 import { EndedEarly } from './started-program.ts';
@@ -58,7 +58,7 @@ export async function reachState(
     lab.timeline.add({ type: 'claimed', atMs: lab.nowMs(), scenario: scenario.id, ...claim });
     return connection;
   } catch (error) {
-    if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
+    if (!(error instanceof TcplabError) || !isOutcome(error)) throw error;
     const reasons = [error.message];
     if (connection && last) reasons.push(`socket-table saw ${describeEnds(last, connection, scenario)}`);
     if (connection) reasons.push(...foreignDrops(lab.timeline, connection));
@@ -74,6 +74,11 @@ export async function reachState(
   }
 }
 
+/** Whether it says that a state can't be reached, and not that something is wrong. */
+function isOutcome(error: TcplabError): boolean {
+  return error.code === 'TIMEOUT' || error instanceof SettingConflict;
+}
+
 /** What a scenario sees of a lab. */
 export function stageOf(
   lab: Lab,
@@ -84,7 +89,7 @@ export function stageOf(
     const command = programs[name];
     if (command !== undefined) mustBeOurs(name, lab.settings);
     return command === undefined
-      ? keepingOptions(lab.host(name), lab.settings)
+      ? keepingSettings(lab.host(name), lab.settings)
       : programEnd(lab.host(name), command, lab, () => stage);
   };
   const stage: Stage = {
