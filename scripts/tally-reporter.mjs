@@ -48,7 +48,12 @@ function fateOf(test) {
   switch (result.state) {
     case 'passed':
     case 'failed':
-      return { name, state: result.state, tries: 1 + (test.diagnostic()?.retryCount ?? 0) };
+      return {
+        name,
+        state: result.state,
+        tries: 1 + (test.diagnostic()?.retryCount ?? 0),
+        ...(result.errors?.[0] ? { reason: result.errors[0].message } : {}),
+      };
     case 'skipped':
       return { name, state: 'skipped', reason: result.note || reasonOf(test) };
     case 'pending':

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ScenarioResult } from '../src/report/result.ts';
 import { segmentLegend, segmentLines } from '../src/report/segment-line.ts';
 import { columnsOf } from '../src/report/text.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
-import { TCPLAB, temporaryFolder } from './cli.ts';
+import { eventually, TCPLAB, temporaryFolder } from './cli.ts';
 import { type Terminal, Tmux } from './tmux.ts';
 
 const WIDTHS = [40, 60, 80, 100, 140, 200];
@@ -46,7 +46,7 @@ async function watch(
   enough?: (lines: string[]) => boolean,
 ): Promise<Watched> {
   const file = join(folder, `${id}-${widths.join('-')}-${rows}.json`);
-  const command = `${TCPLAB.map((part) => `'${part}'`).join(' ')} hold ${id} --json > '${file}'`;
+  const command = `${TCPLAB.map((part) => `'${part}'`).join(' ')} hold ${id} --json > '${file}.part'; mv '${file}.part' '${file}'`;
   const terminal = await tmux.open(`${FILL}; ${command}`, widths[0] ?? 80, rows);
   const screens: Shown[] = [];
   let heldMs = 0;
@@ -62,6 +62,8 @@ async function watch(
   }
   await terminal.press('C-c');
   const end = withoutEarlier(await terminal.until(hasEnded, 'the end'));
+  // The JSON is written after the last line of the screen.
+  await eventually('the JSON to be whole', () => existsSync(file));
   return { screens, end, result: JSON.parse(readFileSync(file, 'utf8')) as ScenarioResult };
 }
 
