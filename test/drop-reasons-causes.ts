@@ -551,7 +551,7 @@ const refused: Cause[] = [
     reason: 'TCP_FLAGS',
     by: 'SYN and FIN to a listener',
     ...at('server'),
-    effect: 'unprocessed',
+    effect: 'processed',
     make: strangeSyn(() => ({ flags: 'FS' })),
   },
   {

@@ -120,7 +120,6 @@ add('met CLOSED', { NO_SOCKET: 'no socket for it' });
 add('unprocessed', {
   TCP_ACK_UNSENT_DATA: 'an ACK of what was never sent',
   TCP_CLOSE: 'the socket is closed',
-  TCP_FLAGS: 'flags that are invalid in this state',
   TCP_INVALID_ACK_SEQUENCE: 'unacceptable ACK number',
   TCP_INVALID_END_SEQUENCE: 'it ends beyond the window',
   TCP_INVALID_SEQUENCE: 'it begins beyond the window',
@@ -137,6 +136,15 @@ add('unprocessed', {
   TCP_RFC7323_TW_PAWS: 'old timestamp in TIME-WAIT',
   TCP_TOO_OLD_ACK: 'far too old ACK number',
 });
+
+// A listener refuses a SYN with a FIN so; by then TIME-WAIT has given way to it (tcp_v4_rcv).
+add(
+  ({ segment }) =>
+    segment?.flags.includes('S') && segment.flags.includes('F') ? 'processed' : 'unprocessed',
+  {
+    TCP_FLAGS: 'flags that are invalid in this state',
+  },
+);
 
 // By then tcp_ack has taken its acknowledgment (tcp_data_queue, tcp_data_queue_ofo, tcp_prune_ofo_queue).
 add('acknowledgment only', {

@@ -195,7 +195,8 @@ function addTableChanges(
       const isBack = seen !== 'LISTEN' || evidence.arcAt(from, seen, lastMs, atMs) !== null;
       const to = isBack ? seen : 'CLOSED';
       const arc = evidence.arcAt(from, to, lastMs, atMs);
-      drafts.push({ atMs, host: end.host, from, to, arc, source: 'socket-table' });
+      const why = arc ? undefined : evidence.whyAt(from, to, lastMs, atMs);
+      drafts.push({ atMs, host: end.host, from, to, arc, ...(why && { why }), source: 'socket-table' });
     }
     // What was read may have changed before the reading was over.
     lastMs = atMs - tookMs;

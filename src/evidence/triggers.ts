@@ -97,6 +97,13 @@ export class CallsAndTimers {
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
   }
 
+  /** What Linux may have done between these times, by the segments, where no arc leads from one state to the other. */
+  whyAt(from: State, to: State, sinceMs: number, untilMs: number): string | undefined {
+    const isIt = (step: Step) => step.from === from && step.to === to;
+    return this.#segments.possible.find((step) => isIt(step) && step.atMs >= sinceMs && step.atMs <= untilMs)
+      ?.why;
+  }
+
   /** The arc of an end that its reply to a SYN, or to data, shows to be gone: that ended it, if nothing else did. */
   arcOfRefusal(from: State, to: State, sinceMs: number, atMs: number): Arc | null {
     const other = this.arcAt(from, to, sinceMs, atMs);

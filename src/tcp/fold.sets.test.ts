@@ -96,6 +96,22 @@ describe('the final ACK of a handshake', () => {
   });
 });
 
+describe('a SYN in TIME-WAIT', () => {
+  it('that a full accept queue may drop, or that has a FIN, may have ended it', () => {
+    const known = { ...LAB, hasQueueSpace: null, listens: null };
+    for (const flags of ['S', 'FS'] as const) {
+      const end = fold([...timeWait, got(flags, 70)], known);
+      expect(end.states).toEqual(['TIME-WAIT', 'CLOSED']);
+      expect(end.possibleSteps.at(-1)?.why).toBe('a listener takes its ports for a new SYN');
+      expect(fold([...timeWait, got(flags, 70), sent('.', 2, 2)], known).state).toBe('TIME-WAIT');
+    }
+    const answered = fold([...timeWait, got('S', 70), sent('S.', 700, 71)], known);
+    expect(answered.state).toBe('SYN-RECEIVED');
+    expect(answered.steps.at(-1)?.arc).toMatchObject({ from: 'TIME-WAIT', to: 'SYN-RECEIVED' });
+    expect(fold([...timeWait, got('FS', 70)], { ...known, listens: true }).state).toBe('CLOSED');
+  });
+});
+
 describe('TCP Fast Open', () => {
   it('has data on the SYN acknowledged with it, at the server', () => {
     const open = [got('S', 0, null, 10), sent('S.', 0, 11)];

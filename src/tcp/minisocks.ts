@@ -98,11 +98,16 @@ export function receiveInTimeWait(socket: Possibility, segment: Segment, at: Mom
   const isSyn = flags.includes('S') && ack === null;
   if (!isSyn) return [ack === null ? socket : { ...socket, sinceMs: atMs }];
   const knocked = { ...socket, knock: segment };
-  // A listener that is given a SYN with FIN ignores it, after TIME-WAIT has given way to it.
-  if (!flags.includes('F') || seqDistance(seq, receiveNext) <= 0 || known.listens === false) return [knocked];
-  const gaveWay = find(socket, 'CLOSED', atMs);
-  return known.listens ? [gaveWay] : [knocked, withDoubt(gaveWay, 'SYN in TIME-WAIT')];
+  if (seqDistance(seq, receiveNext) <= 0 || known.listens === false) return [knocked];
+  // TIME-WAIT gives way to it even where the listener then drops it: one with a FIN always, one without if its queue is full.
+  if (!flags.includes('F') && known.hasQueueSpace) return [knocked];
+  const gaveWay = { ...find(socket, 'CLOSED', atMs, GAVE_WAY), knock: segment };
+  const isIgnored = flags.includes('F') && known.listens === true;
+  return isIgnored ? [gaveWay] : [knocked, withDoubt(gaveWay, 'SYN in TIME-WAIT')];
 }
+
+/** net/ipv4/tcp_ipv4.c, tcp_v4_rcv: TCP_TW_SYN. */
+const GAVE_WAY = 'a listener takes its ports for a new SYN';
 
 /** net/ipv4/tcp_minisocks.c, tcp_in_window. */
 function isInWindow(segment: Segment, from: number, window: number): boolean {

@@ -67,6 +67,23 @@ export function laterOfSame({ one, other }: Difference): 'one' | 'other' | null 
   return (one[0]?.atMs ?? 0) < (other[0]?.atMs ?? 0) ? 'other' : 'one';
 }
 
+/** A path, that of the later, with the known reasons of the other, which may be its own. */
+export function withReasons(
+  kept: Path | null,
+  { before, one, other, last }: Difference,
+  later: 'one' | 'other',
+): Path | null {
+  const [steps, left] = later === 'one' ? [one, other] : [other, one];
+  if (!left.some(({ why }) => why)) return kept;
+  let path = before;
+  for (const [index, step] of steps.entries()) {
+    const same = left[index];
+    path = { step: same?.why && !step.why ? { ...step, or: [same] } : step, before: path };
+  }
+  for (const step of last) path = { step, before: path };
+  return path;
+}
+
 /** What is certain of both by `untilMs`: between what they have in common, the end was found changed. */
 export function inCommon({ before, one, other, last }: Difference, untilMs: number): Path | null {
   const ends = [...one.slice(-1), ...other.slice(-1)];

@@ -1,6 +1,6 @@
 import { findArc, type Trigger } from './arcs.ts';
 import type { Doubt } from './doubts.ts';
-import { difference, inCommon, laterOfSame, type Path } from './path.ts';
+import { difference, inCommon, laterOfSame, type Path, withReasons } from './path.ts';
 import type { Piece } from './reassembly.ts';
 import type { Segment } from './segment.ts';
 import { seqAdd, seqDistance } from './sequence.ts';
@@ -179,7 +179,8 @@ function certain(first: Possibility, other: Possibility): Pick<Possibility, 'pat
   const differ = difference(first.path, other.path);
   const later = laterOfSame(differ);
   const { path, sinceMs } = later === 'other' ? other : first;
-  if (later !== null || first.doubt === null || first.state === null) return { path, sinceMs };
+  if (later !== null) return { path: withReasons(path, differ, later), sinceMs };
+  if (first.doubt === null || first.state === null) return { path, sinceMs };
   const untilMs = Math.max(sinceMs, other.sinceMs);
   return { path: inCommon(differ, untilMs), sinceMs: untilMs };
 }

@@ -66,6 +66,11 @@ function sendSyn(socket: Possibility, segment: SeenSegment, { atMs, known }: Mom
   return [take(fresh, 'connect', atMs)];
 }
 
+/** A TIME-WAIT that was shown to be gone ended before the next connection began. */
+function found(socket: Possibility, atMs: number): Possibility {
+  return socket.state === 'TIME-WAIT' ? find(socket, 'CLOSED', atMs) : socket;
+}
+
 /** Where calls are not seen, a close() is not told from a shutdown(). */
 function orphanAtFirst({ calls }: Knowledge): boolean | null {
   return calls === 'all' ? false : null;
@@ -86,7 +91,8 @@ function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Poss
   const hasEnded = socket.state === 'CLOSED' || socket.state === 'LISTEN';
   if (hasEnded && socket.doubt !== null && segment.seq === socket.initialSent) return [];
   // Only a listener answers so: the connection that was known here is gone.
-  const before = socket.state === 'TIME-WAIT' ? socket : find(socket, 'LISTEN', atMs);
+  const mayGiveWay = socket.state === 'TIME-WAIT' && !socket.gone;
+  const before = mayGiveWay ? socket : find(found(socket, atMs), 'LISTEN', atMs);
   const opened: Possibility = {
     ...UNTOLD,
     state: before.state,

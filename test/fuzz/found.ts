@@ -238,4 +238,19 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'rest', ms: 1 },
     ],
   },
+  {
+    why: 'TIME-WAIT gives way to a SYN with a FIN, which its listener then drops',
+    deeds: [
+      { do: 'listen', at: 'client' },
+      { do: 'connect', at: 'server' },
+      { do: 'shutdown', at: 'server', which: 1 },
+      { do: 'listen', at: 'server' },
+      { do: 'accept', at: 'client' },
+      { do: 'close', at: 'client', which: 2 },
+      { do: 'close', at: 'client', which: 2 },
+      { do: 'craft', at: 'client', flags: 'SF', seq: 1_000_000, ack: 0, octets: 10 },
+      { do: 'connect', at: 'client' },
+      { do: 'rest', ms: 1 },
+    ],
+  },
 ];

@@ -89,10 +89,11 @@ function tells({ states }: Sight, state: State): boolean {
   return states.includes(state) || (state === 'CLOSED' && states.includes('LISTEN'));
 }
 
+/** None if the witness knew nothing before: then what it first says may be of what came right after. */
 function sightsWithin(sights: readonly Sight[], fromMs: number, untilMs: number): Sight[] {
   const before = sights.findLast(({ atMs }) => atMs <= fromMs);
   const during = sights.filter(({ atMs }) => atMs > fromMs && atMs <= untilMs);
-  return before ? [before, ...during] : during;
+  return before ? [before, ...during] : [];
 }
 
 function unexplained(lab: Lab, connection: Connection): string[] {
