@@ -4,7 +4,7 @@ import { receiveInFullSocket, receiveInSynSent } from './full-socket.ts';
 import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
 import { receiveInOrphan, receiveInRequest, receiveInTimeWait } from './minisocks.ts';
-import { type Path, type Step, stepsSince } from './path.ts';
+import { alternativesOf, type Path, type Step, stepsSince } from './path.ts';
 import { answersKnock, merged, type Possibility, UNTOLD, withDoubt } from './possibility.ts';
 import type { IcmpError, Segment } from './segment.ts';
 import { sendSegment } from './send.ts';
@@ -89,7 +89,7 @@ export class End {
   get possibleSteps(): Step[] {
     const common = new Set(this.steps);
     const all = this.possibilities.flatMap(({ path }) => stepsSince(null, path));
-    return all.flatMap((step) => [...(common.has(step) ? [] : [step]), ...(step.or ?? [])]);
+    return all.flatMap((step) => (step.or || !common.has(step) ? alternativesOf(step) : []));
   }
 
   /** What the likeliest possibility says of the numbers in use. */

@@ -14,6 +14,11 @@ export interface Step {
   why?: string;
 }
 
+/** What may have happened: of a step that stands for several, each of them. */
+export function alternativesOf(step: Step): Step[] {
+  return step.or ? step.or.flatMap(alternativesOf) : [step];
+}
+
 /** The steps up to one, the last first: possibilities share what they have in common. */
 export interface Path {
   readonly step: Step;

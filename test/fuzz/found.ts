@@ -253,4 +253,13 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
       { do: 'rest', ms: 1 },
     ],
   },
+  {
+    why: 'the RST of a rule ends a socket whose program then closes it',
+    deeds: [
+      { do: 'rule', at: 'server', hook: 'out', flags: 'S', fate: 'reject with RST' },
+      { do: 'connect', at: 'server' },
+      { do: 'close', at: 'server', which: 0 },
+      { do: 'receive', at: 'client' },
+    ],
+  },
 ];
