@@ -11,12 +11,25 @@ export function isEndedBySegment({ state, gone, doubt }: Possibility): boolean {
   return !gone && state === 'CLOSED' && !isSilent;
 }
 
+/** Whether it has come to one of the states that need no full socket, out of the one in which the kernel gave that up. */
+export function goesOn(
+  { state, gone, path }: Possibility,
+  { except, from }: { except: readonly State[]; from?: State },
+): boolean {
+  if (gone || state === null || from === undefined || !except.includes(state)) return false;
+  return state === from || path?.step.from === from;
+}
+
 export function afterFact(
   one: Possibility,
   fact: Exclude<Fact, { known: unknown }>,
   at: Moment,
 ): Possibility[] {
-  if ('gone' in fact) return [isKept(one, fact) ? one : { ...one, gone: true }];
+  if ('gone' in fact) {
+    if (isKept(one, fact)) return [one];
+    const isOther = fact.from !== undefined && fact.from !== one.state;
+    return isOther && one.doubt !== null ? [] : [{ ...one, gone: true }];
+  }
   if (one.gone) return [one];
   if ('accepted' in fact) return one.doubt === 'final ACK dropped' ? [] : [one];
   if ('hasDescriptor' in fact)

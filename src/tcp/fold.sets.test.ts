@@ -17,6 +17,7 @@ import {
   unreachable,
 } from '../../test/one-end.ts';
 import { type End, type Fact, foldEnd, type Input, type Knowledge } from './fold.ts';
+import type { State } from './state.ts';
 
 /** What is known of a program's end in a lab whose kernel does not report calls. */
 const UNSEEN: Partial<Knowledge> = { rfc1337: false, finTimeoutMs: 60_000, inConnect: false };
@@ -305,6 +306,16 @@ describe('a segment of which only the arrival is known', () => {
     const arrived = [...finWait1, maybe(got('.', 1, 2))];
     expect(fold(arrived).states).toEqual(['FIN-WAIT-2', 'FIN-WAIT-1']);
     expect(stateAfter(...arrived, sent('F.', 1, 1))).toBe('FIN-WAIT-1');
+  });
+
+  it('arrived if the kernel gave up the full socket in the state that it leads to, or from', () => {
+    const gaveUp = (from: State): Fact => {
+      return { atMs: 0, gone: true, sinceMs: 0, from, except: ['TIME-WAIT', 'FIN-WAIT-2'] };
+    };
+    const acknowledged = [...finWait1, maybe(got('.', 1, 2))];
+    expect(fold([...acknowledged, gaveUp('FIN-WAIT-2')]).state).toBe('FIN-WAIT-2');
+    expect(fold([...closing, maybe(got('.', 2, 2)), gaveUp('CLOSING')]).state).toBe('TIME-WAIT');
+    expect(fold([...closing, gaveUp('CLOSING')]).why).toContain('the socket is gone');
   });
 });
 

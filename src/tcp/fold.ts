@@ -1,5 +1,5 @@
 import { type Doubt, wordsOfDoubts } from './doubts.ts';
-import { afterFact, afterKnowledge, isEndedBySegment } from './facts.ts';
+import { afterFact, afterKnowledge, goesOn, isEndedBySegment } from './facts.ts';
 import { receiveInFullSocket, receiveInSynSent } from './full-socket.ts';
 import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
@@ -225,8 +225,8 @@ function learn(end: End, fact: Fact): End {
     return settled(new End(end.possibilities, known, end.last, end.blind), all, end.last, moment);
   }
   const all = end.possibilities.flatMap((one) => afterFact(one, fact, at));
-  // Where a segment may have ended it, that is what has; a later socket is still there.
-  const isEnded = 'gone' in fact && all.some(isEndedBySegment);
+  // Where a segment may have ended it, or its full socket, that is what has; a later socket is still there.
+  const isEnded = 'gone' in fact && all.some((one) => isEndedBySegment(one) || goesOn(one, fact));
   const next = isEnded ? all.filter(({ gone }) => !gone) : all;
   return settled(end, next.length > 0 ? next : end.possibilities, end.last, at);
 }

@@ -59,8 +59,11 @@ export type Fact =
   | { atMs: number; hasDescriptor: boolean; sinceMs: number }
   /** The final ACK of its handshake made a full socket. */
   | { atMs: number; accepted: true }
-  /** The socket that was there at `sinceMs` no longer exists. `except`: in these states it goes on without a full socket. */
-  | { atMs: number; gone: true; sinceMs: number; except: readonly State[] };
+  /**
+   * The socket that was there at `sinceMs` no longer exists. `except`: in these states it goes on without a full socket. `from`: the
+   * state that it was in, where that is known.
+   */
+  | { atMs: number; gone: true; sinceMs: number; except: readonly State[]; from?: State };
 
 /** When something happened, and what was known by then. */
 export interface Moment {

@@ -130,7 +130,7 @@ function byKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
     ...gone.map(({ atMs, from }): Fact => {
       const goesOn = from === 'FIN-WAIT-2' || from === 'CLOSING' || from === 'FIN-WAIT-1';
       const except = goesOn ? (['TIME-WAIT', 'FIN-WAIT-2'] as const) : [];
-      return { atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs, except };
+      return { atMs: atMs + AFTER_MS, gone: true, sinceMs: atMs, except, from };
     }),
   ];
 }
