@@ -310,7 +310,7 @@ describe('a segment of which only the arrival is known', () => {
 
   it('arrived if the kernel gave up the full socket in the state that it leads to, or from', () => {
     const gaveUp = (from: State): Fact => {
-      return { atMs: 0, gone: true, sinceMs: 0, from, except: ['TIME-WAIT', 'FIN-WAIT-2'] };
+      return { atMs: 0, gone: true, sinceMs: 1e6, from, except: ['TIME-WAIT', 'FIN-WAIT-2'] };
     };
     const acknowledged = [...finWait1, maybe(got('.', 1, 2))];
     expect(fold([...acknowledged, gaveUp('FIN-WAIT-2')]).state).toBe('FIN-WAIT-2');
