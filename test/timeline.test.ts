@@ -243,7 +243,13 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** The same with one thing wrong: something missing, something more, or something of another kind. */
 /** Not in files that were saved before these came, nor where they have no meaning. */
-const OPTIONAL: ReadonlySet<string> = new Set(['kernelEvents', 'pid', 'kernelSocket', 'conditions']);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  'kernelEvents',
+  'pid',
+  'kernelSocket',
+  'conditions',
+  'sinceMs',
+]);
 
 function* mutations(value: Json, path = ''): Generator<[what: string, changed: Json]> {
   if (path !== '') {

@@ -2,7 +2,8 @@ import { sameEndpoint } from '../tcp/endpoint.ts';
 import type { Segment } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { endOf, isSelf } from './connection.ts';
-import type { Claimed, Held, HostName, SocketsSeen } from './events.ts';
+import { type Claimed, type Held, type HostName, otherHost, type SocketsSeen } from './events.ts';
+import { type Passage, passages } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { listenerOf, rowOf } from './witness/socket-table.ts';
 
@@ -20,6 +21,7 @@ export const CONDITIONS = [
   'data-on-syn',
   'after-time-wait',
   'own-peer',
+  'refused-by-peer',
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
@@ -28,8 +30,8 @@ export type Condition = (typeof CONDITIONS)[number];
  * when the state was claimed are a condition of every claim.
  */
 export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held): string | null {
-  const lifted = liftedRule(timeline, claim, hold);
-  if (lifted) return lifted;
+  const wrongRule = liftedRule(timeline, claim, hold) ?? idleRules(timeline, claim);
+  if (wrongRule) return wrongRule;
   for (const condition of claim.conditions ?? []) {
     const { host, broken } = LOOKS[condition];
     const at = host === 'held' ? claim.held.host : host;
@@ -141,6 +143,16 @@ const LOOKS: Record<Condition, Look> = {
     broken: (_rows, claim) =>
       isSelf(claim.connection) ? null : `the ${claim.held.host} is not connected to itself`,
   },
+  'refused-by-peer': {
+    host: 'held',
+    broken: (_rows, claim, timeline) => {
+      const isStray = ({ origin, wire, host }: Passage) =>
+        origin === 'outside' && wire.kind === 'tcp' && host !== claim.held.host;
+      return passages(timeline, claim.connection).some(isStray)
+        ? `the RST did not come from the ${otherHost(claim.held.host)}`
+        : null;
+    },
+  },
 };
 
 function heldRow(rows: readonly SocketRow[], { connection, held }: Claimed): SocketRow | undefined {
@@ -197,6 +209,23 @@ function liftedRule(timeline: Timeline, claim: Claimed, hold: Held): string | nu
       return `rule ${rule} of the ${host} (${text}) was removed ${after(end.atMs, hold)} ms into the hold`;
   }
   return null;
+}
+
+/** Rules of which none has dropped a packet of the connection hold nothing: something else does. */
+function idleRules(timeline: Timeline, { atMs: untilMs, connection }: Claimed): string | null {
+  const rules = timeline.of('rule-set').filter(({ atMs }) => atMs <= untilMs);
+  const [first] = rules;
+  if (!first) return null;
+  const isIdle = ({ rule, host }: { rule: number; host: HostName }) =>
+    timeline.of('rule-counted').findLast((event) => event.rule === rule && event.host === host)?.packets ===
+    0;
+  // Logs may lose some of what the counters have.
+  const isLogged = timeline.leftOut === null && timeline.of('lost').length === 0;
+  const hasDropped = ({ fate }: Passage) => typeof fate === 'object' && 'dropped' in fate;
+  const story = passages(timeline, connection);
+  const seesNone = isLogged && story.length > 0 && !story.some(hasDropped);
+  if (!seesNone && !rules.every(isIdle)) return null;
+  return `rule ${first.rule} of the ${first.host} (${first.text}) matched no packet of the connection, so it is not what holds the state`;
 }
 
 /** What was in force when the hold began, all that came until its end, and what was in force then. */

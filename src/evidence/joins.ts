@@ -1,4 +1,4 @@
-import type { Segment } from '../tcp/segment.ts';
+import type { Segment, WirePacket } from '../tcp/segment.ts';
 import { seqDistance } from '../tcp/sequence.ts';
 import { otherHostOf } from './connection.ts';
 import { dropEffect } from './drop-reasons.ts';
@@ -20,8 +20,12 @@ export class Joins {
   /** Those of each host that are of no packet of which the whole was seen to leave. */
   readonly #left: Record<HostName, Captured[]> = { client: [], server: [] };
 
+  readonly #seen: readonly Sighting[];
+  #strays: Set<Captured> | undefined;
+
   /** Both in the order of time. */
   constructor(seen: readonly Sighting[], discarded: readonly KernelDropped[]) {
+    this.#seen = seen;
     this.#joinArrivals(seen);
     this.#joinDrops(seen);
     this.unsent = discarded.length > 0 ? this.#joinDiscards(seen, discarded) : [];
@@ -36,6 +40,24 @@ export class Joins {
   /** The drop of an arrival by a rule. */
   dropOf(arrival: Sighting): Dropped | undefined {
     return this.#drops.get(arrival);
+  }
+
+  /**
+   * Whether a refusal arrived that the other host did not send: something between the hosts did. Only of RSTs and ICMP errors, which
+   * nobody cuts or joins on the way.
+   */
+  isStray(arrival: Captured): boolean {
+    this.#strays ??= this.#findStrays();
+    return this.#strays.has(arrival);
+  }
+
+  #findStrays(): Set<Captured> {
+    const left = [...this.#left.client, ...this.#left.server].filter(({ wire }) => isRefusal(wire));
+    if (left.length === 0) return new Set();
+    const sent = grouped(this.#seen.filter(isDeparture), (event) => numbersKey(event, otherHostOf(event)));
+    const wasSent = (arrival: Captured) =>
+      sent.get(numbersKey(arrival))?.some(({ wire }) => isSameRefusal(wire, arrival.wire)) ?? false;
+    return new Set(left.filter((arrival) => !wasSent(arrival)));
   }
 
   discardOf(sighting: Sighting): KernelDropped | undefined {
@@ -107,6 +129,21 @@ export class Joins {
           wasThere(arrival, drop) && !this.#discards.has(arrival) && isAlike(arrival, wire.segment),
       );
   }
+}
+
+function isRefusal(wire: WirePacket): boolean {
+  return wire.kind === 'icmp' || wire.segment.flags.includes('R');
+}
+
+function isSameRefusal(one: WirePacket, other: WirePacket): boolean {
+  if (one.kind === 'icmp' || other.kind === 'icmp')
+    return (
+      one.kind === other.kind &&
+      one.kind === 'icmp' &&
+      other.kind === 'icmp' &&
+      one.error.meaning === other.error.meaning
+    );
+  return one.segment.flags.includes('R');
 }
 
 export function isArrival(event: Sighting | KernelDropped): event is Captured {

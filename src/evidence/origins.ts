@@ -6,9 +6,10 @@ import type { PacketEvent, Sighting } from './packet-index.ts';
 
 /**
  * Where a packet came from that left a host. `tcp`: from the host's TCP, for a socket or because it has none. `crafted`: tcplab
- * made it, past the host's TCP. A rule: it rejected something. `firewall`: some rule did, of nobody knows whom.
+ * made it, past the host's TCP. A rule: it rejected something. `firewall`: some rule did, of nobody knows whom. `outside`: it arrived
+ * at the other host in this one's name, and never left this one.
  */
-export type Origin = 'tcp' | 'crafted' | { rule: number } | 'firewall';
+export type Origin = 'tcp' | 'crafted' | { rule: number } | 'firewall' | 'outside';
 
 /** How much of each is remembered of what is settled: an answer follows at once. */
 const MOST = 256;

@@ -5,7 +5,7 @@ import type { Origin } from './origins.ts';
 /** One packet of a connection, from the host that sent it to what became of it. */
 export interface Passage {
   atMs: number;
-  /** The host that sent it. */
+  /** The host that sent it, or in whose name it came from outside. */
   host: HostName;
   wire: WirePacket;
   bytes: string;

@@ -1,5 +1,5 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
-import { type Connection, otherHostOf } from './connection.ts';
+import { type Connection, isSelf, otherHostOf } from './connection.ts';
 import type { Captured, HostName, KernelDropped } from './events.ts';
 import { Inputs, type SeenInput } from './inputs.ts';
 import { isArrival, isDeparture, type Joins } from './joins.ts';
@@ -82,6 +82,8 @@ export class Reading {
         const isRefused = joins.dropOf(event) || hasWrongChecksum(event);
         const told = isRefused ? undefined : this.#inputs[host].received(atMs, seen, reason);
         inputs.push(told && this.#about.mayDrop(host) ? { ...told, maybe: true } : told);
+        if (joins.isStray(event) && !this.#isUnsure(event, blindSince))
+          passage?.(this.#strayPassage(event, joins), event);
       } else if (isDeparture(event)) {
         const origin = this.#origins.of(event);
         const numbers = this.#numbersOf(event, origin);
@@ -107,10 +109,29 @@ export class Reading {
     return wire.kind === 'icmp' || sameEndpoint(wire.segment.source, this.#about.connection[host]);
   }
 
+  /** Whether the other host may have sent what nobody saw it send. */
+  #isUnsure(event: Captured, blindSince: BlindSince): boolean {
+    const since = blindSince[otherHostOf(event)];
+    return (since !== null && event.atMs >= since) || isSelf(this.#about.connection);
+  }
+
+  #strayPassage(event: Captured, joins: Joins): Passage {
+    const { atMs, wire, bytes } = event;
+    const host = otherHostOf(event);
+    const [dropped, discarded] = [joins.dropOf(event), joins.discardOf(event)];
+    const fate = dropped ? { dropped } : discarded ? { discarded } : 'delivered';
+    const numbers = this.#numbersOf({ ...event, host }, 'outside');
+    return { atMs, host, wire, bytes, origin: 'outside', numbers, arrivedMs: atMs, fate };
+  }
+
   #numbersOf({ host, wire }: Sighting | KernelDropped, origin: Origin): SentNumbers | null {
     if (wire.kind === 'icmp') return null;
     const { seq, ack, base } = this.#numbers.tell(host, wire.segment);
-    return { seq, ack, ...this.#repetitions.tell(host, wire.segment, base, origin === 'crafted') };
+    return {
+      seq,
+      ack,
+      ...this.#repetitions.tell(host, wire.segment, base, origin === 'crafted' || origin === 'outside'),
+    };
   }
 }
 

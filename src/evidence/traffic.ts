@@ -139,7 +139,7 @@ export class Traffic {
     const met = this.#read(this.#reading, untilMs, {
       passage: (passage, event) => {
         this.#passages.push(passage);
-        if (event.type === 'captured') left.push({ event, passage });
+        if (event.type === 'captured' && event.direction === 'sent') left.push({ event, passage });
       },
     });
     this.#reading.forgetOld();

@@ -24,8 +24,10 @@ export interface WitnessReport {
 
 export interface SegmentReport {
   atMs: number;
-  /** The host that sent it. */
+  /** The host that sent it, or in whose name it came. */
   host: HostName;
+  /** It arrived, and that host did not send it: something between the hosts did. */
+  outside?: true;
   direction: 'sent';
   /** tcpdump's letters; null for an ICMP error, which `icmp` then names. */
   flags: string | null;
@@ -245,11 +247,12 @@ function countersOf(timeline: Timeline, host: HostName): Record<string, number> 
 
 export function segmentReports(all: readonly Passage[], timeline: Timeline): SegmentReport[] {
   const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
-  return all.map(({ atMs, host, wire, numbers, arrivedMs, fate }) => {
+  return all.map(({ atMs, host, wire, numbers, arrivedMs, fate, origin }) => {
     const segment = wire.kind === 'tcp' ? wire.segment : null;
     return {
       atMs,
       host,
+      ...(origin === 'outside' ? { outside: true } : {}),
       direction: 'sent',
       flags: segment?.flags ?? null,
       icmp: wire.kind === 'icmp' ? wire.error.meaning : null,

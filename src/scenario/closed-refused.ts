@@ -9,6 +9,7 @@ export const closedRefused: Scenario = {
   heldBy: 'no listener',
   ours: { server: 'no program may listen' },
   arcs: { client: [8] },
+  conditions: ['refused-by-peer'],
   async reach(stage) {
     return (await refused(stage, 'no listener')).connection;
   },

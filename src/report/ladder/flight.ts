@@ -15,7 +15,7 @@ export interface Flight {
   /** tcpdump's letters; null for an ICMP error. */
   flags: string | null;
   label: Label;
-  /** The sender's TCP, what tcplab made past it, or its firewall. */
+  /** The sender's TCP, what tcplab made past it, or its firewall, or somebody between the hosts. */
   origin: 'tcp' | 'crafted' | { rule: number | null };
   ending: Ending;
 }
@@ -43,16 +43,17 @@ const flights = new WeakMap<Passage, { fate: Passage['fate']; port: number | nul
 
 function flightOf(passage: Passage, connection: Connection, port: number | null): Flight {
   const { host, wire, atMs, fate, origin, numbers } = passage;
+  const outside = origin === 'outside' ? whoseWords(passage) : '';
   const label =
     wire.kind === 'tcp' && numbers
-      ? segmentLabel(wire.segment, numbers, origin === 'crafted', port)
+      ? segmentLabel(wire.segment, numbers, origin === 'crafted' ? 'crafted' : outside, port)
       : {
           port,
           others: 0,
           flags: null,
           icmp: wire.kind === 'icmp' ? icmpLabel(wire.error) : '',
           numbers: '',
-          marks: '',
+          marks: outside,
         };
   return {
     connection,
@@ -61,7 +62,7 @@ function flightOf(passage: Passage, connection: Connection, port: number | null)
     from: host,
     flags: wire.kind === 'tcp' ? wire.segment.flags : null,
     label,
-    origin: origin === 'firewall' ? { rule: null } : origin,
+    origin: origin === 'firewall' || origin === 'outside' ? { rule: null } : origin,
     ending: endingOf(passage),
   };
 }
@@ -76,21 +77,26 @@ function endingOf({ fate }: Passage): Ending {
 function segmentLabel(
   segment: Segment,
   { seq, ack, again, isProbe }: SentNumbers,
-  crafted: boolean,
+  madeBy: string,
   port: number | null,
 ): Label {
   const { flags, length } = segment;
   const parts = [`seq ${seq}`];
   if (ack !== null) parts.push(`ack ${ack}`);
   if (length > 0) parts.push(`length ${length}`);
-  const isShut = segment.window === 0 && !crafted && !/[RS]/.test(flags);
+  const isShut = segment.window === 0 && madeBy === '' && !/[RS]/.test(flags);
   const marks = [
     isShut ? 'win 0' : null,
     again > 0 ? 'again' : null,
     isProbe ? 'probe' : null,
-    crafted ? 'crafted' : null,
+    madeBy === '' ? null : madeBy,
   ].filter((text) => text !== null);
   return { port, others: 0, flags, icmp: '', numbers: parts.join(' '), marks: marks.join(' ') };
+}
+
+/** What is known of the sender of a packet that the host in whose name it came did not send. */
+function whoseWords({ wire, host }: Passage): string {
+  return wire.kind === 'icmp' ? `from ${wire.error.source}` : `not from the ${host}`;
 }
 
 /** As short as tcpdump says it. */

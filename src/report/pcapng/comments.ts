@@ -13,6 +13,11 @@ export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
   for (const connection of connectionsOf(timeline)) {
     const packets = trafficOn(timeline, connection).seen.filter(hasOwnPlace);
     const story = passages(timeline, connection);
+    const strays = new Set(
+      story
+        .filter(({ origin }) => origin === 'outside')
+        .map((passage) => keyOf({ ...passage, host: otherHostOf(passage) })),
+    );
     const departures = new Map(story.map((passage) => [keyOf(passage), passage]));
     const { transitions } = courseOf(timeline, connection);
     const ends = endsOf(timeline, story);
@@ -21,6 +26,7 @@ export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
       const again = departure?.numbers?.again ?? 0;
       const sentences = [
         ...(departure?.origin === 'crafted' ? ['crafted by tcplab'] : []),
+        ...(strays.has(keyOf(event)) ? [`not sent by the ${otherHostOf(event)}`] : []),
         ...changesBy(event, transitions),
         ...(again > 0 ? [`retransmission ${again}`] : []),
         ...(ends.get(keyOf(event)) ?? []),
