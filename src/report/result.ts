@@ -38,6 +38,8 @@ export interface SegmentReport {
   fate: string;
   /** When the other host's capture saw it; null when it did not. */
   receivedAtMs: number | null;
+  /** tcplab made it, past the host's TCP. Absent where that sent it. */
+  crafted?: true;
 }
 
 export interface RuleReport {
@@ -47,6 +49,8 @@ export interface RuleReport {
   iptables: string;
   /** By its own counter, at the end. */
   packets: number;
+  /** When it was removed. Absent where it was in force to the end. */
+  liftedMs?: number;
 }
 
 /** A program that played an end. */
@@ -198,13 +202,13 @@ function witnessReports(testimonies: Testimony[]): Partial<Record<WitnessKey, Wi
 /** The rules that were set, as a person would set them, with their counters. */
 export function ruleReports(timeline: Timeline): RuleReport[] {
   const counted = timeline.of('rule-counted');
-  return timeline.of('rule-set').map(({ rule, host, text, nft, iptables }) => ({
-    host,
-    rule: `rule ${rule}: ${text}`,
-    nft,
-    iptables,
-    packets: counted.findLast((count) => count.rule === rule)?.packets ?? 0,
-  }));
+  const lifted = new Map(timeline.of('rule-lifted').map(({ rule, atMs }) => [rule, atMs]));
+  return timeline.of('rule-set').map(({ rule, host, text, nft, iptables }) => {
+    const packets = counted.findLast((count) => count.rule === rule)?.packets ?? 0;
+    const liftedMs = lifted.get(rule);
+    const report = { host, rule: `rule ${rule}: ${text}`, nft, iptables, packets };
+    return liftedMs === undefined ? report : { ...report, liftedMs };
+  });
 }
 
 const OUTPUT_KEPT = 2000;
@@ -245,7 +249,7 @@ function countersOf(timeline: Timeline, host: HostName): Record<string, number> 
 
 export function segmentReports(all: readonly Passage[], timeline: Timeline): SegmentReport[] {
   const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
-  return all.map(({ atMs, host, wire, numbers, arrivedMs, fate }) => {
+  return all.map(({ atMs, host, wire, numbers, arrivedMs, fate, origin }) => {
     const segment = wire.kind === 'tcp' ? wire.segment : null;
     return {
       atMs,
@@ -258,6 +262,7 @@ export function segmentReports(all: readonly Passage[], timeline: Timeline): Seg
       length: segment?.length ?? 0,
       fate: fateText(timeline, fate, rules),
       receivedAtMs: arrivedMs,
+      ...(origin === 'crafted' ? { crafted: true } : {}),
     };
   });
 }
