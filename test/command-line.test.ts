@@ -108,6 +108,17 @@ describe.concurrent('the first word', () => {
     expect((await tcplab('close-wait', '--help')).stdout).toBe(stdout);
   });
 
+  it('shows a hold that is not in a terminal once, after all that came before', async () => {
+    for (const options of [[], ['--ladder']]) {
+      const { stdout } = await tcplab('hold', 'listen', '--for', '700ms', ...options);
+      const [before, status, after] = stdout.split('\n\n');
+      expect(before).toMatch(options.length > 0 ? /SYN.*hold begins/s : /SYN .*crafted\n.*RST/s);
+      expect(status).toMatch(/^client .*CLOSED\nserver .*LISTEN\n.* ms in LISTEN, reached in [\d.]+ ms$/s);
+      expect(after).not.toMatch(/reached in|hold begins/);
+      expect(after).toMatch(/\nproven, held for [\d.]+ (ms|s)\n$/);
+    }
+  });
+
   it('transitions is arcs', async () => {
     const [arcs, transitions] = await Promise.all([
       tcplab('arcs', '--help'),

@@ -54,5 +54,5 @@ export function icmp(
 /** Only the rows, as they are on a terminal. */
 export function rows(...events: TimelineEvent[]): string {
   const { rows } = ladderParts(timelineOf(...events), { ascii: false, style: PLAIN });
-  return `\n${rows.map(({ text }) => text).join('\n')}\n`;
+  return `\n${rows.join('\n')}\n`;
 }

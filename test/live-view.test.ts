@@ -116,16 +116,21 @@ function without(log: string[], linesAt: (columns: number) => string[], widths: 
 }
 
 /** Expects title, legend, and each segment once and in order, and nothing else; gives how many segments. */
-function expectLog(log: string[], { scenario, segments }: ScenarioResult, widths: number[]): number {
+function expectLog(
+  log: string[],
+  { scenario, segments, connection }: ScenarioResult,
+  widths: number[],
+): number {
+  const isToItself = connection?.client === connection?.server;
   const title = CATALOGUE.find(({ id }) => id === scenario)?.title;
-  const legend = segmentLegend(widths[0] ?? 80);
+  const legend = segmentLegend(widths[0] ?? 80, isToItself);
   const begin = log.indexOf(legend[0] ?? '');
   expect(text(log.slice(0, begin))).toBe(`${scenario}: ${title}`);
   let rest = log.slice(begin);
   expect(rest.splice(0, legend.length)).toEqual(legend);
   let count = 0;
   for (const segment of segments) {
-    const after = without(rest, (columns) => segmentLines(segment, columns), widths);
+    const after = without(rest, (columns) => segmentLines(segment, columns, isToItself), widths);
     if (!after) break;
     rest = after;
     count++;
@@ -154,7 +159,12 @@ function statusPattern({ host, state, peer, connection, rules }: ScenarioResult)
     `${name} ${connection?.[name]} ${name === host ? state : otherState}( .*)?`;
   const ends = peer.host === host ? end(host) : `${end('client')} ${end('server')}`;
   const escaped = (words: string) => words.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const ruleLines = rules.map((rule) => ` ${rule.host} ${escaped(rule.rule)}: N packet`).join('');
+  const ruleLines = rules
+    .map(
+      (rule) =>
+        ` ${rule.host} ${escaped(rule.rule)}: N packet${rule.liftedMs === undefined ? '' : '( \\(removed after TIME\\))?'}`,
+    )
+    .join('');
   return new RegExp(`^${ends}${ruleLines} TIME in ${state}, reached in TIME Ctrl-C stops the hold$`);
 }
 

@@ -42,6 +42,7 @@ export const LAB: Knowledge = {
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,
+  synCookies: 'never',
   inConnect: false,
   rfc1337: false,
   finTimeoutMs: 60_000,

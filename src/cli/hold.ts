@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
-import type { Connection } from '../evidence/connection.ts';
+import { type Connection, isSelf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { type Passage, PassageFeed } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
@@ -176,7 +176,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
     connection,
     enough,
     screen,
-    options.ladder ? ladderFeed(screen, options) : segmentFeed(screen),
+    options.ladder ? ladderFeed(screen, options) : segmentFeed(screen, isSelf(connection)),
   );
   save();
   const result = resultOf(lab.timeline);
@@ -227,7 +227,7 @@ function ladderFeed(screen: Screen, options: Options): Feed {
 /** More segments than these in one poll are not printed one by one: the first and the last of them are. */
 const MOST_LINES = 200;
 
-function segmentFeed(screen: Screen): Feed {
+function segmentFeed(screen: Screen, isToItself: boolean): Feed {
   const feed = new PassageFeed();
   let printed = 0;
   const lines = (timeline: Timeline, passages: readonly Passage[], programs: Said[]) => {
@@ -237,7 +237,7 @@ function segmentFeed(screen: Screen): Feed {
     const shown = few ? passages : [...passages.slice(0, MOST_LINES / 2), ...passages.slice(-MOST_LINES / 2)];
     const said: Said[] = segmentReports(shown, timeline).map((one) => ({
       atMs: one.atMs,
-      lines: segmentLines(one, columns),
+      lines: segmentLines(one, columns, isToItself),
     }));
     if (!few) {
       const { atMs } = shown[MOST_LINES / 2] as Passage;
@@ -248,7 +248,7 @@ function segmentFeed(screen: Screen): Feed {
   };
   const programs = (timeline: Timeline) => programLines(timeline, screen.columns).slice(printed);
   return {
-    begin: () => segmentLegend(screen.columns).map(styleFor(screen.stream).dim),
+    begin: () => segmentLegend(screen.columns, isToItself).map(styleFor(screen.stream).dim),
     next: (timeline, connection, knownUntilMs) => {
       const said = programs(timeline).filter(({ atMs }) => atMs <= knownUntilMs);
       return lines(timeline, feed.next(timeline, connection), said);
@@ -277,12 +277,13 @@ async function watch(
   const wrapped = (text: string) => wrapBeside('', text, screen.columns);
   let over = false;
   let status: DrawBlock | undefined;
-  let [length, hadNews, isBusy] = [0, true, false];
+  let [length, hadNews, isBusy, isTold] = [0, true, false, false];
   const ended = enough.then(() => {
     over = true;
   });
   // A look brings the timeline up to its beginning.
   let lookedMs = lab.nowMs();
+  const beganMs = lookedMs;
   const title = wrapped(`${scenario.id}: ${scenario.title}`);
   screen.print(...title.map((line) => line.replace(scenario.id, style.bold)));
   const { hosts } = lab.timeline.of('lab-opened')[0] ?? {};
@@ -304,16 +305,20 @@ async function watch(
       }
       isBusy = lab.timeline.added - length > MANY;
       [length, hadNews] = [lab.timeline.added, hasNews];
-      if (status && !screen.isLive) return;
       const nowMs = lab.nowMs();
       const drawn = (columns: number) =>
         statusLines(lab.timeline, tables, sysctls, nowMs, { style, columns });
-      if (!screen.isLive) screen.print(...drawn(screen.columns));
       status = drawn;
+      // By the second look, all that came before the hold stands above it.
+      if (!screen.isLive && !isTold && lookedMs - beganMs > LOOK_EVERY_MS / 2) {
+        screen.print(...drawn(screen.columns), '');
+        isTold = true;
+      }
       screen.update((columns) => [...drawn(columns), style.dim('Ctrl-C stops the hold')]);
     },
   });
   screen.print(...feed.end(lab.timeline, connection));
+  if (status && !screen.isLive && !isTold) screen.print(...status(screen.columns), '');
   if (status) screen.update(status);
   const { verdict, because, heldMs } = resultOf(lab.timeline);
   screen.finish();

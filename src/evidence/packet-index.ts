@@ -14,7 +14,7 @@ export type PacketEvent = Sighting | Crafted | KernelDropped;
 const indexes = new WeakMap<Timeline, PacketIndex>();
 
 export function trafficOn(timeline: Timeline, { client, server }: Connection): Traffic {
-  return indexOf(timeline).of({ client, server });
+  return indexOf(timeline).ask({ client, server });
 }
 
 /**
@@ -53,6 +53,13 @@ class PacketIndex {
       traffic = new Traffic(this.#timeline, connection);
       this.#connections.set(key, traffic);
     }
+    return traffic;
+  }
+
+  /** What somebody asks for is settled by each poll, also without more packets: the last ones may have been too new. */
+  ask(connection: Connection): Traffic {
+    const traffic = this.of(connection);
+    this.#unsettled.add(traffic);
     return traffic;
   }
 

@@ -137,7 +137,9 @@ function addKernelChanges(
     if (same && same.arc !== null) continue;
     const isEnded = from !== to && to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
     const isInVain = inVain.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs);
-    const particular = isInVain ? 'connect() fails before it sends a SYN' : whyParticular(from, to, drafts);
+    const particular = isInVain
+      ? 'connect() fails before it sends a SYN'
+      : whyParticular(from, to, drafts, shown);
     const why = isEnded ? null : particular;
     if (why) {
       particularities.push({ atMs, host: end.host, from, to, why });
@@ -152,11 +154,19 @@ function addKernelChanges(
 }
 
 /** Where Linux prints something else than the RFC's picture has (kernel: net/ipv4/tcp_minisocks.c, tcp_input.c). */
-function whyParticular(from: State, to: State, drafts: readonly Draft[]): string | null {
+function whyParticular(
+  from: State,
+  to: State,
+  drafts: readonly Draft[],
+  shown: readonly Step[],
+): string | null {
   const takes = (a: State, b: State) => drafts.some((draft) => draft.from === a && draft.to === b);
   if (from === 'CLOSED' && to === 'CLOSED') return 'destroying a listener sets CLOSED twice';
   if (from === to) return 'closing a socket that was shut down sets its state again';
   if (from === 'LISTEN' && to === 'SYN-RECEIVED')
+    return 'the full socket is made, by way of SYN-RECEIVED, at the final ACK';
+  const isOfCookie = shown.some((step) => step.from === 'LISTEN' && step.to === 'ESTABLISHED');
+  if (from === 'SYN-RECEIVED' && to === 'ESTABLISHED' && isOfCookie)
     return 'the full socket is made, by way of SYN-RECEIVED, at the final ACK';
   if (from === 'FIN-WAIT-1' && to === 'FIN-WAIT-2' && takes('FIN-WAIT-1', 'TIME-WAIT')) {
     return 'a FIN that acknowledges ours passes through FIN-WAIT-2';

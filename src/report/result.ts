@@ -40,6 +40,8 @@ export interface SegmentReport {
   fate: string;
   /** When the other host's capture saw it; null when it did not. */
   receivedAtMs: number | null;
+  /** tcplab made it, past the host's TCP. Absent where that sent it. */
+  crafted?: true;
 }
 
 export interface RuleReport {
@@ -49,6 +51,8 @@ export interface RuleReport {
   iptables: string;
   /** By its own counter, at the end. */
   packets: number;
+  /** When it was removed. Absent where it was in force to the end. */
+  liftedMs?: number;
 }
 
 /** A program that played an end. */
@@ -200,13 +204,13 @@ function witnessReports(testimonies: Testimony[]): Partial<Record<WitnessKey, Wi
 /** The rules that were set, as a person would set them, with their counters. */
 export function ruleReports(timeline: Timeline): RuleReport[] {
   const counted = timeline.of('rule-counted');
-  return timeline.of('rule-set').map(({ rule, host, text, nft, iptables }) => ({
-    host,
-    rule: `rule ${rule}: ${text}`,
-    nft,
-    iptables,
-    packets: counted.findLast((count) => count.rule === rule)?.packets ?? 0,
-  }));
+  const lifted = new Map(timeline.of('rule-lifted').map(({ rule, atMs }) => [rule, atMs]));
+  return timeline.of('rule-set').map(({ rule, host, text, nft, iptables }) => {
+    const packets = counted.findLast((count) => count.rule === rule)?.packets ?? 0;
+    const liftedMs = lifted.get(rule);
+    const report = { host, rule: `rule ${rule}: ${text}`, nft, iptables, packets };
+    return liftedMs === undefined ? report : { ...report, liftedMs };
+  });
 }
 
 const OUTPUT_KEPT = 2000;
@@ -261,6 +265,7 @@ export function segmentReports(all: readonly Passage[], timeline: Timeline): Seg
       length: segment?.length ?? 0,
       fate: fateText(timeline, fate, rules),
       receivedAtMs: arrivedMs,
+      ...(origin === 'crafted' ? { crafted: true } : {}),
     };
   });
 }

@@ -6,23 +6,25 @@ import { broken, NO_BREAK_SPACE } from './text.ts';
 /** Where fewer columns are, the hosts are left out: the arrow alone says which way the segment goes. */
 const COLUMNS_FOR_HOSTS = 76;
 
-/** What the letters and signs of `segmentLines` mean. */
-export function segmentLegend(columns: number): string[] {
-  const ways = columns < COLUMNS_FOR_HOSTS ? ['→ to server', '← to client'] : [];
+/** What the letters and signs of `segmentLines` mean. `isToItself`: of a socket that is its own peer. */
+export function segmentLegend(columns: number, isToItself = false): string[] {
+  const allWays = isToItself ? ['→ to itself'] : ['→ to server', '← to client'];
+  const ways = columns < COLUMNS_FOR_HOSTS ? allWays : [];
   // No line breaks between a sign and its meaning.
   const signs = [...flagsLegend(), '✗ dropped', ...ways].map((sign) => sign.replaceAll(' ', NO_BREAK_SPACE));
   return broken(signs.join('  '), columns).map((line) => line.replaceAll(NO_BREAK_SPACE, ' ').trim());
 }
 
 /**
- * One segment: `0.0021 s  client → server  [F.] FIN      seq 1 ack 1  ✗ rule 1`. On more than one line where it has to
+ * One segment: `0.0021 s  client → server  [F.] FIN      seq 1 ack 1  ✗ rule 1`; `crafted` where tcplab made it. On more than one line where it has to
  * be.
  */
-export function segmentLines(segment: SegmentReport, columns: number): string[] {
+export function segmentLines(segment: SegmentReport, columns: number, isToItself = false): string[] {
   const isNarrow = columns < COLUMNS_FOR_HOSTS;
   const arrow = segment.host === 'client' ? '→' : '←';
   const time = timeLabel(segment.atMs, columns);
-  const label = isNarrow ? `${time}${arrow} ` : `${time}client ${arrow} server  `;
+  const hosts = isToItself ? `${segment.host} → itself` : `client ${arrow} server`;
+  const label = isNarrow ? `${time}${arrow} ` : `${time}${hosts}  `;
   const what = summary(segment, isNarrow);
   const fate = fateOf(segment);
   const whole = fate === null ? what : `${pad(what, isNarrow ? 0 : 28)}  ${fate}`;
@@ -42,8 +44,9 @@ function fateOf({ fate }: SegmentReport): string | null {
   return fate.startsWith('dropped') ? `✗ ${/rule \d+/.exec(fate)?.[0] ?? fate}` : fate;
 }
 
-function summary({ flags, icmp, seq, ack, length }: SegmentReport, isNarrow: boolean): string {
-  if (icmp || flags === null) return `ICMP ${icmp}`;
+function summary({ flags, icmp, seq, ack, length, crafted }: SegmentReport, isNarrow: boolean): string {
+  const mark = crafted ? ' crafted' : '';
+  if (icmp || flags === null) return `ICMP ${icmp}${mark}`;
   const letters = flagsText(flags);
   const named = isNarrow
     ? `${letters} ${segmentName(flags)}`
@@ -51,5 +54,5 @@ function summary({ flags, icmp, seq, ack, length }: SegmentReport, isNarrow: boo
   const parts = [named, `seq ${seq}`];
   if (ack !== null) parts.push(`ack ${ack}`);
   if (length > 0) parts.push(`length ${length}`);
-  return parts.join(' ');
+  return parts.join(' ') + mark;
 }

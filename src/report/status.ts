@@ -11,6 +11,7 @@ import type { Waiting } from '../tcp/timers.ts';
 import { formatMs, pad, wrapBeside } from './layout.ts';
 import { ruleReports } from './result.ts';
 import type { Style } from './style.ts';
+import { NO_BREAK_SPACE } from './text.ts';
 
 /** A held connection now: both ends with their timers, the rules with their counters. No line is wider than `columns`. */
 export function statusLines(
@@ -41,11 +42,21 @@ export function statusLines(
       const told = outlookOf(end.host, row, { timeline, tables, sysctls, nowMs });
       return [...lines, ...forecastLines(told, columns)];
     }),
-    ...ruleReports(timeline).flatMap(({ host, rule, packets }) =>
-      wrapBeside(`${host}  `, `${rule}: ${packets} ${packets === 1 ? 'packet' : 'packets'}`, columns),
-    ),
+    ...ruleLines(timeline, columns),
     ...wrapBeside('', held, columns),
   ];
+}
+
+function ruleLines(timeline: Timeline, columns: number): string[] {
+  const set = timeline.of('rule-set');
+  return ruleReports(timeline).flatMap(({ host, rule, packets, liftedMs }, index) => {
+    const met = `${rule}: ${packets} ${packets === 1 ? 'packet' : 'packets'}`;
+    const lastedMs = liftedMs === undefined ? null : liftedMs - (set[index]?.atMs ?? 0);
+    const removed = lastedMs === null ? '' : `(removed after ${formatMs(lastedMs)})`;
+    // No line breaks within it.
+    const text = [met, ...(removed ? [removed.replaceAll(' ', NO_BREAK_SPACE)] : [])].join(' ');
+    return wrapBeside(`${host}  `, text, columns).map((line) => line.replaceAll(NO_BREAK_SPACE, ' '));
+  });
 }
 
 /** What the kernel will do by itself, and which setting controls that. */

@@ -4,6 +4,7 @@ export type Doubt =
   | 'silent abort'
   | 'orphan'
   | 'final ACK dropped'
+  | 'SYN cookie'
   | 'old acknowledgment'
   | 'end of window'
   | 'rfc1337'
@@ -27,6 +28,10 @@ const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> 
   'final ACK dropped': [
     'a full accept queue or TCP_DEFER_ACCEPT may drop the final ACK',
     'kernel events would decide',
+  ],
+  'SYN cookie': [
+    'a listener that answers with a SYN cookie makes no socket before the final ACK',
+    'the socket table or the kernel’s counter SyncookiesSent would decide',
   ],
   'old acknowledgment': [
     'some versions of Linux refuse so old an acknowledgment (RFC 5961, 5)',

@@ -32,6 +32,7 @@ export function afterFact(
   }
   if (one.gone) return [one];
   if ('accepted' in fact) return one.doubt === 'final ACK dropped' ? [] : [one];
+  if ('hasRequest' in fact) return at.known.synCookies === 'maybe' && isRefutedBy(one, fact) ? [] : [one];
   if ('hasDescriptor' in fact)
     return one.sinceMs > fact.sinceMs ? [one] : withDescriptor(one, fact.hasDescriptor);
   if (fact.passive !== undefined && fact.passive !== one.passive) return [one];
@@ -47,6 +48,13 @@ export function afterFact(
 export function afterKnowledge(one: Possibility, known: Partial<Knowledge>, at: Moment): Possibility[] {
   const isLeft = known.closedListener !== undefined && one.state === 'SYN-RECEIVED' && one.passive;
   return isLeft ? [one, withDoubt(find(one, 'CLOSED', at.atMs), 'closed listener')] : [one];
+}
+
+/** A cookie leaves no request, and a request is in the table. */
+function isRefutedBy(one: Possibility, fact: { hasRequest: boolean; sinceMs: number }): boolean {
+  if (one.sinceMs > fact.sinceMs) return false;
+  if (fact.hasRequest) return one.cookie;
+  return one.state === 'SYN-RECEIVED' && one.passive && !one.fastOpen;
 }
 
 /** When the connection that it is now began, as far as its segments show it. */

@@ -3,7 +3,7 @@ import { afterFact, afterKnowledge, goesOn, isEndedBySegment } from './facts.ts'
 import { receiveInFullSocket, receiveInSynSent } from './full-socket.ts';
 import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
-import { receiveInOrphan, receiveInRequest, receiveInTimeWait } from './minisocks.ts';
+import { receiveCookie, receiveInOrphan, receiveInRequest, receiveInTimeWait } from './minisocks.ts';
 import { alternativesOf, type Path, type Step, stepsSince } from './path.ts';
 import { answersKnock, merged, type Possibility, UNTOLD, withDoubt } from './possibility.ts';
 import type { IcmpError, Segment } from './segment.ts';
@@ -177,7 +177,8 @@ function receive(socket: Possibility, segment: SeenSegment, at: Moment): Possibi
     return [{ ...socket, knock: segment }];
   switch (socket.state) {
     case 'LISTEN':
-      return [isSyn ? { ...socket, knock: segment } : socket];
+      if (isSyn) return [{ ...socket, knock: segment }];
+      return socket.cookie ? receiveCookie(socket, segment, at) : [socket];
     case 'SYN-SENT':
       return [receiveInSynSent(socket, segment, at)];
     case 'TIME-WAIT':

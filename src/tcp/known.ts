@@ -16,6 +16,8 @@ export interface Knowledge {
   readonly isQueueFull: boolean;
   /** Whether the listener waits for data (TCP_DEFER_ACCEPT); null if that is not known. */
   readonly defersAccept: boolean | null;
+  /** Whether its listener answers a SYN with a cookie, and keeps no request (net.ipv4.tcp_syncookies). */
+  readonly synCookies: 'always' | 'maybe' | 'never';
   /** Whether connect() holds the socket right now; null if its calls are not seen. */
   readonly inConnect: boolean | null;
   /** Whether an RST leaves TIME-WAIT in place (net.ipv4.tcp_rfc1337). */
@@ -32,6 +34,8 @@ export const NOTHING_KNOWN: Knowledge = {
   hasQueueSpace: null,
   isQueueFull: false,
   defersAccept: null,
+  // By default only a full SYN queue makes them.
+  synCookies: 'never',
   inConnect: null,
   rfc1337: null,
   finTimeoutMs: null,
@@ -59,6 +63,8 @@ export type Fact =
   | { atMs: number; hasDescriptor: boolean; sinceMs: number }
   /** The final ACK of its handshake made a full socket. */
   | { atMs: number; accepted: true }
+  /** Whether a look at the table that began at `sinceMs` found a request for its handshake. */
+  | { atMs: number; hasRequest: boolean; sinceMs: number }
   /**
    * The socket that was there at `sinceMs` no longer exists. `except`: in these states it goes on without a full socket. `from`: the
    * state that it was in, where that is known.

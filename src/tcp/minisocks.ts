@@ -54,6 +54,18 @@ function receiveOfListener(request: Possibility, segment: Segment, at: Moment): 
   return isTaken ? established : [...established, withDoubt(request, 'final ACK dropped')];
 }
 
+/** The final ACK brings a cookie back, and with that all of which the socket is made (net/ipv4/syncookies.c, cookie_v4_check). */
+export function receiveCookie(listener: Possibility, segment: Segment, at: Moment): Possibility[] {
+  const { flags, seq, ack } = segment;
+  const isCookie = ack === listener.sendNext && seq === listener.receiveNext && !/[SR]/.test(flags);
+  if (!isCookie || at.known.isQueueFull) return [listener];
+  const made = { ...find(listener, 'ESTABLISHED', at.atMs, MADE_OF_COOKIE), cookie: false };
+  const established = receiveAck(made, segment, at);
+  return at.known.hasQueueSpace ? established : [...established, withDoubt(listener, 'final ACK dropped')];
+}
+
+const MADE_OF_COOKIE = 'the final ACK brings a SYN cookie back, of which Linux makes the socket';
+
 /** Until its timer has expired once, a request drops an ACK without data (TCP_TIMEOUT_INIT; tcp_minisocks.c, tcp_check_req). */
 const REQUEST_TIMEOUT_MS = 1000;
 

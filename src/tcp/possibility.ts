@@ -20,6 +20,8 @@ export interface Possibility {
   readonly passive: boolean;
   /** Whether the SYN brought data that were accepted: SYN-RECEIVED is a full socket then (TCP Fast Open). */
   readonly fastOpen: boolean;
+  /** Whether a listener answered with a SYN cookie: there is no socket of its own until the final ACK. */
+  readonly cookie: boolean;
   /** Whether no descriptor is left; null if that is not known. */
   readonly orphan: boolean | null;
   /** Since when it is in its state. */
@@ -65,6 +67,7 @@ export const UNTOLD: Possibility = {
   gone: false,
   passive: false,
   fastOpen: false,
+  cookie: false,
   orphan: null,
   sinceMs: 0,
   initialSent: 0,
@@ -98,6 +101,7 @@ export function changed(one: Possibility, changes: Partial<Possibility>): Possib
     gone: one.gone,
     passive: one.passive,
     fastOpen: one.fastOpen,
+    cookie: one.cookie,
     orphan: one.orphan,
     sinceMs: one.sinceMs,
     initialSent: one.initialSent,

@@ -87,8 +87,8 @@ function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Poss
     return take(offered({ ...both, fastOpen, receiveNext: segment.ack as number }, segment), 'SYN', atMs);
   };
   if (socket.state === 'SYN-SENT' && segment.seq === socket.initialSent) return [open(socket)];
-  // A listener would choose a number of its own.
-  const hasEnded = socket.state === 'CLOSED' || socket.state === 'LISTEN';
+  // A listener would choose a number of its own; its cookies are the same for a minute.
+  const hasEnded = socket.state === 'CLOSED' || (socket.state === 'LISTEN' && !socket.cookie);
   if (hasEnded && socket.doubt !== null && segment.seq === socket.initialSent) return [];
   // Only a listener answers so: the connection that was known here is gone.
   const mayGiveWay = socket.state === 'TIME-WAIT' && !socket.gone;
@@ -104,7 +104,17 @@ function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Poss
     acknowledged: seqAdd(segment.seq, 1),
     passive: true,
   };
-  return [open(opened)];
+  const request = open(opened);
+  // What TIME-WAIT gave way to is a request in any case, and data are accepted for a request alone (tcp_conn_request).
+  if (mayGiveWay || request.fastOpen || at.known.synCookies === 'never') return [request];
+  const cookie: Possibility = {
+    ...request,
+    state: 'LISTEN',
+    path: opened.path,
+    sinceMs: socket.state === 'LISTEN' ? socket.sinceMs : atMs,
+    cookie: true,
+  };
+  return at.known.synCookies === 'always' ? [cookie] : [request, withDoubt(cookie, 'SYN cookie')];
 }
 
 /** A listener that forgot its SYN-ACK answers the same SYN with another number, which then counts. */
@@ -116,6 +126,8 @@ function sendSynAckAgain(socket: Possibility, segment: SeenSegment, at: Moment):
     const next = seqAdd(seq, 1);
     return [{ ...socket, initialSent: seq, sendNext: next, acknowledged: next }];
   }
+  // Nothing is kept that could send one again.
+  if (socket.cookie && socket.state === 'LISTEN' && socket.doubt !== null) return [];
   const isRequest = socket.passive && seq === socket.initialSent && socket.state === 'ESTABLISHED';
   if (!isRequest || isRecent(socket, at)) return [socket];
   // Only a request socket sends it, and waits for the final ACK.

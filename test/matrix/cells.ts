@@ -39,6 +39,7 @@ const DRIVER: Knowledge = {
   hasQueueSpace: true,
   isQueueFull: false,
   defersAccept: false,
+  synCookies: 'never',
   inConnect: false,
   rfc1337: false,
   finTimeoutMs: 60_000,

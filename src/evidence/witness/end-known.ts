@@ -30,7 +30,12 @@ export class EndFacts {
       ...queueOf(timeline, end, calls),
       ...sysctlsAtFirst(timeline, end.host),
     };
-    const facts: Fact[] = [...calls.facts, ...sysctlsWritten(timeline, end.host), ...byKernel(timeline, end)];
+    const facts: Fact[] = [
+      ...calls.facts,
+      ...sysctlsWritten(timeline, end.host),
+      ...cookiesOf(timeline, end, calls),
+      ...byKernel(timeline, end),
+    ];
     return [{ atMs: Number.NEGATIVE_INFINITY, known }, ...facts.sort((a, b) => a.atMs - b.atMs)];
   }
 
@@ -77,6 +82,41 @@ function sysctlsWritten(timeline: Timeline, of: HostName): Fact[] {
     if (name === 'net.ipv4.tcp_fin_timeout') return [{ atMs, known: { finTimeoutMs: Number(value) * 1000 } }];
     return [];
   });
+}
+
+/**
+ * By default a listener sends cookies when its SYN queue is full: more requests than the backlog (net/ipv4/tcp_input.c,
+ * tcp_conn_request).
+ */
+function cookiesOf(timeline: Timeline, end: ConnectionEnd, { listener }: EndCalls): Fact[] {
+  const { hosts } = timeline.of('lab-opened')[0] ?? {};
+  const backlog = listener?.backlog ?? backlogInTable(timeline, end) ?? 0;
+  const whenFull = mostRequests(timeline, end) > backlog + 1 ? 'maybe' : 'never';
+  const fact = (atMs: number, value: number): Fact => {
+    const synCookies = value === 0 ? 'never' : value === 2 ? 'always' : whenFull;
+    return { atMs, known: { synCookies } };
+  };
+  const atFirst: Fact = { atMs: Number.NEGATIVE_INFINITY, known: { synCookies: hosts ? 'maybe' : whenFull } };
+  const written = timeline
+    .of('sysctl-written')
+    .filter(({ host, name }) => host === end.host && name === 'net.ipv4.tcp_syncookies');
+  return [atFirst, ...written.map(({ atMs, value }) => fact(atMs, Number(value)))];
+}
+
+/** How many clients had sent a SYN and nothing more, at most at once. */
+function mostRequests(timeline: Timeline, { host, local }: ConnectionEnd): number {
+  const clients = new Set<string>();
+  let most = 0;
+  for (const event of timeline.of('captured')) {
+    if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
+    const { source, destination, flags } = event.wire.segment;
+    if (destination.port !== local.port) continue;
+    const name = `${source.address} ${source.port}`;
+    if (!flags.includes('S')) clients.delete(name);
+    else if (!flags.includes('.')) clients.add(name);
+    most = Math.max(most, clients.size);
+  }
+  return most;
 }
 
 /** The accept queue has space if it is as long as the list of all that have sent a SYN. */
@@ -166,6 +206,8 @@ function factsOfTable(timeline: Timeline, end: ConnectionEnd, before: TableFacts
     if (stood && !stands) facts.push({ atMs, gone: true, sinceMs: atMs - tookMs, except: [] });
     if (row && stands && row.state !== 'TIME-WAIT' && row.state !== 'SYN-RECEIVED')
       facts.push({ atMs, hasDescriptor: row.inode !== 0, sinceMs: atMs - tookMs });
+    if (!row || row.state === 'SYN-RECEIVED')
+      facts.push({ atMs, hasRequest: row !== undefined, sinceMs: atMs - tookMs });
     stood = stands;
     const isFull = isQueueFull(listenerOf(rows, end)) && isAcceptSeen(timeline, end);
     if (isFull !== wasFull) facts.push({ atMs, known: { isQueueFull: isFull } });

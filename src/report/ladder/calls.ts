@@ -11,7 +11,12 @@ export interface CallText {
   text: string;
   /** The port that its socket is bound to or connects from, where that is known. */
   port: number | null;
+  /** Of a program's call: its result may still come `soon` enough to stand beside it; or it is a `return` that came later. */
+  part?: 'soon' | 'return';
 }
+
+/** What returns within this time has its result beside the call; else the result stands where it was given. */
+export const RETURNS_WITHIN_MS = 1;
 
 /** The calls on the timeline as C has them: `listen(5)`, `send(4)`, `close()`, with their results where they tell something. */
 export function callsOf(timeline: Timeline): CallText[] {
@@ -45,21 +50,30 @@ function describe({ call, detail, result }: Pick<Called, 'call' | 'detail' | 're
 
 /**
  * What the kernel saw programs call, by their names: `nc: close()`. Of options only the one that makes a close() an abort; no
- * accept() that found nothing.
+ * accept() that found nothing, and the others when they had found one.
  */
 export function programCallsOf(timeline: Timeline, concerns: (call: ProgramCall) => boolean): CallText[] {
   return programCalls(timeline).flatMap((called): CallText[] => {
-    const { atMs, host, pid, name, fd, call, detail, result, local } = called;
+    const { atMs, host, pid, name, fd, call, detail, result, tookMs, local } = called;
+    const isAccept = call.startsWith('accept');
     const isShown =
       call === 'setsockopt'
         ? detail.startsWith('SO_LINGER')
-        : !call.startsWith('accept') || (result !== null && !Number.isNaN(Number(result)));
+        : !isAccept || (result !== null && !Number.isNaN(Number(result)));
     if (!isShown || !concerns(called)) return [];
     const isFine = result === null || result === 'EINPROGRESS' || !Number.isNaN(Number(result));
-    const text = describe({ call, detail, result: isFine ? 'ok' : result });
     // Descriptors and processes are numbered from zero on, tcplab's own sockets from one.
-    const socket = -1 - fd - pid * 0x10000;
-    return [{ atMs, host, socket, text: `${name}: ${text}`, port: local.port }];
+    const base = { host, socket: -1 - fd - pid * 0x10000, port: local.port };
+    const textWith = (told: string) => `${name}: ${describe({ call, detail, result: told })}`;
+    const endMs = atMs + (tookMs ?? 0);
+    if (isAccept) return [{ ...base, atMs: endMs, text: textWith('ok') }];
+    if (result === null) return [{ ...base, atMs, text: textWith('ok'), part: 'soon' }];
+    if (isFine || endMs - atMs <= RETURNS_WITHIN_MS)
+      return [{ ...base, atMs, text: textWith(isFine ? 'ok' : result) }];
+    return [
+      { ...base, atMs, text: textWith('ok') },
+      { ...base, atMs: endMs, text: textWith(result), part: 'return' },
+    ];
   });
 }
 
@@ -70,7 +84,8 @@ export function mergeCalls(moments: readonly Moment[], width: number): Moment[] 
   for (const moment of moments) {
     const last = merged.at(-1);
     const isNext = moment.what === 'call' && last?.what === 'call' && last.host === moment.host;
-    if (!isNext || last.socket !== moment.socket) {
+    // A result that came late has a time of its own.
+    if (!isNext || last.socket !== moment.socket || moment.part === 'return') {
       merged.push(moment);
       times = 1;
       continue;

@@ -49,7 +49,7 @@ describe.each(CASES)('the ladder of %s', (name) => {
   };
   /** Each row taken apart: beside the client's lifeline, between the two, beside the server's. */
   const rows = () =>
-    ladderParts(timeline(), { ascii: false, style: PLAIN }).rows.map(({ text }) => {
+    ladderParts(timeline(), { ascii: false, style: PLAIN }).rows.map((text) => {
       const characters = [...text.padEnd(PAGE.width)];
       const part = (from: number, to: number) => characters.slice(from, to).join('');
       return {

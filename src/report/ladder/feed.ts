@@ -1,13 +1,21 @@
 import type { Timeline } from '../../evidence/timeline.ts';
-import { type LadderOptions, type LadderParts, ladderParts } from './ladder.ts';
+import { mergeCalls } from './calls.ts';
+import { ASCII, UNICODE } from './glyphs.ts';
+import { headLines, othersLines } from './head.ts';
+import { type LadderOptions, ladderParts } from './ladder.ts';
+import { type Story, storyOf } from './moments.ts';
+import { News, type Told } from './news.ts';
+import { pageOf } from './page.ts';
+import { type Drawn, Rows } from './rows.ts';
 
-/** A ladder that grows with its timeline: gives each line once, when it is final. */
+/** A ladder that grows with its timeline: tells each thing once, when it is final. */
 export class LadderFeed {
   readonly #options: LadderOptions;
-  /** How many rows of each moment were given. Late news of a past moment comes late. */
-  #given = new Map<number, number>();
+  readonly #news = new News();
   #columns: number | undefined;
-  #isBegun = false;
+  #drawn: Drawn | undefined;
+  /** The other connections, as they were last told. */
+  #others: string | undefined;
 
   constructor(options: LadderOptions) {
     this.#options = options;
@@ -18,40 +26,56 @@ export class LadderFeed {
    * last one the ladder goes on under a head of its own.
    */
   next(timeline: Timeline, knownUntilMs: number, columns?: number): string[] {
-    if (!this.#isBegun) this.#columns = columns;
-    const lines = this.#isBegun ? [] : this.#parts(timeline).head;
-    this.#isBegun = true;
-    lines.push(...this.#rows(timeline, knownUntilMs));
+    const story = storyOf(timeline, this.#options.connection);
+    const isFirst = this.#others === undefined;
+    if (isFirst) this.#columns = columns;
+    const lines = this.#head(story, isFirst);
+    lines.push(...this.#rows(story, knownUntilMs));
     if (columns === this.#columns) return lines;
     this.#columns = columns;
-    this.#given = new Map();
-    this.#rows(timeline, knownUntilMs);
-    return [...lines, ...this.#parts(timeline).head];
+    if (this.#drawn) this.#drawn = { ...this.#drawn, lastTime: '' };
+    return [...lines, ...this.#head(story, true)];
   }
 
   /** The rest, and what the signs mean. */
   end(timeline: Timeline, columns?: number): string[] {
-    return [...this.next(timeline, Number.POSITIVE_INFINITY, columns), ...this.#parts(timeline).legend];
+    const lines = this.next(timeline, Number.POSITIVE_INFINITY, columns);
+    return [...lines, ...ladderParts(timeline, { ...this.#options, ...this.#width }).legend];
   }
 
-  #rows(timeline: Timeline, knownUntilMs: number): string[] {
-    const { rows } = this.#parts(timeline);
-    const lines: string[] = [];
-    const met = new Map<number, number>();
-    for (const { atMs, text } of rows.filter((row) => row.atMs <= knownUntilMs)) {
-      const number = (met.get(atMs) ?? 0) + 1;
-      met.set(atMs, number);
-      if (number <= (this.#given.get(atMs) ?? 0)) continue;
-      this.#given.set(atMs, number);
-      lines.push(text);
-    }
-    return lines;
+  /** All of it, or what has changed of it. */
+  #head(story: Story, isWhole: boolean): string[] {
+    const { style } = this.#options;
+    const page = pageOf(this.#columns);
+    const others = othersLines(story, page, style, true);
+    const told = others.join('\n');
+    const isSame = told === this.#others;
+    this.#others = told;
+    if (isWhole) return headLines(story, page, style, true);
+    return isSame ? [] : others;
   }
 
-  #parts(timeline: Timeline): LadderParts {
-    return ladderParts(timeline, {
-      ...this.#options,
-      ...(this.#columns === undefined ? {} : { width: this.#columns }),
-    });
+  #rows(story: Story, knownUntilMs: number): string[] {
+    const { ascii, style } = this.#options;
+    const page = pageOf(this.#columns);
+    const rows = new Rows(story, page, ascii ? ASCII : UNICODE, style, this.#drawn);
+    const told = merged(this.#news.next(story.moments, knownUntilMs), page.beside);
+    for (const { moment, isNew, isAgain } of told)
+      rows.tell(moment, { isShown: isNew, isLate: isAgain ?? false });
+    if (rows.drawn.length > 0) this.#drawn = rows.reached;
+    return rows.drawn;
   }
+
+  get #width(): { width?: number } {
+    return this.#columns === undefined ? {} : { width: this.#columns };
+  }
+}
+
+/** With the new calls joined that nothing came in between; the others are told. */
+function merged(all: readonly Told[], width: number): Told[] {
+  const kept = all.filter(({ moment, isNew }) => isNew || moment.what !== 'call');
+  const byMoment = new Map(kept.map((told) => [told.moment, told]));
+  const calls = mergeCalls([...byMoment.keys()], width);
+  // Joined ones are none of those that were there.
+  return calls.map((moment) => byMoment.get(moment) ?? { moment, isNew: true });
 }

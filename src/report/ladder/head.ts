@@ -10,8 +10,8 @@ import type { Page } from './page.ts';
 const INDENT = ' '.repeat(8);
 
 /** The hosts at the lifelines, and which other connections there are. */
-export function headLines(story: Story, page: Page, style: Style): string[] {
-  const { connection, others, isCrowd } = story;
+export function headLines(story: Story, page: Page, style: Style, soFar = false): string[] {
+  const { connection } = story;
   const server = connection && isSelf(connection) ? 'the same socket' : 'server';
   const lines = pair(page, {
     client: { text: 'client', tone: 'bold' },
@@ -21,13 +21,22 @@ export function headLines(story: Story, page: Page, style: Style): string[] {
     const ends = { client: formatEndpoint(connection.client), server: formatEndpoint(connection.server) };
     lines.push(...pair(page, { client: { text: ends.client }, server: { text: ends.server } }));
   }
-  const rendered = lines.map((line) => line.render(style));
-  if (others.length === 0) return rendered;
+  return [...lines.map((line) => line.render(style)), ...othersLines(story, page, style, soFar)];
+}
+
+/** Which other connections there are; `soFar`: of a crowd that may grow not how many. */
+export function othersLines(
+  { connection, others, isCrowd }: Story,
+  page: Page,
+  style: Style,
+  soFar = false,
+): string[] {
+  if (others.length === 0) return [];
   const own = connection ? `:${connection.client.port}` : '';
   const ports = others.map(({ client }) => `:${client.port}`).join(', ');
-  const who = isCrowd ? `${others.length} other connections, drawn together` : `from ${ports}`;
-  const told = `and ${who}; the states are those of ${own}`;
-  return [...rendered, ...broken(told, page.width - INDENT.length).map((line) => INDENT + style.dim(line))];
+  const many = `${soFar ? '' : `${others.length} `}other connections, drawn together`;
+  const told = `and ${isCrowd ? many : `from ${ports}`}; the states are those of ${own}`;
+  return broken(told, page.width - INDENT.length).map((line) => INDENT + style.dim(line));
 }
 
 /** Each over its lifeline; on a line of its own where the two are too long. */

@@ -121,7 +121,7 @@ describe('the width', () => {
       dropped(2.01, 'server', 'in', fin),
     );
     const { rows } = ladderParts(timeline, { ascii: false, style: PLAIN, width: 64 });
-    expect(`\n${rows.map(({ text }) => text).join('\n')}\n`).toBe(`
+    expect(`\n${rows.join('\n')}\n`).toBe(`
       0     SYN-SENT ├─ [S] SYN  seq 0 ──────────▶│
  100 µs  ESTABLISHED │◀──────── [S.] seq 0 ack 1 ─┤ SYN-RECEIVED
  200 µs              ├─ [.] ACK  seq 1 ack 1 ────▶│ ESTABLISHED
@@ -143,7 +143,7 @@ describe('the width', () => {
       dropped(200.01, 'server', 'in', fin),
     );
     const { rows, legend } = ladderParts(timeline, { ascii: false, style: PLAIN, width: 40 });
-    expect(`\n${[...rows.map(({ text }) => text), ...legend].join('\n')}\n`).toBe(`
+    expect(`\n${[...rows, ...legend].join('\n')}\n`).toBe(`
     SYN-SENT ├─ [S] SYN ─▶│
  ESTABLISHED │◀──── [S.] ─┤ SYN-RECEIVED
              ├─ [.] ACK ─▶│ ESTABLISHED
@@ -169,7 +169,7 @@ describe('the width', () => {
       ruleSet(2.5, 'server', 'tcp sport 41234 tcp dport 80 reject with icmp type port-unreachable'),
     );
     const { rows } = ladderParts(timeline, { ascii: false, style: PLAIN, width: 240 });
-    expect(`\n${rows.map(({ text }) => text).join('\n')}\n`).toBe(`
+    expect(`\n${rows.join('\n')}\n`).toBe(`
       0                         SYN-SENT ├─ [S] SYN  seq 0 ──────────────────────────────────────────────────────────────────▶│
  100 µs                      ESTABLISHED │◀─────────────────────────────────────────────────────── [S.] SYN-ACK  seq 0 ack 1 ─┤ SYN-RECEIVED
  200 µs                                  ├─ [.] ACK  seq 1 ack 1 ────────────────────────────────────────────────────────────▶│ ESTABLISHED

@@ -6,7 +6,7 @@ import { headLines } from './head.ts';
 import { legendLines } from './legend.ts';
 import { storyOf } from './moments.ts';
 import { pageOf } from './page.ts';
-import { drawRows, type LadderRow } from './rows.ts';
+import { drawRows } from './rows.ts';
 
 export interface LadderOptions {
   /** Nothing but ASCII, for terminals and locales that can't do more; see `localeIsUtf8`. */
@@ -27,15 +27,16 @@ export function formatLadder(timeline: Timeline, options: LadderOptions): string
   const scenario = (timeline.of('claimed')[0] ?? timeline.of('gave-up')[0])?.scenario;
   const { head, rows, legend } = ladderParts(timeline, options);
   const title = scenario === undefined ? [] : [style.bold(scenario)];
-  return `${[...title, ...head, ...rows.map(({ text }) => text), ...legend].join('\n')}\n`;
+  return `${[...title, ...head, ...rows, ...legend].join('\n')}\n`;
 }
 
 export interface LadderParts {
   head: string[];
-  rows: LadderRow[];
+  rows: string[];
   legend: string[];
 }
 
+/** All of it at once; `LadderFeed` has it as it grows. */
 export function ladderParts(
   timeline: Timeline,
   { ascii, style, width, connection }: LadderOptions,

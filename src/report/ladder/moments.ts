@@ -13,24 +13,42 @@ import { courseOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
 import { leftOutLines } from '../left-out.ts';
 import { unreachedLine } from '../unreached-line.ts';
-import { callsOf, programCallsOf } from './calls.ts';
+import { type CallText, callsOf, programCallsOf } from './calls.ts';
 import { connectionsOf, sameConnection } from './connections.ts';
 import { crossings } from './crossings.ts';
 import { type Flight, flightsOf } from './flight.ts';
 import { summarise } from './summary.ts';
 
 /** What a ladder shows, piece by piece. */
-export type Moment = { atMs: number } & (
-  | { what: 'call'; host: HostName; text: string; socket: number; port: number | null }
+export type Moment = {
+  atMs: number;
+} /** `part`: of a program's call that may still return `soon`, or of its `return` where that came later. */ & (
+  | {
+      what: 'call';
+      host: HostName;
+      text: string;
+      socket: number;
+      port: number | null;
+      part?: CallText['part'];
+    }
   | { what: 'rule-set'; host: HostName; rule: number; text: string }
   | { what: 'rule-lifted'; host: HostName; rule: number }
   /** A flight that nothing comes in between has its arrival here too; the arrival of another is told by itself. */
-  | { what: 'departure'; flight: Flight; sender: Transition[]; receiver: Transition[]; isWhole: boolean }
+  | {
+      what: 'departure';
+      flight: Flight;
+      sender: Transition[];
+      receiver: Transition[];
+      isWhole: boolean;
+      /** All that it stands for, where these are several. */
+      crowd?: Flight[];
+    }
   | { what: 'arrival'; flight: Flight; receiver: Transition[] }
   /** A change that no segment shows. */
   | { what: 'change'; transition: Transition }
   | { what: 'hold'; edge: 'begins' | 'ends' }
-  | { what: 'note'; text: string }
+  /** `isFinal`: what it counts still grows until all is over. */
+  | { what: 'note'; text: string; isFinal?: boolean }
 );
 
 export interface Story {
@@ -94,7 +112,9 @@ function happenings(timeline: Timeline, among: Connection | null, isCrowd: boole
   // Where the packets go on.
   if (leftOut)
     moments.push(
-      ...leftOutLines(timeline).map((text): Moment => ({ atMs: leftOut.untilMs, what: 'note', text })),
+      ...leftOutLines(timeline).map(
+        (text): Moment => ({ atMs: leftOut.untilMs, what: 'note', text, isFinal: true }),
+      ),
     );
   return moments;
 }
@@ -109,7 +129,7 @@ function unreachedNotes(timeline: Timeline, counted: Counted): Moment[] {
   if (!isLast) return [];
   return unreached(timeline)
     .filter(({ host, why }) => host === counted.host && why !== 'no socket')
-    .map((one) => ({ atMs: counted.atMs, what: 'note', text: unreachedLine(one) }));
+    .map((one) => ({ atMs: counted.atMs, what: 'note', text: unreachedLine(one), isFinal: true }));
 }
 
 /** The flights with the changes that they made, and the changes that none of them made. */

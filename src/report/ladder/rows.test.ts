@@ -167,7 +167,7 @@ describe('other connections', () => {
     );
     const { head, rows } = ladderParts(timeline, { ascii: false, style: PLAIN });
     expect(head.at(-1)).toBe('        and from :41235; the states are those of :41234');
-    expect(rows.map(({ text }) => text).join('\n')).toBe(
+    expect(rows.join('\n')).toBe(
       `      0           bind() ┊ :41235                             │
  500 µs                  ├─ :41235 [S] SYN  seq 0 ───────────▶│
 1.50 ms         SYN-SENT ├─ :41234 [S] SYN  seq 0 ───────────▶│

@@ -12,24 +12,26 @@ import type { Moment, Story } from './moments.ts';
 import type { Page } from './page.ts';
 import { formatPause, formatTime } from './time.ts';
 
-export interface LadderRow {
-  /** What it tells was all known at this time. */
-  atMs: number;
-  text: string;
-}
-
 /** Shorter pauses than this are no pauses: most of a ladder's moments are some microseconds apart. */
 const PAUSE_MS = 20;
 
 /** The rows of a ladder, from its first moment on. */
-export function drawRows(story: Story, page: Page, glyphs: Glyphs, style: Style): LadderRow[] {
+export function drawRows(story: Story, page: Page, glyphs: Glyphs, style: Style): string[] {
   const rows = new Rows(story, page, glyphs, style);
   for (const moment of mergeCalls(story.moments, page.beside)) rows.tell(moment);
   return rows.drawn;
 }
 
-class Rows {
-  readonly drawn: LadderRow[] = [];
+/** How far a ladder is drawn. */
+export interface Drawn {
+  firstMs: number;
+  lastMs: number;
+  /** The last time that stands before a row. */
+  lastTime: string;
+}
+
+export class Rows {
+  readonly drawn: string[] = [];
   readonly #page: Page;
   readonly #glyphs: Glyphs;
   readonly #style: Style;
@@ -38,22 +40,41 @@ class Rows {
   /** The flights that are under way, each in a column of its own. */
   readonly #lanes = new Map<Flight, number>();
   readonly #firstMs: number;
+  /** What is told now, and the last that was drawn in its order. */
+  #nowMs: number;
   #lastMs: number;
-  #lastTime = '';
+  #lastTime: string;
+  #isLate = false;
+  #isShown = true;
 
-  constructor(story: Story, page: Page, glyphs: Glyphs, style: Style) {
+  /** `before`: what was drawn of the same story, when less of it was known. */
+  constructor(story: Story, page: Page, glyphs: Glyphs, style: Style, before?: Drawn) {
     this.#page = page;
     this.#glyphs = glyphs;
     this.#style = style;
     this.#lifelines = new Lifelines(story);
     this.#held = story.claim?.held.host;
-    this.#firstMs = story.moments[0]?.atMs ?? 0;
-    this.#lastMs = this.#firstMs;
+    this.#firstMs = before?.firstMs ?? story.moments[0]?.atMs ?? 0;
+    this.#lastMs = before?.lastMs ?? this.#firstMs;
+    this.#lastTime = before?.lastTime ?? '';
+    this.#nowMs = this.#lastMs;
   }
 
-  tell(moment: Moment): void {
-    if (moment.atMs - this.#lastMs >= PAUSE_MS) this.#pause(moment.atMs);
-    this.#lastMs = moment.atMs;
+  get reached(): Drawn {
+    return { firstMs: this.#firstMs, lastMs: this.#lastMs, lastTime: this.#lastTime };
+  }
+
+  /**
+   * `isShown`: false of what was drawn before, which only changes how the rows after it look. `isLate`: not only by its time,
+   * but because of what stands there already.
+   */
+  tell(
+    moment: Moment,
+    { isShown, isLate }: { isShown: boolean; isLate: boolean } = { isShown: true, isLate: false },
+  ): void {
+    this.#isShown = isShown;
+    this.#nowMs = moment.atMs;
+    if (isShown) this.#goOn(isLate || this.#nowMs < this.#lastMs);
     switch (moment.what) {
       case 'call':
         this.#call(moment);
@@ -80,6 +101,17 @@ class Rows {
         this.#note(moment.text);
         break;
     }
+  }
+
+  /** To the time of the next row. */
+  #goOn(isLate: boolean): void {
+    if (isLate && !this.#isLate) this.#break('late');
+    if (!isLate && this.#isLate) this.#lastTime = '';
+    this.#isLate = isLate;
+    if (isLate) return;
+    const pauseMs = this.#nowMs - this.#lastMs;
+    if (pauseMs >= PAUSE_MS) this.#break(formatPause(pauseMs));
+    this.#lastMs = this.#nowMs;
   }
 
   #call({ host, text, port }: Extract<Moment, { what: 'call' }>): void {
@@ -181,14 +213,15 @@ class Rows {
     }
   }
 
-  #pause(untilMs: number): void {
+  /** Between rows that do not follow each other at once. */
+  #break(why: string): void {
     const { client, server } = this.#page;
     const line = new Line(this.#page.width);
-    const text = `${this.#glyphs.pause} ${formatPause(untilMs - this.#lastMs)}`;
+    const text = `${this.#glyphs.pause} ${why}`;
     line.write(Math.max(0, this.#page.time - text.length), { text, tone: 'dim' });
     for (const column of [client, server, ...this.#lanes.values()])
       line.write(column, { text: this.#glyphs.pause });
-    this.drawn.push({ atMs: untilMs, text: line.render(this.#style) });
+    this.drawn.push(line.render(this.#style));
     this.#lastTime = '';
   }
 
@@ -204,11 +237,12 @@ class Rows {
 
   /** Puts the time before the line, if it is another than that of the line above. */
   #push(line: Line): void {
-    const time = this.#plain(formatTime(this.#lastMs - this.#firstMs));
+    if (!this.#isShown) return;
+    const time = this.#plain(formatTime(this.#nowMs - this.#firstMs));
     if (time !== this.#lastTime) line.write(this.#page.time - columnsOf(time), { text: time, tone: 'dim' });
     this.#lastTime = time;
     this.#crossLanes(line);
-    this.drawn.push({ atMs: this.#lastMs, text: line.render(this.#style) });
+    this.drawn.push(line.render(this.#style));
   }
 
   #crossLanes(line: Line): void {

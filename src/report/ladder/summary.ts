@@ -17,17 +17,21 @@ export function summarise(moments: readonly Moment[], crowd: readonly Flight[]):
 }
 
 function together(flights: Flight[]): Moment[] {
-  const groups = new Map<string, { first: Flight; count: number }>();
+  const groups = new Map<string, [Flight, ...Flight[]]>();
   for (const flight of flights) {
     const group = groups.get(shape(flight));
-    if (group) group.count++;
-    else groups.set(shape(flight), { first: flight, count: 1 });
+    if (group) group.push(flight);
+    else groups.set(shape(flight), [flight]);
   }
-  return [...groups.values()].map(({ first, count }): Moment => {
-    const label = count === 1 ? first.label : sharedLabel(first, count);
-    const flight = { ...first, label };
-    return { atMs: first.departsMs, what: 'departure', flight, sender: [], receiver: [], isWhole: true };
-  });
+  return [...groups.values()].map(crowdMoment);
+}
+
+/** Flights that are alike, as one. */
+export function crowdMoment(crowd: [Flight, ...Flight[]]): Moment {
+  const [first] = crowd;
+  const label = crowd.length === 1 ? first.label : sharedLabel(first, crowd.length);
+  const flight = { ...first, label };
+  return { atMs: first.departsMs, what: 'departure', flight, sender: [], receiver: [], isWhole: true, crowd };
 }
 
 /** What flights of several connections have in common: not their numbers. */

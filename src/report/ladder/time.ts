@@ -1,5 +1,6 @@
 /** Three digits and a unit, at most seven columns: `82 µs`, `1.49 ms`, `208 ms`, `3.20 s`, `134 s`. */
 export function formatTime(ms: number): string {
+  if (ms < 0) return '< 0';
   if (ms === 0) return '0';
   if (ms < 0.9995) return `${Math.round(ms * 1000)} µs`;
   if (ms < 999.5) return `${threeDigits(ms)} ms`;
