@@ -27,7 +27,7 @@ const GROUPS = {
  * The hits that each group may still have. Lower a number in the commit that rewrites the texts; never raise one.
  * @type {Record<keyof typeof GROUPS, number>}
  */
-const LIMITS = { docs: 0, strings: 0, comments: 170, tests: 142 };
+const LIMITS = { docs: 0, strings: 0, comments: 166, tests: 142 };
 
 const args = process.argv.slice(2);
 const countOnly = args[0] === '--count';

@@ -31,7 +31,7 @@ export class Joins {
     this.unsent = discarded.length > 0 ? this.#joinDiscards(seen, discarded) : [];
   }
 
-  /** What arrived of what was sent: the packet, or all of its octets in others. */
+  /** What arrived of what was sent: the packet, or all of its bytes in others. */
   arrivalsOf(sent: Captured): readonly Captured[] {
     const arrival = this.#arrivals.get(sent);
     return arrival ? [arrival] : partsOf(sent, this.#left[otherHostOf(sent)]);
@@ -217,7 +217,7 @@ const NEXT_ARRIVALS = 256;
 
 /**
  * A card, or what stands for one, may cut a long segment into several (TSO), or join several that arrive (GRO). So what was
- * sent has also arrived when others hold all of its octets: these are given, and none when an octet is missing.
+ * sent has also arrived when others hold all of its bytes: these are given, and none when a byte is missing.
  */
 function partsOf({ atMs, wire }: Captured, left: readonly Captured[]): readonly Captured[] {
   if (wire.kind !== 'tcp') return [];

@@ -71,7 +71,7 @@ export class LadderFeed {
   }
 }
 
-/** With the new calls joined that nothing came in between; the others are told. */
+/** With the new calls joined that nothing came in between; the others stand alone. */
 function merged(all: readonly Told[], width: number): Told[] {
   const kept = all.filter(({ moment, isNew }) => isNew || moment.what !== 'call');
   const byMoment = new Map(kept.map((told) => [told.moment, told]));

@@ -33,7 +33,7 @@ export type Moment = {
     }
   | { what: 'rule-set'; host: HostName; rule: number; text: string }
   | { what: 'rule-lifted'; host: HostName; rule: number }
-  /** A flight that nothing comes in between has its arrival here too; the arrival of another is told by itself. */
+  /** A flight that nothing comes in between has its arrival here too; the arrival of another stands alone. */
   | {
       what: 'departure';
       flight: Flight;

@@ -8,17 +8,17 @@ import { crowdMoment } from './summary.ts';
 export interface Told {
   moment: Moment;
   isNew: boolean;
-  /** It was told with another end. */
+  /** An earlier telling gave it another end. */
   isAgain?: boolean;
 }
 
-/** Picks from a story that is told again and again, each time with more in it, what was not told yet. */
+/** A story grows with each telling: this picks the news from it. */
 export class News {
   #told = new Set<string>();
   /** Not only of this story: a change that one telling leaves out is none for the next. */
   readonly #changes = new Set<string>();
 
-  /** What may be told when all up to `knownUntilMs` is known, in its order. What comes late stands where it belongs. */
+  /** The news when all up to `knownUntilMs` is known, in its order; news that comes late has its place in that order too. */
   next(moments: readonly Moment[], knownUntilMs: number): Told[] {
     const fromMs = openFromMs(moments, knownUntilMs);
     const isOver = knownUntilMs === Number.POSITIVE_INFINITY;
@@ -48,7 +48,7 @@ export class News {
         const name = nameOfFlight(moment.flight);
         const isNew = [
           moment.what === 'departure' && meet(name),
-          // On one line with its departure, or on its own: what comes late may change that.
+          // On one line with its departure, or on its own: late news may change that.
           (moment.what === 'arrival' || moment.isWhole) && meet(`${name} arrival`),
         ].includes(true);
         const isAgain = isNew && moment.what === 'departure' && before.has(departureOf(moment.flight));
@@ -60,7 +60,7 @@ export class News {
     return told;
   }
 
-  /** What has changed by a segment that was told without that has a row of its own. */
+  /** A change that becomes known after its segment has a row of its own. */
   #withChanges(told: Told & { moment: Extract<Moment, { flight: Flight }> }): Told[] {
     const { moment, isNew } = told;
     const all = [...(moment.what === 'departure' ? moment.sender : []), ...moment.receiver];
@@ -124,7 +124,7 @@ function nameOf(moment: Exclude<Moment, { flight: Flight } | { what: 'change' }>
   }
 }
 
-/** By how it ended too: what was told to be lost and then arrived is told again. */
+/** By how it ended too: a segment that seemed lost and then arrived is news again. */
 function nameOfFlight(flight: Flight): string {
   const { ending } = flight;
   const how = ending.what === 'dropped' ? `dropped ${ending.hook} ${ending.by}` : ending.what;

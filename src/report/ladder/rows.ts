@@ -40,14 +40,14 @@ export class Rows {
   /** The flights that are under way, each in a column of its own. */
   readonly #lanes = new Map<Flight, number>();
   readonly #firstMs: number;
-  /** What is told now, and the last that was drawn in its order. */
+  /** The moment of this row, and the last that was drawn in its order. */
   #nowMs: number;
   #lastMs: number;
   #lastTime: string;
   #isLate = false;
   #isShown = true;
 
-  /** `before`: what was drawn of the same story, when less of it was known. */
+  /** `before`: the rows of the same story when less of it was known. */
   constructor(story: Story, page: Page, glyphs: Glyphs, style: Style, before?: Drawn) {
     this.#page = page;
     this.#glyphs = glyphs;
