@@ -15,7 +15,7 @@ function parseDuration(text: string): number {
   // Node's timers take no more.
   if (!(ms > 0 && ms < 2 ** 31)) {
     throw new InvalidArgumentError(
-      'Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days)',
+      'Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days; a bare number is milliseconds)',
     );
   }
   return ms;
@@ -23,7 +23,8 @@ function parseDuration(text: string): number {
 
 /** An option that takes a duration. Its help shows the default, in milliseconds, with the unit that a user would type. */
 export function durationOption(flags: string, description: string, defaultMs?: number): Option {
-  const option = new Option(flags, description).argParser(parseDuration);
+  // `--for 2` ends after 2 ms: without these words, nothing tells a user why.
+  const option = new Option(flags, `${description}; a bare number is milliseconds`).argParser(parseDuration);
   if (defaultMs === undefined) return option;
   return option.default(defaultMs, defaultMs % 1000 === 0 ? `${defaultMs / 1000}s` : `${defaultMs}ms`);
 }

@@ -179,7 +179,13 @@ describe('explaining an arc', () => {
     expect(sections[0]?.title).toMatch(
       new RegExp(`^Transition ${arc.number}: ${arc.from} → .*${arc.to}$|SYN-RECEIVED → LISTEN or CLOSED$`),
     );
-    expect(flat(sections)).toMatch(new RegExp(`takes it when .* \\(RFC 9293, ${arc.clause}\\)\\.`));
+    expect(flat(sections)).toMatch(
+      new RegExp(
+        arc.refusal
+          ? `RFC 9293 \\(${arc.clause}\\) has this transition: .*\\. Linux refuses it: `
+          : `takes it when .* \\(RFC 9293, ${arc.clause}\\)\\.`,
+      ),
+    );
     for (const { id } of scenariosDriving(arc.number)) {
       expect(flat(sections)).toContain(`- ${id}: `);
       expect(flat(sections)).toContain(`tcplab run ${id} `);
@@ -190,6 +196,32 @@ describe('explaining an arc', () => {
     expect(flat(explainArcs(ARCS.filter(({ number }) => number === 5)))).toContain(
       '- listen-closed: a server closes its listening socket (the server takes it)',
     );
+  });
+});
+
+describe('a transition that Linux refuses', () => {
+  const refused = ARCS.filter(({ refusal }) => refusal !== undefined);
+
+  it.each(refused)('$number from $from to $to is not said to be taken', (arc) => {
+    const told = flat(explainArcs([arc]));
+    expect(told).toContain(`Linux refuses it: ${arc.refusal}.`);
+    expect(told).toContain('show the refusal');
+    expect(told).not.toMatch(/takes? it|take it and prove it/);
+  });
+
+  it('is not among the ways into its state on Linux, or out of it', () => {
+    const told = flat(explainState('SYN-SENT', settings(SYSCTLS)));
+    expect(told).toContain('- from CLOSED, when the program calls connect() (RFC 9293, 3.10.1)');
+    expect(told).toContain(
+      '- from LISTEN in RFC 9293 (3.10.1), when the program calls connect(), but on Linux, connect() fails with EISCONN',
+    );
+    expect(flat(explainState('TIME-WAIT', settings(SYSCTLS)))).toContain('but on Linux, TIME-WAIT stays');
+  });
+
+  it('leaves its neighbors as they are', () => {
+    const told = flat(explainArcs(ARCS.filter(({ from }) => from === 'TIME-WAIT')));
+    expect(told).toContain('tcplab run time-wait-aborted show the refusal');
+    expect(told).toContain('tcplab run time-wait-reset take it and prove it');
   });
 });
 
