@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { TcplabError } from '../error.ts';
+import { LAST_CLIENT_PORT } from '../lab/client-ports.ts';
 import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { bare, suggestion } from '../suggestion.ts';
@@ -37,6 +38,9 @@ export const parseCount: Parser = wholeNumber('a whole number', 100_000);
 export const parseWholeNumber: Parser = wholeNumber('a whole number');
 
 export const parsePort: Parser = wholeNumber('a port', 65_535);
+
+/** Further connections of the client get the next ports. */
+export const parseClientPort: Parser = wholeNumber('a port', LAST_CLIENT_PORT);
 
 function wholeNumber(what: string, most: number = Number.MAX_SAFE_INTEGER): Parser {
   return (text) => {

@@ -214,6 +214,17 @@ describe.each(['fin-wait-1-behind-data', 'last-ack-behind-data'])('explaining %s
   });
 });
 
+it('says in a sentence which rules hold a state', () => {
+  const heldBy = (id: string) => {
+    const scenario = CATALOGUE.find((one) => one.id === id);
+    return scenario && flat(explainScenario(scenario, settings(SYSCTLS)));
+  };
+  expect(heldBy('fin-wait-1')).toContain('Held by: a rule on the server drops incoming segments.');
+  expect(heldBy('half-open')).toContain('Held by: rules on the server drop incoming and outgoing segments.');
+  expect(heldBy('closed-rejected-rst')).toContain('Held by: a rule on the server rejects incoming segments.');
+  for (const { id } of CATALOGUE) expect(heldBy(id)).not.toMatch(/Held by: (client|server) /);
+});
+
 describe('a transition that Linux refuses', () => {
   const refused = ARCS.filter(({ refusal }) => refusal !== undefined);
 

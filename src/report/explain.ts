@@ -64,7 +64,7 @@ export function explainScenario(scenario: Scenario, settings: Settings): Section
       title: id,
       blocks: [
         `${title.charAt(0).toUpperCase()}${title.slice(1)}.`,
-        `tcplab holds the ${held.host} in ${held.state}; ${peerText}. Held by: ${heldBy}.`,
+        `tcplab holds the ${held.host} in ${held.state}; ${peerText}. Held by: ${inFull(heldBy)}.`,
       ],
     },
     ...own,
@@ -87,6 +87,16 @@ export function explainScenario(scenario: Scenario, settings: Settings): Section
       ],
     },
   ];
+}
+
+/** `server drops in` fills a cell of a table; in a sentence it needs its words. */
+function inFull(heldBy: string): string {
+  const [, host, verb, way] =
+    /^(client|server) (drops|rejects) (in and out|in|out|its RSTs)$/.exec(heldBy) ?? [];
+  if (host === undefined || verb === undefined || way === undefined) return heldBy;
+  if (way === 'in and out') return `rules on the ${host} drop incoming and outgoing segments`;
+  const segments = { in: 'incoming segments', out: 'outgoing segments' }[way] ?? way;
+  return `a rule on the ${host} ${verb} ${segments}`;
 }
 
 /** Explains transitions: the trigger of each, its clause, and the scenarios that take it or show that Linux does not. */

@@ -134,7 +134,7 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
   'established-fast-open': {
     steps: [
       'Both hosts allow TCP Fast Open without a cookie (net.ipv4.tcp_fastopen).',
-      'The server listens. The client connects with data, and its SYN carries them.',
+      'The server listens. The client connects with data, and its SYN carries it.',
       "The server's program accepts and reads the data.",
     ],
     rules: [],
