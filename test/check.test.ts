@@ -250,7 +250,7 @@ describe('tcplab check', () => {
 
   it.each([
     ['gone', /exited with status 3 before it listened on port 80: no configuration/],
-    ['idle', /to listen on port 80: not seen within 5000 ms/],
+    ['idle', /did not listen on port 80 within 5 s/],
     ['echo 8081', /it listens on .*:8081/],
     ['echo 80 ::1', /it listens on \[::1\]:80/],
   ])('of a server that is %s has a fault, and says why', async (mode, says) => {

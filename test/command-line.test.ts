@@ -79,6 +79,7 @@ describe.concurrent.each([...NAMES, 'agent'])('tcplab %s --help', (name) => {
     }
     for (const [option] of stdout.matchAll(/^ {2}--\w+ <duration>[\s\S]*?(?=\n {2}-|\n\n)/gm)) {
       expect(option).toMatch(/such\s+as\s+\d+(ms|s)/);
+      expect(option.replaceAll(/\s+/g, ' ')).toContain('; a bare number is milliseconds');
       expect(option).not.toMatch(/default:\s+\d+\)/);
     }
   });

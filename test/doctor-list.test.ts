@@ -150,12 +150,32 @@ for (const args of SHOWN) {
   });
 }
 
+describe.concurrent.each([60, 160])('in a terminal of %i columns', (columns) => {
+  it.each([['list'], ['arcs']])('%s fills the width', async (command) => {
+    const { stdout } = await inTerminal([command], undefined, columns);
+    const widths = withoutEscapes(stdout)
+      .split('\n')
+      .map((line) => stringWidth(line));
+    expect(Math.max(...widths)).toBeLessThanOrEqual(Math.min(columns, 120));
+    if (columns > 80) expect(Math.max(...widths)).toBeGreaterThan(80);
+  });
+});
+
+it('a ladder among several begins where the line that shows progress was erased', async () => {
+  const names = ['closing', 'syn-sent', 'close-wait'];
+  const { stdout } = await inTerminal(['run', ...names, '--ladder']);
+  expect(stdout).toMatch(/\d of 3 done/);
+  for (const line of withoutEscapes(stdout).split('\n')) {
+    expect(line).not.toMatch(/ done.*(closing|syn-sent|close-wait)/);
+  }
+});
+
 describe.concurrent('what is wrong', () => {
   const LONG: [args: string[], status: number, words: string][] = [
     [
       ['run', '--hold', 'abc'],
       2,
-      "argument 'abc' is invalid. Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days)",
+      "argument 'abc' is invalid. Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days; a bare number is milliseconds)",
     ],
     [
       ['run', 'closing', '--server', 'true'],
@@ -264,18 +284,18 @@ describe.concurrent('tcplab hold', () => {
   });
 });
 
-/** With script(1): a terminal of 80 columns. */
-function inPseudoTerminal(command: readonly string[], setting = 'TERM=xterm'): Program {
+/** With script(1). */
+function inPseudoTerminal(command: readonly string[], setting = 'TERM=xterm', columns = 80): Program {
   const quoted = command.map((word) => `'${word}'`).join(' ');
-  const shell = `stty cols 80 rows 50; exec env ${setting} ${quoted}`;
+  const shell = `stty cols ${columns} rows 50; exec env ${setting} ${quoted}`;
   return new Program(['script', '--quiet', '--return', '--command', shell, '/dev/null'], {
     NO_COLOR: '',
     TERM: 'xterm',
   });
 }
 
-function inTerminal(args: readonly string[], setting?: string): Promise<Outcome> {
-  return inPseudoTerminal([...TCPLAB, ...args], setting).ended;
+function inTerminal(args: readonly string[], setting?: string, columns?: number): Promise<Outcome> {
+  return inPseudoTerminal([...TCPLAB, ...args], setting, columns).ended;
 }
 
 function withoutEscapes(text: string): string {

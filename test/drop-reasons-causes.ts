@@ -584,7 +584,7 @@ const refused: Cause[] = [
   },
   {
     reason: 'TCP_INVALID_SYN',
-    by: 'a SYN in a connection',
+    by: 'a SYN or SYN-ACK in a connection',
     ...at('server'),
     effect: 'unprocessed',
     make: given('S.'),

@@ -36,7 +36,7 @@ describe.concurrent('a server that is a program', () => {
     expect(status).toBe(1);
     // It is in there for the moment that a look may fall on.
     expect(['unproven', 'disproven']).toContain(verdict);
-    expect(because).toMatch(/not seen within 5000 ms; socket-table saw server CLOSED|saw CLOSE-WAIT, then/);
+    expect(because).toMatch(/ within 5 s; socket-table saw server CLOSED|saw CLOSE-WAIT, then/);
   });
 
   it('is said to have had its end open, when it has closed it in the meantime', async () => {
@@ -78,13 +78,13 @@ describe.concurrent('a server that is a program', () => {
 
   it.each([
     ['ends at once', 'gone', 'exited with status 3 before it listened on port 80: no configuration'],
-    ['never listens', 'idle', 'to listen on port 80: not seen within 5000 ms'],
+    ['never listens', 'idle', 'did not listen on port 80 within 5 s'],
     [
       'listens on another port',
       'echo 8081',
-      'not seen within 5000 ms; it listens on 0.0.0.0:8081, [::]:8081',
+      'within 5 s; it listens on 0.0.0.0:8081, [::]:8081: use --port 8081',
     ],
-    ['listens on ::1 alone', 'echo 80 ::1', 'not seen within 5000 ms; it listens on [::1]:80'],
+    ['listens on ::1 alone', 'echo 80 ::1', 'within 5 s; it listens on [::1]:80'],
   ])('that %s is not proven, and it is said why', async (_, mode, why) => {
     const { verdict, because, status } = await result('established', '--server', `${SERVER} ${mode}`);
     expect({ verdict, status }).toEqual({ verdict: 'unproven', status: 1 });
@@ -237,7 +237,7 @@ describe.concurrent('an end that must be tcplab’s own', () => {
       const ids = results.map(({ scenario }) => scenario);
       expect(ids).toEqual(CATALOGUE.filter((each) => !places.includes(each)).map(({ id }) => id));
       expect(stderr.trimEnd().split('\n')).toEqual([
-        `tcplab: skipped ${places.length} scenarios that a program can't play`,
+        `tcplab: skipped ${places.length} scenarios that can't use your program`,
         ...places.map(({ id, ours }) => `  ${id}: ${ours?.[host]}`),
       ]);
     },

@@ -457,6 +457,16 @@ describe('a host of the library', () => {
         () => js().setRule({ hook: 'in', fate: 'drop', sourcePort: { first: 1 } }),
         /rule\.sourcePort\.last is missing/,
       ],
+      [
+        'a range that is upside down',
+        () => js().setRule({ hook: 'in', fate: 'drop', length: { first: 5, last: 2 } }),
+        /rule\.length: expected first to be at most last, found 5 to 2/,
+      ],
+      [
+        'a length that is neither',
+        () => js().setRule({ hook: 'in', fate: 'drop', length: '5' }),
+        /rule\.length: expected a whole number from 0 to 65535, or \{ first, last \}, found "5"/,
+      ],
       ['a rule that is not set', () => lab.client.liftRule(77), /the client has no rule 77/],
       ['a socket that is not open', () => lab.client.close(99), /the client has no open socket 99/],
       [

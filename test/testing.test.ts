@@ -81,7 +81,7 @@ describe('a connection of a lab', () => {
     expect(await listener.accept()).toBe(first);
     expect(await listener.accept()).toBe(second);
     expect(await failure(listener.accept({ within: 20 }))).toBe(
-      'a connection to accept on port 80: not seen within 20 ms',
+      'no connection to accept arrived on port 80 within 20 ms',
     );
   });
 
@@ -201,7 +201,7 @@ describe('programs', () => {
     );
     const idle = lab.server.start('echo waiting; exec sleep 60', { port: 80, within: 200 });
     expect(await failure(idle)).toBe(
-      'the program of the server (echo waiting; exec sleep 60) to listen on port 80: not seen within 200 ms; its output:\nwaiting',
+      'the program of the server (echo waiting; exec sleep 60) did not listen on port 80 within 200 ms; its output:\nwaiting',
     );
     expect(lab.timeline.of('program-ended')).toHaveLength(2);
   });

@@ -127,8 +127,11 @@ async function arcs(options: Options): Promise<void> {
     durationMs: Date.now() - startedAt.getTime(),
     ...report,
   };
-  process.stdout.write(
-    options.json ? `${JSON.stringify(whole)}\n` : formatArcs(whole, styleFor(process.stdout), noKernelEvents),
+  const { stdout } = process;
+  stdout.write(
+    options.json
+      ? `${JSON.stringify(whole)}\n`
+      : formatArcs(whole, styleFor(stdout), noKernelEvents, stdout.columns),
   );
   page?.end(whole);
   const good = whole.arcs.every(({ verdict }) => verdict === 'proven' || verdict === 'skipped');

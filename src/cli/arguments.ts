@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { TcplabError } from '../error.ts';
+import { LAST_CLIENT_PORT } from '../lab/client-ports.ts';
 import { CATALOGUE, findScenarios } from '../scenario/catalogue.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { bare, suggestion } from '../suggestion.ts';
@@ -15,7 +16,7 @@ function parseDuration(text: string): number {
   // Node's timers take no more.
   if (!(ms > 0 && ms < 2 ** 31)) {
     throw new InvalidArgumentError(
-      'Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days)',
+      'Expected a duration such as 250ms, 30s or 2m (more than 0, less than 24 days; a bare number is milliseconds)',
     );
   }
   return ms;
@@ -23,7 +24,8 @@ function parseDuration(text: string): number {
 
 /** An option that takes a duration. Its help shows the default, in milliseconds, with the unit that a user would type. */
 export function durationOption(flags: string, description: string, defaultMs?: number): Option {
-  const option = new Option(flags, description).argParser(parseDuration);
+  // `--for 2` ends after 2 ms: without these words, nothing tells a user why.
+  const option = new Option(flags, `${description}; a bare number is milliseconds`).argParser(parseDuration);
   if (defaultMs === undefined) return option;
   return option.default(defaultMs, defaultMs % 1000 === 0 ? `${defaultMs / 1000}s` : `${defaultMs}ms`);
 }
@@ -36,6 +38,9 @@ export const parseCount: Parser = wholeNumber('a whole number', 100_000);
 export const parseWholeNumber: Parser = wholeNumber('a whole number');
 
 export const parsePort: Parser = wholeNumber('a port', 65_535);
+
+/** Further connections of the client get the next ports. */
+export const parseClientPort: Parser = wholeNumber('a port', LAST_CLIENT_PORT);
 
 function wholeNumber(what: string, most: number = Number.MAX_SAFE_INTEGER): Parser {
   return (text) => {

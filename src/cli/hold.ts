@@ -98,6 +98,7 @@ export function holdCommand(): Command {
           "tcplab hold close-wait --server 'node server.js' --port 8080",
           "tcplab hold syn-sent --client 'curl -sS http://{server}:{port}/'",
           'tcplab hold fin-wait-2-orphaned --sysctl client:tcp_fin_timeout=5',
+          'tcplab hold close-wait-sending --option server:TCP_USER_TIMEOUT=3000',
           'tcplab hold close-wait --count 10000 --on server -- ss -s',
         ],
         ABOUT_HOSTS,

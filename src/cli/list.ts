@@ -6,6 +6,9 @@ import { STATES } from '../tcp/state.ts';
 import { newCommand } from './commands.ts';
 import { helpEnd } from './help.ts';
 
+/** Longer lines are hard to read. */
+const WIDEST = 120;
+
 export function listCommand(): Command {
   return newCommand('list')
     .description('List the scenarios by the state that they hold. (`tcplab arcs` lists the transitions.)')
@@ -27,11 +30,12 @@ function list({ json }: { json?: boolean }): void {
     return;
   }
   const style = styleFor(process.stdout);
+  const width = Math.min(process.stdout.columns || 80, WIDEST);
   for (const state of STATES) {
     const scenarios = scenariosOf(state);
     if (scenarios.length === 0) continue;
     process.stdout.write(`${style.bold(state)}\n`);
     for (const { id, title } of scenarios)
-      process.stdout.write(`  ${id}\n${style.dim(wrap(title, 80, '      '))}\n`);
+      process.stdout.write(`  ${id}\n${style.dim(wrap(title, width, '      '))}\n`);
   }
 }

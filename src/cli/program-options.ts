@@ -3,7 +3,7 @@ import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Programs } from '../scenario/program-end.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { parsePort } from './arguments.ts';
+import { parseClientPort, parsePort } from './arguments.ts';
 import { complain } from './complaint.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { addHostOptions, type EndOptions, partsOf } from './host-options.ts';
@@ -26,8 +26,8 @@ export function addProgramOptions(command: Command): Command {
 /** `--client-port`, where each lab has one connection that matters. */
 function addClientPort(command: Command): Command {
   return command.addOption(
-    new Option('--client-port <port>', "port of the client's first connection")
-      .argParser(parsePort)
+    new Option('--client-port <port>', "port of the client's first connection (1 to 65500)")
+      .argParser(parseClientPort)
       .helpGroup(OPTION_GROUPS.lab),
   );
 }
@@ -54,7 +54,7 @@ export function playableAmong(options: ProgramOptions, scenarios: readonly Scena
   });
   if (left.length > 0) {
     const reasons = left.map(({ id, why }) => `${id}: ${why}`);
-    complain(`skipped ${left.length} scenarios that a program can't play`, reasons.join('\n'));
+    complain(`skipped ${left.length} scenarios that can't use your program`, reasons.join('\n'));
   }
   return scenarios.filter(({ ours }) => !obstacleTo(programs, ours));
 }
@@ -74,7 +74,7 @@ function programsIn({ client, server }: ProgramOptions): Programs {
   return programs;
 }
 
-/** Why a program can't play its end, if it can't. */
+/** Why a scenario can't use a program as an end, if it can't. */
 function obstacleTo(programs: Programs, ours: Scenario['ours']): { host: HostName; why: string } | undefined {
   for (const host of Object.keys(programs) as HostName[]) {
     const why = ours?.[host];

@@ -21,8 +21,11 @@ export class Progress {
     this.#stream.write(`\r\x1b[K${cut(text, (this.#stream.columns || 80) - 1)}`);
   }
 
+  /** Makes room for what is printed next; the line that follows it is shown at once. */
   clear(): void {
-    if (this.#shown) this.#stream.write('\r\x1b[K');
+    if (!this.#shown) return;
+    this.#stream.write('\r\x1b[K');
     this.#shown = false;
+    this.#shownAtMs = 0;
   }
 }

@@ -61,7 +61,6 @@ export function runCommand(): Command {
           "tcplab run syn-sent --client 'curl -sS http://{server}:{port}/'",
           'tcplab run time-wait --pcap . && wireshark time-wait.pcapng',
           "tcplab run --json | jq '.results[] | {scenario, verdict}'",
-          'tcplab run half-open --hold 5s --option client:TCP_USER_TIMEOUT=3000',
           'tcplab run --client ssh:user@a --server ssh:user@b',
         ],
         ABOUT_HOSTS,

@@ -9,6 +9,7 @@ import {
   type Settings,
   sysctlName,
 } from '../lab/settings.ts';
+import { rangeOf, type SocketOption } from '../tcp/socket-options.ts';
 import type { SettingOptions } from './host-options.ts';
 
 /**
@@ -20,9 +21,13 @@ export function settingsOf(options: SettingOptions, programs: readonly HostName[
   for (const host of programs) mustBeOurs(host, settings);
   const { clientPort = FIRST_PORT_OF_PROGRAMS } = settings;
   if (!programs.includes('client') || clientPort >= FIRST_PORT_OF_PROGRAMS) return settings;
-  throw new TcplabError('USAGE', `--client-port of a program must be ${FIRST_PORT_OF_PROGRAMS} or more`, {
-    hint: 'the kernel gives lower ports only to programs that bind() them (ip_unprivileged_port_start)',
-  });
+  throw new TcplabError(
+    'USAGE',
+    `--client-port of a program must be from ${FIRST_PORT_OF_PROGRAMS} to ${LAST_CLIENT_PORT}`,
+    {
+      hint: 'the kernel gives lower ports only to programs that bind() them (ip_unprivileged_port_start)',
+    },
+  );
 }
 
 function parsed({ sysctl = [], option = [], clientPort }: SettingOptions): Settings {
@@ -30,15 +35,6 @@ function parsed({ sysctl = [], option = [], clientPort }: SettingOptions): Setti
     {},
     {},
   ];
-  if (clientPort !== undefined && clientPort > LAST_CLIENT_PORT) {
-    throw new TcplabError(
-      'USAGE',
-      `--client-port ${clientPort}: expected a port from 1 to ${LAST_CLIENT_PORT}`,
-      {
-        hint: 'further connections of the client get the next ports',
-      },
-    );
-  }
   for (const text of sysctl) {
     const { host, name, value } = partsOf('sysctl', text, 'server:tcp_retries2=5');
     put(sysctls, 'sysctl', host, sysctlName(name), value);
@@ -46,7 +42,11 @@ function parsed({ sysctl = [], option = [], clientPort }: SettingOptions): Setti
   for (const text of option) {
     const { host, name, value } = partsOf('option', text, 'client:TCP_USER_TIMEOUT=5000');
     const known = optionNamed(name);
-    if (!/^-?\d+$/.test(value)) throw notUnderstood('option', text, 'client:TCP_USER_TIMEOUT=5000');
+    if (!/^-?\d+$/.test(value)) {
+      throw new TcplabError('USAGE', `${known} takes a whole number, not '${value}'`, {
+        hint: `for example: --option ${host}:${known}=${exampleOf(known)}`,
+      });
+    }
     mustBeInRange(known, Number(value));
     put(socketOptions, 'option', host, known, Number(value));
   }
@@ -55,6 +55,12 @@ function parsed({ sysctl = [], option = [], clientPort }: SettingOptions): Setti
     ...(option.length > 0 ? { socketOptions } : {}),
     ...(clientPort === undefined ? {} : { clientPort }),
   };
+}
+
+/** 1, if the option takes it. */
+function exampleOf(option: SocketOption): number {
+  const [least, most] = rangeOf(option);
+  return Math.min(most, Math.max(least, 1));
 }
 
 function put<T>(all: PerHost<Record<string, T>>, what: string, host: HostName, name: string, value: T): void {

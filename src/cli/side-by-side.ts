@@ -40,8 +40,11 @@ export async function runSideBySide(
       let timeline: Timeline | undefined;
       try {
         timeline = await runScenario(scenario, { ...runOptions, turn });
+        // What is printed of it, such as a ladder, begins a line of its own.
+        progress.clear();
       } catch (error) {
         if (!onError) throw error;
+        progress.clear();
         onError(scenario, error, index);
       }
       if (!timeline || !onDone(scenario, timeline, index)) failed++;

@@ -37,7 +37,7 @@ export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held):
     const at = host === 'held' ? claim.held.host : host;
     for (const { atMs, rows } of tablesDuring(timeline, at, hold)) {
       const why = broken(rows, claim, timeline, atMs);
-      if (why) return atMs <= hold.fromMs ? why : `${why}, ${after(atMs, hold)} ms into the hold`;
+      if (why) return atMs <= hold.fromMs ? why : `${why}, ${intoTheHold(atMs, hold)}`;
     }
   }
   return null;
@@ -206,7 +206,7 @@ function liftedRule(timeline: Timeline, claim: Claimed, hold: Held): string | nu
   for (const { rule, host, text } of timeline.of('rule-set').filter(({ atMs }) => atMs <= claim.atMs)) {
     const end = lifted.find((event) => event.rule === rule && event.host === host);
     if (end && end.atMs > claim.atMs && end.atMs <= hold.atMs)
-      return `rule ${rule} of the ${host} (${text}) was removed ${after(end.atMs, hold)} ms into the hold`;
+      return `rule ${rule} of the ${host} (${text}) was removed ${intoTheHold(end.atMs, hold)}`;
   }
   return null;
 }
@@ -236,6 +236,8 @@ function tablesDuring(timeline: Timeline, host: HostName, hold: Held): SocketsSe
   return [...tables.slice(Math.max(first, 0)), ...(last ? [{ ...last, atMs: hold.atMs }] : [])];
 }
 
-function after(atMs: number, hold: Held): string {
-  return (atMs - hold.fromMs).toFixed(1);
+/** `50.0 ms into the hold`, `5.1 s into the hold` */
+export function intoTheHold(atMs: number, hold: Held): string {
+  const ms = atMs - hold.fromMs;
+  return `${ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(1)} s`} into the hold`;
 }

@@ -123,7 +123,7 @@ add('unprocessed', {
   TCP_INVALID_ACK_SEQUENCE: 'unacceptable ACK number',
   TCP_INVALID_END_SEQUENCE: 'it ends beyond the window',
   TCP_INVALID_SEQUENCE: 'it begins beyond the window',
-  TCP_INVALID_SYN: 'a SYN in a connection',
+  TCP_INVALID_SYN: 'a SYN or SYN-ACK in a connection',
   TCP_LISTEN_OVERFLOW: 'the accept queue is full',
   TCP_OLD_ACK: 'old ACK number',
   // Keepalive and zero window probes too: they exist to be refused so.

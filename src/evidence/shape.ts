@@ -32,7 +32,9 @@ export function whole(min = 0, max: number = Number.MAX_SAFE_INTEGER): Shape<num
   const what =
     max === Number.MAX_SAFE_INTEGER
       ? `a whole number, ${min} or more`
-      : `a whole number from ${min} to ${max}`;
+      : min === max
+        ? `only ${min}`
+        : `a whole number from ${min} to ${max}`;
   return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
 }
 

@@ -1,5 +1,5 @@
 import type { State } from '../tcp/state.ts';
-import { brokenCondition } from './conditions.ts';
+import { brokenCondition, intoTheHold } from './conditions.ts';
 import { type ConnectionEnd, endOf, peerHost } from './connection.ts';
 import type { Claimed, Held, HostName } from './events.ts';
 import { describeProgramEnd, programEnds } from './program-ends.ts';
@@ -118,8 +118,7 @@ function testify(
 function describe(contrary: Sight, before: Sight | undefined, claimed: State, hold: Held): string {
   const seen = contrary.states.join(' or ');
   if (contrary === before) return `saw ${seen}, not ${claimed}`;
-  const afterMs = (contrary.atMs - hold.fromMs).toFixed(1);
-  return `saw ${claimed}, then ${seen} ${afterMs} ms into the hold`;
+  return `saw ${claimed}, then ${seen} ${intoTheHold(contrary.atMs, hold)}`;
 }
 
 /** `5.2 s of the hold (from 1.3 s on)`: when nothing read the socket tables; null if there was no such time. */

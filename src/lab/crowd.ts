@@ -1,5 +1,4 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
-import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
 import { descriptorLimit, descriptorsOpen, makeRoomForDescriptors } from '../kernel/limits.ts';
@@ -11,6 +10,7 @@ import type { FirewallKind } from './firewall.ts';
 import { createWithOwnTable } from './own-table.ts';
 import { inBoth } from './pair.ts';
 import { type Settings, setSysctls } from './settings.ts';
+import { timedOut } from './timed-out.ts';
 import { layWire } from './wire.ts';
 
 export interface CrowdOptions {
@@ -80,11 +80,11 @@ export class Crowd implements AsyncDisposable {
   }
 }
 
-/** Tries until it is done, at once at first and then less often. Throws a TcplabError with code TIMEOUT. */
-export async function until(what: string, withinMs: number, attempt: () => boolean): Promise<void> {
+/** Tries until it is done, at once at first and then less often. Throws a TcplabError with code TIMEOUT that says `failure`. */
+export async function until(failure: string, withinMs: number, attempt: () => boolean): Promise<void> {
   for (const startMs = performance.now(); !attempt(); ) {
     const waitedMs = performance.now() - startMs;
-    if (waitedMs > withinMs) throw new TcplabError('TIMEOUT', `${what}: not seen within ${withinMs} ms`);
+    if (waitedMs > withinMs) throw timedOut({ failure }, withinMs);
     if (waitedMs < AT_ONCE_MS) await turn();
     else await pause(Math.min(5, waitedMs / 4));
   }

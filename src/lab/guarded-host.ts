@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { bytes, fitting, mustFit, port } from '../evidence/arguments.ts';
-import { isObject, object, oneOf, optional, type Shape, text, whole } from '../evidence/shape.ts';
+import { flaw, isObject, object, oneOf, optional, type Shape, text, whole } from '../evidence/shape.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import { SOCKET_OPTION_NAMES, type SocketOption } from '../tcp/socket-options.ts';
 import type { Host } from './host.ts';
@@ -18,9 +18,9 @@ const socket = whole(1);
 const address = fitting<string>('an IPv4 or IPv6 address', (value) => isIP(String(value)) !== 0);
 /** Port 0 has the kernel choose one. */
 const endpoint: Shape<Endpoint> = object({ address, port: whole(0, 65_535) });
-const ports = spanOf(port);
-export const PACKET_LENGTH: Shape<number | Span> = spanOf(whole(0, 65_535));
-export const WINDOW: Shape<number | Span> = spanOf(whole(0, 65_535));
+const ports = spanOf(1, 65_535);
+export const PACKET_LENGTH: Shape<number | Span> = spanOf(0, 65_535);
+export const WINDOW: Shape<number | Span> = spanOf(0, 65_535);
 export const ECN: Shape<EcnField> = oneOf(...ECN_FIELDS);
 export const TRACKED: Shape<TrackedState> = oneOf(...TRACKED_STATES);
 /** As sysctl(8) names those of a network: any other would be the whole machine's. */
@@ -49,9 +49,19 @@ const rule = object<Rule>({
 });
 
 /** A number, or those from the first to the last. */
-function spanOf(number: Shape<number>): Shape<number | Span> {
+function spanOf(min: number, max: number): Shape<number | Span> {
+  const number = whole(min, max);
   const span: Shape<Span> = object({ first: number, last: number });
-  return { flawOf: (value, path) => (isObject(value) ? span : number).flawOf(value, path) };
+  const what = `a whole number from ${min} to ${max}, or { first, last }`;
+  return {
+    flawOf: (value, path) => {
+      if (!isObject(value)) return number.flawOf(value, path) && flaw(path, what, value);
+      const found = span.flawOf(value, path);
+      if (found !== undefined || Number(value['first']) <= Number(value['last'])) return found;
+      // The packet filter would reject it in words of its own.
+      return `${path}: expected first to be at most last, found ${value['first']} to ${value['last']}`;
+    },
+  };
 }
 
 type Shapes = readonly [name: string, shape: Shape<never>][];

@@ -14,6 +14,7 @@ import { COUNTED_WITHIN_MS, type Host } from './host.ts';
 import { openNamespacePair } from './namespace-pair.ts';
 import type { HostPair, OpenPair } from './pair.ts';
 import { SETTING_FIELDS, type Settings, setSysctls, settingsAsked, withSettings } from './settings.ts';
+import { timedOut, type WaitedFor } from './timed-out.ts';
 
 export interface LabOptions extends Settings {
   /** Default: `ipv4`. */
@@ -180,10 +181,11 @@ export class Lab implements AsyncDisposable {
 
   /**
    * Tries until `attempt` gives something, at once at first and then less often; gives that. When the time is over,
-   * throws a TcplabError with code TIMEOUT that says what was waited for. `onIdle` is called when it begins to pause.
+   * throws a TcplabError with code TIMEOUT that says what was waited for, or what failed. `onIdle` is called when it
+   * begins to pause.
    */
   async waitFor<T>(
-    what: string,
+    what: WaitedFor,
     attempt: () => T | Promise<T>,
     timeoutMs = 5000,
     onIdle: () => void = () => {},
@@ -195,7 +197,7 @@ export class Lab implements AsyncDisposable {
       const result = await attempt();
       if (result) return result;
       const waitedMs = this.nowMs() - startMs;
-      if (waitedMs > timeoutMs) throw new TcplabError('TIMEOUT', `${what}: not seen within ${timeoutMs} ms`);
+      if (waitedMs > timeoutMs) throw timedOut(what, timeoutMs);
       if (waitedMs < AT_ONCE_MS) {
         await turn();
       } else {

@@ -54,8 +54,14 @@ function perHost<T>(shape: Shape<T>): Shape<PerHost<T>> {
   return object<PerHost<T>>({ client: optional(shape), server: optional(shape) } as Fields<PerHost<T>>);
 }
 
+/** Where /proc/sys has what is not of the network. */
+const ROOTS = /^(abi|crypto|debug|dev|fs|kernel|sunrpc|user|vm)[./]/;
+
 /** The name as sysctl(8) has it. Throws USAGE for one that no network namespace has of its own. */
 export function sysctlName(name: string): string {
+  if (ROOTS.test(name)) {
+    throw new SettingError(`${name} is not a sysctl of a network namespace (those begin with net.)`);
+  }
   const full = name.startsWith('net.') ? name : `net.ipv4.${name}`;
   if (!/^net(\.[\w-]+)+$/.test(full)) throw unknownSysctl(name, 'tcplab');
   if (!isOfMachine(full)) return full;

@@ -46,26 +46,47 @@ export function arcReport({ arc, ...rest }: ArcResult): ArcReport {
 }
 
 const INDENT = ' '.repeat(15);
+/** With fewer columns, trigger and clause get a line of their own. */
+const COLUMNS_FOR_ROWS = 80;
+/** Longer lines are hard to read. */
+const WIDEST = 120;
 
-/** The table that `tcplab arcs` prints. `noKernelEvents`: why the third witness is blind, if it is. */
-export function formatArcs(report: ArcsReport, style: Style, noKernelEvents: string | null): string {
-  const header = style.bold(row('VERDICT', '#', 'TRANSITION', 'TRIGGER', 'CLAUSE'));
-  const rows = report.arcs.map((arc) => formatArc(arc, style));
-  return `${[header, ...rows, '', summary(report, style, noKernelEvents)].join('\n')}\n`;
+/**
+ * The table that `tcplab arcs` prints, on a terminal with so many columns. `noKernelEvents`: why the third witness is
+ * blind, if it is.
+ */
+export function formatArcs(
+  report: ArcsReport,
+  style: Style,
+  noKernelEvents: string | null,
+  columns = 80,
+): string {
+  const width = Math.min(columns, WIDEST);
+  const titles = row('VERDICT', '#', 'TRANSITION', 'TRIGGER', 'CLAUSE');
+  const header = width < COLUMNS_FOR_ROWS ? [] : [style.bold(titles)];
+  const rows = report.arcs.map((arc) => formatArc(arc, style, width));
+  return `${[...header, ...rows, '', summary(report, style, noKernelEvents, width)].join('\n')}\n`;
 }
 
 function row(verdict: string, number: string, arc: string, trigger: string, clause: string): string {
   return `${pad(verdict, 11)}${number.padStart(2)}  ${pad(arc, 28)}${pad(trigger, 21)}${clause}`;
 }
 
-function formatArc(arc: ArcReport, style: Style): string {
+function formatArc(arc: ArcReport, style: Style, width: number): string {
   const { verdict, number, from, to, trigger, clause, scenario, host, seenBy, because, refusal } = arc;
   const colour = verdict === 'proven' ? style.good : verdict === 'disproven' ? style.bad : style.unsure;
-  const line = row(verdict, String(number), `${from} → ${to}`, trigger, clause.replace('RFC 9293, ', ''));
+  const isNarrow = width < COLUMNS_FOR_ROWS;
+  const indent = isNarrow ? '  ' : INDENT;
+  const inRfc = clause.replace('RFC 9293, ', '');
+  const cells = [verdict, String(number), `${from} → ${to}`] as const;
+  const line = isNarrow ? row(...cells, '', '').trimEnd() : row(...cells, trigger, inRfc);
   const seen = seenBy.length > 0 ? `: ${seenBy.join(', ')}` : '';
-  const details = [style.dim(wrap(`${scenario}, ${host}${seen}`, 80, INDENT))];
-  if (refusal) details.unshift(style.dim(wrap(`Linux never takes it: ${refusal}`, 80, INDENT)));
-  if (because) details.unshift(colour(wrap(because, 80, INDENT)));
+  const details = [
+    ...(isNarrow ? [`${trigger} · ${inRfc}`] : []),
+    ...(refusal ? [`Linux never takes it: ${refusal}`] : []),
+    `${scenario}, ${host}${seen}`,
+  ].map((text) => style.dim(wrap(text, width, indent)));
+  if (because) details.unshift(colour(wrap(because, width, indent)));
   return [colour(line.slice(0, 11)) + line.slice(11), ...details].join('\n');
 }
 
@@ -73,19 +94,24 @@ function summary(
   { arcs, unexplained, durationMs }: ArcsReport,
   style: Style,
   noKernelEvents: string | null,
+  width: number,
 ): string {
   const run = arcs.filter(({ verdict }) => verdict !== 'skipped');
-  const proven = run.filter(({ verdict }) => verdict === 'proven').length;
-  const colour = proven === run.length && unexplained.length === 0 ? style.good : style.bad;
+  const proven = run.filter(({ verdict }) => verdict === 'proven');
+  const refused = proven.filter(({ refusal }) => refusal !== undefined).length;
+  const allWell = proven.length === run.length && unexplained.length === 0;
+  const colour = allWell ? style.good : style.bad;
+  const kinds = refused > 0 ? ` (${proven.length - refused} taken, ${refused} refused by Linux)` : '';
   const skipped = arcs.length > run.length ? `, ${arcs.length - run.length} skipped (--slow runs them)` : '';
+  const counts = `${proven.length} of ${run.length} transitions proven${kinds}${skipped}, in ${formatMs(durationMs)}`;
   const lines = [
-    colour(`${proven} of ${run.length} transitions proven${skipped}, in ${formatMs(durationMs)}`),
+    colour(wrap(counts, width)),
     colour(`${unexplained.length} state changes unexplained`),
-    ...unexplained.map(
-      ({ scenario, host, from, to, source }) => `  ${scenario}: ${host} ${from} → ${to} (${source})`,
+    ...unexplained.map(({ scenario, host, from, to, source }) =>
+      wrap(`${scenario}: ${host} ${from} → ${to} (${source})`, width, '  '),
     ),
   ];
   if (noKernelEvents !== null)
-    lines.push(wrap(`Two witnesses, without kernel events: ${noKernelEvents}.`, 80));
+    lines.push(wrap(`Two witnesses, without kernel events: ${noKernelEvents}.`, width));
   return lines.join('\n');
 }

@@ -64,7 +64,7 @@ export function explainScenario(scenario: Scenario, settings: Settings): Section
       title: id,
       blocks: [
         `${title.charAt(0).toUpperCase()}${title.slice(1)}.`,
-        `tcplab holds the ${held.host} in ${held.state}; ${peerText}. Held by: ${heldBy}.`,
+        `tcplab holds the ${held.host} in ${held.state}; ${peerText}. Held by: ${inFull(heldBy)}.`,
       ],
     },
     ...own,
@@ -89,20 +89,31 @@ export function explainScenario(scenario: Scenario, settings: Settings): Section
   ];
 }
 
-/** Explains transitions: the trigger of each, its clause, and the scenarios that take it. */
+/** `server drops in` fills a cell of a table; in a sentence it needs its words. */
+function inFull(heldBy: string): string {
+  const [, host, verb, way] =
+    /^(client|server) (drops|rejects) (in and out|in|out|its RSTs)$/.exec(heldBy) ?? [];
+  if (host === undefined || verb === undefined || way === undefined) return heldBy;
+  if (way === 'in and out') return `rules on the ${host} drop incoming and outgoing segments`;
+  const segments = { in: 'incoming segments', out: 'outgoing segments' }[way] ?? way;
+  return `a rule on the ${host} ${verb} ${segments}`;
+}
+
+/** Explains transitions: the trigger of each, its clause, and the scenarios that take it or show that Linux does not. */
 export function explainArcs(arcs: readonly Arc[]): Section[] {
-  const driving = [...new Set(arcs.flatMap(({ number }) => scenariosDriving(number)))];
   const states = [...new Set(arcs.flatMap(({ from, to }) => [from, to]))];
   return [
     ...numbered(arcs).map(
       (arc): Section => ({
         title: `Transition ${arc.number}: ${arc.from} → ${arc.to}`,
         blocks: [
-          `A connection takes it when ${triggerWithClause(arc)}.`,
+          arc.refusal
+            ? `RFC 9293 (${arc.clause}) has this transition: ${describeTrigger(arc)}. Linux refuses it: ${arc.refusal}.`
+            : `A connection takes it when ${triggerWithClause(arc)}.`,
           ...(arc.to.includes(' ')
             ? ['After a passive open it leads to LISTEN, after a simultaneous open to CLOSED.']
             : []),
-          'These scenarios take it on purpose:',
+          arc.refusal ? 'These scenarios show the refusal:' : 'These scenarios take it on purpose:',
           { points: scenariosDriving(arc.number).map((scenario) => describeDriver(scenario, arc)) },
         ],
       }),
@@ -112,20 +123,27 @@ export function explainArcs(arcs: readonly Arc[]): Section[] {
       blocks: [
         {
           commands: [
-            ...driving.map(({ id, slow }) => ({
-              run: `tcplab run ${id}`,
-              does: `take it and prove it${slow ? ' (about 1 min)' : ''}`,
-            })),
+            ...tries(arcs),
             ...states.map((state) => ({
               run: `tcplab explain ${state.toLowerCase()}`,
               does: `everything about ${state}`,
             })),
-            { run: 'tcplab arcs', does: 'take and prove every transition' },
+            { run: 'tcplab arcs', does: 'prove every transition, taken or refused' },
           ],
         },
       ],
     },
   ];
+}
+
+function tries(arcs: readonly Arc[]): { run: string; does: string }[] {
+  const lines = arcs.flatMap(({ number, refusal }) =>
+    scenariosDriving(number).map(({ id, slow }) => ({
+      run: `tcplab run ${id}`,
+      does: `${refusal ? 'show the refusal' : 'take it and prove it'}${slow ? ' (about 1 min)' : ''}`,
+    })),
+  );
+  return lines.filter(({ run }, index) => lines.findIndex((line) => line.run === run) === index);
 }
 
 /** The recipe of the first scenario that has one, and where those of the others are. */
@@ -178,14 +196,16 @@ function drivenArcs({ arcs = {} }: Scenario): DrivenArc[] {
 }
 
 function describeDrive({ host, arc }: DrivenArc): string {
-  const { number, from, to } = arc;
-  return `transition ${number} at the ${host}: ${from} → ${to}, when ${triggerWithClause(arc)}`;
+  const { number, from, to, refusal } = arc;
+  const which = `transition ${number} at the ${host}: ${from} → ${to}, when ${triggerWithClause(arc)}`;
+  return refusal ? `${which}. Linux refuses it: ${refusal}` : which;
 }
 
-/** `fin-wait-1: a client closes, … (the client takes it)` */
-function describeDriver(scenario: Scenario, { number }: NumberedArc): string {
+/** `fin-wait-1: a client closes, … (the client takes it)`; of a transition that Linux refuses: `(on the server)` */
+function describeDriver(scenario: Scenario, { number, refusal }: NumberedArc): string {
   const { id, title } = scenario;
   const hosts = drivenArcs(scenario).flatMap(({ host, arc }) => (arc.number === number ? host : []));
+  if (refusal) return `${id}: ${title} (on the ${hosts[0]})`;
   const takers = new Set(hosts).size > 1 ? 'both ends take' : `the ${hosts[0]} takes`;
   return `${id}: ${title} (${takers} it)`;
 }
@@ -204,26 +224,41 @@ function ruleBlock(host: HostName, rule: Rule): Block {
 
 function arrivals(state: State): string[] {
   const groups = byTrigger(ARCS.filter(({ to }) => to === state));
-  return groups.map(({ trigger, arcs, clauses }) => {
+  return groups.map(({ trigger, arcs, clauses, refusal }) => {
     const from = listed([...new Set(arcs.map((arc) => arc.from))], 'or');
-    return `from ${from}, when ${trigger} (RFC 9293, ${clauses})`;
+    return refusal
+      ? `from ${from} in RFC 9293 (${clauses}), when ${trigger}, but on Linux, ${refusal}`
+      : `from ${from}, when ${trigger} (RFC 9293, ${clauses})`;
   });
 }
 
 function departures(state: State): string[] {
   const groups = byTrigger(ARCS.filter(({ from }) => from === state));
-  return groups.map(({ trigger, arcs, clauses }) => {
+  return groups.map(({ trigger, arcs, clauses, refusal }) => {
     const to = listed([...new Set(arcs.map((arc) => arc.to))], 'or');
-    return `${trigger}: ${to} (RFC 9293, ${clauses})`;
+    return refusal
+      ? `${trigger}: ${to} in RFC 9293 (${clauses}), but on Linux, ${refusal}`
+      : `${trigger}: ${to} (RFC 9293, ${clauses})`;
   });
 }
 
-/** Transitions in groups with the same trigger, in the order of the table. */
-function byTrigger(arcs: readonly Arc[]): { trigger: string; arcs: Arc[]; clauses: string }[] {
-  const triggers = [...new Set(arcs.map(describeTrigger))];
-  return triggers.map((trigger) => {
-    const group = arcs.filter((arc) => describeTrigger(arc) === trigger);
-    return { trigger, arcs: group, clauses: [...new Set(group.map(({ clause }) => clause))].join(', ') };
+interface Group {
+  trigger: string;
+  arcs: Arc[];
+  clauses: string;
+  refusal?: string;
+}
+
+/** Transitions in groups with the same trigger and the same answer of Linux, in the order of the table. */
+function byTrigger(arcs: readonly Arc[]): Group[] {
+  const kind = (arc: Arc) => `${describeTrigger(arc)}|${arc.refusal}`;
+  return [...new Set(arcs.map(kind))].flatMap((wanted) => {
+    const group = arcs.filter((arc) => kind(arc) === wanted);
+    const [first] = group;
+    if (!first) return [];
+    const clauses = [...new Set(group.map(({ clause }) => clause))].join(', ');
+    const { refusal } = first;
+    return { trigger: describeTrigger(first), arcs: group, clauses, ...(refusal && { refusal }) };
   });
 }
 

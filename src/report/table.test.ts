@@ -21,6 +21,10 @@ it.each([80, 60])('marks no state as held that was not reached, in %i columns', 
   expect(table('root', columns).replace(/^\* held end.*/m, '')).not.toMatch(/FIN-WAIT-1|\*/);
 });
 
+it.each([80, 60])('ends no line with blanks, in %i columns', (columns) => {
+  expect(table('root', columns)).not.toMatch(/[ ·]$/m);
+});
+
 it('tells an ordinary user that kernel events need root, and root does not hear it', () => {
   expect(table('user-namespace')).toContain('without kernel events: kernel events need root.');
   expect(table('root')).not.toContain('kernel events');

@@ -41,13 +41,15 @@ function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style, width:
   const line = isNarrow
     ? `${pad(worst.verdict, COLUMNS.verdict)}${worst.scenario}`
     : row(worst.verdict, worst.scenario, client, server, time);
-  const states = isNarrow ? [wrap(`client ${client} · server ${server} · ${time}`, width, indent)] : [];
+  const states = isNarrow
+    ? [wrap([`client ${client}`, `server ${server}`, time].filter(Boolean).join(' · '), width, indent)]
+    : [];
   const details = [[heldBy(worst.scenario), witnesses(worst)].filter(Boolean).join(' · ')];
   if (runs.length > 1) {
     const proven = runs.filter(({ verdict }) => verdict === 'proven').length;
     details.push(`${proven} of ${runs.length} runs proven`);
   }
-  const lines = [...details, ...worst.programs.map(programLine), ...worst.notes].map((text) =>
+  const lines = [...details.filter(Boolean), ...worst.programs.map(programLine), ...worst.notes].map((text) =>
     style.dim(wrap(text, width, indent).replaceAll(NO_BREAK_SPACE, ' ')),
   );
   const because = worst.because ? [colour(wrap(worst.because, width, indent))] : [];
@@ -73,7 +75,7 @@ function row(verdict: string, scenario: string, client: string, server: string, 
   const { verdict: v, scenario: s, state } = COLUMNS;
   // The other columns of a long name stand below it.
   const name = scenario.length < s ? pad(scenario, s) : `${scenario}\n${' '.repeat(v + s)}`;
-  return pad(verdict, v) + name + pad(client, state) + pad(server, state) + reached.padStart(9);
+  return (pad(verdict, v) + name + pad(client, state) + pad(server, state) + reached.padStart(9)).trimEnd();
 }
 
 /** The held end is marked. Where the state was not reached, nobody saw it. */

@@ -11,7 +11,7 @@ export const acceptQueueFull: Scenario = {
   peer: 'LISTEN',
   heldBy: 'the server never accepts',
   conditions: ['accept-queue-full'],
-  ours: { server: 'it must not accept' },
+  ours: { client: 'it must connect three times from known ports', server: 'it must not accept' },
   async reach(stage) {
     await listening(stage, { backlog: 0 });
     const first = await connecting(stage);

@@ -20,7 +20,7 @@ export const closeWaitSending: Scenario = {
     await stage.client.setRule({ hook: 'in', sourcePort: stage.serverPort, fate: 'drop' });
     await stage.server.send(serverSocket, Buffer.from('a long response'));
     const end = endOf(connection, 'server', 'CLOSE-WAIT');
-    await stage.waitFor('the server to wait for an ACK', async () => {
+    await stage.waitFor({ failure: "the server's retransmission timer did not start" }, async () => {
       return rowOf((await stage.observe()).server, end)?.timer === 'retransmission';
     });
     return connection;

@@ -11,6 +11,7 @@ export const closedRejectedIcmp: Scenario = {
   held: { host: 'client', state: 'CLOSED' },
   peer: 'LISTEN',
   heldBy: 'server rejects in',
+  ours: { client: 'it must connect three times from known ports' },
   arcs: { client: [9] },
   async reach(stage) {
     const { client, server } = stage;

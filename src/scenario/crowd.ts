@@ -79,10 +79,12 @@ async function take(crowd: Crowd, step: CrowdStep, slice: Slice, withinMs: numbe
       crowd.host(step.at).send(slice, Buffer.from(step.data));
       break;
     case 'accept':
-      await untilAll('a connection to accept', withinMs, slice, (rest) => crowd.server.accept(rest));
+      await untilAll('the server did not accept a connection', withinMs, slice, (rest) =>
+        crowd.server.accept(rest),
+      );
       break;
     case 'receive':
-      await untilAll(`the ${step.at} to receive`, withinMs, slice, (rest) =>
+      await untilAll(`the ${step.at} did not receive the data`, withinMs, slice, (rest) =>
         crowd.host(step.at).receive(rest),
       );
       break;
@@ -95,7 +97,7 @@ async function take(crowd: Crowd, step: CrowdStep, slice: Slice, withinMs: numbe
       break;
     case 'see':
       await until(
-        `${step.at} in ${step.state}`,
+        `the ${step.at} was not seen in ${step.state}`,
         withinMs,
         () => crowd.host(step.at).countIn(step.state, slice) === size,
       );
@@ -105,13 +107,13 @@ async function take(crowd: Crowd, step: CrowdStep, slice: Slice, withinMs: numbe
 
 /** Calls until it was done for each: what is given is how far it came. */
 async function untilAll(
-  what: string,
+  failure: string,
   withinMs: number,
   { from, to }: Slice,
   call: (rest: Slice) => number,
 ): Promise<void> {
   let next = from;
-  await until(what, withinMs, () => {
+  await until(failure, withinMs, () => {
     next = call({ from: next, to });
     return next === to;
   });
@@ -148,7 +150,7 @@ export async function untilReached(
     return crowd.host(otherHost(scenario.held.host)).listensAlone({ from: 0, to: count });
   };
   try {
-    await until('all in their states', withinMs, isThere);
+    await until('not all were in their states', withinMs, isThere);
     return { look, reached: true };
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;

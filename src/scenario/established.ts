@@ -12,9 +12,13 @@ export const established: Scenario = {
     const { connection, clientSocket, serverSocket } = await open(stage);
     if (stage.hasPrograms) return connection;
     await stage.client.send(clientSocket, Buffer.from('ping'));
-    await stage.waitFor('the server to receive', () => stage.server.receive(serverSocket));
+    await stage.waitFor({ failure: 'the server did not receive the data' }, () =>
+      stage.server.receive(serverSocket),
+    );
     await stage.server.send(serverSocket, Buffer.from('pong'));
-    await stage.waitFor('the client to receive', () => stage.client.receive(clientSocket));
+    await stage.waitFor({ failure: 'the client did not receive the data' }, () =>
+      stage.client.receive(clientSocket),
+    );
     return connection;
   },
 };

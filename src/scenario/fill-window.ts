@@ -6,7 +6,7 @@ import type { Stage } from './scenario.ts';
 /** Sends until the peer, which does not read, offers no window and the persist timer runs (RFC 9293, 3.8.6.1). */
 export async function fillWindow(stage: Stage, end: ConnectionEnd, socket: SocketNumber): Promise<void> {
   const data = Buffer.alloc(16_384);
-  await stage.waitFor(`the ${end.host} to probe a zero window`, async () => {
+  await stage.waitFor({ failure: `the ${end.host} did not probe a zero window` }, async () => {
     await stage[end.host].send(socket, data);
     return rowOf((await stage.observe())[end.host], end)?.timer === 'probe';
   });

@@ -68,7 +68,9 @@ export async function established(
 ): Promise<Established> {
   const listener = await listening(stage, options);
   const opening = await connecting(stage, { options: clientOptions });
-  const serverSocket = await stage.waitFor('a connection to accept', () => stage.server.accept(listener));
+  const serverSocket = await stage.waitFor({ failure: 'the server did not accept a connection' }, () =>
+    stage.server.accept(listener),
+  );
   return { ...opening, listener, serverSocket };
 }
 
@@ -95,13 +97,15 @@ export async function simultaneousOpen(stage: Stage): Promise<SimultaneousOpenin
 
 /** Waits until the socket table of a host has its end in the state. */
 export function seen(stage: Stage, connection: Connection, host: HostName, state: State): Promise<unknown> {
-  return stage.waitFor(`${host} in ${state}`, () => isIn(stage, connection, host, state));
+  return stage.waitFor({ failure: `the ${host} was not seen in ${state}` }, () =>
+    isIn(stage, connection, host, state),
+  );
 }
 
 /** Waits until the end is no longer in the state, whatever it is in by then: a program may be quick to go on. */
 export function gone(stage: Stage, connection: Connection, host: HostName, state: State): Promise<unknown> {
   const isGone = async () => !(await isIn(stage, connection, host, state));
-  return stage.waitFor(`${host} no longer in ${state}`, isGone);
+  return stage.waitFor({ failure: `the ${host} did not leave ${state}` }, isGone);
 }
 
 async function isIn(stage: Stage, connection: Connection, host: HostName, state: State): Promise<boolean> {

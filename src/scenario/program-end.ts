@@ -89,15 +89,18 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
     await this.#host.giveLocalPorts(local.port, local.port);
     this.#program ??= await this.#host.start(commandIn(this.#lab, this.#command));
     const program = this.#program;
-    await this.#stage().waitFor(`${this.#named} to connect to ${formatEndpoint(remote)}`, async () => {
-      await this.#host.observe();
-      const ports = this.#portsTried(remote);
-      const [other] = ports;
-      if (ports.includes(local.port)) return true;
-      if (other !== undefined) this.#refusePort(other, local.port);
-      mustRun(program, this.#named, `connected to ${formatEndpoint(remote)}`);
-      return false;
-    });
+    await this.#stage().waitFor(
+      { failure: `${this.#named} did not connect to ${formatEndpoint(remote)}` },
+      async () => {
+        await this.#host.observe();
+        const ports = this.#portsTried(remote);
+        const [other] = ports;
+        if (ports.includes(local.port)) return true;
+        if (other !== undefined) this.#refusePort(other, local.port);
+        mustRun(program, this.#named, `connected to ${formatEndpoint(remote)}`);
+        return false;
+      },
+    );
     await this.#host.giveLocalPorts(OTHER_PORTS.first, OTHER_PORTS.last);
     return 'EINPROGRESS';
   }
@@ -183,7 +186,7 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
   async #toClose(socket: SocketNumber): Promise<void> {
     const { local, remote } = this.#sockets.get(socket) ?? {};
     if (!local || !remote) return this.#refuse('stop listening');
-    await this.#stage().waitFor(`${this.#named} to close its end`, async () => {
+    await this.#stage().waitFor({ failure: `${this.#named} did not close its end` }, async () => {
       const rows = await this.#host.observe();
       const row = rows.find((one) => sameEndpoint(one.local, local) && sameEndpoint(one.remote, remote));
       return !row || !STILL_OPEN.has(row.state);

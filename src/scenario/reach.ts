@@ -48,7 +48,8 @@ export async function reachState(
     const heldEnd = endOf(connection, held.host, held.state);
     const peerEnd = endOf(connection, otherHost(held.host), peer);
     let reachedMs: number | undefined;
-    await stage.waitFor(`${held.host} in ${held.state}, ${peerEnd.host} in ${peer}`, async () => {
+    const failure = `the ${held.host} was not seen in ${held.state} with the ${peerEnd.host} in ${peer}`;
+    await stage.waitFor({ failure }, async () => {
       const tables = await observe();
       if (stateInTable(tables[held.host], heldEnd) === held.state) reachedMs ??= lab.nowMs() - startMs;
       return reachedMs !== undefined && stateInTable(tables[peerEnd.host], peerEnd) === peer;

@@ -18,7 +18,9 @@ export async function failure(
   by: string,
   startMs: number,
 ): Promise<void> {
-  const errno = await stage.waitFor('connect to fail', () => stage.client.takeError(socket));
+  const errno = await stage.waitFor({ failure: 'connect() did not fail' }, () =>
+    stage.client.takeError(socket),
+  );
   stage.note(`${by}: ${errno} after ${(stage.nowMs() - startMs).toFixed(1)} ms`);
 }
 

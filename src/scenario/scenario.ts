@@ -3,6 +3,7 @@ import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Host } from '../lab/host.ts';
 import type { Tables } from '../lab/lab.ts';
+import type { WaitedFor } from '../lab/timed-out.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { End } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
@@ -18,7 +19,7 @@ export interface Stage {
   /** Whether an end is a program: what it understands, nobody here knows. */
   readonly hasPrograms: boolean;
   /** Tries until something is given; see `Lab.waitFor`. */
-  waitFor<T>(what: string, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
+  waitFor<T>(what: WaitedFor, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
   observe(): Promise<Tables>;
   /** An end as its segments tell it by now: its sequence numbers, above all. */
   fold(connection: Connection, host: HostName): Promise<End>;

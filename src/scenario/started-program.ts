@@ -36,7 +36,7 @@ export async function startListening(
   const program = await host.start(commandIn(lab, command));
   let listeners: SocketRow[] = [];
   try {
-    await waitFor(`${named} to listen on port ${local.port}`, async () => {
+    await waitFor({ failure: `${named} did not listen on port ${local.port}` }, async () => {
       listeners = (await host.observe()).filter(({ state }) => state === 'LISTEN');
       if (listeners.some((row) => listensFor(row, local))) return true;
       mustRun(program, named, `listened on port ${local.port}`);
@@ -45,9 +45,22 @@ export async function startListening(
   } catch (error) {
     if (!(error instanceof TcplabError) || listeners.length === 0) throw error;
     const elsewhere = listeners.map((row) => formatEndpoint(row.local)).join(', ');
-    throw new TcplabError(error.code, `${error.message}; it listens on ${elsewhere}`);
+    throw new TcplabError(
+      error.code,
+      `${error.message}; it listens on ${elsewhere}${remedy(listeners, local)}`,
+    );
   }
   return program;
+}
+
+/** `: use --port 8080`, if a lab with that port would reach all that listens. */
+function remedy(listeners: readonly SocketRow[], wanted: Endpoint): string {
+  const [port, ...others] = new Set(listeners.map(({ local }) => local.port));
+  const suits =
+    port !== undefined &&
+    others.length === 0 &&
+    listeners.some((row) => listensFor(row, { address: wanted.address, port }));
+  return suits ? `: use --port ${port}` : '';
 }
 
 /** Throws `EndedEarly`, with code TIMEOUT, if the program has ended. */

@@ -23,7 +23,7 @@ export const timeWaitBoth: Scenario = {
     await seen(stage, connection, 'client', 'FIN-WAIT-1');
     await stage.server.close(serverSocket);
     await seen(stage, connection, 'client', 'CLOSING');
-    await stage.waitFor("the next retransmission of the client's FIN", () =>
+    await stage.waitFor({ failure: 'the client did not retransmit its FIN' }, () =>
       isClientNext(stage, connection, 2 * ruleMs),
     );
     await stage.server.liftRule(rule);

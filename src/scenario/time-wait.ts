@@ -13,7 +13,9 @@ export const timeWait: Scenario = {
     // The server's ACK waits for something to go with: its FIN, so that the close takes three segments.
     await stage.server.setOption(serverSocket, 'TCP_QUICKACK', 0);
     await stage.client.close(clientSocket);
-    await stage.waitFor("the end of the client's data", () => stage.server.receive(serverSocket));
+    await stage.waitFor({ failure: "the server did not read the end of the client's data" }, () =>
+      stage.server.receive(serverSocket),
+    );
     await stage.server.close(serverSocket);
     return connection;
   },

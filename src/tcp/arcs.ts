@@ -168,8 +168,7 @@ export function findArc(from: State, trigger: Trigger, to?: State): Arc | undefi
 export function describeTrigger({ from, trigger }: Pick<Arc, 'from' | 'trigger'>): string {
   // shutdown() does not leave the SYN-RECEIVED of a simultaneous open (net/ipv4/tcp.c, tcp_shutdown).
   if (trigger === 'close' && from === 'SYN-RECEIVED') return 'the program calls close()';
-  const { refusal } = ARCS.find((arc) => arc.from === from && arc.trigger === trigger) ?? {};
-  return refusal ? `${TRIGGERS[trigger]} (on Linux, ${refusal})` : TRIGGERS[trigger];
+  return TRIGGERS[trigger];
 }
 
 const TRIGGERS: Readonly<Record<Trigger, string>> = {

@@ -135,6 +135,9 @@ function waitingOf({ state, timer, inode }: TimedRow, orphan: boolean): Waiting 
   }
 }
 
+/** What no segment ends: an RST to a listener is ignored, and a closed socket has no peer. */
+const PEERLESS: ReadonlySet<State> = new Set(['CLOSED', 'LISTEN']);
+
 function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
   return {
     timer: null,
@@ -148,7 +151,7 @@ function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
     because:
       state === 'FIN-WAIT-2'
         ? onlyForOrphans(sysctls)
-        : `no timer runs now: ${state} lasts until the program or the peer acts`,
+        : `no timer runs now: ${state} lasts until the program ${PEERLESS.has(state) ? 'acts' : 'or the peer acts'}`,
   };
 }
 

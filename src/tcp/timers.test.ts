@@ -47,6 +47,13 @@ it('are foretold of a request whose timer runs longer than any of the kernel’s
   expect(forecast(request, NEW, {}).givesUpMs).toBeGreaterThan(1e9);
 });
 
+it('say of a state that no segment ends that only the program does', () => {
+  const because = (state: SocketRow['state']) => forecast(row({ state }), NEW, {}).because;
+  expect(because('CLOSED')).toBe('no timer runs now: CLOSED lasts until the program acts');
+  expect(because('LISTEN')).toBe('no timer runs now: LISTEN lasts until the program acts');
+  expect(because('ESTABLISHED')).toContain('until the program or the peer acts');
+});
+
 const inSeconds = (offsetsMs: number[]) => offsetsMs.map((ms) => Math.round(ms / 1000));
 
 describe('sysctls', () => {

@@ -64,7 +64,7 @@ export class TestEnd {
     const socket = this.#own('send');
     let rest = Buffer.from(data as Uint8Array);
     await this.#lab.waitFor(
-      `the ${this.host} to send ${rest.length} bytes`,
+      { failure: `the ${this.host} did not send ${rest.length} bytes` },
       async () => {
         if (rest.length > 0) rest = rest.subarray(await this.#lab.host(this.host).send(socket, rest));
         return rest.length === 0;
@@ -78,7 +78,7 @@ export class TestEnd {
     mustFit('receive() options', PATIENCE, patience, 'example: connection.server.receive({ within: 1000 })');
     const socket = this.#own('receive');
     const received = await this.#lab.waitFor(
-      `the ${this.host} to receive something`,
+      { failure: `the ${this.host} received nothing` },
       () => this.#lab.host(this.host).receive(socket),
       patience.within,
     );

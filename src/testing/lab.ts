@@ -99,7 +99,7 @@ export class TestLab implements AsyncDisposable {
     // Others may be before it in the accept queue.
     while (!connection.server.isOurs) await listener.accept();
     await this.#lab.waitFor(
-      'the client to be ESTABLISHED',
+      { failure: 'the client was not seen in ESTABLISHED' },
       async () => (await connection.client.state()) === 'ESTABLISHED',
     );
     return connection;
@@ -113,7 +113,7 @@ export class TestLab implements AsyncDisposable {
     // Node caches what it reads too early: that there is no port yet.
     await turn();
     return this.#seen(
-      'a connection of this socket',
+      'no connection of this socket was seen',
       ({ client, server }) =>
         [client, server].some(
           ({ address, port }) => port === socket.localPort && address === bare(socket.localAddress),
@@ -135,7 +135,7 @@ export class TestLab implements AsyncDisposable {
     );
     const { port, within } = options;
     return this.#seen(
-      `a new connection${port === undefined ? '' : ` to port ${port}`}`,
+      `no new connection${port === undefined ? '' : ` to port ${port}`} was seen`,
       (each) => !this.#connections.knows(each) && (port === undefined || each.server.port === port),
       within,
     );
@@ -153,12 +153,12 @@ export class TestLab implements AsyncDisposable {
   }
 
   async #seen(
-    what: string,
+    failure: string,
     fits: (connection: Connection) => boolean,
     withinMs: number | undefined,
   ): Promise<TestConnection> {
     const found = await this.#lab.waitFor(
-      what,
+      { failure },
       async () => {
         await this.#lab.observe();
         return connectionsOf(this.#lab.timeline).find(fits);

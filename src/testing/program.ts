@@ -41,7 +41,7 @@ export async function startProgram(
   const named = `the program of the ${host.name} (${program.command})`;
   try {
     await lab.waitFor(
-      `${named} to listen on port ${port}`,
+      { failure: `${named} did not listen on port ${port}` },
       async () => {
         const rows = await host.observe();
         if (rows.some(({ state, local }) => state === 'LISTEN' && local.port === port)) return true;

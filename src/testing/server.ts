@@ -72,7 +72,7 @@ export class TestServer extends TestHost {
   async #accept(listener: SocketNumber, port: number, patience: Patience = {}): Promise<TestConnection> {
     mustFit('accept() options', PATIENCE, patience, 'example: listener.accept({ within: 1000 })');
     const [socket, client] = await this.lab.waitFor(
-      `a connection to accept on port ${port}`,
+      { failure: `no connection to accept arrived on port ${port}` },
       async () => {
         const accepted = await this.host.accept(listener);
         if (accepted === undefined) return undefined;

@@ -23,8 +23,9 @@ export function unacknowledgedFin(sysctls: TcpSysctls): Block[] {
           `ETIMEDOUT ${endBy(open, setting('retries2', sysctls))}.`,
       ],
     },
-    'A FIN that waits behind data is not sent yet: if the peer has no space for the data, the persist timer runs instead, and ' +
-      'ss shows a Send-Q of more than 1. An orphan gives up when its probes are 2 min apart.',
+    'A FIN that waits behind unsent data is not sent yet, and ss shows a Send-Q of more than 1. If the peer has no space ' +
+      'for the data, the persist timer runs instead, and the kernel sends window probes. An orphan then gives up after ' +
+      'tcp_orphan_retries unanswered probes. If the peer answers them, it gives up when they are 2 min apart.',
     'Both sysctls are counts, but Linux converts them to time limits. The times above are for a peer with a short ' +
       'round trip; a distant peer gets slightly more.',
     `Beyond ${most}, or when TCP runs out of memory, Linux kills orphans, usually with an RST.`,

@@ -4,14 +4,12 @@ import type { StateExplanation } from './explanation.ts';
 export const finWait1: StateExplanation = {
   brief: 'this end has closed; its FIN is not acknowledged',
   what: [
-    'This end has closed first, with close() or shutdown(), and sent its FIN. The peer has not acknowledged the FIN yet. ' +
-      'The state should last one round trip, or about 40 ms longer if the peer delays its ACK.',
+    'This end has closed first, with close() or shutdown(). Either its FIN has been sent and not been acknowledged yet, ' +
+      'or the FIN still waits behind unsent data. Without such data the state should last one round trip, or about ' +
+      '40 ms longer if the peer delays its ACK.',
   ],
   end: (sysctls) => [
     ...unacknowledgedFin(sysctls),
-    "If unsent data precedes the FIN and the peer's window is 0, the kernel sends window probes instead. An orphan then " +
-      'ends after tcp_orphan_retries unanswered probes. If the peer answers them, the orphan ends when the interval ' +
-      'between probes has reached its maximum.',
     'After close(), data that arrives ends the connection at once: no program can read it, so the kernel sends an RST ' +
       '(RFC 2525, 2.17). After shutdown(), an abort ends it too: close() with SO_LINGER 0 or with unread data.',
   ],

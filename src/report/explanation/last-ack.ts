@@ -4,8 +4,9 @@ import type { StateExplanation } from './explanation.ts';
 export const lastAck: StateExplanation = {
   brief: 'this end has closed second; the ACK of its FIN is missing',
   what: [
-    'The peer closed first, and this end has now closed too. Its FIN has been sent; the ACK of that FIN has not arrived. ' +
-      'When it arrives, the connection is closed and nothing is left to remember. The state should last one round trip.',
+    'The peer closed first, and this end has now closed too. Either its FIN has been sent and the ACK of it has not ' +
+      'arrived, or the FIN still waits behind unsent data. When the ACK arrives, the connection is closed and nothing ' +
+      'is left to remember. Without such data the state should last one round trip.',
   ],
   end: unacknowledgedFin,
   many: [

@@ -3,13 +3,13 @@ import { SERVER_PORT } from '../../lab/addresses.ts';
 import type { Fate, Rule } from '../../lab/rule.ts';
 import type { ScenarioExplanation } from './explanation.ts';
 
-const toServer = (host: HostName, hook: Rule['hook'], fate: Fate = 'drop') => ({
+const toServer = (host: HostName, hook: Rule['hook'], fate: Fate = 'drop', sourcePort?: number) => ({
   host,
-  rule: { hook, destinationPort: SERVER_PORT, fate },
+  rule: { hook, ...(sourcePort && { sourcePort }), destinationPort: SERVER_PORT, fate },
 });
-const fromServer = (host: HostName, hook: Rule['hook']) => ({
+const fromServer = (host: HostName, hook: Rule['hook'], only: Pick<Rule, 'destinationPort'> = {}) => ({
   host,
-  rule: { hook, sourcePort: SERVER_PORT, fate: 'drop' as const },
+  rule: { hook, sourcePort: SERVER_PORT, ...only, fate: 'drop' as const },
 });
 
 const HANDSHAKE = 'The server listens, the client connects, and the server accepts.';
@@ -88,12 +88,12 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
   'syn-received-accept-queue-full': {
     steps: [
       'The server listens with a backlog of 1 and never accepts.',
-      "A client connects. A rule drops the SYN-ACK to the client's port, and the server has a pending request.",
+      "A client connects. A rule drops the SYN-ACK to the client's port (here 33000), and the server has a pending request.",
       'Two other clients connect and fill the accept queue. The rule is removed.',
       "The server retransmits its SYN-ACK after 1 s. The first client's ACK finds the queue full, and the kernel drops it.",
     ],
-    rules: [fromServer('client', 'in')],
-    peer: 'The client is ESTABLISHED: for it the handshake is complete, and it may send data that nobody acknowledges.',
+    rules: [fromServer('client', 'in', { destinationPort: 33_000 })],
+    peer: 'The client is ESTABLISHED: for it the handshake is complete, and its data stays unacknowledged.',
     remark:
       'The kernel keeps the request and retransmits its SYN-ACK. If accept() makes space, the next ACK completes the ' +
       'handshake. Otherwise the request ends after tcp_synack_retries, and the client learns of it from the RST to its data. With ' +
@@ -134,7 +134,7 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
   'established-fast-open': {
     steps: [
       'Both hosts allow TCP Fast Open without a cookie (net.ipv4.tcp_fastopen).',
-      'The server listens. The client connects with data, and its SYN carries them.',
+      'The server listens. The client connects with data, and its SYN carries it.',
       "The server's program accepts and reads the data.",
     ],
     rules: [],
@@ -350,13 +350,13 @@ export const SCENARIO_EXPLANATIONS: Readonly<Record<string, ScenarioExplanation>
   'closed-rejected-icmp': {
     steps: [
       'The server listens.',
-      'Rules on the server answer the SYNs of three clients with three ICMP errors.',
+      'Rules on the server answer the SYNs of three clients (here ports 33000 to 33002) with three ICMP errors.',
       'Three clients connect. tcplab records the errno and the time of each.',
     ],
     rules: [
-      toServer('server', 'in', 'reject with port unreachable'),
-      toServer('server', 'in', 'reject with host unreachable'),
-      toServer('server', 'in', 'reject with administratively prohibited'),
+      toServer('server', 'in', 'reject with port unreachable', 33_000),
+      toServer('server', 'in', 'reject with host unreachable', 33_001),
+      toServer('server', 'in', 'reject with administratively prohibited', 33_002),
     ],
     peer: "The server's listener receives nothing.",
     remark:

@@ -8,7 +8,7 @@ export const listenConnectRefused: Scenario = {
   title: 'a server calls connect() on its listening socket, and Linux refuses',
   held: { host: 'server', state: 'LISTEN' },
   peer: 'CLOSED',
-  heldBy: 'connect on a listener: EISCONN',
+  heldBy: 'connect() fails with EISCONN',
   arcs: { server: [4] },
   async reach(stage) {
     const listener = await listening(stage);

@@ -9,7 +9,7 @@ export const listenSendRefused: Scenario = {
   title: 'a server calls send() on its listening socket, and Linux refuses',
   held: { host: 'server', state: 'LISTEN' },
   peer: 'CLOSED',
-  heldBy: 'send on a listener: EPIPE',
+  heldBy: 'send() fails with EPIPE',
   arcs: { server: [44] },
   async reach(stage) {
     const listener = await listening(stage);
