@@ -4,6 +4,7 @@ import { type ConnectionEnd, endOf, peerHost } from './connection.ts';
 import type { Claimed, Held, HostName } from './events.ts';
 import { describeProgramEnd, programEnds } from './program-ends.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
+import { courseOf } from './transitions.ts';
 import { kernelEvents } from './witness/kernel-events.ts';
 import { packets } from './witness/packets.ts';
 import { socketTable } from './witness/socket-table.ts';
@@ -60,7 +61,9 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   ].find(({ testimony }) => testimony.agrees === false);
   if (against) {
     const { host, testimony } = against;
-    return { word: 'disproven', because: `${testimony.witness} of ${host}: ${testimony.why}`, held, peer };
+    const state = host === claim.held.host ? claim.held.state : claim.peer;
+    const because = `${testimony.witness} of ${host}: ${testimony.why}${wayOut(timeline, claim, host, state, hold)}`;
+    return { word: 'disproven', because, held, peer };
   }
   const broken = brokenCondition(timeline, claim, hold);
   if (broken !== null) return { word: 'disproven', because: broken, held, peer };
@@ -73,6 +76,20 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   if (agreeing.length >= ENOUGH) return { word: 'proven', because: null, held, peer };
   const blind = held.filter(({ agrees }) => agrees === null).map(({ witness, why }) => `${witness}: ${why}`);
   return { word: 'unproven', because: `too few witnesses could see it (${blind.join('; ')})`, held, peer };
+}
+
+/** By what an end left the state that was claimed of it, where that is known: a timer that was forecast, say. */
+function wayOut(
+  timeline: Timeline,
+  { connection }: Claimed,
+  host: HostName,
+  state: State | null | undefined,
+  hold: Held,
+): string {
+  const left = courseOf(timeline, connection).transitions.find(
+    ({ atMs, host: at, from }) => at === host && from === state && atMs > hold.fromMs && atMs <= hold.atMs,
+  );
+  return left?.arc ? ` (${left.arc.trigger})` : '';
 }
 
 function unproven(because: string): Verdict {
