@@ -50,10 +50,10 @@ export function afterKnowledge(one: Possibility, known: Partial<Knowledge>, at: 
   return isLeft ? [one, withDoubt(find(one, 'CLOSED', at.atMs), 'closed listener')] : [one];
 }
 
-/** A cookie leaves no request, and a request is in the table. */
+/** A cookie leaves no request, nor does the socket that was made of it; and a request is in the table. */
 function isRefutedBy(one: Possibility, fact: { hasRequest: boolean; sinceMs: number }): boolean {
   if (one.sinceMs > fact.sinceMs) return false;
-  if (fact.hasRequest) return one.cookie;
+  if (fact.hasRequest) return one.cookie || one.doubt === 'SYN cookie';
   return one.state === 'SYN-RECEIVED' && one.passive && !one.fastOpen;
 }
 

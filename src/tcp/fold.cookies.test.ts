@@ -60,6 +60,11 @@ describe('a listener that may have answered with a SYN cookie', () => {
   it('is decided by a look at the table', () => {
     expect(maybe(...synReceived, looked(true, 150)).states).toEqual(['SYN-RECEIVED']);
     expect(maybe(...synReceived, looked(false, 150)).states).toEqual(['LISTEN']);
+    // An ACK that a request drops (TCP_DEFER_ACCEPT) makes a socket of a cookie.
+    const deferred = { ...listening, synCookies: 'maybe', defersAccept: true } as const;
+    const both = [...synReceived, got('.', 1, 1)];
+    expect(fold(both, deferred).states).toEqual(['SYN-RECEIVED', 'ESTABLISHED']);
+    expect(fold([...both, looked(true, 250)], deferred).states).toEqual(['SYN-RECEIVED']);
     // The look may have been before the SYN.
     expect(maybe(...synReceived, looked(false, 50)).states).toEqual(['SYN-RECEIVED', 'LISTEN']);
   });
