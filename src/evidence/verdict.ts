@@ -1,3 +1,4 @@
+import type { Trigger } from '../tcp/arcs.ts';
 import type { State } from '../tcp/state.ts';
 import { brokenCondition, intoTheHold } from './conditions.ts';
 import { type ConnectionEnd, endOf, peerHost } from './connection.ts';
@@ -62,7 +63,7 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   if (against) {
     const { host, testimony } = against;
     const state = host === claim.held.host ? claim.held.state : claim.peer;
-    const because = `${testimony.witness} of ${host}: ${testimony.why}${wayOut(timeline, claim, host, state, hold)}`;
+    const because = `${testimony.witness} of ${host}: ${testimony.why}${timerThatEnded(timeline, claim, host, state, hold)}`;
     return { word: 'disproven', because, held, peer };
   }
   const broken = brokenCondition(timeline, claim, hold);
@@ -78,8 +79,8 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   return { word: 'unproven', because: `too few witnesses could see it (${blind.join('; ')})`, held, peer };
 }
 
-/** By what an end left the state that was claimed of it, where that is known: a timer that was forecast, say. */
-function wayOut(
+/** The timer that ended the state claimed of an end: then a forecast has come true. */
+function timerThatEnded(
   timeline: Timeline,
   { connection }: Claimed,
   host: HostName,
@@ -89,8 +90,16 @@ function wayOut(
   const left = courseOf(timeline, connection).transitions.find(
     ({ atMs, host: at, from }) => at === host && from === state && atMs > hold.fromMs && atMs <= hold.atMs,
   );
-  return left?.arc ? ` (${left.arc.trigger})` : '';
+  return left?.arc && TIMERS.has(left.arc.trigger) ? ` (${left.arc.trigger})` : '';
 }
+
+const TIMERS: ReadonlySet<Trigger> = new Set([
+  'retries exhausted',
+  'keepalive exhausted',
+  'user timeout',
+  'FIN-WAIT-2 timeout',
+  '2 MSL',
+]);
 
 function unproven(because: string): Verdict {
   return { word: 'unproven', because, held: [], peer: [] };

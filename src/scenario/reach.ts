@@ -56,7 +56,9 @@ export async function reachState(
     });
     const conditions = scenario.conditions && { conditions: [...scenario.conditions] };
     const claim = { held, peer, connection, ...conditions, reachedMs: reachedMs ?? 0 };
-    lab.timeline.add({ type: 'claimed', atMs: lab.nowMs(), scenario: scenario.id, ...claim });
+    // The tables show what happened before, even where a remote clock is known only roughly.
+    const atMs = Math.max(lab.nowMs(), lab.timeline.of('sockets').at(-1)?.atMs ?? 0);
+    lab.timeline.add({ type: 'claimed', atMs, scenario: scenario.id, ...claim });
     return connection;
   } catch (error) {
     if (!(error instanceof TcplabError) || !isOutcome(error)) throw error;

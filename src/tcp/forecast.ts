@@ -30,7 +30,7 @@ export interface Forecast {
   givesUpMs: number | null;
   /** The latest end, where the end itself depends on what the peer sends. */
   atMostMs: number | null;
-  /** The state after that. A request socket is no state of the listener's: it is just gone. */
+  /** The state after that. A request socket is not a state of the listener's: it is just gone. */
   nextState: State | null;
   /** What would keep the end from coming then. */
   unless: string | null;
