@@ -179,7 +179,7 @@ export class BpfEvents implements KernelSource {
     // Once it is closed there is no memory behind it, and no program.
     if (!this.#isOpen) return [];
     const misses = this.#misses.reduce((sum, missesOf) => sum + missesOf(), 0n);
-    if (misses !== this.#knownMisses) {
+    if (this.#ring.isBehind || misses !== this.#knownMisses) {
       this.#knownMisses = misses;
       return 'all';
     }

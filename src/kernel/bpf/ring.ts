@@ -1,3 +1,4 @@
+import { monotonicNs } from '../clock.ts';
 import { DisposableStack } from '../disposable-stack.ts';
 import { libc, pageSize } from '../libc.ts';
 import { type Mapping, mapDescriptor } from '../mapping.ts';
@@ -7,6 +8,8 @@ import { createMap } from './syscall.ts';
 const HEADER = 8;
 const BUSY = 0x80000000;
 const DISCARDED = 0x40000000;
+
+const MOST_WAIT_NS = 50_000_000n;
 
 /** The ring into which programs write and from which this process reads, without copying (BPF_MAP_TYPE_RINGBUF, Linux 5.8). */
 export class Ring {
@@ -22,6 +25,8 @@ export class Ring {
   readonly #words: Int32Array;
   readonly #mask: number;
   #at = 0;
+  /** Whether the last reading had to leave records behind, because one of them was still not written. */
+  isBehind = false;
 
   /** `size`: in bytes, a power of two and of whole pages. */
   constructor(size: number) {
@@ -46,14 +51,27 @@ export class Ring {
     const end = Number(Atomics.load(this.#written, 0));
     while (this.#at < end) {
       const at = this.#at & this.#mask;
-      const header = Atomics.load(this.#words, at / 4) >>> 0;
-      // Another processor is about to write it; the next call finds it.
-      if (header & BUSY) break;
+      const header = this.#headerAt(at);
+      this.isBehind = (header & BUSY) !== 0;
+      if (this.isBehind) break;
       const length = header & ~DISCARDED;
       if (!(header & DISCARDED)) visit(this.#data.subarray(at + HEADER, at + HEADER + length));
       this.#at += (HEADER + length + 7) & ~7;
     }
     Atomics.store(this.#read, 0, BigInt(this.#at));
+  }
+
+  /**
+   * Another processor may be about to write the record: it holds up all that come after it. That takes a microsecond, or as long
+   * as an interrupt, or another guest of the machine, has that processor.
+   */
+  #headerAt(at: number): number {
+    const load = () => Atomics.load(this.#words, at / 4) >>> 0;
+    let header = load();
+    if (!(header & BUSY)) return header;
+    const untilNs = monotonicNs() + MOST_WAIT_NS;
+    while (header & BUSY && monotonicNs() < untilNs) header = load();
+    return header;
   }
 
   close(): void {
