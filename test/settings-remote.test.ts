@@ -36,7 +36,9 @@ describe('settings of machines that others use as well', () => {
     expect(JSON.parse(stdout).results, stderr).toMatchObject([
       {
         verdict: 'disproven',
-        because: expect.stringMatching(/saw SYN-SENT, then CLOSED 3\.\d s into the hold \(retries exhausted\)/),
+        because: expect.stringMatching(
+          /saw SYN-SENT, then CLOSED 3\.\d s into the hold \(retries exhausted\)/,
+        ),
         connection: { client: '10.77.0.1:7000' },
       },
     ]);
