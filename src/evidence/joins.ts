@@ -135,15 +135,10 @@ function isRefusal(wire: WirePacket): boolean {
   return wire.kind === 'icmp' || wire.segment.flags.includes('R');
 }
 
-function isSameRefusal(one: WirePacket, other: WirePacket): boolean {
-  if (one.kind === 'icmp' || other.kind === 'icmp')
-    return (
-      one.kind === other.kind &&
-      one.kind === 'icmp' &&
-      other.kind === 'icmp' &&
-      one.error.meaning === other.error.meaning
-    );
-  return one.segment.flags.includes('R');
+/** Both have the same numbers, or quote the same segment. */
+function isSameRefusal(sent: WirePacket, arrived: WirePacket): boolean {
+  if (sent.kind === 'icmp') return arrived.kind === 'icmp' && sent.error.meaning === arrived.error.meaning;
+  return arrived.kind === 'tcp' && sent.segment.flags.includes('R');
 }
 
 export function isArrival(event: Sighting | KernelDropped): event is Captured {
