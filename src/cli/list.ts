@@ -1,13 +1,10 @@
 import type { Command } from 'commander';
-import { wrap } from '../report/layout.ts';
+import { WIDEST_TABLE, wrap } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import { CATALOGUE, scenariosOf } from '../scenario/catalogue.ts';
 import { STATES } from '../tcp/state.ts';
 import { newCommand } from './commands.ts';
 import { helpEnd } from './help.ts';
-
-/** Longer lines are hard to read. */
-const WIDEST = 120;
 
 export function listCommand(): Command {
   return newCommand('list')
@@ -30,7 +27,7 @@ function list({ json }: { json?: boolean }): void {
     return;
   }
   const style = styleFor(process.stdout);
-  const width = Math.min(process.stdout.columns || 80, WIDEST);
+  const width = Math.min(process.stdout.columns || 80, WIDEST_TABLE);
   for (const state of STATES) {
     const scenarios = scenariosOf(state);
     if (scenarios.length === 0) continue;

@@ -3,7 +3,7 @@ import type { VerdictWord } from '../evidence/verdict.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
 import type { ArcResult } from '../scenario/arcs.ts';
 import type { State } from '../tcp/state.ts';
-import { formatMs, pad, wrap } from './layout.ts';
+import { formatMs, pad, WIDEST_TABLE, wrap } from './layout.ts';
 import type { MachineReport } from './run-report.ts';
 import type { Style } from './style.ts';
 
@@ -48,8 +48,6 @@ export function arcReport({ arc, ...rest }: ArcResult): ArcReport {
 const INDENT = ' '.repeat(15);
 /** With fewer columns, trigger and clause get a line of their own. */
 const COLUMNS_FOR_ROWS = 80;
-/** Longer lines are hard to read. */
-const WIDEST = 120;
 
 /**
  * The table that `tcplab arcs` prints, on a terminal with so many columns. `noKernelEvents`: why the third witness is
@@ -61,7 +59,7 @@ export function formatArcs(
   noKernelEvents: string | null,
   columns = 80,
 ): string {
-  const width = Math.min(columns, WIDEST);
+  const width = Math.min(columns, WIDEST_TABLE);
   const titles = row('VERDICT', '#', 'TRANSITION', 'TRIGGER', 'CLAUSE');
   const header = width < COLUMNS_FOR_ROWS ? [] : [style.bold(titles)];
   const rows = report.arcs.map((arc) => formatArc(arc, style, width));

@@ -3,6 +3,9 @@ import { broken, charactersOf, columnsOf } from './text.ts';
 /** Columns on a terminal. */
 export const textWidth: (text: string) => number = columnsOf;
 
+/** Of a table on a terminal: longer lines are hard to read. */
+export const WIDEST_TABLE = 120;
+
 /** Pads to a width in columns of a terminal, not in characters. */
 export function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - textWidth(text)));

@@ -1,7 +1,7 @@
 import type { HostName } from '../evidence/events.ts';
 import type { VerdictWord } from '../evidence/verdict.ts';
 import { hostLines } from './host-lines.ts';
-import { formatMs, pad, wrap } from './layout.ts';
+import { formatMs, pad, WIDEST_TABLE, wrap } from './layout.ts';
 import type { ProgramReport, ScenarioResult, WitnessKey } from './result.ts';
 import type { RunReport } from './run-report.ts';
 import type { Style } from './style.ts';
@@ -11,15 +11,13 @@ import { WITNESS_NAMES } from './witness-lines.ts';
 const COLUMNS = { verdict: 11, scenario: 32, state: 14 };
 /** With fewer, the states get a line of their own. */
 const COLUMNS_FOR_ROWS = 80;
-/** Longer lines are hard to read. */
-const WIDEST = 120;
 
 /** What holds each scenario, by its id. */
 export type HeldBy = (scenario: string) => string | undefined;
 
 /** The table that `tcplab run` prints, on a terminal with so many columns: two lines per scenario, or more. */
 export function formatTable(report: RunReport, heldBy: HeldBy, style: Style, columns = 80): string {
-  const width = Math.min(columns, WIDEST);
+  const width = Math.min(columns, WIDEST_TABLE);
   const ids = [...new Set(report.results.map(({ scenario }) => scenario))];
   const groups = ids.map((id) => report.results.filter(({ scenario }) => scenario === id));
   const titles = row('VERDICT', 'SCENARIO', 'CLIENT', 'SERVER', 'REACHED');
