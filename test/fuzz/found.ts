@@ -163,6 +163,18 @@ export const FOUND: (Partial<Walk> & { why: string; deeds: Walk['deeds'] })[] = 
     ],
   },
   {
+    why: 'the socket that is accepted and aborted is the one that was reset in the queue, not the one after it',
+    deeds: [
+      { do: 'listen', at: 'server' },
+      { do: 'connect', at: 'client' },
+      { do: 'destroy', at: 'client' },
+      { do: 'connect', at: 'client' },
+      { do: 'accept', at: 'server' },
+      { do: 'abort', at: 'server', which: 1 },
+      { do: 'send', at: 'client', which: 0, octets: 1 },
+    ],
+  },
+  {
     why: 'a stray ACK is refused where an ICMP error may have ended the socket',
     deeds: [
       { do: 'rule', at: 'client', hook: 'out', flags: '', fate: 'reject with host unreachable' },

@@ -71,9 +71,9 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
     const socket = Number(detail.split(' ').at(-1));
     return call === 'accept' ? [{ fromMs: atMs, openMs: atMs, passive: true, calls: callsOn(socket) }] : [];
   });
-  // Of several connections the timeline does not tell which one was accepted.
   const isSure =
-    accepted.length <= 1 || accepted.every(({ calls }) => calls.flatMap(closingFacts).length === 0);
+    accepted.every(({ calls }) => calls.flatMap(closingFacts).length === 0) ||
+    (accepted.length === 1 && connectionsBefore(timeline, end, accepted[0]?.fromMs) <= 1);
   const destroyed = made.filter((event) => event.call === 'destroy' && event.detail === destroyOf(end));
   return {
     calls: isSure ? 'all' : 'the calls were made on one of several accepted sockets',
@@ -89,6 +89,21 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
     inConnect: false,
     listener: settingsOf(listeners),
   };
+}
+
+/**
+ * How many connections a listener can have had to accept by then. Of several, the timeline does not tell which one an accept()
+ * returned: it can be one that an RST ended in the queue, even one with the same ports.
+ */
+function connectionsBefore(timeline: Timeline, { host, local }: ConnectionEnd, untilMs = 0): number {
+  const opened = new Set<string>();
+  for (const event of timeline.of('captured')) {
+    if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
+    const { source, destination, flags, seq } = event.wire.segment;
+    const isSyn = destination.port === local.port && flags.includes('S') && !flags.includes('.');
+    if (isSyn && event.atMs <= untilMs) opened.add(`${formatEndpoint(source)} ${seq}`);
+  }
+  return opened.size;
 }
 
 /** Of a call, and of the packet that it sent. */
