@@ -46,6 +46,7 @@ int main(int argc, char **argv) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  const int one = 1;
   int *accepted = calloc(count, sizeof *accepted);
 
   check(setns(atoi(argv[3]), CLONE_NEWNET), "setns");
@@ -58,12 +59,18 @@ int main(int argc, char **argv) {
   for (int made = 0; made < count; made++) {
     int fd = check(socket(AF_INET, TYPE, IPPROTO_TCP), "socket");
     client.sin_port = htons(65535 - made);
+    check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), "setsockopt");
     check(bind(fd, (struct sockaddr *)&client, sizeof client), "bind");
     if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) check(-1, "connect");
     do accepted[made] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     while (accepted[made] < 0 && errno == EAGAIN);
     check(accepted[made], "accept4");
     check(close(fd), "close");
+    char data[4096];
+    int received;
+    do received = recv(accepted[made], data, sizeof data, 0);
+    while (received < 0 && errno == EAGAIN);
+    check(received, "recv");
   }
   double took = now() - start;
 

@@ -1,13 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { SERVER_PORT } from '../src/lab/addresses.ts';
-import { Crowd } from '../src/lab/crowd.ts';
-import type { CrowdResult } from '../src/report/crowd-report.ts';
+import { Crowd, type CrowdPart } from '../src/lab/crowd.ts';
+import type { CrowdResult, CrowdsResult } from '../src/report/crowd-report.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { makeCrowd, untilReached } from '../src/scenario/crowd.ts';
-import { planCrowd } from '../src/scenario/crowd-plan.ts';
+import { type CrowdPlan, planCrowds } from '../src/scenario/crowd-plan.ts';
 import { RECIPES, WHY_NOT } from '../src/scenario/crowd-recipes.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';
 import { parseState } from '../src/tcp/state.ts';
@@ -185,12 +185,13 @@ describe.concurrent('a crowd is not held', () => {
 
 /** Whether a small crowd gets to its states when some steps are left out. */
 async function isReached(scenario: Scenario, ...withheld: string[]): Promise<boolean> {
-  const whole = planCrowd(scenario, 20);
+  const [whole] = planCrowds([{ scenario, count: 20 }], SERVER_PORT) as [CrowdPlan];
   const plan = { ...whole, steps: whole.steps.filter((step) => !withheld.includes(step.do)) };
-  await using crowd = await Crowd.open({ ...plan, family: 'ipv4', serverPort: SERVER_PORT });
+  await using crowd = await Crowd.open({ parts: [plan], family: 'ipv4' });
+  const [part] = crowd.parts as [CrowdPart];
   const withinMs = 300;
-  const made = await makeCrowd(crowd, plan, { isOver: () => false, onSlice: () => {}, withinMs });
-  return made.because === null && (await untilReached(crowd, plan, withinMs)).reached;
+  const made = await makeCrowd(crowd, part, plan, { isOver: () => false, onSlice: () => {}, withinMs });
+  return made.because === null && (await untilReached(part, plan, withinMs)).reached;
 }
 
 function descriptorsOf(pid: number): number {
@@ -209,8 +210,19 @@ describe.concurrent('wrong use of --count ends with 2 and says why', () => {
     ['close-wait --count 1e3', /--count.*'1e3'/],
     ['close-wait --count many', /--count.*'many'/],
     ['close-wait --count', /--count.*argument missing/],
-    ['time-wait --count 33313', /33313 is too many for time-wait: at most 33312 here\n.*client port/],
-    ['time-wait --count 99999999999999', /at most 33312 here/],
+    [
+      'time-wait --count 99999999999999',
+      /99999999999999 is too many for time-wait: at most \d+ here\n.*memory/,
+    ],
+    ['time-wait --count 40000 --port 65535', /at most 33312 here\n.*each port of the server/],
+    ['syn-sent --count 99999999', /at most \d+ here\n.*tcp_mem/],
+    ['fin-wait-1 --count 99999999', /at most \d+ here\n.*tcp_max_orphans/],
+    ['--count 5', /a name is missing/],
+    ['--count close-wait=x', /whole number/],
+    ['--count close-wait=1,', /Expected a list such as/],
+    ['--count close-wait=1,close-wait=2', /names close-wait twice/],
+    ['--count close-wait=1,nonsense=2', /no scenario, state or transition is called 'nonsense'/],
+    ['--count close-wait=1,listen=2', /listen can't be held many times over/],
     [
       'listen --count 2',
       /listen can't be held many times over: a single listener.*\n.*--count can be combined with syn-sent, /,
@@ -231,25 +243,100 @@ describe.concurrent('wrong use of --count ends with 2 and says why', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
-  it.each(['established', 'close-wait', 'close-wait-never-accepted'])(
-    '%s: as many as the descriptors allow, and not one more',
-    async (id) => {
-      const limited = (count: number) =>
-        run([
-          ...['sh', '-c', 'ulimit -n 700 && exec "$@"', 'sh', ...TCPLAB],
-          ...['hold', id, '--count', `${count}`, '--for', '10ms', '--json'],
-        ]);
-      if (id === 'close-wait-never-accepted') {
-        // It needs none in the end.
-        expect((await limited(2000)).status).toBe(0);
-        return;
-      }
-      const refused = await limited(2000);
-      expect(refused.status).toBe(2);
-      expect(refused.stderr).toMatch(/descriptors? open in this process; raise the hard limit/);
-      const most = Number(/at most (\d+) here/.exec(refused.stderr)?.[1]);
-      expect(parse(await limited(most))).toMatchObject({ held: true, inState: most });
-      expect((await limited(most + 1)).status).toBe(2);
-    },
-  );
+  it('as many as the descriptors allow, and not one more', async () => {
+    const limited = (count: number) => run([...withDescriptors(140), ...held('established', count)]);
+    const refused = await limited(1_000_000);
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toMatch(/more descriptors open at a time; raise the hard limit/);
+    const most = Number(/at most (\d+) here/.exec(refused.stderr)?.[1]);
+    expect(most).toBeGreaterThan(1000);
+    expect((await limited(most + 1)).status).toBe(2);
+  });
+});
+
+function held(id: string, count: number): string[] {
+  return ['hold', id, '--count', `${count}`, '--for', '10ms', '--json'];
+}
+
+/** Runs tcplab with so few descriptors in a process. */
+function withDescriptors(count: number): string[] {
+  return ['sh', '-c', `ulimit -n ${count} && exec "$@"`, 'sh', ...TCPLAB];
+}
+
+describe.concurrent('more connections than one process may have descriptors', () => {
+  it.each(['established', 'close-wait', 'fin-wait-1-descriptor-open'])('%s', async (id) => {
+    const outcome = await run([...withDescriptors(700), ...held(id, 2000)]);
+    expect(outcome.status).toBe(0);
+    expect(parse(outcome)).toMatchObject({ held: true, inState: 2000 });
+  });
+
+  it('are all gone after SIGKILL, with the processes that had them open', async () => {
+    const holding = new Program([...withDescriptors(700), 'hold', 'close-wait', '--count', '2000', '--json']);
+    await holding.until(/2000 of 2000/, 'stderr');
+    const children = readFileSync(`/proc/${holding.pid}/task/${holding.pid}/children`, 'utf8')
+      .trim()
+      .split(' ');
+    expect(children.length).toBeGreaterThan(2);
+    holding.kill('SIGKILL');
+    await holding.ended;
+    await eventually('their end', () => children.every((pid) => !existsSync(`/proc/${pid}`)));
+  });
+});
+
+it('more connections than the server has client ports for have several ports of it', async () => {
+  const args = ['--count', '34000', '--on', 'client', '--', 'ss', '-Htan', 'state', 'time-wait'];
+  const { status, stdout, stderr } = await tcplab('hold', 'time-wait', ...args);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const rows = stdout.trim().split('\n');
+  const servers = rows.map((row) => row.trim().split(/\s+/)[3]?.split(':').at(-1));
+  expect([rows.length, servers.filter((port) => port === '80').length]).toEqual([34_000, 33_312]);
+  expect(new Set(servers)).toEqual(new Set(['80', '81']));
+});
+
+describe.concurrent('a list of scenarios in one host', () => {
+  const LIST = ['--count', 'close-wait=300,syn-sent=200,fin-wait-1=40'];
+
+  it.each(['client', 'server'])('at the %s: ss finds all of them', async (host) => {
+    const { status, stdout, stderr } = await tcplab('hold', ...LIST, '--on', host, '--', 'ss', '-Htan');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const found = { 'CLOSE-WAIT': 0, 'SYN-SENT': 0, 'FIN-WAIT-1': 0 } as Record<string, number>;
+    for (const line of stdout.split('\n')) {
+      const state = line.split(/\s+/)[0] ?? '';
+      if (state in found) found[state] = (found[state] ?? 0) + 1;
+    }
+    expect(found).toEqual({ 'CLOSE-WAIT': 300, 'SYN-SENT': 200, 'FIN-WAIT-1': 40 });
+  });
+
+  it('says of each what it saw', async () => {
+    const outcome = await tcplab('hold', ...LIST, '--for', '10ms', '--json');
+    expect(outcome.status).toBe(0);
+    const result = JSON.parse(outcome.stdout) as CrowdsResult;
+    expect(validate(result), JSON.stringify(validate.errors)).toBe(true);
+    expect(result).toMatchObject({ format: 'tcplab.crowds/1', host: 'server', held: true });
+    const brief = result.crowds.map(({ scenario, host, inState, clientsAt }) => [
+      scenario,
+      host,
+      inState,
+      clientsAt,
+    ]);
+    expect(brief).toEqual([
+      ['close-wait', 'server', 300, undefined],
+      ['syn-sent', 'server', 200, 'server'],
+      ['fin-wait-1', 'server', 40, 'server'],
+    ]);
+  });
+
+  it('is not held when one connection of one of them is destroyed', async () => {
+    const kill = 'ss -K state syn-sent sport = :65500 >&2';
+    const { status, stderr } = await tcplab('hold', ...LIST, '--on', 'server', '--', 'sh', '-c', kill);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/syn-sent: not held: after .* showed 199 of 200 in SYN-SENT at the server/);
+  });
+
+  it('shows each of them, and the witness once', async () => {
+    const { status, stdout } = await tcplab('hold', ...LIST, '--for', '10ms');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/\nsyn-sent\nserver {2}SYN-SENT {5}200 of 200\n/);
+    expect(stdout.match(/witness:/g)).toHaveLength(1);
+  });
 });

@@ -73,7 +73,7 @@ const SWEEP = `
   const close = (opened) => opened[Symbol.asyncDispose]();
   const works = {
     lab: async () => close(await Lab.open()),
-    crowd: async () => close(await Crowd.open({ family: 'ipv4', serverPort: 80, count: 1, descriptors: 1 })),
+    crowd: async () => close(await Crowd.open({ family: 'ipv4', parts: [{ count: 1, firstServerPort: 80 }] })),
     'shared host': async () => (await openSharedHost(shared, () => {}, () => {})).dispose(),
     program: async () => {
       const lab = await Lab.open();

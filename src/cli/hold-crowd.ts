@@ -3,21 +3,21 @@ import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HostName } from '../evidence/events.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
-import { Crowd } from '../lab/crowd.ts';
+import { Crowd, type CrowdPart } from '../lab/crowd.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { type Settings, settingsAsked } from '../lab/settings.ts';
 import {
   CrowdCourse,
   type CrowdResult,
   crowdLines,
+  crowdsResult,
   crowdVerdict,
   makingLine,
 } from '../report/crowd-report.ts';
 import { wrapBeside } from '../report/layout.ts';
 import { styleFor } from '../report/style.ts';
 import { lookAtCrowd, makeCrowd, untilReached } from '../scenario/crowd.ts';
-import { type CrowdPlan, planCrowd } from '../scenario/crowd-plan.ts';
-import type { Scenario } from '../scenario/scenario.ts';
+import { type CrowdPlan, type CrowdWish, planCrowds } from '../scenario/crowd-plan.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { complain } from './complaint.ts';
 import { endCommand } from './end-command.ts';
@@ -29,7 +29,8 @@ import { Screen } from './screen.ts';
 
 /** What was asked for, as far as it goes with many connections. */
 export interface CrowdCommand {
-  count: number;
+  /** More than one when several states are to be in one host. */
+  wishes: readonly CrowdWish[];
   command: readonly string[];
   on: HostName | undefined;
   forMs: number | undefined;
@@ -43,75 +44,108 @@ export interface CrowdCommand {
 /** How often tcplab reads the tables: each row costs, and none comes back that was lost. */
 const LOOK_EVERY_MS = 1000;
 
-/** A scenario many times over, at once. */
-export async function holdCrowd(scenario: Scenario, asked: CrowdCommand): Promise<void> {
-  const { count, on, forMs, family, firewall, settings, json } = asked;
-  const plan = planCrowd(scenario, count);
+/** Connections that are held alike, and what was seen of them. */
+interface Held {
+  plan: CrowdPlan;
+  part: CrowdPart;
+  course: CrowdCourse;
+}
+
+/** Scenarios many times over, at once. */
+export async function holdCrowd(asked: CrowdCommand): Promise<void> {
+  const { wishes, on, forMs, family, firewall, settings, json } = asked;
+  const heldAt = wishes.length > 1 ? (on ?? wishes[0]?.scenario.held.host) : undefined;
+  const plans = planCrowds(wishes, asked.serverPort ?? SERVER_PORT, heldAt);
   ensurePrivilege();
   const signal = untilSignal();
   let interrupted = false;
   void signal.then(() => {
     interrupted = true;
   });
-  const serverPort = asked.serverPort ?? SERVER_PORT;
-  await using crowd = await Crowd.open({ ...plan, family, firewall, serverPort, settings });
-  const course = new CrowdCourse(plan, family, settingsAsked(settings));
-  const progress = new Progress(process.stderr);
+  await using crowd = await Crowd.open({ parts: plans, family, firewall, settings });
+  const all = crowd.parts.map((part, index): Held => {
+    const plan = plans[index] as CrowdPlan;
+    return { plan, part, course: new CrowdCourse(plan, family, settingsAsked(settings)) };
+  });
   const startMs = performance.now();
-  const isOver = () => interrupted;
-  const onSlice = (made: number, perSecond: number) => progress.show(makingLine(plan, made, perSecond));
+  await make(crowd, all, () => interrupted);
+  let status: number | undefined;
+  if (all.every(({ course }) => course.result.because === null) && (await areReached(all, startMs))) {
+    if (on === undefined) await watch(all, signal, forMs, json);
+    else status = await watchWhileRunning(all, await commandOn(crowd, on, asked, signal));
+  }
+  end(
+    all.map(({ course }) => course.result),
+    { status, json },
+  );
+}
+
+async function make(crowd: Crowd, all: readonly Held[], isOver: () => boolean): Promise<void> {
+  const progress = new Progress(process.stderr);
+  // What the kernel ends after a minute comes last.
+  const isBrief = ({ plan }: Held) => (plan.scenario.held.state === 'TIME-WAIT' ? 1 : 0);
   try {
-    course.wasMade(await makeCrowd(crowd, plan, { isOver, onSlice }));
+    for (const { plan, part, course } of [...all].sort((a, b) => isBrief(a) - isBrief(b))) {
+      const onSlice = (made: number, perSecond: number) => progress.show(makingLine(plan, made, perSecond));
+      course.wasMade(await makeCrowd(crowd, part, plan, { isOver, onSlice }));
+      if (course.result.because !== null) return;
+    }
   } finally {
     progress.clear();
   }
-  let status: number | undefined;
-  if (course.result.because === null) {
-    const { look, reached } = await untilReached(crowd, plan);
+}
+
+async function areReached(all: readonly Held[], startMs: number): Promise<boolean> {
+  for (const { plan, part, course } of all) {
+    const { look, reached } = await untilReached(part, plan);
     const tookMs = performance.now() - startMs;
-    if (!reached) course.notReached(look, tookMs);
-    else {
-      course.reached(look, tookMs);
-      if (on === undefined) await watch(crowd, plan, course, signal, forMs, json);
-      else status = await watchWhileRunning(crowd, plan, course, await commandOn(crowd, on, asked, signal));
-    }
+    if (reached) course.reached(look, tookMs);
+    else course.notReached(look, tookMs);
+    if (!reached) return false;
   }
-  const { result } = course;
-  end(result, { status, json });
+  return true;
 }
 
 /** Says how it ended, where nobody else does, and ends with a status that says so. */
-function end(result: CrowdResult, { status, json }: { status: number | undefined; json: boolean }): void {
+function end(
+  results: readonly CrowdResult[],
+  { status, json }: { status: number | undefined; json: boolean },
+): void {
+  const result = crowdsResult(results);
+  const lost = results.find(({ because }) => because !== null);
   if (status === undefined && json) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else if (!result.held && (status !== undefined || result.heldMs === null))
-    complain(`${result.scenario}: ${crowdVerdict(result)}`);
+  else if (lost && (status !== undefined || lost.heldMs === null))
+    complain(`${lost.scenario}: ${crowdVerdict(lost)}`);
   process.exitCode = status || (result.held ? EXIT.proven : EXIT.notProven);
 }
 
 /** Shows how it stands until it is enough, or some of it is lost. */
 async function watch(
-  crowd: Crowd,
-  plan: CrowdPlan,
-  course: CrowdCourse,
+  all: readonly Held[],
   signal: Promise<number>,
   forMs: number | undefined,
   json: boolean,
 ): Promise<void> {
   using screen = new Screen(json ? process.stderr : process.stdout);
   const style = styleFor(screen.stream);
-  const { id, title } = plan.scenario;
   const wrapped = (text: string) => wrapBeside('', text, screen.columns);
-  const heading = wrapped(`${id}, ${plan.count} times: ${title}`);
-  screen.print(...heading.map((line) => line.replace(id, style.bold)));
-  const lines = (columns: number) => crowdLines(course.result, { style, columns });
+  for (const { plan } of all) {
+    const { id, title } = plan.scenario;
+    const heading = wrapped(`${id}, ${plan.count} times: ${title}`);
+    screen.print(...heading.map((line) => line.replace(id, style.bold)));
+  }
+  const results = () => all.map(({ course }) => course.result);
+  const lines = (columns: number) => crowdLines(results(), { style, columns });
   if (!screen.isLive) screen.print(...lines(screen.columns));
   const update = () => screen.update((columns) => [...lines(columns), style.dim('Ctrl-C stops the hold')]);
   update();
-  await lookUntil(crowd, plan, course, enough(signal, forMs), { onLook: update });
-  const { result } = course;
+  await lookUntil(all, enough(signal, forMs), { onLook: update });
   screen.update(lines);
   screen.finish();
-  screen.print(...wrapped(crowdVerdict(result)).map(result.held ? style.good : style.bad));
+  for (const result of results()) {
+    const verdict = `${all.length > 1 ? `${result.scenario}: ` : ''}${crowdVerdict(result)}`;
+    screen.print(...wrapped(verdict).map(result.held ? style.good : style.bad));
+  }
 }
 
 async function commandOn(
@@ -126,16 +160,11 @@ async function commandOn(
 }
 
 /** Gives the exit status of the program, or as a shell gives it for one that a signal ended. */
-async function watchWhileRunning(
-  crowd: Crowd,
-  plan: CrowdPlan,
-  course: CrowdCourse,
-  child: ChildProcess,
-): Promise<number> {
+async function watchWhileRunning(all: readonly Held[], child: ChildProcess): Promise<number> {
   const ended = new Promise<number>((resolve) => {
     child.once('exit', (code, name) => resolve(code ?? 128 + constants.signals[name ?? 'SIGKILL']));
   });
-  await lookUntil(crowd, plan, course, { promise: ended, cancel: () => {} }, { evenIfLost: true });
+  await lookUntil(all, { promise: ended, cancel: () => {} }, { evenIfLost: true });
   return ended;
 }
 
@@ -151,11 +180,9 @@ function enough(signal: Promise<number>, forMs: number | undefined): Enough {
   return { promise: Promise.race([signal, timer.promise]), cancel: timer.cancel };
 }
 
-/** Looks about once a second, and once more at the end. */
+/** Looks about once a second, less often where a look takes long, and once more at the end. */
 async function lookUntil(
-  crowd: Crowd,
-  plan: CrowdPlan,
-  course: CrowdCourse,
+  all: readonly Held[],
   { promise, cancel }: Enough,
   { onLook = () => {}, evenIfLost = false }: { onLook?: () => void; evenIfLost?: boolean },
 ): Promise<void> {
@@ -164,11 +191,15 @@ async function lookUntil(
   const ended = promise.then(() => {
     over = true;
   });
-  while (!over && (evenIfLost || course.result.because === null)) {
-    const timer = cancellablePause(LOOK_EVERY_MS);
+  let tookMs = 0;
+  const isLost = () => all.some(({ course }) => course.result.because !== null);
+  while (!over && (evenIfLost || !isLost())) {
+    const timer = cancellablePause(Math.max(LOOK_EVERY_MS, 4 * tookMs));
     await Promise.race([ended, timer.promise]);
     timer.cancel();
-    course.looked(lookAtCrowd(crowd, plan), performance.now() - fromMs);
+    const startMs = performance.now();
+    for (const { part, plan, course } of all) course.looked(lookAtCrowd(part, plan), startMs - fromMs);
+    tookMs = performance.now() - startMs;
     onLook();
   }
   cancel();

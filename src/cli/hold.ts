@@ -21,12 +21,14 @@ import { segmentLegend, segmentLines, timeLabel } from '../report/segment-line.t
 import { statusLines } from '../report/status.ts';
 import { styleFor } from '../report/style.ts';
 import { TimelineRecorder } from '../report/timeline-file/recorder.ts';
+import type { CrowdWish } from '../scenario/crowd-plan.ts';
 import { holdState } from '../scenario/hold.ts';
 import { reachState } from '../scenario/reach.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { durationOption, parseWholeNumber, scenarioNamed } from './arguments.ts';
+import { durationOption, scenarioNamed } from './arguments.ts';
 import { newCommand } from './commands.ts';
 import { complain } from './complaint.ts';
+import { type Counts, nameGiven, parseCounts, wishesOf } from './counts.ts';
 import { endCommand } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
@@ -41,7 +43,7 @@ import { type DrawBlock, Screen } from './screen.ts';
 import { keepMemorySmall } from './small-memory.ts';
 
 interface Options extends ProgramOptions {
-  count?: number;
+  count?: Counts;
   for?: number;
   on?: HostName;
   ipv6?: boolean;
@@ -65,13 +67,17 @@ export function holdCommand(): Command {
         'until Ctrl-C. With --on, runs a command inside a host while the state is held, and exits with its status. ' +
         '`tcplab NAME` is short for `tcplab hold NAME`.',
     )
-    .argument('<name>', 'a scenario, a state in any spelling, or a transition (see `tcplab list`)')
+    .argument('[name]', 'a scenario, a state in any spelling, or a transition (see `tcplab list`)')
     .argument('[command...]', 'after `--`: the command to run inside the host')
     .addOption(new Option('--on <host>', 'host that the command runs inside').choices(['client', 'server']))
     .addOption(
       durationOption('--for <duration>', 'time after which the hold and the command end, such as 30s'),
     )
-    .option('--count <number>', 'number of connections to hold at once', parseWholeNumber)
+    .option(
+      '--count <number>',
+      'number of connections to hold at once; without a name, a list such as close-wait=1000,syn-sent=200 puts them all into one host',
+      parseCounts,
+    )
     .option('--ladder', 'live sequence diagram in place of the list of segments')
     .option('--json', 'one JSON object at the end (like one of `results` of `tcplab run --json`)');
   addProgramOptions(command)
@@ -100,6 +106,7 @@ export function holdCommand(): Command {
           'tcplab hold fin-wait-2-orphaned --sysctl client:tcp_fin_timeout=5',
           'tcplab hold close-wait-sending --option server:TCP_USER_TIMEOUT=3000',
           'tcplab hold close-wait --count 10000 --on server -- ss -s',
+          "tcplab hold --count 'close-wait=1000,syn-sent=200' --on server -- ss -s",
         ],
         ABOUT_HOSTS,
         'Exit status: 0 held to the end, 1 not reached or lost, 2 invalid usage, 3 this machine lacks something (see ' +
@@ -111,8 +118,12 @@ export function holdCommand(): Command {
     .action(hold);
 }
 
-async function hold(name: string, command: string[], options: Options): Promise<void> {
-  const scenario = await scenarioNamed(name);
+async function hold(name: string | undefined, rest: string[], options: Options): Promise<void> {
+  // With a list of names, what stands first is the command's.
+  const isNamed = typeof options.count === 'object';
+  const command = isNamed && name !== undefined ? [name, ...rest] : rest;
+  const wishes = options.count === undefined ? undefined : await wishesOf(name, options.count);
+  const scenario = wishes?.[0]?.scenario ?? (await scenarioNamed(nameGiven(name)));
   if (command.length > 0 !== (options.on !== undefined)) {
     const missing = options.on
       ? '--on needs a command after `--`'
@@ -131,8 +142,8 @@ async function hold(name: string, command: string[], options: Options): Promise<
   const [program, ...args] = command;
   const isElsewhere = (name: HostName) => partsOf(name, options[name]).place !== undefined;
   if (program !== undefined && !(options.on && isElsewhere(options.on))) findProgram(program);
-  if (options.count !== undefined) {
-    await holdCrowd(scenario, await crowdCommand(options, options.count, command));
+  if (wishes) {
+    await holdCrowd(await crowdCommand(options, wishes, command));
     return;
   }
   keepMemorySmall();
@@ -186,7 +197,7 @@ async function hold(name: string, command: string[], options: Options): Promise<
 }
 
 /** Rejects the options that are about a single connection. */
-async function crowdCommand(options: Options, count: number, command: string[]): Promise<CrowdCommand> {
+async function crowdCommand(options: Options, wishes: CrowdWish[], command: string[]): Promise<CrowdCommand> {
   const onlyAlone = {
     ladder: 'see the segments of one connection: with it, packets are not captured',
     timeline: 'see the segments of one connection: with it, packets are not captured',
@@ -204,7 +215,7 @@ async function crowdCommand(options: Options, count: number, command: string[]):
   const { for: forMs, on, port: serverPort, ipv6, firewall, json = false } = options;
   const { settingsOf } = await import('./settings-of.ts');
   const settings = settingsOf(options);
-  return { count, command, on, forMs, serverPort, family: ipv6 ? 'ipv6' : 'ipv4', firewall, settings, json };
+  return { wishes, command, on, forMs, serverPort, family: ipv6 ? 'ipv6' : 'ipv4', firewall, settings, json };
 }
 
 /** What scrolls above the status: the lines that are new since the last call. */

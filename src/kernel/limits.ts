@@ -1,6 +1,6 @@
-import { closeSync, readdirSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { DisposableStack } from './disposable-stack.ts';
-import { openFile, withSystemErrors } from './files.ts';
+import { ifThere, openFile, withSystemErrors } from './files.ts';
 import { check, libc } from './libc.ts';
 
 const RLIMIT_NOFILE = 7;
@@ -42,6 +42,29 @@ export function makeRoomForDescriptors(highest: number): void {
   const high = libc.fcntl(fd, F_DUPFD_CLOEXEC, Math.min(highest, descriptorLimit() - 1));
   if (high >= 0) libc.close(high);
   closeSync(fd);
+}
+
+/** How many bytes the kernel can still give without swapping (proc(5), /proc/meminfo), or this container may have (cgroups(7)). */
+export function memoryAvailable(): number {
+  const kibibytes = numberIn('/proc/meminfo', /^MemAvailable:\s+(\d+)/m) ?? Number.POSITIVE_INFINITY;
+  const most = numberIn('/sys/fs/cgroup/memory.max', /^(\d+)/) ?? Number.POSITIVE_INFINITY;
+  const used = numberIn('/sys/fs/cgroup/memory.current', /^(\d+)/) ?? 0;
+  return Math.min(kibibytes * 1024, most - used);
+}
+
+/**
+ * How many pages TCP can still have for what is not acknowledged or not read before the kernel gives all sockets of the machine
+ * less (tcp(7), tcp_mem, its second value). Undefined where it can't be read.
+ */
+export function tcpPagesFree(): number | undefined {
+  const pressure = numberIn('/proc/sys/net/ipv4/tcp_mem', /^\d+\s+(\d+)/);
+  const used = numberIn('/proc/net/sockstat', /^TCP:.* mem (\d+)/m);
+  return pressure === undefined || used === undefined ? undefined : pressure - used;
+}
+
+function numberIn(path: string, pattern: RegExp): number | undefined {
+  const [, digits] = pattern.exec(ifThere(() => readFileSync(path, 'utf8')) ?? '') ?? [];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /**

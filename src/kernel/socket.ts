@@ -60,8 +60,21 @@ export function close(fd: number): void {
 
 /** close() that sends an RST and forgets the connection: SO_LINGER with 0 seconds (socket(7)). */
 export function abort(fd: number): void {
-  setOption(fd, 'SO_LINGER', 0);
+  abortWhenClosed(fd);
   close(fd);
+}
+
+/** So that close() sends an RST and leaves nothing, whoever makes that call: this process or one that has it too. */
+export function abortWhenClosed(fd: number): void {
+  setOption(fd, 'SO_LINGER', 0);
+}
+
+const [REUSE_LEVEL, REUSE_NAME] = SOCKET_OPTIONS.SO_REUSEADDR;
+const ONE = Buffer.from(Int32Array.of(1).buffer);
+
+/** Without an object for each call. */
+export function reuseAddress(fd: number): void {
+  check(libc.setsockopt(fd, REUSE_LEVEL, REUSE_NAME, ONE, ONE.length), 'setsockopt', 'SO_REUSEADDR');
 }
 
 export function setOption(fd: number, option: SocketOption, value: number): void {

@@ -5,6 +5,8 @@ import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 
 /** Of TCP connections, in each host: tens of thousands of them still find their places, and each look walks through all. */
 const BUCKETS = 4096;
+/** Of more, so many share a bucket. */
+const CONNECTIONS_A_BUCKET = 4;
 /** Those that the kernel derives from the size of the table. */
 const DERIVED = ['net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_max_syn_backlog'];
 
@@ -13,8 +15,10 @@ const DERIVED = ['net.ipv4.tcp_max_tw_buckets', 'net.ipv4.tcp_max_syn_backlog'];
  * which has hundreds of thousands of buckets: to look at three sockets the kernel then walks through them all, and once
  * more for each namespace that ends.
  */
-export function createWithOwnTable(): NetworkNamespace {
-  parent ??= createParent();
+export function createWithOwnTable(connections = 0): NetworkNamespace {
+  const buckets = Math.max(BUCKETS, 2 ** Math.ceil(Math.log2(1 + connections / CONNECTIONS_A_BUCKET)));
+  const parent = parents.get(buckets) ?? createParent(buckets);
+  parents.set(buckets, parent);
   using undo = new DisposableStack();
   const namespace = NetworkNamespace.create(parent);
   undo.defer(() => namespace.close());
@@ -26,16 +30,17 @@ export function createWithOwnTable(): NetworkNamespace {
   return namespace;
 }
 
-let parent: NetworkNamespace | undefined;
+/** By the size of the table. */
+const parents = new Map<number, NetworkNamespace>();
 const CHILD_BUCKETS = 'net.ipv4.tcp_child_ehash_entries';
 
 /** A namespace that only passes its setting on. */
-function createParent(): NetworkNamespace {
+function createParent(buckets: number): NetworkNamespace {
   using undo = new DisposableStack();
   const namespace = NetworkNamespace.create();
   undo.defer(() => namespace.close());
   namespace.enter(() => {
-    if (readSysctl(CHILD_BUCKETS) !== undefined) writeIfAllowed(CHILD_BUCKETS, BUCKETS);
+    if (readSysctl(CHILD_BUCKETS) !== undefined) writeIfAllowed(CHILD_BUCKETS, buckets);
   });
   undo.move();
   return namespace;

@@ -1,5 +1,7 @@
 import { type HostName, type LabSettings, otherHost } from '../evidence/events.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
+import { serverPort } from '../lab/crowd-ports.ts';
+import type { Span } from '../lab/rule.ts';
 import type { CrowdLook, Made } from '../scenario/crowd.ts';
 import type { CrowdPlan } from '../scenario/crowd-plan.ts';
 import type { Family } from '../tcp/endpoint.ts';
@@ -15,6 +17,10 @@ export interface CrowdResult {
   host: HostName;
   /** The other ends, at the last look. `inState` is null where one listener is the other end of all. */
   peer: { host: HostName; state: State; inState: number | null };
+  /** The host that has the client's ends, where it is not the one of that name. */
+  clientsAt?: HostName;
+  /** From the first to the last. */
+  serverPorts: Span;
   family: Family;
   /** What was set before the first call, because it was asked for. Absent if nothing was. */
   settings?: LabSettings;
@@ -37,6 +43,21 @@ export interface CrowdResult {
   because: string | null;
   /** The only witness of many connections. */
   seenBy: readonly WitnessName[];
+}
+
+/** What `hold --count` prints with several scenarios: all of them are at the same host. */
+export interface CrowdsResult {
+  format: 'tcplab.crowds/1';
+  host: HostName;
+  held: boolean;
+  crowds: readonly CrowdResult[];
+}
+
+/** Of a single scenario, its own. */
+export function crowdsResult(crowds: readonly CrowdResult[]): CrowdResult | CrowdsResult {
+  const [first] = crowds as [CrowdResult];
+  if (crowds.length === 1) return first;
+  return { format: 'tcplab.crowds/1', host: first.host, held: crowds.every(({ held }) => held), crowds };
 }
 
 /** What happened to many connections so far, in order. */
@@ -83,15 +104,18 @@ export class CrowdCourse {
   }
 
   get result(): CrowdResult {
-    const { scenario, count } = this.#plan;
+    const { scenario, count, firstServerPort, swapped } = this.#plan;
     const { held, peer } = scenario;
     const { made, tookMs } = this.#made;
+    const host = swapped ? otherHost(held.host) : held.host;
     return {
       format: 'tcplab.crowd/1',
       scenario: scenario.id,
       state: held.state,
-      host: held.host,
-      peer: { host: otherHost(held.host), state: peer, inState: this.#last.peersInState },
+      host,
+      peer: { host: otherHost(host), state: peer, inState: this.#last.peersInState },
+      ...(swapped ? { clientsAt: 'server' } : {}),
+      serverPorts: { first: firstServerPort, last: serverPort(firstServerPort, count - 1) },
       family: this.#family,
       ...(this.#settings ? { settings: this.#settings } : {}),
       count,
@@ -110,12 +134,9 @@ export class CrowdCourse {
   }
 
   #found({ inState, peersInState }: CrowdLook): string {
-    const { scenario, count } = this.#plan;
-    const { held, peer } = scenario;
-    const ends = `the socket table showed ${inState} of ${count} in ${held.state} at the ${held.host}`;
-    return peersInState === null
-      ? ends
-      : `${ends}, and ${peersInState} in ${peer} at the ${otherHost(held.host)}`;
+    const { state, host, count, peer } = this.result;
+    const ends = `the socket table showed ${inState} of ${count} in ${state} at the ${host}`;
+    return peersInState === null ? ends : `${ends}, and ${peersInState} in ${peer.state} at the ${peer.host}`;
   }
 }
 
@@ -126,19 +147,29 @@ export function makingLine({ scenario, count }: CrowdPlan, made: number, perSeco
 
 /** The held connections now. No line is wider than `columns`. */
 export function crowdLines(
-  result: CrowdResult,
+  results: readonly CrowdResult[],
   { style, columns }: { style: Style; columns: number },
 ): string[] {
+  const isAlone = results.length === 1;
+  const witness = 'witness: the socket tables only (no packets captured, no kernel events read)';
+  return [
+    ...results.flatMap((result) => [
+      '',
+      ...(isAlone ? [] : [result.scenario]),
+      ...linesOf(result, style, columns),
+    ]),
+    ...wrapBeside('', witness, columns),
+  ];
+}
+
+function linesOf(result: CrowdResult, style: Style, columns: number): string[] {
   const { host, state, inState, count, peer } = result;
   const end = (name: HostName, itsState: State, found: number) =>
     `${pad(name, 6)}  ${style.bold(pad(itsState, 12))} ${found} of ${count}`;
   const ends = [end(host, state, inState)];
   if (peer.inState !== null) ends.push(end(peer.host, peer.state, peer.inState));
-  const texts = [
-    `created in ${formatMs(result.madeInMs)}, ${result.perSecond} per second; all in ${state} after ${formatMs(result.reachedMs ?? 0)}`,
-    'witness: the socket tables only (no packets captured, no kernel events read)',
-  ];
-  return ['', ...ends, ...texts.flatMap((text) => wrapBeside('', text, columns))];
+  const made = `created in ${formatMs(result.madeInMs)}, ${result.perSecond} per second; all in ${state} after ${formatMs(result.reachedMs ?? 0)}`;
+  return [...ends, ...wrapBeside('', made, columns)];
 }
 
 export function crowdVerdict({ held, heldMs, looks, count, state, because }: CrowdResult): string {

@@ -38,10 +38,11 @@ export const RECIPES: Readonly<Record<string, readonly CrowdStep[]>> = {
   'half-open': [...OPEN, drop('server', 'in'), drop('server', 'out'), clients('abort')],
   'fin-wait-1': [...OPEN, drop('server', 'in'), clients('close')],
   'fin-wait-1-descriptor-open': [...OPEN, drop('server', 'in'), clients('shutdown')],
-  'close-wait': [...OPEN, clients('close')],
+  // A FIN that is read takes none of the memory that all sockets of the machine share (tcp_mem).
+  'close-wait': [...OPEN, clients('close'), servers('receive')],
   'close-wait-never-accepted': [clients('connect'), see('server', 'ESTABLISHED'), clients('close')],
-  'fin-wait-2': [...OPEN, clients('shutdown')],
-  'fin-wait-2-orphaned': [...OPEN, clients('close')],
+  'fin-wait-2': [...OPEN, clients('shutdown'), servers('receive')],
+  'fin-wait-2-orphaned': [...OPEN, clients('close'), servers('receive')],
   closing: [...OPEN, drop('server', 'in'), clients('shutdown'), servers('close')],
   'last-ack': [
     ...OPEN,

@@ -1,10 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
-import { type HostName, otherHost } from '../evidence/events.ts';
+import { otherHost } from '../evidence/events.ts';
 import type { Slice } from '../kernel/socket-batch.ts';
-import { type Crowd, until } from '../lab/crowd.ts';
+import { type Crowd, type CrowdPart, until } from '../lab/crowd.ts';
+import type { CrowdEnd } from '../lab/crowd-end.ts';
 import type { State } from '../tcp/state.ts';
-import { type CrowdPlan, SLICE } from './crowd-plan.ts';
+import type { CrowdPlan } from './crowd-plan.ts';
 import type { CrowdStep } from './crowd-recipes.ts';
 
 /** What the socket tables show of a crowd. */
@@ -37,24 +38,26 @@ export interface Made {
 /** Makes the calls for all of them. The state is waited for by `untilReached`. */
 export async function makeCrowd(
   crowd: Crowd,
+  part: CrowdPart,
   plan: CrowdPlan,
   { isOver, onSlice, withinMs = DEFAULT_WITHIN_MS }: MakeOptions,
 ): Promise<Made> {
-  const { steps, count } = plan;
+  const { steps, count, most, slice: size } = plan;
   const isQueued = !steps.some((step) => step.do === 'accept');
   const listens = !steps.some((step) => step.do === 'connect' && step.at === 'server');
   // A half-full queue already makes the kernel give up requests sooner (net/ipv4/inet_connection_sock.c).
-  if (listens) crowd.server.listen(isQueued ? Math.max(SLICE * 4, count * 4) : SLICE * 4);
-  if (plan.scenario.held.state === 'SYN-RECEIVED') crowd.server.loseSilently(count);
-  for (const host of ['client', 'server'] as const) crowd.host(host).admitTimeWaits(count * 2);
+  if (listens) part.server.listen(isQueued ? Math.max(size * 4, count * 4) : size * 4);
+  if (plan.scenario.held.state === 'SYN-RECEIVED') part.server.host.loseSilently(count);
+  for (const { host } of [part.client, part.server]) host.admitTimeWaits(count * 2);
   const startMs = performance.now();
   let made = 0;
   const tookMs = () => performance.now() - startMs;
   while (made < count) {
     if (isOver()) return { made, tookMs: tookMs(), because: `stopped after ${made} of ${count}` };
-    const slice = { from: made, to: Math.min(count, made + SLICE) };
+    const slice = { from: made, to: Math.min(count, made + size) };
+    crowd.makeRoom((slice.to - slice.from) * most);
     try {
-      for (const step of steps) await take(crowd, step, slice, withinMs);
+      for (const step of steps) await take(part, step, slice, withinMs);
     } catch (error) {
       if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
       return { made, tookMs: tookMs(), because: `with ${made} of ${count} made, ${error.message}` };
@@ -66,40 +69,40 @@ export async function makeCrowd(
   return { made, tookMs: tookMs(), because: null };
 }
 
-async function take(crowd: Crowd, step: CrowdStep, slice: Slice, withinMs: number): Promise<void> {
+async function take(part: CrowdPart, step: CrowdStep, slice: Slice, withinMs: number): Promise<void> {
   const size = slice.to - slice.from;
   switch (step.do) {
     case 'connect':
     case 'shutdown':
     case 'close':
     case 'abort':
-      crowd.host(step.at)[step.do](slice);
+      part[step.at][step.do](slice);
       break;
     case 'send':
-      crowd.host(step.at).send(slice, Buffer.from(step.data));
+      part[step.at].send(slice, Buffer.from(step.data));
       break;
     case 'accept':
       await untilAll('the server did not accept a connection', withinMs, slice, (rest) =>
-        crowd.server.accept(rest),
+        part.server.accept(rest),
       );
       break;
     case 'receive':
       await untilAll(`the ${step.at} did not receive the data`, withinMs, slice, (rest) =>
-        crowd.host(step.at).receive(rest),
+        part[step.at].receive(rest),
       );
       break;
     case 'drop':
-      crowd.host(step.at).drop(step.hook, slice);
+      part[step.at].drop(step.hook, slice);
       break;
     case 'lift':
-      crowd.client.lift();
-      crowd.server.lift();
+      part.client.lift();
+      part.server.lift();
       break;
     case 'see':
       await until(
         `the ${step.at} was not seen in ${step.state}`,
         withinMs,
-        () => crowd.host(step.at).countIn(step.state, slice) === size,
+        () => part[step.at].countIn(step.state, slice) === size,
       );
       break;
   }
@@ -120,34 +123,36 @@ async function untilAll(
 }
 
 /** Looks once at both socket tables. */
-export function lookAtCrowd(crowd: Crowd, { scenario: { held, peer }, count }: CrowdPlan): CrowdLook {
+export function lookAtCrowd(part: CrowdPart, { scenario: { held, peer } }: CrowdPlan): CrowdLook {
   return {
-    inState: countedIn(crowd, held.host, held.state, count),
-    peersInState: peer === 'LISTEN' ? null : countedIn(crowd, otherHost(held.host), peer, count),
+    inState: countedIn(part[held.host], held.state, part.count),
+    peersInState: peer === 'LISTEN' ? null : countedIn(part[otherHost(held.host)], peer, part.count),
   };
 }
 
 /** When rows leave the table while it is read, the kernel may pass over others: so too few are counted once more. */
-function countedIn(crowd: Crowd, name: HostName, state: State, count: number): number {
+function countedIn(end: CrowdEnd, state: State, count: number): number {
   const all = { from: 0, to: count };
-  const host = crowd.host(name);
-  const first = host.countIn(state, all);
-  return first === count ? first : Math.max(first, host.countIn(state, all));
+  const first = end.countIn(state, all);
+  return first === count ? first : Math.max(first, end.countIn(state, all));
 }
+
+/** To read a table once takes so long, at most. */
+const READ_MS_A_CONNECTION = 0.02;
 
 /** Waits until the tables show all of them where they should be. Gives the last look, and whether it did. */
 export async function untilReached(
-  crowd: Crowd,
+  part: CrowdPart,
   plan: CrowdPlan,
-  withinMs: number = DEFAULT_WITHIN_MS,
+  withinMs: number = DEFAULT_WITHIN_MS + plan.count * READ_MS_A_CONNECTION,
 ): Promise<{ look: CrowdLook; reached: boolean }> {
   const { scenario, count } = plan;
-  let look = lookAtCrowd(crowd, plan);
+  let look = lookAtCrowd(part, plan);
   const isThere = () => {
-    look = lookAtCrowd(crowd, plan);
+    look = lookAtCrowd(part, plan);
     if (look.inState !== count) return false;
     if (look.peersInState !== null) return look.peersInState === count;
-    return crowd.host(otherHost(scenario.held.host)).listensAlone({ from: 0, to: count });
+    return part[otherHost(scenario.held.host)].listensAlone({ from: 0, to: count });
   };
   try {
     await until('not all were in their states', withinMs, isThere);
