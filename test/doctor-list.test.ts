@@ -161,6 +161,17 @@ describe.concurrent.each([60, 160])('in a terminal of %i columns', (columns) => 
   });
 });
 
+it('another processor is refused in words, and what only prints text works there', async () => {
+  const other = `data:text/javascript,Object.defineProperty(process,'arch',{value:'riscv64'})`;
+  const as = (...args: string[]) => run([process.execPath, '--import', other, ...TCPLAB.slice(1), ...args]);
+  const doctor = await as('doctor');
+  expect([doctor.status, doctor.stdout]).toEqual([3, '']);
+  expect(doctor.stderr).toMatch(
+    /^tcplab: this machine's processor is riscv64, and tcplab runs on x64 and arm64 only\n/,
+  );
+  expect((await as('list')).status).toBe(0);
+});
+
 it('a ladder among several begins where the line that shows progress was erased', async () => {
   const names = ['closing', 'syn-sent', 'close-wait'];
   const { stdout } = await inTerminal(['run', ...names, '--ladder']);

@@ -3,8 +3,21 @@
 // Starts one of the two bundles, each a whole tcplab: the one that only prints texts is small, and so is there sooner.
 const TEXTS = [undefined, '-h', '--help', '-V', '--version', 'list', 'explain'];
 
+/** The structures that tcplab shares with the kernel are laid out for 64 bits, little-endian; registers.ts has these two. */
+const PROCESSORS = ['x64', 'arm64'];
+
 keepCompiled();
-require(TEXTS.includes(process.argv[2]) ? './texts.cjs' : './labs.cjs');
+if (TEXTS.includes(process.argv[2])) require('./texts.cjs');
+else if (PROCESSORS.includes(process.arch)) require('./labs.cjs');
+else refuse();
+
+function refuse() {
+  process.stderr.write(
+    `tcplab: this machine's processor is ${process.arch}, and tcplab runs on ${PROCESSORS.join(' and ')} only\n` +
+      '  `tcplab list`, `tcplab explain` and --help work everywhere\n',
+  );
+  process.exitCode = 3;
+}
 
 /**
  * From Node 22.8 on, which saves a tenth of what a run takes. Not in Node's own folder, which is in /tmp, where others may put

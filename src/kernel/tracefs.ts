@@ -5,7 +5,7 @@ import { monotonicNs, monotonicOffsetNs } from './clock.ts';
 import { DisposableStack } from './disposable-stack.ts';
 import { isOutOfDescriptors, withSystemErrors } from './files.ts';
 import type { KernelSource } from './kernel-source.ts';
-import { libc } from './libc.ts';
+import { libc, pageSize } from './libc.ts';
 import { Decoder, eventId } from './trace-format.ts';
 import { TraceInstance } from './trace-instance.ts';
 import { hasMissed, readPage, startOfPage } from './trace-page.ts';
@@ -20,7 +20,8 @@ const EVENTS: Record<KernelEventName, string> = {
   tcp_destroy_sock: 'tcp',
 };
 
-const PAGE = 4096;
+/** What a read of a ring gives at most: a page (Documentation/trace/ring-buffer-map.rst). */
+const PAGE = pageSize();
 const O_NONBLOCK = 0o4000;
 
 /** The name of the event that a write to trace_marker makes. */
