@@ -1,14 +1,7 @@
 import { addressBytes, addressText, type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow, SocketTimer, TcpInfo } from '../tcp/socket-row.ts';
 import { linuxNumberOf, type State, stateOfLinux } from '../tcp/state.ts';
-import {
-  NETLINK_SOCK_DIAG,
-  NetlinkSocket,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  netlinkMessage,
-  parseAttributes,
-} from './netlink.ts';
+import { NETLINK_SOCK_DIAG, NetlinkSocket, NLM_F_ACK, NLM_F_DUMP, netlinkMessage } from './netlink.ts';
 
 // sock_diag(7); include/uapi/linux/inet_diag.h
 const TCPDIAG_GETSOCK = 18;
@@ -41,7 +34,11 @@ export class SocketTable {
 
   #dump(states: number): SocketRow[] {
     const request = dumpRequest({ states, info: true });
-    return this.#netlink.request(request, 'socket table').map(({ body }) => parseRow(body));
+    const rows: SocketRow[] = [];
+    this.#netlink.dump(request, 'socket table', (datagram, at) => {
+      rows.push(rowAt(datagram, at));
+    });
+    return rows;
   }
 
   /**
@@ -98,36 +95,64 @@ function destroyRequest(local: Endpoint, remote: Endpoint): Buffer {
   return netlinkMessage(SOCK_DESTROY, NLM_F_ACK, request);
 }
 
-/** struct inet_diag_msg and its attributes. */
-function parseRow(body: Buffer): SocketRow {
-  const addressLength = body.readUInt8(0) === AF_INET6 ? 16 : 4;
-  const timer = TIMERS[body.readUInt8(2)] ?? 'none';
-  const info = parseAttributes(body.subarray(72)).get(INET_DIAG_INFO);
+/** The message at `at`: struct inet_diag_msg and its attributes. Nothing is copied: a table may have tens of thousands. */
+function rowAt(datagram: Buffer, at: number): SocketRow {
+  const timer = TIMERS[datagram.readUInt8(at + 2)] ?? 'none';
+  const isIpv6 = datagram.readUInt8(at) === AF_INET6;
   return {
-    state: stateOfLinux(body.readUInt8(1)),
+    state: stateOfLinux(datagram.readUInt8(at + 1)),
     timer,
-    retransmits: body.readUInt8(3),
-    local: { port: body.readUInt16BE(4), address: addressText(body.subarray(8, 8 + addressLength)) },
-    remote: { port: body.readUInt16BE(6), address: addressText(body.subarray(24, 24 + addressLength)) },
-    cookie: body.readBigUInt64LE(44).toString(16),
-    expiresMs: timer === 'none' ? null : body.readUInt32LE(52),
-    receiveQueue: body.readUInt32LE(56),
-    sendQueue: body.readUInt32LE(60),
-    uid: body.readUInt32LE(64),
-    inode: body.readUInt32LE(68),
-    info: info ? parseInfo(info) : null,
+    retransmits: datagram.readUInt8(at + 3),
+    local: { port: datagram.readUInt16BE(at + 4), address: addressAt(datagram, at + 8, isIpv6) },
+    remote: { port: datagram.readUInt16BE(at + 6), address: addressAt(datagram, at + 24, isIpv6) },
+    cookie: cookieAt(datagram, at + 44),
+    expiresMs: timer === 'none' ? null : datagram.readUInt32LE(at + 52),
+    receiveQueue: datagram.readUInt32LE(at + 56),
+    sendQueue: datagram.readUInt32LE(at + 60),
+    uid: datagram.readUInt32LE(at + 64),
+    inode: datagram.readUInt32LE(at + 68),
+    info: infoAfter(datagram, at + 72, at - 16 + datagram.readUInt32LE(at - 16)),
   };
 }
 
-/** struct tcp_info; its times are in microseconds. */
-function parseInfo(info: Buffer): TcpInfo {
-  return {
-    probes: info.readUInt8(3),
-    backoff: info.readUInt8(4),
-    rtoMs: info.readUInt32LE(8) / 1000,
-    unacknowledged: info.readUInt32LE(24),
-    rttMs: info.readUInt32LE(68) / 1000,
-    congestionWindow: info.readUInt32LE(80),
-    totalRetransmits: info.readUInt32LE(100),
-  };
+/** In hexadecimal, as ss shows it: two 32-bit words, the lower one first. */
+function cookieAt(datagram: Buffer, at: number): string {
+  const [low, high] = [datagram.readUInt32LE(at), datagram.readUInt32LE(at + 4)];
+  return high === 0 ? low.toString(16) : high.toString(16) + low.toString(16).padStart(8, '0');
+}
+
+const [ipv4, MOST_KNOWN] = [new Map<number, string>(), 4096];
+
+/** Of many rows, few have another address: its text is made once. */
+function addressAt(datagram: Buffer, at: number, isIpv6: boolean): string {
+  if (isIpv6) return addressText(datagram.subarray(at, at + 16));
+  const number = datagram.readUInt32BE(at);
+  let text = ipv4.get(number);
+  if (text === undefined) {
+    if (ipv4.size >= MOST_KNOWN) ipv4.clear();
+    text = addressText(datagram.subarray(at, at + 4));
+    ipv4.set(number, text);
+  }
+  return text;
+}
+
+/** struct tcp_info, among the attributes from `from` to `to`; its times are in microseconds. */
+function infoAfter(datagram: Buffer, from: number, to: number): TcpInfo | null {
+  for (let at = from; at + 4 <= to; ) {
+    const length = datagram.readUInt16LE(at);
+    if (length < 4) break;
+    if (datagram.readUInt16LE(at + 2) === INET_DIAG_INFO) {
+      return {
+        probes: datagram.readUInt8(at + 7),
+        backoff: datagram.readUInt8(at + 8),
+        rtoMs: datagram.readUInt32LE(at + 12) / 1000,
+        unacknowledged: datagram.readUInt32LE(at + 28),
+        rttMs: datagram.readUInt32LE(at + 72) / 1000,
+        congestionWindow: datagram.readUInt32LE(at + 84),
+        totalRetransmits: datagram.readUInt32LE(at + 104),
+      };
+    }
+    at += (length + 3) & ~3;
+  }
+  return null;
 }
