@@ -52,6 +52,11 @@ export class CrowdHost {
     });
   }
 
+  /** The descriptor of its network namespace. */
+  get namespace(): number {
+    return this.#namespace.fd;
+  }
+
   /** Runs synchronous code in its network namespace. */
   enter<T>(work: () => T extends PromiseLike<unknown> ? never : T): T {
     return this.#namespace.enter(work);
