@@ -5,7 +5,7 @@ import type { Claimed } from '../src/evidence/events.ts';
 import { passages } from '../src/evidence/segments.ts';
 import type { Timeline } from '../src/evidence/timeline.ts';
 import { courseOf } from '../src/evidence/transitions.ts';
-import { leaves, type PacketEvent, packetsOf } from '../src/report/pcapng/packets.ts';
+import { leaves, type PacketEvent, packetsOf } from '../src/report/files/pcapng/packets.ts';
 import { flagBits } from '../src/tcp/segment.ts';
 import { IS_ROOT, run, tcplab, temporaryFolder } from './cli.ts';
 import { readSavedRun, scenarioOf } from './saved-run.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { jsonInHtml } from '../src/report/html/html.ts';
-import type { FlightView, HostName, View } from '../src/report/view/model.ts';
+import { jsonInHtml } from '../src/report/pages/html.ts';
+import type { FlightView, HostName, View } from '../src/report/pages/view-model.ts';
 import { ARCS } from '../src/tcp/arcs.ts';
 import { STATES, type State } from '../src/tcp/state.ts';
 import { Buckets } from '../src/web/buckets.ts';

@@ -3,9 +3,9 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { isUnexplained } from '../evidence/transitions.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
-import type { Origin } from '../report/html/lab.ts';
-import { styleFor } from '../report/style.ts';
+import type { Origin } from '../report/pages/lab.ts';
+import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/terminal/arcs-report.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
@@ -140,8 +140,8 @@ async function arcs(options: Options): Promise<void> {
 
 /** Loads the code for the page only when there is a page. */
 async function openPage(file: OutputFile, origin: Origin) {
-  const { ArcsPage } = await import('../report/html/arcs.ts');
-  const { formatHtml } = await import('../report/html/html.ts');
+  const { ArcsPage } = await import('../report/pages/arcs.ts');
+  const { formatHtml } = await import('../report/pages/html.ts');
   const page = new ArcsPage(origin);
   return {
     add: (scenario: string, timeline: Timeline) => page.add(scenario, timeline),

@@ -6,7 +6,7 @@ import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
 import { TcplabError } from '../error.ts';
 import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { formatCheckJunit } from '../report/check-junit.ts';
+import { formatCheckJunit } from '../report/files/check-junit.ts';
 import {
   CHECK_FORMAT,
   type CheckReport,
@@ -14,8 +14,8 @@ import {
   formatProbe,
   formatSkipped,
   probeReport,
-} from '../report/check-report.ts';
-import { styleFor } from '../report/style.ts';
+} from '../report/terminal/check-report.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import { suggestion } from '../suggestion.ts';
 import { durationOption, parsePort } from './arguments.ts';
 import { newCommand } from './commands.ts';
@@ -234,8 +234,8 @@ function writeJunit(file: OutputFile, report: CheckReport): void {
 }
 
 async function writePage(file: OutputFile, report: CheckReport, results: ProbeResult[]): Promise<void> {
-  const { formatHtml } = await import('../report/html/html.ts');
-  const { checkPage } = await import('../report/html/check.ts');
+  const { formatHtml } = await import('../report/pages/html.ts');
+  const { checkPage } = await import('../report/pages/check.ts');
   file.write(formatHtml(checkPage(report, results)));
   file.close();
 }

@@ -12,9 +12,9 @@ import {
   crowdLines,
   crowdVerdict,
   makingLine,
-} from '../report/crowd-report.ts';
-import { wrapBeside } from '../report/layout.ts';
-import { styleFor } from '../report/style.ts';
+} from '../report/terminal/crowd-report.ts';
+import { wrapBeside } from '../report/terminal/layout.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import { lookAtCrowd, makeCrowd, untilReached } from '../scenario/crowd.ts';
 import { type CrowdPlan, planCrowd } from '../scenario/crowd-plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { ScenarioFailed } from '../evidence/events.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { RunFold } from '../report/run-fold.ts';
+import { RunFold } from '../report/story/run-fold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseCount, scenariosNamed } from './arguments.ts';
 import { newCommand } from './commands.ts';

@@ -7,8 +7,8 @@ import { VERSION } from '../evidence/version.ts';
 import { makeFolder } from '../kernel/folder.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import type { Lab } from '../lab/lab.ts';
-import { formatPcapng } from '../report/pcapng/pcapng.ts';
-import { TimelineWriter } from '../report/timeline-file/write.ts';
+import { formatPcapng } from '../report/files/pcapng/pcapng.ts';
+import { TimelineWriter } from '../report/files/timeline/write.ts';
 
 const folders = new WeakMap<Lab, string>();
 

@@ -1,6 +1,6 @@
 import type { HostName } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import { formatMs, pad, textWidth } from '../report/layout.ts';
+import { formatMs, pad, textWidth } from '../report/terminal/layout.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 

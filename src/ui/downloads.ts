@@ -5,11 +5,11 @@ import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { formatByHand } from '../report/by-hand/format.ts';
 import { byHand } from '../report/by-hand/recipes.ts';
-import { formatHtml } from '../report/html/html.ts';
-import { RunPage } from '../report/html/run.ts';
-import { formatPcapng } from '../report/pcapng/pcapng.ts';
-import { RunFold } from '../report/run-fold.ts';
-import { TimelineWriter } from '../report/timeline-file/write.ts';
+import { formatPcapng } from '../report/files/pcapng/pcapng.ts';
+import { TimelineWriter } from '../report/files/timeline/write.ts';
+import { formatHtml } from '../report/pages/html.ts';
+import { RunPage } from '../report/pages/run.ts';
+import { RunFold } from '../report/story/run-fold.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { LiveLab } from './live-lab.ts';
 

@@ -1,4 +1,4 @@
-import type { HostName, TableRow, View } from '../report/view/model.ts';
+import type { HostName, TableRow, View } from '../report/pages/view-model.ts';
 
 type State = TableRow['state'];
 

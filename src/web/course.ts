@@ -1,4 +1,4 @@
-import type { Change, HostName, Table, View } from '../report/view/model.ts';
+import type { Change, HostName, Table, View } from '../report/pages/view-model.ts';
 
 type State = Change['from'];
 

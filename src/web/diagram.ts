@@ -1,4 +1,4 @@
-import type { Change, HostName } from '../report/view/model.ts';
+import type { Change, HostName } from '../report/pages/view-model.ts';
 import { type Course, HOSTS } from './course.ts';
 import { BOX, FIGURE, PLACES, type Route, routeOf, SIZE } from './diagram-layout.ts';
 import { formatTime } from './format.ts';

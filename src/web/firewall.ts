@@ -1,4 +1,4 @@
-import type { RuleView } from '../report/view/model.ts';
+import type { RuleView } from '../report/pages/view-model.ts';
 import { type Course, countUntil } from './course.ts';
 import { counted } from './format.ts';
 import { html, setText } from './nodes.ts';

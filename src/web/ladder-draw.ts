@@ -1,4 +1,4 @@
-import type { FlightView, HostName, View } from '../report/view/model.ts';
+import type { FlightView, HostName, View } from '../report/pages/view-model.ts';
 import { formatTime } from './format.ts';
 import type { Frame, Item, Stretch } from './ladder-rows.ts';
 import { svg } from './nodes.ts';

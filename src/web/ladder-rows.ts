@@ -1,4 +1,4 @@
-import type { Act, Change, FlightView, HostName, View } from '../report/view/model.ts';
+import type { Act, Change, FlightView, HostName, View } from '../report/pages/view-model.ts';
 import { countUntil } from './course.ts';
 import { formatPause } from './format.ts';
 

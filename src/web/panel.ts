@@ -1,4 +1,4 @@
-import type { RuleView } from '../report/view/model.ts';
+import type { RuleView } from '../report/pages/view-model.ts';
 import type { ActRequest, Fate, HostActs, LabMessage, SocketAct, SocketView } from '../ui/model.ts';
 import { Control, choice, Keyed, part } from './controls.ts';
 import { counted } from './format.ts';

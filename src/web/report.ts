@@ -1,4 +1,4 @@
-import type { OverviewRow, ReportLab, ReportPage } from '../report/view/page.ts';
+import type { OverviewRow, ReportLab, ReportPage } from '../report/pages/report-model.ts';
 import { html, setText } from './nodes.ts';
 import { createScene, type Scene } from './scene.ts';
 

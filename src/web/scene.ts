@@ -1,4 +1,4 @@
-import type { Change, View } from '../report/view/model.ts';
+import type { Change, View } from '../report/pages/view-model.ts';
 import { Course } from './course.ts';
 import { Diagram } from './diagram.ts';
 import { Firewall } from './firewall.ts';

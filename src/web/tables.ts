@@ -1,4 +1,4 @@
-import type { HostName, Table, TableRow } from '../report/view/model.ts';
+import type { HostName, Table, TableRow } from '../report/pages/view-model.ts';
 import { type Course, HOSTS } from './course.ts';
 import { html, setText } from './nodes.ts';
 

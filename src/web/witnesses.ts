@@ -1,4 +1,4 @@
-import type { WitnessView } from '../report/view/model.ts';
+import type { WitnessView } from '../report/pages/view-model.ts';
 import { html } from './nodes.ts';
 
 const WORDS = new Map<boolean | null, string>([

@@ -11,8 +11,8 @@ import type { Scenario } from '../../scenario/scenario.ts';
 import { Turn } from '../../scenario/turn.ts';
 import type { Family } from '../../tcp/endpoint.ts';
 import { STATES } from '../../tcp/state.ts';
-import { columnsOf } from '../text.ts';
-import { connectionsOf, sameConnection } from './connections.ts';
+import { connectionsOf, sameConnection } from '../story/connections.ts';
+import { columnsOf } from '../terminal/text.ts';
 import { formatLadder, ladderParts } from './ladder.ts';
 import { pageOf } from './page.ts';
 

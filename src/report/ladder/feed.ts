@@ -1,9 +1,9 @@
 import type { Timeline } from '../../evidence/timeline.ts';
-import { mergeCalls } from './calls.ts';
+import { mergeCalls } from '../story/calls.ts';
+import { type Story, storyOf } from '../story/moments.ts';
 import { ASCII, UNICODE } from './glyphs.ts';
 import { headLines, othersLines } from './head.ts';
 import { type LadderOptions, ladderParts } from './ladder.ts';
-import { type Story, storyOf } from './moments.ts';
 import { News, type Told } from './news.ts';
 import { pageOf } from './page.ts';
 import { type Drawn, Rows } from './rows.ts';

@@ -1,10 +1,10 @@
 import { isSelf } from '../../evidence/connection.ts';
 import type { HostName } from '../../evidence/events.ts';
 import { formatEndpoint } from '../../tcp/endpoint.ts';
-import type { Style } from '../style.ts';
-import { broken, columnsOf } from '../text.ts';
+import type { Story } from '../story/moments.ts';
+import type { Style } from '../terminal/style.ts';
+import { broken, columnsOf } from '../terminal/text.ts';
 import { Line, type Span } from './line.ts';
-import type { Story } from './moments.ts';
 import type { Page } from './page.ts';
 
 const INDENT = ' '.repeat(8);

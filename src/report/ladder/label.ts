@@ -1,4 +1,4 @@
-import { flagsText, segmentName } from '../flags.ts';
+import { flagsText, segmentName } from '../words/flags.ts';
 import type { Span } from './line.ts';
 
 /** What is written on an arrow. */

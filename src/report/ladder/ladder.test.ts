@@ -11,7 +11,7 @@ import {
   timelineOf,
 } from '../../../test/hand-built.ts';
 import type { TimelineEvent } from '../../evidence/events.ts';
-import type { Style } from '../style.ts';
+import type { Style } from '../terminal/style.ts';
 import { localeIsUtf8 } from './glyphs.ts';
 import { formatLadder, ladderParts } from './ladder.ts';
 

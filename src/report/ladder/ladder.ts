@@ -1,10 +1,10 @@
 import type { Connection } from '../../evidence/connection.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
-import type { Style } from '../style.ts';
+import { storyOf } from '../story/moments.ts';
+import type { Style } from '../terminal/style.ts';
 import { ASCII, type Glyphs, UNICODE } from './glyphs.ts';
 import { headLines } from './head.ts';
 import { legendLines } from './legend.ts';
-import { storyOf } from './moments.ts';
 import { pageOf } from './page.ts';
 import { drawRows } from './rows.ts';
 

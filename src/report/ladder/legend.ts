@@ -1,9 +1,9 @@
 import { isUnexplained, type Transition } from '../../evidence/transitions.ts';
 import { ARCS } from '../../tcp/arcs.ts';
-import { flagsLegend } from '../flags.ts';
-import { broken, NO_BREAK_SPACE } from '../text.ts';
+import type { Story } from '../story/moments.ts';
+import { broken, NO_BREAK_SPACE } from '../terminal/text.ts';
+import { flagsLegend } from '../words/flags.ts';
 import type { Glyphs } from './glyphs.ts';
-import type { Story } from './moments.ts';
 
 /** What the letters and signs mean, those that occur. */
 export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyphs, width: number): string[] {

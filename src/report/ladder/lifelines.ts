@@ -1,8 +1,8 @@
 import type { HostName } from '../../evidence/events.ts';
 import type { Transition } from '../../evidence/transitions.ts';
 import type { State } from '../../tcp/state.ts';
+import type { Story } from '../story/moments.ts';
 import type { Glyphs } from './glyphs.ts';
-import type { Story } from './moments.ts';
 
 /** How both lifelines look at a moment: their states, and whether one is held in its own. */
 export class Lifelines {

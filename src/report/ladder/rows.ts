@@ -1,16 +1,16 @@
 import type { HostName } from '../../evidence/events.ts';
 import { isUnexplained, type Transition } from '../../evidence/transitions.ts';
-import type { Style } from '../style.ts';
-import { broken, columnsOf } from '../text.ts';
+import { mergeCalls } from '../story/calls.ts';
+import type { Flight } from '../story/flight.ts';
+import type { Moment, Story } from '../story/moments.ts';
+import type { Style } from '../terminal/style.ts';
+import { broken, columnsOf } from '../terminal/text.ts';
+import { formatPause, formatTime } from '../words/time.ts';
 import { drawArrival, drawDeparture, drawFlight, ruleName, type Turn, turnOf } from './arrow.ts';
-import { mergeCalls } from './calls.ts';
-import type { Flight } from './flight.ts';
 import { ASCII, type Glyphs, toAscii } from './glyphs.ts';
 import { Lifelines } from './lifelines.ts';
 import { Line, type Span } from './line.ts';
-import type { Moment, Story } from './moments.ts';
 import type { Page } from './page.ts';
-import { formatPause, formatTime } from './time.ts';
 
 /** Shorter pauses than this are no pauses: most of a ladder's moments are some microseconds apart. */
 const PAUSE_MS = 20;

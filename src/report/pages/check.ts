@@ -1,0 +1,38 @@
+import type { ProbeResult, ProbeVerdict } from '../../check/probe.ts';
+import type { CheckReport } from '../terminal/check-report.ts';
+import { reportLab } from './lab.ts';
+import type { OverviewRow, ReportLab, ReportPage } from './report-model.ts';
+import { factsOf } from './run.ts';
+
+const TONES: Readonly<Record<ProbeVerdict, OverviewRow['tone']>> = {
+  good: 'good',
+  risk: 'unsure',
+  fault: 'bad',
+  unknown: 'none',
+};
+
+/** A check's findings, and the lab of each that had one. */
+export function checkPage(report: CheckReport, results: readonly ProbeResult[]): ReportPage {
+  const labs: ReportLab[] = [];
+  const rows = results.map(({ id, title, verdict, says, why, mend, timeline }): OverviewRow => {
+    if (timeline) {
+      const lab = reportLab(timeline, { name: id, title }, null, report);
+      const texts = [
+        { title: `Found: ${verdict}`, text: says },
+        { title: 'Matters', text: why },
+        { title: 'Fix', text: mend },
+      ];
+      const sections = texts.flatMap(({ title, text }) => (text ? [{ title, text }] : []));
+      labs.push({ ...lab, sections });
+    }
+    const lab = timeline ? labs.length - 1 : null;
+    return { word: verdict, tone: TONES[verdict], cells: [id, title, says], lab };
+  });
+  const faults = results.filter(({ verdict }) => verdict === 'fault').length;
+  return {
+    title: `tcplab: check of a ${report.target}, ${faults} ${faults === 1 ? 'fault' : 'faults'}`,
+    facts: [{ name: 'Program', value: report.command }, ...factsOf(report)],
+    overview: { heads: ['Verdict', 'Test', 'What happens', 'Found'], rows },
+    labs,
+  };
+}

@@ -1,0 +1,105 @@
+import type { Connection } from '../../evidence/connection.ts';
+import type { HostName } from '../../evidence/events.ts';
+import { type Passage, passages, type SentNumbers } from '../../evidence/segments.ts';
+import type { Timeline } from '../../evidence/timeline.ts';
+import type { IcmpError, Segment } from '../../tcp/segment.ts';
+import type { Label } from '../ladder/label.ts';
+
+/** A passage as it is drawn: one arrow. */
+export interface Flight {
+  connection: Connection;
+  departsMs: number;
+  /** When the other host's TCP had it; null when it never did. */
+  arrivesMs: number | null;
+  from: HostName;
+  /** tcpdump's letters; null for an ICMP error. */
+  flags: string | null;
+  label: Label;
+  /** The sender's TCP, what tcplab made past it, or its firewall, or somebody between the hosts. */
+  origin: 'tcp' | 'crafted' | { rule: number | null };
+  ending: Ending;
+}
+
+type Ending =
+  | { what: 'delivered' }
+  | { what: 'lost' | 'unseen' }
+  /** `out`: at its sender; `in`: at the other host. `by`: the number of a rule, or the kernel's name for why it did. */
+  | { what: 'dropped'; hook: 'in' | 'out'; by: number | string };
+
+/** The flights of one connection, in the order of their departure; with `port` in each label when there are several. */
+export function flightsOf(timeline: Timeline, connection: Connection, port: number | null): Flight[] {
+  return passages(timeline, connection).map((passage) => {
+    const before = flights.get(passage);
+    if (before?.fate === passage.fate && before.port === port && before.flight.connection === connection)
+      return before.flight;
+    const flight = flightOf(passage, connection, port);
+    flights.set(passage, { fate: passage.fate, port, flight });
+    return flight;
+  });
+}
+
+/** A ladder that grows is drawn repeatedly: a passage has one flight for as long as its fate is the same. */
+const flights = new WeakMap<Passage, { fate: Passage['fate']; port: number | null; flight: Flight }>();
+
+function flightOf(passage: Passage, connection: Connection, port: number | null): Flight {
+  const { host, wire, atMs, fate, origin, numbers } = passage;
+  const outside = origin === 'outside' ? whoseWords(passage) : '';
+  const label =
+    wire.kind === 'tcp' && numbers
+      ? segmentLabel(wire.segment, numbers, origin === 'crafted' ? 'crafted' : outside, port)
+      : {
+          port,
+          others: 0,
+          flags: null,
+          icmp: wire.kind === 'icmp' ? icmpLabel(wire.error) : '',
+          numbers: '',
+          marks: outside,
+        };
+  return {
+    connection,
+    departsMs: atMs,
+    arrivesMs: fate === 'delivered' ? passage.arrivedMs : null,
+    from: host,
+    flags: wire.kind === 'tcp' ? wire.segment.flags : null,
+    label,
+    origin: origin === 'firewall' || origin === 'outside' ? { rule: null } : origin,
+    ending: endingOf(passage),
+  };
+}
+
+function endingOf({ fate }: Passage): Ending {
+  if (typeof fate === 'string') return { what: fate };
+  if ('dropped' in fate) return { what: 'dropped', hook: fate.dropped.hook, by: fate.dropped.rule };
+  const { direction, reason } = fate.discarded;
+  return { what: 'dropped', hook: direction === 'sent' ? 'out' : 'in', by: reason };
+}
+
+function segmentLabel(
+  segment: Segment,
+  { seq, ack, again, isProbe }: SentNumbers,
+  madeBy: string,
+  port: number | null,
+): Label {
+  const { flags, length } = segment;
+  const parts = [`seq ${seq}`];
+  if (ack !== null) parts.push(`ack ${ack}`);
+  if (length > 0) parts.push(`length ${length}`);
+  const isShut = segment.window === 0 && madeBy === '' && !/[RS]/.test(flags);
+  const marks = [
+    isShut ? 'win 0' : null,
+    again > 0 ? 'again' : null,
+    isProbe ? 'probe' : null,
+    madeBy === '' ? null : madeBy,
+  ].filter((text) => text !== null);
+  return { port, others: 0, flags, icmp: '', numbers: parts.join(' '), marks: marks.join(' ') };
+}
+
+/** What is known of the sender of a packet that the host in whose name it came did not send. */
+function whoseWords({ wire, host }: Passage): string {
+  return wire.kind === 'icmp' ? `from ${wire.error.source}` : `not from the ${host}`;
+}
+
+/** As short as tcpdump says it. */
+function icmpLabel({ meaning }: IcmpError): string {
+  return `ICMP ${meaning.replace('administratively', 'admin')}`;
+}

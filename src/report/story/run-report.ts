@@ -1,0 +1,23 @@
+import type { WitnessName } from '../../evidence/witness/witness.ts';
+import type { ScenarioResult } from './result.ts';
+
+export const RUN_FORMAT = 'tcplab.run/1';
+
+/** What this machine is, and who could see what on it. */
+export interface MachineReport {
+  kernel: string;
+  arch: string;
+  privilege: 'root' | 'user-namespace';
+  witnesses: WitnessName[];
+}
+
+/** What `tcplab run --json` prints; schema/run.schema.json describes it. */
+export interface RunReport {
+  format: typeof RUN_FORMAT;
+  tool: { name: 'tcplab'; version: string };
+  machine: MachineReport;
+  /** ISO 8601. */
+  startedAt: string;
+  durationMs: number;
+  results: ScenarioResult[];
+}
