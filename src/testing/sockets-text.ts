@@ -1,6 +1,7 @@
 import type { HostName } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import { formatMs, pad, textWidth } from '../report/terminal/layout.ts';
+import { pad, textWidth } from '../report/terminal/layout.ts';
+import { formatMs } from '../report/words/time.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 

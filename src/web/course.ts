@@ -1,8 +1,7 @@
+import { ofHosts } from '../evidence/host-name.ts';
 import type { Change, HostName, Table, View } from '../report/pages/view-model.ts';
 
 type State = Change['from'];
-
-export const HOSTS: readonly HostName[] = ['client', 'server'];
 
 /** A view, made ready to be asked what was at a time: each question takes a few steps, however long the view is. */
 export class Course {
@@ -16,8 +15,8 @@ export class Course {
     this.view = view;
     const of = <T extends { host: HostName; atMs: number }>(all: readonly T[], host: HostName): T[] =>
       inOrder(all.filter((one) => one.host === host));
-    this.#changes = { client: of(view.changes, 'client'), server: of(view.changes, 'server') };
-    this.#tables = { client: of(view.tables, 'client'), server: of(view.tables, 'server') };
+    this.#changes = ofHosts((host) => of(view.changes, host));
+    this.#tables = ofHosts((host) => of(view.tables, host));
     this.steps = stepsOf(view, Object.values(this.#tables));
   }
 

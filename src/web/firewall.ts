@@ -1,6 +1,6 @@
+import { counted } from '../evidence/counted.ts';
 import type { RuleView } from '../report/pages/view-model.ts';
 import { type Course, countUntil } from './course.ts';
-import { counted } from './format.ts';
 import { html, setText } from './nodes.ts';
 
 interface Shown {

@@ -1,6 +1,6 @@
+import { HOSTS } from '../evidence/host-name.ts';
 import { Buckets } from './buckets.ts';
 import type { Course } from './course.ts';
-import { HOSTS } from './course.ts';
 import { describe, drawItem, drawStretch } from './ladder-draw.ts';
 import { type Frame, frameOf, type Item, type Layout, layOut, yAt } from './ladder-rows.ts';
 import { html, newId, setAttribute, setText, svg } from './nodes.ts';

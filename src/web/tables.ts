@@ -1,5 +1,6 @@
+import { HOSTS, ofHosts } from '../evidence/host-name.ts';
 import type { HostName, Table, TableRow } from '../report/pages/view-model.ts';
-import { type Course, HOSTS } from './course.ts';
+import type { Course } from './course.ts';
 import { html, setText } from './nodes.ts';
 
 const COLUMNS = ['State', 'Recv-Q', 'Send-Q', 'Local', 'Peer', 'Timer', 'Process'] as const;
@@ -14,8 +15,8 @@ export class Tables {
   readonly #shown: Partial<Record<HostName, Table | null>> = {};
 
   constructor() {
-    this.#bodies = { client: html('tbody'), server: html('tbody') };
-    this.#captions = { client: html('caption'), server: html('caption') };
+    this.#bodies = ofHosts(() => html('tbody'));
+    this.#captions = ofHosts(() => html('caption'));
     const parts = HOSTS.map((host) => {
       const heads = COLUMNS.map((name) => html('th', { scope: 'col' }, name));
       const table = html(

@@ -1,8 +1,8 @@
 import type { Timeline } from '../../evidence/timeline.ts';
-import { mergeCalls } from '../story/calls.ts';
-import { type Story, storyOf } from '../story/moments.ts';
+import { type Story, storyOf } from '../story/story.ts';
 import { ASCII, UNICODE } from './glyphs.ts';
 import { headLines, othersLines } from './head.ts';
+import { mergeCalls } from './joined-calls.ts';
 import { type LadderOptions, ladderParts } from './ladder.ts';
 import { News, type Told } from './news.ts';
 import { pageOf } from './page.ts';

@@ -1,7 +1,7 @@
 import { isSelf } from '../../evidence/connection.ts';
 import type { HostName } from '../../evidence/events.ts';
 import { formatEndpoint } from '../../tcp/endpoint.ts';
-import type { Story } from '../story/moments.ts';
+import type { Story } from '../story/story.ts';
 import type { Style } from '../terminal/style.ts';
 import { broken, columnsOf } from '../terminal/text.ts';
 import { Line, type Span } from './line.ts';

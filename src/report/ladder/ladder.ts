@@ -1,6 +1,6 @@
 import type { Connection } from '../../evidence/connection.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
-import { storyOf } from '../story/moments.ts';
+import { storyOf } from '../story/story.ts';
 import type { Style } from '../terminal/style.ts';
 import { ASCII, type Glyphs, UNICODE } from './glyphs.ts';
 import { headLines } from './head.ts';

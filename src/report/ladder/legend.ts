@@ -1,6 +1,6 @@
 import { isUnexplained, type Transition } from '../../evidence/transitions.ts';
 import { ARCS } from '../../tcp/arcs.ts';
-import type { Story } from '../story/moments.ts';
+import type { Story } from '../story/story.ts';
 import { broken, NO_BREAK_SPACE } from '../terminal/text.ts';
 import { flagsLegend } from '../words/flags.ts';
 import type { Glyphs } from './glyphs.ts';

@@ -1,19 +1,17 @@
 import type { HostName } from '../../evidence/events.ts';
 import { isUnexplained, type Transition } from '../../evidence/transitions.ts';
-import { mergeCalls } from '../story/calls.ts';
 import type { Flight } from '../story/flight.ts';
-import type { Moment, Story } from '../story/moments.ts';
+import type { Moment } from '../story/moment.ts';
+import type { Story } from '../story/story.ts';
 import type { Style } from '../terminal/style.ts';
 import { broken, columnsOf } from '../terminal/text.ts';
-import { formatPause, formatTime } from '../words/time.ts';
+import { formatTime, pauseBetween } from '../words/time.ts';
 import { drawArrival, drawDeparture, drawFlight, ruleName, type Turn, turnOf } from './arrow.ts';
 import { ASCII, type Glyphs, toAscii } from './glyphs.ts';
+import { mergeCalls } from './joined-calls.ts';
 import { Lifelines } from './lifelines.ts';
 import { Line, type Span } from './line.ts';
 import type { Page } from './page.ts';
-
-/** Shorter pauses than this are no pauses: most of a ladder's moments are some microseconds apart. */
-const PAUSE_MS = 20;
 
 /** The rows of a ladder, from its first moment on. */
 export function drawRows(story: Story, page: Page, glyphs: Glyphs, style: Style): string[] {
@@ -109,8 +107,8 @@ export class Rows {
     if (!isLate && this.#isLate) this.#lastTime = '';
     this.#isLate = isLate;
     if (isLate) return;
-    const pauseMs = this.#nowMs - this.#lastMs;
-    if (pauseMs >= PAUSE_MS) this.#break(formatPause(pauseMs));
+    const pause = pauseBetween(this.#lastMs, this.#nowMs);
+    if (pause !== null) this.#break(pause);
     this.#lastMs = this.#nowMs;
   }
 

@@ -1,4 +1,5 @@
 import type { ProbeResult, ProbeVerdict } from '../../check/probe.ts';
+import { counted } from '../../evidence/counted.ts';
 import type { CheckReport } from '../terminal/check-report.ts';
 import { reportLab } from './lab.ts';
 import type { OverviewRow, ReportLab, ReportPage } from './report-model.ts';
@@ -30,7 +31,7 @@ export function checkPage(report: CheckReport, results: readonly ProbeResult[]):
   });
   const faults = results.filter(({ verdict }) => verdict === 'fault').length;
   return {
-    title: `tcplab: check of a ${report.target}, ${faults} ${faults === 1 ? 'fault' : 'faults'}`,
+    title: `tcplab: check of a ${report.target}, ${counted(faults, 'fault')}`,
     facts: [{ name: 'Program', value: report.command }, ...factsOf(report)],
     overview: { heads: ['Verdict', 'Test', 'What happens', 'Found'], rows },
     labs,

@@ -2,7 +2,7 @@ import type { RunStarted } from '../../evidence/events.ts';
 import { Timeline } from '../../evidence/timeline.ts';
 import type { LabReport } from '../story/run-fold.ts';
 import type { MachineReport, RunReport } from '../story/run-report.ts';
-import { formatMs } from '../terminal/layout.ts';
+import { formatMs } from '../words/time.ts';
 import { aboutScenario, reportLab } from './lab.ts';
 import type { OverviewRow, ReportLab, ReportPage } from './report-model.ts';
 

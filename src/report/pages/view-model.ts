@@ -1,7 +1,9 @@
+import type { HostName } from '../../evidence/host-name.ts';
 import type { State } from '../../tcp/state.ts';
 
+export type { HostName };
+
 // Said here again, not imported: a browser's part is compiled with these types, and is to need nothing of Node's.
-export type HostName = 'client' | 'server';
 type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
 /**

@@ -1,6 +1,8 @@
 import { type ConnectionEnd, endOf, peerHost } from '../../evidence/connection.ts';
+import { counted } from '../../evidence/counted.ts';
 import { dropWords } from '../../evidence/drop-reasons.ts';
 import type { Held, HostName, RuleSet } from '../../evidence/events.ts';
+import { ofHosts } from '../../evidence/host-name.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { unreached } from '../../evidence/unreached.ts';
 import { judge } from '../../evidence/verdict.ts';
@@ -10,9 +12,10 @@ import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { State } from '../../tcp/state.ts';
 import { labelText } from '../ladder/label.ts';
 import type { Flight } from '../story/flight.ts';
-import { type Moment, storyOf } from '../story/moments.ts';
+import type { Moment } from '../story/moment.ts';
+import { storyOf } from '../story/story.ts';
 import { unreachedLine } from '../story/unreached-line.ts';
-import { formatMs } from '../terminal/layout.ts';
+import { formatMs } from '../words/time.ts';
 import type { Act, Change, FlightView, RuleView, Table, TableRow, View, WitnessView } from './view-model.ts';
 
 /**
@@ -69,10 +72,6 @@ export function viewOf(
         .map((one) => ({ atMs: endMs, text: unreachedLine(one) })),
     ],
   };
-}
-
-function ofHosts<T>(give: (host: HostName) => T): Record<HostName, T> {
-  return { client: give('client'), server: give('server') };
 }
 
 function addressOf(timeline: Timeline, host: HostName): string {
@@ -151,8 +150,7 @@ function rowView(row: SocketRow, process: string, isOwn: boolean): TableRow {
 
 function timerOf({ timer, expiresMs, retransmits }: SocketRow): string {
   if (timer === 'none' || expiresMs === null) return '';
-  const again =
-    retransmits > 0 ? `, ${retransmits} ${retransmits === 1 ? 'retransmission' : 'retransmissions'}` : '';
+  const again = retransmits > 0 ? `, ${counted(retransmits, 'retransmission')}` : '';
   return `${timer} in ${formatMs(expiresMs)}${again}`;
 }
 

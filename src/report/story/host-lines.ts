@@ -1,5 +1,5 @@
 import type { HostAbout, HostName } from '../../evidence/events.ts';
-import { formatMs } from '../terminal/layout.ts';
+import { formatMs } from '../words/time.ts';
 
 /** The hosts, their kernels, and what tcplab could not see there: one line per host, and one for each thing that was missing. */
 export function hostLines(hosts: Record<HostName, HostAbout>): string[] {

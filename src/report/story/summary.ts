@@ -1,6 +1,6 @@
 import type { Label } from '../ladder/label.ts';
 import type { Flight } from './flight.ts';
-import type { Moment } from './moments.ts';
+import type { Moment } from './moment.ts';
 
 /**
  * Puts the flights of a crowd of connections among the moments. Those between two moments become one

@@ -1,8 +1,9 @@
+import { counted } from '../../evidence/counted.ts';
 import type { Unreached } from '../../evidence/unreached.ts';
 
 /** `the server's SYN queue was full: it dropped 6 SYNs (TcpExtTCPReqQFullDrop +6)` */
 export function unreachedLine({ host, what, segments, why, counters }: Unreached): string {
-  const subject = `${segments} ${what}${segments === 1 ? '' : 's'}`;
+  const subject = counted(segments, what);
   const numbers = Object.entries(counters).map(([name, change]) => `${name} +${change}`);
   const shown = numbers.length > 0 ? ` (${numbers.join(', ')})` : '';
   switch (why) {

@@ -4,7 +4,8 @@ import type { WitnessName } from '../../evidence/witness/witness.ts';
 import type { ArcResult } from '../../scenario/arcs.ts';
 import type { State } from '../../tcp/state.ts';
 import type { MachineReport } from '../story/run-report.ts';
-import { formatMs, pad, WIDEST_TABLE, wrap } from './layout.ts';
+import { formatMs } from '../words/time.ts';
+import { pad, WIDEST_TABLE, wrap } from './layout.ts';
 import type { Style } from './style.ts';
 
 export const ARCS_FORMAT = 'tcplab.arcs/1';

@@ -5,7 +5,8 @@ import type { Timeline } from '../../evidence/timeline.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import { formatLadder } from '../ladder/ladder.ts';
 import type { MachineReport } from '../story/run-report.ts';
-import { formatMs, pad, wrap } from './layout.ts';
+import { formatMs } from '../words/time.ts';
+import { pad, wrap } from './layout.ts';
 import { type Style, styleFor } from './style.ts';
 
 export const CHECK_FORMAT = 'tcplab.check/1';

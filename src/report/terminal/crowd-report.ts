@@ -4,7 +4,8 @@ import type { CrowdLook, Made } from '../../scenario/crowd.ts';
 import type { CrowdPlan } from '../../scenario/crowd-plan.ts';
 import type { Family } from '../../tcp/endpoint.ts';
 import type { State } from '../../tcp/state.ts';
-import { formatMs, pad, wrapBeside } from './layout.ts';
+import { formatMs } from '../words/time.ts';
+import { pad, wrapBeside } from './layout.ts';
 import type { Style } from './style.ts';
 
 /** What `tcplab hold --count --json` prints; schema/crowd.schema.json describes it. */

@@ -35,13 +35,3 @@ export function wrapBeside(label: string, text: string, width: number): string[]
   const lines = broken(text, Math.max(1, width - columns));
   return lines.map((line, index) => (index === 0 ? label : ' '.repeat(columns)) + line);
 }
-
-/** `2.1 ms`, `41 ms`, `1.2 s`, `2 min 14 s`. */
-export function formatMs(ms: number): string {
-  if (ms < 10) return `${ms.toFixed(1)} ms`;
-  if (ms < 1000) return `${ms.toFixed(0)} ms`;
-  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
-  if (ms < 120_000) return `${(ms / 1000).toFixed(0)} s`;
-  const seconds = Math.round(ms / 1000);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-}

@@ -1,7 +1,8 @@
 import type { HostAbout, HostName } from '../../evidence/events.ts';
 import { hostLines } from '../story/host-lines.ts';
 import type { ScenarioResult } from '../story/result.ts';
-import { formatMs, pad, wrap } from './layout.ts';
+import { formatMs } from '../words/time.ts';
+import { pad, wrap } from './layout.ts';
 import type { Style } from './style.ts';
 
 export const PAIRS_FORMAT = 'tcplab.pairs/1';

@@ -1,4 +1,5 @@
 import { endOf, hostsOf } from '../../evidence/connection.ts';
+import { counted } from '../../evidence/counted.ts';
 import type { HostName } from '../../evidence/events.ts';
 import { outlookOf } from '../../evidence/outlook.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
@@ -9,7 +10,8 @@ import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { TcpSysctls } from '../../tcp/sysctls.ts';
 import type { Waiting } from '../../tcp/timers.ts';
 import { ruleReports } from '../story/result.ts';
-import { formatMs, pad, wrapBeside } from './layout.ts';
+import { formatMs } from '../words/time.ts';
+import { pad, wrapBeside } from './layout.ts';
 import type { Style } from './style.ts';
 import { NO_BREAK_SPACE } from './text.ts';
 
@@ -50,7 +52,7 @@ export function statusLines(
 function ruleLines(timeline: Timeline, columns: number): string[] {
   const set = timeline.of('rule-set');
   return ruleReports(timeline).flatMap(({ host, rule, packets, liftedMs }, index) => {
-    const met = `${rule}: ${packets} ${packets === 1 ? 'packet' : 'packets'}`;
+    const met = `${rule}: ${counted(packets, 'packet')}`;
     const lastedMs = liftedMs === undefined ? null : liftedMs - (set[index]?.atMs ?? 0);
     const removed = lastedMs === null ? '' : `(removed after ${formatMs(lastedMs)})`;
     // No line breaks within it.

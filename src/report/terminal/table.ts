@@ -4,7 +4,8 @@ import { hostLines } from '../story/host-lines.ts';
 import type { ProgramReport, ScenarioResult, WitnessKey } from '../story/result.ts';
 import type { RunReport } from '../story/run-report.ts';
 import { WITNESS_NAMES } from '../story/witness-lines.ts';
-import { formatMs, pad, WIDEST_TABLE, wrap } from './layout.ts';
+import { formatMs } from '../words/time.ts';
+import { pad, WIDEST_TABLE, wrap } from './layout.ts';
 import type { Style } from './style.ts';
 import { NO_BREAK_SPACE } from './text.ts';
 

@@ -1,6 +1,6 @@
 /** How a segment's flags are printed: tcpdump's letters, `[S.]`, and what the segment is called, `SYN-ACK`. */
 
-const FLAG_NAMES: Readonly<Record<string, string>> = {
+export const FLAG_NAMES: Readonly<Record<string, string>> = {
   S: 'SYN',
   '.': 'ACK',
   F: 'FIN',

@@ -8,12 +8,32 @@ export function formatTime(ms: number): string {
   return `${Math.round(ms / 60_000)} min`;
 }
 
+/** Shorter pauses than this are no pauses: most of a ladder's rows are some microseconds apart. */
+const PAUSE_MS = 20;
+
+/** What a ladder says of the time between two rows: `40 ms`; null where they follow each other at once. */
+export function pauseBetween(fromMs: number, toMs: number): string | null {
+  return toMs - fromMs < PAUSE_MS ? null : formatPause(toMs - fromMs);
+}
+
 /** `40 ms`, `0.2 s`, `12 s`, `2 min 14 s`: roughly, for it stands for nothing that happened. */
 export function formatPause(ms: number): string {
   if (ms < 95) return `${Math.round(ms)} ms`;
-  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : inSeconds(ms, 119_500);
+}
+
+/** `2.1 ms`, `41 ms`, `1.2 s`, `2 min 14 s`. */
+export function formatMs(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  if (ms < 1000) return `${ms.toFixed(0)} ms`;
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  return inSeconds(ms, 120_000);
+}
+
+/** `12 s`; from `minutesFromMs` on `2 min 14 s`. */
+function inSeconds(ms: number, minutesFromMs: number): string {
   const seconds = Math.round(ms / 1000);
-  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return ms < minutesFromMs ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 function threeDigits(value: number): string {

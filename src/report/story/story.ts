@@ -1,55 +1,17 @@
 import { type Connection, endOf } from '../../evidence/connection.ts';
-import {
-  type Claimed,
-  type Counted,
-  type HostName,
-  otherHost,
-  type ProgramEnded,
-  type ProgramStarted,
-} from '../../evidence/events.ts';
+import type { Claimed, Counted, ProgramEnded, ProgramStarted } from '../../evidence/events.ts';
 import { concernsEnd, type ProgramCall } from '../../evidence/program-calls.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
-import { type CallText, callsOf, programCallsOf } from './calls.ts';
+import { callsOf, programCallsOf } from './calls.ts';
 import { connectionsOf, sameConnection } from './connections.ts';
-import { crossings } from './crossings.ts';
-import { type Flight, flightsOf } from './flight.ts';
+import { flightsOf } from './flight.ts';
 import { leftOutLines } from './left-out.ts';
+import type { Happened, Moment } from './moment.ts';
+import { rowsOf } from './rows.ts';
 import { summarise } from './summary.ts';
 import { unreachedLine } from './unreached-line.ts';
-
-/** What a ladder shows, piece by piece. */
-export type Moment = {
-  atMs: number;
-} /** `part`: of a program's call that may still return `soon`, or of its `return` where that came later. */ & (
-  | {
-      what: 'call';
-      host: HostName;
-      text: string;
-      socket: number;
-      port: number | null;
-      part?: CallText['part'];
-    }
-  | { what: 'rule-set'; host: HostName; rule: number; text: string }
-  | { what: 'rule-lifted'; host: HostName; rule: number }
-  /** A flight that nothing comes in between has its arrival here too; the arrival of another stands alone. */
-  | {
-      what: 'departure';
-      flight: Flight;
-      sender: Transition[];
-      receiver: Transition[];
-      isWhole: boolean;
-      /** All that it stands for, where these are several. */
-      crowd?: Flight[];
-    }
-  | { what: 'arrival'; flight: Flight; receiver: Transition[] }
-  /** A change that no segment shows. */
-  | { what: 'change'; transition: Transition }
-  | { what: 'hold'; edge: 'begins' | 'ends' }
-  /** `isFinal`: what it counts still grows until all is over. */
-  | { what: 'note'; text: string; isFinal?: boolean }
-);
 
 export interface Story {
   claim: Claimed | undefined;
@@ -74,23 +36,23 @@ export function storyOf(timeline: Timeline, chosen?: Connection): Story {
   const isCrowd = others.length >= FEW;
   const transitions = connection ? courseOf(timeline, connection).transitions : [];
   const base = { claim, connection, others, isCrowd, transitions };
-  if (!connection) return { ...base, moments: sorted(happenings(timeline, null, false)) };
+  if (!connection) return { ...base, moments: rowsOf([], [], happenings(timeline, null, false)) };
 
   const portOf = ({ client }: Connection) => (others.length > 0 ? client.port : null);
   const own = flightsOf(timeline, connection, portOf(connection));
   const foreign = others.flatMap((other) => flightsOf(timeline, other, portOf(other)));
   const flights = isCrowd ? own : [...own, ...foreign].sort((a, b) => a.departsMs - b.departsMs);
   const rest = happenings(timeline, others.length > 0 ? connection : null, isCrowd);
-  const moments = [...rest, ...tellFlights(flights, connection, transitions, rest)];
-  return { ...base, moments: isCrowd ? summarise(sorted(moments), foreign) : sorted(moments) };
+  const moments: Moment[] = rowsOf(flights, transitions, rest, (flight) => flight.connection === connection);
+  return { ...base, moments: isCrowd ? summarise(moments, foreign) : moments };
 }
 
 /** Calls, rules, notes and the hold. */
-function happenings(timeline: Timeline, among: Connection | null, isCrowd: boolean): Moment[] {
+function happenings(timeline: Timeline, among: Connection | null, isCrowd: boolean): Happened[] {
   const isOwn = (call: ProgramCall) =>
     !among || !isCrowd || call.remote.port === 0 || concernsEnd(call, endOf(among, call.host, 'CLOSED'));
   const calls = [...callsOf(timeline), ...programCallsOf(timeline, isOwn)];
-  const moments: Moment[] = calls.map((call) => ({
+  const moments: Happened[] = calls.map((call) => ({
     ...call,
     what: 'call',
     port: among && call.host === 'client' ? call.port : null,
@@ -113,58 +75,21 @@ function happenings(timeline: Timeline, among: Connection | null, isCrowd: boole
   if (leftOut)
     moments.push(
       ...leftOutLines(timeline).map(
-        (text): Moment => ({ atMs: leftOut.untilMs, what: 'note', text, isFinal: true }),
+        (text): Happened => ({ atMs: leftOut.untilMs, what: 'note', text, isFinal: true }),
       ),
     );
   return moments;
 }
 
-function programMoment({ atMs, host }: ProgramStarted | ProgramEnded, text: string): Moment {
+function programMoment({ atMs, host }: ProgramStarted | ProgramEnded, text: string): Happened {
   return { atMs, what: 'call', host, text, socket: 0, port: null };
 }
 
 /** An arrow that ends at a host's lifeline does not show that nobody took the segment: the counters do. */
-function unreachedNotes(timeline: Timeline, counted: Counted): Moment[] {
+function unreachedNotes(timeline: Timeline, counted: Counted): Happened[] {
   const isLast = timeline.of('counted').findLast(({ host }) => host === counted.host) === counted;
   if (!isLast) return [];
   return unreached(timeline)
     .filter(({ host, why }) => host === counted.host && why !== 'no socket')
     .map((one) => ({ atMs: counted.atMs, what: 'note', text: unreachedLine(one), isFinal: true }));
-}
-
-/** The flights with the changes that they made, and the changes that none of them made. */
-function tellFlights(
-  flights: Flight[],
-  connection: Connection,
-  transitions: Transition[],
-  rest: Moment[],
-): Moment[] {
-  const waiting = new Set(transitions);
-  const take = (flight: Flight, host: HostName, atMs: number | null) => {
-    if (flight.connection !== connection) return [];
-    const found = [...waiting].filter((one) => one.host === host && one.atMs === atMs);
-    for (const one of found) waiting.delete(one);
-    return found;
-  };
-  const split = crossings(flights, rest, ({ connection: own, from, arrivesMs }) => {
-    return own === connection && transitions.some((one) => one.atMs === arrivesMs && one.host !== from);
-  });
-  const moments: Moment[] = [];
-  for (const flight of flights) {
-    const { from, departsMs, arrivesMs } = flight;
-    const isWhole = !split.has(flight);
-    const sender = take(flight, from, departsMs);
-    const receiver = take(flight, otherHost(from), arrivesMs);
-    const departure = { atMs: departsMs, what: 'departure' as const, flight, sender, isWhole };
-    if (isWhole || arrivesMs === null) moments.push({ ...departure, receiver });
-    else moments.push({ ...departure, receiver: [] }, { atMs: arrivesMs, what: 'arrival', flight, receiver });
-  }
-  for (const transition of waiting) moments.push({ atMs: transition.atMs, what: 'change', transition });
-  return moments;
-}
-
-const ORDER = ['call', 'rule-set', 'rule-lifted', 'arrival', 'departure', 'change', 'note', 'hold'];
-
-function sorted(moments: Moment[]): Moment[] {
-  return moments.sort((a, b) => a.atMs - b.atMs || ORDER.indexOf(a.what) - ORDER.indexOf(b.what));
 }
