@@ -30,7 +30,7 @@ export async function pages() {
     load('report/files/timeline/read.js'),
     load('report/state-page.js'),
     load('report/states-front-page.js'),
-    load('report/docs/what-is-proven-page.js'),
+    load('report/guide/what-is-proven-page.js'),
     load('tcp/state.js'),
     load('tcp/sysctls.js'),
     load('evidence/timeline.js'),

@@ -6,14 +6,7 @@ import type { Settings } from '../lab/settings.ts';
 import { isPlace } from '../remote/place.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
-import { settingsOf } from './settings-of.ts';
-
-/** What a lab sets before anything happens in it, as it was typed. */
-export interface SettingOptions {
-  sysctl?: string[];
-  option?: string[];
-  clientPort?: number;
-}
+import { type SettingOptions, settingsOf } from './settings-of.ts';
 
 /** The values of `--client` and `--server`: a host, a program that is this end of the connection, or both. */
 export interface EndOptions extends SettingOptions {

@@ -1,4 +1,4 @@
-import type { Condition } from '../evidence/conditions.ts';
+import type { Condition } from '../evidence/condition-names.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Host } from '../lab/host.ts';

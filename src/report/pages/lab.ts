@@ -5,7 +5,7 @@ import { CATALOGUE } from '../../scenario/catalogue.ts';
 import { parseSysctls } from '../../tcp/sysctls.ts';
 import { explainScenario } from '../explain.ts';
 import { formatPcapng } from '../files/pcapng/pcapng.ts';
-import { textSections } from '../terminal/sections.ts';
+import { textSections } from '../guide/sections.ts';
 import type { ReportLab } from './report-model.ts';
 import { viewOf } from './view.ts';
 

@@ -10,8 +10,8 @@ import { listenerOf, rowOf, stateInTable } from '../../evidence/witness/socket-t
 import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { State } from '../../tcp/state.ts';
-import { labelText } from '../ladder/label.ts';
 import type { Flight } from '../story/flight.ts';
+import { labelText } from '../story/label.ts';
 import type { Moment } from '../story/moment.ts';
 import { storyOf } from '../story/story.ts';
 import { unreachedLine } from '../story/unreached-line.ts';

@@ -3,7 +3,7 @@ import type { HostName } from '../../evidence/events.ts';
 import { type Passage, passages, type SentNumbers } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { IcmpError, Segment } from '../../tcp/segment.ts';
-import type { Label } from '../ladder/label.ts';
+import type { Label } from './label.ts';
 
 /** A passage as it is drawn: one arrow. */
 export interface Flight {

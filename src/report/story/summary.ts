@@ -1,5 +1,5 @@
-import type { Label } from '../ladder/label.ts';
 import type { Flight } from './flight.ts';
+import type { Label } from './label.ts';
 import type { Moment } from './moment.ts';
 
 /**

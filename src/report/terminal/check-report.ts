@@ -3,9 +3,9 @@ import type { Target } from '../../check/run-check.ts';
 import type { HostName } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
-import { formatLadder } from '../ladder/ladder.ts';
 import type { MachineReport } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
+import { formatLadder } from './ladder/ladder.ts';
 import { pad, wrap } from './layout.ts';
 import { type Style, styleFor } from './style.ts';
 

@@ -1,8 +1,8 @@
-import { isUnexplained, type Transition } from '../../evidence/transitions.ts';
-import { ARCS } from '../../tcp/arcs.ts';
-import type { Story } from '../story/story.ts';
-import { broken, NO_BREAK_SPACE } from '../terminal/text.ts';
-import { flagsLegend } from '../words/flags.ts';
+import { isUnexplained, type Transition } from '../../../evidence/transitions.ts';
+import { ARCS } from '../../../tcp/arcs.ts';
+import type { Story } from '../../story/story.ts';
+import { flagsLegend } from '../../words/flags.ts';
+import { broken, NO_BREAK_SPACE } from '../text.ts';
 import type { Glyphs } from './glyphs.ts';
 
 /** What the letters and signs mean, those that occur. */

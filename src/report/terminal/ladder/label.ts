@@ -1,25 +1,6 @@
-import { flagsText, segmentName } from '../words/flags.ts';
+import { type Label, labelled } from '../../story/label.ts';
+import { flagsText, segmentName } from '../../words/flags.ts';
 import type { Span } from './line.ts';
-
-/** What is written on an arrow. */
-export interface Label {
-  /** The client's, where there are several connections. */
-  port: number | null;
-  /** For how many others of many connections it is; 0 for a single segment. */
-  others: number;
-  /** tcpdump's letters; null for an ICMP error. */
-  flags: string | null;
-  icmp: string;
-  /** `seq 1 ack 1 length 4` */
-  numbers: string;
-  /** `again`, `crafted` and such. */
-  marks: string;
-}
-
-/** `F. seq 1 ack 1 again` */
-export function labelText(label: Label): string {
-  return joined([...start(label), label.flags ?? label.icmp, label.numbers, label.marks]);
-}
 
 /**
  * A label as a terminal shows it, the widest first: `[F.] FIN  seq 1 ack 1`, `[F.] seq 1 ack 1`; where there are few
@@ -40,14 +21,6 @@ export function labelForms(label: Label, columns: number, isCrossed: boolean): S
 const COLUMNS_FOR_NUMBERS = 20;
 
 function spans(label: Label, what: string): Span[] {
-  const text: Span = { text: joined([...start(label), what]) };
+  const text: Span = { text: labelled(label, what) };
   return label.marks === '' ? [text] : [text, { text: ` ${label.marks}`, tone: 'unsure' }];
-}
-
-function start({ port, others }: Label): string[] {
-  return [port === null ? '' : `:${port}`, others > 0 ? `${others} others:` : ''];
-}
-
-function joined(parts: string[]): string {
-  return parts.filter((part) => part !== '').join(' ');
 }

@@ -1,4 +1,4 @@
-import type { Moment } from '../story/moment.ts';
+import type { Moment } from '../../story/moment.ts';
 
 /** Joins calls that nothing came in between: the same again as `×2`, those on one socket where they fit on a line. */
 export function mergeCalls(moments: readonly Moment[], width: number): Moment[] {

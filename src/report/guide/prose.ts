@@ -1,4 +1,4 @@
-import { wrap } from './layout.ts';
+import { wrap } from '../terminal/layout.ts';
 
 /** Wraps a sentence like `wrap`, but never between a number and its unit, or within a clause, a setting or a code span. */
 export function wrapProse(text: string, width: number, indent = ''): string {

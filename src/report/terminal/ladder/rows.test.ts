@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { called, fin, handshake, PLAIN, rows, slow, syn, synAck } from '../../../test/drawn.ts';
+import { called, fin, handshake, PLAIN, rows, slow, syn, synAck } from '../../../../test/drawn.ts';
 import {
   CONNECTION,
   claimed,
@@ -14,9 +14,9 @@ import {
   segment,
   sockets,
   timelineOf,
-} from '../../../test/hand-built.ts';
-import type { Connection } from '../../evidence/connection.ts';
-import type { SocketRow } from '../../tcp/socket-row.ts';
+} from '../../../../test/hand-built.ts';
+import type { Connection } from '../../../evidence/connection.ts';
+import type { SocketRow } from '../../../tcp/socket-row.ts';
 import { formatLadder, ladderParts } from './ladder.ts';
 
 describe('a segment that arrived and that nobody took', () => {

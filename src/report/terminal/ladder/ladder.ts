@@ -1,7 +1,7 @@
-import type { Connection } from '../../evidence/connection.ts';
-import type { Timeline } from '../../evidence/timeline.ts';
-import { storyOf } from '../story/story.ts';
-import type { Style } from '../terminal/style.ts';
+import type { Connection } from '../../../evidence/connection.ts';
+import type { Timeline } from '../../../evidence/timeline.ts';
+import { storyOf } from '../../story/story.ts';
+import type { Style } from '../style.ts';
 import { ASCII, type Glyphs, UNICODE } from './glyphs.ts';
 import { headLines } from './head.ts';
 import { legendLines } from './legend.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { called, fin, handshake, PLAIN, rows, serverFin, slow, syn } from '../../../test/drawn.ts';
+import { called, fin, handshake, PLAIN, rows, serverFin, slow, syn } from '../../../../test/drawn.ts';
 import {
   claimed,
   dropped,
@@ -9,9 +9,9 @@ import {
   passed,
   ruleSet,
   timelineOf,
-} from '../../../test/hand-built.ts';
-import type { TimelineEvent } from '../../evidence/events.ts';
-import type { Style } from '../terminal/style.ts';
+} from '../../../../test/hand-built.ts';
+import type { TimelineEvent } from '../../../evidence/events.ts';
+import type { Style } from '../style.ts';
 import { localeIsUtf8 } from './glyphs.ts';
 import { formatLadder, ladderParts } from './ladder.ts';
 

@@ -1,7 +1,7 @@
-import type { HostName } from '../../evidence/events.ts';
-import type { Transition } from '../../evidence/transitions.ts';
-import type { State } from '../../tcp/state.ts';
-import type { Story } from '../story/story.ts';
+import type { HostName } from '../../../evidence/events.ts';
+import type { Transition } from '../../../evidence/transitions.ts';
+import type { State } from '../../../tcp/state.ts';
+import type { Story } from '../../story/story.ts';
 import type { Glyphs } from './glyphs.ts';
 
 /** How both lifelines look at a moment: their states, and whether one is held in its own. */

@@ -1,5 +1,5 @@
-import type { Style } from '../terminal/style.ts';
-import { charactersOf, columnsOf, NO_BREAK_SPACE } from '../terminal/text.ts';
+import type { Style } from '../style.ts';
+import { charactersOf, columnsOf, NO_BREAK_SPACE } from '../text.ts';
 
 export type Tone = keyof Style;
 

@@ -1,5 +1,5 @@
-import type { Timeline } from '../../evidence/timeline.ts';
-import { type Story, storyOf } from '../story/story.ts';
+import type { Timeline } from '../../../evidence/timeline.ts';
+import { type Story, storyOf } from '../../story/story.ts';
 import { ASCII, UNICODE } from './glyphs.ts';
 import { headLines, othersLines } from './head.ts';
 import { mergeCalls } from './joined-calls.ts';

@@ -1,8 +1,8 @@
-import type { Transition } from '../../evidence/transitions.ts';
-import { RETURNS_WITHIN_MS } from '../story/calls.ts';
-import type { Flight } from '../story/flight.ts';
-import type { Moment } from '../story/moment.ts';
-import { crowdMoment } from '../story/summary.ts';
+import type { Transition } from '../../../evidence/transitions.ts';
+import { RETURNS_WITHIN_MS } from '../../story/calls.ts';
+import type { Flight } from '../../story/flight.ts';
+import type { Moment } from '../../story/moment.ts';
+import { crowdMoment } from '../../story/summary.ts';
 
 /** A moment to go through; one that is not new only changes how those after it look. */
 export interface Told {

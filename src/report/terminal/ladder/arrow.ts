@@ -1,5 +1,5 @@
-import type { Flight } from '../story/flight.ts';
-import { broken } from '../terminal/text.ts';
+import type { Flight } from '../../story/flight.ts';
+import { broken } from '../text.ts';
 import { type Glyphs, UNICODE } from './glyphs.ts';
 import { labelForms } from './label.ts';
 import { Line, type Span, type Tone, widthOf } from './line.ts';

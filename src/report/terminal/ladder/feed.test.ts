@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { called, fin, handshake, PLAIN, slow, syn } from '../../../test/drawn.ts';
-import { CONNECTION, claimed, heldFrom, passed, segment, timelineOf } from '../../../test/hand-built.ts';
-import type { TimelineEvent } from '../../evidence/events.ts';
+import { called, fin, handshake, PLAIN, slow, syn } from '../../../../test/drawn.ts';
+import { CONNECTION, claimed, heldFrom, passed, segment, timelineOf } from '../../../../test/hand-built.ts';
+import type { TimelineEvent } from '../../../evidence/events.ts';
 import { LadderFeed } from './feed.ts';
 import { formatLadder } from './ladder.ts';
 

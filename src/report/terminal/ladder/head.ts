@@ -1,9 +1,9 @@
-import { isSelf } from '../../evidence/connection.ts';
-import type { HostName } from '../../evidence/events.ts';
-import { formatEndpoint } from '../../tcp/endpoint.ts';
-import type { Story } from '../story/story.ts';
-import type { Style } from '../terminal/style.ts';
-import { broken, columnsOf } from '../terminal/text.ts';
+import { isSelf } from '../../../evidence/connection.ts';
+import type { HostName } from '../../../evidence/events.ts';
+import { formatEndpoint } from '../../../tcp/endpoint.ts';
+import type { Story } from '../../story/story.ts';
+import type { Style } from '../style.ts';
+import { broken, columnsOf } from '../text.ts';
 import { Line, type Span } from './line.ts';
 import type { Page } from './page.ts';
 
