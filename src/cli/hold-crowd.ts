@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HostName } from '../evidence/events.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
@@ -20,7 +19,7 @@ import { type CrowdPlan, planCrowd } from '../scenario/crowd-plan.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { complain } from './complaint.ts';
-import { endCommand } from './end-command.ts';
+import { endCommand, statusOf } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { untilSignal } from './interrupt.ts';
 import { ensurePrivilege } from './privileges.ts';
@@ -132,9 +131,7 @@ async function watchWhileRunning(
   course: CrowdCourse,
   child: ChildProcess,
 ): Promise<number> {
-  const ended = new Promise<number>((resolve) => {
-    child.once('exit', (code, name) => resolve(code ?? 128 + constants.signals[name ?? 'SIGKILL']));
-  });
+  const ended = statusOf(child);
   await lookUntil(crowd, plan, course, { promise: ended, cancel: () => {} }, { evenIfLost: true });
   return ended;
 }

@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
@@ -14,6 +13,7 @@ import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { TimelineRecorder } from '../report/files/timeline/recorder.ts';
 import { hostLines } from '../report/story/host-lines.ts';
 import { resultOf, segmentReports, unseenNotes } from '../report/story/result.ts';
+import { runStarted } from '../report/story/run-started.ts';
 import { LadderFeed } from '../report/terminal/ladder/feed.ts';
 import { localeIsUtf8 } from '../report/terminal/ladder/glyphs.ts';
 import { wrapBeside } from '../report/terminal/layout.ts';
@@ -28,7 +28,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseWholeNumber, scenarioNamed } from './arguments.ts';
 import { newCommand } from './commands.ts';
 import { complain } from './complaint.ts';
-import { endCommand } from './end-command.ts';
+import { endCommand, statusOf } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
 import { helpEnd, OPTION_GROUPS } from './help.ts';
@@ -37,7 +37,6 @@ import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.t
 import { untilSignal } from './interrupt.ts';
 import { OutputFile } from './output-file.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
-import { runStarted } from './run-started.ts';
 import { type DrawBlock, Screen } from './screen.ts';
 import { keepMemorySmall } from './small-memory.ts';
 
@@ -333,11 +332,8 @@ async function watch(
 /** The exit status of the program, or as a shell gives it for one that a signal ended. */
 async function holdWhileRunning(lab: Lab, scenario: Scenario, child: ChildProcess): Promise<number> {
   let status: number | undefined;
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', (code, signalName) => {
-      status = code ?? 128 + constants.signals[signalName ?? 'SIGKILL'];
-      resolve();
-    });
+  const ended = statusOf(child).then((given) => {
+    status = given;
   });
   await holdState(lab, scenario, {
     wait: () => Promise.race([ended, pause(LOOK_EVERY_MS)]),

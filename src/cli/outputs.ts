@@ -99,12 +99,7 @@ function tapOutput({ scenarios, repeat }: RunStarted): RunOutput {
 }
 
 function junitOutput(file: OutputFile): RunOutput {
-  return {
-    end: (report) => {
-      file.write(formatJunit(report));
-      file.close();
-    },
-  };
+  return { end: (report) => file.finish(formatJunit(report)) };
 }
 
 function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
@@ -112,10 +107,7 @@ function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
   file.write(writer.start(started));
   return {
     lab: ({ outcome }) => file.write(writer.lab(outcome)),
-    end: ({ durationMs }) => {
-      file.write(writer.end(durationMs));
-      file.close();
-    },
+    end: ({ durationMs }) => file.finish(writer.end(durationMs)),
   };
 }
 
@@ -125,10 +117,7 @@ async function reportOutput(file: OutputFile, started: RunStarted): Promise<RunO
   const page = new RunPage(started);
   return {
     lab: (lab) => page.add(lab),
-    end: (report) => {
-      file.write(formatHtml(page.end(report)));
-      file.close();
-    },
+    end: (report) => file.finish(formatHtml(page.end(report))),
   };
 }
 

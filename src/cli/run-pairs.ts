@@ -1,8 +1,8 @@
 import { TcplabError } from '../error.ts';
-import { VERSION } from '../evidence/version.ts';
 import { printable } from '../printable.ts';
 import type { NamedPair } from '../remote/pairs-file.ts';
 import { failedResult, resultOf, type ScenarioResult } from '../report/story/result.ts';
+import { TOOL } from '../report/story/run-started.ts';
 import {
   differencesOf,
   formatPairs,
@@ -62,7 +62,7 @@ export async function runPairs(
   progress.clear();
   const report: PairsReport = {
     format: PAIRS_FORMAT,
-    tool: { name: 'tcplab', version: VERSION },
+    tool: TOOL,
     startedAt: startedAt.toISOString(),
     durationMs: Date.now() - startedAt.getTime(),
     pairs: reports,

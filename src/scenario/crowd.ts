@@ -2,7 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import type { Slice } from '../kernel/socket-batch.ts';
-import { type Crowd, until } from '../lab/crowd.ts';
+import type { Crowd } from '../lab/crowd.ts';
+import { until } from '../lab/until.ts';
 import type { State } from '../tcp/state.ts';
 import { type CrowdPlan, SLICE } from './crowd-plan.ts';
 import type { CrowdStep } from './crowd-recipes.ts';
@@ -97,7 +98,7 @@ async function take(crowd: Crowd, step: CrowdStep, slice: Slice, withinMs: numbe
       break;
     case 'see':
       await until(
-        `the ${step.at} was not seen in ${step.state}`,
+        { failure: `the ${step.at} was not seen in ${step.state}` },
         withinMs,
         () => crowd.host(step.at).countIn(step.state, slice) === size,
       );
@@ -113,7 +114,7 @@ async function untilAll(
   call: (rest: Slice) => number,
 ): Promise<void> {
   let next = from;
-  await until(failure, withinMs, () => {
+  await until({ failure }, withinMs, () => {
     next = call({ from: next, to });
     return next === to;
   });
@@ -150,7 +151,7 @@ export async function untilReached(
     return crowd.host(otherHost(scenario.held.host)).listensAlone({ from: 0, to: count });
   };
   try {
-    await until('not all were in their states', withinMs, isThere);
+    await until({ failure: 'not all were in their states' }, withinMs, isThere);
     return { look, reached: true };
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;

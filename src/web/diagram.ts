@@ -4,7 +4,7 @@ import { formatTime } from '../report/words/time.ts';
 import { confirmedBy, whyChanged } from './change-words.ts';
 import type { Course } from './course.ts';
 import { BOX, FIGURE, PLACES, type Route, routeOf, SIZE } from './diagram-layout.ts';
-import { html, newId, setAttribute, setText, svg } from './nodes.ts';
+import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
 
 type State = Change['from'];
 
@@ -181,13 +181,7 @@ function stateNode(state: State, onState: ((state: State) => void) | undefined):
   if (!onState) return node;
   setAttribute(node, 'role', 'button');
   setAttribute(node, 'tabindex', 0);
-  node.addEventListener('click', () => onState(state));
-  node.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    event.stopPropagation();
-    onState(state);
-  });
+  onPress(node, () => onState(state));
   return node;
 }
 

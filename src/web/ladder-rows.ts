@@ -1,8 +1,8 @@
 import { HOSTS, ofHosts } from '../evidence/host-name.ts';
+import { firstAfter } from '../evidence/in-time.ts';
 import type { Change, FlightView, HostName, View } from '../report/pages/view-model.ts';
 import { rowsOf } from '../report/story/rows.ts';
 import { pauseBetween } from '../report/words/time.ts';
-import { countUntil } from './course.ts';
 
 type State = Change['from'];
 
@@ -146,7 +146,7 @@ export function layOut(view: View, frame: Frame): Layout {
 
 /** Where what has happened until a time ends. */
 export function yAt({ ends }: Layout, atMs: number): number {
-  return ends[countUntil(ends, atMs, (end) => end.atMs) - 1]?.y ?? 0;
+  return ends[firstAfter(ends, atMs) - 1]?.y ?? 0;
 }
 
 /** `key`: what stays the same of it in the next view of the same lab. */

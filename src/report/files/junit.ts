@@ -1,37 +1,25 @@
 import type { ScenarioResult } from '../story/result.ts';
 import type { RunReport } from '../story/run-report.ts';
 import { witnessLines } from '../story/witness-lines.ts';
-import { empty, escapeText, open, seconds } from './xml.ts';
+import { empty, escapeText, junitReport, open, seconds } from './xml.ts';
 
 /**
- * The report as JUnit's XML, in the form that Jenkins publishes (junit-10.xsd): a test case for each lab. What is
- * disproven or unproven is a failure, what could not be run an error.
+ * The report as JUnit's XML: a test case for each lab. What is disproven or unproven is a failure, what could not be run an error.
  */
-export function formatJunit({ tool, machine, startedAt, durationMs, results }: RunReport): string {
+export function formatJunit(report: RunReport): string {
+  const { machine, results } = report;
   const errors = results.filter(({ error }) => error !== null).length;
   const failures = results.filter(({ verdict }) => verdict !== 'proven').length - errors;
-  const totals = { tests: results.length, failures, errors, time: seconds(durationMs) };
-  const properties = {
-    tool: `${tool.name} ${tool.version}`,
-    kernel: machine.kernel,
-    arch: machine.arch,
-    privilege: machine.privilege,
-    witnesses: machine.witnesses.join(' '),
-  };
-  // The form has no time zone: the time is UTC.
-  const timestamp = startedAt.replace(/\.\d+Z$/, '');
-  const lines = [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    open('testsuites', { name: 'tcplab', ...totals }),
-    open('testsuite', { name: 'tcplab run', ...totals, skipped: 0, timestamp }),
-    '<properties>',
-    ...Object.entries(properties).map(([name, value]) => empty('property', { name, value })),
-    '</properties>',
-    ...numbered(results).flatMap(([name, result]) => testCase(name, result)),
-    '</testsuite>',
-    '</testsuites>',
-  ];
-  return `${lines.join('\n')}\n`;
+  return junitReport(
+    report,
+    {
+      name: 'tcplab run',
+      counts: { tests: results.length, failures, errors },
+      skipped: 0,
+      properties: { privilege: machine.privilege, witnesses: machine.witnesses.join(' ') },
+    },
+    numbered(results).flatMap(([name, result]) => testCase(name, result)),
+  );
 }
 
 /** Labs of the same scenario are told apart by their number. */

@@ -1,6 +1,7 @@
 import { printable } from '../../printable.ts';
+import type { RunReport } from '../story/run-report.ts';
 
-/** What JUnit's reports are written with. */
+/** What JUnit's reports are written with, in the form that Jenkins publishes (junit-10.xsd). */
 type Attributes = Record<string, string | number>;
 
 export function open(name: string, attributes: Attributes): string {
@@ -30,4 +31,44 @@ function escapeAttribute(text: string): string {
 /** Milliseconds as JUnit has them. */
 export function seconds(ms: number): string {
   return (ms / 1000).toFixed(4);
+}
+
+interface Suite {
+  name: string;
+  counts: { tests: number; failures: number; errors: number };
+  skipped: number;
+  properties: Record<string, string>;
+}
+
+type Origin = Pick<RunReport, 'tool' | 'startedAt' | 'durationMs'> & {
+  machine: { kernel: string; arch: string };
+};
+
+/** A report with one suite; `cases` are the lines of its test cases. */
+export function junitReport(
+  { tool, machine, startedAt, durationMs }: Origin,
+  { name, counts, skipped, properties }: Suite,
+  cases: string[],
+): string {
+  const totals = { ...counts, time: seconds(durationMs) };
+  const all = {
+    tool: `${tool.name} ${tool.version}`,
+    kernel: machine.kernel,
+    arch: machine.arch,
+    ...properties,
+  };
+  // The form has no time zone: the time is UTC.
+  const timestamp = startedAt.replace(/\.\d+Z$/, '');
+  const lines = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    open('testsuites', { name: 'tcplab', ...totals }),
+    open('testsuite', { name, ...totals, skipped, timestamp }),
+    '<properties>',
+    ...Object.entries(all).map(([name, value]) => empty('property', { name, value })),
+    '</properties>',
+    ...cases,
+    '</testsuite>',
+    '</testsuites>',
+  ];
+  return `${lines.join('\n')}\n`;
 }

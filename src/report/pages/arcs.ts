@@ -1,10 +1,9 @@
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { ArcsReport } from '../terminal/arcs-report.ts';
+import { TONES } from '../words/tones.ts';
 import { aboutScenario, type Origin, reportLab } from './lab.ts';
 import type { OverviewRow, ReportLab, ReportPage } from './report-model.ts';
 import { factsOf } from './run.ts';
-
-const TONES = { proven: 'good', disproven: 'bad', unproven: 'unsure', skipped: 'none' } as const;
 
 /** Gathers the labs that drive the arcs, as they end, into a report of every arc. */
 export class ArcsPage {
@@ -28,7 +27,7 @@ function arcsPage(report: ArcsReport, labs: ReportLab[]): ReportPage {
   const places = new Map(labs.map(({ view }, place) => [view.name, place]));
   const rows = report.arcs.map(
     ({ number, from, to, trigger, clause, scenario, host, verdict, because }): OverviewRow => ({
-      ...{ word: verdict, tone: TONES[verdict] },
+      ...{ word: verdict, tone: verdict === 'skipped' ? 'none' : TONES[verdict] },
       cells: [
         `${number}: ${from} → ${to}`,
         ...[trigger, clause.replace('RFC 9293, ', ''), host, scenario, because ?? ''],

@@ -1,16 +1,9 @@
-import type { ProbeResult, ProbeVerdict } from '../../check/probe.ts';
+import type { ProbeResult } from '../../check/probe.ts';
 import { counted } from '../../evidence/counted.ts';
-import type { CheckReport } from '../terminal/check-report.ts';
+import { type CheckReport, PROBE_TONES } from '../terminal/check-report.ts';
 import { reportLab } from './lab.ts';
 import type { OverviewRow, ReportLab, ReportPage } from './report-model.ts';
 import { factsOf } from './run.ts';
-
-const TONES: Readonly<Record<ProbeVerdict, OverviewRow['tone']>> = {
-  good: 'good',
-  risk: 'unsure',
-  fault: 'bad',
-  unknown: 'none',
-};
 
 /** A check's findings, and the lab of each that had one. */
 export function checkPage(report: CheckReport, results: readonly ProbeResult[]): ReportPage {
@@ -27,7 +20,7 @@ export function checkPage(report: CheckReport, results: readonly ProbeResult[]):
       labs.push({ ...lab, sections });
     }
     const lab = timeline ? labs.length - 1 : null;
-    return { word: verdict, tone: TONES[verdict], cells: [id, title, says], lab };
+    return { word: verdict, tone: PROBE_TONES[verdict], cells: [id, title, says], lab };
   });
   const faults = results.filter(({ verdict }) => verdict === 'fault').length;
   return {

@@ -6,6 +6,7 @@ import { parseSysctls } from '../../tcp/sysctls.ts';
 import { explainScenario } from '../explain.ts';
 import { formatPcapng } from '../files/pcapng/pcapng.ts';
 import { textSections } from '../guide/sections.ts';
+import { outputOf } from '../story/result.ts';
 import type { ReportLab } from './report-model.ts';
 import { viewOf } from './view.ts';
 
@@ -21,24 +22,22 @@ export function reportLab(
   origin: Origin,
 ): ReportLab {
   const name = number === null ? about.name : `${about.name}.${number}`;
-  const said = timeline.of('program-said');
   return {
     view: viewOf(timeline, { ...about, name }),
     sections: sectionsOf(about.name),
     programs: timeline.of('program-started').map(({ host, program, command }) => {
       const ended = timeline.of('program-ended').find((event) => event.program === program);
-      const output = said.filter((event) => event.program === program).map(({ text }) => text);
       return {
         ...{ host, command },
         ended: ended ? `exited: ${ended.status}` : 'stopped by tcplab',
-        output: output.join('').slice(-OUTPUT_KEPT),
+        output: outputOf(timeline, OUTPUT_SHOWN, program),
       };
     }),
     pcapng: { name: `${name}.pcapng`, base64: formatPcapng(timeline, origin).toString('base64') },
   };
 }
 
-const OUTPUT_KEPT = 20_000;
+const OUTPUT_SHOWN = 20_000;
 
 /** What a scenario is called; those of arcs as well. */
 export function aboutScenario(id: string): About {

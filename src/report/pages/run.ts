@@ -3,10 +3,9 @@ import { Timeline } from '../../evidence/timeline.ts';
 import type { LabReport } from '../story/run-fold.ts';
 import type { MachineReport, RunReport } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
+import { TONES } from '../words/tones.ts';
 import { aboutScenario, reportLab } from './lab.ts';
 import type { OverviewRow, ReportLab, ReportPage } from './report-model.ts';
-
-const TONES = { proven: 'good', disproven: 'bad', unproven: 'unsure' } as const;
 
 /** Gathers the labs of a run, as they end, into a report. */
 export class RunPage {

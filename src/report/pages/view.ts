@@ -1,5 +1,4 @@
 import { type ConnectionEnd, endOf, peerHost } from '../../evidence/connection.ts';
-import { counted } from '../../evidence/counted.ts';
 import { dropWords } from '../../evidence/drop-reasons.ts';
 import type { Held, HostName, RuleSet } from '../../evidence/events.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
@@ -14,8 +13,8 @@ import type { Flight } from '../story/flight.ts';
 import { labelText } from '../story/label.ts';
 import type { Moment } from '../story/moment.ts';
 import { storyOf } from '../story/story.ts';
+import { timerText } from '../story/timer-text.ts';
 import { unreachedLine } from '../story/unreached-line.ts';
-import { formatMs } from '../words/time.ts';
 import type { Act, Change, FlightView, RuleView, Table, TableRow, View, WitnessView } from './view-model.ts';
 
 /**
@@ -142,16 +141,10 @@ function tablesOf(timeline: Timeline, ends: Record<HostName, ConnectionEnd> | un
 function rowView(row: SocketRow, process: string, isOwn: boolean): TableRow {
   const { state, receiveQueue, sendQueue, local, remote } = row;
   return {
-    ...{ state, receiveQueue, sendQueue, process, isOwn, timer: timerOf(row) },
+    ...{ state, receiveQueue, sendQueue, process, isOwn, timer: timerText(row) },
     local: formatEndpoint(local),
     remote: remote.port === 0 ? '*' : formatEndpoint(remote),
   };
-}
-
-function timerOf({ timer, expiresMs, retransmits }: SocketRow): string {
-  if (timer === 'none' || expiresMs === null) return '';
-  const again = retransmits > 0 ? `, ${counted(retransmits, 'retransmission')}` : '';
-  return `${timer} in ${formatMs(expiresMs)}${again}`;
 }
 
 function witnessViews(host: HostName, testimonies: Omit<WitnessView, 'host'>[]): WitnessView[] {

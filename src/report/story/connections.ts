@@ -24,7 +24,8 @@ export function sameConnection(a: Connection, b: Connection): boolean {
   return keyOf(a) === keyOf(b);
 }
 
-function leaves(event: Captured | Dropped): boolean {
+/** Whether the packet was on its way out of its host. */
+export function leaves(event: Captured | Dropped): boolean {
   return event.type === 'captured' ? event.direction === 'sent' : event.hook === 'out';
 }
 

@@ -1,4 +1,5 @@
 import { type HostName, otherHost } from '../../evidence/host-name.ts';
+import { placeOfFirst } from '../../evidence/in-time.ts';
 
 /** What places a segment: when it left a host, and when the other had it; null when it never did. */
 export interface Arrow {
@@ -73,11 +74,5 @@ function overtaken<A extends Arrow>(flights: readonly A[]): Set<A> {
 }
 
 function firstAfter(times: readonly number[], ms: number): number {
-  let [low, high] = [0, times.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((times[middle] as number) <= ms) low = middle + 1;
-    else high = middle;
-  }
-  return times[low] ?? Number.POSITIVE_INFINITY;
+  return times[placeOfFirst(times, (time) => time > ms)] ?? Number.POSITIVE_INFINITY;
 }

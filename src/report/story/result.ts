@@ -8,6 +8,7 @@ import {
   otherHost,
 } from '../../evidence/events.ts';
 import { foreignDrops } from '../../evidence/foreign-drops.ts';
+import { ofHosts } from '../../evidence/host-name.ts';
 import {
   type Passage,
   passages,
@@ -143,10 +144,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     verdict: verdict.word,
     because: verdict.because,
     peer: { host: peer, state: claim?.peer ?? null, witnesses: witnessReports(verdict.peer) },
-    connection: connection && {
-      client: formatEndpoint(connection.client),
-      server: formatEndpoint(connection.server),
-    },
+    connection: connection && ofHosts((host) => formatEndpoint(connection[host])),
     reachedMs: claim?.reachedMs ?? null,
     heldMs: hold ? hold.atMs - hold.fromMs : null,
     samples: hold?.samples ?? 0,
@@ -155,8 +153,8 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     rules: ruleReports(timeline),
     segments: connection ? segmentReports(passages(timeline, connection), timeline) : [],
     ...(leftOut > 0 ? { segmentsLeftOut: leftOut } : {}),
-    transitions: { client: pathOf(timeline, 'client'), server: pathOf(timeline, 'server') },
-    counters: { client: countersOf(timeline, 'client'), server: countersOf(timeline, 'server') },
+    transitions: ofHosts((host) => pathOf(timeline, host)),
+    counters: ofHosts((host) => countersOf(timeline, host)),
     hosts: timeline.of('lab-opened')[0]?.hosts ?? null,
     ...(settings ? { settings } : {}),
     notes: [
@@ -213,6 +211,11 @@ function witnessReports(testimonies: Testimony[]): Partial<Record<WitnessKey, Wi
   );
 }
 
+/** `rule 1: tcp flags & syn == syn drop`, by the number. */
+export function ruleTexts(timeline: Timeline): Map<number, string> {
+  return new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
+}
+
 /** The rules that were set, as a person would set them, with their counters. */
 export function ruleReports(timeline: Timeline): RuleReport[] {
   const counted = timeline.of('rule-counted');
@@ -225,11 +228,22 @@ export function ruleReports(timeline: Timeline): RuleReport[] {
   });
 }
 
-const OUTPUT_KEPT = 2000;
+/** In characters. */
+export const OUTPUT_KEPT = 2000;
+
+/** The last of what a program wrote, or all of them, on both streams. */
+export function outputOf(timeline: Timeline, most: number, program?: number): string {
+  const said = timeline
+    .of('program-said')
+    .filter((event) => program === undefined || event.program === program);
+  return said
+    .map(({ text }) => text)
+    .join('')
+    .slice(-most);
+}
 
 function programReports(timeline: Timeline, connection: Connection | null): ProgramReport[] {
   return timeline.of('program-started').map(({ host, program, pid, command }) => {
-    const said = timeline.of('program-said').filter((event) => event.program === program);
     const ended = timeline.of('program-ended').find((event) => event.program === program);
     const end = connection && endOf(connection, host, 'CLOSED');
     const inodes = end ? inodesOf(timeline, end) : [];
@@ -246,8 +260,8 @@ function programReports(timeline: Timeline, connection: Connection | null): Prog
           );
         return { pid, name, fd, isOpen: inode === open && !isReleased };
       });
-    const output = said.map(({ text }) => text).join('');
-    return { host, command, pid, status: ended?.status ?? null, output: output.slice(-OUTPUT_KEPT), sockets };
+    const output = outputOf(timeline, OUTPUT_KEPT, program);
+    return { host, command, pid, status: ended?.status ?? null, output, sockets };
   });
 }
 
@@ -257,12 +271,12 @@ function inodesOf(timeline: Timeline, end: ConnectionEnd): number[] {
   return tables.flatMap(({ rows }) => rowOf(rows, end)?.inode || []);
 }
 
-function countersOf(timeline: Timeline, host: HostName): Record<string, number> {
+export function countersOf(timeline: Timeline, host: HostName): Record<string, number> {
   return timeline.of('counted').findLast((event) => event.host === host)?.counters ?? {};
 }
 
 export function segmentReports(all: readonly Passage[], timeline: Timeline): SegmentReport[] {
-  const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
+  const rules = ruleTexts(timeline);
   return all.map(({ atMs, host, wire, numbers, arrivedMs, fate, origin }) => {
     const segment = wire.kind === 'tcp' ? wire.segment : null;
     return {

@@ -2,6 +2,7 @@ import type { RunStarted, ScenarioFailed } from '../../evidence/events.ts';
 import { Timeline } from '../../evidence/timeline.ts';
 import { failedResult, resultOf, type ScenarioResult } from './result.ts';
 import { RUN_FORMAT, type RunReport } from './run-report.ts';
+import { witnessesWith } from './run-started.ts';
 
 /** A timeline, or why there is none. */
 export type LabOutcome = Timeline | ScenarioFailed;
@@ -61,10 +62,7 @@ export class RunFold {
     const report: RunReport = {
       format: RUN_FORMAT,
       tool,
-      machine: {
-        ...machine,
-        witnesses: ['socket-table', 'packets', ...(this.#traced ? (['kernel-events'] as const) : [])],
-      },
+      machine: { ...machine, witnesses: witnessesWith(this.#traced) },
       startedAt,
       durationMs,
       results,

@@ -5,6 +5,7 @@ import type { ArcResult } from '../../scenario/arcs.ts';
 import type { State } from '../../tcp/state.ts';
 import type { MachineReport } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
+import { TONES } from '../words/tones.ts';
 import { pad, WIDEST_TABLE, wrap } from './layout.ts';
 import type { Style } from './style.ts';
 
@@ -73,7 +74,7 @@ function row(verdict: string, number: string, arc: string, trigger: string, clau
 
 function formatArc(arc: ArcReport, style: Style, width: number): string {
   const { verdict, number, from, to, trigger, clause, scenario, host, seenBy, because, refusal } = arc;
-  const colour = verdict === 'proven' ? style.good : verdict === 'disproven' ? style.bad : style.unsure;
+  const colour = style[verdict === 'skipped' ? 'unsure' : TONES[verdict]];
   const isNarrow = width < COLUMNS_FOR_ROWS;
   const indent = isNarrow ? '  ' : INDENT;
   const inRfc = clause.replace('RFC 9293, ', '');

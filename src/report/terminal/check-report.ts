@@ -1,8 +1,10 @@
 import type { ProbeResult, ProbeVerdict } from '../../check/probe.ts';
 import type { Target } from '../../check/run-check.ts';
 import type { HostName } from '../../evidence/events.ts';
+import { ofHosts } from '../../evidence/host-name.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
+import { countersOf, OUTPUT_KEPT, outputOf } from '../story/result.ts';
 import type { MachineReport } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
 import { formatLadder } from './ladder/ladder.ts';
@@ -41,7 +43,6 @@ interface ProbeEvidence {
   ladder: string;
 }
 
-const OUTPUT_KEPT = 2000;
 /** The end of a longer ladder is cut off. */
 const LADDER_LINES = 200;
 
@@ -50,19 +51,11 @@ export function probeReport({ timeline, ...result }: ProbeResult): ProbeReport {
 }
 
 function evidenceOf(timeline: Timeline | null): ProbeEvidence {
-  const of = <T>(give: (host: HostName) => T): Record<HostName, T> => ({
-    client: give('client'),
-    server: give('server'),
-  });
-  if (!timeline) return { sockets: of(() => []), counters: of(() => ({})), output: '', ladder: '' };
-  const output = timeline
-    .of('program-said')
-    .map(({ text }) => text)
-    .join('');
+  if (!timeline) return { sockets: ofHosts(() => []), counters: ofHosts(() => ({})), output: '', ladder: '' };
   return {
-    sockets: of((host) => timeline.of('sockets').findLast((event) => event.host === host)?.rows ?? []),
-    counters: of((host) => timeline.of('counted').findLast((event) => event.host === host)?.counters ?? {}),
-    output: output.slice(-OUTPUT_KEPT),
+    sockets: ofHosts((host) => timeline.of('sockets').findLast((event) => event.host === host)?.rows ?? []),
+    counters: ofHosts((host) => countersOf(timeline, host)),
+    output: outputOf(timeline, OUTPUT_KEPT),
     ladder: shortened(formatLadder(timeline, { ascii: false, style: styleFor({}) })),
   };
 }
@@ -131,6 +124,9 @@ export function formatCheckSummary({ probes, durationMs }: CheckReport, style: S
   return `\n${words.join(', ')} in ${formatMs(durationMs)}\n`;
 }
 
+export const PROBE_TONES = { good: 'good', risk: 'unsure', fault: 'bad', unknown: 'none' } as const;
+
 function colourOf(verdict: ProbeVerdict, style: Style): (text: string) => string {
-  return { good: style.good, risk: style.unsure, fault: style.bad, unknown: style.dim }[verdict];
+  const tone = PROBE_TONES[verdict];
+  return style[tone === 'none' ? 'dim' : tone];
 }

@@ -1,10 +1,10 @@
 import type { HostName } from '../../evidence/events.ts';
-import type { VerdictWord } from '../../evidence/verdict.ts';
 import { hostLines } from '../story/host-lines.ts';
 import type { ProgramReport, ScenarioResult, WitnessKey } from '../story/result.ts';
 import type { RunReport } from '../story/run-report.ts';
 import { WITNESS_NAMES } from '../story/witness-lines.ts';
 import { formatMs } from '../words/time.ts';
+import { TONES } from '../words/tones.ts';
 import { pad, WIDEST_TABLE, wrap } from './layout.ts';
 import type { Style } from './style.ts';
 import { NO_BREAK_SPACE } from './text.ts';
@@ -31,7 +31,7 @@ export function formatTable(report: RunReport, heldBy: HeldBy, style: Style, col
 function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style, width: number): string {
   const worst = runs.find(({ verdict }) => verdict !== 'proven') ?? runs[0];
   if (!worst) return '';
-  const colour = colourOf(worst.verdict, style);
+  const colour = style[TONES[worst.verdict]];
   const reached = median(runs.flatMap(({ reachedMs }) => reachedMs ?? []));
   const [client, server] = [stateAt(worst, 'client'), stateAt(worst, 'server')];
   const time = reached === undefined ? '' : formatMs(reached);
@@ -118,10 +118,6 @@ const NEED_ROOT = 'kernel events need root';
 /** The reason that the witness gives, if it was asked. */
 function whyBlind(results: readonly ScenarioResult[]): string | undefined {
   return results.map(({ witnesses }) => witnesses.kernelEvents?.why).find(Boolean);
-}
-
-function colourOf(verdict: VerdictWord, style: Style): (text: string) => string {
-  return verdict === 'proven' ? style.good : verdict === 'disproven' ? style.bad : style.unsure;
 }
 
 function median(numbers: number[]): number | undefined {

@@ -4,8 +4,9 @@ import { trafficOn } from '../../../evidence/packet-index.ts';
 import { type Passage, passages, wordsOfDrop } from '../../../evidence/segments.ts';
 import type { Timeline } from '../../../evidence/timeline.ts';
 import { courseOf, type Transition } from '../../../evidence/transitions.ts';
-import { connectionsOf } from '../../story/connections.ts';
-import { hasOwnPlace, leaves, type PacketEvent } from './packets.ts';
+import { connectionsOf, leaves } from '../../story/connections.ts';
+import { ruleTexts } from '../../story/result.ts';
+import { hasOwnPlace, type PacketEvent } from './packets.ts';
 
 /** What each packet did: whose state it changed, who dropped it, who made it. */
 export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
@@ -69,12 +70,11 @@ function inState({ host, atMs }: PacketEvent, transitions: readonly Transition[]
 
 /** Where packets ended, if not at the other end: by the host, the time and the bytes of those who saw it. */
 function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, string[]> {
-  const rules = new Map(timeline.of('rule-set').map(({ rule, text }) => [rule, `rule ${rule}: ${text}`]));
+  const rules = ruleTexts(timeline);
   return new Map(
     story.flatMap((passage) => {
       const { fate, arrivedMs } = passage;
-      if (fate === 'delivered') return [];
-      if (fate === 'unseen') return [];
+      if (fate === 'delivered' || fate === 'unseen') return [];
       if (fate === 'lost') return [[keyOf(passage), ['not seen to arrive']]];
       const dropped =
         'dropped' in fate

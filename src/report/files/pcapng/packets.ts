@@ -12,8 +12,3 @@ export function packetsOf(timeline: Timeline): PacketEvent[] {
 export function hasOwnPlace(event: TimelineEvent): event is PacketEvent {
   return event.type === 'captured' || (event.type === 'dropped' && event.hook === 'out');
 }
-
-/** Whether the packet was on its way out of its host. */
-export function leaves(event: PacketEvent): boolean {
-  return event.type === 'dropped' || event.direction === 'sent';
-}

@@ -1,10 +1,11 @@
 import type { LabOpened, RunStarted } from '../../../evidence/events.ts';
 import type { Timeline } from '../../../evidence/timeline.ts';
 import { completeChecksum, packetLength } from '../../../tcp/segment.ts';
+import { leaves } from '../../story/connections.ts';
 import { resultOf } from '../../story/result.ts';
 import { enhancedPacket, interfaceDescription, type Packet, sectionHeader } from './blocks.ts';
 import { packetComments } from './comments.ts';
-import { leaves, type PacketEvent, packetsOf } from './packets.ts';
+import { type PacketEvent, packetsOf } from './packets.ts';
 
 const INTERFACES = ['client', 'server'] as const;
 

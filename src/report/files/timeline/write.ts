@@ -2,6 +2,12 @@ import type { RunEnded, RunStarted, TimelineEvent, TimelineLine } from '../../..
 import { Timeline } from '../../../evidence/timeline.ts';
 import type { LabOutcome } from '../../story/run-fold.ts';
 
+/** A saved timeline of one lab. */
+export function savedTimeline(started: RunStarted, timeline: Timeline, durationMs: number): string {
+  const writer = new TimelineWriter();
+  return writer.start(started) + writer.lab(timeline) + writer.end(durationMs);
+}
+
 /** Turns a run, piece by piece and in order, into the lines of a saved timeline. */
 export class TimelineWriter {
   #lines = 0;
