@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 const FOR_ALL = ['src/dist.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
 const OF_ALL = 'src/index.ts';
-/** The rooms of report/: what is told uses none of the forms that it is told in. */
+/** The folders of report/, in their order: `story` knows none of the forms. */
 const ROOMS: Record<string, readonly string[]> = {
   words: [],
   story: ['words'],

@@ -2,6 +2,7 @@ import { HOSTS, ofHosts } from '../evidence/host-name.ts';
 import { firstAfter } from '../evidence/in-time.ts';
 import type { Change, FlightView, HostName, View } from '../report/pages/view-model.ts';
 import { rowsOf } from '../report/story/rows.ts';
+import { inLines } from '../report/words/lines.ts';
 import { pauseBetween } from '../report/words/time.ts';
 
 type State = Change['from'];
@@ -149,7 +150,7 @@ export function yAt({ ends }: Layout, atMs: number): number {
   return ends[firstAfter(ends, atMs) - 1]?.y ?? 0;
 }
 
-/** `key`: what stays the same of it in the next view of the same lab. */
+/** `key`: its name, which is the same in each view of a lab. */
 type OtherItem = { key: string; atMs: number; text: string } & (
   | { what: 'call' | 'rule-set' | 'rule-lifted'; host: HostName }
   | { what: 'note' | 'hold' }
@@ -185,21 +186,10 @@ const LINES_SHOWN = 8;
 /** Broken at spaces, and where a word is longer than a line, within it. */
 function broken(text: string, columns: number): string[] {
   const width = Math.max(8, columns);
-  const lines: string[] = [];
-  let line = '';
   const words = text
     .slice(0, 4000)
     .split(/\s+/)
     .flatMap((word) => word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? []);
-  for (const word of words) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (line !== '' && longer.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = longer;
-    }
-  }
-  const all = [...lines, line];
-  return all.length > LINES_SHOWN ? [...all.slice(0, LINES_SHOWN - 1), '…'] : all;
+  const lines = inLines(words, width, ({ length }) => length);
+  return lines.length > LINES_SHOWN ? [...lines.slice(0, LINES_SHOWN - 1), '…'] : lines;
 }

@@ -1,5 +1,5 @@
 import { printable } from '../../printable.ts';
-import type { RunReport } from '../story/run-report.ts';
+import type { Report } from '../story/run-report.ts';
 
 /** What JUnit's reports are written with, in the form that Jenkins publishes (junit-10.xsd). */
 type Attributes = Record<string, string | number>;
@@ -40,9 +40,7 @@ interface Suite {
   properties: Record<string, string>;
 }
 
-type Origin = Pick<RunReport, 'tool' | 'startedAt' | 'durationMs'> & {
-  machine: { kernel: string; arch: string };
-};
+type Origin = Report & { machine: { kernel: string; arch: string } };
 
 /** A report with one suite; `cases` are the lines of its test cases. */
 export function junitReport(

@@ -1,7 +1,7 @@
 import type { RunStarted } from '../../evidence/events.ts';
 import { Timeline } from '../../evidence/timeline.ts';
 import type { LabReport } from '../story/run-fold.ts';
-import type { MachineReport, RunReport } from '../story/run-report.ts';
+import type { MachineReport, Report, RunReport } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
 import { TONES } from '../words/tones.ts';
 import { aboutScenario, reportLab } from './lab.ts';
@@ -47,12 +47,7 @@ export class RunPage {
   }
 }
 
-interface Origin {
-  tool: { name: string; version: string };
-  machine: Omit<MachineReport, 'witnesses'> & Partial<Pick<MachineReport, 'witnesses'>>;
-  startedAt: string;
-  durationMs: number;
-}
+type Origin = Report & { machine: Omit<MachineReport, 'witnesses'> & Partial<MachineReport> };
 
 /** When, where and with what. */
 export function factsOf({ tool, machine, startedAt, durationMs }: Origin): ReportPage['facts'] {

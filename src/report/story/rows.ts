@@ -1,7 +1,7 @@
 import { type HostName, otherHost } from '../../evidence/host-name.ts';
 import { type Arrow, crossings, type Happening } from './crossings.ts';
 
-/** The rows of a ladder and their order, whoever draws them: a terminal with characters, a page as a picture. */
+/** The rows of a ladder and their order. A terminal draws them with characters, a page as a picture. */
 
 /** What places a change of state. */
 export interface Change {

@@ -11,13 +11,17 @@ export interface MachineReport {
   witnesses: WitnessName[];
 }
 
-/** What `tcplab run --json` prints; schema/run.schema.json describes it. */
-export interface RunReport {
-  format: typeof RUN_FORMAT;
+/** What every report begins with. */
+export interface Report {
   tool: { name: 'tcplab'; version: string };
-  machine: MachineReport;
   /** ISO 8601. */
   startedAt: string;
   durationMs: number;
+}
+
+/** What `tcplab run --json` prints; schema/run.schema.json describes it. */
+export interface RunReport extends Report {
+  format: typeof RUN_FORMAT;
+  machine: MachineReport;
   results: ScenarioResult[];
 }

@@ -3,7 +3,7 @@ import type { VerdictWord } from '../../evidence/verdict.ts';
 import type { WitnessName } from '../../evidence/witness/witness.ts';
 import type { ArcResult } from '../../scenario/arcs.ts';
 import type { State } from '../../tcp/state.ts';
-import type { MachineReport } from '../story/run-report.ts';
+import type { MachineReport, Report } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
 import { TONES } from '../words/tones.ts';
 import { pad, WIDEST_TABLE, wrap } from './layout.ts';
@@ -12,13 +12,9 @@ import type { Style } from './style.ts';
 export const ARCS_FORMAT = 'tcplab.arcs/1';
 
 /** What `tcplab arcs --json` prints; schema/arcs.schema.json describes it. */
-export interface ArcsReport {
+export interface ArcsReport extends Report {
   format: typeof ARCS_FORMAT;
-  tool: { name: 'tcplab'; version: string };
   machine: MachineReport;
-  /** ISO 8601. */
-  startedAt: string;
-  durationMs: number;
   arcs: ArcReport[];
   /** State changes that neither a transition of the RFC nor a known behavior of Linux explains. */
   unexplained: (Pick<Transition, 'host' | 'from' | 'to' | 'source'> & { scenario: string })[];

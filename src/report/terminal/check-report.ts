@@ -5,7 +5,7 @@ import { ofHosts } from '../../evidence/host-name.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import { countersOf, OUTPUT_KEPT, outputOf } from '../story/result.ts';
-import type { MachineReport } from '../story/run-report.ts';
+import type { MachineReport, Report } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
 import { formatLadder } from './ladder/ladder.ts';
 import { pad, wrap } from './layout.ts';
@@ -14,13 +14,9 @@ import { type Style, styleFor } from './style.ts';
 export const CHECK_FORMAT = 'tcplab.check/1';
 
 /** What `tcplab check --json` prints; schema/check.schema.json describes it. */
-export interface CheckReport {
+export interface CheckReport extends Report {
   format: typeof CHECK_FORMAT;
-  tool: { name: 'tcplab'; version: string };
   machine: Omit<MachineReport, 'witnesses'>;
-  /** ISO 8601. */
-  startedAt: string;
-  durationMs: number;
   target: Target;
   /** The program, as a command for the shell. */
   command: string;

@@ -1,6 +1,7 @@
 import type { HostAbout, HostName } from '../../evidence/events.ts';
 import { hostLines } from '../story/host-lines.ts';
 import type { ScenarioResult } from '../story/result.ts';
+import type { Report } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
 import { pad, wrap } from './layout.ts';
 import type { Style } from './style.ts';
@@ -28,12 +29,8 @@ export interface Difference {
 }
 
 /** What `tcplab run --pairs FILE --json` prints. */
-export interface PairsReport {
+export interface PairsReport extends Report {
   format: typeof PAIRS_FORMAT;
-  tool: { name: 'tcplab'; version: string };
-  /** ISO 8601. */
-  startedAt: string;
-  durationMs: number;
   pairs: PairReport[];
   differences: Difference[];
 }

@@ -1,3 +1,4 @@
+import { inLines } from '../words/lines.ts';
 import stringWidth from './string-width.cjs';
 
 export const NO_BREAK_SPACE = '\u00a0';
@@ -24,19 +25,8 @@ export function columnsOf(text: string): number {
 
 /** Broken at spaces, and within a word that is wider than a line, unless words are to stay whole. */
 export function broken(text: string, columns: number, wholeWords = false): string[] {
-  const lines: string[] = [];
-  let line = '';
   const words = text.split(' ');
-  for (const word of wholeWords ? words : words.flatMap((word) => cut(word, columns))) {
-    const longer = line ? `${line} ${word}` : word;
-    if (line && columnsOf(longer) > columns) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = longer;
-    }
-  }
-  return [...lines, line];
+  return inLines(wholeWords ? words : words.flatMap((word) => cut(word, columns)), columns, columnsOf);
 }
 
 function cut(word: string, columns: number): string[] {

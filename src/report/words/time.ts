@@ -8,7 +8,7 @@ export function formatTime(ms: number): string {
   return `${Math.round(ms / 60_000)} min`;
 }
 
-/** Shorter pauses than this are no pauses: most of a ladder's rows are some microseconds apart. */
+/** The shortest pause that a ladder shows: most of its rows are some microseconds apart. */
 const PAUSE_MS = 20;
 
 /** What a ladder says of the time between two rows: `40 ms`; null where they follow each other at once. */
@@ -16,7 +16,7 @@ export function pauseBetween(fromMs: number, toMs: number): string | null {
   return toMs - fromMs < PAUSE_MS ? null : formatPause(toMs - fromMs);
 }
 
-/** `40 ms`, `0.2 s`, `12 s`, `2 min 14 s`: roughly, for it stands for nothing that happened. */
+/** `40 ms`, `0.2 s`, `12 s`, `2 min 14 s`: roughly, because nothing happened in it. */
 export function formatPause(ms: number): string {
   if (ms < 95) return `${Math.round(ms)} ms`;
   return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : inSeconds(ms, 119_500);
