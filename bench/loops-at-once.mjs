@@ -63,7 +63,7 @@ async function loop(asRoot, way, enter, untilMs) {
  * @returns {string | undefined}
  */
 function doubtIn(stdout, asRoot) {
-  /** @type {import('../dist/report/run-report.js').RunReport} */
+  /** @type {import('../dist/report/story/run-report.js').RunReport} */
   const { results } = JSON.parse(stdout);
   const doubtful = results.find(
     ({ verdict, witnesses }) => verdict !== 'proven' || (asRoot && witnesses.kernelEvents?.agrees !== true),

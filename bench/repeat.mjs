@@ -22,7 +22,7 @@ process.on('exit', () => {
 // Whether all was proven is shown here.
 const command = [process.execPath, main, 'run', '--repeat', values.repeat, '--json'];
 const { ms, stdout, peakMb } = await timed(command, [0, 1]);
-/** @type {import('../dist/report/run-report.js').RunReport} */
+/** @type {import('../dist/report/story/run-report.js').RunReport} */
 const { results } = JSON.parse(stdout);
 
 const others = results.filter(({ verdict }) => verdict !== 'proven');

@@ -8,10 +8,10 @@ import { benchScrubbing, fromRoot, openBrowser, SCRUBBED_EVENTS, sayLoad } from 
 
 const load = (path) => import(fromRoot(`build/${path}`));
 const [{ readTimeline }, { Timeline }, { viewOf }, { formatHtml }] = await Promise.all([
-  load('report/timeline-file/read.js'),
+  load('report/files/timeline/read.js'),
   load('evidence/timeline.js'),
-  load('report/view/view.js'),
-  load('report/html/html.js'),
+  load('report/pages/view.js'),
+  load('report/pages/html.js'),
 ]);
 
 const view = lengthened(await recorded('closing'));

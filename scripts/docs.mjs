@@ -27,10 +27,10 @@ export async function pages() {
     { parseSysctls },
     { Timeline },
   ] = await Promise.all([
-    load('report/timeline-file/read.js'),
+    load('report/files/timeline/read.js'),
     load('report/state-page.js'),
     load('report/states-front-page.js'),
-    load('report/what-is-proven-page.js'),
+    load('report/guide/what-is-proven-page.js'),
     load('tcp/state.js'),
     load('tcp/sysctls.js'),
     load('evidence/timeline.js'),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ScenarioResult } from '../src/report/result.ts';
+import type { ScenarioResult } from '../src/report/story/result.ts';
 import { Program, resultsIn, run, TCPLAB } from './cli.ts';
 import { inside } from './two-machines.ts';
 

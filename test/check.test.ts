@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CLIENT_PROBES, SERVER_PROBES } from '../src/check/catalogue.ts';
-import { type CheckReport, formatProbe } from '../src/report/check-report.ts';
-import { styleFor } from '../src/report/style.ts';
+import { type CheckReport, formatProbe } from '../src/report/terminal/check-report.ts';
+import { styleFor } from '../src/report/terminal/style.ts';
 import { allLiving, REPOSITORY, run, tcplab, temporaryFolder } from './cli.ts';
 
 /** Each test of `check` can fail and can pass: for each there is a program that does it badly, and one that does it well. */

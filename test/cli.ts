@@ -17,8 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, type TestContext } from 'vitest';
 import { currentPrivilege } from '../src/kernel/privileges.ts';
 import { killProcess } from '../src/kernel/process.ts';
-import type { ScenarioResult } from '../src/report/result.ts';
-import type { RunReport } from '../src/report/run-report.ts';
+import type { ScenarioResult } from '../src/report/story/result.ts';
+import type { RunReport } from '../src/report/story/run-report.ts';
 
 /** What the tests of the command line share: they run the built tcplab as people do, and look at what it does. */
 

@@ -6,7 +6,7 @@ import type { Timeline } from '../src/evidence/timeline.ts';
 import { type Unreached, unreached } from '../src/evidence/unreached.ts';
 import { stateInTable } from '../src/evidence/witness/socket-table.ts';
 import { Lab } from '../src/lab/lab.ts';
-import { resultOf } from '../src/report/result.ts';
+import { resultOf } from '../src/report/story/result.ts';
 import { CATALOGUE, findScenarios } from '../src/scenario/catalogue.ts';
 import { runScenario } from '../src/scenario/run.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';

@@ -4,7 +4,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { SERVER_PORT } from '../src/lab/addresses.ts';
 import { Crowd, type CrowdPart } from '../src/lab/crowd.ts';
-import type { CrowdResult, CrowdsResult } from '../src/report/crowd-report.ts';
+import type { CrowdResult, CrowdsResult } from '../src/report/terminal/crowd-report.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { makeCrowd, untilReached } from '../src/scenario/crowd.ts';
 import { type CrowdPlan, planCrowds } from '../src/scenario/crowd-plan.ts';

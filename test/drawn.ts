@@ -1,6 +1,6 @@
 import type { Called, Captured, HostName, TimelineEvent } from '../src/evidence/events.ts';
-import { ladderParts } from '../src/report/ladder/ladder.ts';
-import type { Style } from '../src/report/style.ts';
+import { ladderParts } from '../src/report/terminal/ladder/ladder.ts';
+import type { Style } from '../src/report/terminal/style.ts';
 import type { SegmentToEncode } from '../src/tcp/segment.ts';
 import { CONNECTION, captured, passed, segment, timelineOf } from './hand-built.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { ScenarioResult } from '../src/report/result.ts';
+import type { ScenarioResult } from '../src/report/story/result.ts';
 import { eventually, needRoot, Program, REPOSITORY, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
 
 const PROGRAM = `${process.execPath} ${join(REPOSITORY, 'test/programs/bulk.mjs')}`;

@@ -21,12 +21,23 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
   testing: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'report'],
   ui: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
-  // Of the models of a page the types alone, for no browser has Node.
-  web: ['report', 'ui'],
+  // What needs Node is not for a browser, see `faultsOfBrowser`.
+  web: ['tcp', 'evidence', 'lab', 'report', 'ui'],
   cli: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'check', 'report', 'testing', 'ui'],
 };
 const FOR_ALL = ['src/dist.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
 const OF_ALL = 'src/index.ts';
+/** The folders of report/, in their order: `story` knows none of the forms. */
+const ROOMS: Record<string, readonly string[]> = {
+  words: [],
+  story: ['words'],
+  terminal: ['words', 'story'],
+  guide: ['words', 'story', 'terminal'],
+  files: ['words', 'story', 'terminal'],
+  pages: ['words', 'story', 'terminal', 'guide', 'files'],
+};
+/** Where files name each other's types in circles; their values go round in none. */
+const TYPES_GO_ROUND = /^src\/(tcp|evidence)\//;
 const FORBIDDEN_NAMES = ['utils', 'util', 'helpers', 'helper', 'common', 'misc', 'shared', 'lib'];
 const LONGEST = 400;
 
@@ -42,15 +53,21 @@ function filesOfSource(): SourceFile[] {
     .map((name) => ({ path: join('src', name), text: readFileSync(join(ROOT, 'src', name), 'utf8') }));
 }
 
-/** What a file imports, in whichever way: import, export from, import(), a type's import(), require(). */
-function importsOf({ path, text }: SourceFile): string[] {
+/**
+ * What a file imports, in whichever way: import, export from, import(), a type's import(), require(). `atStart`: only what
+ * has to run before it does, so no types.
+ */
+function importsOf(file: SourceFile, atStart = false): string[] {
   const imports: string[] = [];
   const add = (specifier: ts.Node | undefined) => {
     if (!specifier) return;
     imports.push(ts.isStringLiteralLike(specifier) ? specifier.text : `? ${specifier.getText()}`);
   };
   const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier);
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
+      if (!atStart || !isOfTypes(node)) add(node.moduleSpecifier);
+    }
+    if (atStart && !ts.isSourceFile(node)) return;
     if (ts.isImportTypeNode(node))
       add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : node.argument);
     if (ts.isExternalModuleReference(node)) add(node.expression);
@@ -61,8 +78,27 @@ function importsOf({ path, text }: SourceFile): string[] {
     }
     ts.forEachChild(node, visit);
   };
-  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
+  visit(parsed(file));
   return imports;
+}
+
+const syntax = new WeakMap<SourceFile, ts.SourceFile>();
+
+function parsed(file: SourceFile): ts.SourceFile {
+  const tree = syntax.get(file) ?? ts.createSourceFile(file.path, file.text, ts.ScriptTarget.Latest, true);
+  syntax.set(file, tree);
+  return tree;
+}
+
+function isOfTypes(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  const { isTypeOnly, name, namedBindings } = node.importClause ?? {};
+  if (isTypeOnly || !namedBindings || name) return isTypeOnly === true;
+  return ts.isNamedImports(namedBindings) && namedBindings.elements.every((element) => element.isTypeOnly);
+}
+
+function targetOf(path: string, specifier: string): string | undefined {
+  return specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : undefined;
 }
 
 /** What is against the rules of the house in a file, in a sentence each. */
@@ -82,18 +118,66 @@ function faultsOf(file: SourceFile): string[] {
   const allowed = folder === undefined ? [] : MAY_IMPORT[folder];
   if (!allowed) return [...faults, `${path}: the house has no folder ${folder}`];
   for (const specifier of importsOf(file)) {
-    const target = specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : undefined;
+    const target = targetOf(path, specifier);
     if (specifier.startsWith('?')) faults.push(`${path} imports what nobody can read: ${specifier.slice(2)}`);
     else if (target === undefined) faults.push(...faultsOfPackage(path, folder, specifier));
     else if (!FOR_ALL.includes(target)) {
       const from = /^src\/([^/]+)\/.*\.(?:ts|cjs)$/.exec(target)?.[1];
-      const isNoModel =
-        folder === 'web' && from !== 'web' && !/^src\/(report\/view\/|ui\/model\.ts$)/.test(target);
-      if ((from !== folder && !allowed.includes(from ?? '')) || isNoModel)
+      if (from !== folder && !allowed.includes(from ?? '')) faults.push(`${path} imports ${target}`);
+      const [room, other] = [roomOf(path), roomOf(target)];
+      if (room && other && room !== other && !ROOMS[room]?.includes(other))
         faults.push(`${path} imports ${target}`);
     }
   }
+  if (folder === 'web') faults.push(...faultsOfBrowser(file));
   return faults;
+}
+
+function roomOf(path: string): string | undefined {
+  const room = /^src\/report\/([^/]+)/.exec(path)?.[1];
+  return room === undefined || room in ROOMS ? room : 'guide';
+}
+
+/** A browser has neither Node nor packages: nothing that runs in one may need any, however far off. */
+function faultsOfBrowser(file: SourceFile): string[] {
+  return importsOf(file, true).flatMap((specifier) => {
+    const target = targetOf(file.path, specifier);
+    const needs = target && neededBy(target, new Set());
+    return needs ? [`${file.path} imports ${target}, which needs ${needs}`] : [];
+  });
+}
+
+/** The first package that a file or what it imports has to have. */
+function neededBy(path: string, seen: Set<string>): string | undefined {
+  const file = FILES.find((one) => one.path === path);
+  if (!file) return path;
+  if (seen.has(path)) return undefined;
+  seen.add(path);
+  for (const specifier of importsOf(file, true)) {
+    const target = targetOf(path, specifier);
+    const needs = target === undefined ? specifier : neededBy(target, seen);
+    if (needs !== undefined) return needs;
+  }
+  return undefined;
+}
+
+/** The files that import each other in a circle, a list for each circle. */
+function circlesAmong(files: readonly SourceFile[], atStart: boolean): string[][] {
+  const targets = new Map(
+    files.map((file) => [
+      file.path,
+      importsOf(file, atStart).flatMap((specifier) => targetOf(file.path, specifier) ?? []),
+    ]),
+  );
+  const [circles, done]: [string[][], Set<string>] = [[], new Set()];
+  const walk = (path: string, way: string[]): void => {
+    if (way.includes(path)) circles.push(way.slice(way.indexOf(path)));
+    if (done.has(path) || way.includes(path)) return;
+    for (const target of targets.get(path) ?? []) walk(target, [...way, path]);
+    done.add(path);
+  };
+  for (const path of targets.keys()) walk(path, []);
+  return circles;
 }
 
 function faultsOfPackage(path: string, folder: string | undefined, name: string): string[] {
@@ -110,8 +194,10 @@ function isBuiltIn(name: string): boolean {
   );
 }
 
+const FILES = filesOfSource();
+
 describe('the house', () => {
-  const files = filesOfSource();
+  const files = FILES;
 
   it('has all its folders, and nothing else beside the files for all', () => {
     const inFolders = files.map(({ path }) => path.split('/')).filter(({ length }) => length > 2);
@@ -123,6 +209,17 @@ describe('the house', () => {
 
   it('keeps its rules: who imports whom, how long a file is, what nothing is called', () => {
     expect(files.flatMap((file) => faultsOf(file))).toEqual([]);
+  });
+
+  it('has no files that import each other in a circle', () => {
+    const ours = files.filter(({ path }) => !path.endsWith('.test.ts'));
+    expect(circlesAmong(ours, true)).toEqual([]);
+    expect(
+      circlesAmong(
+        ours.filter(({ path }) => !TYPES_GO_ROUND.test(path)),
+        false,
+      ),
+    ).toEqual([]);
   });
 
   it('is read whole: each file but those without imports has some', () => {
@@ -164,7 +261,7 @@ describe('the check of the house', () => {
     ['lab', '../scenario/run.ts'],
     ['lab', 'koffi'],
     ['lab', 'koffi/indirect'],
-    ['scenario', '../report/table.ts'],
+    ['scenario', '../report/terminal/table.ts'],
     ['report', '../cli/tcplab.ts'],
     ['report', '../index.ts'],
     ['report', '../testing/index.ts'],
@@ -172,9 +269,8 @@ describe('the check of the house', () => {
     ['report', '../ui/model.ts'],
     ['ui', '../cli/tcplab.ts'],
     ['ui', '../testing/index.ts'],
-    ['web', '../report/layout.ts'],
+    ['web', '../report/terminal/layout.ts'],
     ['web', '../ui/server.ts'],
-    ['web', '../tcp/state.ts'],
     ['web', 'node:fs'],
     ['cli', '../index.ts'],
     ['lab', '../../scripts/start.mjs'],
@@ -194,14 +290,46 @@ describe('the check of the house', () => {
     ['kernel', 'koffi'],
     ['kernel', '../tcp/state.ts'],
     ['lab', '../kernel/clock.ts'],
-    ['ui', '../report/view/view.ts'],
-    ['web', '../report/view/model.ts'],
-    ['web', '../ui/model.ts'],
-    ['cli', '../report/table.ts'],
+    ['ui', '../report/pages/view.ts'],
+    ['web', '../report/words/time.ts'],
+    ['web', '../report/story/rows.ts'],
+    ['web', '../tcp/state.ts'],
+    ['cli', '../report/terminal/table.ts'],
     ['cli', 'commander'],
     ['cli', 'node:fs'],
   ])('lets %s import %s', (folder, specifier) => {
     expect(bad(`src/${folder}/good.ts`, `import '${specifier}';`)).toEqual([]);
+  });
+
+  it.each([
+    ['words', '../story/result.ts'],
+    ['story', '../terminal/table.ts'],
+    ['files', '../pages/view.ts'],
+    ['terminal', '../explain.ts'],
+  ])('does not let the room %s import %s', (room, specifier) => {
+    expect(bad(`src/report/${room}/bad.ts`, `import '${specifier}';`)).toHaveLength(1);
+  });
+
+  it('sees a circle, of values and of types', () => {
+    const files = [
+      { path: 'src/a.ts', text: "import { b } from './b.ts';" },
+      { path: 'src/b.ts', text: "import { type C } from './c.ts'; import './d.ts';" },
+      { path: 'src/c.ts', text: "export { a } from './a.ts';" },
+      { path: 'src/d.ts', text: "import type { B } from './b.ts';" },
+    ];
+    expect(circlesAmong(files, true)).toEqual([]);
+    expect(circlesAmong(files, false)).toEqual([
+      ['src/a.ts', 'src/b.ts', 'src/c.ts'],
+      ['src/b.ts', 'src/d.ts'],
+    ]);
+  });
+
+  it('lets a browser have what needs no Node, and types of anything', () => {
+    const of = (text: string) => bad('src/web/bad.ts', text);
+    expect(of("import { formatHtml } from '../report/pages/html.ts';")).toEqual([
+      'src/web/bad.ts imports src/report/pages/html.ts, which needs node:crypto',
+    ]);
+    expect(of("import type { UiServer } from '../ui/server.ts';")).toEqual([]);
   });
 
   it('does not mind what is written in a comment or a text', () => {

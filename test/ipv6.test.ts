@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Timeline } from '../src/evidence/timeline.ts';
 import { Lab } from '../src/lab/lab.ts';
-import { resultOf, type ScenarioResult } from '../src/report/result.ts';
+import { resultOf, type ScenarioResult } from '../src/report/story/result.ts';
 import { CATALOGUE, findScenarios } from '../src/scenario/catalogue.ts';
 import { runScenario } from '../src/scenario/run.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ScenarioResult } from '../src/report/result.ts';
-import { segmentLegend, segmentLines } from '../src/report/segment-line.ts';
-import { columnsOf } from '../src/report/text.ts';
+import type { ScenarioResult } from '../src/report/story/result.ts';
+import { segmentLegend, segmentLines } from '../src/report/terminal/segment-line.ts';
+import { columnsOf } from '../src/report/terminal/text.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { eventually, TCPLAB, temporaryFolder } from './cli.ts';
 import { type Terminal, Tmux } from './tmux.ts';

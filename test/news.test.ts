@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { settle } from '../src/evidence/packet-index.ts';
 import type { Timeline } from '../src/evidence/timeline.ts';
-import type { View } from '../src/report/view/model.ts';
-import { viewOf } from '../src/report/view/view.ts';
+import { viewOf } from '../src/report/pages/view.ts';
+import type { View } from '../src/report/pages/view-model.ts';
 import type { LabMessage } from '../src/ui/model.ts';
 import { newsBetween } from '../src/ui/news.ts';
 import { withNews } from '../src/web/news.ts';

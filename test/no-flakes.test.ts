@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { RunReport } from '../src/report/run-report.ts';
+import type { RunReport } from '../src/report/story/run-report.ts';
 import { inTime, listed, resultsIn, tcplab } from './cli.ts';
 
 /** The short form of what `node bench/repeat.mjs` does: every verdict is proven though the machine is busy. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RunReport } from '../src/report/run-report.ts';
+import type { RunReport } from '../src/report/story/run-report.ts';
 import { needRoot, REPOSITORY, tcplab } from './cli.ts';
 
 /** What people's programs do to their sockets. */

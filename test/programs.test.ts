@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Lab } from '../src/lab/lab.ts';
-import type { RunReport } from '../src/report/run-report.ts';
+import type { RunReport } from '../src/report/story/run-report.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { eventually, needRoot, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
 

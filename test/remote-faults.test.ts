@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunReport } from '../src/report/run-report.ts';
+import type { RunReport } from '../src/report/story/run-report.ts';
 import { eventually, IS_ROOT, needRoot, Program, REPOSITORY, TCPLAB } from './cli.ts';
 import { enter, inside, rulesOf, TwoMachines, untilRules, untilUp } from './two-machines.ts';
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, it, onTestFailed } from 'vitest';
 import { dropWords } from '../src/evidence/drop-reasons.ts';
-import type { ScenarioResult, WitnessReport } from '../src/report/result.ts';
-import type { RunReport } from '../src/report/run-report.ts';
+import type { ScenarioResult, WitnessReport } from '../src/report/story/result.ts';
+import type { RunReport } from '../src/report/story/run-report.ts';
 import {
   IS_ROOT,
   inTime,

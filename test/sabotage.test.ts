@@ -9,7 +9,7 @@ import type { WitnessName } from '../src/evidence/witness/witness.ts';
 import { currentPrivilege } from '../src/kernel/privileges.ts';
 import type { Host } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
-import { resultOf, type ScenarioResult } from '../src/report/result.ts';
+import { resultOf, type ScenarioResult } from '../src/report/story/result.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { established } from '../src/scenario/opening.ts';
 import { type RunOptions, runScenario } from '../src/scenario/run.ts';

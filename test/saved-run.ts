@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { RunEnded, RunStarted, ScenarioFailed } from '../src/evidence/events.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
-import { readTimeline } from '../src/report/timeline-file/read.ts';
+import { readTimeline } from '../src/report/files/timeline/read.ts';
 
 /** A whole saved timeline. */
 export interface SavedRun {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, inject, it } from 'vitest';
-import type { ArcsReport } from '../src/report/arcs-report.ts';
+import type { ArcsReport } from '../src/report/terminal/arcs-report.ts';
 import { errorsOf, NUMBERS, parse } from './arcs-schema.ts';
 import { eventually, type Outcome } from './cli.ts';
 

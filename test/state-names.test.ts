@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type HostName, otherHost } from '../src/evidence/events.ts';
 import type { Host } from '../src/lab/host.ts';
 import { Lab } from '../src/lab/lab.ts';
-import { formatPcapng } from '../src/report/pcapng/pcapng.ts';
+import { formatPcapng } from '../src/report/files/pcapng/pcapng.ts';
 import { CATALOGUE, scenariosOf } from '../src/scenario/catalogue.ts';
 import { reachState } from '../src/scenario/reach.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';

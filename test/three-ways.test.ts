@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { RunReport } from '../src/report/run-report.ts';
+import type { RunReport } from '../src/report/story/run-report.ts';
 import { IS_ROOT, needRoot, run, TCPLAB } from './cli.ts';
 
 /** Kernel events come by BPF or by tracefs, or not at all: all witnesses must report the same, where they can see. */

@@ -5,7 +5,7 @@ import { connect as connectTo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setLoopbackUp } from '../src/kernel/rtnetlink.ts';
-import { readTimeline } from '../src/report/timeline-file/read.ts';
+import { readTimeline } from '../src/report/files/timeline/read.ts';
 import type { ActRequest, LabMessage } from '../src/ui/model.ts';
 import { UiServer } from '../src/ui/server.ts';
 import { withNews } from '../src/web/news.ts';

@@ -1,12 +1,19 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { jsonInHtml } from '../src/report/html/html.ts';
-import type { FlightView, HostName, View } from '../src/report/view/model.ts';
+import type { Transition } from '../src/evidence/transitions.ts';
+import { jsonInHtml } from '../src/report/pages/html.ts';
+import { viewOf } from '../src/report/pages/view.ts';
+import type { FlightView, HostName, View } from '../src/report/pages/view-model.ts';
+import type { Moment } from '../src/report/story/moment.ts';
+import { storyOf } from '../src/report/story/story.ts';
 import { ARCS } from '../src/tcp/arcs.ts';
 import { STATES, type State } from '../src/tcp/state.ts';
 import { Buckets } from '../src/web/buckets.ts';
 import { Course } from '../src/web/course.ts';
 import { BOX, PLACES, routeOf, SIZE } from '../src/web/diagram-layout.ts';
 import { frameOf, layOut } from '../src/web/ladder-rows.ts';
+import { REPOSITORY } from './cli.ts';
+import { readSavedRun, scenarioOf } from './saved-run.ts';
 
 describe('the diagram', () => {
   it('has a place for each state, apart from the others and within the picture', () => {
@@ -102,6 +109,21 @@ describe('the ladder', () => {
     expect(told('x'.repeat(100_000), 360)).toHaveLength(8);
   });
 
+  it('has the rows that the terminal has, in the same order', async () => {
+    const { labs } = await readSavedRun(join(REPOSITORY, 'docs/states/recorded.ndjson'));
+    expect(labs.length).toBeGreaterThan(20);
+    for (const timeline of labs) {
+      const { items } = layOut(viewOf(timeline, { name: scenarioOf(timeline), title: '' }), frameOf(800));
+      const onPage = items.flatMap((item) => {
+        // The page notes more.
+        if (item.what === 'pause' || item.what === 'note') return [];
+        if (item.what === 'state') return `${item.change.host} ${item.change.to}`;
+        return item.what === 'flight' ? `flight ${item.atMs}` : `${item.what} ${item.atMs}`;
+      });
+      expect(onPage).toEqual(storyOf(timeline).moments.flatMap(rowsOnPage));
+    }
+  });
+
   it('is stepped through by what happened, not by timers that run', () => {
     const table = (atMs: number, timer: string, sendQueue = 0): View['tables'][number] => {
       const row = {
@@ -122,6 +144,23 @@ describe('the ladder', () => {
     expect(course.tableAt('server', 50)).toBeUndefined();
   });
 });
+
+/** A state has a row of its own there. */
+function rowsOnPage(moment: Moment): string[] {
+  const states = (changes: Transition[]) => changes.map(({ host, to }) => `${host} ${to}`);
+  switch (moment.what) {
+    case 'departure':
+      return [...states(moment.sender), `flight ${moment.atMs}`, ...states(moment.receiver)];
+    case 'arrival':
+      return states(moment.receiver);
+    case 'change':
+      return states([moment.transition]);
+    case 'note':
+      return [];
+    default:
+      return [`${moment.what.startsWith('rule') ? 'rule' : moment.what} ${moment.atMs}`];
+  }
+}
 
 describe('data in a page', () => {
   it('ends no script and begins no comment', () => {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { Timeline } from '../evidence/timeline.ts';
 import { isUnexplained } from '../evidence/transitions.ts';
-import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/arcs-report.ts';
-import type { Origin } from '../report/html/lab.ts';
-import { styleFor } from '../report/style.ts';
+import type { Origin } from '../report/pages/lab.ts';
+import { TOOL, thisMachine, witnessesWith } from '../report/story/run-started.ts';
+import { ARCS_FORMAT, type ArcsReport, arcReport, formatArcs } from '../report/terminal/arcs-report.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import { type ArcResult, drives, judgeArc, particularitiesOf, transitionsOf } from '../scenario/arcs.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
@@ -21,7 +21,6 @@ import {
   jobsOf,
   openHosts,
 } from './host-options.ts';
-import { machineReport } from './machine-report.ts';
 import { OutputFile } from './output-file.ts';
 import { refuseSameFile } from './same-file.ts';
 import { runSideBySide } from './side-by-side.ts';
@@ -81,8 +80,7 @@ async function arcs(options: Options): Promise<void> {
     particularities: {},
   };
   const judged = new Map<string, ArcResult[]>();
-  const tool = { name: 'tcplab', version: VERSION } as const;
-  const page = html && (await openPage(html, { tool, machine: machineReport(privilege, true) }));
+  const page = html && (await openPage(html, { tool: TOOL, machine: thisMachine(privilege) }));
   let noKernelEvents: string | null = null;
   await runSideBySide(
     scenarios,
@@ -121,8 +119,8 @@ async function arcs(options: Options): Promise<void> {
   });
   const whole: ArcsReport = {
     format: ARCS_FORMAT,
-    tool,
-    machine: machineReport(privilege, noKernelEvents === null),
+    tool: TOOL,
+    machine: { ...thisMachine(privilege), witnesses: witnessesWith(noKernelEvents === null) },
     startedAt: startedAt.toISOString(),
     durationMs: Date.now() - startedAt.getTime(),
     ...report,
@@ -140,15 +138,12 @@ async function arcs(options: Options): Promise<void> {
 
 /** Loads the code for the page only when there is a page. */
 async function openPage(file: OutputFile, origin: Origin) {
-  const { ArcsPage } = await import('../report/html/arcs.ts');
-  const { formatHtml } = await import('../report/html/html.ts');
+  const { ArcsPage } = await import('../report/pages/arcs.ts');
+  const { formatHtml } = await import('../report/pages/html.ts');
   const page = new ArcsPage(origin);
   return {
     add: (scenario: string, timeline: Timeline) => page.add(scenario, timeline),
-    end: (report: ArcsReport) => {
-      file.write(formatHtml(page.end(report)));
-      file.close();
-    },
+    end: (report: ArcsReport) => file.finish(formatHtml(page.end(report))),
   };
 }
 

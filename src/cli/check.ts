@@ -1,12 +1,12 @@
-import { arch, release } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { ProbeResult } from '../check/probe.ts';
 import { probesOf, runCheck, type Target } from '../check/run-check.ts';
 import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
 import { TcplabError } from '../error.ts';
-import { VERSION } from '../evidence/version.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { formatCheckJunit } from '../report/check-junit.ts';
+import { shellWord } from '../lab/shell-word.ts';
+import { formatCheckJunit } from '../report/files/check-junit.ts';
+import { TOOL, thisMachine } from '../report/story/run-started.ts';
 import {
   CHECK_FORMAT,
   type CheckReport,
@@ -14,8 +14,8 @@ import {
   formatProbe,
   formatSkipped,
   probeReport,
-} from '../report/check-report.ts';
-import { styleFor } from '../report/style.ts';
+} from '../report/terminal/check-report.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import { suggestion } from '../suggestion.ts';
 import { durationOption, parsePort } from './arguments.ts';
 import { newCommand } from './commands.ts';
@@ -155,8 +155,8 @@ async function check(what: string, words: string[], options: Options): Promise<v
   });
   const report: CheckReport = {
     format: CHECK_FORMAT,
-    tool: { name: 'tcplab', version: VERSION },
-    machine: { kernel: release(), arch: arch(), privilege },
+    tool: TOOL,
+    machine: thisMachine(privilege),
     startedAt: startedAt.toISOString(),
     durationMs: Date.now() - startedAt.getTime(),
     target,
@@ -164,8 +164,8 @@ async function check(what: string, words: string[], options: Options): Promise<v
     probes: results.map(probeReport),
   };
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatCheckSummary(report, style));
-  if (junit) await writeJunit(junit, report);
-  if (html) await writePage(html, report, results);
+  junit?.finish(formatCheckJunit(report));
+  if (html) html.finish(await pageOf(report, results));
   process.exitCode = results.some(({ verdict }) => verdict === 'fault') ? EXIT.notProven : EXIT.proven;
 }
 
@@ -190,8 +190,9 @@ function commandOf(words: string[], isElsewhere: boolean): string {
   return words.map(quoted).join(' ');
 }
 
+/** What stands in for an address or a port needs no quotes. */
 function quoted(word: string): string {
-  return /^[\w@%+=:,./{}-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./{}-]+$/.test(word) ? word : shellWord(word);
 }
 
 function talkOf(target: Target, { http, request, expect }: Options): Talk {
@@ -228,14 +229,8 @@ function unescaped(text: string): Buffer {
   );
 }
 
-function writeJunit(file: OutputFile, report: CheckReport): void {
-  file.write(formatCheckJunit(report));
-  file.close();
-}
-
-async function writePage(file: OutputFile, report: CheckReport, results: ProbeResult[]): Promise<void> {
-  const { formatHtml } = await import('../report/html/html.ts');
-  const { checkPage } = await import('../report/html/check.ts');
-  file.write(formatHtml(checkPage(report, results)));
-  file.close();
+async function pageOf(report: CheckReport, results: ProbeResult[]): Promise<string> {
+  const { formatHtml } = await import('../report/pages/html.ts');
+  const { checkPage } = await import('../report/pages/check.ts');
+  return formatHtml(checkPage(report, results));
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { printable } from '../printable.ts';
 import { Channel } from '../remote/channel.ts';
-import { isPlace, parsePlace, unknownHost } from '../remote/place.ts';
+import { HOST_KINDS, isPlace, parsePlace, unknownHost } from '../remote/place.ts';
 import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
 import { helpEnd } from './help.ts';
@@ -17,7 +17,7 @@ export function cleanCommand(): Command {
       'Remove what a crashed run left on a remote host: firewall rules, sysctl changes, programs. Prints the undo ' +
         'commands, then runs them; with --dry-run, only prints them. Leaves running agents alone.',
     )
-    .argument('<host>', 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local (this machine)')
+    .argument('<host>', `${HOST_KINDS} (this machine)`)
     .option('--dry-run', 'list of the undo commands; runs none')
     .option('--json', 'JSON on standard output')
     .addHelpText(

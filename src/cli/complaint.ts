@@ -1,5 +1,5 @@
 import { printable } from '../printable.ts';
-import { wrap } from '../report/layout.ts';
+import { wrap } from '../report/terminal/layout.ts';
 
 /** Says on stderr what is wrong, and below it what to do about it. */
 export function complain(message: string, hint?: string): void {

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TcplabError } from '../error.ts';
-import { reasonOf } from '../report/reason.ts';
+import { reasonOf } from '../kernel/system-error.ts';
 
 /** Where the path of an output leads. */
 export interface Destination {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { readSysctl } from '../kernel/sysctl.ts';
 import { explainArcs, explainScenario, explainState } from '../report/explain.ts';
-import { formatSections, textSections } from '../report/sections.ts';
-import { styleFor } from '../report/style.ts';
+import { formatSections, textSections } from '../report/guide/sections.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import { parseSysctls } from '../tcp/sysctls.ts';
 import { subjectNamed } from './arguments.ts';
 import { newCommand } from './commands.ts';

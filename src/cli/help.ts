@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { wrap } from '../report/layout.ts';
+import { wrap } from '../report/terminal/layout.ts';
 import { COMMANDS } from './commands.ts';
 
 /** The groups of options below the ones that matter first. */

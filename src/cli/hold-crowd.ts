@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HostName } from '../evidence/events.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
@@ -13,14 +12,14 @@ import {
   crowdsResult,
   crowdVerdict,
   makingLine,
-} from '../report/crowd-report.ts';
-import { wrapBeside } from '../report/layout.ts';
-import { styleFor } from '../report/style.ts';
+} from '../report/terminal/crowd-report.ts';
+import { wrapBeside } from '../report/terminal/layout.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import { lookAtCrowd, makeCrowd, untilReached } from '../scenario/crowd.ts';
 import { type CrowdPlan, type CrowdWish, planCrowds } from '../scenario/crowd-plan.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { complain } from './complaint.ts';
-import { endCommand } from './end-command.ts';
+import { endCommand, statusOf } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { untilSignal } from './interrupt.ts';
 import { ensurePrivilege } from './privileges.ts';
@@ -161,9 +160,7 @@ async function commandOn(
 
 /** Gives the exit status of the program, or as a shell gives it for one that a signal ended. */
 async function watchWhileRunning(all: readonly Held[], child: ChildProcess): Promise<number> {
-  const ended = new Promise<number>((resolve) => {
-    child.once('exit', (code, name) => resolve(code ?? 128 + constants.signals[name ?? 'SIGKILL']));
-  });
+  const ended = statusOf(child);
   await lookUntil(all, { promise: ended, cancel: () => {} }, { evenIfLost: true });
   return ended;
 }

@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
@@ -11,16 +10,18 @@ import { CROWD_PORTS } from '../lab/client-ports.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
-import { hostLines } from '../report/host-lines.ts';
-import { LadderFeed } from '../report/ladder/feed.ts';
-import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
-import { formatMs, wrapBeside } from '../report/layout.ts';
-import { programLines } from '../report/program-lines.ts';
-import { resultOf, segmentReports, unseenNotes } from '../report/result.ts';
-import { segmentLegend, segmentLines, timeLabel } from '../report/segment-line.ts';
-import { statusLines } from '../report/status.ts';
-import { styleFor } from '../report/style.ts';
-import { TimelineRecorder } from '../report/timeline-file/recorder.ts';
+import { TimelineRecorder } from '../report/files/timeline/recorder.ts';
+import { hostLines } from '../report/story/host-lines.ts';
+import { resultOf, segmentReports, unseenNotes } from '../report/story/result.ts';
+import { runStarted } from '../report/story/run-started.ts';
+import { LadderFeed } from '../report/terminal/ladder/feed.ts';
+import { localeIsUtf8 } from '../report/terminal/ladder/glyphs.ts';
+import { wrapBeside } from '../report/terminal/layout.ts';
+import { programLines } from '../report/terminal/program-lines.ts';
+import { segmentLegend, segmentLines, timeLabel } from '../report/terminal/segment-line.ts';
+import { statusLines } from '../report/terminal/status.ts';
+import { styleFor } from '../report/terminal/style.ts';
+import { formatMs } from '../report/words/time.ts';
 import type { CrowdWish } from '../scenario/crowd-plan.ts';
 import { holdState } from '../scenario/hold.ts';
 import { reachState } from '../scenario/reach.ts';
@@ -29,7 +30,7 @@ import { durationOption, scenarioNamed } from './arguments.ts';
 import { newCommand } from './commands.ts';
 import { complain } from './complaint.ts';
 import { type Counts, nameGiven, parseCounts, wishesOf } from './counts.ts';
-import { endCommand } from './end-command.ts';
+import { endCommand, statusOf } from './end-command.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
 import { helpEnd, OPTION_GROUPS } from './help.ts';
@@ -38,7 +39,6 @@ import { ABOUT_HOSTS, addLabOptions, openHosts, partsOf } from './host-options.t
 import { untilSignal } from './interrupt.ts';
 import { OutputFile } from './output-file.ts';
 import { addProgramOptions, type ProgramOptions, programsOf } from './program-options.ts';
-import { runStarted } from './run-started.ts';
 import { type DrawBlock, Screen } from './screen.ts';
 import { keepMemorySmall } from './small-memory.ts';
 
@@ -343,11 +343,8 @@ async function watch(
 /** The exit status of the program, or as a shell gives it for one that a signal ended. */
 async function holdWhileRunning(lab: Lab, scenario: Scenario, child: ChildProcess): Promise<number> {
   let status: number | undefined;
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', (code, signalName) => {
-      status = code ?? 128 + constants.signals[signalName ?? 'SIGKILL'];
-      resolve();
-    });
+  const ended = statusOf(child).then((given) => {
+    status = given;
   });
   await holdState(lab, scenario, {
     wait: () => Promise.race([ended, pause(LOOK_EVERY_MS)]),

@@ -3,17 +3,10 @@ import { SettingError, TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { LabOptions } from '../lab/lab.ts';
 import type { Settings } from '../lab/settings.ts';
-import { isPlace } from '../remote/place.ts';
+import { HOST_KINDS, isPlace } from '../remote/place.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { ensurePrivilege } from './privileges.ts';
-import { settingsOf } from './settings-of.ts';
-
-/** What a lab sets before anything happens in it, as it was typed. */
-export interface SettingOptions {
-  sysctl?: string[];
-  option?: string[];
-  clientPort?: number;
-}
+import { type SettingOptions, settingsOf } from './settings-of.ts';
 
 /** The values of `--client` and `--server`: a host, a program that is this end of the connection, or both. */
 export interface EndOptions extends SettingOptions {
@@ -23,19 +16,16 @@ export interface EndOptions extends SettingOptions {
   ipv6?: boolean;
 }
 
-const HOSTS = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local';
-
 /** The paragraph of a command's help about the values of `--client` and `--server`. */
-export const ABOUT_HOSTS: string = `A host is ${HOSTS} (this machine). Without hosts, each lab has two network namespaces.`;
+export const ABOUT_HOSTS: string = `A host is ${HOST_KINDS} (this machine). Without hosts, each lab has two network namespaces.`;
 
 /** The options of a command whose hosts can be remote. `programs`: and whose ends can be programs. */
 export function addHostOptions(command: Command, { programs }: { programs: boolean }): Command {
-  const given = (value: string, before: string[] = []) => [...before, value];
   const end = (name: HostName, program: string) =>
     new Option(
       `--${name} <${programs ? 'command|host' : 'host'}>`,
       programs ? `${program}, or its host` : `host of the ${name}`,
-    ).argParser(given);
+    ).argParser(oneMore);
   return command
     .addOption(end('server', 'server program'))
     .addOption(end('client', 'client program ({server} and {port} filled in)'))
@@ -44,6 +34,11 @@ export function addHostOptions(command: Command, { programs }: { programs: boole
         OPTION_GROUPS.lab,
       ),
     );
+}
+
+/** The value of an option that may be given repeatedly. */
+function oneMore(value: string, before: string[] = []): string[] {
+  return [...before, value];
 }
 
 /** The options of every command that opens labs. `--firewall` gives a `FirewallKind`. */
@@ -59,9 +54,8 @@ export function addLabOptions(command: Command): Command {
 
 /** `--sysctl` and `--option`, of every command that opens labs. */
 export function addSettingOptions(command: Command): Command {
-  const given = (value: string, before: string[] = []) => [...before, value];
   const repeatable = (flags: string, description: string) =>
-    command.addOption(new Option(flags, description).argParser(given).helpGroup(OPTION_GROUPS.lab));
+    command.addOption(new Option(flags, description).argParser(oneMore).helpGroup(OPTION_GROUPS.lab));
   repeatable('--sysctl <host:name=value>', 'sysctl, such as server:tcp_retries2=5 (repeatable)');
   repeatable(
     '--option <host:name=value>',
@@ -144,7 +138,7 @@ export async function openHosts(options: EndOptions): Promise<Hosts> {
       'USAGE',
       `missing --${name}: with --${other} HOST, tcplab needs the host of the ${name} too`,
       {
-        hint: `add --${name} HOST, where HOST is ${HOSTS} (this machine)`,
+        hint: `add --${name} HOST, where HOST is ${HOST_KINDS} (this machine)`,
       },
     );
   }

@@ -2,8 +2,8 @@ import { closeSync, constants, createReadStream, fstatSync, openSync, statSync }
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
 import { TcplabError } from '../error.ts';
+import { reasonOf } from '../kernel/system-error.ts';
 import { printable } from '../printable.ts';
-import { reasonOf } from '../report/reason.ts';
 
 /** How long a terminal or a FIFO may bring nothing before tcplab says that it waits. */
 const SILENT_MS = 1000;

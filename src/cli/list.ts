@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { WIDEST_TABLE, wrap } from '../report/layout.ts';
-import { styleFor } from '../report/style.ts';
+import { WIDEST_TABLE, wrap } from '../report/terminal/layout.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import { CATALOGUE, scenariosOf } from '../scenario/catalogue.ts';
 import { STATES } from '../tcp/state.ts';
 import { newCommand } from './commands.ts';

@@ -28,6 +28,12 @@ export class OutputFile {
     this.#attempt(() => writeAll(this.#fd, Buffer.from(text)));
   }
 
+  /** All that there is to write. */
+  finish(text: string | Uint8Array): void {
+    this.write(text);
+    this.close();
+  }
+
   close(): void {
     this.#attempt(() => {
       if (!this.#isOwnDescriptor) closeSync(this.#fd);
@@ -98,7 +104,5 @@ export function openFolder(path: string): void {
 }
 
 export function writeWhole(path: string, bytes: Uint8Array): void {
-  const file = new OutputFile(path);
-  file.write(bytes);
-  file.close();
+  new OutputFile(path).finish(bytes);
 }

@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { RunStarted } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
-import { formatJunit } from '../report/junit.ts';
-import { localeIsUtf8 } from '../report/ladder/glyphs.ts';
-import { formatLadder } from '../report/ladder/ladder.ts';
-import type { RunOutput } from '../report/run-fold.ts';
-import { styleFor } from '../report/style.ts';
-import { formatTable } from '../report/table.ts';
-import { tapBailOut, tapPoint, tapStart } from '../report/tap.ts';
-import { TimelineWriter } from '../report/timeline-file/write.ts';
+import { formatJunit } from '../report/files/junit.ts';
+import { tapBailOut, tapPoint, tapStart } from '../report/files/tap.ts';
+import { TimelineWriter } from '../report/files/timeline/write.ts';
+import type { RunOutput } from '../report/story/run-fold.ts';
+import { localeIsUtf8 } from '../report/terminal/ladder/glyphs.ts';
+import { formatLadder } from '../report/terminal/ladder/ladder.ts';
+import { styleFor } from '../report/terminal/style.ts';
+import { formatTable } from '../report/terminal/table.ts';
 import { OPTION_GROUPS } from './help.ts';
 import { OutputFile, openFolder, writeWhole } from './output-file.ts';
 import { refuseInFolder, refuseSameFile } from './same-file.ts';
@@ -99,12 +99,7 @@ function tapOutput({ scenarios, repeat }: RunStarted): RunOutput {
 }
 
 function junitOutput(file: OutputFile): RunOutput {
-  return {
-    end: (report) => {
-      file.write(formatJunit(report));
-      file.close();
-    },
-  };
+  return { end: (report) => file.finish(formatJunit(report)) };
 }
 
 function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
@@ -112,28 +107,22 @@ function timelineOutput(file: OutputFile, started: RunStarted): RunOutput {
   file.write(writer.start(started));
   return {
     lab: ({ outcome }) => file.write(writer.lab(outcome)),
-    end: ({ durationMs }) => {
-      file.write(writer.end(durationMs));
-      file.close();
-    },
+    end: ({ durationMs }) => file.finish(writer.end(durationMs)),
   };
 }
 
 async function reportOutput(file: OutputFile, started: RunStarted): Promise<RunOutput> {
-  const { formatHtml } = await import('../report/html/html.ts');
-  const { RunPage } = await import('../report/html/run.ts');
+  const { formatHtml } = await import('../report/pages/html.ts');
+  const { RunPage } = await import('../report/pages/run.ts');
   const page = new RunPage(started);
   return {
     lab: (lab) => page.add(lab),
-    end: (report) => {
-      file.write(formatHtml(page.end(report)));
-      file.close();
-    },
+    end: (report) => file.finish(formatHtml(page.end(report))),
   };
 }
 
 async function pcapOutput(folder: string, started: RunStarted): Promise<RunOutput> {
-  const { formatPcapng } = await import('../report/pcapng/pcapng.ts');
+  const { formatPcapng } = await import('../report/files/pcapng/pcapng.ts');
   openFolder(folder);
   return {
     lab: ({ outcome, result, number }) => {

@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty';
-import { cut } from '../report/layout.ts';
+import { cut } from '../report/terminal/layout.ts';
 import { isLive } from './terminal.ts';
 
 /** One line on a terminal that is written over; nothing where there is no terminal. */

@@ -1,7 +1,8 @@
 import { TcplabError } from '../error.ts';
-import { VERSION } from '../evidence/version.ts';
 import { printable } from '../printable.ts';
 import type { NamedPair } from '../remote/pairs-file.ts';
+import { failedResult, resultOf, type ScenarioResult } from '../report/story/result.ts';
+import { TOOL } from '../report/story/run-started.ts';
 import {
   differencesOf,
   formatPairs,
@@ -9,9 +10,8 @@ import {
   PAIRS_FORMAT,
   type PairReport,
   type PairsReport,
-} from '../report/pairs-report.ts';
-import { failedResult, resultOf, type ScenarioResult } from '../report/result.ts';
-import { styleFor } from '../report/style.ts';
+} from '../report/terminal/pairs-report.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import type { RunOptions } from '../scenario/run.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { EXIT } from './exit.ts';
@@ -62,7 +62,7 @@ export async function runPairs(
   progress.clear();
   const report: PairsReport = {
     format: PAIRS_FORMAT,
-    tool: { name: 'tcplab', version: VERSION },
+    tool: TOOL,
     startedAt: startedAt.toISOString(),
     durationMs: Date.now() - startedAt.getTime(),
     pairs: reports,

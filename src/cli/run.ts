@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import type { ScenarioFailed } from '../evidence/events.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { RunFold } from '../report/run-fold.ts';
+import { RunFold } from '../report/story/run-fold.ts';
+import { runStarted } from '../report/story/run-started.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, parseCount, scenariosNamed } from './arguments.ts';
 import { newCommand } from './commands.ts';
@@ -19,7 +20,6 @@ import {
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { addProgramOptions, type ProgramOptions, playableAmong, programsOf } from './program-options.ts';
 import { runPairs } from './run-pairs.ts';
-import { runStarted } from './run-started.ts';
 import { settingsOf } from './settings-of.ts';
 import { runSideBySide } from './side-by-side.ts';
 

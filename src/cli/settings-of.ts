@@ -10,7 +10,13 @@ import {
   sysctlName,
 } from '../lab/settings.ts';
 import { rangeOf, type SocketOption } from '../tcp/socket-options.ts';
-import type { SettingOptions } from './host-options.ts';
+
+/** What a lab sets before anything happens in it, as it was typed. */
+export interface SettingOptions {
+  sysctl?: string[];
+  option?: string[];
+  clientPort?: number;
+}
 
 /**
  * Throws USAGE for what no lab can set, or none in which these ends are programs. What a host's kernel rejects, the lab

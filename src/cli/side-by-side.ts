@@ -1,5 +1,5 @@
 import type { Timeline } from '../evidence/timeline.ts';
-import { formatMs } from '../report/layout.ts';
+import { formatMs } from '../report/words/time.ts';
 import { type RunOptions, runScenario } from '../scenario/run.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { Turn } from '../scenario/turn.ts';

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { reasonOf } from '../report/reason.ts';
+import { reasonOf } from '../kernel/system-error.ts';
 import { complain } from './complaint.ts';
 import { EXIT } from './exit.ts';
 

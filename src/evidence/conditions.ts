@@ -1,29 +1,12 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
 import type { Segment } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import type { Condition } from './condition-names.ts';
 import { endOf, isSelf } from './connection.ts';
 import { type Claimed, type Held, type HostName, otherHost, type SocketsSeen } from './events.ts';
 import { type Passage, passages } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { listenerOf, rowOf } from './witness/socket-table.ts';
-
-/** What holds besides the state while a scenario holds it: without that the state would be another scenario's. */
-export const CONDITIONS = [
-  'bound',
-  'persist-timer',
-  'descriptor-open',
-  'orphaned',
-  'never-accepted',
-  'accept-queue-full',
-  'retransmission-timer',
-  'fin-unsent',
-  'accept-deferred',
-  'data-on-syn',
-  'after-time-wait',
-  'own-peer',
-  'refused-by-peer',
-] as const;
-export type Condition = (typeof CONDITIONS)[number];
 
 /**
  * What of a claim's conditions did not hold through the whole hold, in one sentence; null if all did. The rules that were set

@@ -1,7 +1,7 @@
 import { type Endpoint, sameEndpoint } from '../tcp/endpoint.ts';
 import type { Segment, WirePacket } from '../tcp/segment.ts';
 import type { State } from '../tcp/state.ts';
-import { type HostName, otherHost } from './events.ts';
+import { type HostName, otherHost } from './host-name.ts';
 
 export interface Connection {
   client: Endpoint;

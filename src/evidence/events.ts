@@ -3,19 +3,15 @@ import type { KernelEventName } from '../tcp/kernel-event.ts';
 import type { WirePacket } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
-import type { Condition } from './conditions.ts';
+import type { Condition } from './condition-names.ts';
+import type { HostName } from './host-name.ts';
 import type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
 
+export { type HostName, otherHost } from './host-name.ts';
 export type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
 
 /** Raised when a reader of the old form would misread the new one. */
 export const TIMELINE_FORMAT = 'tcplab.timeline/1';
-
-export type HostName = 'client' | 'server';
-
-export function otherHost(host: HostName): HostName {
-  return host === 'client' ? 'server' : 'client';
-}
 
 /** `atMs`: milliseconds since the lab was opened, on the clock CLOCK_MONOTONIC; microseconds and finer in the fraction. */
 interface Happening {

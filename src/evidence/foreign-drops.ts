@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts';
+import { counted } from './counted.ts';
 import type { HostName } from './events.ts';
 import { passages, wordsOfDrop } from './segments.ts';
 import type { Timeline } from './timeline.ts';
@@ -17,7 +18,6 @@ export function foreignDrops(timeline: Timeline, connection: Connection): string
     words.set(host, { segments: before + 1, why: wordsOfDrop(timeline, fate.discarded) });
   }
   return [...words].map(
-    ([host, { segments, why }]) =>
-      `the ${host}'s kernel dropped ${segments} ${segments === 1 ? 'segment' : 'segments'}: ${why}`,
+    ([host, { segments, why }]) => `the ${host}'s kernel dropped ${counted(segments, 'segment')}: ${why}`,
   );
 }

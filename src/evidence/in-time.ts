@@ -54,19 +54,20 @@ export class InTime<T extends { atMs: number }> {
 
 /** The place of the first that is at `ms` or later. */
 export function firstFrom(events: readonly { atMs: number }[], ms: number): number {
-  return place(events, (atMs) => atMs >= ms);
+  return placeOfFirst(events, ({ atMs }) => atMs >= ms);
 }
 
-/** The place of the first that is later than `ms`. */
+/** The place of the first that is later than `ms`: so many are not. */
 export function firstAfter(events: readonly { atMs: number }[], ms: number): number {
-  return place(events, (atMs) => atMs > ms);
+  return placeOfFirst(events, ({ atMs }) => atMs > ms);
 }
 
-function place(events: readonly { atMs: number }[], isThere: (atMs: number) => boolean): number {
-  let [low, high] = [0, events.length];
+/** Found in a few steps, for all after it are so too. */
+export function placeOfFirst<T>(all: readonly T[], isSo: (one: T) => boolean): number {
+  let [low, high] = [0, all.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (isThere((events[middle] as { atMs: number }).atMs)) high = middle;
+    if (isSo(all[middle] as T)) high = middle;
     else low = middle + 1;
   }
   return low;

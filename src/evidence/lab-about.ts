@@ -1,4 +1,4 @@
-import type { HostName } from './events.ts';
+import type { HostName } from './host-name.ts';
 
 /** What the first event of a lab tells of it. */
 

@@ -2,7 +2,7 @@ import type { Endpoint } from '../tcp/endpoint.ts';
 import type { IcmpError, Segment, WirePacket } from '../tcp/segment.ts';
 import type { SocketRow, TcpInfo } from '../tcp/socket-row.ts';
 import { STATES, type State } from '../tcp/state.ts';
-import { CONDITIONS } from './conditions.ts';
+import { CONDITIONS } from './condition-names.ts';
 import {
   type HostAbout,
   type HostName,

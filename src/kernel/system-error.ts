@@ -1,3 +1,4 @@
+import { getSystemErrorMap } from 'node:util';
 import { MORE_DESCRIPTORS, SystemError } from '../error.ts';
 
 /** The error of a system call, with what to do about it. Code MACHINE where privileges or descriptors are missing. */
@@ -18,3 +19,9 @@ const HINTS: Readonly<Record<string, string>> = {
   EMFILE: MORE_DESCRIPTORS,
   ENFILE: 'the machine has too few descriptors: raise sysctl fs.file-max',
 };
+
+/** `no such file or directory` */
+export function reasonOf(error: unknown): string {
+  const { errno, message } = error as NodeJS.ErrnoException;
+  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? message;
+}

@@ -1,4 +1,3 @@
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import type { HostName } from '../evidence/events.ts';
 import { DescriptorKeeper } from '../kernel/descriptor-keeper.ts';
 import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
@@ -13,7 +12,6 @@ import type { FirewallKind } from './firewall.ts';
 import { createWithOwnTable } from './own-table.ts';
 import { inBoth } from './pair.ts';
 import { type Settings, setSysctls } from './settings.ts';
-import { timedOut } from './timed-out.ts';
 import { layWire } from './wire.ts';
 
 export interface CrowdOptions {
@@ -39,9 +37,6 @@ export interface CrowdPart {
   readonly client: CrowdEnd;
   readonly server: CrowdEnd;
 }
-
-/** What the kernel does without one of its timers, it has done by then. */
-const AT_ONCE_MS = 3;
 
 /**
  * Two hosts for many connections. Unlike in a `Lab` no packet is captured, no event of the kernel is read, and no call
@@ -121,16 +116,6 @@ export class Crowd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#ending.run();
-  }
-}
-
-/** Tries until it is done, at once at first and then less often. Throws a TcplabError with code TIMEOUT that says `failure`. */
-export async function until(failure: string, withinMs: number, attempt: () => boolean): Promise<void> {
-  for (const startMs = performance.now(); !attempt(); ) {
-    const waitedMs = performance.now() - startMs;
-    if (waitedMs > withinMs) throw timedOut({ failure }, withinMs);
-    if (waitedMs < AT_ONCE_MS) await turn();
-    else await pause(Math.min(5, waitedMs / 4));
   }
 }
 

@@ -1,7 +1,5 @@
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import type { Family } from '../tcp/endpoint.ts';
-import { IptablesFirewall } from './firewall-iptables.ts';
-import { NftFirewall } from './firewall-nft.ts';
 import { describeRule, iptablesCommand, nftCommand, type Rule } from './rule.ts';
 import type { Undo } from './undo.ts';
 
@@ -38,10 +36,6 @@ export interface FirewallOptions {
     /** Is told before each change how it is taken back. */
     keep: (undo: Undo) => void;
   };
-}
-
-export function openFirewall(kind: FirewallKind, options: FirewallOptions): Firewall {
-  return kind === 'nft' ? new NftFirewall(options) : new IptablesFirewall(options);
 }
 
 export function ruleSetEvent(

@@ -6,10 +6,10 @@ import {
   type Firewall,
   type FirewallKind,
   type FirewallOptions,
-  openFirewall,
   type RuleCount,
   ruleSetEvent,
 } from './firewall.ts';
+import { openFirewall } from './open-firewall.ts';
 import type { Rule } from './rule.ts';
 import type { SharedMachine } from './shared-machine.ts';
 

@@ -1,4 +1,3 @@
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
 import { host as hostName, milliseconds, mustFit, port, work } from '../evidence/arguments.ts';
 import { type HostName, TIMELINE_FORMAT, type TimelineEvent } from '../evidence/events.ts';
@@ -14,7 +13,7 @@ import { COUNTED_WITHIN_MS, type Host } from './host.ts';
 import { openNamespacePair } from './namespace-pair.ts';
 import type { HostPair, OpenPair } from './pair.ts';
 import { SETTING_FIELDS, type Settings, setSysctls, settingsAsked, withSettings } from './settings.ts';
-import { timedOut, type WaitedFor } from './timed-out.ts';
+import { until, type WaitedFor } from './until.ts';
 
 export interface LabOptions extends Settings {
   /** Default: `ipv4`. */
@@ -38,9 +37,6 @@ const LAB = object<LabOptions>(LAB_FIELDS);
 
 /** The socket tables of both hosts, read at about one moment. */
 export type Tables = Record<HostName, SocketRow[]>;
-
-/** What the kernel does without one of its timers, it has done by then. */
-const AT_ONCE_MS = 3;
 
 /** An event of another machine waits until its place among the others is known. */
 const LATE_ELSEWHERE_MS = 2000;
@@ -188,23 +184,11 @@ export class Lab implements AsyncDisposable {
     what: WaitedFor,
     attempt: () => T | Promise<T>,
     timeoutMs = 5000,
-    onIdle: () => void = () => {},
+    onIdle?: () => void,
   ): Promise<NonNullable<T>> {
     mustFit('waitFor() attempt', work(), attempt);
     mustFit('waitFor() timeoutMs', milliseconds, timeoutMs);
-    const startMs = this.nowMs();
-    for (;;) {
-      const result = await attempt();
-      if (result) return result;
-      const waitedMs = this.nowMs() - startMs;
-      if (waitedMs > timeoutMs) throw timedOut(what, timeoutMs);
-      if (waitedMs < AT_ONCE_MS) {
-        await turn();
-      } else {
-        onIdle();
-        await pause(Math.min(5, waitedMs / 4));
-      }
-    }
+    return until(what, timeoutMs, attempt, onIdle);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

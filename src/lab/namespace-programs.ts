@@ -25,6 +25,7 @@ import { systemError } from '../kernel/system-error.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { SpawnOptions, StartOptions } from './host.ts';
 import { type Program, SpawnedProgram } from './program.ts';
+import { shellWord } from './shell-word.ts';
 
 /** The processes of a lab, which end with it. */
 interface Processes {
@@ -126,7 +127,7 @@ export class NamespacePrograms {
       detached: true,
       ...options,
     });
-    const shown = typeof command === 'string' ? command : command.map(quoted).join(' ');
+    const shown = typeof command === 'string' ? command : command.map(shellWord).join(' ');
     const program = new SpawnedProgram(child, shown, { host: name, number, nowMs, emit });
     const standard = socketHolders([program.pid]).filter(({ fd }) => fd <= 2);
     this.#started.push({ program, streams: new Set(standard.map(({ inode }) => inode)) });
@@ -293,9 +294,4 @@ async function hasStarted(child: ChildProcess, what: string): Promise<void> {
   } catch (error) {
     throw systemError('spawn', (error as NodeJS.ErrnoException).code ?? 'EIO', what);
   }
-}
-
-/** As a shell needs it, so that a user can copy it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

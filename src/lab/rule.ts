@@ -1,15 +1,7 @@
 import type { Family } from '../tcp/endpoint.ts';
+import type { Fate } from './fate.ts';
 
-/** What becomes of a segment that a rule matches. `drop` says nothing to the sender; the others answer it. */
-export const FATES = [
-  'drop',
-  'reject with RST',
-  'reject with port unreachable',
-  'reject with host unreachable',
-  'reject with administratively prohibited',
-] as const;
-
-export type Fate = (typeof FATES)[number];
+export { FATES, type Fate } from './fate.ts';
 
 /** From the first to the last. */
 export interface Span {

@@ -7,12 +7,13 @@ import { isObject } from '../evidence/shape.ts';
 import { VERSION } from '../evidence/version.ts';
 import { monotonicNs, realtimeOffsetNs } from '../kernel/clock.ts';
 import { signalGroup } from '../kernel/process.ts';
+import { shellWord } from '../lab/shell-word.ts';
 import { printableJson } from '../printable.ts';
 import type { AgentCalls } from './agent.ts';
 import { flawOfMessage, hasResult, kindOf } from './answers.ts';
 import { bundleFor, type Target } from './bundle.ts';
 import { explainFailure } from './channel-failure.ts';
-import { agentHere, type Place, quote } from './place.ts';
+import { agentHere, type Place } from './place.ts';
 import {
   AGENT_FORMAT,
   type Answer,
@@ -320,7 +321,7 @@ function nowMs(): number {
 function loaderLine(): string {
   const loader = readFileSync(new URL('remote/loader.cjs', DIST), 'utf8');
   const hasNode = 'command -v node >/dev/null || { echo tcplab: no node >&2; exit 127; }';
-  return `${hasNode}; exec node -e ${quote(loader)} ${VERSION}\n`;
+  return `${hasNode}; exec node -e ${shellWord(loader)} ${VERSION}\n`;
 }
 
 /** As package.json has it. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DIST } from '../dist.ts';
 import { TcplabError } from '../error.ts';
+import { shellWord } from '../lab/shell-word.ts';
 
 /**
  * Where a host is: `local`, `pid:1234` or `netns:NAME` on this machine; `ssh:user@a` on another; `exec:COMMAND` wherever COMMAND
@@ -16,11 +17,12 @@ export interface Place {
   isHere: boolean;
 }
 
-const KINDS = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local';
+/** The kinds of hosts, as help and errors name them. */
+export const HOST_KINDS: string = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local';
 
 /** What is said of a text that names no host. */
 export function unknownHost(name: string): TcplabError {
-  return new TcplabError('USAGE', `unknown host '${name}': expected ${KINDS}`);
+  return new TcplabError('USAGE', `unknown host '${name}': expected ${HOST_KINDS}`);
 }
 
 /** Whether a text names a host, rather than the command of a program. */
@@ -42,7 +44,7 @@ export function parsePlace(name: string): Place {
       return {
         name,
         isHere: false,
-        command: (words) => ['sh', '-c', `${rest} ${words.map(quote).join(' ')}`],
+        command: (words) => ['sh', '-c', `${rest} ${words.map(shellWord).join(' ')}`],
       };
     case 'pid': {
       if (!/^\d+$/.test(rest)) break;
@@ -76,16 +78,15 @@ function sshCommand(destination: string, words: readonly string[], terminal = fa
   const ssh = process.env['TCPLAB_SSH'] ?? 'ssh';
   const options = `${terminal ? '-tt' : '-T'} -o BatchMode=yes`;
   // What ssh is given goes to the shell of the other side once more.
-  return ['sh', '-c', `exec ${ssh} ${options} ${quote(destination)} ${quote(words.map(quote).join(' '))}`];
+  return [
+    'sh',
+    '-c',
+    `exec ${ssh} ${options} ${shellWord(destination)} ${shellWord(words.map(shellWord).join(' '))}`,
+  ];
 }
 
 /** The words that start an agent where tcplab is as it is here. */
 export function agentHere(): string[] {
   const main = fileURLToPath(new URL('cli/main.js', DIST));
   return [process.execPath, main, 'agent'];
-}
-
-/** As a shell needs it, to take it for one word. */
-export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

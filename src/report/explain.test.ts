@@ -12,7 +12,7 @@ import { explainArcs, explainScenario, explainState } from './explain.ts';
 import type { Section } from './explanation/explanation.ts';
 import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { duration, times } from './explanation/words.ts';
-import { formatSections, textSections } from './sections.ts';
+import { formatSections, textSections } from './guide/sections.ts';
 
 const settings = (sysctls: TcpSysctls) => ({ sysctls, of: 'this machine' });
 const SYSCTLS: TcpSysctls = { ...parseSysctls(() => undefined), synLinearTimeouts: 4, maxOrphans: 8192 };

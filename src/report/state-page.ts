@@ -12,11 +12,11 @@ import type { TcpSysctls } from '../tcp/sysctls.ts';
 import { byHand } from './by-hand/recipes.ts';
 import { explainState } from './explain.ts';
 import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
-import { formatLadder } from './ladder/ladder.ts';
-import { pad, textWidth } from './layout.ts';
-import { fence, markdownBlock } from './markdown.ts';
-import { forecastLines } from './status.ts';
-import { styleFor } from './style.ts';
+import { fence, markdownBlock } from './guide/markdown.ts';
+import { formatLadder } from './terminal/ladder/ladder.ts';
+import { pad, textWidth } from './terminal/layout.ts';
+import { forecastLines } from './terminal/status.ts';
+import { styleFor } from './terminal/style.ts';
 
 /** The run that the pages show, and the settings of its kernel. */
 export interface Recorded {

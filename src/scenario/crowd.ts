@@ -2,8 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
 import { otherHost } from '../evidence/events.ts';
 import type { Slice } from '../kernel/socket-batch.ts';
-import { type Crowd, type CrowdPart, until } from '../lab/crowd.ts';
+import type { Crowd, CrowdPart } from '../lab/crowd.ts';
 import type { CrowdEnd } from '../lab/crowd-end.ts';
+import { until } from '../lab/until.ts';
 import type { State } from '../tcp/state.ts';
 import type { CrowdPlan } from './crowd-plan.ts';
 import type { CrowdStep } from './crowd-recipes.ts';
@@ -100,7 +101,7 @@ async function take(part: CrowdPart, step: CrowdStep, slice: Slice, withinMs: nu
       break;
     case 'see':
       await until(
-        `the ${step.at} was not seen in ${step.state}`,
+        { failure: `the ${step.at} was not seen in ${step.state}` },
         withinMs,
         () => part[step.at].countIn(step.state, slice) === size,
       );
@@ -116,7 +117,7 @@ async function untilAll(
   call: (rest: Slice) => number,
 ): Promise<void> {
   let next = from;
-  await until(failure, withinMs, () => {
+  await until({ failure }, withinMs, () => {
     next = call({ from: next, to });
     return next === to;
   });
@@ -155,7 +156,7 @@ export async function untilReached(
     return part[otherHost(scenario.held.host)].listensAlone({ from: 0, to: count });
   };
   try {
-    await until('not all were in their states', withinMs, isThere);
+    await until({ failure: 'not all were in their states' }, withinMs, isThere);
     return { look, reached: true };
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;

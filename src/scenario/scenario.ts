@@ -1,9 +1,9 @@
-import type { Condition } from '../evidence/conditions.ts';
+import type { Condition } from '../evidence/condition-names.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Host } from '../lab/host.ts';
 import type { Tables } from '../lab/lab.ts';
-import type { WaitedFor } from '../lab/timed-out.ts';
+import type { WaitedFor } from '../lab/until.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { End } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';

@@ -1,8 +1,8 @@
 import type { Connection } from '../evidence/connection.ts';
 import { Timeline } from '../evidence/timeline.ts';
-import { formatLadder } from '../report/ladder/ladder.ts';
-import { reasonOf } from '../report/reason.ts';
-import { styleFor } from '../report/style.ts';
+import { reasonOf } from '../kernel/system-error.ts';
+import { formatLadder } from '../report/terminal/ladder/ladder.ts';
+import { styleFor } from '../report/terminal/style.ts';
 import type { TestConnection } from './connection.ts';
 import { keep } from './keep.ts';
 import type { Sighting } from './look.ts';

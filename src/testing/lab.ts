@@ -12,7 +12,7 @@ import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
 import { SETTING_FIELDS, type Settings } from '../lab/settings.ts';
 import { RemotePair } from '../remote/remote-pair.ts';
-import { connectionsOf } from '../report/ladder/connections.ts';
+import { connectionsOf } from '../report/story/connections.ts';
 import { TestClient } from './client.ts';
 import type { TestConnection } from './connection.ts';
 import { Connections } from './connections.ts';

@@ -1,6 +1,7 @@
 import type { HostName } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import { formatMs, pad, textWidth } from '../report/layout.ts';
+import { timerText } from '../report/story/timer-text.ts';
+import { pad, textWidth } from '../report/terminal/layout.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 
@@ -13,7 +14,7 @@ export function formatSockets(host: HostName, rows: readonly SocketRow[], timeli
     formatEndpoint(row.local),
     row.remote.port === 0 ? '*' : formatEndpoint(row.remote),
     queuesOf(row),
-    timerOf(row),
+    timerText(row),
     holderOf(row, host, timeline),
   ]);
   const widths = lines[0]?.map((_, column) =>
@@ -29,12 +30,6 @@ function queuesOf({ state, receiveQueue, sendQueue }: SocketRow): string {
   return state === 'LISTEN'
     ? `accept queue ${receiveQueue}, backlog ${sendQueue}`
     : `${receiveQueue} unread, ${sendQueue} unacknowledged`;
-}
-
-function timerOf({ timer, expiresMs, retransmits }: SocketRow): string {
-  if (timer === 'none' || expiresMs === null) return '';
-  const again = retransmits > 0 ? `, ${retransmits} retransmitted` : '';
-  return `${timer} in ${formatMs(expiresMs)}${again}`;
 }
 
 function holderOf({ inode, state }: SocketRow, host: HostName, timeline: Timeline): string {

@@ -1,15 +1,14 @@
-import { arch, release } from 'node:os';
-import { type RunStarted, TIMELINE_FORMAT } from '../evidence/events.ts';
+import type { RunStarted } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { formatByHand } from '../report/by-hand/format.ts';
 import { byHand } from '../report/by-hand/recipes.ts';
-import { formatHtml } from '../report/html/html.ts';
-import { RunPage } from '../report/html/run.ts';
-import { formatPcapng } from '../report/pcapng/pcapng.ts';
-import { RunFold } from '../report/run-fold.ts';
-import { TimelineWriter } from '../report/timeline-file/write.ts';
+import { formatPcapng } from '../report/files/pcapng/pcapng.ts';
+import { savedTimeline } from '../report/files/timeline/write.ts';
+import { formatHtml } from '../report/pages/html.ts';
+import { RunPage } from '../report/pages/run.ts';
+import { RunFold } from '../report/story/run-fold.ts';
+import { labStarted } from '../report/story/run-started.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { LiveLab } from './live-lab.ts';
 
@@ -21,12 +20,20 @@ interface Download {
 }
 
 const DOWNLOADS: ReadonlyMap<string, Download> = new Map([
-  ['timeline.ndjson', { type: 'application/x-ndjson', make: savedTimeline }],
+  [
+    'timeline.ndjson',
+    {
+      type: 'application/x-ndjson',
+      // As `tcplab run --timeline` saves it, so that `tcplab replay` reads it.
+      make: (timeline, scenario) =>
+        savedTimeline(started(timeline, scenario), timeline, durationOf(timeline)),
+    },
+  ],
   [
     'packets.pcapng',
     {
       type: 'application/vnd.tcpdump.pcap',
-      make: (timeline, scenario) => formatPcapng(timeline, runStarted(timeline, scenario)),
+      make: (timeline, scenario) => formatPcapng(timeline, started(timeline, scenario)),
     },
   ],
   ['report.html', { type: 'text/html; charset=utf-8', make: htmlReport }],
@@ -41,18 +48,10 @@ export async function contentOf({ make }: Download, live: LiveLab): Promise<stri
   return make(await live.recorded(), live.scenario);
 }
 
-/** As `tcplab run --timeline` saves it, so that `tcplab replay` reads it. */
-function savedTimeline(timeline: Timeline, scenario: Scenario): string {
-  const writer = new TimelineWriter();
-  return (
-    writer.start(runStarted(timeline, scenario)) + writer.lab(timeline) + writer.end(durationOf(timeline))
-  );
-}
-
 function htmlReport(timeline: Timeline, scenario: Scenario): string {
-  const started = runStarted(timeline, scenario);
-  const page = new RunPage(started);
-  const fold = new RunFold(started, [{ lab: (lab) => page.add(lab) }]);
+  const run = started(timeline, scenario);
+  const page = new RunPage(run);
+  const fold = new RunFold(run, [{ lab: (lab) => page.add(lab) }]);
   fold.lab(0, timeline);
   return formatHtml(page.end(fold.end(durationOf(timeline))));
 }
@@ -61,17 +60,8 @@ function durationOf(timeline: Timeline): number {
   return [...timeline].at(-1)?.atMs ?? 0;
 }
 
-function runStarted(timeline: Timeline, { id, heldBy }: Scenario): RunStarted {
-  const privilege = currentPrivilege() === 'root' ? 'root' : 'user-namespace';
-  return {
-    type: 'run-started',
-    format: TIMELINE_FORMAT,
-    tool: { name: 'tcplab', version: VERSION },
-    machine: { kernel: release(), arch: arch(), privilege },
-    startedAt: timeline.of('lab-opened')[0]?.startedAt ?? new Date().toISOString(),
-    scenarios: [{ id, heldBy }],
-    repeat: 1,
-  };
+function started(timeline: Timeline, scenario: Scenario): RunStarted {
+  return labStarted(timeline, currentPrivilege(), scenario);
 }
 
 /** How a person gets there: by tcplab, with the rules of this lab, and by hand on two machines. */

@@ -1,4 +1,5 @@
-import type { HostName, TableRow, View } from '../report/view/model.ts';
+import type { Fate } from '../lab/fate.ts';
+import type { HostName, TableRow, View } from '../report/pages/view-model.ts';
 
 type State = TableRow['state'];
 
@@ -86,14 +87,6 @@ export type ActRequest =
   | { act: 'lift-rule'; host: HostName; rule: number }
   | { act: 'destroy'; host: HostName; local: string; remote: string }
   | { act: 'run'; host: HostName; command: string };
-
-/** As src/lab/rule.ts has them. */
-export type Fate =
-  | 'drop'
-  | 'reject with RST'
-  | 'reject with port unreachable'
-  | 'reject with host unreachable'
-  | 'reject with administratively prohibited';
 
 export interface CreateRequest {
   state: State;

@@ -1,4 +1,4 @@
-import type { View } from '../report/view/model.ts';
+import type { View } from '../report/pages/view-model.ts';
 import type { ViewNews } from './model.ts';
 
 /** What changes one view into the other; undefined if nothing does. */

@@ -1,5 +1,5 @@
 import { nullable, object, oneOf, type Shape, tagged, text, whole } from '../evidence/shape.ts';
-import { FATES } from '../lab/rule.ts';
+import { FATES } from '../lab/fate.ts';
 import { STATES } from '../tcp/state.ts';
 import type { ActRequest, CreateRequest, SocketAct } from './model.ts';
 import { Refusal } from './refusal.ts';

@@ -56,12 +56,12 @@ export class Keyed<T, N extends { element: HTMLElement; show: (item: T) => void 
   }
 }
 
-export function choice(
+export function choice<T extends string>(
   label: string,
-  options: readonly (readonly [value: string, text: string])[],
+  options: readonly (readonly [value: T, text: string])[],
 ): {
   element: HTMLElement;
-  readonly value: string;
+  readonly value: T;
 } {
   const id = newId('choice');
   const select = html('select', { id }, ...options.map(([value, text]) => html('option', { value }, text)));
@@ -69,7 +69,7 @@ export function choice(
   return {
     element,
     get value() {
-      return select.value;
+      return select.value as T;
     },
   };
 }

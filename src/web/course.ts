@@ -1,8 +1,8 @@
-import type { Change, HostName, Table, View } from '../report/view/model.ts';
+import { ofHosts } from '../evidence/host-name.ts';
+import { firstAfter, placeOfFirst } from '../evidence/in-time.ts';
+import type { Change, HostName, Table, View } from '../report/pages/view-model.ts';
 
 type State = Change['from'];
-
-export const HOSTS: readonly HostName[] = ['client', 'server'];
 
 /** A view, made ready to be asked what was at a time: each question takes a few steps, however long the view is. */
 export class Course {
@@ -16,45 +16,30 @@ export class Course {
     this.view = view;
     const of = <T extends { host: HostName; atMs: number }>(all: readonly T[], host: HostName): T[] =>
       inOrder(all.filter((one) => one.host === host));
-    this.#changes = { client: of(view.changes, 'client'), server: of(view.changes, 'server') };
-    this.#tables = { client: of(view.tables, 'client'), server: of(view.tables, 'server') };
+    this.#changes = ofHosts((host) => of(view.changes, host));
+    this.#tables = ofHosts((host) => of(view.tables, host));
     this.steps = stepsOf(view, Object.values(this.#tables));
   }
 
   /** The place among the steps of the last that is not after this time. */
   stepAt(atMs: number): number {
-    return Math.max(0, countUntil(this.steps, atMs, (step) => step) - 1);
+    return Math.max(0, placeOfFirst(this.steps, (step) => step > atMs) - 1);
   }
 
   changesUntil(host: HostName, atMs: number): readonly Change[] {
     const changes = this.#changes[host];
-    return changes.slice(
-      0,
-      countUntil(changes, atMs, (change) => change.atMs),
-    );
+    return changes.slice(0, firstAfter(changes, atMs));
   }
 
   stateAt(host: HostName, atMs: number): State {
     const changes = this.#changes[host];
-    const count = countUntil(changes, atMs, (change) => change.atMs);
-    return changes[count - 1]?.to ?? this.view.initial[host];
+    return changes[firstAfter(changes, atMs) - 1]?.to ?? this.view.initial[host];
   }
 
   tableAt(host: HostName, atMs: number): Table | undefined {
     const tables = this.#tables[host];
-    return tables[countUntil(tables, atMs, (table) => table.atMs) - 1];
+    return tables[firstAfter(tables, atMs) - 1];
   }
-}
-
-/** How many of those in order are not after a time. */
-export function countUntil<T>(all: readonly T[], atMs: number, timeOf: (one: T) => number): number {
-  let [low, high] = [0, all.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (timeOf(all[middle] as T) <= atMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function inOrder<T extends { atMs: number }>(all: readonly T[]): T[] {

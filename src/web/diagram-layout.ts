@@ -1,4 +1,4 @@
-import type { Change } from '../report/view/model.ts';
+import type { Change } from '../report/pages/view-model.ts';
 
 type State = Change['from'];
 

@@ -1,8 +1,10 @@
-import type { Change, HostName } from '../report/view/model.ts';
-import { type Course, HOSTS } from './course.ts';
+import { HOSTS, ofHosts } from '../evidence/host-name.ts';
+import type { Change, HostName } from '../report/pages/view-model.ts';
+import { formatTime } from '../report/words/time.ts';
+import { confirmedBy, whyChanged } from './change-words.ts';
+import type { Course } from './course.ts';
 import { BOX, FIGURE, PLACES, type Route, routeOf, SIZE } from './diagram-layout.ts';
-import { formatTime } from './format.ts';
-import { html, newId, setAttribute, setText, svg } from './nodes.ts';
+import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
 
 type State = Change['from'];
 
@@ -32,7 +34,7 @@ export class Diagram {
     this.#heads = { figure: newId('head'), client: newId('head'), server: newId('head') };
     this.#description = svg('desc', { id: newId('desc') });
     this.#states = new Map(STATES.map((state) => [state, stateNode(state, onState)]));
-    this.#tokens = { client: tokenNode('client'), server: tokenNode('server') };
+    this.#tokens = ofHosts(tokenNode);
     this.#held = heldNode();
     const title = svg('title', { id: newId('title') }, 'State diagram of RFC 9293');
     const picture = svg(
@@ -52,7 +54,7 @@ export class Diagram {
       this.#held,
       ...HOSTS.map((host) => this.#tokens[host]),
     );
-    this.#words = { client: html('ol'), server: html('ol') };
+    this.#words = ofHosts(() => html('ol'));
     const words = HOSTS.flatMap((host) => [html('h4', {}, host), this.#words[host]]);
     this.#wordsBox = html('details', {}, html('summary', {}, 'The paths in words'), ...words);
     this.#wordsBox.addEventListener('toggle', () => this.#tell());
@@ -83,7 +85,7 @@ export class Diagram {
       for (const host of HOSTS)
         paths[host].classList.toggle('taken', first !== undefined && first[host] <= atMs);
     }
-    const at = { client: course.stateAt('client', atMs), server: course.stateAt('server', atMs) };
+    const at = ofHosts((host) => course.stateAt(host, atMs));
     const visited = new Set<State>(HOSTS.map((host) => course.view.initial[host]));
     const told: string[] = [];
     for (const host of HOSTS) {
@@ -156,18 +158,15 @@ export class Diagram {
         'data-arc': key,
         'data-host': host,
       });
-    const paths = { client: line('client'), server: line('server') };
+    const paths = ofHosts(line);
     this.#arcs.set(key, paths);
     this.#arcLayer.append(paths.client, paths.server);
   }
 }
 
-function words({ from, to, arc, why: known, atMs, seenBy }: Change, fromMs: number): string {
-  const why = arc
-    ? `${arc.trigger} (transition ${arc.number}; RFC 9293, ${arc.clause})`
-    : (known ?? 'not a transition of RFC 9293');
-  const seen = seenBy.length > 0 ? `, confirmed by ${seenBy.join(', ')}` : '';
-  return `${from} → ${to}: ${why}, at ${formatTime(atMs - fromMs)}${seen}`;
+function words(change: Change, fromMs: number): string {
+  const { from, to, atMs } = change;
+  return `${from} → ${to}: ${whyChanged(change)}, at ${formatTime(atMs - fromMs)}${confirmedBy(change)}`;
 }
 
 function stateNode(state: State, onState: ((state: State) => void) | undefined): SVGGElement {
@@ -182,13 +181,7 @@ function stateNode(state: State, onState: ((state: State) => void) | undefined):
   if (!onState) return node;
   setAttribute(node, 'role', 'button');
   setAttribute(node, 'tabindex', 0);
-  node.addEventListener('click', () => onState(state));
-  node.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' && event.key !== ' ') return;
-    event.preventDefault();
-    event.stopPropagation();
-    onState(state);
-  });
+  onPress(node, () => onState(state));
   return node;
 }
 

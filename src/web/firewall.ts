@@ -1,6 +1,7 @@
-import type { RuleView } from '../report/view/model.ts';
-import { type Course, countUntil } from './course.ts';
-import { counted } from './format.ts';
+import { counted } from '../evidence/counted.ts';
+import { firstAfter } from '../evidence/in-time.ts';
+import type { RuleView } from '../report/pages/view-model.ts';
+import type { Course } from './course.ts';
 import { html, setText } from './nodes.ts';
 
 interface Shown {
@@ -64,5 +65,5 @@ function shownRule(rule: RuleView): Shown {
 
 /** By the last count until then. */
 function packetsAt({ counts }: RuleView, atMs: number): number {
-  return counts[countUntil(counts, atMs, (count) => count.atMs) - 1]?.packets ?? 0;
+  return counts[firstAfter(counts, atMs) - 1]?.packets ?? 0;
 }

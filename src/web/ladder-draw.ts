@@ -1,5 +1,6 @@
-import type { FlightView, HostName, View } from '../report/view/model.ts';
-import { formatTime } from './format.ts';
+import type { FlightView, HostName, View } from '../report/pages/view-model.ts';
+import { formatTime } from '../report/words/time.ts';
+import { confirmedBy, whyChanged } from './change-words.ts';
 import type { Frame, Item, Stretch } from './ladder-rows.ts';
 import { svg } from './nodes.ts';
 
@@ -26,11 +27,8 @@ export function describe(item: Item, view: View): string {
     case 'rule':
       return `${at}${item.host}: ${item.text}`;
     case 'state': {
-      const { host, from, to, arc, why: known, source, seenBy } = item.change;
-      const why = arc
-        ? `${arc.trigger} (transition ${arc.number}; RFC 9293, ${arc.clause})`
-        : (known ?? 'not a transition of RFC 9293');
-      return `${at}${host}: ${from} → ${to}, ${why}; from ${source}${seenBy.length > 0 ? `, confirmed by ${seenBy.join(', ')}` : ''}`;
+      const { host, from, to, source } = item.change;
+      return `${at}${host}: ${from} → ${to}, ${whyChanged(item.change)}; from ${source}${confirmedBy(item.change)}`;
     }
     case 'hold':
       return `${at}${item.host}: ${item.text}`;

@@ -1,6 +1,9 @@
-import type { Act, Change, FlightView, HostName, View } from '../report/view/model.ts';
-import { countUntil } from './course.ts';
-import { formatPause } from './format.ts';
+import { HOSTS, ofHosts } from '../evidence/host-name.ts';
+import { firstAfter } from '../evidence/in-time.ts';
+import type { Change, FlightView, HostName, View } from '../report/pages/view-model.ts';
+import { rowsOf } from '../report/story/rows.ts';
+import { inLines } from '../report/words/lines.ts';
+import { pauseBetween } from '../report/words/time.ts';
 
 type State = Change['from'];
 
@@ -41,8 +44,6 @@ export interface Layout {
 
 const FONT_WIDTH = 7.25;
 const LINE = 17;
-/** Shorter pauses than this are no pauses: most moments are some microseconds apart. */
-const PAUSE_MS = 20;
 
 export function frameOf(width: number): Frame {
   const hasTimes = width >= 520;
@@ -50,165 +51,133 @@ export function frameOf(width: number): Frame {
   return { width, hasTimes, x: { client: left + 58, server: width - 62 } };
 }
 
-type Point = { atMs: number; order: number } & (
-  | { what: 'act'; act: Act; key: string }
-  | { what: 'rule'; host: HostName; text: string; key: string }
-  | { what: 'departure' | 'arrival'; flight: FlightView; key: string }
-  | { what: 'change'; change: Change; key: string }
-  | { what: 'note'; text: string; key: string }
-  | { what: 'hold'; text: string; key: string }
-);
-
-/** Lays a view's events one below the other, in their order; an arrow leans as far as something came in between. */
+/** Lays a view's rows one below the other; an arrow leans as far as something comes in between. */
 export function layOut(view: View, frame: Frame): Layout {
-  const points = pointsOf(view);
+  const rows = rowsOf(view.flights, view.changes, othersOf(view));
+  const keys = keysOf(view);
   const columns = Math.floor((frame.x.server - frame.x.client - 32) / FONT_WIDTH);
   const items: Item[] = [];
   const ends: Layout['ends'] = [];
   const stretches: Layout['stretches'] = { client: [], server: [] };
-  const under: Record<HostName, Stretch> = {
-    client: { state: view.initial.client, top: 0, bottom: 0 },
-    server: { state: view.initial.server, top: 0, bottom: 0 },
-  };
+  const under = ofHosts((host): Stretch => ({ state: view.initial[host], top: 0, bottom: 0 }));
   const departed = new Map<FlightView, Extract<Item, { what: 'flight' }>>();
   let held: Layout['held'] = null;
   let y = 10;
-  let lastMs = points[0]?.atMs ?? view.fromMs;
-  for (const [index, point] of points.entries()) {
-    const { atMs, key } = point;
-    if (atMs - lastMs >= PAUSE_MS) {
-      items.push({
-        key: `pause ${key}`,
-        atMs,
-        top: y,
-        bottom: y + 22,
-        what: 'pause',
-        text: formatPause(atMs - lastMs),
-      });
-      y += 22;
-    }
-    lastMs = atMs;
+  let lastMs = rows[0]?.atMs ?? view.fromMs;
+  /** Moves on by the height of an item, and gives where that stands. */
+  const place = (height: number) => {
     const top = y;
-    switch (point.what) {
-      case 'act': {
-        const { host, text } = point.act;
-        const lines = broken(text, columns);
-        y += lines.length * LINE + 5;
-        items.push({ key, atMs, top, bottom: y, what: 'call', host, lines, text });
-        break;
-      }
-      case 'rule': {
-        const { host, text } = point;
-        const lines = broken(text, columns - 2);
-        y += lines.length * LINE + 8;
-        items.push({ key, atMs, top, bottom: y, what: 'rule', host, lines, text });
+    y += height;
+    return { top, bottom: y };
+  };
+  const placeChanges = (changes: readonly Change[]) => {
+    for (const change of changes) {
+      const { host, to, atMs } = change;
+      const where = place(28);
+      const middle = where.top + 14;
+      items.push({ key: keys.get(change) ?? '', atMs, ...where, what: 'state', change });
+      stretches[host].push({ ...under[host], bottom: middle });
+      under[host] = { state: to, top: middle, bottom: 0 };
+    }
+  };
+  for (const row of rows) {
+    const { atMs } = row;
+    const pause = pauseBetween(lastMs, atMs);
+    if (pause !== null)
+      items.push({ key: `pause ${items.at(-1)?.key}`, atMs, ...place(22), what: 'pause', text: pause });
+    lastMs = atMs;
+    switch (row.what) {
+      case 'call':
+      case 'rule-set':
+      case 'rule-lifted': {
+        const { key, host, text } = row;
+        const isCall = row.what === 'call';
+        const lines = broken(text, isCall ? columns : columns - 2);
+        const where = place(lines.length * LINE + (isCall ? 5 : 8));
+        items.push({ key, atMs, ...where, what: isCall ? 'call' : 'rule', host, lines, text });
         break;
       }
       case 'note': {
-        const lines = broken(point.text, columns);
-        y += lines.length * LINE + 6;
-        items.push({ key, atMs, top, bottom: y, what: 'note', lines, text: point.text });
+        const { key, text } = row;
+        const lines = broken(text, columns);
+        items.push({ key, atMs, ...place(lines.length * LINE + 6), what: 'note', lines, text });
         break;
       }
       case 'departure': {
-        const { flight } = point;
-        const next = points[index + 1];
-        const isWhole = flight.arrivesMs === null || (next?.what === 'arrival' && next.flight === flight);
-        const departY = y + 22;
-        const isStopped = flight.arrivesMs === null;
-        y += isStopped ? 46 : isWhole ? 40 : 30;
-        const item = {
-          key,
-          atMs,
-          top,
-          bottom: y,
-          what: 'flight' as const,
-          flight,
-          departY,
-          arriveY: departY + 10,
-        };
-        if (flight.arrivesMs !== null) departed.set(flight, item);
+        const { flight, isWhole } = row;
+        placeChanges(row.sender);
+        const where = place(flight.arrivesMs === null ? 46 : isWhole ? 40 : 30);
+        const departY = where.top + 22;
+        const key = keys.get(flight) ?? '';
+        const item = { key, atMs, ...where, what: 'flight' as const, flight, departY, arriveY: departY + 10 };
+        if (!isWhole) departed.set(flight, item);
         items.push(item);
+        placeChanges(row.receiver);
         break;
       }
       case 'arrival': {
-        const item = departed.get(point.flight);
-        const isWhole = points[index - 1]?.what === 'departure' && item?.bottom === y;
-        if (item && !isWhole) {
-          y += 14;
-          item.arriveY = y - 4;
-          item.bottom = y;
-        }
+        const { bottom } = place(14);
+        const item = departed.get(row.flight);
+        if (item) Object.assign(item, { arriveY: bottom - 4, bottom });
+        placeChanges(row.receiver);
         break;
       }
-      case 'change': {
-        const { change } = point;
-        const { host, to } = change;
-        y += 28;
-        items.push({ key, atMs, top, bottom: y, what: 'state', change });
-        stretches[host].push({ ...under[host], bottom: top + 14 });
-        under[host] = { state: to, top: top + 14, bottom: 0 };
+      case 'change':
+        placeChanges([row.transition]);
         break;
-      }
       case 'hold': {
+        const { key, text } = row;
         const host = view.held?.host ?? 'client';
-        y += 24;
-        items.push({ key, atMs, top, bottom: y, what: 'hold', host, text: point.text });
-        if (!held) held = { host, top: top + 12, bottom: 0 };
-        else held.bottom = top + 12;
+        const where = place(24);
+        items.push({ key, atMs, ...where, what: 'hold', host, text });
+        if (!held) held = { host, top: where.top + 12, bottom: 0 };
+        else held.bottom = where.top + 12;
         break;
       }
     }
     const last = ends.at(-1);
-    if (last?.atMs === atMs) last.y = y;
+    if (last && last.atMs >= atMs) last.y = y;
     else ends.push({ atMs, y });
   }
   const height = y + 14;
-  for (const host of ['client', 'server'] as const) stretches[host].push({ ...under[host], bottom: height });
+  for (const host of HOSTS) stretches[host].push({ ...under[host], bottom: height });
   if (held && held.bottom === 0) held.bottom = height;
   return { items, height, stretches, held, ends };
 }
 
 /** Where what has happened until a time ends. */
 export function yAt({ ends }: Layout, atMs: number): number {
-  return ends[countUntil(ends, atMs, (end) => end.atMs) - 1]?.y ?? 0;
+  return ends[firstAfter(ends, atMs) - 1]?.y ?? 0;
 }
 
-function pointsOf(view: View): Point[] {
-  const points: Point[] = [];
-  for (const [index, act] of view.acts.entries())
-    points.push({ atMs: act.atMs, order: 0, what: 'act', act, key: `act ${index}` });
-  for (const { number, host, hook, text, setMs, liftedMs } of view.rules) {
-    const told = `rule ${number}, ${hook}: ${text}`;
-    points.push({ atMs: setMs, order: 1, what: 'rule', host, text: told, key: `rule ${number}` });
+/** `key`: its name, which is the same in each view of a lab. */
+type OtherItem = { key: string; atMs: number; text: string } & (
+  | { what: 'call' | 'rule-set' | 'rule-lifted'; host: HostName }
+  | { what: 'note' | 'hold' }
+);
+
+function othersOf({ acts, rules, notes, hold }: View): OtherItem[] {
+  const all: OtherItem[] = [];
+  for (const [index, act] of acts.entries()) all.push({ ...act, what: 'call', key: `act ${index}` });
+  for (const { number, host, hook, text, setMs, liftedMs } of rules) {
+    const set = `rule ${number}, ${hook}: ${text}`;
+    all.push({ what: 'rule-set', atMs: setMs, host, text: set, key: `rule ${number}` });
     if (liftedMs === null) continue;
-    const lifted = { what: 'rule' as const, host, text: `rule ${number} removed`, key: `removed ${number}` };
-    points.push({ atMs: liftedMs, order: 1, ...lifted });
+    const lifted = `rule ${number} removed`;
+    all.push({ what: 'rule-lifted', atMs: liftedMs, host, text: lifted, key: `removed ${number}` });
   }
-  for (const [index, flight] of view.flights.entries()) {
-    const { departsMs, arrivesMs } = flight;
-    points.push({ atMs: departsMs, order: 4, what: 'departure', flight, key: `flight ${index}` });
-    // What took no time arrives after it has left nevertheless.
-    const order = arrivesMs !== null && arrivesMs > departsMs ? 2 : 5;
-    if (arrivesMs !== null)
-      points.push({
-        atMs: Math.max(arrivesMs, departsMs),
-        order,
-        what: 'arrival',
-        flight,
-        key: `arrival ${index}`,
-      });
-  }
-  for (const [index, change] of view.changes.entries())
-    points.push({ atMs: change.atMs, order: 3, what: 'change', change, key: `change ${index}` });
-  for (const [index, { atMs, text }] of view.notes.entries())
-    points.push({ atMs, order: 6, what: 'note', text, key: `note ${index}` });
-  if (view.hold) {
-    const { fromMs, toMs } = view.hold;
-    points.push({ atMs: fromMs, order: 7, what: 'hold', text: 'held from here', key: 'hold' });
-    if (toMs !== null) points.push({ atMs: toMs, order: 7, what: 'hold', text: 'held to here', key: 'held' });
-  }
-  return points.sort((a, b) => a.atMs - b.atMs || a.order - b.order);
+  for (const [index, note] of notes.entries()) all.push({ ...note, what: 'note', key: `note ${index}` });
+  if (hold) all.push({ what: 'hold', atMs: hold.fromMs, text: 'held from here', key: 'hold' });
+  if (hold && hold.toMs !== null)
+    all.push({ what: 'hold', atMs: hold.toMs, text: 'held to here', key: 'held' });
+  return all;
+}
+
+function keysOf({ flights, changes }: View): Map<FlightView | Change, string> {
+  return new Map<FlightView | Change, string>([
+    ...flights.map((flight, index) => [flight, `flight ${index}`] as const),
+    ...changes.map((change, index) => [change, `change ${index}`] as const),
+  ]);
 }
 
 /** Longer texts than these lines end in an ellipsis; the details have them whole. */
@@ -217,21 +186,10 @@ const LINES_SHOWN = 8;
 /** Broken at spaces, and where a word is longer than a line, within it. */
 function broken(text: string, columns: number): string[] {
   const width = Math.max(8, columns);
-  const lines: string[] = [];
-  let line = '';
   const words = text
     .slice(0, 4000)
     .split(/\s+/)
     .flatMap((word) => word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? []);
-  for (const word of words) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (line !== '' && longer.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = longer;
-    }
-  }
-  const all = [...lines, line];
-  return all.length > LINES_SHOWN ? [...all.slice(0, LINES_SHOWN - 1), '…'] : all;
+  const lines = inLines(words, width, ({ length }) => length);
+  return lines.length > LINES_SHOWN ? [...lines.slice(0, LINES_SHOWN - 1), '…'] : lines;
 }

@@ -1,9 +1,9 @@
+import { HOSTS } from '../evidence/host-name.ts';
 import { Buckets } from './buckets.ts';
 import type { Course } from './course.ts';
-import { HOSTS } from './course.ts';
 import { describe, drawItem, drawStretch } from './ladder-draw.ts';
 import { type Frame, frameOf, type Item, type Layout, layOut, yAt } from './ladder-rows.ts';
-import { html, newId, setAttribute, setText, svg } from './nodes.ts';
+import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
 
 /** Drawn beyond what is in view, so that a little scrolling needs nothing new. */
 const MARGIN = 300;
@@ -77,13 +77,7 @@ export class Ladder {
       this.#things.addEventListener(type, (event) => this.#look(event));
     for (const type of ['pointerout', 'focusout'])
       this.#things.addEventListener(type, () => this.#lookAtNow());
-    this.#things.addEventListener('click', (event) => this.#choose(event));
-    this.#things.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' && event.key !== ' ') return;
-      event.preventDefault();
-      event.stopPropagation();
-      this.#choose(event);
-    });
+    onPress(this.#things, (event) => this.#choose(event));
     addEventListener('beforeprint', () => this.#print(true));
     addEventListener('afterprint', () => this.#print(false));
   }

@@ -1,4 +1,4 @@
-import type { View } from '../report/view/model.ts';
+import type { View } from '../report/pages/view-model.ts';
 import type { ActRequest, CreateRequest, LabMessage } from '../ui/model.ts';
 import { Api } from './api.ts';
 import { html, setAttribute, setText } from './nodes.ts';

@@ -1,4 +1,4 @@
-import type { View } from '../report/view/model.ts';
+import type { View } from '../report/pages/view-model.ts';
 import type { LabMessage, LabNews } from '../ui/model.ts';
 
 /** The message that the news make of the one that they are about. */

@@ -40,6 +40,27 @@ function filled<E extends Element>(element: E, attributes: Attributes, children:
   return element;
 }
 
+/** A table with a head over each column. */
+export function table(
+  attributes: Attributes,
+  heads: readonly string[],
+  body: HTMLTableSectionElement,
+): HTMLTableElement {
+  const row = heads.map((head) => html('th', { scope: 'col' }, head));
+  return html('table', attributes, html('thead', {}, html('tr', {}, ...row)), body);
+}
+
+/** What a click on a node does, and the keys that press a button. */
+export function onPress(node: Element, press: (event: Event) => void): void {
+  node.addEventListener('click', press);
+  node.addEventListener('keydown', (event) => {
+    if (!['Enter', ' '].includes((event as KeyboardEvent).key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    press(event);
+  });
+}
+
 let ids = 0;
 
 /** A name that nothing else on the page has, for what points at another element. */

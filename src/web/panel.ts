@@ -1,7 +1,10 @@
-import type { RuleView } from '../report/view/model.ts';
-import type { ActRequest, Fate, HostActs, LabMessage, SocketAct, SocketView } from '../ui/model.ts';
+import { counted } from '../evidence/counted.ts';
+import { HOSTS } from '../evidence/host-name.ts';
+import { FATES, type Fate } from '../lab/fate.ts';
+import type { RuleView } from '../report/pages/view-model.ts';
+import { FLAG_NAMES } from '../report/words/flags.ts';
+import type { ActRequest, HostActs, LabMessage, SocketAct, SocketView } from '../ui/model.ts';
 import { Control, choice, Keyed, part } from './controls.ts';
-import { counted } from './format.ts';
 import { html, setText } from './nodes.ts';
 import { Timers } from './timers.ts';
 
@@ -14,9 +17,7 @@ export interface PanelOptions {
 }
 
 type Destroyable = HostActs['destroyable'][number] & { host: SocketView['host'] };
-type Hook = RuleView['hook'];
 
-const HOSTS = ['client', 'server'] as const;
 const SOCKET_ACTS: readonly (readonly [SocketAct, string])[] = [
   ['close', 'Close'],
   ['shutdown', 'Shut down'],
@@ -25,14 +26,6 @@ const SOCKET_ACTS: readonly (readonly [SocketAct, string])[] = [
   ['receive', 'Receive'],
   ['accept', 'Accept'],
 ];
-const FATES: readonly Fate[] = [
-  'drop',
-  'reject with RST',
-  'reject with port unreachable',
-  'reject with host unreachable',
-  'reject with administratively prohibited',
-];
-const FLAGS = { S: 'SYN', '.': 'ACK', P: 'PSH', F: 'FIN', R: 'RST', U: 'URG' };
 const DOWNLOADS: Record<string, string> = {
   'timeline.ndjson': 'Timeline',
   'packets.pcapng': 'Packets (pcapng)',
@@ -147,19 +140,16 @@ export class Panel {
   }
 
   #ruleForm(): HTMLElement {
-    const host = choice('On', [
-      ['client', 'client'],
-      ['server', 'server'],
-    ]);
-    const hook = choice('match', [
+    const host = hostChoice();
+    const hook = choice<RuleView['hook']>('match', [
       ['in', 'incoming segments'],
       ['out', 'outgoing segments'],
     ]);
-    const fate = choice(
+    const fate = choice<Fate>(
       'and',
       FATES.map((name) => [name, name]),
     );
-    const boxes = Object.entries(FLAGS).map(([letter, name]) => {
+    const boxes = Object.entries(FLAG_NAMES).map(([letter, name]) => {
       const box = html('input', { type: 'checkbox', value: letter });
       return { box, element: html('label', {}, box, ` ${name}`) };
     });
@@ -167,10 +157,10 @@ export class Panel {
       const flags = boxes.flatMap(({ box }) => (box.checked ? [box.value] : [])).join('');
       this.#options.onAct({
         act: 'set-rule',
-        host: host.value === 'server' ? 'server' : 'client',
-        hook: hook.value as Hook,
+        host: host.value,
+        hook: hook.value,
         flags,
-        fate: fate.value as Fate,
+        fate: fate.value,
       });
     });
     const legend = html('legend', {}, 'With all of these flags (none checked: any segment)');
@@ -186,14 +176,11 @@ export class Panel {
   }
 
   #programPart(): HTMLElement {
-    const host = choice(
-      'On',
-      HOSTS.map((name) => [name, name]),
-    );
+    const host = hostChoice();
     const command = html('input', { type: 'text', maxlength: 4096, spellcheck: 'false' });
     const run = this.#control('Run', () => {
-      const name = host.value === 'server' ? 'server' : 'client';
-      if (command.value !== '') this.#options.onAct({ act: 'run', host: name, command: command.value });
+      const text = command.value;
+      if (text !== '') this.#options.onAct({ act: 'run', host: host.value, command: text });
     });
     const controls = html(
       'div',
@@ -204,4 +191,11 @@ export class Panel {
     );
     return part('Run a program', controls);
   }
+}
+
+function hostChoice() {
+  return choice(
+    'On',
+    HOSTS.map((name) => [name, name]),
+  );
 }

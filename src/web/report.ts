@@ -1,5 +1,5 @@
-import type { OverviewRow, ReportLab, ReportPage } from '../report/view/page.ts';
-import { html, setText } from './nodes.ts';
+import type { OverviewRow, ReportLab, ReportPage } from '../report/pages/report-model.ts';
+import { html, setText, table } from './nodes.ts';
 import { createScene, type Scene } from './scene.ts';
 
 const SIGNS: Readonly<Record<OverviewRow['tone'], string>> = { good: '✓', bad: '✗', unsure: '?', none: '–' };
@@ -75,13 +75,8 @@ function overview({ overview: { heads, rows } }: ReportPage): HTMLElement {
       ...rest.map((text) => html('td', {}, text)),
     );
   });
-  const table = html(
-    'table',
-    { class: 'overview' },
-    html('thead', {}, html('tr', {}, ...heads.map((head) => html('th', { scope: 'col' }, head)))),
-    html('tbody', {}, ...lines),
-  );
-  return html('div', { class: 'wide card', role: 'group', tabindex: 0, 'aria-label': 'overview' }, table);
+  const attributes = { class: 'wide card', role: 'group', tabindex: 0, 'aria-label': 'overview' };
+  return html('div', attributes, table({ class: 'overview' }, heads, html('tbody', {}, ...lines)));
 }
 
 function chapterOf(lab: ReportLab, index: number): Chapter {

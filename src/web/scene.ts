@@ -1,8 +1,8 @@
-import type { Change, View } from '../report/view/model.ts';
+import type { Change, View } from '../report/pages/view-model.ts';
+import { formatTime } from '../report/words/time.ts';
 import { Course } from './course.ts';
 import { Diagram } from './diagram.ts';
 import { Firewall } from './firewall.ts';
-import { formatTime } from './format.ts';
 import { Ladder } from './ladder.ts';
 import { html, newId, setText } from './nodes.ts';
 import { Player } from './player.ts';

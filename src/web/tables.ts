@@ -1,6 +1,7 @@
-import type { HostName, Table, TableRow } from '../report/view/model.ts';
-import { type Course, HOSTS } from './course.ts';
-import { html, setText } from './nodes.ts';
+import { HOSTS, ofHosts } from '../evidence/host-name.ts';
+import type { HostName, Table, TableRow } from '../report/pages/view-model.ts';
+import type { Course } from './course.ts';
+import { html, setText, table } from './nodes.ts';
 
 const COLUMNS = ['State', 'Recv-Q', 'Send-Q', 'Local', 'Peer', 'Timer', 'Process'] as const;
 /** A host with more sockets than these is told by their number. */
@@ -14,22 +15,13 @@ export class Tables {
   readonly #shown: Partial<Record<HostName, Table | null>> = {};
 
   constructor() {
-    this.#bodies = { client: html('tbody'), server: html('tbody') };
-    this.#captions = { client: html('caption'), server: html('caption') };
+    this.#bodies = ofHosts(() => html('tbody'));
+    this.#captions = ofHosts(() => html('caption'));
     const parts = HOSTS.map((host) => {
-      const heads = COLUMNS.map((name) => html('th', { scope: 'col' }, name));
-      const table = html(
-        'table',
-        { class: 'sockets', 'data-host': host },
-        this.#captions[host],
-        html('thead', {}, html('tr', {}, ...heads)),
-        this.#bodies[host],
-      );
-      return html(
-        'div',
-        { class: 'wide', tabindex: 0, role: 'group', 'aria-label': `${host}, sockets` },
-        table,
-      );
+      const sockets = table({ class: 'sockets', 'data-host': host }, COLUMNS, this.#bodies[host]);
+      sockets.prepend(this.#captions[host]);
+      const attributes = { class: 'wide', tabindex: 0, role: 'group', 'aria-label': `${host}, sockets` };
+      return html('div', attributes, sockets);
     });
     this.element = html('div', { class: 'tables' }, ...parts);
   }

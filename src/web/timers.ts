@@ -1,6 +1,6 @@
+import { formatPause } from '../report/words/time.ts';
 import type { TimerView } from '../ui/model.ts';
 import { Keyed } from './controls.ts';
-import { formatPause } from './format.ts';
 import { html, setText } from './nodes.ts';
 
 const DRAW_EVERY_MS = 100;

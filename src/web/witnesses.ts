@@ -1,5 +1,5 @@
-import type { WitnessView } from '../report/view/model.ts';
-import { html } from './nodes.ts';
+import type { WitnessView } from '../report/pages/view-model.ts';
+import { html, table } from './nodes.ts';
 
 const WORDS = new Map<boolean | null, string>([
   [true, '✓ agrees'],
@@ -11,9 +11,6 @@ const WORDS = new Map<boolean | null, string>([
 export function witnessTable(witnesses: readonly WitnessView[]): HTMLElement {
   if (witnesses.length === 0)
     return html('p', { class: 'none' }, 'No state was claimed, so there is nothing to witness.');
-  const heads = ['Host', 'Witness', 'Reports', 'Result', 'Why'].map((name) =>
-    html('th', { scope: 'col' }, name),
-  );
   const rows = witnesses.map(({ host, witness, says, agrees, why }) =>
     html(
       'tr',
@@ -22,10 +19,6 @@ export function witnessTable(witnesses: readonly WitnessView[]): HTMLElement {
       ...[witness, says ?? '–', WORDS.get(agrees) ?? '', why ?? ''].map((text) => html('td', {}, text)),
     ),
   );
-  return html(
-    'table',
-    { class: 'witnesses' },
-    html('thead', {}, html('tr', {}, ...heads)),
-    html('tbody', {}, ...rows),
-  );
+  const heads = ['Host', 'Witness', 'Reports', 'Result', 'Why'];
+  return table({ class: 'witnesses' }, heads, html('tbody', {}, ...rows));
 }

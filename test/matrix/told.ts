@@ -1,4 +1,4 @@
-import type { CellsOfState } from '../../src/report/what-is-proven-page.ts';
+import type { CellsOfState } from '../../src/report/guide/what-is-proven-page.ts';
 import { type End, foldEnd } from '../../src/tcp/fold.ts';
 import { CELLS, inputsOfCell } from './cells.ts';
 

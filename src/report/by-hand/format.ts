@@ -1,6 +1,6 @@
 import { STATE_NAMES } from '../../tcp/state-names.ts';
-import { pad, textWidth } from '../layout.ts';
-import { wrapProse } from '../prose.ts';
+import { wrapProse } from '../guide/prose.ts';
+import { pad, textWidth } from '../terminal/layout.ts';
 import type { ByHand, Sight, States, Step } from './by-hand.ts';
 import { breakCommand } from './command.ts';
 

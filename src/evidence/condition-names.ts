@@ -1,0 +1,17 @@
+/** What holds besides the state while a scenario holds it: without that the state would be another scenario's. */
+export const CONDITIONS = [
+  'bound',
+  'persist-timer',
+  'descriptor-open',
+  'orphaned',
+  'never-accepted',
+  'accept-queue-full',
+  'retransmission-timer',
+  'fin-unsent',
+  'accept-deferred',
+  'data-on-syn',
+  'after-time-wait',
+  'own-peer',
+  'refused-by-peer',
+] as const;
+export type Condition = (typeof CONDITIONS)[number];

@@ -1,0 +1,56 @@
+import type { LabOpened, RunStarted } from '../../../evidence/events.ts';
+import type { Timeline } from '../../../evidence/timeline.ts';
+import { completeChecksum, packetLength } from '../../../tcp/segment.ts';
+import { leaves } from '../../story/connections.ts';
+import { resultOf } from '../../story/result.ts';
+import { enhancedPacket, interfaceDescription, type Packet, sectionHeader } from './blocks.ts';
+import { packetComments } from './comments.ts';
+import { type PacketEvent, packetsOf } from './packets.ts';
+
+const INTERFACES = ['client', 'server'] as const;
+
+/**
+ * The packets of a lab as a capture file: what each host's capture saw, on an interface of its name, and besides what a
+ * rule dropped on its way out, which no capture sees. Each packet's comment says what it did.
+ */
+export function formatPcapng(
+  timeline: Timeline,
+  { tool, machine }: Pick<RunStarted, 'tool' | 'machine'> & Partial<RunStarted>,
+): Buffer {
+  const opened = timeline.of('lab-opened')[0] as LabOpened;
+  const startNs = BigInt(Date.parse(opened.startedAt)) * 1_000_000n;
+  const comments = packetComments(timeline);
+  return Buffer.concat([
+    sectionHeader({
+      comment: summary(timeline),
+      hardware: machine.arch,
+      os: `Linux ${machine.kernel}`,
+      application: `${tool.name} ${tool.version}`,
+    }),
+    ...INTERFACES.map((name) =>
+      interfaceDescription({ name, description: `the ${name}, ${opened.addresses[name]}` }),
+    ),
+    ...packetsOf(timeline).map((event) => enhancedPacket(packet(event, startNs, comments.get(event) ?? ''))),
+  ]);
+}
+
+function packet(event: PacketEvent, startNs: bigint, comment: string): Packet {
+  const raw = Buffer.from(event.bytes, 'base64');
+  // Only at the interface does the kernel fill in the checksum (net/core/dev.c, skb_csum_hwoffload_help).
+  const bytes = event.type === 'dropped' ? completeChecksum(raw) : raw;
+  return {
+    interface: INTERFACES.indexOf(event.host),
+    atNs: startNs + BigInt(Math.round(event.atMs * 1e6)),
+    bytes,
+    length: Math.max(packetLength(bytes), bytes.length),
+    direction: leaves(event) ? 'outbound' : 'inbound',
+    comment,
+  };
+}
+
+function summary(timeline: Timeline): string {
+  if (!timeline.of('claimed')[0] && !timeline.of('gave-up')[0]) return 'nothing was claimed';
+  const { scenario, host, state, peer, verdict, because } = resultOf(timeline);
+  const other = peer.state ? `, ${peer.host} in ${peer.state}` : '';
+  return `${scenario}: ${host} in ${state}${other}: ${verdict}${because ? `, ${because}` : ''}`;
+}

@@ -1,0 +1,101 @@
+import type { TimelineEvent } from '../../../evidence/events.ts';
+import { settle } from '../../../evidence/packet-index.ts';
+import { isObject } from '../../../evidence/shape.ts';
+import { Timeline } from '../../../evidence/timeline.ts';
+import { decodePacket } from '../../../tcp/segment.ts';
+import { LineError } from './lines.ts';
+import { CUT } from './parse.ts';
+
+const SETTLE_EVERY = 4096;
+
+/** The events of one packet are not further apart. */
+const TOGETHER_MS = 100;
+
+/** The events of one lab, as they come in. */
+export class OpenLab {
+  readonly #scenario: string;
+  readonly #timeline = new Timeline();
+  readonly #rules = new Set<string>();
+  /** The lines that first name a rule: a packet may be dropped before the call that sets its rule has returned. */
+  readonly #namesRule = new Map<string, number>();
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #claimedMs: number | undefined;
+  #isWhole = false;
+  #isHeld = false;
+
+  constructor(scenario: string) {
+    this.#scenario = scenario;
+  }
+
+  add(event: TimelineEvent, line: number): void {
+    const { atMs } = event;
+    if (atMs < this.#lastMs) {
+      const found = `atMs ${atMs} after ${this.#lastMs}`;
+      throw new LineError(line, `expected events in the order of time, found ${found}`);
+    }
+    if (event.type === 'claimed' || event.type === 'gave-up') this.#claim(event, line);
+    if (event.type === 'held') this.#hold(event, line);
+    if ('wire' in event) mustMatchBytes(event, line);
+    if ('rule' in event) {
+      const rule = `rule ${event.rule} of the ${event.host}`;
+      if (event.type === 'rule-set') this.#rules.add(rule);
+      else if (!this.#namesRule.has(rule)) this.#namesRule.set(rule, line);
+    }
+    this.#lastMs = atMs;
+    this.#timeline.add(event);
+    // As a lab does: of a long one, no more is kept than of a lab.
+    if (this.#timeline.added % SETTLE_EVERY === 0) settle(this.#timeline, atMs - TOGETHER_MS);
+  }
+
+  close(line: number): Timeline {
+    for (const [rule, number] of this.#namesRule) {
+      if (!this.#rules.has(rule)) throw new LineError(number, `expected a rule of this lab, found ${rule}`);
+    }
+    if (this.#isWhole) return this.#timeline;
+    throw new LineError(line, `expected claimed or gave-up before the lab of ${this.#scenario} ends`, CUT);
+  }
+
+  #claim({ type, scenario, atMs }: Extract<TimelineEvent, { scenario: string }>, line: number): void {
+    if (this.#isWhole)
+      throw new LineError(line, `expected one claimed or gave-up in a lab, found a second: ${type}`);
+    if (scenario !== this.#scenario) {
+      const found = `${this.#scenario}, which is next in the run, found ${scenario}`;
+      throw new LineError(line, `expected ${found}`);
+    }
+    this.#isWhole = true;
+    if (type === 'claimed') this.#claimedMs = atMs;
+  }
+
+  #hold({ fromMs, atMs }: Extract<TimelineEvent, { type: 'held' }>, line: number): void {
+    const claimedMs = this.#claimedMs;
+    if (claimedMs === undefined) throw new LineError(line, 'expected claimed before held');
+    if (this.#isHeld) throw new LineError(line, 'expected one held in a lab, found a second');
+    if (fromMs < claimedMs || fromMs > atMs) {
+      const found = `fromMs ${fromMs}`;
+      throw new LineError(
+        line,
+        `held: expected a hold from ${claimedMs} (claimed) to ${atMs}, found ${found}`,
+      );
+    }
+    this.#isHeld = true;
+  }
+}
+
+/** All that `wire` has must be in the bytes. */
+function mustMatchBytes(event: Extract<TimelineEvent, { wire: unknown }>, line: number): void {
+  const decoded = decodePacket(Buffer.from(event.bytes, 'base64'));
+  const flaw = decoded ? contradiction(event.wire, decoded, 'wire') : 'bytes: expected a TCP or ICMP packet';
+  if (flaw !== undefined) throw new LineError(line, `${event.type}: ${flaw}`);
+}
+
+function contradiction(said: unknown, decoded: unknown, path: string): string | undefined {
+  if (isObject(said) && isObject(decoded)) {
+    for (const [key, value] of Object.entries(said)) {
+      const found = contradiction(value, decoded[key], `${path}.${key}`);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  if (said === decoded) return undefined;
+  return `${path}: expected ${JSON.stringify(decoded)} as in bytes, found ${JSON.stringify(said)}`;
+}

@@ -1,0 +1,27 @@
+import type { View } from './view-model.ts';
+
+/** What a report holds: plain data, that its page makes nodes of. */
+export interface ReportPage {
+  title: string;
+  /** Of the run as a whole: when, where, with what. */
+  facts: { name: string; value: string }[];
+  overview: { heads: string[]; rows: OverviewRow[] };
+  labs: ReportLab[];
+}
+
+export interface OverviewRow {
+  /** How it went, as a word and as a tone; both are shown. */
+  word: string;
+  tone: 'good' | 'bad' | 'unsure' | 'none';
+  cells: string[];
+  /** The place among the labs of the one that it tells of. */
+  lab: number | null;
+}
+
+export interface ReportLab {
+  view: View;
+  /** What there is to say of it, each part under its title: text for 80 columns. */
+  sections: { title: string; text: string }[];
+  programs: { host: string; command: string; ended: string; output: string }[];
+  pcapng: { name: string; base64: string } | null;
+}

@@ -1,0 +1,95 @@
+import { type Connection, endOf } from '../../evidence/connection.ts';
+import type { Claimed, Counted, ProgramEnded, ProgramStarted } from '../../evidence/events.ts';
+import { concernsEnd, type ProgramCall } from '../../evidence/program-calls.ts';
+import type { Timeline } from '../../evidence/timeline.ts';
+import { courseOf, type Transition } from '../../evidence/transitions.ts';
+import { unreached } from '../../evidence/unreached.ts';
+import { callsOf, programCallsOf } from './calls.ts';
+import { connectionsOf, sameConnection } from './connections.ts';
+import { flightsOf } from './flight.ts';
+import { leftOutLines } from './left-out.ts';
+import type { Happened, Moment } from './moment.ts';
+import { rowsOf } from './rows.ts';
+import { summarise } from './summary.ts';
+import { unreachedLine } from './unreached-line.ts';
+
+export interface Story {
+  claim: Claimed | undefined;
+  /** The one that the states are of; undefined when no segment was seen and none was claimed. */
+  connection: Connection | undefined;
+  others: Connection[];
+  /** Whether the others are many, and so told together. */
+  isCrowd: boolean;
+  transitions: Transition[];
+  moments: Moment[];
+}
+
+/** More connections than these are not drawn one by one. */
+const FEW = 4;
+
+/** Everything on a timeline that a ladder shows, in its order. Without a claim it is of `chosen`, or of the first connection. */
+export function storyOf(timeline: Timeline, chosen?: Connection): Story {
+  const claim = timeline.of('claimed')[0];
+  const seen = connectionsOf(timeline);
+  const connection = claim?.connection ?? chosen ?? seen[0];
+  const others = connection ? seen.filter((other) => !sameConnection(other, connection)) : [];
+  const isCrowd = others.length >= FEW;
+  const transitions = connection ? courseOf(timeline, connection).transitions : [];
+  const base = { claim, connection, others, isCrowd, transitions };
+  if (!connection) return { ...base, moments: rowsOf([], [], happenings(timeline, null, false)) };
+
+  const portOf = ({ client }: Connection) => (others.length > 0 ? client.port : null);
+  const own = flightsOf(timeline, connection, portOf(connection));
+  const foreign = others.flatMap((other) => flightsOf(timeline, other, portOf(other)));
+  const flights = isCrowd ? own : [...own, ...foreign].sort((a, b) => a.departsMs - b.departsMs);
+  const rest = happenings(timeline, others.length > 0 ? connection : null, isCrowd);
+  const moments: Moment[] = rowsOf(flights, transitions, rest, (flight) => flight.connection === connection);
+  return { ...base, moments: isCrowd ? summarise(moments, foreign) : moments };
+}
+
+/** Calls, rules, notes and the hold. */
+function happenings(timeline: Timeline, among: Connection | null, isCrowd: boolean): Happened[] {
+  const isOwn = (call: ProgramCall) =>
+    !among || !isCrowd || call.remote.port === 0 || concernsEnd(call, endOf(among, call.host, 'CLOSED'));
+  const calls = [...callsOf(timeline), ...programCallsOf(timeline, isOwn)];
+  const moments: Happened[] = calls.map((call) => ({
+    ...call,
+    what: 'call',
+    port: among && call.host === 'client' ? call.port : null,
+  }));
+  for (const event of timeline) {
+    const { atMs } = event;
+    if (event.type === 'rule-set') moments.push({ ...event, what: 'rule-set' });
+    if (event.type === 'rule-lifted') moments.push({ ...event, what: 'rule-lifted' });
+    if (event.type === 'program-started') moments.push(programMoment(event, `$ ${event.command}`));
+    if (event.type === 'program-ended') moments.push(programMoment(event, `$ exited: ${event.status}`));
+    if (event.type === 'noted') moments.push({ atMs, what: 'note', text: event.text });
+    if (event.type === 'lost') moments.push({ atMs, what: 'note', text: event.what });
+    if (event.type === 'gave-up') moments.push({ atMs, what: 'note', text: `not reached: ${event.why}` });
+    if (event.type === 'counted') moments.push(...unreachedNotes(timeline, event));
+    if (event.type === 'claimed') moments.push({ atMs, what: 'hold', edge: 'begins' });
+    if (event.type === 'held') moments.push({ atMs, what: 'hold', edge: 'ends' });
+  }
+  const { leftOut } = timeline;
+  // Where the packets go on.
+  if (leftOut)
+    moments.push(
+      ...leftOutLines(timeline).map(
+        (text): Happened => ({ atMs: leftOut.untilMs, what: 'note', text, isFinal: true }),
+      ),
+    );
+  return moments;
+}
+
+function programMoment({ atMs, host }: ProgramStarted | ProgramEnded, text: string): Happened {
+  return { atMs, what: 'call', host, text, socket: 0, port: null };
+}
+
+/** An arrow that ends at a host's lifeline does not show that nobody took the segment: the counters do. */
+function unreachedNotes(timeline: Timeline, counted: Counted): Happened[] {
+  const isLast = timeline.of('counted').findLast(({ host }) => host === counted.host) === counted;
+  if (!isLast) return [];
+  return unreached(timeline)
+    .filter(({ host, why }) => host === counted.host && why !== 'no socket')
+    .map((one) => ({ atMs: counted.atMs, what: 'note', text: unreachedLine(one), isFinal: true }));
+}

@@ -1,0 +1,81 @@
+import type { Timeline } from '../../../evidence/timeline.ts';
+import { type Story, storyOf } from '../../story/story.ts';
+import { ASCII, UNICODE } from './glyphs.ts';
+import { headLines, othersLines } from './head.ts';
+import { mergeCalls } from './joined-calls.ts';
+import { type LadderOptions, ladderParts } from './ladder.ts';
+import { News, type Told } from './news.ts';
+import { pageOf } from './page.ts';
+import { type Drawn, Rows } from './rows.ts';
+
+/** A ladder that grows with its timeline: tells each thing once, when it is final. */
+export class LadderFeed {
+  readonly #options: LadderOptions;
+  readonly #news = new News();
+  #columns: number | undefined;
+  #drawn: Drawn | undefined;
+  /** The other connections, as they were last told. */
+  #others: string | undefined;
+
+  constructor(options: LadderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The lines that are new, when all that happened up to `knownUntilMs` is on the timeline. For another width than the
+   * last one the ladder goes on under a head of its own.
+   */
+  next(timeline: Timeline, knownUntilMs: number, columns?: number): string[] {
+    const story = storyOf(timeline, this.#options.connection);
+    const isFirst = this.#others === undefined;
+    if (isFirst) this.#columns = columns;
+    const lines = this.#head(story, isFirst);
+    lines.push(...this.#rows(story, knownUntilMs));
+    if (columns === this.#columns) return lines;
+    this.#columns = columns;
+    if (this.#drawn) this.#drawn = { ...this.#drawn, lastTime: '' };
+    return [...lines, ...this.#head(story, true)];
+  }
+
+  /** The rest, and what the signs mean. */
+  end(timeline: Timeline, columns?: number): string[] {
+    const lines = this.next(timeline, Number.POSITIVE_INFINITY, columns);
+    return [...lines, ...ladderParts(timeline, { ...this.#options, ...this.#width }).legend];
+  }
+
+  /** All of it, or what has changed of it. */
+  #head(story: Story, isWhole: boolean): string[] {
+    const { style } = this.#options;
+    const page = pageOf(this.#columns);
+    const others = othersLines(story, page, style, true);
+    const told = others.join('\n');
+    const isSame = told === this.#others;
+    this.#others = told;
+    if (isWhole) return headLines(story, page, style, true);
+    return isSame ? [] : others;
+  }
+
+  #rows(story: Story, knownUntilMs: number): string[] {
+    const { ascii, style } = this.#options;
+    const page = pageOf(this.#columns);
+    const rows = new Rows(story, page, ascii ? ASCII : UNICODE, style, this.#drawn);
+    const told = merged(this.#news.next(story.moments, knownUntilMs), page.beside);
+    for (const { moment, isNew, isAgain } of told)
+      rows.tell(moment, { isShown: isNew, isLate: isAgain ?? false });
+    if (rows.drawn.length > 0) this.#drawn = rows.reached;
+    return rows.drawn;
+  }
+
+  get #width(): { width?: number } {
+    return this.#columns === undefined ? {} : { width: this.#columns };
+  }
+}
+
+/** With the new calls joined that nothing came in between; the others stand alone. */
+function merged(all: readonly Told[], width: number): Told[] {
+  const kept = all.filter(({ moment, isNew }) => isNew || moment.what !== 'call');
+  const byMoment = new Map(kept.map((told) => [told.moment, told]));
+  const calls = mergeCalls([...byMoment.keys()], width);
+  // Joined ones are none of those that were there.
+  return calls.map((moment) => byMoment.get(moment) ?? { moment, isNew: true });
+}
