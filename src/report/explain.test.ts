@@ -7,10 +7,8 @@ import { runScenario } from '../scenario/run.ts';
 import { ARCS } from '../tcp/arcs.ts';
 import { STATES } from '../tcp/state.ts';
 import { parseSysctls, type TcpSysctls } from '../tcp/sysctls.ts';
-import { byHand } from './by-hand/recipes.ts';
 import { explainArcs, explainScenario, explainState } from './explain.ts';
 import type { Section } from './explanation/explanation.ts';
-import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { duration, times } from './explanation/words.ts';
 import { formatSections, textSections } from './sections.ts';
 
@@ -75,7 +73,7 @@ describe.each(STATES)('the recipe in the explanation of %s', (state) => {
 
   it('is that of the first scenario, and names the commands for the others', () => {
     const [first, ...others] = scenarios;
-    for (const step of byHand(first?.id ?? '')?.steps ?? []) {
+    for (const step of first?.byHand.steps ?? []) {
       const line = 'run' in step ? step.run : 'look' in step ? step.look : undefined;
       if (line) expect(text.replaceAll(' \\ ', ' ')).toContain(line);
     }
@@ -153,8 +151,8 @@ describe.each(CATALOGUE)('explaining the scenario $id', (scenario) => {
     // The port of a client is another in each run.
     const anyClient = (text: string) => text.replace(/(tcp [sd]port) (?!80 )\d+ /, '$1 PORT ');
     const set = timeline.of('rule-set').map(({ host, text }) => `${host}: ${anyClient(text)}`);
-    const told = SCENARIO_EXPLANATIONS[scenario.id]?.rules ?? [];
-    expect(told.map(({ host, rule }) => `${host}: ${anyClient(describeRule(rule, 'ipv4'))}`)).toEqual(set);
+    const { rules } = scenario.explanation;
+    expect(rules.map(({ host, rule }) => `${host}: ${anyClient(describeRule(rule, 'ipv4'))}`)).toEqual(set);
   });
 });
 

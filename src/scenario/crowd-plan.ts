@@ -2,8 +2,9 @@ import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import { CROWD_PORTS } from '../lab/client-ports.ts';
 import { type CrowdOptions, descriptorsFree, orphansAllowed } from '../lab/crowd.ts';
-import { type CrowdStep, RECIPES, WHY_NOT } from './crowd-recipes.ts';
-import type { Scenario } from './scenario.ts';
+import { CATALOGUE } from './catalogue.ts';
+import type { CrowdStep } from './crowd-steps.ts';
+import type { CatalogueScenario, Scenario } from './scenario.ts';
 
 /**
  * So many connections go through all steps before the next ones begin: few enough for the accept queue, and to show how
@@ -18,12 +19,12 @@ export interface CrowdPlan extends Pick<CrowdOptions, 'count' | 'descriptors'> {
 }
 
 /** Throws a TcplabError with code USAGE when it can't be done, with the reason and the greatest number that can. */
-export function planCrowd(scenario: Scenario, count: number): CrowdPlan {
-  const steps = RECIPES[scenario.id];
-  if (!steps) {
-    const why = WHY_NOT[scenario.id] ?? 'it exists for a transition that leaves its state';
-    throw new TcplabError('USAGE', `${scenario.id} can't be held many times over: ${why}`, {
-      hint: `--count can be combined with ${Object.keys(RECIPES).join(', ')}`,
+export function planCrowd(scenario: Scenario | CatalogueScenario, count: number): CrowdPlan {
+  const steps = 'crowd' in scenario ? scenario.crowd : 'it exists for a transition that leaves its state';
+  if (typeof steps === 'string') {
+    const countable = CATALOGUE.filter(({ crowd }) => typeof crowd !== 'string');
+    throw new TcplabError('USAGE', `${scenario.id} can't be held many times over: ${steps}`, {
+      hint: `--count can be combined with ${countable.map(({ id }) => id).join(', ')}`,
     });
   }
   const { kept, most, orphans } = needsOf(steps);

@@ -5,7 +5,7 @@ import type { Slice } from '../kernel/socket-batch.ts';
 import { type Crowd, until } from '../lab/crowd.ts';
 import type { State } from '../tcp/state.ts';
 import { type CrowdPlan, SLICE } from './crowd-plan.ts';
-import type { CrowdStep } from './crowd-recipes.ts';
+import type { CrowdStep } from './crowd-steps.ts';
 
 /** What the socket tables show of a crowd. */
 export interface CrowdLook {

@@ -1,4 +1,5 @@
 import type { ConnectionEnd } from '../evidence/connection.ts';
+import { otherHost } from '../evidence/events.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Stage } from './scenario.ts';
@@ -9,5 +10,20 @@ export async function fillWindow(stage: Stage, end: ConnectionEnd, socket: Socke
   await stage.waitFor({ failure: `the ${end.host} did not probe a zero window` }, async () => {
     await stage[end.host].send(socket, data);
     return rowOf((await stage.observe())[end.host], end)?.timer === 'probe';
+  });
+}
+
+/** The peer reads all that the end sent, and never receives the FIN behind it: that FIN is then all that waits. */
+export async function readButNotFin(
+  stage: Stage,
+  end: ConnectionEnd,
+  peerSocket: SocketNumber,
+): Promise<void> {
+  const peer = otherHost(end.host);
+  const port = peer === 'server' ? { destinationPort: stage.serverPort } : { sourcePort: stage.serverPort };
+  await stage[peer].setRule({ hook: 'in', ...port, flags: 'F', fate: 'drop' });
+  await stage.waitFor({ failure: `the ${end.host} did not send its FIN` }, async () => {
+    while (((await stage[peer].receive(peerSocket))?.length ?? 0) > 0);
+    return rowOf((await stage.observe())[end.host], end)?.sendQueue === 1;
   });
 }

@@ -1,7 +1,19 @@
+import {
+  connectToShutDown,
+  endWatch,
+  HALF_CLOSED,
+  resume,
+  serve,
+  shutDown,
+  stopServer,
+  watch,
+} from './by-hand/steps.ts';
+import { clients, OPEN } from './crowd-steps.ts';
+import { HANDSHAKE } from './explanation.ts';
 import { established } from './opening.ts';
-import type { Scenario } from './scenario.ts';
+import type { CatalogueScenario } from './scenario.ts';
 
-export const finWait2: Scenario = {
+export const finWait2: CatalogueScenario = {
   id: 'fin-wait-2',
   title: 'a client shuts down but keeps its descriptor, and the server never closes',
   held: { host: 'client', state: 'FIN-WAIT-2' },
@@ -13,5 +25,41 @@ export const finWait2: Scenario = {
     const { connection, clientSocket } = await established(stage);
     await stage.client.shutdown(clientSocket);
     return connection;
+  },
+  explanation: {
+    steps: [
+      HANDSHAKE,
+      'The client shuts down its sending side, and keeps the descriptor.',
+      'The server does not close.',
+    ],
+    rules: [],
+    peer: 'The server is in CLOSE-WAIT. It may send data, and the client can still read it.',
+    remark: 'No timer runs at either end. Compare fin-wait-2-orphaned.',
+  },
+  byHand: {
+    steps: [
+      watch('server'),
+      serve,
+      connectToShutDown,
+      stopServer,
+      { ...shutDown, see: HALF_CLOSED },
+      {
+        on: 'client',
+        look: 'netstat -tanop',
+        see: { prints: ['FIN_WAIT2 …/nc off'] },
+        note: 'nc still has the descriptor, so no timer runs',
+      },
+    ],
+    cleanUp: [resume, endWatch('server')],
+  },
+  crowd: [...OPEN, clients('shutdown')],
+  sabotage: {
+    rules: null,
+    call: {
+      what: 'the client aborts',
+      act: ({ client }) => client.abort(1),
+      seen: /^socket-table of client: saw FIN-WAIT-2, then CLOSED/,
+    },
+    condition: { act: ({ client }) => client.close(1), seen: /^the client has no descriptor open, / },
   },
 };

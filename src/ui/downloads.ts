@@ -4,13 +4,12 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { formatByHand } from '../report/by-hand/format.ts';
-import { byHand } from '../report/by-hand/recipes.ts';
 import { formatHtml } from '../report/html/html.ts';
 import { RunPage } from '../report/html/run.ts';
 import { formatPcapng } from '../report/pcapng/pcapng.ts';
 import { RunFold } from '../report/run-fold.ts';
 import { TimelineWriter } from '../report/timeline-file/write.ts';
-import type { Scenario } from '../scenario/scenario.ts';
+import type { CatalogueScenario, Scenario } from '../scenario/scenario.ts';
 import type { LiveLab } from './live-lab.ts';
 
 /** What can be saved of a lab, as it is by now. */
@@ -75,8 +74,9 @@ function runStarted(timeline: Timeline, { id, heldBy }: Scenario): RunStarted {
 }
 
 /** How a person gets there: by tcplab, with the rules of this lab, and by hand on two machines. */
-function commands(timeline: Timeline, { id, title }: Scenario): string {
-  const recipe = byHand(id);
+function commands(timeline: Timeline, scenario: Scenario | CatalogueScenario): string {
+  const { id, title } = scenario;
+  const recipe = 'byHand' in scenario ? scenario.byHand : null;
   const rules = timeline
     .of('rule-set')
     .flatMap(({ host, nft, iptables, text }) => ['', `# on the ${host}: ${text}`, nft, `# or: ${iptables}`]);

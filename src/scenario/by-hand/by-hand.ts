@@ -14,7 +14,7 @@ export type Step = Run | Look | Type | Press;
 interface StepBase {
   on: HostName;
   /** What the tools show then; the next step waits for it. */
-  see?: Sight;
+  see?: Shown;
   /** Part of a line that the terminal prints when the step has taken effect; the recipe does not show it. */
   ready?: string;
   /** What happens, or why. */
@@ -49,7 +49,7 @@ export type Key = 'Ctrl-C' | 'Ctrl-D' | 'Ctrl-Z';
 /** Of all of a host's TCP sockets, in any order, as `netstat -tan` and `ss -tan` list them; `…`: maybe more alike. */
 export type States = readonly (State | '…')[];
 
-export interface Sight {
+export interface Shown {
   client?: States;
   server?: States;
   /** Parts of lines that follow each other in what the step's own command prints; `…` stands for anything. */
