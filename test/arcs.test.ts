@@ -509,7 +509,7 @@ const WITHHELD: Row[] = [
     by: without('server', 'writeSysctl', ORPHAN_RETRIES),
     withinMs: ORPHAN_MS,
   },
-  { arc: 41, withheld: 'a minute has not gone by', by: nothing('client', 'close') },
+  { arc: 41, withheld: 'a minute has not gone by', by: nothing('client', 'shutdown') },
   { arc: 42, withheld: 'the RST is not sent', by: without('server', 'sendSegment') },
   {
     arc: 42,
@@ -668,7 +668,7 @@ const WITHHELD: Row[] = [
 ];
 
 /** All goes its way. */
-function nothing(host: HostName, method: 'close'): Withholding {
+function nothing(host: HostName, method: 'shutdown'): Withholding {
   return instead(host, method, ({ go }) => go());
 }
 

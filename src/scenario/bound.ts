@@ -1,6 +1,6 @@
 import { endPython, python } from './by-hand/steps.ts';
+import { synFrom } from './crafted.ts';
 import { NO_ROW } from './crowd-steps.ts';
-import { knock } from './knock.ts';
 import { listenAfterAll } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
@@ -23,7 +23,7 @@ export const bound: CatalogueScenario = {
     return connection;
   },
   /** The SYN is answered with RST. */
-  show: (stage, { client, server }) => knock(stage.server, server, client),
+  show: synFrom('server'),
   explanation: {
     steps: [
       'The client binds a port and does not connect.',

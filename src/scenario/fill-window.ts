@@ -1,5 +1,5 @@
-import type { ConnectionEnd } from '../evidence/connection.ts';
-import { otherHost } from '../evidence/events.ts';
+import type { Connection, ConnectionEnd } from '../evidence/connection.ts';
+import { type HostName, otherHost } from '../evidence/events.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Stage } from './scenario.ts';
@@ -13,17 +13,18 @@ export async function fillWindow(stage: Stage, end: ConnectionEnd, socket: Socke
   });
 }
 
-/** The peer reads all that the end sent, and never receives the FIN behind it: that FIN is then all that waits. */
+/** The peer reads all that the end sent before its FIN, and the FIN never arrives. */
 export async function readButNotFin(
   stage: Stage,
-  end: ConnectionEnd,
+  connection: Connection,
+  closer: HostName,
   peerSocket: SocketNumber,
 ): Promise<void> {
-  const peer = otherHost(end.host);
+  const peer = otherHost(closer);
   const port = peer === 'server' ? { destinationPort: stage.serverPort } : { sourcePort: stage.serverPort };
   await stage[peer].setRule({ hook: 'in', ...port, flags: 'F', fate: 'drop' });
-  await stage.waitFor({ failure: `the ${end.host} did not send its FIN` }, async () => {
+  await stage.waitFor({ failure: `the ${closer} did not send its FIN` }, async () => {
     while (((await stage[peer].receive(peerSocket))?.length ?? 0) > 0);
-    return rowOf((await stage.observe())[end.host], end)?.sendQueue === 1;
+    return (await stage.fold(connection, closer)).finSent !== null;
   });
 }

@@ -73,7 +73,7 @@ export const finWait1BehindData: CatalogueScenario = {
       seen: /^socket-table of client: saw FIN-WAIT-1, then CLOSED/,
     },
     condition: {
-      act: (stage, connection) => readButNotFin(stage, endOf(connection, 'client', 'FIN-WAIT-1'), 2),
+      act: (stage, connection) => readButNotFin(stage, connection, 'client', 2),
       seen: /^the FIN of the client does not wait behind data, /,
     },
   },

@@ -93,7 +93,7 @@ export const lastAckBehindData: CatalogueScenario = {
       seen: /^socket-table of server: saw LAST-ACK, then CLOSED/,
     },
     condition: {
-      act: (stage, connection) => readButNotFin(stage, endOf(connection, 'server', 'LAST-ACK'), 1),
+      act: (stage, connection) => readButNotFin(stage, connection, 'server', 1),
       seen: /^the FIN of the server does not wait behind data, /,
     },
   },

@@ -1,5 +1,5 @@
 import { endServer, serve } from './by-hand/steps.ts';
-import { knock } from './knock.ts';
+import { synFrom } from './crafted.ts';
 import { listening, seen } from './opening.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
@@ -19,7 +19,7 @@ export const listen: CatalogueScenario = {
     return connection;
   },
   /** The SYN is answered with SYN-ACK; the client's kernel, which knows of no connection, then resets it. */
-  show: (stage, { client, server }) => knock(stage.client, client, server),
+  show: synFrom('client'),
   explanation: {
     steps: [
       'The server binds its port and calls listen().',

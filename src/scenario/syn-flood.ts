@@ -3,7 +3,7 @@ import { stateInTable } from '../evidence/witness/socket-table.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
 import type { Run } from './by-hand/by-hand.ts';
 import { ctrlC, endPython, endWatch, python, watch } from './by-hand/steps.ts';
-import { knock } from './knock.ts';
+import { craftSyn } from './crafted.ts';
 import { connecting, listening } from './opening.ts';
 import type { CatalogueScenario, Stage } from './scenario.ts';
 
@@ -31,7 +31,7 @@ export const synFlood: CatalogueScenario = {
     const flood: Connection[] = [];
     for (let sent = 0; sent < SYNS; sent++) {
       const connection = { client: stage.nextClientEndpoint(), server: stage.serverEndpoint() };
-      await knock(client, connection.client, connection.server);
+      await craftSyn(client, connection.client, connection.server);
       flood.push(connection);
     }
     const { server: rows } = await stage.observe();
