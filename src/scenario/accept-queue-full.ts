@@ -2,6 +2,7 @@ import { endOf } from '../evidence/connection.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
 import { connect, ctrlC, ESTABLISHED, endWatch, serve, stopAccepting, watch } from './by-hand/steps.ts';
 import { connecting, listening, seen } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** A backlog of 0 still admits one connection (net/core/request_sock.c: full when there are more than the backlog). */
@@ -88,11 +89,7 @@ export const acceptQueueFull: CatalogueScenario = {
   crowd: 'it shows the queue of a single listener; use syn-sent for many SYN-SENT',
   sabotage: {
     rules: null,
-    call: {
-      what: 'the client gives up',
-      act: ({ client }) => client.close(2),
-      seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
-    },
+    call: call('client', 'close', 2, /^socket-table of client: saw SYN-SENT, then CLOSED/),
     condition: {
       act: ({ server }) => server.accept(1),
       seen: /^the accept queue of the server is not full, /,

@@ -13,6 +13,7 @@ import {
 } from './by-hand/steps.ts';
 import { fromServer, HANDSHAKE } from './explanation.ts';
 import { established, seen } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario, Stage } from './scenario.ts';
 
 /** A timer runs in CLOSE-WAIT while data is under way: what it sends is acknowledged or fails as in ESTABLISHED. */
@@ -77,11 +78,7 @@ export const closeWaitSending: CatalogueScenario = {
   crowd: 'each needs unacknowledged data; use close-wait',
   sabotage: {
     rules: { unset: /^the server's retransmission timer did not start within/, removed: null },
-    call: {
-      what: 'the server aborts',
-      act: ({ server }) => server.abort(2),
-      seen: /^socket-table of server: saw CLOSE-WAIT, then CLOSED/,
-    },
+    call: call('server', 'abort', 2, /^socket-table of server: saw CLOSE-WAIT, then CLOSED/),
     condition: { act: acknowledgeAll, seen: /^the retransmission timer of the server does not run, / },
   },
 };

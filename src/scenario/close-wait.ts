@@ -2,6 +2,7 @@ import { connect, ctrlC, endWatch, HALF_CLOSED, resume, serve, stopServer, watch
 import { clients, OPEN } from './crowd-steps.ts';
 import { HANDSHAKE } from './explanation.ts';
 import { established } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const closeWait: CatalogueScenario = {
@@ -41,11 +42,7 @@ export const closeWait: CatalogueScenario = {
   crowd: [...OPEN, clients('close')],
   sabotage: {
     rules: null,
-    call: {
-      what: 'the server closes',
-      act: ({ server }) => server.close(2),
-      seen: /^socket-table of server: saw CLOSE-WAIT, then (LAST-ACK|CLOSED)/,
-    },
+    call: call('server', 'close', 2, /^socket-table of server: saw CLOSE-WAIT, then (LAST-ACK|CLOSED)/),
     condition: null,
   },
 };

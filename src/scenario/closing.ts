@@ -13,6 +13,7 @@ import {
 import { clients, drop, OPEN, servers } from './crowd-steps.ts';
 import { HANDSHAKE, toServer } from './explanation.ts';
 import { established, seen } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** The FINs cross because the client's is lost: the server's then can't acknowledge it. */
@@ -67,11 +68,7 @@ export const closing: CatalogueScenario = {
       unset: /the client was not seen in FIN-WAIT-1|; socket-table saw client TIME-WAIT, server CLOSED/,
       removed: 'TIME-WAIT',
     },
-    call: {
-      what: 'the client aborts',
-      act: ({ client }) => client.abort(1),
-      seen: /^socket-table of client: saw CLOSING, then CLOSED/,
-    },
+    call: call('client', 'abort', 1, /^socket-table of client: saw CLOSING, then CLOSED/),
     condition: null,
   },
 };

@@ -2,6 +2,7 @@ import type { HostName } from '../evidence/events.ts';
 import type { Run } from './by-hand/by-hand.ts';
 import { endPython, endWatch, python, serve, watch } from './by-hand/steps.ts';
 import { connecting, listening } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** The client and server use TCP Fast Open without cookies, and without an option (tcp_fastopen in ip-sysctl.rst). */
@@ -69,11 +70,7 @@ export const establishedFastOpen: CatalogueScenario = {
   crowd: 'the socket table shows it as ESTABLISHED, like every other connection',
   sabotage: {
     rules: null,
-    call: {
-      what: 'the client closes',
-      act: ({ client }) => client.close(1),
-      seen: /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-[12]/,
-    },
+    call: call('client', 'close', 1, /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-[12]/),
     condition: 'the SYN is over before the hold begins',
   },
 };

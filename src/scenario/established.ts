@@ -2,6 +2,7 @@ import { connect, ctrlC, endWatch, serve, watch } from './by-hand/steps.ts';
 import { clients, OPEN, send, servers } from './crowd-steps.ts';
 import { HANDSHAKE } from './explanation.ts';
 import { established as open } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const established: CatalogueScenario = {
@@ -56,11 +57,7 @@ export const established: CatalogueScenario = {
   crowd: [...OPEN, send('client', 'ping'), servers('receive'), send('server', 'pong'), clients('receive')],
   sabotage: {
     rules: null,
-    call: {
-      what: 'the client closes',
-      act: ({ client }) => client.close(1),
-      seen: /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-[12]/,
-    },
+    call: call('client', 'close', 1, /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-[12]/),
     condition: null,
   },
 };

@@ -3,6 +3,7 @@ import { ctrlC, endWatch, killStopped, sendZeros, serve, stop, watch } from './b
 import { HANDSHAKE } from './explanation.ts';
 import { fillWindow, readButNotFin } from './fill-window.ts';
 import { established } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** close() enters FIN-WAIT-1 at once, but the FIN has its place after the data (tcp.c, tcp_send_fin). */
@@ -67,11 +68,7 @@ export const finWait1BehindData: CatalogueScenario = {
   crowd: 'each needs some megabytes of unsent data; use fin-wait-1',
   sabotage: {
     rules: null,
-    call: {
-      what: 'the server aborts',
-      act: ({ server }) => server.abort(2),
-      seen: /^socket-table of client: saw FIN-WAIT-1, then CLOSED/,
-    },
+    call: call('server', 'abort', 2, /^socket-table of client: saw FIN-WAIT-1, then CLOSED/),
     condition: {
       act: (stage, connection) => readButNotFin(stage, connection, 'client', 2),
       seen: /^the FIN of the client does not wait behind data, /,

@@ -11,6 +11,7 @@ import {
 import { clients, drop, OPEN } from './crowd-steps.ts';
 import { HANDSHAKE, toServer } from './explanation.ts';
 import { established } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** While a descriptor is open tcp_retries2 rules the FIN's retransmissions, not tcp_orphan_retries. */
@@ -57,11 +58,7 @@ export const finWait1DescriptorOpen: CatalogueScenario = {
   crowd: [...OPEN, drop('server', 'in'), clients('shutdown')],
   sabotage: {
     rules: { unset: /; socket-table saw client FIN-WAIT-2, server CLOSE-WAIT/, removed: 'FIN-WAIT-2' },
-    call: {
-      what: 'the client aborts',
-      act: ({ client }) => client.abort(1),
-      seen: /^socket-table of client: saw FIN-WAIT-1, then CLOSED/,
-    },
+    call: call('client', 'abort', 1, /^socket-table of client: saw FIN-WAIT-1, then CLOSED/),
     condition: { act: ({ client }) => client.close(1), seen: /^the client has no descriptor open, / },
   },
 };

@@ -2,6 +2,7 @@ import { connect, ctrlC, endHeld, serve, setRule, TO_SERVER, UNAWARE, watch } fr
 import { clients, drop, OPEN } from './crowd-steps.ts';
 import { HANDSHAKE, toServer } from './explanation.ts';
 import { established } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const finWait1: CatalogueScenario = {
@@ -54,11 +55,7 @@ export const finWait1: CatalogueScenario = {
   crowd: [...OPEN, drop('server', 'in'), clients('close')],
   sabotage: {
     rules: { unset: /; socket-table saw client FIN-WAIT-2, server CLOSE-WAIT/, removed: 'FIN-WAIT-2' },
-    call: {
-      what: 'the server closes',
-      act: ({ server }) => server.close(2),
-      seen: /^socket-table of client: saw FIN-WAIT-1, then CLOSING/,
-    },
+    call: call('server', 'close', 2, /^socket-table of client: saw FIN-WAIT-1, then CLOSING/),
     condition: null,
   },
 };

@@ -2,6 +2,7 @@ import { connect, ctrlC, endWatch, HALF_CLOSED, resume, serve, stopServer, watch
 import { clients, OPEN } from './crowd-steps.ts';
 import { HANDSHAKE } from './explanation.ts';
 import { established } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** Without a descriptor nobody waits for the peer's data, and the kernel ends it after tcp_fin_timeout. */
@@ -44,11 +45,7 @@ export const finWait2Orphaned: CatalogueScenario = {
   crowd: [...OPEN, clients('close')],
   sabotage: {
     rules: null,
-    call: {
-      what: 'the server closes',
-      act: ({ server }) => server.close(2),
-      seen: /^socket-table of client: saw FIN-WAIT-2, then TIME-WAIT/,
-    },
+    call: call('server', 'close', 2, /^socket-table of client: saw FIN-WAIT-2, then TIME-WAIT/),
     condition: 'an orphan never gets its descriptor back',
   },
 };

@@ -11,6 +11,7 @@ import {
 import { clients, OPEN } from './crowd-steps.ts';
 import { HANDSHAKE } from './explanation.ts';
 import { established } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const finWait2: CatalogueScenario = {
@@ -55,11 +56,7 @@ export const finWait2: CatalogueScenario = {
   crowd: [...OPEN, clients('shutdown')],
   sabotage: {
     rules: null,
-    call: {
-      what: 'the client aborts',
-      act: ({ client }) => client.abort(1),
-      seen: /^socket-table of client: saw FIN-WAIT-2, then CLOSED/,
-    },
+    call: call('client', 'abort', 1, /^socket-table of client: saw FIN-WAIT-2, then CLOSED/),
     condition: { act: ({ client }) => client.close(1), seen: /^the client has no descriptor open, / },
   },
 };

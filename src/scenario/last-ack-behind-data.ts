@@ -11,6 +11,7 @@ import {
 import { HANDSHAKE } from './explanation.ts';
 import { fillWindow, readButNotFin } from './fill-window.ts';
 import { established, seen } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** The FIN of the end that closes second has its place after the data too. */
@@ -87,11 +88,7 @@ export const lastAckBehindData: CatalogueScenario = {
   crowd: 'each needs some megabytes of unsent data; use last-ack',
   sabotage: {
     rules: null,
-    call: {
-      what: 'the client aborts',
-      act: ({ client }) => client.abort(1),
-      seen: /^socket-table of server: saw LAST-ACK, then CLOSED/,
-    },
+    call: call('client', 'abort', 1, /^socket-table of server: saw LAST-ACK, then CLOSED/),
     condition: {
       act: (stage, connection) => readButNotFin(stage, connection, 'server', 1),
       seen: /^the FIN of the server does not wait behind data, /,

@@ -1,6 +1,7 @@
 import { endServer, serve } from './by-hand/steps.ts';
 import { synFrom } from './crafted.ts';
 import { listening, seen } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const listen: CatalogueScenario = {
@@ -44,11 +45,7 @@ export const listen: CatalogueScenario = {
   crowd: 'a single listener serves any number of connections',
   sabotage: {
     rules: null,
-    call: {
-      what: 'the server closes',
-      act: ({ server }) => server.close(1),
-      seen: /^socket-table of server: saw LISTEN, then CLOSED/,
-    },
+    call: call('server', 'close', 1, /^socket-table of server: saw LISTEN, then CLOSED/),
     condition: null,
   },
 };

@@ -1,4 +1,6 @@
 import type { Connection } from '../evidence/connection.ts';
+import type { HostName } from '../evidence/events.ts';
+import type { SocketNumber } from '../lab/host.ts';
 import type { State } from '../tcp/state.ts';
 import type { Stage } from './scenario.ts';
 
@@ -23,6 +25,11 @@ interface Tampering {
   act(stage: Stage, connection: Connection): Promise<unknown>;
   /** Matches the reason that the verdict gives. */
   seen: RegExp;
+}
+
+/** The usual call. */
+export function call(host: HostName, name: 'close' | 'abort', socket: SocketNumber, seen: RegExp): Tampering {
+  return { what: `the ${host} ${name}s`, act: (stage) => stage[host][name](socket), seen };
 }
 
 /** The server begins to listen. */

@@ -13,6 +13,7 @@ import {
 } from './by-hand/steps.ts';
 import { fromServer } from './explanation.ts';
 import { connecting, listening, seen } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /**
@@ -111,11 +112,12 @@ export const synReceivedAcceptQueueFull: CatalogueScenario = {
   crowd: 'it shows the queue of a single listener; use syn-received',
   sabotage: {
     rules: { unset: /^the server was not seen in SYN-RECEIVED within/, removed: null },
-    call: {
-      what: 'the client aborts',
-      act: ({ client }) => client.abort(1),
-      seen: /^socket-table of (server: saw SYN-RECEIVED|client: saw ESTABLISHED), then CLOSED/,
-    },
+    call: call(
+      'client',
+      'abort',
+      1,
+      /^socket-table of (server: saw SYN-RECEIVED|client: saw ESTABLISHED), then CLOSED/,
+    ),
     condition: {
       act: ({ server }) => server.accept(1),
       seen: /^the accept queue of the server is not full, /,

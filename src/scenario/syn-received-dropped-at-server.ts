@@ -1,6 +1,7 @@
 import { droppedHandshake, FROM_SERVER } from './by-hand/steps.ts';
 import { fromServer } from './explanation.ts';
 import { connecting, listening } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const synReceivedDroppedAtServer: CatalogueScenario = {
@@ -37,11 +38,7 @@ export const synReceivedDroppedAtServer: CatalogueScenario = {
     "the kernel removes a request whose SYN-ACK it can't retransmit, and the client's next SYN makes another; use syn-received",
   sabotage: {
     rules: { unset: /; socket-table saw server ESTABLISHED, client ESTABLISHED/, removed: 'ESTABLISHED' },
-    call: {
-      what: 'the client gives up',
-      act: ({ client }) => client.close(1),
-      seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
-    },
+    call: call('client', 'close', 1, /^socket-table of client: saw SYN-SENT, then CLOSED/),
     condition: null,
   },
 };

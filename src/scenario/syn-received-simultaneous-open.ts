@@ -2,6 +2,7 @@ import { ctrlC, endServer, endWatch, liftRule, setRule, TO_SERVER, watch } from 
 import { clients, drop, servers } from './crowd-steps.ts';
 import { toServer } from './explanation.ts';
 import { simultaneousOpen } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const synReceivedSimultaneousOpen: CatalogueScenario = {
@@ -70,11 +71,7 @@ export const synReceivedSimultaneousOpen: CatalogueScenario = {
   crowd: [drop('server', 'in'), clients('connect'), servers('connect')],
   sabotage: {
     rules: { unset: /; socket-table saw client CLOSED, server (CLOSED|SYN-SENT)/, removed: 'ESTABLISHED' },
-    call: {
-      what: 'the client closes',
-      act: ({ client }) => client.close(1),
-      seen: /^socket-table of client: saw SYN-RECEIVED, then FIN-WAIT-1/,
-    },
+    call: call('client', 'close', 1, /^socket-table of client: saw SYN-RECEIVED, then FIN-WAIT-1/),
     condition: null,
   },
 };

@@ -2,6 +2,7 @@ import { droppedHandshake, FROM_SERVER } from './by-hand/steps.ts';
 import { clients, drop } from './crowd-steps.ts';
 import { fromServer } from './explanation.ts';
 import { connecting, listening } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const synReceived: CatalogueScenario = {
@@ -38,11 +39,7 @@ export const synReceived: CatalogueScenario = {
       unset: /server was not seen in SYN-RECEIVED.*; socket-table saw server ESTABLISHED, client ESTABLISHED/,
       removed: 'ESTABLISHED',
     },
-    call: {
-      what: 'the client gives up',
-      act: ({ client }) => client.close(1),
-      seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
-    },
+    call: call('client', 'close', 1, /^socket-table of client: saw SYN-SENT, then CLOSED/),
     condition: null,
   },
 };

@@ -2,6 +2,7 @@ import { droppedHandshake, TO_SERVER } from './by-hand/steps.ts';
 import { clients, drop } from './crowd-steps.ts';
 import { toServer } from './explanation.ts';
 import { connecting, listening } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 export const synSent: CatalogueScenario = {
@@ -37,11 +38,7 @@ export const synSent: CatalogueScenario = {
       unset: /client was not seen in SYN-SENT.*; socket-table saw client ESTABLISHED/,
       removed: 'ESTABLISHED',
     },
-    call: {
-      what: 'the client gives up',
-      act: ({ client }) => client.close(1),
-      seen: /^socket-table of client: saw SYN-SENT, then CLOSED/,
-    },
+    call: call('client', 'close', 1, /^socket-table of client: saw SYN-SENT, then CLOSED/),
     condition: null,
   },
 };

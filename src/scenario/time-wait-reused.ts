@@ -1,6 +1,7 @@
 import { connect, ctrlC, endWatch, serve, watch } from './by-hand/steps.ts';
 import { HANDSHAKE } from './explanation.ts';
 import { established, seen } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** A SYN beyond the old connection's numbers ends TIME-WAIT early and opens a new one (RFC 9293, 3.10.7.4; RFC 6191). */
@@ -54,11 +55,7 @@ export const timeWaitReused: CatalogueScenario = {
   crowd: 'the socket table shows it as ESTABLISHED, like every other connection',
   sabotage: {
     rules: null,
-    call: {
-      what: 'the client aborts',
-      act: ({ client }) => client.abort(2),
-      seen: /^socket-table of server: saw ESTABLISHED, then CLOSED/,
-    },
+    call: call('client', 'abort', 2, /^socket-table of server: saw ESTABLISHED, then CLOSED/),
     condition: 'TIME-WAIT is over before the hold begins',
   },
 };

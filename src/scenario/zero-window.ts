@@ -3,6 +3,7 @@ import { endWatch, killStopped, sendZeros, serve, stopAccepting, watch } from '.
 import { HANDSHAKE } from './explanation.ts';
 import { fillWindow } from './fill-window.ts';
 import { established } from './opening.ts';
+import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
 /** The peer takes no more: the client asks now and then whether it does (RFC 9293, 3.8.6.1), on its persist timer. */
@@ -56,11 +57,7 @@ export const zeroWindow: CatalogueScenario = {
   crowd: 'the socket table shows it as ESTABLISHED, like every connection that can send',
   sabotage: {
     rules: null,
-    call: {
-      what: 'the client closes',
-      act: ({ client }) => client.close(1),
-      seen: /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-1/,
-    },
+    call: call('client', 'close', 1, /^socket-table of client: saw ESTABLISHED, then FIN-WAIT-1/),
     condition: {
       act: async ({ server }) => {
         while (((await server.receive(2))?.length ?? 0) > 0);

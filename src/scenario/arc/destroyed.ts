@@ -1,20 +1,16 @@
 import { otherHost } from '../../evidence/events.ts';
 import { abortResets } from '../../tcp/arcs.ts';
-import { synFrom } from '../crafted.ts';
-import { seen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
-import { family } from './family.ts';
+import { endOfRequest, family } from './family.ts';
 import {
   closeWait,
   closing,
-  deafen,
   finWait1,
   finWait2,
   lastAck,
   listen,
   open,
   opening,
-  pendingRequest,
   synSent,
   timeWait,
 } from './start.ts';
@@ -41,24 +37,12 @@ export const DESTROYED: readonly Scenario[] = [
   destroyed(48, synSent, {
     title: "an administrator destroys the client's socket while it is still connecting",
   }),
-  {
-    id: 'syn-received-destroyed',
-    title: "an administrator destroys the server's pending handshake, and the server still listens",
-    held: { host: 'server', state: 'LISTEN' },
-    peer: 'CLOSED',
-    heldBy: 'the server listens',
-    arcs: { server: [52] },
-    async reach(stage) {
-      const rule = await deafen(stage, 'client');
-      const connection = await pendingRequest(stage);
-      await stage.server.destroySocket(connection.server, connection.client);
-      await seen(stage, connection, 'server', 'LISTEN');
-      // What the client's kernel replies to the next SYN-ACK leaves the server in LISTEN.
-      await stage.client.liftRule(rule);
-      return connection;
-    },
-    show: synFrom('client'),
-  },
+  endOfRequest(
+    'destroyed',
+    52,
+    "an administrator destroys the server's pending handshake, and the server still listens",
+    (stage, { client, server }) => stage.server.destroySocket(server, client),
+  ),
   destroyed(55, opening, {
     title: "an administrator destroys the client's socket before its simultaneous open is complete",
   }),

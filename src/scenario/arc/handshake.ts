@@ -1,8 +1,8 @@
 import { seqAdd } from '../../tcp/sequence.ts';
-import { synFrom } from '../crafted.ts';
 import { established, seen, simultaneousOpen } from '../opening.ts';
 import type { Scenario } from '../scenario.ts';
-import { deafen, pendingRequest } from './start.ts';
+import { endOfRequest } from './family.ts';
+import { deafen } from './start.ts';
 
 /** A SYN that ends a state, or the ACK of one. */
 export const HANDSHAKE: readonly Scenario[] = [
@@ -20,27 +20,17 @@ export const HANDSHAKE: readonly Scenario[] = [
       return connection;
     },
   },
-  {
-    // The server replies with RST, and keeps its listener (RFC 9293, 3.10.7.4, fourth).
-    id: 'syn-received-syn',
-    title: "another SYN in its window ends the server's pending handshake",
-    held: { host: 'server', state: 'LISTEN' },
-    peer: 'CLOSED',
-    heldBy: 'the server listens',
-    arcs: { server: [50] },
-    async reach(stage) {
-      const rule = await deafen(stage, 'client');
-      const connection = await pendingRequest(stage);
+  // The server replies with RST, and keeps its listener (RFC 9293, 3.10.7.4, fourth).
+  endOfRequest(
+    'syn',
+    50,
+    "another SYN in its window ends the server's pending handshake",
+    async (stage, connection) => {
       const { client: source, server: destination } = connection;
       const seq = seqAdd((await stage.fold(connection, 'server')).receiveNext, 100);
       await stage.client.sendSegment({ source, destination, seq, ack: null, flags: 'S', window: 64240 });
-      await seen(stage, connection, 'server', 'LISTEN');
-      // What the client's kernel replies to the next SYN-ACK leaves the server in LISTEN.
-      await stage.client.liftRule(rule);
-      return connection;
     },
-    show: synFrom('client'),
-  },
+  ),
   {
     // Of an orphan's FIN-WAIT-2 only: with a descriptor, Linux sends a challenge ACK (RFC 5961, 4.2).
     id: 'fin-wait-2-syn',
