@@ -6,7 +6,7 @@ import { craftSyn } from '../crafted.ts';
 import { connecting, type Established, established, listening, seen, simultaneousOpen } from '../opening.ts';
 import type { Stage } from '../scenario.ts';
 
-/** An end in a state, whose program still has its descriptor: a call, a segment or a timer may end it there. */
+/** An end in a state: a call, a segment or a timer may end it there. */
 export interface Start<I extends Inside = Inside> {
   /** How the names of its scenarios begin. */
   name: string;
@@ -14,7 +14,8 @@ export interface Start<I extends Inside = Inside> {
   state: State;
   /** The state of the other end. */
   peer: State;
-  reach(stage: Stage): Promise<I>;
+  /** The end itself leaves its sending side with `leave`: with `shutdown`, the default, it keeps its descriptor. */
+  reach(stage: Stage, leave?: 'shutdown' | 'close'): Promise<I>;
 }
 
 export interface Inside {
@@ -82,10 +83,10 @@ export const finWait1: Start<BothInside> = {
   host: 'client',
   state: 'FIN-WAIT-1',
   peer: 'ESTABLISHED',
-  async reach(stage) {
+  async reach(stage, leave = 'shutdown') {
     const inside = await open.reach(stage);
     await deafen(stage, 'server');
-    await stage.client.shutdown(inside.socket);
+    await stage.client[leave](inside.socket);
     await seen(stage, inside.connection, 'client', 'FIN-WAIT-1');
     return inside;
   },
@@ -97,9 +98,9 @@ export const finWait2: Start<BothInside> = {
   host: 'client',
   state: 'FIN-WAIT-2',
   peer: 'CLOSE-WAIT',
-  async reach(stage) {
+  async reach(stage, leave = 'shutdown') {
     const inside = await open.reach(stage);
-    await stage.client.shutdown(inside.socket);
+    await stage.client[leave](inside.socket);
     await seen(stage, inside.connection, 'client', 'FIN-WAIT-2');
     return inside;
   },
@@ -127,8 +128,8 @@ export const closing: Start = {
   host: 'client',
   state: 'CLOSING',
   peer: 'FIN-WAIT-1',
-  async reach(stage) {
-    const { connection, socket, peerSocket } = await finWait1.reach(stage);
+  async reach(stage, leave = 'shutdown') {
+    const { connection, socket, peerSocket } = await finWait1.reach(stage, leave);
     await stage.server.shutdown(peerSocket);
     await seen(stage, connection, 'client', 'CLOSING');
     return { connection, socket };
@@ -141,13 +142,13 @@ export const lastAck: Start = {
   host: 'server',
   state: 'LAST-ACK',
   peer: 'FIN-WAIT-1',
-  async reach(stage) {
+  async reach(stage, leave = 'shutdown') {
     const { connection, clientSocket, serverSocket, listener } = await established(stage);
     await stage.server.close(listener);
     await deafen(stage, 'client');
     await stage.client.shutdown(clientSocket);
     await seen(stage, connection, 'server', 'CLOSE-WAIT');
-    await stage.server.shutdown(serverSocket);
+    await stage.server[leave](serverSocket);
     await seen(stage, connection, 'server', 'LAST-ACK');
     return { connection, socket: serverSocket };
   },
@@ -180,6 +181,11 @@ export async function pendingRequest(stage: Stage): Promise<Connection> {
   await craftSyn(stage.client, connection.client, connection.server);
   await seen(stage, connection, 'server', 'SYN-RECEIVED');
   return connection;
+}
+
+/** The start, without a descriptor: the kernel alone finishes. */
+export function orphaned<I extends Inside>(start: Start<I>): Start<I> {
+  return { ...start, reach: (stage) => start.reach(stage, 'close') };
 }
 
 /** The start, after which the end sends data that is never acknowledged. */

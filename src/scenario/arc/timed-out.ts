@@ -10,29 +10,34 @@ import {
   finWait2,
   lastAck,
   open,
+  orphaned,
+  type Start,
   sending,
   synSent,
   timeWait,
 } from './start.ts';
 
-/** Waits until the kernel gives up. The sysctl, set to 1, makes that soon. */
-const timedOut = (sysctl?: string, { orphaned = false } = {}) =>
-  family({
-    name: 'timed-out',
-    heldBy: 'server drops in',
-    async end(stage, { connection, socket }, host) {
-      if (sysctl) await stage[host].writeSysctl(sysctl, 1);
-      if (orphaned) await stage[host].close(socket);
-      await seen(stage, connection, host, 'CLOSED');
-    },
-    isSilent: () => true,
-  });
-const finTimedOut = timedOut('net.ipv4.tcp_orphan_retries', { orphaned: true });
+const timedOut = family({
+  name: 'timed-out',
+  heldBy: 'server drops in',
+  end: (stage, { connection }, host) => seen(stage, connection, host, 'CLOSED'),
+  isSilent: () => true,
+});
+
+/** The start, with a sysctl that was set to 1 before, so that the kernel soon gives up. */
+const soon = (sysctl: string, start: Start): Start => ({
+  ...start,
+  async reach(stage) {
+    await stage[start.host].writeSysctl(sysctl, 1);
+    return start.reach(stage);
+  },
+});
+const ORPHAN_RETRIES = 'net.ipv4.tcp_orphan_retries';
 /** The kernel then gives up at the first retransmission after 600 ms (tcp_timer.c, tcp_model_timeout). */
 const RETRIES = 'net.ipv4.tcp_retries2';
 
 export const TIMED_OUT: readonly Scenario[] = [
-  timedOut()(10, synSent, {
+  timedOut(10, synSent, {
     title: "a firewall drops a client's SYNs until it gives up",
     async reach(stage) {
       await stage.client.writeSysctl('net.ipv4.tcp_syn_retries', 1);
@@ -51,7 +56,7 @@ export const TIMED_OUT: readonly Scenario[] = [
   endOfRequest('timed-out', 15, 'the ACK of a SYN-ACK never arrives, and the server gives up', ({ server }) =>
     server.writeSysctl('net.ipv4.tcp_synack_retries', 0),
   ),
-  timedOut()(21, open, {
+  timedOut(21, open, {
     title: "the server never acknowledges a client's data, and the client gives up",
     async reach(stage) {
       await stage.client.writeSysctl(RETRIES, 1);
@@ -64,25 +69,27 @@ export const TIMED_OUT: readonly Scenario[] = [
       return connection;
     },
   }),
-  finTimedOut(28, finWait1, { title: "a client's FINs are lost until its kernel gives up" }),
-  timedOut('net.ipv4.tcp_fin_timeout', { orphaned: true })(31, finWait2, {
+  timedOut(28, soon(ORPHAN_RETRIES, orphaned(finWait1)), {
+    title: "a client's FINs are lost until its kernel gives up",
+  }),
+  timedOut(31, soon('net.ipv4.tcp_fin_timeout', orphaned(finWait2)), {
     title: "a client has closed, the server never does, and the client's kernel gives up",
     heldBy: 'the server never closes',
   }),
   // The server only shuts down: an orphan of its own would give up too.
-  finTimedOut(34, closing, {
+  timedOut(34, soon(ORPHAN_RETRIES, orphaned(closing)), {
     title: "both ends close, and the client's FINs are lost until its kernel gives up",
   }),
-  timedOut(RETRIES)(68, sending(closeWait), {
+  timedOut(68, soon(RETRIES, sending(closeWait)), {
     title: 'the client never acknowledges what the server sends in CLOSE-WAIT',
     heldBy: 'client drops in',
   }),
-  finTimedOut(40, lastAck, {
+  timedOut(40, soon(ORPHAN_RETRIES, orphaned(lastAck)), {
     title: 'the server closes second, and its FINs are lost until its kernel gives up',
     heldBy: 'client drops in',
   }),
   // 60 s, whatever the sysctls say: it has to be waited out.
-  timedOut()(41, timeWait, {
+  timedOut(41, timeWait, {
     title: 'TIME-WAIT ends after 60 s',
     id: 'time-wait-ended',
     heldBy: 'the connection has ended',
