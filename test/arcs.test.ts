@@ -181,8 +181,8 @@ describe('the scenarios', () => {
         for (const host of hostsOf(connection)) {
           const changes = kernelChanges(timeline, endOf(connection, host, 'CLOSED'));
           printed += changes.length;
-          const told = [...transitions, ...particularities].filter((each) => each.host === host);
-          const pairs = told.map(({ from, to }) => `${from} → ${to}`);
+          const reported = [...transitions, ...particularities].filter((each) => each.host === host);
+          const pairs = reported.map(({ from, to }) => `${from} → ${to}`);
           for (const { from, to } of changes) {
             const place = pairs.indexOf(`${from} → ${to}`);
             expect(place, `${id}: the kernel of ${host} printed ${from} → ${to}`).toBeGreaterThanOrEqual(0);
@@ -509,7 +509,7 @@ const WITHHELD: Row[] = [
     by: without('server', 'writeSysctl', ORPHAN_RETRIES),
     withinMs: ORPHAN_MS,
   },
-  { arc: 41, withheld: 'a minute has not gone by', by: nothing('client', 'close') },
+  { arc: 41, withheld: 'a minute has not gone by', by: nothing('client', 'shutdown') },
   { arc: 42, withheld: 'the RST is not sent', by: without('server', 'sendSegment') },
   {
     arc: 42,
@@ -668,7 +668,7 @@ const WITHHELD: Row[] = [
 ];
 
 /** All goes its way. */
-function nothing(host: HostName, method: 'close'): Withholding {
+function nothing(host: HostName, method: 'shutdown'): Withholding {
   return instead(host, method, ({ go }) => go());
 }
 
@@ -714,7 +714,8 @@ describe('an arc whose trigger is withheld', () => {
   });
 
   it('is each of them', () => {
-    expect([...new Set(WITHHELD.map(({ arc }) => arc))]).toEqual(NUMBERS);
+    const advice = 'WITHHELD above: what to take away so that the arc is not taken, for each number';
+    expect([...new Set(WITHHELD.map(({ arc }) => arc))], advice).toEqual(NUMBERS);
   });
 
   describe.each(VIEWS)('seen by %s', (_, view) => {
@@ -941,12 +942,12 @@ describe.concurrent.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, 
     expect(new Set(report.arcs.flatMap(({ seenBy }) => seenBy))).toEqual(new Set(witnesses));
     for (const { number, from, to, trigger, clause, kernel } of report.arcs) {
       const arc = ARCS.find((each) => each.number === number);
-      const { refusal: _, ...told } = {
+      const { refusal: _, ...expected } = {
         ...arc,
         clause: `RFC 9293, ${arc?.clause}`,
         kernel: `net/ipv4/${arc?.kernel}`,
       };
-      expect({ number, from, to, trigger, clause, kernel }).toEqual(told);
+      expect({ number, from, to, trigger, clause, kernel }).toEqual(expected);
     }
     // What the kernel prints is known of kernel events alone.
     const listed = Object.keys(report.particularities);

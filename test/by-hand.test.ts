@@ -11,9 +11,8 @@ import { stateInTable } from '../src/evidence/witness/socket-table.ts';
 import { currentPrivilege } from '../src/kernel/privileges.ts';
 import type { Host } from '../src/lab/host.ts';
 import { Lab, type Tables } from '../src/lab/lab.ts';
-import type { ByHand, Key, States, Step } from '../src/report/by-hand/by-hand.ts';
 import { formatByHand } from '../src/report/by-hand/format.ts';
-import { byHand } from '../src/report/by-hand/recipes.ts';
+import type { ByHand, Key, States, Step } from '../src/scenario/by-hand/by-hand.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';
 import { parseState, type State } from '../src/tcp/state.ts';
@@ -23,8 +22,7 @@ const PATH = `${process.env['PATH']}${delimiter}/usr/sbin${delimiter}/sbin`;
 const ENVIRONMENT = { PATH, LC_ALL: 'C', TERM: 'dumb', SHELL: '/bin/sh', PS1: '# ' };
 
 describe('what is printed', () => {
-  it.each(CATALOGUE)('of $id fits, and can be typed or pasted', ({ id }) => {
-    const recipe = recipeOf(id);
+  it.each(CATALOGUE)('of $id fits, and can be typed or pasted', ({ byHand: recipe }) => {
     expect(recipe.steps).not.toEqual([]);
     const printed = formatByHand(recipe);
     for (const line of printed.split('\n')) {
@@ -35,10 +33,6 @@ describe('what is printed', () => {
     const unbroken = printed.replaceAll(/ \\\n\s+/g, ' ');
     for (const step of allSteps(recipe)) expect(unbroken).toContain(lineOf(step));
   });
-
-  it('is nothing for a scenario that there is not', () => {
-    expect(byHand('no-such-scenario')).toBeUndefined();
-  });
 });
 
 // One suite, so that they run side by side.
@@ -48,7 +42,7 @@ describe('typed on two machines', { timeout: 120_000 }, () => {
     // it again then.
     const retry = scenario.id === 'time-wait' ? 3 : 0;
     it.concurrent(`${scenario.id} is in its states`, { retry }, async ({ expect, skip }) => {
-      const recipe = recipeOf(scenario.id);
+      const recipe = scenario.byHand;
       const missing = missingTool(recipe);
       if (missing) skip(`${missing} is not on this machine`);
       await using machines = await TwoMachines.open();
@@ -399,7 +393,9 @@ function lineOf(step: Step): string {
 }
 
 function recipeOf(scenarioId: string): ByHand {
-  return byHand(scenarioId) ?? { steps: [], cleanUp: [] };
+  const scenario = CATALOGUE.find(({ id }) => id === scenarioId);
+  if (!scenario) throw new Error(`no scenario ${scenarioId}`);
+  return scenario.byHand;
 }
 
 function allSteps({ steps, cleanUp }: ByHand): Step[] {

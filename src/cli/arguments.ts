@@ -55,7 +55,7 @@ function wholeNumber(what: string, most: number = Number.MAX_SAFE_INTEGER): Pars
 export async function scenariosNamed(names: string[]): Promise<readonly Scenario[]> {
   if (names.length === 0) return CATALOGUE;
   const wanted = new Set((await Promise.all(names.map(knownScenarios))).flat());
-  const all = CATALOGUE.filter((scenario) => wanted.has(scenario));
+  const all: Scenario[] = CATALOGUE.filter((scenario) => wanted.has(scenario));
   if (all.length < wanted.size) {
     const { ARC_SCENARIOS } = await arcCatalogue();
     all.push(...ARC_SCENARIOS.filter((scenario) => wanted.has(scenario)));

@@ -1,4 +1,7 @@
-/** What holds besides the state while a scenario holds it: without that the state would be another scenario's. */
+/**
+ * What holds besides the state while a scenario holds it: without that the state would be another scenario's. A new one
+ * needs its name here and its check in conditions.ts.
+ */
 export const CONDITIONS = [
   'bound',
   'persist-timer',

@@ -1,6 +1,6 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
 import type { Segment } from '../tcp/segment.ts';
-import type { SocketRow } from '../tcp/socket-row.ts';
+import type { SocketRow, SocketTimer } from '../tcp/socket-row.ts';
 import type { Condition } from './condition-names.ts';
 import { endOf, isSelf } from './connection.ts';
 import { type Claimed, type Held, type HostName, otherHost, type SocketsSeen } from './events.ts';
@@ -16,7 +16,7 @@ export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held):
   const wrongRule = liftedRule(timeline, claim, hold) ?? idleRules(timeline, claim);
   if (wrongRule) return wrongRule;
   for (const condition of claim.conditions ?? []) {
-    const { host, broken } = LOOKS[condition];
+    const { host, broken } = CHECKS[condition];
     const at = host === 'held' ? claim.held.host : host;
     for (const { atMs, rows } of tablesDuring(timeline, at, hold)) {
       const why = broken(rows, claim, timeline, atMs);
@@ -26,14 +26,14 @@ export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held):
   return null;
 }
 
-interface Look {
+interface Check {
   /** Whose table shows it. */
   host: 'held' | 'server';
   /** Why it does not hold by these rows; null if it does. */
   broken: (rows: readonly SocketRow[], claim: Claimed, timeline: Timeline, atMs: number) => string | null;
 }
 
-const LOOKS: Record<Condition, Look> = {
+const CHECKS: Record<Condition, Check> = {
   bound: {
     host: 'held',
     broken: (rows, claim, timeline) => {
@@ -44,28 +44,14 @@ const LOOKS: Record<Condition, Look> = {
         : `the ${claim.held.host} has no socket bound to port ${local.port}`;
     },
   },
-  'persist-timer': {
-    host: 'held',
-    broken: (rows, claim) => {
-      const timer = heldRow(rows, claim)?.timer;
-      return timer === 'probe' ? null : `the persist timer of the ${claim.held.host} does not run`;
-    },
-  },
+  'persist-timer': timerRuns('probe', 'persist'),
   'descriptor-open': {
     host: 'held',
     broken: (rows, claim) =>
       heldRow(rows, claim)?.inode === 0 ? `the ${claim.held.host} has no descriptor open` : null,
   },
-  orphaned: {
-    host: 'held',
-    broken: (rows, claim) =>
-      (heldRow(rows, claim)?.inode ?? 0) === 0 ? null : `the ${claim.held.host} still has a descriptor open`,
-  },
-  'never-accepted': {
-    host: 'held',
-    broken: (rows, claim) =>
-      (heldRow(rows, claim)?.inode ?? 0) === 0 ? null : `the ${claim.held.host} has accepted the connection`,
-  },
+  orphaned: noDescriptor('still has a descriptor open'),
+  'never-accepted': noDescriptor('has accepted the connection'),
   'accept-queue-full': {
     host: 'server',
     broken: (rows, claim) => {
@@ -76,15 +62,7 @@ const LOOKS: Record<Condition, Look> = {
         : 'the accept queue of the server is not full';
     },
   },
-  'retransmission-timer': {
-    host: 'held',
-    broken: (rows, claim) => {
-      const timer = heldRow(rows, claim)?.timer;
-      return timer === 'retransmission'
-        ? null
-        : `the retransmission timer of the ${claim.held.host} does not run`;
-    },
-  },
+  'retransmission-timer': timerRuns('retransmission', 'retransmission'),
   'fin-unsent': {
     host: 'held',
     broken: (rows, claim, timeline, atMs) => {
@@ -137,6 +115,24 @@ const LOOKS: Record<Condition, Look> = {
     },
   },
 };
+
+function timerRuns(timer: SocketTimer, name: string): Check {
+  return {
+    host: 'held',
+    broken: (rows, claim) =>
+      heldRow(rows, claim)?.timer === timer
+        ? null
+        : `the ${name} timer of the ${claim.held.host} does not run`,
+  };
+}
+
+function noDescriptor(otherwise: string): Check {
+  return {
+    host: 'held',
+    broken: (rows, claim) =>
+      (heldRow(rows, claim)?.inode ?? 0) === 0 ? null : `the ${claim.held.host} ${otherwise}`,
+  };
+}
 
 function heldRow(rows: readonly SocketRow[], { connection, held }: Claimed): SocketRow | undefined {
   return rowOf(rows, endOf(connection, held.host, held.state));

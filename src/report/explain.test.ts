@@ -7,10 +7,8 @@ import { runScenario } from '../scenario/run.ts';
 import { ARCS } from '../tcp/arcs.ts';
 import { STATES } from '../tcp/state.ts';
 import { parseSysctls, type TcpSysctls } from '../tcp/sysctls.ts';
-import { byHand } from './by-hand/recipes.ts';
 import { explainArcs, explainScenario, explainState } from './explain.ts';
 import type { Section } from './explanation/explanation.ts';
-import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { duration, times } from './explanation/words.ts';
 import { formatSections, textSections } from './guide/sections.ts';
 
@@ -75,7 +73,7 @@ describe.each(STATES)('the recipe in the explanation of %s', (state) => {
 
   it('is that of the first scenario, and names the commands for the others', () => {
     const [first, ...others] = scenarios;
-    for (const step of byHand(first?.id ?? '')?.steps ?? []) {
+    for (const step of first?.byHand.steps ?? []) {
       const line = 'run' in step ? step.run : 'look' in step ? step.look : undefined;
       if (line) expect(text.replaceAll(' \\ ', ' ')).toContain(line);
     }
@@ -153,8 +151,8 @@ describe.each(CATALOGUE)('explaining the scenario $id', (scenario) => {
     // The port of a client is another in each run.
     const anyClient = (text: string) => text.replace(/(tcp [sd]port) (?!80 )\d+ /, '$1 PORT ');
     const set = timeline.of('rule-set').map(({ host, text }) => `${host}: ${anyClient(text)}`);
-    const told = SCENARIO_EXPLANATIONS[scenario.id]?.rules ?? [];
-    expect(told.map(({ host, rule }) => `${host}: ${anyClient(describeRule(rule, 'ipv4'))}`)).toEqual(set);
+    const { rules } = scenario.explanation;
+    expect(rules.map(({ host, rule }) => `${host}: ${anyClient(describeRule(rule, 'ipv4'))}`)).toEqual(set);
   });
 });
 
@@ -162,10 +160,10 @@ describe.each(ARC_SCENARIOS)('explaining the scenario $id', (scenario) => {
   it('says which arcs it is made for and who takes them, in lines that fit', () => {
     const sections = explainScenario(scenario, settings(SYSCTLS));
     expectToFit(sections);
-    const told = flat(sections.filter(({ title }) => title === 'What it is for'));
+    const text = flat(sections.filter(({ title }) => title === 'What it is for'));
     for (const host of ['client', 'server'] as const) {
       for (const number of scenario.arcs?.[host] ?? []) {
-        expect(told).toContain(`transition ${number} at the ${host}: `);
+        expect(text).toContain(`transition ${number} at the ${host}: `);
       }
     }
     expect(flat(sections)).toContain(`tcplab hold ${scenario.id}`);
@@ -201,15 +199,15 @@ describe('explaining an arc', () => {
 
 describe.each(['fin-wait-1-behind-data', 'last-ack-behind-data'])('explaining %s', (id) => {
   const scenario = CATALOGUE.find((one) => one.id === id);
-  const told = scenario ? flat(explainScenario(scenario, settings(SYSCTLS))) : '';
+  const text = scenario ? flat(explainScenario(scenario, settings(SYSCTLS))) : '';
 
   it('has a text of the state that allows for a FIN that is not sent', () => {
-    expect(told).toContain('or the FIN still waits behind unsent data');
-    expect(told).not.toMatch(/and sent its FIN\.|Its FIN has been sent;/);
+    expect(text).toContain('or the FIN still waits behind unsent data');
+    expect(text).not.toMatch(/and sent its FIN\.|Its FIN has been sent;/);
   });
 
   it('explains once what the kernel does while the window is 0', () => {
-    const [, end = ''] = told.split(/What ends [A-Z-]+1?, and when/);
+    const [, end = ''] = text.split(/What ends [A-Z-]+1?, and when/);
     expect(end.match(/window probes/g)).toHaveLength(1);
   });
 });
@@ -229,25 +227,25 @@ describe('a transition that Linux refuses', () => {
   const refused = ARCS.filter(({ refusal }) => refusal !== undefined);
 
   it.each(refused)('$number from $from to $to is not said to be taken', (arc) => {
-    const told = flat(explainArcs([arc]));
-    expect(told).toContain(`Linux refuses it: ${arc.refusal}.`);
-    expect(told).toContain('show the refusal');
-    expect(told).not.toMatch(/takes? it|take it and prove it/);
+    const text = flat(explainArcs([arc]));
+    expect(text).toContain(`Linux refuses it: ${arc.refusal}.`);
+    expect(text).toContain('show the refusal');
+    expect(text).not.toMatch(/takes? it|take it and prove it/);
   });
 
   it('is not among the ways into its state on Linux, or out of it', () => {
-    const told = flat(explainState('SYN-SENT', settings(SYSCTLS)));
-    expect(told).toContain('- from CLOSED, when the program calls connect() (RFC 9293, 3.10.1)');
-    expect(told).toContain(
+    const text = flat(explainState('SYN-SENT', settings(SYSCTLS)));
+    expect(text).toContain('- from CLOSED, when the program calls connect() (RFC 9293, 3.10.1)');
+    expect(text).toContain(
       '- from LISTEN in RFC 9293 (3.10.1), when the program calls connect(), but on Linux, connect() fails with EISCONN',
     );
     expect(flat(explainState('TIME-WAIT', settings(SYSCTLS)))).toContain('but on Linux, TIME-WAIT stays');
   });
 
   it('leaves its neighbors as they are', () => {
-    const told = flat(explainArcs(ARCS.filter(({ from }) => from === 'TIME-WAIT')));
-    expect(told).toContain('tcplab run time-wait-aborted show the refusal');
-    expect(told).toContain('tcplab run time-wait-reset take it and prove it');
+    const text = flat(explainArcs(ARCS.filter(({ from }) => from === 'TIME-WAIT')));
+    expect(text).toContain('tcplab run time-wait-aborted show the refusal');
+    expect(text).toContain('tcplab run time-wait-reset take it and prove it');
   });
 });
 

@@ -2,13 +2,11 @@ import { type HostName, otherHost } from '../evidence/events.ts';
 import { describeRule, iptablesCommand, type Rule } from '../lab/rule.ts';
 import { scenariosDriving } from '../scenario/arc-catalogue.ts';
 import { scenariosOf } from '../scenario/catalogue.ts';
-import type { Scenario } from '../scenario/scenario.ts';
+import type { CatalogueScenario, Scenario } from '../scenario/scenario.ts';
 import { ARCS, type Arc, describeTrigger } from '../tcp/arcs.ts';
 import type { State } from '../tcp/state.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
-import { byHand } from './by-hand/recipes.ts';
 import type { Block, Section } from './explanation/explanation.ts';
-import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';
 
 /** Settings, and the words for whose they are: `this machine`. */
@@ -43,22 +41,11 @@ export function explainState(state: State, settings: Settings): Section[] {
 }
 
 /** Explains a scenario: how it comes about, what the other end shows, and what ends it with these settings. */
-export function explainScenario(scenario: Scenario, settings: Settings): Section[] {
+export function explainScenario(scenario: Scenario | CatalogueScenario, settings: Settings): Section[] {
   const { id, title, held, peer, conditions, heldBy } = scenario;
   const peerText = conditions?.includes('own-peer')
     ? 'the socket is its own peer'
     : `the ${otherHost(held.host)} is in ${peer}`;
-  const text = SCENARIO_EXPLANATIONS[id];
-  const own: Section[] = text
-    ? [
-        { title: 'How it comes about', blocks: [{ points: text.steps }] },
-        ...(text.rules.length
-          ? [{ title: 'The rules', blocks: text.rules.map(({ host, rule }) => ruleBlock(host, rule)) }]
-          : []),
-        { title: 'What the other end shows', blocks: [text.peer] },
-        { title: 'Good to know', blocks: [text.remark] },
-      ]
-    : [{ title: 'What it is for', blocks: [{ points: drivenArcs(scenario).map(describeDrive) }] }];
   return [
     {
       title: id,
@@ -67,10 +54,10 @@ export function explainScenario(scenario: Scenario, settings: Settings): Section
         `tcplab holds the ${held.host} in ${held.state}; ${peerText}. Held by: ${inFull(heldBy)}.`,
       ],
     },
-    ...own,
+    ...howAndWhy(scenario),
     { title: held.state, blocks: STATE_EXPLANATIONS[held.state].what },
     { title: `What ends ${held.state}, and when`, blocks: endWith(held.state, settings) },
-    ...recipeOf([scenario]),
+    ...('byHand' in scenario ? recipeOf([scenario]) : []),
     {
       title: 'Try it',
       blocks: [
@@ -86,6 +73,20 @@ export function explainScenario(scenario: Scenario, settings: Settings): Section
         },
       ],
     },
+  ];
+}
+
+function howAndWhy(scenario: Scenario | CatalogueScenario): Section[] {
+  if (!('explanation' in scenario))
+    return [{ title: 'What it is for', blocks: [{ points: drivenArcs(scenario).map(describeDrive) }] }];
+  const { steps, rules, peer, remark } = scenario.explanation;
+  return [
+    { title: 'How it comes about', blocks: [{ points: steps }] },
+    ...(rules.length
+      ? [{ title: 'The rules', blocks: rules.map(({ host, rule }) => ruleBlock(host, rule)) }]
+      : []),
+    { title: 'What the other end shows', blocks: [peer] },
+    { title: 'Good to know', blocks: [remark] },
   ];
 }
 
@@ -146,20 +147,15 @@ function tries(arcs: readonly Arc[]): { run: string; does: string }[] {
   return lines.filter(({ run }, index) => lines.findIndex((line) => line.run === run) === index);
 }
 
-/** The recipe of the first scenario that has one, and where those of the others are. */
-function recipeOf(scenarios: readonly Scenario[]): Section[] {
-  const made = scenarios.flatMap(({ id, title }) => {
-    const recipe = byHand(id);
-    return recipe ? [{ id, title, recipe }] : [];
-  });
-  const [first, ...others] = made;
+/** The recipe of the first scenario, and where those of the others are. */
+function recipeOf([first, ...others]: readonly CatalogueScenario[]): Section[] {
   if (!first) return [];
   const more = others.map(({ id, title }) => ({ run: `tcplab explain ${id}`, does: title }));
   return [
     {
       title: `Without tcplab: ${first.id}`,
       blocks: [
-        { recipe: first.recipe },
+        { recipe: first.byHand },
         ...(more.length ? ['For the other scenarios:', { commands: more }] : []),
       ],
     },

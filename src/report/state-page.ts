@@ -9,9 +9,7 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import { STATE_NAMES } from '../tcp/state-names.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
-import { byHand } from './by-hand/recipes.ts';
 import { explainState } from './explain.ts';
-import { SCENARIO_EXPLANATIONS } from './explanation/scenarios.ts';
 import { fence, markdownBlock } from './guide/markdown.ts';
 import { formatLadder } from './terminal/ladder/ladder.ts';
 import { pad, textWidth } from './terminal/layout.ts';
@@ -76,25 +74,19 @@ function scenarioPart(timeline: Timeline, { machine, sysctls }: Recorded): strin
   const claim = timeline.of('claimed')[0];
   const scenario = CATALOGUE.find(({ id }) => id === claim?.scenario);
   if (!claim || !scenario) throw new Error('the recorded run holds a scenario that is not in the catalogue');
-  const { id, title, held } = scenario;
-  const text = SCENARIO_EXPLANATIONS[id];
-  const recipe = byHand(id);
+  const { id, title, held, explanation, byHand } = scenario;
   return [
     `## \`${id}\``,
     markdownBlock(`${capital(title)}. Hold it with \`tcplab hold ${id}\`.`, held.state),
-    ...(text ? [markdownBlock(`${text.peer} ${text.remark}`, held.state)] : []),
+    markdownBlock(`${explanation.peer} ${explanation.remark}`, held.state),
     '### Every segment',
     fence(formatLadder(timeline, { ascii: false, style: styleFor({}) })),
     '### Socket tables and timers',
     `Recorded on ${machine}:`,
     fence((['client', 'server'] as const).map((host) => tablePart(timeline, host, sysctls)).join('\n\n')),
-    ...(recipe
-      ? [
-          '### Without tcplab',
-          markdownBlock('[How to read the commands](README.md#how-to-read-these-pages).'),
-          markdownBlock({ recipe }),
-        ]
-      : []),
+    '### Without tcplab',
+    markdownBlock('[How to read the commands](README.md#how-to-read-these-pages).'),
+    markdownBlock({ recipe: byHand }),
   ];
 }
 

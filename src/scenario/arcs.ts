@@ -35,7 +35,8 @@ export function drives(): Drive[] {
     const [scenario] = scenariosDriving(number);
     const host = (['client', 'server'] as const).find((name) => scenario?.arcs?.[name]?.includes(number));
     const arc = ARCS.find((candidate) => candidate.number === number);
-    if (!scenario || !host || !arc) throw new Error(`no scenario drives arc ${number}`);
+    if (!scenario || !host || !arc)
+      throw new Error(`no scenario drives arc ${number}: add it to a list in src/scenario/arc/`);
     return { arc, scenario, host };
   });
 }

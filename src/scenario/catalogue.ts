@@ -21,7 +21,7 @@ import { halfOpen } from './half-open.ts';
 import { lastAck } from './last-ack.ts';
 import { lastAckBehindData } from './last-ack-behind-data.ts';
 import { listen } from './listen.ts';
-import type { Scenario } from './scenario.ts';
+import type { CatalogueScenario, Scenario } from './scenario.ts';
 import { selfConnect } from './self-connect.ts';
 import { synFlood } from './syn-flood.ts';
 import { synReceived } from './syn-received.ts';
@@ -38,7 +38,7 @@ import { timeWaitReused } from './time-wait-reused.ts';
 import { zeroWindow } from './zero-window.ts';
 
 /** All scenarios, in the order in which a connection lives. */
-export const CATALOGUE: readonly Scenario[] = [
+export const CATALOGUE: readonly CatalogueScenario[] = [
   listen,
   synSent,
   synSentDroppedAtClient,
@@ -84,6 +84,6 @@ export function findScenarios(name: string): Scenario[] {
   return state ? scenariosOf(state) : [];
 }
 
-export function scenariosOf(state: State): Scenario[] {
+export function scenariosOf(state: State): CatalogueScenario[] {
   return CATALOGUE.filter(({ held }) => held.state === state);
 }

@@ -3,8 +3,9 @@ import { type HostName, otherHost } from '../evidence/events.ts';
 import { memoryAvailable, tcpPagesFree } from '../kernel/limits.ts';
 import { type CrowdPartOptions, descriptorsFree, orphansAllowed } from '../lab/crowd.ts';
 import { CONNECTIONS_A_SERVER_PORT, HIGHEST_PORT, serverPort } from '../lab/crowd-ports.ts';
-import { type CrowdStep, RECIPES, WHY_NOT } from './crowd-recipes.ts';
-import type { Scenario } from './scenario.ts';
+import { CATALOGUE } from './catalogue.ts';
+import type { CrowdStep } from './crowd-steps.ts';
+import type { CatalogueScenario, Scenario } from './scenario.ts';
 
 /**
  * So many connections go through all steps before the next ones begin: few enough for the accept queue, and to show how
@@ -41,8 +42,7 @@ export function planCrowds(
   let port = firstServerPort;
   const free = freeHere();
   return wishes.map(({ scenario, count }) => {
-    const steps = RECIPES[scenario.id];
-    if (!steps) throw notCountable(scenario);
+    const steps = stepsOf(scenario);
     const needs = needsOf(steps);
     const [greatest, why] = ceilingOf(needs, free, port);
     if (count > greatest) {
@@ -85,10 +85,12 @@ function freeHere() {
   };
 }
 
-function notCountable(scenario: Scenario): TcplabError {
-  const why = WHY_NOT[scenario.id] ?? 'it exists for a transition that leaves its state';
-  return new TcplabError('USAGE', `${scenario.id} can't be held many times over: ${why}`, {
-    hint: `--count can be combined with ${Object.keys(RECIPES).join(', ')}`,
+function stepsOf(scenario: Scenario | CatalogueScenario): readonly CrowdStep[] {
+  const steps = 'crowd' in scenario ? scenario.crowd : 'it exists for a transition that leaves its state';
+  if (typeof steps !== 'string') return steps;
+  const countable = CATALOGUE.filter(({ crowd }) => typeof crowd !== 'string');
+  throw new TcplabError('USAGE', `${scenario.id} can't be held many times over: ${steps}`, {
+    hint: `--count can be combined with ${countable.map(({ id }) => id).join(', ')}`,
   });
 }
 

@@ -7,7 +7,7 @@ import type { CrowdEnd } from '../lab/crowd-end.ts';
 import { until } from '../lab/until.ts';
 import type { State } from '../tcp/state.ts';
 import type { CrowdPlan } from './crowd-plan.ts';
-import type { CrowdStep } from './crowd-recipes.ts';
+import type { CrowdStep } from './crowd-steps.ts';
 
 /** What the socket tables show of a crowd. */
 export interface CrowdLook {

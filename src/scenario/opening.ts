@@ -75,13 +75,13 @@ export async function established(
 }
 
 export interface SimultaneousOpening extends Opening {
-  /** The rule that keeps the server from hearing the client. */
+  /** The rule that drops what the client sends. */
   rule: number;
 }
 
 /**
- * Nobody listens, both ends connect to each other (RFC 9293, 3.5, figure 7), and only the client hears the other: it
- * is in SYN-RECEIVED, the server in SYN-SENT.
+ * There is no listener, both ends connect to each other (RFC 9293, 3.5, figure 7), and only the client receives the other
+ * SYN: it is in SYN-RECEIVED, the server in SYN-SENT.
  */
 export async function simultaneousOpen(stage: Stage): Promise<SimultaneousOpening> {
   const { client, server } = stage;

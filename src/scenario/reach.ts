@@ -54,7 +54,7 @@ export async function reachState(
       if (stateInTable(tables[held.host], heldEnd) === held.state) reachedMs ??= lab.nowMs() - startMs;
       return reachedMs !== undefined && stateInTable(tables[peerEnd.host], peerEnd) === peer;
     });
-    const conditions = scenario.conditions && { conditions: [...scenario.conditions] };
+    const conditions = scenario.conditions?.length ? { conditions: [...scenario.conditions] } : {};
     const claim = { held, peer, connection, ...conditions, reachedMs: reachedMs ?? 0 };
     // The tables show what happened before, even where a remote clock is known only roughly.
     const atMs = Math.max(lab.nowMs(), lab.timeline.of('sockets').at(-1)?.atMs ?? 0);

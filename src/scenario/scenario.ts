@@ -7,6 +7,10 @@ import type { WaitedFor } from '../lab/until.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { End } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
+import type { ByHand } from './by-hand/by-hand.ts';
+import type { CrowdStep } from './crowd-steps.ts';
+import type { Explanation } from './explanation.ts';
+import type { Sabotage } from './sabotage.ts';
 
 /** What a scenario has to work with: a lab, or what a test makes of one. */
 export interface Stage {
@@ -28,7 +32,7 @@ export interface Stage {
   note(text: string): void;
 }
 
-/** A named way to bring one host's end of a connection into a state and hold it there. */
+/** A named way to bring one host's end of a connection into a state and hold it there: all that `runScenario` needs. */
 export interface Scenario {
   id: string;
   /** What happens, in a line. */
@@ -54,4 +58,19 @@ export interface Scenario {
   reach(stage: Stage): Promise<Connection>;
   /** Has the end show its state on the wire, where no segment passes by itself. */
   show?(stage: Stage, connection: Connection): Promise<void>;
+}
+
+/**
+ * A scenario that `tcplab list` shows, as its own file describes it to users and tests. Those in `arc/` exist for a
+ * transition, and need none of this.
+ */
+export interface CatalogueScenario extends Scenario {
+  /** Empty if the state says it all. */
+  conditions: readonly Condition[];
+  explanation: Explanation;
+  /** The commands that do the same on two machines without tcplab. */
+  byHand: ByHand;
+  /** How `--count` opens many at once; or why it can't, as the end of a sentence. */
+  crowd: readonly CrowdStep[] | string;
+  sabotage: Sabotage;
 }

@@ -1,15 +1,30 @@
 import { type Connection, endOf } from '../evidence/connection.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
+import {
+  connectToShutDown,
+  ctrlC,
+  endWatch,
+  liftRule,
+  serve,
+  setRule,
+  shutDown,
+  TO_SERVER,
+  UNAWARE,
+  watch,
+} from './by-hand/steps.ts';
+import { clients, drop, OPEN, see, servers } from './crowd-steps.ts';
+import { HANDSHAKE, toServer } from './explanation.ts';
 import { established, seen } from './opening.ts';
-import type { Scenario, Stage } from './scenario.ts';
+import type { CatalogueScenario, Stage } from './scenario.ts';
 
 /** As `closing`, until the rule is lifted: the client's FIN, sent again, acknowledges the server's. */
-export const timeWaitBoth: Scenario = {
+export const timeWaitBoth: CatalogueScenario = {
   id: 'time-wait-both',
   title: 'both ends close at the same time, and each receives the other FIN',
   held: { host: 'client', state: 'TIME-WAIT' },
   peer: 'TIME-WAIT',
   heldBy: 'the kernel: 2 MSL, 60 s',
+  conditions: [],
   waits: true,
   ours: { server: "it must close before it receives the client's FIN" },
   arcs: { client: [32], server: [26] },
@@ -28,6 +43,50 @@ export const timeWaitBoth: Scenario = {
     );
     await stage.server.liftRule(rule);
     return connection;
+  },
+  explanation: {
+    steps: [
+      HANDSHAKE,
+      'A rule on the server drops incoming segments for its port.',
+      'The client shuts down, and the server closes. The client is in CLOSING.',
+      "The rule is removed. The client's retransmitted FIN takes both ends to TIME-WAIT.",
+    ],
+    rules: [toServer('server', 'in')],
+    peer: 'The server is in TIME-WAIT too.',
+    remark: 'After a simultaneous close both ends wait, because both closed first.',
+  },
+  byHand: {
+    steps: [
+      watch('server'),
+      serve,
+      connectToShutDown,
+      setRule('server', 'in', TO_SERVER),
+      { ...shutDown, see: UNAWARE },
+      ctrlC('server', 'nc', { client: ['CLOSING'], server: ['FIN-WAIT-1'] }),
+      {
+        ...liftRule('server', 'in', TO_SERVER),
+        see: { client: ['TIME-WAIT'], server: ['TIME-WAIT'] },
+        note: "the retransmitted FIN also acknowledges the server's FIN",
+      },
+    ],
+    cleanUp: [endWatch('server')],
+  },
+  crowd: [
+    ...OPEN,
+    drop('server', 'in'),
+    clients('shutdown'),
+    servers('close'),
+    see('client', 'CLOSING'),
+    { do: 'lift' },
+  ],
+  sabotage: {
+    rules: {
+      unset:
+        /the client (was not seen in (FIN-WAIT-1|CLOSING)|did not retransmit its FIN)|; socket-table saw client TIME-WAIT, server CLOSED/,
+      removed: null,
+    },
+    call: 'no program holds a socket that could change it',
+    condition: null,
   },
 };
 

@@ -144,7 +144,6 @@ export const ARCS: readonly Arc[] = ROWS.map(([number, from, to, trigger, clause
 /** How many there are to be proven: those that share a number count once. */
 export const ARC_COUNT: number = new Set(ARCS.map(({ number }) => number)).size;
 
-/** From where an abort sends an RST (RFC 9293, 3.10.5; net/ipv4/tcp.c, tcp_need_reset). From elsewhere no segment shows it. */
 const RESETTING: ReadonlySet<State> = new Set([
   'SYN-RECEIVED',
   'ESTABLISHED',
@@ -154,11 +153,19 @@ const RESETTING: ReadonlySet<State> = new Set([
 ]);
 
 /**
+ * Whether an abort in this state sends an RST (RFC 9293, 3.10.5; net/ipv4/tcp.c, tcp_need_reset). In the others no segment
+ * shows it.
+ */
+export function abortResets(state: State): boolean {
+  return RESETTING.has(state);
+}
+
+/**
  * The arc that a trigger takes from a state where Linux takes one and a segment can show it; `to` tells apart those that
  * depend on the end's history.
  */
 export function findArc(from: State, trigger: Trigger, to?: State): Arc | undefined {
-  if (trigger === 'abort' && !RESETTING.has(from)) return undefined;
+  if (trigger === 'abort' && !abortResets(from)) return undefined;
   return ARCS.find(
     (arc) => arc.from === from && arc.trigger === trigger && (!to || arc.to === to) && !arc.refusal,
   );

@@ -2,14 +2,13 @@ import type { RunStarted } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { formatByHand } from '../report/by-hand/format.ts';
-import { byHand } from '../report/by-hand/recipes.ts';
 import { formatPcapng } from '../report/files/pcapng/pcapng.ts';
 import { savedTimeline } from '../report/files/timeline/write.ts';
 import { formatHtml } from '../report/pages/html.ts';
 import { RunPage } from '../report/pages/run.ts';
 import { RunFold } from '../report/story/run-fold.ts';
 import { labStarted } from '../report/story/run-started.ts';
-import type { Scenario } from '../scenario/scenario.ts';
+import type { CatalogueScenario, Scenario } from '../scenario/scenario.ts';
 import type { LiveLab } from './live-lab.ts';
 
 /** What can be saved of a lab, as it is by now. */
@@ -65,8 +64,9 @@ function started(timeline: Timeline, scenario: Scenario): RunStarted {
 }
 
 /** How a person gets there: by tcplab, with the rules of this lab, and by hand on two machines. */
-function commands(timeline: Timeline, { id, title }: Scenario): string {
-  const recipe = byHand(id);
+function commands(timeline: Timeline, scenario: Scenario | CatalogueScenario): string {
+  const { id, title } = scenario;
+  const recipe = 'byHand' in scenario ? scenario.byHand : null;
   const rules = timeline
     .of('rule-set')
     .flatMap(({ host, nft, iptables, text }) => ['', `# on the ${host}: ${text}`, nft, `# or: ${iptables}`]);

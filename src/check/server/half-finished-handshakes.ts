@@ -1,4 +1,4 @@
-import { knock } from '../../scenario/knock.ts';
+import { craftSyn } from '../../scenario/crafted.ts';
 import { seconds } from '../bench.ts';
 import { good, type Probe, risk } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
@@ -16,7 +16,11 @@ export const halfFinishedHandshakes: Probe<ServerBench> = {
     // The client's kernel has no sockets for these SYNs, and would reset each connection.
     await client.setRule({ hook: 'out', destinationPort: bench.lab.serverPort, flags: 'R', fate: 'drop' });
     for (let count = 0; count < SYNS; count++) {
-      await knock(client, { address: client.address, port: FIRST_PORT + count }, bench.lab.serverEndpoint());
+      await craftSyn(
+        client,
+        { address: client.address, port: FIRST_PORT + count },
+        bench.lab.serverEndpoint(),
+      );
       // The buffers of the capture must not overflow.
       if (count % 100 === 99) await client.observe();
     }

@@ -1,7 +1,7 @@
+import type { ByHand, Shown, States, Step } from '../../scenario/by-hand/by-hand.ts';
 import { STATE_NAMES } from '../../tcp/state-names.ts';
 import { wrapProse } from '../guide/prose.ts';
 import { pad, textWidth } from '../terminal/layout.ts';
-import type { ByHand, Sight, States, Step } from './by-hand.ts';
 import { breakCommand } from './command.ts';
 
 const HOSTS = ['client', 'server'] as const;
@@ -23,7 +23,7 @@ interface Layout {
   preamble?: boolean;
 }
 
-/** Lays a recipe out: where, what to type, and after a `#` what is seen then. */
+/** Lays a recipe out: where, what to type, and after a `#` what the tools then show. */
 export function formatByHand(
   { steps, cleanUp }: ByHand,
   { width = 80, preamble = true }: Layout = {},
@@ -51,7 +51,7 @@ function formatStep(step: Step, column: number, width: number): string[] {
   const [first, ...rest] = actionOf(step, width - column);
   const remarks = [
     ...(step.note ? wrapProse(step.note, room).split('\n') : []),
-    ...describeSight(step.see, room),
+    ...describeShown(step.see, room),
   ];
   return [
     ...(width < NARROW ? [`${place}:`, indent + first] : [pad(place, column) + first]),
@@ -66,7 +66,7 @@ function actionOf(step: Step, width: number): string[] {
   return breakCommand('run' in step ? step.run : step.look, width);
 }
 
-function describeSight({ client, server, prints, at = {} }: Sight = {}, width: number): string[] {
+function describeShown({ client, server, prints, at = {} }: Shown = {}, width: number): string[] {
   const tables = { client, server };
   const hosts = HOSTS.flatMap((host) => (tables[host] ? [`${host}: ${listStates(tables[host])}`] : []));
   const outputs = Object.entries({ ...(prints ? { prints } : {}), ...at });

@@ -1,7 +1,5 @@
-import type { HostName } from '../../evidence/events.ts';
-import type { Rule } from '../../lab/rule.ts';
+import type { ByHand } from '../../scenario/by-hand/by-hand.ts';
 import type { TcpSysctls } from '../../tcp/sysctls.ts';
-import type { ByHand } from '../by-hand/by-hand.ts';
 
 /** A paragraph, a list, a command with the caption before it and a remark below it, a list of commands, or a recipe. */
 export type Block =
@@ -28,14 +26,4 @@ export interface StateExplanation {
   many: readonly Block[];
   remedy: readonly Block[];
   mistakes: readonly string[];
-}
-
-/** The text about a scenario beyond its title. */
-export interface ScenarioExplanation {
-  steps: readonly string[];
-  /** The packet-filter rules, in the order in which they are set. */
-  rules: readonly { host: HostName; rule: Rule }[];
-  /** What the other end shows meanwhile. */
-  peer: string;
-  remark: string;
 }

@@ -1,0 +1,71 @@
+import { otherHost } from '../../evidence/events.ts';
+import { abortResets } from '../../tcp/arcs.ts';
+import type { Scenario } from '../scenario.ts';
+import { endOfRequest, family } from './family.ts';
+import {
+  closeWait,
+  closing,
+  finWait1,
+  finWait2,
+  lastAck,
+  listen,
+  open,
+  opening,
+  synSent,
+  timeWait,
+} from './start.ts';
+
+const destroyed = family({
+  name: 'destroyed',
+  heldBy: 'the socket was destroyed',
+  end: (stage, { connection }, host) =>
+    stage[host].destroySocket(connection[host], connection[otherHost(host)]),
+  isSilent: ({ state }) => !abortResets(state),
+});
+
+/** An administrator destroys the socket (`ss -K`). */
+export const DESTROYED: readonly Scenario[] = [
+  destroyed(46, listen, {
+    title: "an administrator destroys the server's listening socket (`ss -K`)",
+    async reach(stage) {
+      const { connection } = await listen.reach(stage);
+      const any = connection.server.address.includes(':') ? '::' : '0.0.0.0';
+      await stage.server.destroySocket(connection.server, { address: any, port: 0 });
+      return connection;
+    },
+  }),
+  destroyed(48, synSent, {
+    title: "an administrator destroys the client's socket while it is still connecting",
+  }),
+  endOfRequest(
+    'destroyed',
+    52,
+    "an administrator destroys the server's pending handshake, and the server still listens",
+    (stage, { client, server }) => stage.server.destroySocket(server, client),
+  ),
+  destroyed(55, opening, {
+    title: "an administrator destroys the client's socket before its simultaneous open is complete",
+  }),
+  destroyed(23, open, {
+    title: "an administrator destroys the client's socket (`ss -K`)",
+    peer: 'CLOSED',
+  }),
+  destroyed(60, finWait1, {
+    title: "an administrator destroys the client's socket before its FIN is acknowledged",
+  }),
+  destroyed(65, finWait2, {
+    title: "an administrator destroys the client's socket, which waits for the server's FIN",
+    peer: 'CLOSED',
+  }),
+  destroyed(71, closeWait, {
+    title: "an administrator destroys the server's socket, which the client has closed",
+    peer: 'CLOSED',
+  }),
+  destroyed(73, closing, {
+    title: "both ends have shut down, and an administrator destroys the client's socket",
+  }),
+  destroyed(76, lastAck, {
+    title: 'the server shuts down second, and an administrator destroys its socket',
+  }),
+  destroyed(79, timeWait, { title: 'an administrator destroys a TIME-WAIT' }),
+];
