@@ -28,8 +28,8 @@ export async function pages() {
     { Timeline },
   ] = await Promise.all([
     load('report/files/timeline/read.js'),
-    load('report/state-page.js'),
-    load('report/states-front-page.js'),
+    load('report/guide/state-page.js'),
+    load('report/guide/states-front-page.js'),
     load('report/guide/what-is-proven-page.js'),
     load('tcp/state.js'),
     load('tcp/sysctls.js'),

@@ -18,7 +18,8 @@ export { resultOf, type ScenarioResult, type SegmentReport } from './report/stor
 export type { MachineReport, RunReport } from './report/story/run-report.ts';
 export { CATALOGUE, findScenarios } from './scenario/catalogue.ts';
 export { type RunOptions, runScenario } from './scenario/run.ts';
-export type { CatalogueScenario, Scenario, Stage } from './scenario/scenario.ts';
+export type { CatalogueScenario, Scenario } from './scenario/scenario.ts';
+export type { Stage } from './scenario/stage.ts';
 export { ARCS, type Arc, type Trigger } from './tcp/arcs.ts';
 export type { Endpoint, Family } from './tcp/endpoint.ts';
 export type { IcmpError, Segment, WirePacket } from './tcp/segment.ts';

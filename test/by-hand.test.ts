@@ -11,7 +11,7 @@ import { stateInTable } from '../src/evidence/witness/socket-table.ts';
 import { currentPrivilege } from '../src/kernel/privileges.ts';
 import type { Host } from '../src/lab/host.ts';
 import { Lab, type Tables } from '../src/lab/lab.ts';
-import { formatByHand } from '../src/report/by-hand/format.ts';
+import { formatByHand } from '../src/report/guide/by-hand/format.ts';
 import type { ByHand, Key, States, Step } from '../src/scenario/by-hand/by-hand.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';

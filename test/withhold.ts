@@ -5,7 +5,8 @@ import { SERVER_PORT } from '../src/lab/addresses.ts';
 import type { Host } from '../src/lab/host.ts';
 import type { Rule } from '../src/lab/rule.ts';
 import { type RunOptions, runScenario } from '../src/scenario/run.ts';
-import type { Scenario, Stage } from '../src/scenario/scenario.ts';
+import type { Scenario } from '../src/scenario/scenario.ts';
+import type { Stage } from '../src/scenario/stage.ts';
 
 /** Scenarios from which one thing is taken: a call that they make, a segment that they wait for, a setting. */
 

@@ -8,7 +8,7 @@ import { Lab, type LabOptions } from '../lab/lab.ts';
 import type { Settings } from '../lab/settings.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { stageOf } from '../scenario/reach.ts';
-import type { Stage } from '../scenario/scenario.ts';
+import type { Stage } from '../scenario/stage.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import type { Forecast } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readSysctl } from '../kernel/sysctl.ts';
-import { explainArcs, explainScenario, explainState } from '../report/explain.ts';
+import { explainArcs, explainScenario, explainState } from '../report/guide/explain.ts';
 import { formatSections, textSections } from '../report/guide/sections.ts';
 import { styleFor } from '../report/terminal/style.ts';
 import { parseSysctls } from '../tcp/sysctls.ts';

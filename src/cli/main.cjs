@@ -7,8 +7,8 @@ const TEXTS = [undefined, '-h', '--help', '-V', '--version', 'list', 'explain'];
 const PROCESSORS = ['x64', 'arm64'];
 
 keepCompiled();
-if (TEXTS.includes(process.argv[2])) require('./texts.cjs');
-else if (PROCESSORS.includes(process.arch)) require('./labs.cjs');
+const isText = TEXTS.includes(process.argv[2]);
+if (isText || PROCESSORS.includes(process.arch)) require(isText ? './texts.cjs' : './labs.cjs');
 else refuse();
 
 function refuse() {

@@ -14,7 +14,8 @@ import {
 import { fromServer, HANDSHAKE } from './explanation.ts';
 import { established, seen } from './opening.ts';
 import { call } from './sabotage.ts';
-import type { CatalogueScenario, Stage } from './scenario.ts';
+import type { CatalogueScenario } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 /** A timer runs in CLOSE-WAIT while data is under way: what it sends is acknowledged or fails as in ESTABLISHED. */
 export const closeWaitSending: CatalogueScenario = {

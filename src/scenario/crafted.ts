@@ -2,7 +2,8 @@ import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Host } from '../lab/host.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
-import type { Scenario, Stage } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 /** Segments that are sent past the TCP of their host. */
 

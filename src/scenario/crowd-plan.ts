@@ -11,7 +11,7 @@ import type { CatalogueScenario, Scenario } from './scenario.ts';
  * So many connections go through all steps before the next ones begin: few enough for the accept queue, and to show how
  * far it is; enough that what is done once for each slice does not count.
  */
-export const SLICE = 128;
+const SLICE = 128;
 /** A step that waits for a state reads the whole table: not more often than so. */
 const MOST_READS = 256;
 

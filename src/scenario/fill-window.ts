@@ -2,7 +2,7 @@ import type { Connection, ConnectionEnd } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { SocketNumber } from '../lab/host.ts';
-import type { Stage } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 /** Sends until the peer, which does not read, offers no window and the persist timer runs (RFC 9293, 3.8.6.1). */
 export async function fillWindow(stage: Stage, end: ConnectionEnd, socket: SocketNumber): Promise<void> {

@@ -5,7 +5,7 @@ import type { SocketNumber } from '../lab/host.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { SocketOption } from '../tcp/socket-options.ts';
 import type { State } from '../tcp/state.ts';
-import type { Stage } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 /** How scenarios begin. Each builds on the one before: a listener, a connection under way, one that stands. */
 

@@ -5,7 +5,7 @@ import type { Host, SocketNumber } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Program } from '../lab/program.ts';
 import { type Endpoint, formatEndpoint, sameEndpoint } from '../tcp/endpoint.ts';
-import type { Stage } from './scenario.ts';
+import type { Stage } from './stage.ts';
 import { commandIn, mustRun, nameOf, startListening } from './started-program.ts';
 
 /** Users' programs by the host that they run in, each as a command for the shell. */

@@ -8,7 +8,8 @@ import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
 import { keepingSettings, mustBeOurs, SettingConflict } from '../lab/settings.ts';
 import { type Programs, programEnd } from './program-end.ts';
-import type { Scenario, Stage } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+import type { Stage } from './stage.ts';
 import { EndedEarly } from './started-program.ts';
 
 const DEFAULT_WITHIN_MS = 5000;

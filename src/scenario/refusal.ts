@@ -1,7 +1,7 @@
 import { SystemError } from '../error.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import { connecting, type Opening } from './opening.ts';
-import type { Stage } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 /** Connects, and waits for the refusal. */
 export async function refused(stage: Stage, by: string): Promise<Opening> {

@@ -2,7 +2,7 @@ import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { State } from '../tcp/state.ts';
-import type { Stage } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 /** What `test/sabotage.test.ts` does to a scenario, after which it must not be called proven. */
 export interface Sabotage {

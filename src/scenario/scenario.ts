@@ -1,36 +1,12 @@
 import type { Condition } from '../evidence/condition-names.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
-import type { Host } from '../lab/host.ts';
-import type { Tables } from '../lab/lab.ts';
-import type { WaitedFor } from '../lab/until.ts';
-import type { Endpoint } from '../tcp/endpoint.ts';
-import type { End } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import type { ByHand } from './by-hand/by-hand.ts';
 import type { CrowdStep } from './crowd-steps.ts';
 import type { Explanation } from './explanation.ts';
 import type { Sabotage } from './sabotage.ts';
-
-/** What a scenario has to work with: a lab, or what a test makes of one. */
-export interface Stage {
-  readonly client: Host;
-  readonly server: Host;
-  nextClientEndpoint(): Endpoint;
-  serverEndpoint(): Endpoint;
-  /** Its port. */
-  readonly serverPort: number;
-  /** Whether an end is a program: what it understands, nobody here knows. */
-  readonly hasPrograms: boolean;
-  /** Tries until something is given; see `Lab.waitFor`. */
-  waitFor<T>(what: WaitedFor, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
-  observe(): Promise<Tables>;
-  /** An end as its segments tell it by now: its sequence numbers, above all. */
-  fold(connection: Connection, host: HostName): Promise<End>;
-  nowMs(): number;
-  /** Tells something beyond the state, which is shown with the result. */
-  note(text: string): void;
-}
+import type { Stage } from './stage.ts';
 
 /** A named way to bring one host's end of a connection into a state and hold it there: all that `runScenario` needs. */
 export interface Scenario {

@@ -5,7 +5,7 @@ import type { Lab } from '../lab/lab.ts';
 import type { Program } from '../lab/program.ts';
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import type { Stage } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 /** The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses. */
 export function commandIn(lab: Lab, command: string): string {

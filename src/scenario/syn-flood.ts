@@ -5,7 +5,8 @@ import type { Run } from './by-hand/by-hand.ts';
 import { ctrlC, endPython, endWatch, python, watch } from './by-hand/steps.ts';
 import { craftSyn } from './crafted.ts';
 import { connecting, listening } from './opening.ts';
-import type { CatalogueScenario, Stage } from './scenario.ts';
+import type { CatalogueScenario } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 const SYNS = 10;
 const BACKLOG = 4;

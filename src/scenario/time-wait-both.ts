@@ -15,7 +15,8 @@ import {
 import { clients, drop, OPEN, see, servers } from './crowd-steps.ts';
 import { HANDSHAKE, toServer } from './explanation.ts';
 import { established, seen } from './opening.ts';
-import type { CatalogueScenario, Stage } from './scenario.ts';
+import type { CatalogueScenario } from './scenario.ts';
+import type { Stage } from './stage.ts';
 
 /** As `closing`, until the rule is lifted: the client's FIN, sent again, acknowledges the server's. */
 export const timeWaitBoth: CatalogueScenario = {

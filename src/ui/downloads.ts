@@ -1,9 +1,9 @@
 import type { RunStarted } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
-import { formatByHand } from '../report/by-hand/format.ts';
 import { formatPcapng } from '../report/files/pcapng/pcapng.ts';
 import { savedTimeline } from '../report/files/timeline/write.ts';
+import { formatByHand } from '../report/guide/by-hand/format.ts';
 import { formatHtml } from '../report/pages/html.ts';
 import { RunPage } from '../report/pages/run.ts';
 import { RunFold } from '../report/story/run-fold.ts';

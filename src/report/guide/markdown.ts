@@ -1,6 +1,6 @@
 import { STATES, type State } from '../../tcp/state.ts';
-import { formatByHand } from '../by-hand/format.ts';
-import type { Block } from '../explanation/explanation.ts';
+import { formatByHand } from './by-hand/format.ts';
+import type { Block } from './explanation/explanation.ts';
 import { wrapProse } from './prose.ts';
 
 /** Columns of a generated page. A link may be wider. */

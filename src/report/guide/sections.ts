@@ -1,7 +1,7 @@
-import { breakCommand } from '../by-hand/command.ts';
-import { formatByHand } from '../by-hand/format.ts';
-import type { Block, Section } from '../explanation/explanation.ts';
 import { textWidth } from '../terminal/layout.ts';
+import { breakCommand } from './by-hand/command.ts';
+import { formatByHand } from './by-hand/format.ts';
+import type { Block, Section } from './explanation/explanation.ts';
 import { wrapProse } from './prose.ts';
 
 /** A section as plain text; the schema of `explain --json`. */

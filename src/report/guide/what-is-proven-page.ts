@@ -1,7 +1,7 @@
 import { judge, type Testimony } from '../../evidence/verdict.ts';
 import { STATES, type State } from '../../tcp/state.ts';
-import { GENERATED, type Recorded } from '../state-page.ts';
 import { markdownBlock, markdownTable } from './markdown.ts';
+import { GENERATED, type Recorded } from './state-page.ts';
 
 /** What packets tell in measured cells: of how many that begin in a state, in how many of these one state, and why not in others. */
 export interface CellsOfState {

@@ -2,7 +2,8 @@ import type { Connection } from '../../evidence/connection.ts';
 import { type HostName, otherHost } from '../../evidence/events.ts';
 import { synFrom } from '../crafted.ts';
 import { seen } from '../opening.ts';
-import type { Scenario, Stage } from '../scenario.ts';
+import type { Scenario } from '../scenario.ts';
+import type { Stage } from '../stage.ts';
 import { deafen, type Inside, pendingRequest, type Start } from './start.ts';
 
 /** How a connection ends, from whichever state. */

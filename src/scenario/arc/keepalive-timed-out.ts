@@ -2,7 +2,8 @@ import { type HostName, otherHost } from '../../evidence/events.ts';
 import { synFrom } from '../crafted.ts';
 import { seen } from '../opening.ts';
 import { failure } from '../refusal.ts';
-import type { Scenario, Stage } from '../scenario.ts';
+import type { Scenario } from '../scenario.ts';
+import type { Stage } from '../stage.ts';
 import { family } from './family.ts';
 import { closeWait, deafen, finWait2, type Inside, open } from './start.ts';
 

@@ -4,7 +4,7 @@ import type { SocketNumber } from '../../lab/host.ts';
 import type { State } from '../../tcp/state.ts';
 import { craftSyn } from '../crafted.ts';
 import { connecting, type Established, established, listening, seen, simultaneousOpen } from '../opening.ts';
-import type { Stage } from '../scenario.ts';
+import type { Stage } from '../stage.ts';
 
 /** An end in a state: a call, a segment or a timer may end it there. */
 export interface Start<I extends Inside = Inside> {

@@ -1,20 +1,20 @@
-import { endOf } from '../evidence/connection.ts';
-import type { HostName } from '../evidence/events.ts';
-import { outlookOf } from '../evidence/outlook.ts';
-import type { Timeline } from '../evidence/timeline.ts';
-import { listenerOf, rowOf } from '../evidence/witness/socket-table.ts';
-import { CATALOGUE } from '../scenario/catalogue.ts';
-import { formatEndpoint } from '../tcp/endpoint.ts';
-import type { SocketRow } from '../tcp/socket-row.ts';
-import type { State } from '../tcp/state.ts';
-import { STATE_NAMES } from '../tcp/state-names.ts';
-import type { TcpSysctls } from '../tcp/sysctls.ts';
+import { endOf } from '../../evidence/connection.ts';
+import type { HostName } from '../../evidence/events.ts';
+import { outlookOf } from '../../evidence/outlook.ts';
+import type { Timeline } from '../../evidence/timeline.ts';
+import { listenerOf, rowOf } from '../../evidence/witness/socket-table.ts';
+import { CATALOGUE } from '../../scenario/catalogue.ts';
+import { formatEndpoint } from '../../tcp/endpoint.ts';
+import type { SocketRow } from '../../tcp/socket-row.ts';
+import type { State } from '../../tcp/state.ts';
+import { STATE_NAMES } from '../../tcp/state-names.ts';
+import type { TcpSysctls } from '../../tcp/sysctls.ts';
+import { formatLadder } from '../terminal/ladder/ladder.ts';
+import { pad, textWidth } from '../terminal/layout.ts';
+import { forecastLines } from '../terminal/status.ts';
+import { styleFor } from '../terminal/style.ts';
 import { explainState } from './explain.ts';
-import { fence, markdownBlock } from './guide/markdown.ts';
-import { formatLadder } from './terminal/ladder/ladder.ts';
-import { pad, textWidth } from './terminal/layout.ts';
-import { forecastLines } from './terminal/status.ts';
-import { styleFor } from './terminal/style.ts';
+import { fence, markdownBlock } from './markdown.ts';
 
 /** The run that the pages show, and the settings of its kernel. */
 export interface Recorded {

@@ -1,5 +1,5 @@
-import { SYSCTL_NAMES, type TcpSysctls } from '../../tcp/sysctls.ts';
-import type { Schedule } from '../../tcp/timers.ts';
+import { SYSCTL_NAMES, type TcpSysctls } from '../../../tcp/sysctls.ts';
+import type { Schedule } from '../../../tcp/timers.ts';
 
 /** `300 ms`, `1.4 s`, `64 s`, `134 s (2 min 14 s)`, `7950 s (2 h 12 min)`. */
 export function duration(ms: number): string {

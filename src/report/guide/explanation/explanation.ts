@@ -1,5 +1,5 @@
-import type { ByHand } from '../../scenario/by-hand/by-hand.ts';
-import type { TcpSysctls } from '../../tcp/sysctls.ts';
+import type { ByHand } from '../../../scenario/by-hand/by-hand.ts';
+import type { TcpSysctls } from '../../../tcp/sysctls.ts';
 
 /** A paragraph, a list, a command with the caption before it and a remark below it, a list of commands, or a recipe. */
 export type Block =

@@ -1,7 +1,7 @@
-import type { ByHand, Shown, States, Step } from '../../scenario/by-hand/by-hand.ts';
-import { STATE_NAMES } from '../../tcp/state-names.ts';
-import { wrapProse } from '../guide/prose.ts';
-import { pad, textWidth } from '../terminal/layout.ts';
+import type { ByHand, Shown, States, Step } from '../../../scenario/by-hand/by-hand.ts';
+import { STATE_NAMES } from '../../../tcp/state-names.ts';
+import { pad, textWidth } from '../../terminal/layout.ts';
+import { wrapProse } from '../prose.ts';
 import { breakCommand } from './command.ts';
 
 const HOSTS = ['client', 'server'] as const;

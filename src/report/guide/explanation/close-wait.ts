@@ -1,4 +1,4 @@
-import { schedule } from '../../tcp/timers.ts';
+import { schedule } from '../../../tcp/timers.ts';
 import type { StateExplanation } from './explanation.ts';
 import { endBy, setting } from './words.ts';
 

@@ -1,5 +1,5 @@
-import type { TcpSysctls } from '../../tcp/sysctls.ts';
-import { schedule } from '../../tcp/timers.ts';
+import type { TcpSysctls } from '../../../tcp/sysctls.ts';
+import { schedule } from '../../../tcp/timers.ts';
 import type { Block } from './explanation.ts';
 import { endBy, setting, times } from './words.ts';
 

@@ -1,11 +1,11 @@
-import { type HostName, otherHost } from '../evidence/events.ts';
-import { describeRule, iptablesCommand, type Rule } from '../lab/rule.ts';
-import { scenariosDriving } from '../scenario/arc-catalogue.ts';
-import { scenariosOf } from '../scenario/catalogue.ts';
-import type { CatalogueScenario, Scenario } from '../scenario/scenario.ts';
-import { ARCS, type Arc, describeTrigger } from '../tcp/arcs.ts';
-import type { State } from '../tcp/state.ts';
-import type { TcpSysctls } from '../tcp/sysctls.ts';
+import { type HostName, otherHost } from '../../evidence/events.ts';
+import { describeRule, iptablesCommand, type Rule } from '../../lab/rule.ts';
+import { scenariosDriving } from '../../scenario/arc-catalogue.ts';
+import { scenariosOf } from '../../scenario/catalogue.ts';
+import type { CatalogueScenario, Scenario } from '../../scenario/scenario.ts';
+import { ARCS, type Arc, describeTrigger } from '../../tcp/arcs.ts';
+import type { State } from '../../tcp/state.ts';
+import type { TcpSysctls } from '../../tcp/sysctls.ts';
 import type { Block, Section } from './explanation/explanation.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';
 

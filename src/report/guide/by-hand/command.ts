@@ -1,4 +1,4 @@
-import { textWidth } from '../terminal/layout.ts';
+import { textWidth } from '../../terminal/layout.ts';
 
 /**
  * Breaks a command that is wider than `width` as a shell reads it: with a backslash, at a space outside of quotes.

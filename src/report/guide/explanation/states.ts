@@ -1,4 +1,4 @@
-import type { State } from '../../tcp/state.ts';
+import type { State } from '../../../tcp/state.ts';
 import { closeWait } from './close-wait.ts';
 import { closed } from './closed.ts';
 import { closing } from './closing.ts';

@@ -1,9 +1,9 @@
-import { ARCS } from '../tcp/arcs.ts';
-import { STATES, type State } from '../tcp/state.ts';
-import { STATE_NAMES } from '../tcp/state-names.ts';
+import { ARCS } from '../../tcp/arcs.ts';
+import { STATES, type State } from '../../tcp/state.ts';
+import { STATE_NAMES } from '../../tcp/state-names.ts';
 import { RECIPE_PREAMBLE } from './by-hand/format.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';
-import { fence, markdownBlock, markdownTable, stateLink } from './guide/markdown.ts';
+import { fence, markdownBlock, markdownTable, stateLink } from './markdown.ts';
 import { GENERATED, type Recorded } from './state-page.ts';
 
 /** docs/states/README.md: the diagram, the states, and their names in other tools. */

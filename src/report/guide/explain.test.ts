@@ -1,16 +1,16 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import { describeRule } from '../lab/rule.ts';
-import { ARC_SCENARIOS, scenariosDriving } from '../scenario/arc-catalogue.ts';
-import { CATALOGUE, scenariosOf } from '../scenario/catalogue.ts';
-import { runScenario } from '../scenario/run.ts';
-import { ARCS } from '../tcp/arcs.ts';
-import { STATES } from '../tcp/state.ts';
-import { parseSysctls, type TcpSysctls } from '../tcp/sysctls.ts';
+import { describeRule } from '../../lab/rule.ts';
+import { ARC_SCENARIOS, scenariosDriving } from '../../scenario/arc-catalogue.ts';
+import { CATALOGUE, scenariosOf } from '../../scenario/catalogue.ts';
+import { runScenario } from '../../scenario/run.ts';
+import { ARCS } from '../../tcp/arcs.ts';
+import { STATES } from '../../tcp/state.ts';
+import { parseSysctls, type TcpSysctls } from '../../tcp/sysctls.ts';
 import { explainArcs, explainScenario, explainState } from './explain.ts';
 import type { Section } from './explanation/explanation.ts';
 import { duration, times } from './explanation/words.ts';
-import { formatSections, textSections } from './guide/sections.ts';
+import { formatSections, textSections } from './sections.ts';
 
 const settings = (sysctls: TcpSysctls) => ({ sysctls, of: 'this machine' });
 const SYSCTLS: TcpSysctls = { ...parseSysctls(() => undefined), synLinearTimeouts: 4, maxOrphans: 8192 };
