@@ -76,6 +76,16 @@ export function buildIfStale(root, how) {
   if (!isBuilt(root)) build(root, how);
 }
 
+/**
+ * Without the declarations, which nothing that runs needs. The stamp stays away: this is no build.
+ * @param {string} root
+ */
+export function bundleIfStale(root) {
+  if (isBuilt(root)) return;
+  rmSync(join(root, STAMP), { force: true });
+  bundle(root);
+}
+
 /** @param {string} root */
 export function isBuilt(root) {
   try {
