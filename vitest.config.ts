@@ -7,8 +7,12 @@ const CROWDS = 'test/crowd.test.ts';
 /** What it looks at is started before all others and sleeps beside them; it is over when its turn comes. */
 const SLOW_ARCS = 'test/slow-arcs.test.ts';
 
-/** None of them changes what its process has, such as its environment: so one process serves them one after the other. */
-const PURE = ['src/tcp/**/*.test.ts', 'src/evidence/**/*.test.ts', 'src/report/**/*.test.ts'];
+/** What one process serves, one file after the other: none of them starts tcplab, or changes what its process has. */
+const SHARED = [
+  'src/**/*.test.ts',
+  'test/{cells,counters,fold-and-kernel,ipv6,news,state-names,testing-arguments,web}.test.ts',
+];
+const NOT_SHARED = ['src/kernel/late-close.test.ts', 'src/remote/{leftovers,place}.test.ts'];
 
 const root = import.meta.dirname;
 // By a variable: the script is plain JavaScript, without types.
@@ -45,15 +49,22 @@ const config: ViteUserConfig = defineConfig({
     projects: [
       {
         plugins: [built],
-        test: { ...common, name: 'pure', include: PURE, isolate: false, sequence: { groupOrder: 0 } },
+        test: {
+          ...common,
+          name: 'shared process',
+          include: SHARED,
+          exclude: NOT_SHARED,
+          isolate: false,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         plugins: [built],
         test: {
           ...common,
           name: 'labs',
-          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [CROWDS, SLOW_ARCS, ...PURE],
+          include: ['test/**/*.test.ts', ...NOT_SHARED],
+          exclude: [CROWDS, SLOW_ARCS, ...SHARED.slice(1)],
           sequence: { groupOrder: 0 },
         },
       },
