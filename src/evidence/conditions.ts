@@ -64,8 +64,10 @@ const LOOKS: Record<Condition, Look> = {
   'persist-timer': {
     host: 'held',
     broken: (rows, claim) => {
-      const timer = heldRow(rows, claim)?.timer;
-      return timer === 'probe' ? null : `the persist timer of the ${claim.held.host} does not run`;
+      const row = heldRow(rows, claim);
+      return row?.timer === 'probe' || isTimerAtWork(row)
+        ? null
+        : `the persist timer of the ${claim.held.host} does not run`;
     },
   },
   'descriptor-open': {
@@ -96,8 +98,8 @@ const LOOKS: Record<Condition, Look> = {
   'retransmission-timer': {
     host: 'held',
     broken: (rows, claim) => {
-      const timer = heldRow(rows, claim)?.timer;
-      return timer === 'retransmission'
+      const row = heldRow(rows, claim);
+      return row?.timer === 'retransmission' || isTimerAtWork(row)
         ? null
         : `the retransmission timer of the ${claim.held.host} does not run`;
     },
@@ -234,6 +236,14 @@ function tablesDuring(timeline: Timeline, host: HostName, hold: Held): SocketsSe
   const first = tables.findLastIndex(({ atMs }) => atMs <= hold.fromMs);
   const last = tables.at(-1);
   return [...tables.slice(Math.max(first, 0)), ...(last ? [{ ...last, atMs: hold.atMs }] : [])];
+}
+
+/**
+ * While it sends again, the kernel shows no timer (tcp_write_timer_handler clears icsk_pending first), and the table is read
+ * without the socket's lock. What is not acknowledged has a timer at any other moment.
+ */
+function isTimerAtWork(row: SocketRow | undefined): boolean {
+  return row?.timer === 'none' && row.sendQueue > 0;
 }
 
 /** `50.0 ms into the hold`, `5.1 s into the hold` */
