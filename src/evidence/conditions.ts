@@ -240,7 +240,7 @@ function tablesDuring(timeline: Timeline, host: HostName, hold: Held): SocketsSe
 
 /**
  * While it sends again, the kernel shows no timer (tcp_write_timer_handler clears icsk_pending first), and the table is read
- * without the socket's lock. What is not acknowledged has a timer at any other moment.
+ * without the socket's lock. At any other moment, a socket with unacknowledged data has a timer.
  */
 function isTimerAtWork(row: SocketRow | undefined): boolean {
   return row?.timer === 'none' && row.sendQueue > 0;
