@@ -24,8 +24,8 @@ bundleIfStale(root);
 const built = {
   name: 'built',
   enforce: 'pre',
-  resolveId(id: string, importer: string | undefined) {
-    if (!importer || !/^\.\.?\/.*\.ts$/.test(id) || id.endsWith('.test.ts')) return undefined;
+  resolveId(id: string, importer = '') {
+    if (!/^[./].*\.ts$/.test(id) || id.endsWith('.test.ts')) return undefined;
     const path = resolve(dirname(importer), id);
     const source = join(root, 'src/');
     return path.startsWith(source)

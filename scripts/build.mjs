@@ -77,7 +77,7 @@ export function buildIfStale(root, how) {
 }
 
 /**
- * Without the declarations, which nothing that runs needs. The stamp stays away: this is no build.
+ * Without the declarations, which nothing that runs needs, and so without the stamp.
  * @param {string} root
  */
 export function bundleIfStale(root) {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { ARC_SCENARIOS } from '../src/scenario/arc-catalogue.ts';
@@ -237,7 +237,7 @@ describe('the scenarios', () => {
     const found: string[] = [];
     for (const { path } of filesOfSource()) {
       if (!path.startsWith('src/scenario/') || path.endsWith('.test.ts')) continue;
-      const exported: unknown[] = Object.values(await import(pathToFileURL(join(ROOT, path)).href));
+      const exported: unknown[] = Object.values(await import(join(ROOT, path)));
       for (const scenario of exported.filter(isScenario)) {
         expect(`${scenario.id}.ts`, path).toBe(basename(path));
         expect(known, `${path} is in a catalogue`).toContain(scenario);
