@@ -13,14 +13,16 @@ const MAIN = 'dist/cli/main.js';
  * (scripts/bundle.mjs). The old files are replaced one by one, and what no source stands behind any more is removed
  * afterwards, so that a tcplab that runs from dist/ meanwhile never finds it empty.
  * @param {string} root
+ * @param {{ isChecked?: boolean }} [how] whether the types are checked here, or elsewhere
  */
-export function build(root) {
+export function build(root, { isChecked = true } = {}) {
   // Taken first: a source that changes during the build makes this build stale.
   const sources = fingerprint(root);
   rmSync(join(root, STAMP), { force: true });
 
-  check(root, 'tsconfig.web.json');
-  const made = new Set([...check(root, 'tsconfig.build.json'), ...bundle(root)]);
+  if (isChecked) declare(root, 'tsconfig.web.json');
+  const declarations = declare(root, 'tsconfig.build.json', ...(isChecked ? [] : ['--noCheck']));
+  const made = new Set([...declarations, ...bundle(root)]);
   for (const folder of ['dist', 'build']) removeAllBut(made, join(root, folder));
   writeFileSync(join(root, STAMP), sources);
 }
@@ -28,14 +30,16 @@ export function build(root) {
 /**
  * @param {string} root
  * @param {string} project
- * @returns {string[]} the declarations that it wrote
+ * @param {string[]} options
+ * @returns {string[]} the declarations that tsc wrote
  */
-function check(root, project) {
+function declare(root, project, ...options) {
   const args = [
     join(root, 'node_modules/typescript/bin/tsc'),
     '-p',
     join(root, project),
     '--listEmittedFiles',
+    ...options,
   ];
   const lines = run(root, [...args, '--pretty', String(process.stderr.isTTY ?? false)]).split('\n');
   return lines.filter((line) => line.startsWith('TSFILE: ')).map((line) => resolve(line.slice(8)));
@@ -64,9 +68,22 @@ function run(root, args) {
   throw new SetupError('the build failed');
 }
 
-/** @param {string} root */
-export function buildIfStale(root) {
-  if (!isBuilt(root)) build(root);
+/**
+ * @param {string} root
+ * @param {{ isChecked?: boolean }} [how]
+ */
+export function buildIfStale(root, how) {
+  if (!isBuilt(root)) build(root, how);
+}
+
+/**
+ * Without the declarations, which nothing that runs needs, and so without the stamp.
+ * @param {string} root
+ */
+export function bundleIfStale(root) {
+  if (isBuilt(root)) return;
+  rmSync(join(root, STAMP), { force: true });
+  bundle(root);
 }
 
 /** @param {string} root */
@@ -121,7 +138,9 @@ function removeAllBut(keep, folder) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    build(fileURLToPath(new URL('..', import.meta.url)));
+    build(fileURLToPath(new URL('..', import.meta.url)), {
+      isChecked: !process.argv.includes('--unchecked'),
+    });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     process.exitCode = 1;

@@ -86,7 +86,7 @@ const results = await Promise.all([
       {
         name: 'each by itself',
         setup: ({ onResolve }) =>
-          onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ path, kind }) =>
+          onResolve({ filter: /^\.\.?\/.*\.c?[tj]s$/ }, ({ path, kind }) =>
             kind === 'entry-point' ? null : { path: path.replace(/\.ts$/, '.js'), external: true },
           ),
       },
@@ -103,7 +103,9 @@ for (const name of readdirSync(join(root, 'src'), { recursive: true, encoding: '
   if (!/\.(css|cjs|d\.cts)$/.test(name)) continue;
   // People run it by this name.
   const made = name === 'cli/main.cjs' ? 'cli/main.js' : name;
-  files.push({ path: join(root, 'dist', made), contents: readFileSync(join(root, 'src', name)) });
+  const contents = readFileSync(join(root, 'src', name));
+  files.push({ path: join(root, 'dist', made), contents });
+  if (name.endsWith('.cjs')) files.push({ path: join(root, 'build', name), contents });
 }
 files.push({ path: join(root, 'dist/cli/package.json'), contents: Buffer.from('{ "type": "commonjs" }\n') });
 files.push({ path: join(root, 'dist/licenses.txt'), contents: Buffer.from(licenses()) });

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runtimeNeeds, testNeeds } from './setup/needs.mjs';
 import { ensureNode } from './setup/node.mjs';
@@ -10,7 +11,7 @@ import { orExit, SetupError, say } from './setup/say.mjs';
 import { ensureSystemPackages, environmentWithSbin } from './setup/system.mjs';
 import { whyNotExcused } from './skips.mjs';
 
-/** @typedef {{ name: string, command: string[], needs?: string }} Step */
+/** @typedef {{ name: string, command: string[] }} Step */
 /** @typedef {{ name: string, outcome: 'ok' | 'FAILED' | 'not run', detail: string }} Outcome */
 /** @typedef {import('./tally-reporter.mjs').Tally} Tally */
 
@@ -35,74 +36,112 @@ const tallyFile = join(folder, 'tally.json');
 const bin = (/** @type {string} */ name) => join(root, 'node_modules/.bin', name);
 const reporters = ['default', join(root, 'scripts/tally-reporter.mjs')].map((name) => `--reporter=${name}`);
 reporters.push(`--outputFile.tally=${tallyFile}`);
-/** @type {Step[]} */
-const steps = [
+/** What all else needs. The types are checked below, once. */
+const building = {
+  name: 'build',
+  command: [process.execPath, join(root, 'scripts/build.mjs'), '--unchecked'],
+};
+/** What runs beside the tests, one after the other. @type {Step[]} */
+const checks = [
   { name: 'format and lint', command: [bin('biome'), 'check', '.'] },
   { name: 'prose', command: [process.execPath, join(root, 'scripts/prose/lint.mjs')] },
   { name: 'types', command: [bin('tsc'), '--noEmit'] },
   { name: 'types of the pages', command: [bin('tsc'), '--noEmit', '-p', 'tsconfig.web.json'] },
-  { name: 'build', command: [process.execPath, join(root, 'scripts/build.mjs')] },
-  { name: 'package checks', command: ['npm', 'run', '--silent', 'package-check'], needs: 'build' },
-  {
-    name: 'tests',
-    command: [...ownNamespaces, bin('vitest'), 'run', ...reporters, ...process.argv.slice(2)],
-    needs: 'build',
-  },
+  // Without scripts: npm pack would build once more, under the running tests.
+  { name: 'package checks', command: ['npm', 'run', '--silent', '--ignore-scripts', 'package-check'] },
 ];
+const testing = {
+  name: 'tests',
+  command: [...ownNamespaces, bin('vitest'), 'run', ...reporters, ...process.argv.slice(2)],
+};
 
-const outcomes = await runSteps(steps);
-process.exitCode = summarize(outcomes, readTally(outcomes.at(-1)?.outcome === 'ok'));
+/** @type {NodeJS.Signals | undefined} */
+let ending;
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set();
+for (const signal of endingSignals) {
+  process.on(signal, () => {
+    ending = signal;
+    for (const child of running) child.kill(signal);
+  });
+}
 
-/**
- * All of them, whatever fails, but those that a failure makes meaningless.
- * @param {Step[]} steps
- */
-async function runSteps(steps) {
-  /** @type {Outcome[]} */
+const outcomes = await runSteps();
+// All are waited for before ending by the same signal, so that nothing writes to the terminal afterwards.
+if (ending) {
+  rmSync(folder, { recursive: true, force: true });
+  for (const signal of endingSignals) process.removeAllListeners(signal);
+  process.kill(process.pid, ending);
+} else {
+  process.exitCode = summarize(outcomes, readTally(outcomes.at(-1)?.outcome === 'ok'));
+}
+
+/** All of them, whatever fails, but the tests of what was not built. */
+async function runSteps() {
+  const built = await run(building);
+  const checking = runChecks();
+  /** @type {Outcome} */
+  let tested = { name: testing.name, outcome: 'not run', detail: `since the ${building.name} failed` };
+  if (built.outcome === 'ok') tested = await run(testing);
+  const checked = await checking;
+  // Only now: before, it would have torn the screen of the tests.
+  for (const { said, ...outcome } of checked) {
+    begins(outcome);
+    process.stderr.write(said);
+    ends(outcome);
+  }
+  return [built, ...checked, tested];
+}
+
+async function runChecks() {
   const outcomes = [];
-  for (const { name, command, needs } of steps) {
-    if (needs && outcomes.some((earlier) => earlier.name === needs && earlier.outcome !== 'ok')) {
-      outcomes.push({ name, outcome: 'not run', detail: `since the ${needs} failed` });
-      continue;
-    }
-    say(`\n── ${name} ──`);
-    const start = performance.now();
-    const status = await run(command);
-    const outcome = status === 0 ? 'ok' : 'FAILED';
-    const detail = `${((performance.now() - start) / 1000).toFixed(1)} s${status === 0 ? '' : `, status ${status}`}`;
-    say(`── ${name}: ${outcome}, ${detail} ──`);
-    outcomes.push({ name, outcome, detail });
+  for (const check of checks) {
+    if (!ending) outcomes.push(await run(check, { isBeside: true }));
   }
   return outcomes;
 }
 
+/** @param {{ name: string }} step */
+function begins({ name }) {
+  say(`\n── ${name} ──`);
+}
+
+/** @param {Outcome} outcome */
+function ends({ name, outcome, detail }) {
+  say(`── ${name}: ${outcome}, ${detail} ──`);
+}
+
 /**
- * @param {string[]} command
- * @returns {Promise<number>} its exit status, as a shell would give it
+ * @param {Step} step
+ * @param {{ isBeside?: boolean }} [how]
+ * @returns {Promise<Outcome & { said: string }>} what it said only if it ran beside the tests
  */
-function run([program = '', ...args]) {
-  return new Promise((done, fail) => {
-    // The tests compare with what the set-up has found there.
-    const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: environmentWithSbin() });
-    /** @type {NodeJS.Signals | undefined} */
-    let ending;
-    // It is waited for before ending by the same signal, so that nothing writes to the terminal afterwards.
-    const forward = (/** @type {NodeJS.Signals} */ signal) => {
-      ending = signal;
-      child.kill(signal);
-    };
-    for (const signal of endingSignals) process.on(signal, forward);
-    child.on('error', fail);
-    child.on('exit', (status, signal) => {
-      for (const each of endingSignals) process.off(each, forward);
-      if (ending) {
-        rmSync(folder, { recursive: true, force: true });
-        process.kill(process.pid, ending);
-      } else {
-        done(status ?? 128 + constants.signals[signal ?? 'SIGKILL']);
-      }
-    });
+async function run({ name, command: [program = '', ...args] }, { isBeside = false } = {}) {
+  if (!isBeside) begins({ name });
+  const start = performance.now();
+  // The tests compare with what the set-up has found there.
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: isBeside ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+    env: environmentWithSbin(),
   });
+  running.add(child);
+  // They take what the tests leave.
+  if (isBeside && child.pid) setPriority(child.pid, 10);
+  const said = Promise.all([child.stdout, child.stderr].map((stream) => (stream ? text(stream) : '')));
+  const status = await new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('exit', (code, signal) => done(code ?? 128 + constants.signals[signal ?? 'SIGKILL']));
+  });
+  running.delete(child);
+  const seconds = `${((performance.now() - start) / 1000).toFixed(1)} s`;
+  /** @type {Outcome} */
+  const outcome =
+    status === 0
+      ? { name, outcome: 'ok', detail: seconds }
+      : { name, outcome: 'FAILED', detail: `${seconds}, status ${status}` };
+  if (!isBeside) ends(outcome);
+  return { ...outcome, said: (await said).join('') };
 }
 
 /**
@@ -130,9 +169,6 @@ function summarize(outcomes, { tests, errors }) {
 
   const lines = ['', 'Steps'];
   for (const { name, outcome, detail } of outcomes) lines.push(`  ${outcome.padEnd(8)} ${name}, ${detail}`);
-  const again = tests.filter(({ state, tries = 1 }) => state === 'passed' && tries > 1);
-  if (again.length > 0)
-    lines.push('Passed at a second try only', ...again.map((test) => `  ${nameWithReason(test)}`));
   if (excused.length > 0) lines.push('Skipped', ...excused.map((test) => `  ${nameWithReason(test)}`));
   if (failures.length > 0) lines.push('Failed', ...failures.map((failure) => `  ${failure.trimEnd()}`));
   lines.push('', `${passed} passed, ${failures.length} failed, ${excused.length} skipped`);

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { eventually, type Outcome, Program, run, TCPLAB, tcplab } from './cli.ts';
+import { eventually, type Outcome, Program, run, TCPLAB, tcplab, tcplabHere } from './cli.ts';
 
 function start(...args: string[]): Program {
   return new Program([...TCPLAB, ...args]);
@@ -49,13 +49,13 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
   ];
 
   it.each(wrong)('tcplab %s', async (args, message) => {
-    const outcome = await start(...args.split(' ')).ended;
+    const outcome = await tcplabHere(...args.split(' '));
     expectRefusal(outcome, 2);
     expect(outcome.stderr).toMatch(message);
   });
 
   it('a name that is like no other gets no wild guess', async () => {
-    const { stderr } = await tcplab('run', 'xyzzyxyzzy');
+    const { stderr } = await tcplabHere('run', 'xyzzyxyzzy');
     expect(stderr).toMatch(/'xyzzyxyzzy'/);
     expect(stderr).not.toMatch(/did you mean/);
   });
@@ -65,7 +65,7 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['Listen_Closed', 'listen-closed'],
     ['closeWaitReset', 'close-wait-reset'],
   ])('%s is another spelling of %s', async (name, id) => {
-    expect((await tcplab('explain', name)).stdout).toMatch(new RegExp(`^${id}\n`));
+    expect((await tcplabHere('explain', name)).stdout).toMatch(new RegExp(`^${id}\n`));
     const { status, stdout } = await tcplab('hold', name, '--for', '1ms', '--json');
     expect({ status, scenario: JSON.parse(stdout).scenario }).toEqual({ status: 0, scenario: id });
   });
@@ -75,7 +75,7 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['SYN-SENT>CLOSED', 'Transition 8: SYN-SENT → CLOSED'],
     ['syn_sent->Closed', 'Transition 8: SYN-SENT → CLOSED'],
   ])('explain knows the arc %s', async (name, title) => {
-    const { status, stdout } = await tcplab('explain', name);
+    const { status, stdout } = await tcplabHere('explain', name);
     expect({ status, title: stdout.split('\n')[0] }).toEqual({ status: 0, title });
   });
 

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { CLIENT_PROBES, SERVER_PROBES } from '../src/check/catalogue.ts';
 import { type CheckReport, formatProbe } from '../src/report/terminal/check-report.ts';
 import { styleFor } from '../src/report/terminal/style.ts';
-import { allLiving, REPOSITORY, run, tcplab, temporaryFolder } from './cli.ts';
+import { allLiving, REPOSITORY, tcplab, tcplabHere, temporaryFolder } from './cli.ts';
 
 /** Each test of `check` can fail and can pass: for each there is a program that does it badly, and one that does it well. */
 
@@ -341,11 +341,7 @@ describe('tcplab check', () => {
     ['check server --within soon -- true', /--within.*'soon'/],
     ['check server --junit /no/such/folder/file -- true', /\/no\/such\/folder\/file/],
   ])('%s is wrong use', async (line, message) => {
-    const { status, stdout, stderr } = await run([
-      process.execPath,
-      join(REPOSITORY, 'dist/cli/main.js'),
-      ...line.split(' '),
-    ]);
+    const { status, stdout, stderr } = await tcplabHere(...line.split(' '));
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n {4}at /);

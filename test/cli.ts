@@ -142,6 +142,42 @@ export function tcplab(...args: string[]): Promise<Outcome> {
   return run([...TCPLAB, ...args]);
 }
 
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs a command line in this process, one after the other: for what does not depend on the process, such as a refusal. It
+ * takes a tenth of the time.
+ */
+export function tcplabHere(...args: string[]): Promise<Outcome> {
+  // Started again in a user namespace, it would take the place of this process.
+  if (currentPrivilege() === 'none') return tcplab(...args);
+  const outcome = turn.then(() => runHere(args));
+  turn = outcome.catch(() => {});
+  return outcome;
+}
+
+async function runHere(args: string[]): Promise<Outcome> {
+  const { ALL_COMMANDS } = await import('../src/cli/all-commands.ts');
+  const { runLine } = await import('../src/cli/tcplab.ts');
+  const said = { stdout: '', stderr: '' };
+  const { exitCode, stdout, stderr } = process;
+  const [write, writeError] = [stdout.write, stderr.write];
+  const keepIn = (stream: keyof typeof said) => (text: string | Uint8Array) => {
+    said[stream] += text;
+    return true;
+  };
+  stdout.write = keepIn('stdout');
+  stderr.write = keepIn('stderr');
+  process.exitCode = undefined;
+  try {
+    await runLine(args, ALL_COMMANDS);
+    return { status: Number(process.exitCode ?? 0), ...said };
+  } finally {
+    [stdout.write, stderr.write] = [write, writeError];
+    process.exitCode = exitCode;
+  }
+}
+
 /**
  * Of a run of all scenarios, again where the machine was too slow for one: a request whose SYN-ACK does not leave its host is
  * given up by the kernel at its first timer, after a second, and made anew by the client's next SYN. Held for longer than

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import { eventually, Program, REPOSITORY, run, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
+import { eventually, Program, REPOSITORY, run, TCPLAB, tcplab, tcplabHere, temporaryFolder } from './cli.ts';
 
 const NAMES = ['run', 'hold', 'ui', 'check', 'explain', 'doctor', 'list', 'arcs', 'exec', 'replay', 'clean'];
 
@@ -53,13 +53,13 @@ describe.concurrent('tcplab --help', () => {
 
 describe.concurrent.each([...NAMES, 'agent'])('tcplab %s --help', (name) => {
   it('is complete, with examples and exit status, in 80 columns', async () => {
-    const { status, stdout, stderr } = await tcplab(name, '--help');
+    const { status, stdout, stderr } = await tcplabHere(name, '--help');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: tcplab ${name}\\b`));
     expect(stdout).toMatch(/\nExamples:\n {2}tcplab /);
     expect(stdout).toMatch(/\nExit status: /);
     expect(stdout.split('\n').filter((line) => stringWidth(line) > 80)).toEqual([]);
-    expect((await tcplab('help', name)).stdout).toBe(stdout);
+    expect((await tcplabHere('help', name)).stdout).toBe(stdout);
   });
 
   it('is legible in 60 columns', async () => {
@@ -67,7 +67,7 @@ describe.concurrent.each([...NAMES, 'agent'])('tcplab %s --help', (name) => {
   });
 
   it('lists at most eight options first, each as a noun phrase, and durations with units', async () => {
-    const { stdout } = await tcplab(name, '--help');
+    const { stdout } = await tcplabHere(name, '--help');
     const first = /\nOptions:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? '';
     const flags = first.match(/^ {2}-\S+/gm) ?? [];
     expect(flags.filter((flag) => flag !== '-h' && flag !== '  -h,').length).toBeLessThanOrEqual(8);
@@ -105,8 +105,8 @@ describe.concurrent('the first word', () => {
   });
 
   it('as a state has the help of hold', async () => {
-    const { stdout } = await tcplab('hold', '--help');
-    expect((await tcplab('close-wait', '--help')).stdout).toBe(stdout);
+    const { stdout } = await tcplabHere('hold', '--help');
+    expect((await tcplabHere('close-wait', '--help')).stdout).toBe(stdout);
   });
 
   it('shows a hold that is not in a terminal once, after all that came before', async () => {
@@ -122,8 +122,8 @@ describe.concurrent('the first word', () => {
 
   it('transitions is arcs', async () => {
     const [arcs, transitions] = await Promise.all([
-      tcplab('arcs', '--help'),
-      tcplab('transitions', '--help'),
+      tcplabHere('arcs', '--help'),
+      tcplabHere('transitions', '--help'),
     ]);
     expect(transitions).toEqual(arcs);
   });

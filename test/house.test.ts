@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { ARC_SCENARIOS } from '../src/scenario/arc-catalogue.ts';
@@ -364,7 +364,7 @@ describe('the scenarios', () => {
     const found: string[] = [];
     for (const { path } of filesOfSource()) {
       if (!path.startsWith('src/scenario/') || path.endsWith('.test.ts')) continue;
-      const exported: unknown[] = Object.values(await import(pathToFileURL(join(ROOT, path)).href));
+      const exported: unknown[] = Object.values(await import(join(ROOT, path)));
       const isCatalogue = path.endsWith('catalogue.ts');
       // A file in arc/ exports a list of all that end in the same way.
       for (const scenario of isCatalogue ? [] : exported.flat().filter(isScenario)) {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ARC_SCENARIOS } from '../src/scenario/arc-catalogue.ts';
-import { Program, run, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
+import { Program, run, TCPLAB, tcplab, tcplabHere, temporaryFolder } from './cli.ts';
 
 /** What a run printed, replay prints, byte for byte. */
 
@@ -94,7 +94,7 @@ describe('replay', () => {
   const replayOf = async (content: string | Uint8Array, ...options: string[]) => {
     const file = join(folder, 'changed.ndjson');
     writeFileSync(file, content);
-    return tcplab('replay', file, ...options);
+    return tcplabHere('replay', file, ...options);
   };
   const lines = () => text.trimEnd().split('\n');
   const without = (from: number, count = 1) => lines().toSpliced(from - 1, count);
@@ -230,7 +230,7 @@ describe('replay', () => {
     ['the timeline as its own report', () => [saved, '--junit', saved], /is the timeline itself/],
     ['--json with --tap', () => [saved, '--json', '--tap'], /'--tap' cannot be used with option '--json'/],
   ])('refuses %s', async (_, args, sentence) => {
-    const { status, stdout, stderr } = await tcplab('replay', ...args());
+    const { status, stdout, stderr } = await tcplabHere('replay', ...args());
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(sentence);
     expect(readFileSync(saved, 'utf8')).toBe(text);

@@ -12,7 +12,7 @@ import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { runScenario } from '../src/scenario/run.ts';
 import { SOCKET_OPTION_NAMES, SOCKET_OPTIONS } from '../src/tcp/socket-options.ts';
 import { createLab } from '../src/testing/index.ts';
-import { REPOSITORY, run, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
+import { REPOSITORY, tcplab, tcplabHere, temporaryFolder } from './cli.ts';
 
 /** What the timeline has of socket options that tcplab set: by host, in their order. */
 function optionsSet(timeline: Timeline): string[] {
@@ -279,7 +279,7 @@ describe('--sysctl, --option and --client-port', () => {
     ],
     [['run', '--client', 'local', '--server', 'netns:b', '--sysctl', 'client:tcp_sack=0'], /--allow-sysctl/],
   ])('reject %s with status 2', async (args, message) => {
-    const { status, stdout, stderr } = await run([...TCPLAB, ...args]);
+    const { status, stdout, stderr } = await tcplabHere(...args);
     expect(stderr).toMatch(message);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   });

@@ -35,11 +35,14 @@ describe.concurrent('tcplab hold SCENARIO --on HOST -- …', () => {
       // Both in one, for each start of tcplab takes its time.
       it(`ss -tanH and netstat -tan: ${id}, ${claimed} on the ${host}`, async () => {
         const both = ['sh', '-c', 'ss -tanH && echo -- && netstat -tan'];
-        const { status, stdout, stderr } = await run([...TCPLAB, 'hold', id, '--on', host, '--', ...both]);
+        const { status, stderr, tables } = await whileItLasts(id, async () => {
+          const said = await run([...TCPLAB, 'hold', id, '--on', host, '--', ...both]);
+          const [ss = '', netstat = ''] = said.stdout.split('--\n');
+          const tables = [statesOf(ss, 0), statesOf(withoutHeader(netstat), 5)];
+          return { ...said, tables, isSeen: said.stderr === '' && tables.every(shows(claimed)) };
+        });
         expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-        const [ss = '', netstat = ''] = stdout.split('--\n');
-        expect(statesOf(ss, 0)).toSatisfy(shows(claimed));
-        expect(statesOf(withoutHeader(netstat), 5)).toSatisfy(shows(claimed));
+        for (const states of tables) expect(states).toSatisfy(shows(claimed));
       });
     }
   }
@@ -47,20 +50,30 @@ describe.concurrent('tcplab hold SCENARIO --on HOST -- …', () => {
 
 describe.each(['ipv4', 'ipv6'] as const)('our rows of the socket table, %s', (family) => {
   it.each(CATALOGUE)('equal those of ss and netstat: $id', async (scenario) => {
-    const lab = await Lab.open({ family });
-    try {
+    const { all } = await whileItLasts(scenario.id, async () => {
+      await using lab = await Lab.open({ family });
       expect(await reachState(lab, scenario)).toBeDefined();
-      for (const host of HOSTS) {
-        const { ours, ss, netstat } = await compared(lab, host);
-        expect(ss).toEqual(ours.filter(isShown).map(printed).sort(byText));
-        expect(netstat).toEqual(ours.filter(isShown).map(asNetstat).sort(byText));
-        if (expectsRow(scenario, host)) expect(ours.length).toBeGreaterThan(0);
-      }
-    } finally {
-      await lab[Symbol.asyncDispose]();
+      const all: [HostName, Awaited<ReturnType<typeof compared>>][] = [];
+      for (const host of HOSTS) all.push([host, await compared(lab, host)]);
+      return { all, isSeen: all.every(([host, { ours }]) => ours.length > 0 || !expectsRow(scenario, host)) };
+    });
+    for (const [host, { ours, ss, netstat }] of all) {
+      expect(ss).toEqual(ours.filter(isShown).map(printed).sort(byText));
+      expect(netstat).toEqual(ours.filter(isShown).map(asNetstat).sort(byText));
+      if (expectsRow(scenario, host)) expect(ours.length).toBeGreaterThan(0);
     }
   });
 });
+
+/** Looks again where the kernel has given up the state by itself, because this machine took too long to look (inTime). */
+async function whileItLasts<T extends { isSeen: boolean }>(id: string, look: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const startMs = performance.now();
+    const seen = await look();
+    const wasSlow = id === 'syn-received-dropped-at-server' && performance.now() - startMs > 900;
+    if (seen.isSeen || !wasSlow || tries === 5) return seen;
+  }
+}
 
 function withoutHeader(netstat: string): string {
   const lines = netstat.split('\n');

@@ -16,40 +16,19 @@ export type Commands = { [name in CommandName]?: () => Command | Promise<Command
 
 const ALIASES: Record<string, string> = { transitions: 'arcs' };
 
-const program = new Command('tcplab')
-  .description('Put a real Linux TCP connection into any state, hold it there, and prove it.')
-  .configureHelp({ minWidthToWrap: 20 })
-  .configureOutput({
-    getOutHelpWidth: helpWidth,
-    getErrHelpWidth: helpWidth,
-    outputError: (text, write) => write(fitted(text.replace(/^error: /, 'tcplab: '))),
-  })
-  .version(VERSION, '-V, --version', 'version of tcplab')
-  .helpOption('-h, --help', 'this help')
-  .helpCommand(false)
-  .addHelpText(
-    'after',
-    helpEnd(
-      [
-        'tcplab close-wait                     # hold a state and watch it',
-        'tcplab hold fin-wait-1 --on client -- ss -tan',
-        'tcplab check server --port 8080 --http / -- node server.js',
-      ],
-      "A name is a scenario, a state in any spelling (CLOSE-WAIT, close_wait, ESTAB) or a transition ('SYN-SENT>CLOSED'). " +
-        'Without a command, it means `hold`.',
-      'Exit status: 0 proven, 1 not proven, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
-    ),
-  )
-  .showHelpAfterError('see `tcplab --help`')
-  .exitOverride();
-
 /** The command line, with the commands that it may need. */
 export async function tcplab(commands: Commands): Promise<void> {
   exitOnSignals();
   guardStandardStreams();
+  await runLine(process.argv.slice(2), commands);
+}
+
+/** Leaves the exit status in `process.exitCode`. */
+export async function runLine(line: string[], commands: Commands): Promise<void> {
   try {
     sourceChoice();
-    const args = await commandLine(process.argv.slice(2));
+    const args = await commandLine(line);
+    const program = newProgram();
     for (const make of commandsFor(args[0], commands)) {
       const command = (await make()).exitOverride().copyInheritedSettings(program);
       program.addCommand(command);
@@ -93,6 +72,35 @@ function commandsFor(word = '', commands: Commands): (() => Command | Promise<Co
   if (word === '-V' || word === '--version') return [];
   const named = commands[(ALIASES[word] ?? word) as CommandName];
   return named ? [named] : Object.values(commands);
+}
+
+function newProgram(): Command {
+  return new Command('tcplab')
+    .description('Put a real Linux TCP connection into any state, hold it there, and prove it.')
+    .configureHelp({ minWidthToWrap: 20 })
+    .configureOutput({
+      getOutHelpWidth: helpWidth,
+      getErrHelpWidth: helpWidth,
+      outputError: (text, write) => write(fitted(text.replace(/^error: /, 'tcplab: '))),
+    })
+    .version(VERSION, '-V, --version', 'version of tcplab')
+    .helpOption('-h, --help', 'this help')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      helpEnd(
+        [
+          'tcplab close-wait                     # hold a state and watch it',
+          'tcplab hold fin-wait-1 --on client -- ss -tan',
+          'tcplab check server --port 8080 --http / -- node server.js',
+        ],
+        "A name is a scenario, a state in any spelling (CLOSE-WAIT, close_wait, ESTAB) or a transition ('SYN-SENT>CLOSED'). " +
+          'Without a command, it means `hold`.',
+        'Exit status: 0 proven, 1 not proven, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
+      ),
+    )
+    .showHelpAfterError('see `tcplab --help`')
+    .exitOverride();
 }
 
 /** Prints what went wrong, and returns the exit status. */

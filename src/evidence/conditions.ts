@@ -119,10 +119,12 @@ const CHECKS: Record<Condition, Check> = {
 function timerRuns(timer: SocketTimer, name: string): Check {
   return {
     host: 'held',
-    broken: (rows, claim) =>
-      heldRow(rows, claim)?.timer === timer
+    broken: (rows, claim) => {
+      const row = heldRow(rows, claim);
+      return row?.timer === timer || isTimerAtWork(row)
         ? null
-        : `the ${name} timer of the ${claim.held.host} does not run`,
+        : `the ${name} timer of the ${claim.held.host} does not run`;
+    },
   };
 }
 
@@ -213,6 +215,14 @@ function tablesDuring(timeline: Timeline, host: HostName, hold: Held): SocketsSe
   const first = tables.findLastIndex(({ atMs }) => atMs <= hold.fromMs);
   const last = tables.at(-1);
   return [...tables.slice(Math.max(first, 0)), ...(last ? [{ ...last, atMs: hold.atMs }] : [])];
+}
+
+/**
+ * While it sends again, the kernel shows no timer (tcp_write_timer_handler clears icsk_pending first), and the table is read
+ * without the socket's lock. At any other moment, a socket with unacknowledged data has a timer.
+ */
+function isTimerAtWork(row: SocketRow | undefined): boolean {
+  return row?.timer === 'none' && row.sendQueue > 0;
 }
 
 /** `50.0 ms into the hold`, `5.1 s into the hold` */

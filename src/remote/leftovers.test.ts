@@ -99,10 +99,10 @@ describe('whether an agent lives', () => {
   });
 
   it('is denied of one that waits to be reaped', async () => {
-    // It ends when it is told to: before the shell has become sleep, the shell would reap it.
-    const child = spawn('sh', ['-c', 'sh -c "read line" <&0 & echo $!; exec sleep 100'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    // It ends when it is told to: before the shell has become sleep, the shell would reap it. A shell gives what it does not
+    // wait for /dev/null as descriptor 0, before it looks at redirections.
+    const waits = 'exec 3<&0; sh -c "read line" <&3 & echo $!; exec sleep 100';
+    const child = spawn('sh', ['-c', waits], { stdio: ['pipe', 'pipe', 'inherit'] });
     const [said] = await once(child.stdout.setEncoding('utf8'), 'data');
     const { processStartTime } = await import('../kernel/process.ts');
     const pid = Number(said);

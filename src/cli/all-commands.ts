@@ -1,0 +1,17 @@
+import type { Commands } from './tcplab.ts';
+
+/** Only the one that is used is evaluated, for some need the kernel's side of tcplab. */
+export const ALL_COMMANDS: Commands = {
+  run: async () => (await import('./run.ts')).runCommand(),
+  hold: async () => (await import('./hold.ts')).holdCommand(),
+  ui: async () => (await import('./ui.ts')).uiCommand(),
+  check: async () => (await import('./check.ts')).checkCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  list: async () => (await import('./list.ts')).listCommand(),
+  arcs: async () => (await import('./arcs.ts')).arcsCommand(),
+  exec: async () => (await import('./exec.ts')).execCommand(),
+  replay: async () => (await import('./replay.ts')).replayCommand(),
+  clean: async () => (await import('./clean.ts')).cleanCommand(),
+  agent: async () => (await import('./agent.ts')).agentCommand(),
+};
