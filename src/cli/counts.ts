@@ -34,7 +34,7 @@ export async function wishesOf(name: string | undefined, counts: Counts): Promis
 
 export function nameGiven(name: string | undefined): string {
   if (name !== undefined) return name;
-  throw new TcplabError('USAGE', 'a name is missing: which state or scenario to hold', {
+  throw new TcplabError('USAGE', "missing required argument 'name': which state or scenario to hold", {
     hint: 'for example: tcplab hold close-wait; `tcplab list` has all names',
   });
 }

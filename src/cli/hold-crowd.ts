@@ -15,7 +15,7 @@ import {
 } from '../report/terminal/crowd-report.ts';
 import { wrapBeside } from '../report/terminal/layout.ts';
 import { styleFor } from '../report/terminal/style.ts';
-import { lookAtCrowd, makeCrowd, untilReached } from '../scenario/crowd.ts';
+import { lookAtCrowd, lookAtOthers, makeCrowd, untilReached } from '../scenario/crowd.ts';
 import { type CrowdPlan, type CrowdWish, planCrowds } from '../scenario/crowd-plan.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { complain } from './complaint.ts';
@@ -195,7 +195,10 @@ async function lookUntil(
     await Promise.race([ended, timer.promise]);
     timer.cancel();
     const startMs = performance.now();
-    for (const { part, plan, course } of all) course.looked(lookAtCrowd(part, plan), startMs - fromMs);
+    for (const { part, plan, course } of all) {
+      const look = lookAtCrowd(part, plan);
+      course.looked(lookAtOthers(part, plan, look), startMs - fromMs);
+    }
     tookMs = performance.now() - startMs;
     onLook();
   }

@@ -70,6 +70,28 @@ describe('a claim', () => {
     ]);
   });
 
+  describe('that a socket is gone, which the kernel prints after it has taken it from its table,', () => {
+    const connecting = [
+      opened(),
+      kernelSaw(2, 'client', 'CLOSED', 'SYN-SENT'),
+      sockets(15, 'client', null),
+      claimed(20, 'client', 'CLOSED', null),
+      heldFrom(20, 120),
+    ];
+    const saysKernel = (...events: TimelineEvent[]) => says([...connecting, ...events], 'kernel-events');
+
+    it('agrees with what was printed in the hold', () => {
+      expect(saysKernel(kernelSaw(20.1, 'client', 'SYN-SENT', 'CLOSED'))).toMatchObject({ agrees: true });
+    });
+
+    it.each<[string, TimelineEvent[]]>([
+      ['nothing', []],
+      ['another state', [kernelSaw(20.1, 'client', 'SYN-SENT', 'ESTABLISHED')]],
+    ])('does not agree with %s', (_what, events) => {
+      expect(saysKernel(...events)).toMatchObject({ agrees: false, why: 'saw SYN-SENT, not CLOSED' });
+    });
+  });
+
   it.each<[string, TimelineEvent[], WitnessName]>([
     ['kernel events', without('kernel'), 'kernel-events'],
     ['packets', without('captured', 'dropped'), 'packets'],

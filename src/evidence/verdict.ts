@@ -124,8 +124,11 @@ function testify(
   hold: Held,
 ): Testimony {
   const sights = witness.follow(timeline, end);
-  const before = sights.filter(({ atMs }) => atMs <= hold.fromMs).at(-1);
+  const known = sights.filter(({ atMs }) => atMs <= hold.fromMs).at(-1);
   const during = sights.filter(({ atMs }) => atMs > hold.fromMs && atMs <= hold.atMs);
+  const isLate =
+    witness.name === 'kernel-events' && isPrintedLater(known, state) && during[0]?.states.includes(state);
+  const before = isLate ? during.shift() : known;
   const relevant = before ? [before, ...during] : during;
   const last = relevant.at(-1);
   const says = last?.states.length === 1 ? (last.states[0] ?? null) : null;
@@ -139,6 +142,16 @@ function testify(
   const unseen = witness.name === 'socket-table' ? unseenTime(hold) : null;
   if (unseen !== null) return { ...base, says: null, agrees: null, why: `nothing read it for ${unseen}` };
   return { ...base, agrees: true, why: null };
+}
+
+/**
+ * Whether what the kernel printed last is of before: it takes a socket out of its table, or puts a TIME-WAIT in its place, before
+ * it prints that it is CLOSED (net/ipv4/tcp.c, tcp_set_state; tcp_minisocks.c, tcp_time_wait). A timer on another processor may
+ * be between the two.
+ */
+export function isPrintedLater(known: Sight | undefined, state: State): boolean {
+  const isOfTable = state === 'CLOSED' || state === 'TIME-WAIT';
+  return isOfTable && known !== undefined && known.states.length > 0 && !known.states.includes(state);
 }
 
 function describe(contrary: Sight, before: Sight | undefined, claimed: State, hold: Held): string {

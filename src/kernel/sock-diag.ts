@@ -42,14 +42,18 @@ export class SocketTable {
   }
 
   /**
-   * The ports of each row in a state, or in any, with nothing else read or kept of it: for tables of many thousands. No
+   * The ports and the state of each row in a state, or in any, with nothing else read or kept of it: for tables of many thousands. No
    * `struct tcp_info` is asked for, which takes the kernel most of the time.
    */
-  scan(state: State | 'any', visit: (localPort: number, remotePort: number) => void): void {
+  scan(state: State | 'any', visit: (localPort: number, remotePort: number, state: State) => void): void {
     const states = state === 'any' ? ALL_STATES : 1 << linuxNumberOf(state);
     const request = dumpRequest({ states, info: false });
     this.#netlink.dump(request, 'socket table', (datagram, at) => {
-      visit(datagram.readUInt16BE(at + 4), datagram.readUInt16BE(at + 6));
+      visit(
+        datagram.readUInt16BE(at + 4),
+        datagram.readUInt16BE(at + 6),
+        stateOfLinux(datagram.readUInt8(at + 1)),
+      );
     });
   }
 

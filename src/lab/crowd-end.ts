@@ -137,15 +137,30 @@ export class CrowdEnd {
   }
 
   /** How many of these connections the socket table has in a state, at this end; CLOSED are those that it has not. */
-  countIn(state: State, { from, to }: Slice): number {
-    const { host, role, firstServerPort } = this.#options;
+  countIn(state: State, slice: Slice): number {
     let count = 0;
-    host.scan(state === 'CLOSED' ? 'any' : state, (local, remote) => {
+    this.#scan(state === 'CLOSED' ? 'any' : state, slice, () => count++);
+    return state === 'CLOSED' ? slice.to - slice.from - count : count;
+  }
+
+  /** The same of each state that it shows. */
+  countAll(slice: Slice): Map<State, number> {
+    const counts = new Map<State, number>();
+    let left = slice.to - slice.from;
+    this.#scan('any', slice, (state) => {
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+      left--;
+    });
+    return left > 0 ? counts.set('CLOSED', left) : counts;
+  }
+
+  #scan(which: State | 'any', { from, to }: Slice, visit: (state: State) => void): void {
+    const { host, role, firstServerPort } = this.#options;
+    host.scan(which, (local, remote, state) => {
       const [client, server] = role === 'client' ? [local, remote] : [remote, local];
       const index = indexOf(firstServerPort, client, server);
-      if (index >= from && index < to) count++;
+      if (index >= from && index < to) visit(state);
     });
-    return state === 'CLOSED' ? to - from - count : count;
   }
 
   /** Whether its listeners listen, and have none of these connections. */

@@ -94,6 +94,14 @@ export class CrowdHost {
     this.raiseSysctl('net.ipv4.tcp_max_tw_buckets', count);
   }
 
+  /**
+   * Of tens of thousands, the FIN of some overtakes the ACK before it, which a timer on another processor sends. A TIME-WAIT
+   * answers that ACK, and the peer, which has no socket any more, ends it with an RST.
+   */
+  ignoreResetsInTimeWait(): void {
+    this.raiseSysctl('net.ipv4.tcp_rfc1337', 1);
+  }
+
   /** Sets the socket options that were asked for; undefined if none were. */
   get prepare(): ((fd: number) => void) | undefined {
     const options = Object.entries(this.#options.settings.socketOptions?.[this.name] ?? {});
@@ -124,7 +132,7 @@ export class CrowdHost {
     this.enter(() => this.#firewall?.lift(number));
   }
 
-  scan(state: State | 'any', visit: (localPort: number, remotePort: number) => void): void {
+  scan(state: State | 'any', visit: (localPort: number, remotePort: number, state: State) => void): void {
     this.#table.scan(state, visit);
   }
 

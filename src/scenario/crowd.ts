@@ -15,6 +15,8 @@ export interface CrowdLook {
   inState: number;
   /** The other ends, in the state that they have meanwhile. Null where that is one listener’s for all. */
   peersInState: number | null;
+  /** Where the others of the held end are; null when there are none. */
+  others: readonly { state: State; count: number }[] | null;
 }
 
 const DEFAULT_WITHIN_MS = 5000;
@@ -48,8 +50,10 @@ export async function makeCrowd(
   const listens = !steps.some((step) => step.do === 'connect' && step.at === 'server');
   // A half-full queue already makes the kernel give up requests sooner (net/ipv4/inet_connection_sock.c).
   if (listens) part.server.listen(isQueued ? Math.max(size * 4, count * 4) : size * 4);
-  if (plan.scenario.held.state === 'SYN-RECEIVED') part.server.host.loseSilently(count);
+  const { held } = plan.scenario;
+  if (held.state === 'SYN-RECEIVED') part.server.host.loseSilently(count);
   for (const { host } of [part.client, part.server]) host.admitTimeWaits(count * 2);
+  if (held.state === 'TIME-WAIT') part[held.host].host.ignoreResetsInTimeWait();
   const startMs = performance.now();
   let made = 0;
   const tookMs = () => performance.now() - startMs;
@@ -125,10 +129,19 @@ async function untilAll(
 
 /** Looks once at both socket tables. */
 export function lookAtCrowd(part: CrowdPart, { scenario: { held, peer } }: CrowdPlan): CrowdLook {
-  return {
-    inState: countedIn(part[held.host], held.state, part.count),
-    peersInState: peer === 'LISTEN' ? null : countedIn(part[otherHost(held.host)], peer, part.count),
-  };
+  const { count } = part;
+  const inState = countedIn(part[held.host], held.state, count);
+  const peersInState = peer === 'LISTEN' ? null : countedIn(part[otherHost(held.host)], peer, count);
+  return { inState, peersInState, others: null };
+}
+
+/** The same, and where those are that are not in the state. */
+export function lookAtOthers(part: CrowdPart, plan: CrowdPlan, look: CrowdLook): CrowdLook {
+  const { held } = plan.scenario;
+  if (look.inState === part.count) return look;
+  const found = part[held.host].countAll({ from: 0, to: part.count });
+  const others = [...found].map(([state, count]) => ({ state, count }));
+  return { ...look, others: others.filter(({ state }) => state !== held.state) };
 }
 
 /** When rows leave the table while it is read, the kernel may pass over others: so too few are counted once more. */
@@ -160,6 +173,6 @@ export async function untilReached(
     return { look, reached: true };
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
-    return { look, reached: false };
+    return { look: lookAtOthers(part, plan, look), reached: false };
   }
 }

@@ -67,7 +67,7 @@ export class CrowdCourse {
   readonly #family: Family;
   readonly #settings: LabSettings | undefined;
   #made: Made = { made: 0, tookMs: 0, because: null };
-  #last: CrowdLook = { inState: 0, peersInState: null };
+  #last: CrowdLook = { inState: 0, peersInState: null, others: null };
   #fewest: number | null = null;
   #reachedMs: number | null = null;
   #heldMs: number | null = null;
@@ -134,9 +134,10 @@ export class CrowdCourse {
     };
   }
 
-  #found({ inState, peersInState }: CrowdLook): string {
+  #found({ inState, peersInState, others }: CrowdLook): string {
     const { state, host, count, peer } = this.result;
-    const ends = `the socket table showed ${inState} of ${count} in ${state} at the ${host}`;
+    const elsewhere = others?.map((each) => `${each.count} in ${each.state}`).join(', ');
+    const ends = `the socket table showed ${inState} of ${count} in ${state}${elsewhere ? ` (${elsewhere})` : ''} at the ${host}`;
     return peersInState === null ? ends : `${ends}, and ${peersInState} in ${peer.state} at the ${peer.host}`;
   }
 }
