@@ -70,25 +70,36 @@ describe('a claim', () => {
     ]);
   });
 
-  describe('that a socket is gone, which the kernel prints after it has taken it from its table,', () => {
+  describe('of a state that the table saw begin, after what the kernel printed last,', () => {
     const connecting = [
       opened(),
       kernelSaw(2, 'client', 'CLOSED', 'SYN-SENT'),
+      sockets(5, 'client', 'SYN-SENT'),
       sockets(15, 'client', null),
       claimed(20, 'client', 'CLOSED', null),
       heldFrom(20, 120),
     ];
-    const saysKernel = (...events: TimelineEvent[]) => says([...connecting, ...events], 'kernel-events');
 
-    it('agrees with what was printed in the hold', () => {
-      expect(saysKernel(kernelSaw(20.1, 'client', 'SYN-SENT', 'CLOSED'))).toMatchObject({ agrees: true });
+    it('is not contradicted by the kernel, which printed nothing more', () => {
+      expect(says(connecting, 'kernel-events')).toMatchObject({
+        agrees: null,
+        why: 'the kernel printed nothing of a change that another witness saw',
+      });
     });
 
-    it.each<[string, TimelineEvent[]]>([
-      ['nothing', []],
-      ['another state', [kernelSaw(20.1, 'client', 'SYN-SENT', 'ESTABLISHED')]],
-    ])('does not agree with %s', (_what, events) => {
-      expect(saysKernel(...events)).toMatchObject({ agrees: false, why: 'saw SYN-SENT, not CLOSED' });
+    it('is confirmed by what it prints late', () => {
+      const late = kernelSaw(20.1, 'client', 'SYN-SENT', 'CLOSED');
+      expect(says([...connecting, late], 'kernel-events')).toMatchObject({ agrees: true });
+    });
+
+    it('is contradicted by another state that it prints late', () => {
+      const late = kernelSaw(20.1, 'client', 'SYN-SENT', 'ESTABLISHED');
+      expect(says([...connecting, late], 'kernel-events')).toMatchObject({ agrees: false });
+    });
+
+    it('is contradicted if the table never saw what the kernel printed', () => {
+      const unseen = connecting.filter(({ atMs }) => atMs !== 5);
+      expect(says(unseen, 'kernel-events')).toMatchObject({ agrees: false, why: 'saw SYN-SENT, not CLOSED' });
     });
   });
 

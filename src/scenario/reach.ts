@@ -1,15 +1,12 @@
 import { TcplabError } from '../error.ts';
-import { type Connection, type ConnectionEnd, endOf } from '../evidence/connection.ts';
+import { type Connection, endOf } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { describeProgramEnd, programEnds } from '../evidence/program-ends.ts';
 import { toldByPackets } from '../evidence/segments.ts';
-import { isPrintedLater } from '../evidence/verdict.ts';
-import { kernelEvents } from '../evidence/witness/kernel-events.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
 import { keepingSettings, mustBeOurs, SettingConflict } from '../lab/settings.ts';
-import type { State } from '../tcp/state.ts';
 import { type Programs, programEnd } from './program-end.ts';
 import type { Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
@@ -58,10 +55,6 @@ export async function reachState(
       if (stateInTable(tables[held.host], heldEnd) === held.state) reachedMs ??= lab.nowMs() - startMs;
       return reachedMs !== undefined && stateInTable(tables[peerEnd.host], peerEnd) === peer;
     });
-    await untilPrinted(lab, [
-      [heldEnd, held.state],
-      [peerEnd, peer],
-    ]);
     const conditions = scenario.conditions?.length ? { conditions: [...scenario.conditions] } : {};
     const claim = { held, peer, connection, ...conditions, reachedMs: reachedMs ?? 0 };
     // The tables show what happened before, even where a remote clock is known only roughly.
@@ -83,17 +76,6 @@ export async function reachState(
     });
     return undefined;
   }
-}
-
-/** Only another guest of the machine can take a processor away for so long. */
-const PRINTED_WITHIN_MS = 1000;
-
-/** Waits for the kernel to print what the tables already show. */
-async function untilPrinted(lab: Lab, ends: readonly [ConnectionEnd, State][]): Promise<void> {
-  const isLate = () =>
-    ends.some(([end, state]) => isPrintedLater(kernelEvents.follow(lab.timeline, end).at(-1), state));
-  const startMs = lab.nowMs();
-  while (isLate() && lab.nowMs() - startMs < PRINTED_WITHIN_MS) await lab.observe();
 }
 
 /** Whether it says that a state can't be reached, and not that something is wrong. */
