@@ -119,7 +119,7 @@ export function holdCommand(): Command {
 }
 
 async function hold(name: string | undefined, rest: string[], options: Options): Promise<void> {
-  // With a list of names, what stands first is the command's.
+  // With a list of names, the first argument belongs to the command.
   const isNamed = typeof options.count === 'object';
   const command = isNamed && name !== undefined ? [name, ...rest] : rest;
   const wishes = options.count === undefined ? undefined : await wishesOf(name, options.count);

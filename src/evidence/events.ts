@@ -80,7 +80,7 @@ export interface Dropped extends AtHost {
 export interface RuleSet extends AtHost {
   type: 'rule-set';
   rule: number;
-  /** `in`: what arrives for the host's sockets. `out`: what they send. */
+  /** `in`: packets to the host's sockets. `out`: packets from them. */
   hook: 'in' | 'out';
   /** What it matches and does, in nft's words: `tcp dport 80 drop`. */
   text: string;
@@ -260,16 +260,16 @@ export interface Claimed extends Happening {
   type: 'claimed';
   scenario: string;
   held: { host: HostName; state: State };
-  /** What the other end should be in; null when nothing is said of it. */
+  /** The state required of the peer; null if any will do. */
   peer: State | null;
   connection: { client: Endpoint; server: Endpoint };
-  /** What must hold besides, all the time; absent where nothing must. */
+  /** Further conditions that must hold all the time; absent if there are none. */
   conditions?: Condition[] | undefined;
   /** From the start of the scenario's first call to the first sample in which the held end was in its state. */
   reachedMs: number;
 }
 
-/** The state was looked at, again and again, from `fromMs` to `atMs`. */
+/** The state was sampled from `fromMs` to `atMs`. */
 export interface Held extends Happening {
   type: 'held';
   fromMs: number;
@@ -284,7 +284,7 @@ export interface Unseen {
   toMs: number;
 }
 
-/** The state was not reached: what was waited for, and what was there instead. */
+/** The state was not reached: the expected state, and the states found instead. */
 interface GaveUp extends Happening {
   type: 'gave-up';
   scenario: string;

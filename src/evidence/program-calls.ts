@@ -21,7 +21,7 @@ export interface ProgramCall {
   remote: Endpoint;
 }
 
-/** Of each timeline that was asked: it is gone through again only when there are more events. */
+/** The calls of each timeline, computed again only when the timeline has more events. */
 const known = new WeakMap<Timeline, { added: number; calls: readonly ProgramCall[] }>();
 
 /** The calls that the kernel saw programs make, in the order in which they began. */

@@ -42,7 +42,7 @@ export class Retransmissions {
       }
   }
 
-  /** `base`: the first sequence number of its connection. What was `crafted` is no sign of what a host's TCP has sent. */
+  /** `base`: the first sequence number of its connection. A `crafted` segment does not count as sent by a host's TCP. */
   tell(host: HostName, segment: Segment, base: number, crafted: boolean): Repetition {
     const [sender, peer] = [this.#senders[host], this.#senders[receiverOf(host, segment)]];
     const repetition = crafted ? NEW : repetitionOf(sender, base, segment);

@@ -46,7 +46,7 @@ export class Traffic {
   #origins: Origins;
   #reading: Reading;
   #facts: Record<HostName, EndFacts>;
-  /** Of each end, what was known beside its segments when all was settled. */
+  /** What was known of each end, apart from its segments, at the last settling. */
   #learnt: Record<HostName, readonly Fact[]> = { client: [], server: [] };
   #passages: Passage[] = [];
   #leftOut = 0;

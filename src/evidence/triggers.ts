@@ -12,7 +12,7 @@ import { rowOf } from './witness/socket-table.ts';
 
 /** What the segments of an end tell. */
 interface Segments {
-  /** What it sent and was given, in order; it is asked when that is needed. */
+  /** What it sent and received, in order. A function, because it is seldom needed. */
   inputs: () => readonly Input[];
   /** The changes that they leave possible, and do not show by themselves. */
   possible: readonly Step[];

@@ -13,7 +13,7 @@ import type { Sight, Witness, WitnessName } from './witness/witness.ts';
 
 export type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
-/** What one witness says of a claim, for the whole hold. */
+/** What one witness reports about a claim, over the whole hold. */
 export interface Testimony {
   witness: WitnessName;
   /** The state at the end of the hold; null when it can't say. */

@@ -54,7 +54,7 @@ function numberingOf(pid: number | string): string | undefined {
   return /\d+/.exec(ifThere(() => readlinkSync(`/proc/${pid}/ns/pid`)) ?? '')?.[0];
 }
 
-/** All that processes have started, and these in turn, as far as whoever has started them still runs. */
+/** All descendants of the processes, except those whose parent has exited. */
 export function descendantsOf(ancestors: Iterable<number>): number[] {
   const parents = allProcesses().map((pid) => ({ pid, stat: statOf(pid) }));
   const found = new Set<number>();

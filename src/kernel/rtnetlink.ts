@@ -108,7 +108,7 @@ export function configureLink(
   );
 }
 
-/** Says which link-layer address a neighbour has; what waits for it leaves in this very call. */
+/** Sets a neighbor's link-layer address. Packets that wait for it are sent before the call returns. */
 export function setNeighbour(name: string, neighbour: Neighbour): void {
   ask(newNeighbour(interfaceIndex(name), neighbour));
 }

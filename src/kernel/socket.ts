@@ -64,7 +64,7 @@ export function abort(fd: number): void {
   close(fd);
 }
 
-/** So that close() sends an RST and leaves nothing, whoever makes that call: this process or one that has it too. */
+/** Makes close() send an RST and leave nothing, also when another process with the descriptor makes the call. */
 export function abortWhenClosed(fd: number): void {
   setOption(fd, 'SO_LINGER', 0);
 }
@@ -150,7 +150,7 @@ function endpointOf(address: Buffer): Endpoint {
   return { address: addressText(bytes), port: address.readUInt16BE(2) };
 }
 
-/** How many octets the kernel took. Throws when the connection can't send. */
+/** Returns how many bytes the kernel accepted. Throws when the connection can't send. */
 export function send(fd: number, data: Uint8Array): number {
   const sent = Number(libc.send(fd, data, data.length, MSG_NOSIGNAL));
   if (sent < 0 && lastErrno() === 'EAGAIN') return 0;

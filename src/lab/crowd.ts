@@ -128,8 +128,8 @@ export function descriptorsFree(): number {
 }
 
 /**
- * How many sockets without a descriptor the kernel lets send their FIN again and again, on the whole machine (tcp(7),
- * tcp_max_orphans); those above it are reset. Undefined inside a user namespace, where it can't be read.
+ * The machine-wide limit of orphaned sockets (tcp(7), tcp_max_orphans); the kernel resets those above it. Undefined in a
+ * user namespace, where it can't be read.
  */
 export function orphansAllowed(): number | undefined {
   const value = readSysctl('net.ipv4.tcp_max_orphans');

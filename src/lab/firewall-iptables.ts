@@ -36,7 +36,7 @@ export class IptablesFirewall implements Firewall {
     return met;
   }
 
-  /** By the comments: in a held lab a person may have set rules besides. */
+  /** Recognizes tcplab's rules by their comments: in a held lab the user may have set more. */
   count(): RuleCount[] {
     const comment = new RegExp(`--comment "?${this.#table} (\\d+)"?`);
     return this.#iptables.list().flatMap(({ text, packets }) => {

@@ -33,7 +33,7 @@ export interface FirewallOptions {
   shared?: {
     /** Names what is set there, and nothing else does. */
     table: string;
-    /** Is told before each change how it is taken back. */
+    /** Called before each change, with how to undo it. */
     keep: (undo: Undo) => void;
   };
 }

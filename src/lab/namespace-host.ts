@@ -320,7 +320,7 @@ export class NamespaceHost implements EnterableHost {
         this.#sockets.clear();
       },
       () => endOrphans(this.#table, this.#ours(this.#table.readAllButBound())),
-      // What the kernel has to say of this end of things is no other lab's.
+      // Reads the kernel's last events, so that they do not reach the next lab.
       () => watch.read(NOBODY),
       () => untilNodeHasHeard(),
       () => this.#rawSocket !== undefined && kernel.close(this.#rawSocket),

@@ -82,7 +82,7 @@ export class PacketWatch {
     return count;
   }
 
-  /** A rule logs a packet, then replies to it, then drops it: what was logged first is not the later one. */
+  /** A rule logs a packet, replies to it, then drops it, so no packet can be later than the one logged after it. */
   #stampsOf(logged: readonly LoggedPacket[], droppedAtNs: (packet: Buffer) => bigint | undefined): number[] {
     let nextMs = this.#nowMs();
     return logged

@@ -10,12 +10,12 @@ import type { Host } from './host.ts';
 export interface HostPair {
   client: Host;
   server: Host;
-  /** What the timeline is told of them at its beginning. */
+  /** What the timeline's first event contains about the hosts. */
   about: Pick<LabOpened, 'addresses' | 'noKernelEvents' | 'kernelEvents' | 'hosts'>;
   /** The client's ports that nobody else has. */
   clientPorts: PortBlock;
   serverPort: number;
-  /** The latest of the moments at which something happened that the timeline was told of: another host's clock may be ahead. */
+  /** The time of the latest event on the timeline: another host's clock may be ahead. */
   latestMs(): number;
   /** Both tables at about one moment, where that is quicker than to ask one after the other. */
   observe?(): Promise<Record<HostName, SocketRow[]>>;
@@ -25,7 +25,7 @@ export interface HostPair {
 export interface PairRequest {
   family: Family;
   firewall: FirewallKind;
-  /** The hosts decide if it is not said. */
+  /** Default: the hosts choose it. */
   serverPort: number | undefined;
   /** The first of the client's ports; the hosts decide if it is not given. */
   clientPort: number | undefined;

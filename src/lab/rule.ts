@@ -17,9 +17,9 @@ export type EcnField = (typeof ECN_FIELDS)[number];
 export const TRACKED_STATES = ['new', 'established', 'related', 'invalid', 'untracked'] as const;
 export type TrackedState = (typeof TRACKED_STATES)[number];
 
-/** A packet-filter rule as a value. What is not named matches everything. */
+/** A packet-filter rule as a value. An absent field matches every packet. */
 export interface Rule {
-  /** `in`: what arrives for this host's sockets. `out`: what they send. */
+  /** `in`: packets to the host's sockets. `out`: packets from them. */
   hook: 'in' | 'out';
   /** The address of the other host: only what comes from there (`in`) or goes there (`out`). */
   peer?: string;
@@ -41,7 +41,7 @@ export function describeRule(rule: Rule, family: Family): string {
   return [...nftMatches(rule, family), nftFate(rule.fate, family)].join(' ');
 }
 
-/** The command that sets it by hand. */
+/** The nft command that adds the rule. */
 export function nftCommand(rule: Rule, family: Family): string {
   const chain = rule.hook === 'in' ? 'input' : 'output';
   const text = [...nftMatches(rule, family), 'counter', nftFate(rule.fate, family)].join(' ');

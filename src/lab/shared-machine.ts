@@ -22,7 +22,7 @@ export interface SharedMachineOptions {
   allowSysctl: boolean;
   /** The connections by which it is reached, seen from it. */
   reachedBy: () => readonly { local: Endpoint; remote: Endpoint }[];
-  /** Is told before each change how it is taken back. */
+  /** Called before each change, with how to undo it. */
   keep: (undo: Undo) => void;
 }
 
@@ -156,7 +156,7 @@ export class SharedMachine {
   }
 }
 
-/** What goes by itself is no hindrance: a lab before may have left it. */
+/** States that a timer ends do not count: an earlier lab may have left them. */
 const IN_USE: ReadonlySet<State> = new Set([
   'LISTEN',
   'SYN-SENT',

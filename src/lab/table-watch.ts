@@ -5,9 +5,9 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 const BOUND_EVERY_NS = 1_000_000_000n;
 
 /**
- * The socket table of one host, looked at again and again. Sockets that are only bound are the dearest to find, so they
- * are looked for when one may have come: when it is expected, when a socket is gone or has come to TIME-WAIT, for it may be one
- * of them now, while there are any, and once a second.
+ * Polls the socket table of one host. Sockets that are only bound cost the most to find, so the poll includes them only
+ * when there may be one: when one is expected, when a socket has left the table or entered TIME-WAIT (and so may now be
+ * only bound), while there are any, and once a second.
  */
 export class TableWatch {
   readonly #table: SocketTable;

@@ -33,7 +33,7 @@ import {
 } from './shared-host.ts';
 import { AGENT_SILENCE_MS, Watchdog } from './watchdog.ts';
 
-/** The methods of a host that an agent offers; what needs a stream or this very process is done in other ways. */
+/** The host methods that an agent offers. Those that need a stream or this process have their own messages. */
 const HOST_CALLS: readonly (keyof Host)[] = [
   'openSocket',
   'bind',
@@ -78,7 +78,7 @@ export interface AgentCalls {
   dispose(host: number): Promise<void>;
   /** `number`: its number in the lab; so for a program. */
   setRule(host: number, number: number, rule: Rule): Promise<void>;
-  /** Its output and its end are told by the timeline's events. */
+  /** The program's output and exit become events on the timeline. */
   startProgram(
     host: number,
     number: number,
@@ -95,13 +95,13 @@ export interface AgentCalls {
 
 interface Opened extends SharedHost {
   programs: Map<number, Program>;
-  /** Nothing more is asked of it. */
+  /** The host gets no further calls. */
   isOver: boolean;
 }
 
 /**
- * Serves hosts on this machine to whoever is at the other end of standard input and output, until that ends or is silent for
- * too long. Whatever ends it, all is put back as it was: by itself, or else by its watchdog.
+ * Serves hosts on this machine to the process at the other end of stdin and stdout, until that process ends or is silent
+ * for too long. In every case all changes are undone: by the agent, or else by its watchdog.
  */
 export async function serve(onReady: () => void): Promise<void> {
   const journal = new JournalWriter();

@@ -30,7 +30,7 @@ import { SILENCE_MS } from './watchdog.ts';
 const GREETING_WITHIN_MS = 60_000;
 /** Often enough that neither side thinks that the other is gone. */
 const BEAT_MS = 2000;
-/** What is kept of what the other side says besides. */
+/** How many characters of the other side's stderr are kept. */
 const KEPT = 4000;
 
 /** How far another machine's clocks are ahead of this one's. */
@@ -78,7 +78,7 @@ export class Channel implements AsyncDisposable {
       this.#meetAgent = resolve;
       this.#meetNobody = reject;
     });
-    // Who waits is told; before that nobody does.
+    // A caller that awaits this gets the error. Until then the rejection counts as handled.
     this.#greeted.catch(() => {});
     child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
@@ -186,7 +186,7 @@ export class Channel implements AsyncDisposable {
   }
 
   async #keepAlive(): Promise<void> {
-    // After a sleep of this machine's own, what was said meanwhile is yet to be read.
+    // After this machine has slept, messages from that time are still unread.
     await turn();
     if (performance.now() - this.#heardMs > SILENCE_MS && this.#beats >= SILENCE_MS / BEAT_MS) {
       const seconds = SILENCE_MS / 1000;
@@ -198,7 +198,7 @@ export class Channel implements AsyncDisposable {
     }
     this.#beats++;
     await this.#readClock().catch(() => {
-      // Whoever calls next is told.
+      // The next call reports the error.
     });
   }
 
@@ -280,7 +280,7 @@ export class Channel implements AsyncDisposable {
     this.#pending.clear();
   }
 
-  /** What it has started may be somebody else's, who keeps its pipes: nothing is waited for any more. */
+  /** Does not wait for the pipes to close: a process that the command started, of another user, may keep them open. */
   #kill(): void {
     if (this.#child.pid !== undefined) signalGroup(this.#child.pid, 'SIGKILL');
     for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe?.destroy();
@@ -315,8 +315,8 @@ function nowMs(): number {
 }
 
 /**
- * What a shell there is told first, on its standard input: so it does not matter how many shells are in between, and what they
- * take for quotes. Nothing follows until the loader has answered, for some shells read ahead.
+ * The first line for the remote shell. On stdin, so the number of shells in between and their quoting do not matter.
+ * Nothing follows until the loader has replied, because some shells read ahead.
  */
 function loaderLine(): string {
   const loader = readFileSync(new URL('remote/loader.cjs', DIST), 'utf8');

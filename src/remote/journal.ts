@@ -48,7 +48,7 @@ export interface Journal {
   undos: Undo[];
 }
 
-/** What an agent has changed on its machine, and how each is taken back: written down before it is done. */
+/** Records each change of an agent to its machine and how to undo it, before the change is made. */
 export class JournalWriter {
   readonly path: string;
   readonly #fd: number;
@@ -79,7 +79,7 @@ function create(folders: readonly string[], name: string): { path: string; fd: n
       // No room, read-only, or gone.
     }
   }
-  // Its watchdog is told where it is; nobody else looks there.
+  // The watchdog gets the path; no other process reads it.
   const path = join(mkdtempSync(join(tmpdir(), 'tcplab-journal-')), name);
   return { path, fd: openSync(path, 'wx', 0o600) };
 }
@@ -95,8 +95,8 @@ export function removeJournal(path: string): void {
 }
 
 /**
- * What can be read of it. An agent that was killed may have left half a line: what was to be done by it was not done yet. And
- * nothing is taken from it that no agent of this name writes.
+ * Reads a journal. A killed agent may have left half a line: its change was not made yet. An entry that an agent of this
+ * name would not write is ignored.
  */
 export function readJournal(path: string): Journal {
   const agent = AGENT_NAME.exec(basename(path))?.[0] ?? '';

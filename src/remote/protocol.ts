@@ -3,12 +3,12 @@ import type { TimelineEvent } from '../evidence/events.ts';
 import type { Privilege } from '../kernel/privileges.ts';
 
 /**
- * What an agent and whoever started it say to each other: a JSON object a line, over standard input and output. Raised when
- * one side would misread the other.
+ * The protocol between an agent and the process that started it: one JSON object per line, over stdin and stdout. Raised
+ * when one side would misread the other.
  */
 export const AGENT_FORMAT = 'tcplab.agent/1';
 
-/** The agent's first line. What comes before it (a banner, a message of the day) is none of ours. */
+/** The agent's first line. Lines before it (a banner, a message of the day) come from other programs. */
 export interface Greeting {
   tcplab: string;
   version: string;
@@ -42,7 +42,7 @@ interface SaidError {
   errno?: string;
 }
 
-/** What is JSON stays as it is; octets become text. */
+/** Leaves JSON values as they are; bytes become text. */
 export function encode(value: unknown): unknown {
   if (value instanceof Uint8Array) return { octets: Buffer.from(value).toString('base64') };
   if (Array.isArray(value)) return value.map(encode);

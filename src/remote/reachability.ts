@@ -24,10 +24,10 @@ export function ownAddresses(family: Family): OwnAddress[] {
   );
 }
 
-/** Somebody who may be knocked at. */
+/** A listener that the peer tries to connect to. */
 interface Door {
   server: Server;
-  /** Where who knocked came from, as it looks from here. */
+  /** The client's address as seen here, after any NAT. */
   from: Promise<string>;
 }
 
@@ -49,7 +49,7 @@ export async function openDoor(address: string): Promise<number> {
   return port;
 }
 
-/** Gives where who knocked came from, or null when nobody has within the time. */
+/** Closes the listener and returns the client's address, or null if none connected in time. */
 export async function closeDoor(port: number, withinMs: number): Promise<string | null> {
   const door = doors.get(port);
   doors.delete(port);

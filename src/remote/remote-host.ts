@@ -22,7 +22,7 @@ interface Options {
   /** The lab's next numbers. */
   nextRule: () => number;
   nextProgram: () => number;
-  /** Brings the timeline up to now: what this host has told by then, and all that had happened before. */
+  /** Brings the timeline up to now, with all events that this host has reported. */
   settle: () => Promise<void>;
 }
 

@@ -129,7 +129,7 @@ export class RemotePair implements AsyncDisposable {
       };
       return { host, about };
     };
-    /** What arrived is known to have been sent once its sender was looked at after that. */
+    /** Reads the sender after the receiver, so that each segment that arrived is also known as sent. */
     const settle = async () => {
       const toAsk = alignment.release();
       if (toAsk.length === 0) return;

@@ -71,7 +71,7 @@ export function readClocks(): ClockFace {
 
 let opened = 0;
 
-/** A host in the network that this process is in, next to whoever else uses it. */
+/** A host in the network namespace of this process, which other programs use as well. */
 export async function openSharedHost(
   request: SharedHostRequest,
   keep: (undo: Undo) => void,
@@ -169,7 +169,7 @@ function works(work: () => unknown): boolean {
   }
 }
 
-/** The connections of whoever started this process, and of its standard streams: by one of them somebody speaks with it. */
+/** The connections of this process's ancestors and standard streams: tcplab is controlled over one of them. */
 function reachedBy(): { local: Endpoint; remote: Endpoint }[] {
   const ancestors: number[] = [];
   for (let pid = process.pid; pid > 0; pid = parentOf(pid)) ancestors.push(pid);

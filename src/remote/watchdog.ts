@@ -18,8 +18,8 @@ export const AGENT_SILENCE_MS = 8000;
 const MARK = 'TCPLAB_AGENT';
 
 /**
- * A process of its own, in a session of its own, that takes back what an agent has changed on its machine when the agent is
- * gone, or has heard nothing of whoever started it for too long: then it ends the agent as well.
+ * A separate process, in its own session, that undoes an agent's changes to its machine when the agent has exited. It does
+ * so too, and kills the agent, when the agent has received nothing from its starter for too long.
  */
 export class Watchdog {
   readonly #process: ChildProcess;
@@ -99,7 +99,7 @@ export function watch(journal: string, agent: string): void {
     timer = setTimeout(bite, SILENCE_MS);
   });
   process.stdin.on('end', bite);
-  // What takes back has been loaded, and the journal is there.
+  // The code that undoes changes is loaded, and the journal can be read.
   readJournal(journal);
   process.stdout.write('watching\n');
 }

@@ -127,7 +127,7 @@ function ceilingOf(
       `each keeps ${pages === 1 ? 'a page' : `${pages} pages`} of the memory that all TCP sockets of the machine share, and ${free.pages} pages are free before the kernel limits them; raise sysctl net.ipv4.tcp_mem`,
     ],
   ];
-  // What none is needed of is no limit: divided by zero it is infinite.
+  // A resource that no connection needs does not limit: its quotient is infinite.
   return limits.reduce((least, limit) => (limit[0] < least[0] ? limit : least));
 }
 
@@ -164,7 +164,7 @@ function needsOf(steps: readonly CrowdStep[]): Needs {
     if (step.do === 'receive') unread[step.at] = 0;
     most = Math.max(most, open.client + open.server);
   }
-  // What can't be answered is sent again and again.
+  // The kernel keeps segments that no reply can acknowledge, to retransmit them.
   const isUnanswered = count('drop') > 0 && count('lift') === 0;
   const orphans = isUnanswered ? count('close') : 0;
   const pages = isUnanswered

@@ -113,7 +113,7 @@ async function take(part: CrowdPart, step: CrowdStep, slice: Slice, withinMs: nu
   }
 }
 
-/** Calls until it was done for each: what is given is how far it came. */
+/** Repeats `call` until it has done the whole slice; each call returns where it stopped. */
 async function untilAll(
   failure: string,
   withinMs: number,

@@ -11,7 +11,7 @@ import type { Stage } from './stage.ts';
 
 interface Listening {
   backlog?: number;
-  /** SO_RCVBUF of the connections that come from it, in octets. */
+  /** SO_RCVBUF of the connections that it accepts, in bytes. */
   receiveBuffer?: number;
   /** TCP_DEFER_ACCEPT: for how many seconds a connection may be without data before it is established. */
   deferS?: number;

@@ -30,7 +30,7 @@ export interface Scenario {
   waits?: boolean;
   /** Whether it waits for a timer of a minute. */
   slow?: boolean;
-  /** Makes the calls and sets the rules; the state itself is waited for by whoever runs it. */
+  /** Makes the calls and sets the rules; the caller then waits for the state. */
   reach(stage: Stage): Promise<Connection>;
   /** Has the end show its state on the wire, where no segment passes by itself. */
   show?(stage: Stage, connection: Connection): Promise<void>;

@@ -32,7 +32,7 @@ export interface Peculiarities {
   deferS?: number;
   /** What is known of a request. */
   request?: PendingRequest;
-  /** When the peer sends a FIN again, from now. */
+  /** When the peer retransmits its FIN, in ms from now. */
   finsMs?: readonly number[];
   /** Who has set these options. */
   setBy?: string;

@@ -40,7 +40,7 @@ export function runningTimers(
   );
 }
 
-/** The timers as they were told before, as far as they still are the same; so that nothing new is told of them. */
+/** Replaces each timer by its earlier equal, so that only real changes are sent to the page. */
 export function settled(timers: TimerView[], before: readonly TimerView[]): TimerView[] {
   return timers.map((timer) => before.find((old) => isSame(old, timer)) ?? timer);
 }

@@ -95,7 +95,7 @@ export class LiveLab implements AsyncDisposable {
     return { ...rest, since: revision, news: newsBetween(before, view) ?? NO_NEWS };
   }
 
-  /** Calls `watcher` whenever there is something new; while anybody watches, the lab is looked at. Gives what ends that. */
+  /** Calls `watcher` on every change. The lab is polled while it has watchers. Returns a function that ends the watch. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
     this.#lookAfter(0);

@@ -2,7 +2,7 @@ import type { Change } from '../report/pages/view-model.ts';
 
 type State = Change['from'];
 
-/** Where RFC 9293's figure 5 stands on a page: laid by hand, three states wide so that a phone can show it. */
+/** A manual layout of RFC 9293's figure 5, three states wide so that it fits on a phone. */
 export const SIZE = { width: 420, height: 560 };
 export const BOX = { width: 108, height: 34 };
 
@@ -67,7 +67,7 @@ export const FIGURE: readonly Route[] = [
   route('TIME-WAIT', 'CLOSED', `M264,528 H406 ${RIGHT_RAIL}`, '2 MSL', 272, 522, 'start'),
 ];
 
-/** What the RFC's text has besides, and its figure not: resets, timeouts, ports used anew. Shown when they are taken. */
+/** Transitions in the RFC's text but not in its figure: resets, timeouts, reuse of ports. Shown when they occur. */
 const BESIDES: readonly Route[] = [
   route('SYN-RECEIVED', 'CLOSED', `M18,184 ${LEFT_RAIL}`),
   route('FIN-WAIT-1', 'CLOSED', `M18,342 ${LEFT_RAIL}`),

@@ -7,8 +7,8 @@ import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
 
 /** Drawn beyond what is in view, so that a little scrolling needs nothing new. */
 const MARGIN = 300;
-/** What is told in words: more is nobody's to hear, or to print. */
-const TOLD = 1000;
+/** How many items are listed in words, for screen readers, and printed at most. */
+const LISTED = 1000;
 
 /** The ladder at a width, and all that is looked up in it. */
 interface Laid {
@@ -230,7 +230,7 @@ export class Ladder {
   #made(item: Item, frame: Frame, { view }: Course): SVGGElement {
     const node = drawItem(item, frame, view);
     node.classList.toggle('later', item.atMs > this.#atMs);
-    // Not the whole of it: what stands written beside the arrow would have to be in its name, word by word.
+    // Not the whole item: its accessible name would have to contain the visible text beside the arrow, word by word.
     const target = node.querySelector('.target');
     if (!target) return node;
     setAttribute(target, 'tabindex', 0);
@@ -275,14 +275,14 @@ export class Ladder {
     if (!laid || !this.#wordsBox.open) return;
     const { view } = laid.course;
     const all = laid.layout.items.filter(({ what }) => what !== 'pause');
-    const nodes = all.slice(0, TOLD).map((item) => html('li', {}, describe(item, view)));
-    if (all.length > TOLD) nodes.push(html('li', {}, `… and ${all.length - TOLD} more`));
+    const nodes = all.slice(0, LISTED).map((item) => html('li', {}, describe(item, view)));
+    if (all.length > LISTED) nodes.push(html('li', {}, `… and ${all.length - LISTED} more`));
     this.#words.replaceChildren(...nodes);
   }
 
-  /** On paper nobody scrolls: all of it is there, as long as that is no book. */
+  /** Paper does not scroll, so all items are drawn for print, unless there are too many. */
   #print(prints: boolean): void {
-    this.#prints = prints && (this.#laid?.items.size ?? 0) <= TOLD;
+    this.#prints = prints && (this.#laid?.items.size ?? 0) <= LISTED;
     this.#slice = { top: -1, bottom: -1 };
     this.#drawSlice();
   }

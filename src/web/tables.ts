@@ -4,7 +4,7 @@ import type { Course } from './course.ts';
 import { html, setText, table } from './nodes.ts';
 
 const COLUMNS = ['State', 'Recv-Q', 'Send-Q', 'Local', 'Peer', 'Timer', 'Process'] as const;
-/** A host with more sockets than these is told by their number. */
+/** How many sockets of a host are shown; of the rest, only the number. */
 const ROWS_SHOWN = 50;
 
 /** Both hosts' socket tables at a time, in the columns of `ss -tano`. */

@@ -18,7 +18,7 @@ export class EndFacts {
     this.#end = end;
   }
 
-  /** In the order of time. What comes later may change what is known of the beginning. */
+  /** In order of time. A later event may change what is known about the beginning. */
   get lasting(): Fact[] {
     const [timeline, end] = [this.#timeline, this.#end];
     const calls = callsOfEnd(timeline, end);

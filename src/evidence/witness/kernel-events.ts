@@ -126,8 +126,8 @@ function sightsOfConnection(changes: readonly Change[]): Sight[] {
 }
 
 /**
- * The states that fit a printed change. Request sockets and TIME-WAIT are no full sockets to the kernel: it prints
- * nothing when a SYN arrives, and for TIME-WAIT that the full socket is gone (net/ipv4/tcp_minisocks.c).
+ * The states that fit a printed change. Request sockets and TIME-WAIT sockets are not full sockets: the kernel prints
+ * nothing when a SYN arrives, and on entry to TIME-WAIT only that the full socket is closed (net/ipv4/tcp_minisocks.c).
  */
 function meaning(from: State, to: State): { states: State[]; why: string | null } {
   if (to !== 'CLOSED' || (from !== 'FIN-WAIT-2' && from !== 'CLOSING')) return { states: [to], why: null };

@@ -10,7 +10,7 @@ export class PacketsTold {
   #doubt: string | undefined;
   #ofEnd: Sight[] = [];
   #ofListener: Sight[] = [];
-  /** What is known besides, of the time that is still to come. */
+  /** What is also known, about the time to come. */
   #expected: Fact[] = [];
 
   /** What else the timeline tells, in any order; it counts from its moment on. */

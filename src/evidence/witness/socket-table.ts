@@ -19,7 +19,7 @@ export const socketTable: Witness = {
   },
 };
 
-/** The state of an end by the rows of its host: without a row it is CLOSED, whoever else may listen. */
+/** The state of an end by the rows of its host: without a row it is CLOSED, even if there is a listener. */
 export function stateInTable(rows: readonly SocketRow[], end: ConnectionEnd): State {
   return ownOrListener(rows, end)?.state ?? 'CLOSED';
 }

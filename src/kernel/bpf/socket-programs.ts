@@ -76,7 +76,7 @@ export function drop(program: Program): void {
   asm.jumpIf(7, '!=', 0, 'has socket').label('by device');
   program.findNamespaceOfPacket();
   asm.jump('found').label('is for a socket');
-  // A raw socket or a capture gets a copy: what becomes of that is not the segment's story.
+  // A raw socket or a capture gets a copy, whose fate is not the segment's.
   program.value(1, 1, 7, program.sock('skc_state'));
   for (const state of SMALL_STATES) asm.jumpIf(1, '==', state, 'has socket');
   program.value(2, 1, 7, btf.offset('sock', 'sk_type'));

@@ -4,7 +4,8 @@ import { witnessLines } from '../story/witness-lines.ts';
 import { empty, escapeText, junitReport, open, seconds } from './xml.ts';
 
 /**
- * The report as JUnit's XML: a test case for each lab. What is disproven or unproven is a failure, what could not be run an error.
+ * The report as JUnit XML, one test case per lab. A disproven or unproven state is a failure; a lab that could not run is an
+ * error.
  */
 export function formatJunit(report: RunReport): string {
   const { machine, results } = report;

@@ -20,7 +20,7 @@ export interface OverviewRow {
 
 export interface ReportLab {
   view: View;
-  /** What there is to say of it, each part under its title: text for 80 columns. */
+  /** Its explanation in titled sections: text for 80 columns. */
   sections: { title: string; text: string }[];
   programs: { host: string; command: string; ended: string; output: string }[];
   pcapng: { name: string; base64: string } | null;

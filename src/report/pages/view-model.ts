@@ -7,8 +7,8 @@ export type { HostName };
 type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
 /**
- * What a page shows of one lab: a timeline, folded as far as no browser has to know anything of TCP. Plain data, for it
- * crosses as JSON. Times are milliseconds on the lab's clock.
+ * What a page shows of one lab: computed from its timeline, so that no TCP logic is needed in the browser. Plain data,
+ * because it is sent as JSON. Times are milliseconds on the lab's clock.
  */
 export interface View {
   /** The scenario's id, or what else the lab was for. */

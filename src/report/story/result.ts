@@ -82,7 +82,7 @@ export interface ProgramReport {
   sockets: { pid: number; name: string; fd: number; isOpen: boolean }[];
 }
 
-/** One run of one scenario: what `tcplab run --json` prints of it. Times in milliseconds. */
+/** One run of one scenario, as in `tcplab run --json`. Times in milliseconds. */
 export interface ScenarioResult {
   scenario: string;
   state: State;
@@ -94,7 +94,7 @@ export interface ScenarioResult {
   connection: Record<HostName, string> | null;
   reachedMs: number | null;
   heldMs: number | null;
-  /** How often the socket table was looked at. */
+  /** How often the socket table was sampled. */
   samples: number;
   witnesses: Partial<Record<WitnessKey, WitnessReport>>;
   programs: ProgramReport[];

@@ -115,7 +115,7 @@ function summary({ results, machine, durationMs }: RunReport, style: Style, widt
 
 const NEED_ROOT = 'kernel events need root';
 
-/** The reason that the witness gives, if it was asked. */
+/** The reason that the kernel-events witness gives, if it was used. */
 function whyBlind(results: readonly ScenarioResult[]): string | undefined {
   return results.map(({ witnesses }) => witnesses.kernelEvents?.why).find(Boolean);
 }

@@ -21,7 +21,7 @@ export interface Packet {
   /** Nanoseconds since 1970. */
   atNs: bigint;
   bytes: Uint8Array;
-  /** As it was on the wire, in octets; `bytes` may hold less. */
+  /** Length on the wire, in bytes; `bytes` may hold fewer. */
   length: number;
   direction: 'inbound' | 'outbound';
   comment: string;

@@ -4,7 +4,7 @@ import { isObject } from '../../../evidence/shape.ts';
 import { printableJson } from '../../../printable.ts';
 import { type Line, LineError } from './lines.ts';
 
-/** What to say of a file in which something is missing. */
+/** The error for a truncated file. */
 export const CUT = 'the file was cut: was the run still going on, or did the disk fill up?';
 
 export function parseLine({ number, text, ended }: Line): TimelineLine {
