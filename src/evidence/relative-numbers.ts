@@ -19,7 +19,7 @@ const WIDEST_WINDOW = 2 ** 30;
 export class RelativeNumbers {
   readonly #bases: Record<HostName, number[]> = { client: [], server: [] };
 
-  /** One that goes on from here by itself. */
+  /** An independent copy. */
   copy(): RelativeNumbers {
     const copy = new RelativeNumbers();
     copy.#bases.client.push(...this.#bases.client);

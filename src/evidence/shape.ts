@@ -100,7 +100,7 @@ export function object<T>(fields: Fields<T>): Shape<T> {
   };
 }
 
-/** One of several kinds of objects, told apart by the text in one of their fields. */
+/** One of several kinds of objects, distinguished by the text in one field. */
 export function tagged<K extends string, T extends Record<K, string>>(
   tag: K,
   kinds: { [N in T[K]]: Shape<Extract<T, Record<K, N>>> },

@@ -25,13 +25,13 @@ export function ownAddresses(family: Family): OwnAddress[] {
 }
 
 /** A listener that the peer tries to connect to. */
-interface Door {
+interface Listener {
   server: Server;
   /** The client's address as seen here, after any NAT. */
   from: Promise<string>;
 }
 
-const doors = new Map<number, Door>();
+const listeners = new Map<number, Listener>();
 
 /** Listens on an address; gives the port. */
 export async function openDoor(address: string): Promise<number> {
@@ -45,17 +45,17 @@ export async function openDoor(address: string): Promise<number> {
   });
   await listening(server, address);
   const { port } = server.address() as { port: number };
-  doors.set(port, { server, from });
+  listeners.set(port, { server, from });
   return port;
 }
 
 /** Closes the listener and returns the client's address, or null if none connected in time. */
 export async function closeDoor(port: number, withinMs: number): Promise<string | null> {
-  const door = doors.get(port);
-  doors.delete(port);
-  if (!door) return null;
-  const from = await Promise.race([door.from, pause(withinMs, null, { ref: false })]);
-  door.server.close();
+  const listener = listeners.get(port);
+  listeners.delete(port);
+  if (!listener) return null;
+  const from = await Promise.race([listener.from, pause(withinMs, null, { ref: false })]);
+  listener.server.close();
   return from;
 }
 

@@ -15,7 +15,7 @@ const SLICE = 128;
 /** A step that waits for a state reads the whole table: not more often than so. */
 const MOST_READS = 256;
 
-/** A scenario that is to be held many times over, after it was made sure that this machine can. */
+/** A scenario to hold with many connections, checked against this machine's limits. */
 export interface CrowdPlan extends CrowdPartOptions {
   scenario: Scenario;
   steps: readonly CrowdStep[];
@@ -31,8 +31,8 @@ export interface CrowdWish {
 }
 
 /**
- * Plans crowds beside each other. With `heldAt`, that host has the held ends of all. Throws a TcplabError with code USAGE when
- * it can't be done, with the reason and the greatest number that can.
+ * Plans crowds beside each other. With `heldAt`, that host has the held ends of all. Throws a TcplabError with code USAGE if
+ * this machine can't hold so many, with the reason and the largest possible number.
  */
 export function planCrowds(
   wishes: readonly CrowdWish[],
@@ -143,7 +143,7 @@ interface Needs {
   orphans: number;
   /** Of memory. */
   bytes: number;
-  /** Pages of the memory that the kernel has for TCP: for a segment that is not acknowledged, or a FIN that nobody reads. */
+  /** Pages of the memory that the kernel has for TCP: for a segment that is not acknowledged, or a FIN that no program reads. */
   pages: number;
 }
 

@@ -7,7 +7,7 @@ import type { SocketOption } from '../tcp/socket-options.ts';
 import type { State } from '../tcp/state.ts';
 import type { Stage } from './stage.ts';
 
-/** How scenarios begin. Each builds on the one before: a listener, a connection under way, one that stands. */
+/** How scenarios begin. Each builds on the one before: a listener, a handshake, an established connection. */
 
 interface Listening {
   backlog?: number;

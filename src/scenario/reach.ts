@@ -96,7 +96,7 @@ async function untilPrinted(lab: Lab, ends: readonly [ConnectionEnd, State][]): 
   while (isLate() && lab.nowMs() - startMs < PRINTED_WITHIN_MS) await lab.observe();
 }
 
-/** Whether it says that a state can't be reached, and not that something is wrong. */
+/** Whether the error means that a state was not reached, and not a fault of tcplab or the machine. */
 function isOutcome(error: TcplabError): boolean {
   return error.code === 'TIMEOUT' || error instanceof SettingConflict;
 }

@@ -91,7 +91,7 @@ export const timeWaitBoth: CatalogueScenario = {
   },
 };
 
-/** Of two timers that run out within so much of each other, the table's whole jiffies do not tell which is the first. */
+/** The table has whole jiffies: it does not show which of two timers fires first if they are this close. */
 const JIFFY_MS = 10;
 
 /**

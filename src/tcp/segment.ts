@@ -16,9 +16,9 @@ export interface Segment {
   length: number;
 }
 
-/** An ICMP error that quotes a segment: it says that this one did not arrive (RFC 792, RFC 4443). */
+/** An ICMP error that quotes a segment, which did not arrive (RFC 792, RFC 4443). */
 export interface IcmpError {
-  /** The host that says so. */
+  /** The host that sent the error. */
   source: string;
   destination: string;
   type: number;
@@ -92,7 +92,7 @@ export function checksumsHold(packet: Uint8Array): boolean {
 
 /**
  * Whether TCP's checksum can't be right: the packet is whole, and it is neither the checksum nor the sum of the pseudo header, which
- * stands there until a card or a tunnel completes it.
+ * is there until a NIC or a tunnel completes it.
  */
 export function checksumIsWrong(packet: Buffer): boolean {
   const ip = decodeIp(packet);
@@ -105,7 +105,7 @@ export function checksumIsWrong(packet: Buffer): boolean {
 
 /**
  * The packet with its TCP checksum as it will be on the wire. Before a packet leaves, the kernel has only the pseudo
- * header's sum in there. Gives the same packet back where it can't be told: no TCP, or not the whole of it.
+ * header's sum in there. Returns the packet unchanged if it is not TCP, or truncated.
  */
 export function completeChecksum(packet: Buffer): Buffer {
   const ip = decodeIp(packet);

@@ -22,7 +22,7 @@ export interface SocketRow {
   /** 0 when no descriptor refers to the socket: never accepted, orphaned, a request, or TIME-WAIT. */
   inode: number;
   uid: number;
-  /** The kernel's own name of the socket, made when it is first looked at (hexadecimal). */
+  /** The socket's cookie, which the kernel makes at the first query (hexadecimal). */
   cookie: string;
   info: TcpInfo | null;
 }

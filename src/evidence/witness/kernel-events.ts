@@ -25,7 +25,7 @@ interface Change {
   atMs: number;
   from: State;
   to: State;
-  /** Whose: the connection's socket, a listener on its port, or another that began to connect from the same ports meanwhile. */
+  /** The connection's socket, a listener on its port, or another socket that called connect() from the same ports. */
   of: 'connection' | 'listener' | 'rival';
   /** How many rivals there are from now on. */
   rivals: number;
@@ -95,7 +95,7 @@ const ANOTHER_CONNECTS =
 function sightsOfConnection(changes: readonly Change[]): Sight[] {
   const sights: Sight[] = [];
   let [stands, hasListened] = [false, false];
-  // What may be left of a connection whose full socket is gone; a new listener does not end that.
+  // States that may remain after the full socket is freed; a new listener does not end them.
   let left: { states: State[]; why: string | null } = { states: [], why: null };
   for (const { atMs, from, to, of, rivals } of changes) {
     if (of === 'listener') {
