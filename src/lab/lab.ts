@@ -177,7 +177,7 @@ export class Lab implements AsyncDisposable {
 
   /**
    * Tries until `attempt` gives something, at once at first and then less often; gives that. When the time is over,
-   * throws a TcplabError with code TIMEOUT that says what was waited for, or what failed. `onIdle` is called when it
+   * throws a TcplabError with code TIMEOUT and what did not happen, or what failed. `onIdle` is called when it
    * begins to pause.
    */
   async waitFor<T>(

@@ -12,7 +12,7 @@ export interface HostPair {
   server: Host;
   /** What the timeline's first event contains about the hosts. */
   about: Pick<LabOpened, 'addresses' | 'noKernelEvents' | 'kernelEvents' | 'hosts'>;
-  /** The client's ports that nobody else has. */
+  /** The client ports that no other lab uses. */
   clientPorts: PortBlock;
   serverPort: number;
   /** The time of the latest event on the timeline: another host's clock may be ahead. */
@@ -42,7 +42,7 @@ export function inBoth(work: (host: HostName) => Promise<unknown>): Promise<void
   return together([work('client'), work('server')]);
 }
 
-/** Waits for all, even if some fail, and then throws everything that went wrong. */
+/** Waits for all, even if some fail, and then throws all errors. */
 async function together(works: readonly Promise<unknown>[]): Promise<void> {
   const outcomes = await Promise.allSettled(works);
   throwTogether(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : [])));

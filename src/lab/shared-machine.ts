@@ -35,7 +35,7 @@ export class SharedMachine {
   readonly #sysctls = new Map<string, string>();
   readonly #before: ReadonlySet<string>;
 
-  /** `before`: the sockets that are there already. They are somebody else's, or of a lab before. */
+  /** `before`: the existing sockets, of other owners or an earlier lab. */
   constructor(options: SharedMachineOptions, before: readonly SocketRow[]) {
     this.#options = options;
     this.#before = new Set(before.map(({ cookie }) => cookie));
@@ -90,7 +90,7 @@ export class SharedMachine {
     return other.address === peer && (name === 'server' ? own : other).port === serverPort;
   }
 
-  /** The rule for the lab's own segments alone. Throws for one that is meant for others, or would meet the way here. */
+  /** The rule, limited to the lab's own segments. Throws if it would match others, or tcplab's control connection. */
   narrow(rule: Rule): Rule {
     const { name, peer, serverPort } = this.#options;
     const field = (name === 'server') === (rule.hook === 'in') ? 'destinationPort' : 'sourcePort';

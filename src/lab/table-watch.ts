@@ -18,10 +18,10 @@ export class TableWatch {
   /** CLOCK_MONOTONIC. */
   #boundFromNs: bigint;
   #shown = '';
-  /** Whether somebody is in there who calls bind() when he likes. */
+  /** Whether a program in the host may call bind() at any time. */
   hasGuests = false;
 
-  /** `isNew`: nobody can have bound anything yet. */
+  /** `isNew`: no socket can be bound yet. */
   constructor(table: SocketTable, { isNew }: { isNew: boolean }) {
     this.#table = table;
     this.#boundFromNs = isNew ? monotonicNs() + BOUND_EVERY_NS : 0n;
@@ -67,7 +67,7 @@ export class TableWatch {
 /** What changes in a socket's row with time alone. */
 const VOLATILE = new Set(['expiresMs', 'info']);
 
-/** What is left of a socket has its cookie, and the socket itself may be open, and bound, beside it. */
+/** A TIME-WAIT socket keeps the cookie of the full socket, which may still be open and bound. */
 function socketOf({ cookie, state }: SocketRow): string {
   return state === 'TIME-WAIT' || state === 'CLOSED' ? cookie + WAITS : cookie;
 }

@@ -9,7 +9,7 @@ export type Undo =
   | { what: 'nft-table'; table: string }
   | { what: 'iptables-rule'; family: Family; rule: string }
   | { what: 'sysctl'; name: string; value: string }
-  /** All trace instances whose name begins so. */
+  /** All trace instances whose name has this prefix. */
   | { what: 'trace-instances'; beginning: string };
 
 /** Undoes the change in this thread's network namespace. Throws the system's error, even if it is already undone. */
@@ -87,7 +87,7 @@ export interface IptablesWords {
   /** The chain and what it matches, as it was written. */
   matches: string;
   comment: string | undefined;
-  /** Where it tells of its packets, and as what. */
+  /** Its NFLOG group and prefix. */
   log: { group: string; prefix: string } | undefined;
 }
 
@@ -105,7 +105,7 @@ export function readIptablesRule(text: string): IptablesWords {
   };
 }
 
-/** Whether a rule that we set is this one that iptables-save prints: the comment, or the packet log, is nobody else's. */
+/** Whether a line of iptables-save is this rule of ours: its comment, or its log prefix, is unique. */
 export function isSameRule(set: string, printed: string): boolean {
   const [ours, theirs] = [readIptablesRule(set), readIptablesRule(printed)];
   if (ours.comment !== undefined) return ours.comment === theirs.comment;

@@ -5,7 +5,7 @@ import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
 import { receiveCookie, receiveInOrphan, receiveInRequest, receiveInTimeWait } from './minisocks.ts';
 import { alternativesOf, type Path, type Step, stepsSince } from './path.ts';
-import { answersSyn, merged, type Possibility, UNTOLD, withDoubt } from './possibility.ts';
+import { acknowledgesSyn, merged, type Possibility, UNTOLD, withDoubt } from './possibility.ts';
 import type { IcmpError, Segment } from './segment.ts';
 import { sendSegment } from './send.ts';
 import { sendReset, silentlyEnded } from './send-reset.ts';
@@ -263,5 +263,5 @@ function settled(before: End, possible: readonly Possibility[], last: Segment | 
 }
 
 export function answersSyn(end: End, segment: Segment): boolean {
-  return end.possibilities.some((one) => answersSyn(one, segment));
+  return end.possibilities.some((one) => acknowledgesSyn(one, segment));
 }

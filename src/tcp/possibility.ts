@@ -214,7 +214,7 @@ export function furthest(a: number, b: number): number {
 }
 
 /** Whether a segment that is sent acknowledges the SYN that came in: alone, or with data that it brought (RFC 7413). */
-export function answersSyn({ unanswered }: Pick<Possibility, 'unanswered'>, { ack }: Segment): boolean {
+export function acknowledgesSyn({ unanswered }: Pick<Possibility, 'unanswered'>, { ack }: Segment): boolean {
   if (unanswered === null || !unanswered.flags.includes('S') || ack === null) return false;
   const beyond = seqDistance(ack, seqAdd(unanswered.seq, 1));
   return beyond >= 0 && beyond <= unanswered.length;

@@ -2,7 +2,7 @@ import { isForeignSegment } from './foreign.ts';
 import { receiveFin, synchronized } from './full-socket.ts';
 import type { Knowledge, Moment } from './known.ts';
 import {
-  answersSyn,
+  acknowledgesSyn,
   changed,
   find,
   furthest,
@@ -78,7 +78,7 @@ function orphanAtFirst({ calls }: Knowledge): boolean | null {
 
 /** The answer to a SYN shows that a listener was there, or that TIME-WAIT gave way (RFC 9293, 3.10.7.4, fourth). */
 function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
-  if (!answersSyn(socket, segment)) return sendSynAckAgain(socket, segment, at);
+  if (!acknowledgesSyn(socket, segment)) return sendSynAckAgain(socket, segment, at);
   const { atMs } = at;
   const unanswered = socket.unanswered as SeenSegment;
   const open = (before: Possibility) => {

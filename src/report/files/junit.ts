@@ -23,7 +23,7 @@ export function formatJunit(report: RunReport): string {
   );
 }
 
-/** Labs of the same scenario are told apart by their number. */
+/** Numbers the labs of the same scenario. */
 function numbered(results: readonly ScenarioResult[]): [name: string, result: ScenarioResult][] {
   const repeated = new Map<string, number>();
   for (const { scenario } of results) repeated.set(scenario, (repeated.get(scenario) ?? 0) + 1);

@@ -14,7 +14,7 @@ export interface OverviewRow {
   word: string;
   tone: 'good' | 'bad' | 'unsure' | 'none';
   cells: string[];
-  /** The place among the labs of the one that it tells of. */
+  /** The index of its lab. */
   lab: number | null;
 }
 

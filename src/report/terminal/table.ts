@@ -72,12 +72,12 @@ function programLine({ host, command, status, sockets }: ProgramReport): string 
 
 function row(verdict: string, scenario: string, client: string, server: string, reached: string): string {
   const { verdict: v, scenario: s, state } = COLUMNS;
-  // The other columns of a long name stand below it.
+  // The other columns of a long name are below it.
   const name = scenario.length < s ? pad(scenario, s) : `${scenario}\n${' '.repeat(v + s)}`;
   return (pad(verdict, v) + name + pad(client, state) + pad(server, state) + reached.padStart(9)).trimEnd();
 }
 
-/** The held end is marked. Where the state was not reached, nobody saw it. */
+/** The held end is marked. A state that was not reached has no witnesses. */
 function stateAt({ host: held, state, peer, reachedMs }: ScenarioResult, host: HostName): string {
   if (reachedMs === null) return '?';
   if (host === held) return `${state}*`;

@@ -19,7 +19,7 @@ export function parseLine({ number, text, ended }: Line): TimelineLine {
   return value as TimelineLine;
 }
 
-/** The first line tells what the file is, and in which form. */
+/** The first line has the file's format and version. */
 export function parseFirstLine(line: Line): RunStarted {
   const value = parseJson(line.text);
   const format = isObject(value) ? value['format'] : undefined;

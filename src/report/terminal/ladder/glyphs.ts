@@ -15,7 +15,7 @@ export interface Glyphs {
   heads: { client: string; server: string };
   stopped: string;
   firewall: string;
-  /** A segment that is under way while something else happens: it turns down, goes down, and turns to its end. */
+  /** A segment that is under way while something else happens: its line turns down, runs down, and turns to its end. */
   turnsDown: { client: string; server: string };
   underWay: string;
   turnsIn: { client: string; server: string };

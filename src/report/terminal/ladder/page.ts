@@ -1,4 +1,4 @@
-/** Where things stand on a page, in columns from 0. */
+/** The layout of a page, in columns from 0. */
 export interface Page {
   width: number;
   /** The time, right-aligned in so many columns. */
