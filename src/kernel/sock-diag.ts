@@ -76,7 +76,7 @@ function isPassing({ state, inode, remote }: SocketRow): boolean {
   return state === 'CLOSED' && inode === 0 && remote.port !== 0;
 }
 
-/** struct inet_diag_req, with no socket named: the old form, for the new one wants a dump for each family. */
+/** struct inet_diag_req, with no socket named: the old form, because the new one requires a dump per family. */
 function dumpRequest({ states, info }: { states: number; info: boolean }): Buffer {
   const request = Buffer.alloc(60);
   if (info) request.writeUInt8(1 << (INET_DIAG_INFO - 1), 3);

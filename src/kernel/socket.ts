@@ -104,7 +104,7 @@ const TIMER_OPTIONS = [
   'TCP_RTO_MAX_MS',
 ] as const satisfies readonly SocketOption[];
 
-/** Their values as they are in force: where none was set, what the sysctls say. Without those that this kernel does not have. */
+/** Their values in force: the sysctl's if none was set. Without options that this kernel lacks. */
 export function timerOptions(fd: number): Record<string, number> {
   const values: Record<string, number> = {};
   for (const option of TIMER_OPTIONS) {
@@ -157,7 +157,7 @@ export function send(fd: number, data: Uint8Array): number {
   return check(sent, 'send', `${data.length} bytes`);
 }
 
-/** How many bytes send() took, as its result: a socket that does not block says EAGAIN in place of none (send(2)). */
+/** How many bytes send() took, as its result: a nonblocking socket fails with EAGAIN in place of 0 (send(2)). */
 export function took(bytes: number): string {
   return bytes === 0 ? 'EAGAIN' : String(bytes);
 }

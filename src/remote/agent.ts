@@ -85,11 +85,11 @@ export interface AgentCalls {
     command: string | readonly string[],
     directory: string | null,
   ): Promise<{ pid: number; command: string }>;
-  /** For one that comes by a way of its own: gives what it must have in its environment. */
+  /** For a program that enters the host another way: returns the environment variables that it needs. */
   expectProgram(host: number): NodeJS.ProcessEnv;
   signalProgram(host: number, program: number, signal: NodeJS.Signals): void;
   stopProgram(host: number, program: number, graceMs: number): Promise<number>;
-  /** What agents that are gone have left on the machine; with `remove` it is removed, and what could not be is given. */
+  /** The leftovers of exited agents on the machine. `remove`: removes them, and returns those that it could not. */
   clean(remove: boolean): { found: string[]; failures: string[] };
 }
 
@@ -232,9 +232,9 @@ export async function serve(onReady: () => void): Promise<void> {
   isEnding = true;
   const ended = await Promise.allSettled([...hosts.values()].map((opened) => opened.dispose()));
   const failures = takeBackAll(journal.path);
-  // Daemons whose environment is their own have nobody else whose they are.
+  // Daemons that reset their environment can't be assigned to another owner.
   for (const pid of descendantsOf([process.pid])) if (pid !== watchdog.pid) killProcess(pid);
-  // It tries once more what failed, as soon as this process is gone.
+  // The watchdog retries what failed, as soon as this process has exited.
   if (failures.length === 0 && ended.every(({ status }) => status === 'fulfilled')) await watchdog.dismiss();
 }
 

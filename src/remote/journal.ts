@@ -40,7 +40,7 @@ export function isAgentAlive(name: string): boolean {
 
 export interface Journal {
   path: string;
-  /** Whose it is. */
+  /** The owner. */
   agent: string;
   /** The network namespace in which things were changed; undefined when that can't be read. */
   network: string | undefined;
@@ -68,7 +68,7 @@ export class JournalWriter {
   }
 }
 
-/** A file that was not there. Another agent, which ends, may remove the folder meanwhile. */
+/** Creates a new file. Retries, because another agent that ends may remove the folder. */
 function create(folders: readonly string[], name: string): { path: string; fd: number } {
   for (const folder of [...folders, ...folders]) {
     if (!makeOwnFolder(folder)) continue;
@@ -76,7 +76,7 @@ function create(folders: readonly string[], name: string): { path: string; fd: n
     try {
       return { path, fd: openSync(path, 'wx', 0o600) };
     } catch {
-      // No room, read-only, or gone.
+      // Full, read-only, or missing.
     }
   }
   // The watchdog gets the path; no other process reads it.
@@ -90,7 +90,7 @@ export function removeJournal(path: string): void {
   try {
     rmdirSync(dirname(path));
   } catch {
-    // Somebody else's is in it.
+    // Another agent's journal is in it.
   }
 }
 
@@ -155,7 +155,7 @@ export function allJournals(folders: readonly string[] = journalFolders()): Jour
         try {
           return [readJournal(join(folder, name))];
         } catch {
-          // Gone meanwhile.
+          // Removed by another process.
           return [];
         }
       }),
@@ -176,7 +176,7 @@ function makeOwnFolder(folder: string): boolean {
   return isOwnFolder(folder);
 }
 
-/** Where anybody else could write, anybody could have root undo what it never did: /tmp is everybody's. */
+/** A journal that other users could write would let them make root change the machine: /tmp is writable for all. */
 function isOwnFolder(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;

@@ -50,7 +50,7 @@ function failureOf(undo: Undo, work: () => void): string[] {
   }
 }
 
-/** What agents that are gone have left in the network that this process is in. */
+/** The leftovers of exited agents in this process's network namespace. */
 export function findLeftovers(): Leftover[] {
   return [...tables(), ...iptablesRules(), ...written(), ...programs()];
 }
@@ -78,7 +78,7 @@ export function leftRules(rules: readonly string[]): string[] {
     const { comment = '', matches } = readIptablesRule(text);
     const [, name = '', number] = /^(tcplab_\S+) (\d+)$/.exec(comment) ?? [];
     if (!isLeftBehind(name)) return [];
-    // The rule that tells of a packet carries no name. It stands before the one that decides, and matches the same.
+    // The logging rule has no comment. It directly precedes the rule that decides, with the same match.
     const before = rules[index - 1] ?? '';
     const told = readIptablesRule(before);
     const isOurs =
@@ -105,7 +105,7 @@ function written(): Leftover[] {
     });
 }
 
-/** Where other processes may be out of sight, nobody can tell. */
+/** Unknown where other processes may be hidden. */
 function isOfNoNetwork({ agent, network }: Journal): boolean {
   return (
     network !== undefined && processOf(agent)?.numberedIn === ownName().numberedIn && !isNetworkThere(network)

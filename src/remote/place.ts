@@ -77,7 +77,7 @@ function inNetwork(name: string, network: string): Place {
 function sshCommand(destination: string, words: readonly string[], terminal = false): string[] {
   const ssh = process.env['TCPLAB_SSH'] ?? 'ssh';
   const options = `${terminal ? '-tt' : '-T'} -o BatchMode=yes`;
-  // What ssh is given goes to the shell of the other side once more.
+  // The remote shell parses ssh's command once more.
   return [
     'sh',
     '-c',

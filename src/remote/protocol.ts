@@ -14,7 +14,7 @@ export interface Greeting {
   version: string;
   machine: { kernel: string; arch: string; node: string };
   privilege: Privilege;
-  /** Names the network that it is in for all machines: boot and namespace. */
+  /** Identifies its network namespace across machines: boot id and namespace. */
   network: string;
 }
 
@@ -26,7 +26,7 @@ export interface Request {
 
 export type Answer = { id: number; result?: unknown } | { id: number; error: SaidError };
 
-/** What happens in a host that was opened, told as it happens. */
+/** An event in an open host, sent at once. */
 export interface News {
   host: number;
   event: TimelineEvent;
@@ -67,7 +67,7 @@ export function encodeError(error: unknown): SaidError {
   return { code, message, hint, syscall: error.syscall, errno: error.errno };
 }
 
-/** The error as it was there. One that nobody foresaw stays one: it is a fault of tcplab's. */
+/** The original error. An unexpected one stays unexpected: it is a fault of tcplab. */
 export function decodeError({ code, message, hint, syscall, errno }: SaidError): Error {
   if (code === null) return new Error(message);
   if (syscall === undefined || errno === undefined) return new TcplabError(code, message, { hint });

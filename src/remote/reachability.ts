@@ -14,7 +14,7 @@ export interface OwnAddress {
   netmask: string;
 }
 
-/** All but those of the loopback, and of IPv6 those that are for one link alone. */
+/** All except loopback and IPv6 link-local addresses. */
 export function ownAddresses(family: Family): OwnAddress[] {
   const wanted = family === 'ipv6' ? 'IPv6' : 'IPv4';
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
@@ -78,7 +78,7 @@ export async function knockAt(
   }
 }
 
-/** A port that nobody has. */
+/** A free port. */
 export async function freePort(address: string): Promise<number> {
   const server = createServer().listen(0, address);
   await listening(server, address);

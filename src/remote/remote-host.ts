@@ -176,7 +176,7 @@ export class RemoteHost implements Host {
     return this.#call('giveLocalPorts', first, last);
   }
 
-  /** Beside the agent, by the same way: what it is connected with is the user's own terminal. */
+  /** Runs over a second connection like the agent's, because its stdio is the user's terminal. */
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
     const { channel, number } = this.#options;
     const { place } = channel;

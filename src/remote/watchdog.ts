@@ -8,7 +8,7 @@ import { isAlive, killProcess, processesWith } from '../kernel/process.ts';
 import { processOf, readJournal } from './journal.ts';
 import { takeBackAll } from './leftovers.ts';
 
-/** When nothing has been heard for so long, the other side is gone. */
+/** After so long without a message, the other side counts as dead. */
 export const SILENCE_MS = 10_000;
 
 /** Shorter than SILENCE_MS, so that the agent has finished cleaning up before its watchdog starts to. */
@@ -23,7 +23,7 @@ const MARK = 'TCPLAB_AGENT';
  */
 export class Watchdog {
   readonly #process: ChildProcess;
-  /** Resolves when it is gone, however it went. */
+  /** Resolves when it has exited, for any reason. */
   readonly gone: Promise<void>;
 
   private constructor(process: ChildProcess) {
@@ -60,7 +60,7 @@ export class Watchdog {
     return this.#process.pid ?? 0;
   }
 
-  /** Something was heard. */
+  /** A message was received. */
   feed(): void {
     this.#process.stdin?.write('.');
   }
@@ -72,9 +72,9 @@ export class Watchdog {
   }
 }
 
-/** How long what was killed may take to be gone; what the kernel itself holds up changes nothing any more. */
+/** How long a killed process may take to exit; one that the kernel delays further changes nothing any more. */
 const GONE_WITHIN_MS = 2000;
-/** xtables may be locked by somebody else, and a trace instance is in use until the last thread of its process is gone. */
+/** xtables may be locked by another process, and a trace instance is busy until the last thread of its process has exited. */
 const TRIES = 5;
 
 /** What the process does. */

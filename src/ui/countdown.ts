@@ -6,10 +6,10 @@ import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { TimerView } from './model.ts';
 
-/** A timer that moved by less than this has not moved: the kernel tells what is left of it in whole jiffies. */
+/** A timer that moved by less than this has not moved: the kernel reports the remaining time in whole jiffies. */
 const SAME_MS = 25;
 
-/** The timers that run now, and what they will do if the peer says nothing more. */
+/** The running timers, and what they will do if the peer sends nothing more. */
 export function runningTimers(
   timeline: Timeline,
   tables: Tables,

@@ -55,7 +55,7 @@ export interface HostActs {
   destroyable: { state: State; local: string; remote: string }[];
 }
 
-/** What the kernel will do by itself. Moments are on the lab's clock. */
+/** What the kernel's timers will do. Times are on the lab's clock. */
 export interface TimerView {
   host: HostName;
   state: State;

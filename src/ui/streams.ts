@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Labs } from './labs.ts';
 import { Refusal } from './refusal.ts';
 
-/** A comment now and then tells both sides that the other is there. */
+/** A periodic comment shows each side that the other is alive. */
 const HEARTBEAT_MS = 10_000;
 
 /** The event streams that are open (HTML, 9.2): a LabMessage, then LabNews, each with its revision as id. */

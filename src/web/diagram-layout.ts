@@ -26,7 +26,7 @@ export interface Route {
   to: State;
   /** An SVG path that ends at the box it leads to. */
   path: string;
-  /** What takes it, in a word, and where that stands; most of the figure's arcs have one. */
+  /** Its trigger in a word, and where to draw it; most of the figure's transitions have one. */
   label?: { text: string; x: number; y: number; anchor: 'start' | 'middle' | 'end' };
 }
 
@@ -78,7 +78,7 @@ const BESIDES: readonly Route[] = [
   route('TIME-WAIT', 'SYN-RECEIVED', 'M156,536 H15 q-6,0 -6,-6 V202 q0,-6 6,-6 H15'),
 ];
 
-/** How an arc goes; what nobody foresaw goes straight. */
+/** A transition's route; one without a layout is a straight line. */
 export function routeOf(from: State, to: State): Route {
   const isIt = (one: Route) => one.from === from && one.to === to;
   return FIGURE.find(isIt) ?? BESIDES.find(isIt) ?? route(from, to, straight(from, to));

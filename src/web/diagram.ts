@@ -122,7 +122,7 @@ export class Diagram {
     return isHeld ? `The ${held.host} is held in ${held.state}.` : '';
   }
 
-  /** Only while somebody reads it. */
+  /** Only while it is open. */
   #tell(): void {
     if (!this.#wordsBox.open) return;
     for (const host of HOSTS) {
@@ -185,7 +185,7 @@ function stateNode(state: State, onState: ((state: State) => void) | undefined):
   return node;
 }
 
-/** A round C for the client, a square S for the server: told apart without colour. */
+/** A round C for the client, a square S for the server: distinguishable without color. */
 function tokenNode(host: HostName): SVGGElement {
   const shape =
     host === 'client'

@@ -10,7 +10,7 @@ const MARGIN = 300;
 /** How many items are listed in words, for screen readers, and printed at most. */
 const LISTED = 1000;
 
-/** The ladder at a width, and all that is looked up in it. */
+/** The ladder laid out at a width, with its indexes. */
 interface Laid {
   course: Course;
   frame: Frame;
@@ -108,7 +108,7 @@ export class Ladder {
     const y = follows ? laid.layout.height : yAt(laid.layout, atMs);
     setAttribute(this.#now, 'y1', y);
     setAttribute(this.#now, 'y2', y);
-    // Who has scrolled back to read is left to it, whatever comes at the end.
+    // A user who has scrolled back is not moved by new rows.
     if (isNew && (!follows || this.#wasAtEnd)) this.#reveal(y);
     this.#drawSlice();
     for (const { node, item } of this.#shown.values()) node.classList.toggle('later', item.atMs > atMs);
@@ -192,7 +192,7 @@ export class Ladder {
     this.#lives.replaceChildren(...nodes);
   }
 
-  /** A node that is there already stays, and with it the focus; even out of view, for nobody lets go of it by scrolling. */
+  /** Keeps existing nodes, and with them the focus; a focused one even out of view, because scrolling must not drop it. */
   #drawItems({ items, layout, frame, course }: Laid, top: number, bottom: number): void {
     const visible = items.between(top, bottom);
     const keys = new Set(visible.map(({ key }) => key));
@@ -249,7 +249,7 @@ export class Ladder {
     if (item && this.#laid) setText(this.#details, describe(item, this.#laid.course.view));
   }
 
-  /** What nobody points at gives way to what has just happened. */
+  /** Unless the user points at an item, shows the latest one. */
   #lookAtNow(): void {
     const laid = this.#laid;
     if (!laid) return;

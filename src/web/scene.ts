@@ -19,7 +19,7 @@ export interface SceneOptions {
   onState?: (state: State) => void;
 }
 
-/** One lab on a page: everything that a view tells, at the time of one cursor. */
+/** One lab on a page: all that a view contains, at the time of one cursor. */
 export interface Scene {
   readonly element: HTMLElement;
   /** Shows a view, or a longer one of the same lab; scroll, focus and cursor stay. */

@@ -30,7 +30,7 @@ export class Tables {
     for (const host of HOSTS) {
       const table = course.tableAt(host, atMs) ?? null;
       if (table === this.#shown[host]) continue;
-      // Of a lab that goes on each view is new, and its tables mostly are not.
+      // A running lab has a new view each time, mostly with the same tables.
       const isSame = JSON.stringify(table?.rows) === JSON.stringify(this.#shown[host]?.rows);
       const isFirst = this.#shown[host] === undefined;
       this.#shown[host] = table;
