@@ -232,7 +232,7 @@ export async function serve(onReady: () => void): Promise<void> {
   isEnding = true;
   const ended = await Promise.allSettled([...hosts.values()].map((opened) => opened.dispose()));
   const failures = takeBackAll(journal.path);
-  // Daemons that reset their environment can't be assigned to another owner.
+  // The rest are daemons that have reset their environment; as descendants of this process they are ours.
   for (const pid of descendantsOf([process.pid])) if (pid !== watchdog.pid) killProcess(pid);
   // The watchdog retries what failed, as soon as this process has exited.
   if (failures.length === 0 && ended.every(({ status }) => status === 'fulfilled')) await watchdog.dismiss();
