@@ -20,7 +20,7 @@ import { cpuOf, median, peakOf, quantile, timed } from './measure.mjs';
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 const TCPLAB = [process.execPath, here('../dist/cli/main.js')];
 
-/** Exit statuses: what was not proven is counted, and takes its time as well. */
+/** Accepted exit statuses: an unproven run is counted, and its time too. */
 const PROVEN_OR_NOT = [0, 1];
 
 /**
@@ -183,7 +183,7 @@ async function runs(rounds) {
     measured.alike.push(await run(...ALIKE));
     measured.all.push(await run());
     measured.longest.push(await run(LONGEST));
-    // What is said last comes when all is done; and JSON says how many there were.
+    // The last output comes when all is done, and the JSON contains the number of labs.
     const { stdout, peakMb } = await timed([...TCPLAB, 'run', '--json'], PROVEN_OR_NOT);
     measured.peaks.push(peakMb);
     measured.reports.push(JSON.parse(stdout));
@@ -272,7 +272,7 @@ const DOCUMENT = here('../docs/benchmarks.md');
 const [BEGIN, END] = ['<!-- begin: npm run bench -- --write -->', '<!-- end -->'];
 
 /**
- * Puts what was said into the document, in place of what an earlier run said.
+ * Replaces the output of an earlier run in the document.
  * @param {string} text
  */
 function write(text) {

@@ -17,7 +17,7 @@ function segment(source, destination, flags, seq, ack, length = 0) {
   return { source, destination, flags, seq: seq >>> 0, ack, window: 64240, length, ...options };
 }
 
-/** What a server is given by a client that sends without end, and acknowledges; each lost segment is sent again ten later. */
+/** A client's endless data to a server, with the ACKs; each lost segment is retransmitted ten segments later. */
 function* inputs(isLost) {
   let atMs = 0;
   /** @type {(direction: 'sent' | 'received', segment: object) => object} */

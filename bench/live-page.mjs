@@ -84,7 +84,7 @@ function click(state) {
 }
 
 /**
- * Programs in the lab, as who has the page may start them, say one octet to each other again and again.
+ * Starts two programs from the page, which exchange single bytes.
  * @param {import('playwright-core').Page} page
  */
 async function fill(page) {
@@ -115,7 +115,7 @@ async function fill(page) {
 }
 
 /**
- * What comes when so much is there: all of it is sent, laid out and drawn anew.
+ * Measures updates of a large lab: all of it is sent, laid out and drawn again.
  * @param {import('playwright-core').Page} page
  */
 async function benchNews(page) {

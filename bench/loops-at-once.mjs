@@ -92,7 +92,7 @@ function run([program = '', ...args], way) {
   });
 }
 
-/** A PID namespace that lasts: what enters it, and what ends it. */
+/** A PID namespace that lasts, with the command to enter it and a function to end it. */
 async function holdPidNamespace() {
   const options = ['--pid', '--fork', '--kill-child', '--mount-proc'];
   const child = spawn('unshare', [...options, 'sh', '-c', 'echo; read over'], {

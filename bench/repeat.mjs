@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import { median, quantile, timed } from './measure.mjs';
 
 /**
- * Runs every scenario again and again while the machine is busy, and shows whatever was not proven with all that was
- * seen of it. `node bench/repeat.mjs --repeat 200 --busy 4`
+ * Runs every scenario repeatedly on a busy machine, and shows each result that was not proven with its evidence.
+ * `node bench/repeat.mjs --repeat 200 --busy 4`
  */
 const { values } = parseArgs({
   options: { repeat: { type: 'string', default: '200' }, busy: { type: 'string', default: '4' } },

@@ -45,7 +45,7 @@ async function recorded(scenario) {
   throw new Error(`no ${scenario} in the record`);
 }
 
-/** Segments again and again, some of them crossing, with calls, changes and tables among them. */
+/** Many repeated segments, some of them crossing, with calls, changes and tables in between. */
 function lengthened(view) {
   const pattern = view.flights.find(({ flags }) => flags === '.');
   for (let index = 0; index < SCRUBBED_EVENTS; index++) {

@@ -98,7 +98,7 @@ const results = await Promise.all([
 
 /** @type {{ path: string, contents: Uint8Array }[]} */
 const files = results.flatMap(({ outputFiles = [] }) => outputFiles);
-// Style sheets, what is CommonJS by itself, and its types.
+// Copies the style sheets, the CommonJS files and their types.
 for (const name of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
   if (!/\.(css|cjs|d\.cts)$/.test(name)) continue;
   // People run it by this name.
@@ -118,7 +118,7 @@ for (const { path, contents } of files) {
 }
 process.stdout.write(JSON.stringify(files.map(({ path }) => path)));
 
-/** Of the packages that are in the bundles, for whoever gets a copy has to get these as well. */
+/** The licenses of the bundled packages: they must accompany every copy. */
 function licenses() {
   const inputs = results.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}));
   const packages = inputs.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);

@@ -1,6 +1,6 @@
 /**
- * What CI may skip: what no set-up could mend. All else that is skipped there is a test that nobody runs, be it for a
- * tool that set-up does not bring or for a variable that .ci/run does not set.
+ * The reasons that CI may skip a test: no set-up could fix them. With any other reason, such as a tool that set-up does not
+ * install or a variable that .ci/run does not set, the test would never run.
  */
 const BEYOND_CI = [
   /^this machine itself is in \d+\.\d+\.\d+\.\d+\/\d+$/,

@@ -5,7 +5,7 @@ export function bare(name: string): string {
   return name.toLowerCase().replace(/[-_\s]/g, '');
 }
 
-/** A hint for an unknown name: known names that are near to it, and `all`, which tells where every name is. */
+/** A hint for an unknown name: similar known names, and `all`, which explains where every name is listed. */
 export function suggestion(name: string, known: readonly string[], all: string): string {
   const text = bare(name);
   // A scenario and a state may have the same name but for its spelling.

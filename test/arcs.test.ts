@@ -199,7 +199,7 @@ describe('the scenarios', () => {
   }
 });
 
-/** What Linux prints and is no transition, by net/ipv4/tcp_minisocks.c and tcp_input.c. */
+/** Changes that Linux prints although they are not transitions, by net/ipv4/tcp_minisocks.c and tcp_input.c. */
 const PARTICULARITIES: [from: State, to: State, why: string][] = [
   ['FIN-WAIT-1', 'FIN-WAIT-2', 'a FIN that acknowledges ours passes through FIN-WAIT-2'],
   ['FIN-WAIT-2', 'CLOSED', 'the full socket ends where TIME-WAIT begins'],
@@ -271,7 +271,7 @@ interface Row {
   /** What does not happen. */
   withheld: string;
   by: Withholding;
-  /** Where the end then is; where it was before, when nothing is said. */
+  /** The end's state afterwards. Default: the state before. */
   left?: State;
   /** The arc that it takes in place of the other; null for something that is none. */
   takes?: number | null;
@@ -290,7 +290,7 @@ const [USER_TIMEOUT_MS, SECOND_MS, ORPHAN_MS, KEEPALIVE_MS, SYN_MS] = [1500, 180
 
 const ORPHAN_RETRIES = 'net.ipv4.tcp_orphan_retries';
 
-/** For each arc, what is taken from the scenario that drives it, so that it is not taken. */
+/** For each arc, the part to remove from its scenario so that the transition does not occur. */
 const WITHHELD: Row[] = [
   { arc: 1, withheld: 'the server does not call listen', by: without('server', 'listen'), untold: true },
   { arc: 2, withheld: 'the client does not call connect', by: without('client', 'connect'), untold: true },
@@ -353,7 +353,7 @@ const WITHHELD: Row[] = [
   {
     arc: 12,
     scenario: 'established-simultaneous-open',
-    withheld: 'the rule that keeps the server deaf is not lifted',
+    withheld: 'the rule that drops segments for the server is not removed',
     by: without('server', 'liftRule'),
     withinMs: SECOND_MS,
   },
@@ -428,7 +428,7 @@ const WITHHELD: Row[] = [
   },
   {
     arc: 26,
-    withheld: 'the rule that keeps the server deaf is not lifted',
+    withheld: 'the rule that drops segments for the server is not removed',
     by: without('server', 'liftRule'),
     withinMs: USER_TIMEOUT_MS,
   },
@@ -812,7 +812,7 @@ function claimingWhatIsLeft(
 }
 
 describe('a FIN that comes in FIN-WAIT-1', () => {
-  /** The server's kernel says nothing; its FIN is made by hand, and acknowledges the client's or does not. */
+  /** A rule silences the server's kernel. Its FIN is crafted, and acknowledges the client's FIN or does not. */
   function crossing(id: string, state: State, acknowledges: boolean): Scenario {
     return {
       id,
@@ -842,16 +842,9 @@ describe('a FIN that comes in FIN-WAIT-1', () => {
   const catalogued = (id: string) => EVERY.find((each) => each.id === id) as Scenario;
   const cases: [title: string, host: HostName, scenario: Scenario, arc: number, not: number, to: State][] = [
     ['time-wait-both: acknowledges ours', 'server', catalogued('time-wait-both'), 26, 25, 'TIME-WAIT'],
+    ['crafted: acknowledges ours', 'client', crossing('by-hand', 'TIME-WAIT', true), 26, 25, 'TIME-WAIT'],
     [
-      'made by hand: acknowledges ours',
-      'client',
-      crossing('by-hand', 'TIME-WAIT', true),
-      26,
-      25,
-      'TIME-WAIT',
-    ],
-    [
-      'made by hand: does not acknowledge ours',
+      'crafted: does not acknowledge ours',
       'client',
       crossing('by-hand', 'CLOSING', false),
       25,
@@ -911,7 +904,7 @@ function way(name: string, privilege: Way['privilege'], make: () => readonly str
   return { name, privilege, reported, printed: once(() => run([...command(), 'arcs'])) };
 }
 
-const AS_WE_ARE: Way = way('as whoever runs the tests', IS_ROOT ? 'root' : 'user-namespace', () => TCPLAB);
+const AS_WE_ARE: Way = way('as the user of the tests', IS_ROOT ? 'root' : 'user-namespace', () => TCPLAB);
 const WAYS: Way[] = [AS_WE_ARE, way('as an ordinary user', 'user-namespace', tcplabAsOrdinaryUser)];
 
 describe.concurrent.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, privilege }) => {
@@ -1010,7 +1003,7 @@ describe('the schema', () => {
       ['a state as Linux spells it', (_, first) => Object.assign(first, { to: 'TCP_LISTEN' })],
       ['a trigger that there is not', (_, first) => Object.assign(first, { trigger: 'magic' })],
       ['a clause of no document', (_, first) => Object.assign(first, { clause: '3.10.1' })],
-      ['a scenario that is no name', (_, first) => Object.assign(first, { scenario: 'The Listener' })],
+      ['a scenario that is not a name', (_, first) => Object.assign(first, { scenario: 'The Listener' })],
       ['a host that there is not', (_, first) => Object.assign(first, { host: 'router' })],
       ['a verdict that there is not', (_, first) => Object.assign(first, { verdict: 'probable' })],
       ['proven and a reason why not', (_, first) => Object.assign(first, { because: 'it was not' })],

@@ -264,7 +264,7 @@ class TwoMachines implements AsyncDisposable {
   }
 }
 
-/** A terminal with a shell, by way of script(1): what is typed goes through the kernel's terminal driver. */
+/** A terminal with a shell, by way of script(1): input passes through the kernel's terminal driver. */
 class Terminal {
   output = '';
   isClosed = false;
@@ -378,7 +378,7 @@ function literally(part: string): string {
   return part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** Without tcpdump the tables are looked at all the same. */
+/** Without tcpdump the tables are still read. */
 const CAN_WATCH = currentPrivilege() === 'root';
 const NO_WATCH = 'needs root: tcpdump goes on as a user of its own, and a user namespace has only one';
 

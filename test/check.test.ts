@@ -19,7 +19,7 @@ const client = (...words: string[]) =>
   `${process.execPath} ${programs}/client.mjs {server} {port} ${words.join(' ')}`;
 const TALK = ['--request', 'hello\\n', '--expect', 'hello'];
 
-/** Of all the programs that were looked at. */
+/** No checked program is left. */
 afterAll(() => expect(allLiving()).toEqual([]));
 
 async function check(target: string, id: string, command: string, ...options: string[]) {
@@ -152,12 +152,12 @@ describe.concurrent.each([
         says: expect.stringMatching(says),
       });
       expect(status).toBe(verdict === 'fault' ? 1 : 0);
-      // What is said has been seen: it is there to be looked at.
+      // The evidence shows what the finding reports.
       expect(found.evidence.ladder).toMatch(/SYN-SENT|LISTEN/);
     },
   );
 
-  it('is looked at by probes of which each is shown here to fail and to pass', () => {
+  it('is checked by tests that each pass and fail here', () => {
     for (const { id } of probes) {
       const verdicts = cases.filter(([of]) => of === id).map(([, verdict]) => verdict);
       expect([id, verdicts.includes('good')]).toEqual([id, true]);
@@ -300,7 +300,7 @@ describe('tcplab check', () => {
     expect(ofClient.verdict).not.toBe('unknown');
   });
 
-  it('sets its rules by iptables when it is asked to', async () => {
+  it('sets its rules with iptables on request', async () => {
     const outcome = await check(
       'server',
       'peer-vanishes-idle',

@@ -43,7 +43,7 @@ export interface Outcome {
 
 const folders: string[] = [];
 
-// Of each file of tests, for each loads this anew.
+// Runs once per test file, because each loads this module again.
 afterAll(() => {
   for (const pid of allLiving()) killProcess(pid);
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -179,9 +179,9 @@ async function runHere(args: string[]): Promise<Outcome> {
 }
 
 /**
- * Of a run of all scenarios, again where the machine was too slow for one: a request whose SYN-ACK does not leave its host is
- * given up by the kernel at its first timer, after a second, and made anew by the client's next SYN. Held for longer than
- * that, by a machine that is busy with other things, it is not proven, and rightly so.
+ * Repeats a run of all scenarios if the machine was too slow for one. The kernel removes a request whose SYN-ACK can't leave
+ * its host at the first timer, after 1 s, and the client's next SYN makes a new one. If a busy machine takes longer than that
+ * for a hold, the state is rightly not proven.
  */
 export async function inTime<T>(
   attempt: () => Promise<T>,
@@ -251,7 +251,7 @@ export function runtimePackages(): string[] {
   );
 }
 
-/** Tries again and again until something is given. */
+/** Repeats `attempt` until it returns something. */
 export async function eventually<T>(
   what: string,
   attempt: () => T | Promise<T>,

@@ -15,7 +15,7 @@ import type { Family } from '../src/tcp/endpoint.ts';
 
 const FAMILIES = ['ipv4', 'ipv6'] as const;
 
-describe.each(FAMILIES)('what reached nobody is told by the counters, %s', (family) => {
+describe.each(FAMILIES)('counters explain segments that reached no socket, %s', (family) => {
   it.each<[id: string, notes: string[]]>([
     [
       'accept-queue-full',
@@ -46,7 +46,7 @@ describe.each(FAMILIES)('what reached nobody is told by the counters, %s', (fami
     }
   });
 
-  it('each SYN that is sent again to a full accept queue', async () => {
+  it('count each retransmitted SYN that a full accept queue drops', async () => {
     const timeline = await runScenario(scenarioOf('accept-queue-full'), { family, holdMs: 1200 });
     const [told, ...more] = unreached(timeline) as [Unreached];
     const counters = { TcpExtListenOverflows: told.segments };

@@ -21,7 +21,7 @@ import {
   timelineOf,
 } from './hand-built.ts';
 
-/** Timelines of a whole connection, for what is told of its course. */
+/** Timelines of a whole connection, for tests of its path through the states. */
 
 interface TableOptions {
   /** How long it took to read it, up to its stamp. */
@@ -64,7 +64,7 @@ export const HANDSHAKE: TimelineEvent[] = [
   ...passed(4, 'client', segment('client', '.', 1, 1)),
 ];
 
-/** And what the kernel prints of it. */
+/** The kernel events of the same handshake. */
 export const HANDSHAKE_PRINTED: TimelineEvent[] = [
   kernelSawListener(1, 'CLOSED', 'LISTEN'),
   kernelSaw(1.98, 'client', 'CLOSED', 'SYN-SENT'),

@@ -114,7 +114,7 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
     expect(parse(outcome)).toMatchObject({ count: 1, inState: 1, held: true });
   });
 
-  it('looks again and again', async () => {
+  it('polls during the hold', async () => {
     const outcome = await tcplab('hold', 'close-wait', '--count', '10', '--for', '1300ms', '--json');
     const { looks, heldMs } = parse(outcome);
     expect(looks).toBeGreaterThanOrEqual(3);
@@ -312,7 +312,7 @@ describe.concurrent('a list of scenarios in one host', () => {
     expect(found).toEqual({ 'CLOSE-WAIT': 300, 'SYN-SENT': 200, 'FIN-WAIT-1': 40 });
   });
 
-  it('says of each what it saw', async () => {
+  it('reports what it saw of each scenario', async () => {
     const outcome = await tcplab('hold', ...LIST, '--for', '10ms', '--json');
     expect(outcome.status).toBe(0);
     const result = JSON.parse(outcome.stdout) as CrowdsResult;

@@ -8,7 +8,7 @@ import { STATE_NAMES } from '../src/tcp/state-names.ts';
 const root = join(import.meta.dirname, '..');
 
 describe('the pages under docs/states', () => {
-  it('are what the record and the texts give now (`npm run docs` makes them anew)', async () => {
+  it('match the record and the texts (`npm run docs` updates them)', async () => {
     // By a variable: the script is plain JavaScript, without types.
     const script = join(root, 'scripts/docs.mjs');
     const { pages } = (await import(script)) as { pages: () => Promise<{ name: string; text: string }[]> };
@@ -65,7 +65,7 @@ describe('docs/checked-programs.md', () => {
   const page = readFileSync(join(root, 'docs/checked-programs.md'), 'utf8');
   const titlesOf = (text: string) => [...text.matchAll(/^## (.+) \S+$/gm)].map(([, name]) => name);
 
-  it('has a section of every program that is looked at', async () => {
+  it('has a section for every checked program', async () => {
     expect(titlesOf(page)).toEqual(await programs());
   });
 

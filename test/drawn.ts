@@ -4,7 +4,7 @@ import type { Style } from '../src/report/terminal/style.ts';
 import type { SegmentToEncode } from '../src/tcp/segment.ts';
 import { CONNECTION, captured, passed, segment, timelineOf } from './hand-built.ts';
 
-/** Ladders of timelines that are written by hand. */
+/** Ladders of handwritten timelines. */
 
 const same = (text: string) => text;
 export const PLAIN: Style = { bold: same, dim: same, good: same, bad: same, unsure: same };

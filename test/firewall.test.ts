@@ -206,7 +206,7 @@ describe.each(WAYS)('a rule, with $firewall and $family', (way) => {
     expect([...new Set(dropped)]).toEqual(meets);
   });
 
-  it('decides for those after it; lifted, it keeps its count, and the next of the same words decides', async () => {
+  it('decides before later rules; after its removal it keeps its count, and the next equal rule decides', async () => {
     await using lab = await Lab.open(way);
     await listening(lab);
     const rule: Rule = { hook: 'in', destinationPort: 80, fate: 'drop' };
@@ -227,7 +227,7 @@ describe.each(WAYS)('a rule, with $firewall and $family', (way) => {
   });
 });
 
-describe.each(['ipv4', 'ipv6'] as const)('the command to set a rule by hand, %s', (family) => {
+describe.each(['ipv4', 'ipv6'] as const)('the command to set a rule manually, %s', (family) => {
   it.each(FATES)('makes the rule that tcplab sets: %s', async (fate) => {
     await using lab = await Lab.open({ firewall: 'iptables', family });
     const more = { length: 52, window: { first: 1, last: 2 }, ecn: 'ce', tracked: 'new' } as const;

@@ -29,7 +29,7 @@ import {
 import type { SocketRow } from '../src/tcp/socket-row.ts';
 import type { State } from '../src/tcp/state.ts';
 
-/** Events as a lab would put them on its timeline, written by hand. */
+/** Handwritten events, as a lab would put them on its timeline. */
 
 export const CONNECTION: Connection = {
   client: { address: '192.168.2.10', port: 41234 },

@@ -181,7 +181,7 @@ describe('a system call that fails', () => {
     expect(errnoName(9999)).toBe('errno 9999');
   });
 
-  it('for want of a library is no failure: there just is none', () => {
+  it('of a missing library returns undefined', () => {
     expect(loadLibrary('libno-such-thing.so.1')).toBeUndefined();
     expect(loadLibrary('libno-such-thing.so.1', 'libc.so.6', 'libc.musl-x86_64.so.1')).toBeDefined();
   });
@@ -262,7 +262,7 @@ describe('the socket table', () => {
     const unaccepted = tableOf(pair.server).find(({ remote }) => remote.port === 2001);
     expect(unaccepted).toMatchObject({ state: 'ESTABLISHED', inode: 0 });
     expect(socket.send(waiting, Buffer.from('four'))).toBe(4);
-    await until('the octets', () => tableOf(pair.server).some(({ receiveQueue }) => receiveQueue === 4));
+    await until('the bytes', () => tableOf(pair.server).some(({ receiveQueue }) => receiveQueue === 4));
   });
 
   it('calls a socket by the same cookie as long as it lives, and another by another', async () => {
@@ -545,12 +545,12 @@ describe('the packet capture', () => {
       const listener = pair.listen(80, family);
       const client = pair.connect(1001, 80, family);
       const accepted = await pair.accept(listener);
-      // Longer than one segment: with offloads it would be one packet of 5,000 octets.
+      // Longer than one segment: with offloads it would be one packet of 5,000 bytes.
       socket.send(client, Buffer.alloc(5000, 'x'));
-      const octets: Uint8Array[] = [];
-      await until('all octets', () => {
-        octets.push(socket.receive(accepted) ?? Buffer.alloc(0));
-        return Buffer.concat(octets).length >= 5000;
+      const received: Uint8Array[] = [];
+      await until('all bytes', () => {
+        received.push(socket.receive(accepted) ?? Buffer.alloc(0));
+        return Buffer.concat(received).length >= 5000;
       });
       const packets = pair.captures.client.read();
       expect(packets.filter(({ packet }) => decodePacket(packet)?.kind === 'tcp').length).toBeGreaterThan(6);
@@ -711,7 +711,7 @@ describe('the clocks', () => {
 });
 
 describe('the privilege', () => {
-  it('of whoever runs these tests is enough for namespaces', () => {
+  it('of the tests is enough for namespaces', () => {
     expect(['root', 'user-namespace']).toContain(PRIVILEGE);
     const map = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/);
     expect(PRIVILEGE === 'root').toBe(map.join(' ') === '0 0 4294967295');

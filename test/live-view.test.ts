@@ -21,7 +21,7 @@ interface Shown {
   lines: string[];
 }
 
-/** A hold that was watched: its screens, what was left in the end, and the result that it printed elsewhere. */
+/** A watched hold: its screens, the lines left at the end, and its result from a file. */
 interface Watched {
   screens: Shown[];
   end: string[];

@@ -4,8 +4,8 @@ import type { Segment } from '../src/tcp/segment.ts';
 import type { State } from '../src/tcp/state.ts';
 
 /**
- * A TCP of its own, as RFC 9293, 3.10 tells it, with nothing of the fold in it: octets are counted from the SYN (which
- * is 0) in a set of those that were heard, and only what goes on the wire has numbers modulo 2^32.
+ * An independent model of TCP by RFC 9293, 3.10, which shares no code with the fold. It counts bytes from the SYN (0), keeps
+ * a set of those received, and uses numbers modulo 2^32 only on the wire.
  */
 export class ModelEnd {
   state: State = 'CLOSED';
@@ -21,7 +21,7 @@ export class ModelEnd {
   #isn: number;
   #peerIsn = 0;
   #passive = false;
-  /** Octets sent, SYN and FIN among them; of these, how many are acknowledged. */
+  /** Bytes sent, including SYN and FIN, and how many of them are acknowledged. */
   #sent = 0;
   #acknowledged = 0;
   #fin: number | undefined;
@@ -73,7 +73,7 @@ export class ModelEnd {
     this.#send('R.', this.#sent);
   }
 
-  /** Sends something again that is not yet acknowledged: all of it, or its last octet. */
+  /** Retransmits what is not acknowledged: all of it, or its last byte. */
   retransmit(onlyTheLast: boolean): void {
     if (this.#acknowledged >= this.#sent) return;
     switch (this.state) {
@@ -238,7 +238,7 @@ export class ModelEnd {
     return octet;
   }
 
-  /** The next octet expected from the peer. */
+  /** The next byte expected from the peer. */
   #next(): number {
     return this.#heardTo();
   }

@@ -172,7 +172,7 @@ describe('as a package', () => {
       return run([process.execPath, join(REPOSITORY, 'node_modules/typescript/bin/tsc'), '-p', config]);
     };
 
-    it.concurrent('its types are whole, and it does what it is told', async () => {
+    it.concurrent('its types compile, and it runs a scenario', async () => {
       expect(await compile('main.ts', {})).toEqual({ status: 0, stdout: '', stderr: '' });
       expect(await run([process.execPath, join(program, 'main.js')])).toEqual({
         status: 0,

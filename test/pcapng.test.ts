@@ -27,7 +27,7 @@ async function wireshark(program: string, ...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** What tshark says of each packet of a file, by the names of its fields. A field that occurs twice has a list. */
+/** The named fields that tshark prints for each packet of a file. A field that occurs twice has a list. */
 async function fieldsOf(file: string, fields: string[], ...options: string[]): Promise<string[][]> {
   const wanted = fields.flatMap((field) => ['-e', field]);
   const out = await wireshark('tshark', '-n', '-r', file, ...CHECKS, ...options, '-T', 'fields', ...wanted);
@@ -48,7 +48,7 @@ describe.each(['ipv4', 'ipv6'] as const)('the packets of all scenarios, %s', (fa
   beforeAll(async () => {
     const saved = join(folder, 'run.ndjson');
     const outputs = ['--pcap', folder, '--timeline', saved];
-    // Long enough for SYNs, FINs and data to be sent again.
+    // Long enough for retransmissions of SYN, FIN and data.
     await tcplab('run', '--hold', '1300ms', ...outputs, ...(family === 'ipv6' ? ['--ipv6'] : []));
     for (const timeline of (await readSavedRun(saved)).labs) labs.set(scenarioOf(timeline), timeline);
     writeFileSync(all, Buffer.concat([...labs.keys()].map((id) => readFileSync(fileOf(id)))));
@@ -195,7 +195,7 @@ describe.each(['ipv4', 'ipv6'] as const)('the packets of all scenarios, %s', (fa
     ['syn-sent', 'client'],
     ['fin-wait-1', 'client'],
     ['last-ack', 'server'],
-  ] as const)('of %s are sent again by the %s when its kernel says so', (id, host) => {
+  ] as const)('of %s are retransmissions of the %s exactly when its kernel reports one', (id, host) => {
     const timeline = labs.get(id) as Timeline;
     const { connection } = timeline.of('claimed')[0] as Claimed;
     const sent = passages(timeline, connection).filter((passage) => passage.host === host);
@@ -229,7 +229,7 @@ function openedNs(timeline: Timeline): bigint {
   return BigInt(Date.parse(timeline.of('lab-opened')[0]?.startedAt ?? '')) * 1_000_000n;
 }
 
-/** The client's ports of which SYN, SYN-ACK and ACK are there, whoever was kept from them. */
+/** The client ports with a SYN, a SYN-ACK and an ACK, dropped ones included. */
 function handshakesAmong(packets: readonly PacketEvent[]): Set<string> {
   const seen = new Map<string, Set<string>>();
   for (const { wire } of packets) {

@@ -39,7 +39,7 @@ describe.concurrent('a server that is a program', () => {
     expect(because).toMatch(/ within 5 s; socket-table saw server CLOSED|saw CLOSE-WAIT, then/);
   });
 
-  it('is said to have had its end open, when it has closed it in the meantime', async () => {
+  it('is reported with its descriptor, also if it has closed its end since', async () => {
     const closesLate = "require('net').createServer((s) => setTimeout(() => s.destroy(), 1000)).listen(80)";
     const { status, stdout } = await tcplab(
       ...['run', 'established', '--hold', '1500ms', '--server', `node -e "${closesLate}"`],
@@ -85,7 +85,7 @@ describe.concurrent('a server that is a program', () => {
       'within 5 s; it listens on 0.0.0.0:8081, [::]:8081: use --port 8081',
     ],
     ['listens on ::1 alone', 'echo 80 ::1', 'within 5 s; it listens on [::1]:80'],
-  ])('that %s is not proven, and it is said why', async (_, mode, why) => {
+  ])('that %s is not proven, and the result gives the reason', async (_, mode, why) => {
     const { verdict, because, status } = await result('established', '--server', `${SERVER} ${mode}`);
     expect({ verdict, status }).toEqual({ verdict: 'unproven', status: 1 });
     const loose = why.split(', [::]:8081')[0] ?? why;
@@ -104,7 +104,7 @@ describe.concurrent('a server that is a program', () => {
     const program = new Program([...TCPLAB, 'hold', 'established', '--server', `${SERVER} forks`]);
     await program.until(/in ESTABLISHED/);
     const offspring = program.offspring();
-    // The shell that the command is told to may be the program itself; its child is there in any case.
+    // The shell may replace itself by the program. Its child runs in either case.
     expect(offspring.length).toBeGreaterThanOrEqual(2);
     program.kill('SIGKILL');
     await program.ended;
@@ -187,7 +187,7 @@ describe.concurrent('a client that is a program', () => {
     expect(because).toMatch(/socket-table of client: saw SYN-SENT, then CLOSED/);
   });
 
-  it('is said to have exited, with its last words, when that ended its connection', async () => {
+  it('is reported with its exit status and last output, if its exit ended the connection', async () => {
     const script = 'telnet {server} {port} </dev/null; echo enough; exit 7';
     const { verdict, because, programs } = await result('established', '--client', script);
     expect(verdict).not.toBe('proven');
@@ -197,7 +197,7 @@ describe.concurrent('a client that is a program', () => {
     expect(programs[0]).toMatchObject({ status: 7 });
   });
 
-  it('is said to have exited when it ends during the hold', async () => {
+  it('is reported with its exit status if it exits during the hold', async () => {
     const script = 'nc -d {server} {port} & sleep 3; echo enough >&2; kill $!; exit 9';
     const { verdict, because } = await result('established', '--hold', '30s', '--client', script);
     expect(verdict).toBe('disproven');

@@ -7,7 +7,7 @@ import type { RunReport } from '../src/report/story/run-report.ts';
 import { eventually, IS_ROOT, needRoot, Program, REPOSITORY, TCPLAB } from './cli.ts';
 import { enter, inside, rulesOf, TwoMachines, untilRules, untilUp } from './two-machines.ts';
 
-/** Hosts that are elsewhere, and what may go wrong with them. */
+/** Remote hosts, and what can go wrong with them. */
 
 let machines: TwoMachines;
 
@@ -62,8 +62,8 @@ function traceInstances(): string[] {
 const AGENT = /main\.js agent|node -e/;
 const WATCHDOG = /remote\/watchdog-process\.cjs/;
 
-describe('what was set is lifted', () => {
-  it('when ssh is cut in mid-hold, at both machines, and it is said why', async (context) => {
+describe('changes are undone', () => {
+  it('on both machines when ssh is cut during the hold, and the result gives the reason', async (context) => {
     needRoot(context, 'sshd');
     const program = await holding('fin-wait-1', '--client', 'ssh:a', '--server', 'ssh:b');
     await untilRules(machines.b, 'set');
@@ -234,7 +234,7 @@ describe('what was set is lifted', () => {
 });
 
 describe('tcplab clean', () => {
-  it('shows what is left when agent and watchdog were both killed, and takes it back', async () => {
+  it('shows the leftovers of a killed agent and watchdog, and undoes them', async () => {
     inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
     const program = await holding('syn-flood', '--allow-sysctl');
     for (const machine of [machines.a, machines.b]) {
@@ -300,8 +300,8 @@ describe('tcplab clean', () => {
   });
 });
 
-describe('an agent is asked', () => {
-  it.each(['host 1 open', 'openSocket', 'host 1 dispose', 'constructor'])('for no %s', async (call) => {
+describe('an agent rejects the unknown call', () => {
+  it.each(['host 1 open', 'openSocket', 'host 1 dispose', 'constructor'])('%s', async (call) => {
     const agent = spawn(TCPLAB[0] as string, [...TCPLAB.slice(1), 'agent'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -319,7 +319,7 @@ describe('an agent is asked', () => {
   });
 });
 
-describe('an agent that can’t be had is told in one message', () => {
+describe('an agent that can’t start is reported in one message', () => {
   const isIn = (machine: Program) => `nsenter --net=/proc/${machine.pid}/ns/net`;
 
   /** What stands on stderr, and how it ended. */
@@ -447,7 +447,7 @@ describe('a machine that can do less lowers what is claimed, not its truth', () 
     expect(rulesOf(machines.b)).toBe('');
   });
 
-  it('without root nothing is proven there, and it is said what is missing', async (context) => {
+  it('without root nothing is proven there, and the message names what is missing', async (context) => {
     needRoot(context, 'to become an ordinary user');
     const nobody = 'setpriv --reuid 65534 --regid 65534 --clear-groups --';
     const [fin, close] = await results(nobody, 'close-wait', 'fin-wait-1');

@@ -9,7 +9,7 @@ import { assertState, createLab } from '../src/testing/index.ts';
 import { IS_ROOT, inTime, needRoot, REPOSITORY, resultsIn, run, TCPLAB, tcplab } from './cli.ts';
 import { enter, inside, rulesOf, TwoMachines } from './two-machines.ts';
 
-/** Hosts that are elsewhere: two machines of the test's own, reached by ssh, by a command, by a process in them. */
+/** Remote hosts: two machines of the test's own, reached by ssh, by a command, by a process in them. */
 
 let machines: TwoMachines;
 let places: string[];
@@ -87,7 +87,7 @@ describe('through two real sshd', () => {
 describe('clocks that are three seconds apart', () => {
   const ahead = () => `exec:env TCPLAB_CLOCK_AHEAD_MS=3000 nsenter --net=/proc/${machines.a.pid}/ns/net`;
 
-  it('are told, and no segment arrives before it was sent', async () => {
+  it('are reported, and no segment arrives before it was sent', async () => {
     const all = await results('--client', ahead(), '--server', machines.places.server, '--hold', '300ms');
     const clocks = all.flatMap(({ hosts }) => (hosts ? [hosts.client.clock, hosts.server.clock] : []));
     expect(clocks.length).toBeGreaterThan(40);

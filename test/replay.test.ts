@@ -102,7 +102,7 @@ describe('replay', () => {
 
   it.each<[what: string, content: () => string | Uint8Array, line: RegExp]>([
     [
-      'is cut in mid-line',
+      'is cut within a line',
       () => text.slice(0, text.indexOf('\n', 4000) - 9),
       /line \d+: expected the rest of an event, .* end of the file/,
     ],
@@ -137,7 +137,7 @@ describe('replay', () => {
     ['has more after its end', () => `${text}{"type":"noted"}\n`, /line \d+: noted: atMs is missing/],
     ['has two runs', () => text + text, /line \d+: expected nothing after run-ended, found run-started/],
     [
-      'has a line that is no JSON',
+      'has a line that is not JSON',
       () => put(without(5).toSpliced(4, 0, 'x')),
       /line 5: expected an event, found no/,
     ],
@@ -152,12 +152,12 @@ describe('replay', () => {
       /line \d+: \w+: .*host: expected "client" or "server", found "clint"/,
     ],
     [
-      'says of a packet what its bytes do not',
+      'has a packet whose fields contradict its bytes',
       () => text.replace('"length":0', '"length":7'),
       /line \d+: \w+: wire\.segment\.length: expected 0 as in bytes, found 7/,
     ],
     [
-      'has bytes that are no packet',
+      'has bytes that are not a packet',
       () => text.replace(/"bytes":"[^"]+"/, '"bytes":"AAAA"'),
       /line \d+: \w+: bytes: expected a TCP or ICMP packet/,
     ],

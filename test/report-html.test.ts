@@ -413,7 +413,7 @@ describe('a report of ten thousand events', () => {
   });
 });
 
-/** The view with its segments sent again and again, and each again answered. */
+/** The view with its segments repeated many times, each with its reply. */
 function lengthened(view: View, count: number): View {
   const [first] = view.flights.filter(({ flags }) => flags === '.');
   if (!first) throw new Error('there is no segment to repeat');

@@ -21,9 +21,8 @@ const schema = JSON.parse(readFileSync(join(REPOSITORY, 'schema/run.schema.json'
 const validate: ValidateFunction = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
 
 /**
- * Kernel events can't show a held SYN-RECEIVED of a listener's, for the kernel prints nothing until the handshake is
- * over; not TIME-WAIT, nor FIN-WAIT-2 once no program has it any more, for these are no full sockets to the kernel;
- * and not that a socket was bound, which changes no state.
+ * Kernel events can't show a listener's SYN-RECEIVED, because the kernel prints nothing until the handshake completes. Nor
+ * TIME-WAIT or an orphan's FIN-WAIT-2, because those are not full sockets, nor bind(), because it changes no state.
  */
 function isSeenByKernelEvents({ scenario, state, host }: ScenarioResult): boolean {
   const isRequest = state === 'SYN-RECEIVED' && host === 'server';
@@ -38,7 +37,7 @@ interface Way {
 
 const WAYS: Way[] = [
   {
-    name: 'as whoever runs the tests',
+    name: 'as the user of the tests',
     command: () => TCPLAB,
     privilege: IS_ROOT ? 'root' : 'user-namespace',
   },
@@ -184,14 +183,14 @@ describe('the schema', () => {
       (_, first) => Object.assign(first.segments[0] ?? {}, { flags: 'SYN' }),
     ],
     ['a segment without its number', (_, first) => Object.assign(first.segments[0] ?? {}, { seq: null })],
-    ['half an octet', (_, first) => Object.assign(first.segments[0] ?? {}, { length: 0.5 })],
+    ['half a byte', (_, first) => Object.assign(first.segments[0] ?? {}, { length: 0.5 })],
     [
       'an ICMP error with flags',
       (report) => Object.assign(report.results[2]?.segments.find(({ icmp }) => icmp) ?? {}, { flags: 'S' }),
     ],
     ['a counter that has not changed', (_, first) => Object.assign(first.counters.client, { TcpOutRsts: 0 })],
     ['a counter of no table', (_, first) => Object.assign(first.counters.client, { OutRsts: 1 })],
-    ['a rule that is no command', (_, first) => Object.assign(first.rules[0] ?? {}, { nft: 'drop it' })],
+    ['a rule that is not a command', (_, first) => Object.assign(first.rules[0] ?? {}, { nft: 'drop it' })],
   ];
 
   it.each(lies)('refuses %s', async (_, tell) => {

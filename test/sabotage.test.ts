@@ -69,7 +69,7 @@ describe.concurrent('a scenario whose rules are not set', () => {
   });
 });
 
-/** The host, deaf to whoever sets a rule. */
+/** The host, except that it sets no rules. */
 function withoutRules(host: Host): Host {
   return new Proxy(host, {
     get(target, key) {
@@ -82,8 +82,8 @@ function withoutRules(host: Host): Host {
 }
 
 /**
- * Lifted after 2.2 s: something is sent again after 3 s at the latest (a SYN after 1, 2, 3 s, a SYN-ACK after 1 and 3, a
- * FIN after 0.2, 0.6, 1.4 and 3), and that ends the hold.
+ * The rule is removed after 2.2 s. A retransmission after 3 s at the latest ends the hold (SYN after 1, 2, 3 s, SYN-ACK after
+ * 1 and 3 s, FIN after 0.2, 0.6, 1.4 and 3 s).
  */
 const UNTIL_SENT_AGAIN_MS = 4400;
 
@@ -290,7 +290,7 @@ function bothTrue(host: HostName, is: State | null, claimed: State): boolean {
 }
 
 function sawInstead(host: HostName, state: State, wrong: State): RegExp {
-  // Whoever only listens has no row for this connection: to say that it does not exist, it takes the other witnesses.
+  // A host that only listens has no row for this connection: only the other witnesses can refute CLOSED.
   const witness = wrong === 'CLOSED' && state === 'LISTEN' ? '(packets|kernel-events)' : 'socket-table';
   const truth = state === 'LISTEN' ? '(LISTEN|CLOSED)' : state;
   return new RegExp(`^${witness} of ${host}: saw ${truth}( or [A-Z0-9-]+)*, not ${wrong}$`);
@@ -304,7 +304,7 @@ describe('another lab of this process', () => {
     await listen(other);
     await listen(lab);
     await other[Symbol.asyncDispose]();
-    // A call, after which a host reads what the kernel has to say of it.
+    // After a call, a host reads the kernel events.
     await lab.server.bind(await lab.server.openSocket(), { ...lab.serverEndpoint(), port: 81 });
     await lab.observe();
     const changes = lab.timeline

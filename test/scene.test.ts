@@ -146,7 +146,7 @@ describe('the scene of a lab that goes on', () => {
     expect(await page.getByRole('button', { name: /^CLOSING, client here$/ }).count()).toBe(1);
   });
 
-  it('goes where it is told', async (context) => {
+  it('moves to the time that seek() gets', async (context) => {
     withChromium(context);
     await using there = await liveScene();
     const { page } = there;

@@ -68,7 +68,7 @@ describe('the set-up of the system', () => {
     { command: 'sshd', why: 'a test', packages: { apt: 'openssh-server', dnf: 'openssh-server' } },
   ];
 
-  /** A machine with one package manager, that notes what it is told, and within what. */
+  /** A fake machine with one package manager, which records the commands and whether services were held off. */
   function machineWith(manager: string) {
     const told: string[] = [];
     let hasSshd = false;

@@ -31,7 +31,7 @@ describe('a skipped test', () => {
     for (const isCi of [true, false]) expect(why(true, isCi)).toMatch(/a cause that root does not have/);
   });
 
-  it('for what no set-up can mend is excused everywhere', () => {
+  it('for a cause that no set-up can fix is excused everywhere', () => {
     const reason = 'this machine itself is in 192.168.2.0/24';
     for (const isCi of [true, false]) expect(whyNotExcused(reason, { isRoot: true, isCi })).toBeUndefined();
   });

@@ -15,7 +15,7 @@ import type { SocketRow } from '../src/tcp/socket-row.ts';
 
 const shown = (rows: SocketRow[]) => rows.map(({ local, state }) => `${local.port} ${state}`).sort();
 
-/** A namespace, what looks at its table all the time, and one that looks at all of it: they must always agree. */
+/** A namespace with a TableWatch and a full read of its socket table, which must always agree. */
 class Watched implements Disposable {
   readonly namespace: NetworkNamespace = NetworkNamespace.create();
   readonly table: SocketTable;
@@ -44,8 +44,8 @@ class Watched implements Disposable {
   }
 }
 
-describe('a table that is looked at again and again', () => {
-  it('shows a socket that was bound as soon as it is told of it', () => {
+describe('a watched socket table', () => {
+  it('shows a bound socket at once if expectBound() announced it', () => {
     using watched = new Watched();
     expect(shown(watched.watch.read())).toEqual([]);
     watched.bind(7);

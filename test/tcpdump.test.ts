@@ -108,9 +108,9 @@ async function sightingsOf(scenario: Scenario, family: Family): Promise<Sighting
       await startDump(lab, 'server', link, family),
     ];
     expect(await reachState(lab, scenario)).toBeDefined();
-    // Long enough for a FIN to be sent again.
+    // Long enough for a retransmitted FIN.
     if (scenario.id === 'fin-wait-1')
-      await eventually('a FIN sent again', async () => {
+      await eventually('a retransmitted FIN', async () => {
         await lab.observe();
         const sent = lab.timeline
           .of('captured')

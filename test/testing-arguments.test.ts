@@ -249,7 +249,7 @@ describe('a lab', () => {
         /assertState\(\) state: expected "CLOSED" or "LISTEN" .*, found "OPEN"/,
       ],
       [
-        'a state that is no text',
+        'a state that is not a string',
         () => (assertState as Untyped)(connection, undefined, { on: 'client' }),
         /state: .*found nothing/,
       ],
@@ -416,7 +416,7 @@ describe('the library', () => {
     ],
   ]);
 
-  it('finds no state in what is no text', () => {
+  it('finds no state in a value that is not a string', () => {
     expect((parseState as Untyped)(5)).toBeUndefined();
   });
 });

@@ -105,7 +105,7 @@ describe('a connection of a lab', () => {
 });
 
 describe('rules', () => {
-  it('drop by direction and flags, until they are lifted', async () => {
+  it('drop by direction and flags, until they are removed', async () => {
     await using lab = await open();
     const connection = await lab.connected();
     const rule = await lab.server.drop({ flags: 'F' });
@@ -119,7 +119,7 @@ describe('rules', () => {
     await expect(connection).toBeInState('FIN-WAIT-2', { on: 'client' });
   });
 
-  it('are lifted at the end of their block', async () => {
+  it('are removed at the end of their block', async () => {
     await using lab = await open();
     await lab.server.listen();
     const connection = await (async () => {
@@ -143,7 +143,7 @@ describe('rules', () => {
     await lab.server.listen();
     await lab.server.reject({ with: answer });
     const connection = await lab.client.connect();
-    // An ICMP error that comes back while connect() still runs is a hint to it, and no more: then the next SYN is told.
+    // During connect() an ICMP error may only be a soft error. Then the error for the next SYN ends the attempt.
     await expect(connection).toBeInState('CLOSED', { on: 'client', within: 3000 });
     expect(await connection.client.error()).toBe(errno);
   });
@@ -193,7 +193,7 @@ describe('programs', () => {
     await expect(connection).not.toBeInState('CLOSE-WAIT', { on: 'server' });
   });
 
-  it('that end before they listen, or never do, are told with what they said, and stopped', async () => {
+  it('that exit before they listen, or never listen, are reported with their output, and stopped', async () => {
     await using lab = await open();
     const ended = lab.server.start('echo oh no; exit 3', { port: 80 });
     expect(await failure(ended)).toBe(
@@ -471,7 +471,7 @@ describe('an assertion that fails', () => {
   it('says when the segments tell otherwise than the table', async () => {
     await using lab = await open();
     const connection = await lab.connected();
-    // What no segment shows: the kernel is told to end it.
+    // No segment shows that TCP_USER_TIMEOUT ends the connection.
     await lab.server.drop({ direction: 'out' });
     const { client, server } = connection;
     await server.setOption('TCP_USER_TIMEOUT', 50);
@@ -602,7 +602,7 @@ describe('a process that may not make networks', () => {
       console.log(error.code, error.message);
     }`;
 
-  it('is told how to get there', async () => {
+  it('gets an error that explains how to allow them', async () => {
     const command = tcplabAsOrdinaryUser();
     const main = command.pop() ?? '';
     const { stdout } = await run([...command, '--input-type=module', '-e', script(main)]);

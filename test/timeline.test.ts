@@ -177,7 +177,7 @@ describe('a run', () => {
     expect(given).toBeLessThan(text.length * 0.7);
   });
 
-  it('may be cut anywhere by the stream, in mid-character too', async () => {
+  it('may arrive in chunks of any size, split within a character too', async () => {
     const noted = { type: 'noted', atMs: 9, text: 'ok → \u{1f600}' } as const;
     const started = { ...STARTED, scenarios: [{ id: 'by-hand', heldBy: '→' }], repeat: 1 };
     const bytes = Buffer.from(save([lab(noted)], started));

@@ -54,7 +54,7 @@ interface Sample {
 }
 
 interface Observation {
-  /** When what the schedule counts from was sent, and when it was sent again. */
+  /** Times of the first transmission, from which the schedule counts, and of the retransmissions. */
   sentMs: number[];
   /** When the end had no row any more; null when it still had one. */
   endMs: number | null;

@@ -103,7 +103,7 @@ export function inside(machine: Program, command: string): string {
   return stdout;
 }
 
-/** The kernel finds out some time after it was told to set the link up: before that the interface has no address to others. */
+/** Waits until the link is up: the kernel detects it some time after `ip link set up`, and the address is unreachable before. */
 export async function untilUp(machine: Program): Promise<void> {
   await eventually('the link to be up', () => inside(machine, 'ip link show eth7').includes('state UP'));
 }

@@ -27,7 +27,7 @@ function startUi(options: UiOptions = {}): Promise<UiServer> {
   return UiServer.start({ webFolder: WEB, unwatchedMs: UNWATCHED_MS, ...options });
 }
 
-/** What the page asks of its own server is no complaint. */
+/** Leaves out the page's requests to its own server. */
 function complaintsOf({ complaints }: Visit, ui: UiServer): string[] {
   return complaints.filter((one) => !one.startsWith(`request: http://127.0.0.1:${ui.port}/`));
 }
@@ -217,7 +217,7 @@ describe('the live page', () => {
     expect(complaintsOf(there, ui)).toEqual([]);
   });
 
-  it('sets rules, which the kernel obeys and counts, and lifts them', async () => {
+  it('sets rules, which the kernel applies and counts, and removes them', async () => {
     await using there = await visit(ui.url);
     const { page } = there;
     await clickState(page, 'ESTABLISHED');
@@ -315,7 +315,7 @@ describe('a lab and its tab', () => {
     await using there = await visit(ui.url);
     const { page } = there;
     await clickState(page, 'SYN-SENT');
-    // Its first SYN is sent again after a second, which is longer than a lab lasts unwatched.
+    // The client retransmits its SYN after 1 s, which is longer than a lab lasts unwatched.
     const flights = () => page.locator('.item.flight').count();
     const before = await flights();
     await eventually('another SYN', async () => (await flights()) > before);

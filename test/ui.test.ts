@@ -277,7 +277,7 @@ describe('who gets in', () => {
     expect(page.url).toBe(`http://${right(page.port)[0]}/#${page.token}`);
   });
 
-  it('refuses bodies that are no request of its own', async () => {
+  it('rejects bodies that are not its requests', async () => {
     const path = `/api/labs/${lab.id}/acts`;
     const bad = [
       ...['', '{', 'null', '[]', '"close"', '1', '{}', '\u0000', '{"act":"close"}', '{"act":"explode"}'],
@@ -395,7 +395,7 @@ describe('who gets in', () => {
     await expectUnchanged();
   });
 
-  it('survives what is no HTTP, and does not wait for who is slow', async () => {
+  it('survives input that is not HTTP, and does not wait for slow clients', async () => {
     const head = `Host: 127.0.0.1:${ui.port}\r\nAuthorization: Bearer ${ui.token}\r\n`;
     const broken = [
       'nonsense\r\n\r\n',
@@ -525,7 +525,7 @@ describe('a lab by its API', () => {
     stream.close();
   });
 
-  it('runs programs when it was told that it may', async () => {
+  it('runs programs if they are allowed', async () => {
     const lab = await create(ui, 'ESTABLISHED');
     const stream = await follow(ui, lab.id);
     await act(ui, lab, { act: 'run', host: 'server', command: 'exit 3' });

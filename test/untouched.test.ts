@@ -45,7 +45,7 @@ describe('as root', { timeout: 300_000 }, () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('%s in mid-run leaves the machine as it was', async ([signal, status], context) => {
+  ] as const)('%s during a run leaves the machine as it was', async ([signal, status], context) => {
     needRoot(context, 'all of the machine can only be seen by root');
     const program = start('run', '--hold', '1h');
     await eventually('labs', () => namespacesOf(program.pid).length > 2);
@@ -78,7 +78,7 @@ describe('as root', { timeout: 300_000 }, () => {
 
   it('a lab takes none of the neighbours that the kernel keeps for all namespaces together', async (context) => {
     needRoot(context, 'the table’s counter is only root’s');
-    // arp(7): what is told and not found does not count towards gc_thresh3.
+    // arp(7): permanent entries do not count towards gc_thresh3.
     for (const family of ['-4', '-6']) {
       const neighbours = 'ip -o $0 neighbour show nud all | grep -v -e PERMANENT -e NOARP; exit 0';
       for (const args of [['--ipv6'], []]) {
@@ -93,7 +93,7 @@ describe('as root', { timeout: 300_000 }, () => {
   it('no packet of a lab is seen on the machine’s own interfaces', async (context) => {
     needRoot(context, 'packets of all interfaces are shown to root only');
     if (isInUse('192.168.2.')) context.skip('this machine itself is in 192.168.2.0/24');
-    // ARP included (pcap-filter(7), net); and a packet of ours, at last, that shows that it was looked for.
+    // ARP included (pcap-filter(7), net). A packet of our own at the end shows that the capture worked.
     const lab = 'net 192.168.2.0/24 or net fd00:2::/64';
     const tcpdump = new Program([
       'tcpdump',
@@ -115,12 +115,12 @@ describe('as root', { timeout: 300_000 }, () => {
 });
 
 /**
- * What holds a namespace, no list of the machine shows. But the kernel counts them: a user namespace that may have few
- * more than one run needs can run again and again only when each gives back what it took.
+ * No list on the machine shows leaked namespaces, but the kernel counts them. With a limit just above the need of one run,
+ * repeated runs succeed only if each releases its namespaces.
  */
 describe('in a user namespace that may have 64 network namespaces', () => {
   const QUOTA = 64;
-  // 60 namespaces; sockets without a program that send FINs again and again keep theirs until they give up.
+  // 60 namespaces. Orphaned sockets that retransmit a FIN keep theirs until they time out.
   const orphans = ['run', 'fin-wait-1', 'closing', 'last-ack', '--repeat', '10', '--jobs', '30'];
   const others = ['run', 'listen', 'syn-sent', 'established', '--repeat', '10', '--jobs', '30'];
 
@@ -251,7 +251,7 @@ function withoutLifetimes(text: string): string {
   return text.replaceAll(/\b(valid_lft|preferred_lft|expires) \d+sec/g, '$1');
 }
 
-/** How many connections the machine has just now is no setting. */
+/** The current number of connections is a counter, not a setting. */
 const COUNTERS = ['/proc/sys/net/netfilter/nf_conntrack_count'];
 
 function sysctls(folder: string): Snapshot {

@@ -33,7 +33,7 @@ export interface Withholding {
   act: (call: Call) => Promise<{ answer: unknown; rule?: number }>;
 }
 
-/** The scenario does not get to make this call, and is told that all went well. */
+/** Leaves out this call of the scenario, and reports success to it. */
 export function without(host: HostName, method: Method, ...mentioning: unknown[]): Withholding {
   const answer = method === 'connect' ? 'EINPROGRESS' : undefined;
   return {

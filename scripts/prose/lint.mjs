@@ -24,10 +24,10 @@ const GROUPS = {
 };
 
 /**
- * The hits that each group may still have. Lower a number in the commit that rewrites the texts; never raise one.
+ * The hits that each group may still have. Never raise a number.
  * @type {Record<keyof typeof GROUPS, number>}
  */
-const LIMITS = { docs: 0, strings: 0, comments: 166, tests: 142 };
+const LIMITS = { docs: 0, strings: 0, comments: 0, tests: 0 };
 
 const args = process.argv.slice(2);
 const countOnly = args[0] === '--count';

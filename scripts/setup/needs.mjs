@@ -23,7 +23,7 @@ export const runtimeNeeds = [
 const BY_SSH = 'lets a test reach hosts by ssh';
 
 /**
- * What `npm test` needs besides: above all the tools whose word is compared with tcplab's.
+ * What `npm test` also needs: mainly the tools whose output is compared with tcplab's.
  * @type {Need[]}
  */
 export const testNeeds = [
@@ -65,7 +65,7 @@ export const testNeeds = [
   },
   {
     command: 'python3',
-    why: 'makes by hand what nc cannot',
+    why: 'makes the system calls that nc cannot',
     packages: { apt: 'python3', dnf: 'python3', apk: 'python3', pacman: 'python' },
   },
   {

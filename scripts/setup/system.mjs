@@ -86,12 +86,12 @@ function withoutAnyService(install) {
   }
 }
 
-/** The first that is there is asked. */
+/** The first one installed is used. */
 const managers = [
   {
     name: /** @type {const} */ ('apt'),
     program: 'apt-get',
-    // The others leave that to whoever installs.
+    // Only apt starts the services that it installs.
     startsServices: true,
     commands: (/** @type {string[]} */ packages) => [
       ['apt-get', 'update'],

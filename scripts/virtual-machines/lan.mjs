@@ -11,7 +11,7 @@ export const PREFIX = { ipv4: 24, ipv6: 64 };
 /** This side's own addresses: those of the bridge. */
 const OURS = { ipv4: '192.168.5.1', ipv6: 'fd00:5::1' };
 
-/** Makes the LAN, and then stays for as long as its standard input is open, which ends with whoever has made it. */
+/** Makes the LAN, and keeps it until stdin closes, which happens at the latest when the starter exits. */
 const KEEPER = `
 set -e
 trap 'rm -rf -- "$1"' EXIT

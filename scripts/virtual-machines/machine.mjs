@@ -59,7 +59,7 @@ export function startMachine({ name, number, addresses, key }, image, lan) {
       });
     }
   });
-  // Whoever talks with it would only see that it does not answer.
+  // A program that uses the machine would only see that it does not reply.
   ended.then(() => {
     if (isUp && !isEnding)
       say(`tcplab: ${withConsole(`virtual machine ${name} has ended by itself`, lines)}`);

@@ -5,8 +5,8 @@ import { succeed } from './processes.mjs';
 export const SUITE = 'bookworm';
 
 /**
- * Where apt takes Debian's packages from on this machine, as sources for that suite. It is asked, and not its files, for
- * those have several formats and folders.
+ * The mirrors from which this machine's apt takes Debian's packages, as sources for that suite. From `apt-get indextargets`
+ * and not from apt's files, because those have several formats and folders.
  * @returns {Promise<string>} lines of a sources.list
  */
 export async function sourcesHere() {
@@ -25,7 +25,7 @@ export async function sourcesHere() {
   if (![...sources].some((source) => source.includes(` ${SUITE} `))) {
     throw new SetupError(
       'apt here knows no mirror of Debian to take the virtual machines from (apt-get indextargets names none\n' +
-        'of origin Debian). On a Debian whose package lists are not there yet, apt-get update mends it.',
+        'of origin Debian). On a Debian whose package lists are not there yet, apt-get update fixes it.',
     );
   }
   return [...sources].join('');

@@ -15,7 +15,7 @@ const virtualMachineNeeds = [
   tool('ip', 'joins them by a virtual LAN', 'iproute2'),
   tool('ssh', 'reaches them', 'openssh-client'),
   tool('ssh-keygen', 'makes the key that lets in', 'openssh-client'),
-  tool('setpriv', 'ends them when whoever started them is killed', 'util-linux'),
+  tool('setpriv', 'ends them when their starter is killed', 'util-linux'),
   tool('nsenter', 'goes to their LAN', 'util-linux'),
 ];
 

@@ -20,7 +20,7 @@ const ADDRESSES = {
 };
 
 /**
- * Two running virtual machines, `a` and `b`, and the way to them.
+ * Two running virtual machines, `a` and `b`, and how to reach them.
  * @typedef {{
  *   sshConfig: string,
  *   addresses: Record<Name, Addresses>,

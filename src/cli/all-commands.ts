@@ -1,6 +1,6 @@
 import type { Commands } from './tcplab.ts';
 
-/** Only the one that is used is evaluated, for some need the kernel's side of tcplab. */
+/** Only the command in use is loaded, because some need the native code of tcplab. */
 export const ALL_COMMANDS: Commands = {
   run: async () => (await import('./run.ts')).runCommand(),
   hold: async () => (await import('./hold.ts')).holdCommand(),

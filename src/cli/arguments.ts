@@ -24,7 +24,7 @@ function parseDuration(text: string): number {
 
 /** An option that takes a duration. Its help shows the default, in milliseconds, with the unit that a user would type. */
 export function durationOption(flags: string, description: string, defaultMs?: number): Option {
-  // `--for 2` ends after 2 ms: without these words, nothing tells a user why.
+  // `--for 2` ends after 2 ms: without this hint the user can't see why.
   const option = new Option(flags, `${description}; a bare number is milliseconds`).argParser(parseDuration);
   if (defaultMs === undefined) return option;
   return option.default(defaultMs, defaultMs % 1000 === 0 ? `${defaultMs / 1000}s` : `${defaultMs}ms`);

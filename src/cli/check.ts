@@ -190,7 +190,7 @@ function commandOf(words: string[], isElsewhere: boolean): string {
   return words.map(quoted).join(' ');
 }
 
-/** What stands in for an address or a port needs no quotes. */
+/** A placeholder of an address or a port needs no quotes. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./{}-]+$/.test(word) ? word : shellWord(word);
 }

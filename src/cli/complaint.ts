@@ -1,7 +1,7 @@
 import { printable } from '../printable.ts';
 import { wrap } from '../report/terminal/layout.ts';
 
-/** Says on stderr what is wrong, and below it what to do about it. */
+/** Prints the error to stderr, and below it what to do. */
 export function complain(message: string, hint?: string): void {
   const text = [fitted(`tcplab: ${message}`), ...(hint ? [fitted(hint, '  ')] : [])].join('\n');
   process.stderr.write(`${text}\n`);

@@ -3,7 +3,7 @@ import { TcplabError } from '../error.ts';
 import type { CrowdWish } from '../scenario/crowd-plan.ts';
 import { parseWholeNumber, scenarioNamed } from './arguments.ts';
 
-/** How many connections: of the scenario that is named beside it, or of each that a list names. */
+/** How many connections: of the scenario in the argument before, or of each in a list. */
 export type Counts = number | readonly { name: string; count: number }[];
 
 /** `10000`, or `close-wait=1000,syn-sent=200`. */

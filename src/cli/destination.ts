@@ -55,7 +55,7 @@ export function identityOf({ path, stats }: Destination): string | undefined {
   return stats ? `${stats.dev}:${stats.ino}` : path;
 }
 
-/** Does something to the file at `path`. Throws a TcplabError that names it, and says why it can't be written. */
+/** Does something to the file at `path`. Throws a TcplabError with its name and why it can't be written. */
 export function writing<T>(path: string, work: () => T, code: 'USAGE' | 'SYSTEM' = 'SYSTEM'): T {
   try {
     return work();

@@ -26,7 +26,7 @@ import { ensurePrivilege } from './privileges.ts';
 import { Progress } from './progress.ts';
 import { Screen } from './screen.ts';
 
-/** What was asked for, as far as it goes with many connections. */
+/** The options that can be combined with many connections. */
 export interface CrowdCommand {
   /** More than one when several states are to be in one host. */
   wishes: readonly CrowdWish[];
@@ -43,7 +43,7 @@ export interface CrowdCommand {
 /** How often tcplab reads the tables: each row costs, and none comes back that was lost. */
 const LOOK_EVERY_MS = 1000;
 
-/** Connections that are held alike, and what was seen of them. */
+/** Connections held by the same scenario, and what the tables showed. */
 interface Held {
   plan: CrowdPlan;
   part: CrowdPart;
@@ -105,7 +105,7 @@ async function areReached(all: readonly Held[], startMs: number): Promise<boolea
   return true;
 }
 
-/** Says how it ended, where nobody else does, and ends with a status that says so. */
+/** Reports the end of the hold, unless another message did, and sets the exit status. */
 function end(
   results: readonly CrowdResult[],
   { status, json }: { status: number | undefined; json: boolean },
@@ -118,7 +118,7 @@ function end(
   process.exitCode = status || (result.held ? EXIT.proven : EXIT.notProven);
 }
 
-/** Shows how it stands until it is enough, or some of it is lost. */
+/** Shows the progress until the time is over, or a connection is lost. */
 async function watch(
   all: readonly Held[],
   signal: Promise<number>,

@@ -119,7 +119,7 @@ export function holdCommand(): Command {
 }
 
 async function hold(name: string | undefined, rest: string[], options: Options): Promise<void> {
-  // With a list of names, what stands first is the command's.
+  // With a list of names, the first argument belongs to the command.
   const isNamed = typeof options.count === 'object';
   const command = isNamed && name !== undefined ? [name, ...rest] : rest;
   const wishes = options.count === undefined ? undefined : await wishesOf(name, options.count);
@@ -269,7 +269,7 @@ function segmentFeed(screen: Screen, isToItself: boolean): Feed {
   };
 }
 
-/** Lines that scroll by, and when what they tell happened. */
+/** Lines that scroll by, with the times of their events. */
 interface Said {
   atMs: number;
   lines: string[];
@@ -321,7 +321,7 @@ async function watch(
       const drawn = (columns: number) =>
         statusLines(lab.timeline, tables, sysctls, nowMs, { style, columns });
       status = drawn;
-      // By the second look, all that came before the hold stands above it.
+      // By the second sample, all that happened before the hold is printed above.
       if (!screen.isLive && !isTold && lookedMs - beganMs > LOOK_EVERY_MS / 2) {
         screen.print(...drawn(screen.columns), '');
         isTold = true;

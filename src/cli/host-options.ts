@@ -100,7 +100,7 @@ export function jobsOf(
   hosts: Hosts,
   { jobs, allowSysctl = false, port }: { jobs: number; allowSysctl?: boolean; port?: number | undefined },
 ): number {
-  // Without BPF, kernel events of labs side by side are told apart by the client's port alone.
+  // Without BPF, only the client's port distinguishes the kernel events of concurrent labs.
   if (hosts.lab.clientPort !== undefined) return 1;
   return hosts.areElsewhere && (allowSysctl || port !== undefined) ? 1 : jobs;
 }

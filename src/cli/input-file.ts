@@ -5,7 +5,7 @@ import { TcplabError } from '../error.ts';
 import { reasonOf } from '../kernel/system-error.ts';
 import { printable } from '../printable.ts';
 
-/** How long a terminal or a FIFO may bring nothing before tcplab says that it waits. */
+/** How long a terminal or a FIFO may be silent before tcplab reports that it waits. */
 const SILENT_MS = 1000;
 
 /** The bytes of a file; `-` is standard input. Throws a TcplabError (USAGE) if it can't be read. */

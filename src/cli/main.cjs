@@ -20,9 +20,9 @@ function refuse() {
 }
 
 /**
- * From Node 22.8 on, which saves a tenth of what a run takes. Not in Node's own folder, which is in /tmp, where others may put
- * what root then runs; and in nobody else's home either, such as that of whoever called sudo. Node would try to make the
- * folder forever where that is impossible, such as below /proc.
+ * Caches the compiled code, which saves a tenth of a run's time (Node 22.8 and later). Not in Node's default folder: it is in
+ * /tmp, where another user could plant code that root then runs. Nor in another user's home, such as that of sudo's caller.
+ * Node would try forever to make the folder where that is impossible, such as below /proc.
  */
 function keepCompiled() {
   const { enableCompileCache } = require('node:module');

@@ -66,7 +66,7 @@ function open(path: string): { target: string; fd: number; temporary?: string; i
   return { target, ...openBeside(target, stats), isOwnDescriptor: false };
 }
 
-/** What can only be a folder: opening it says what is wrong with that. */
+/** For a path that can only name a folder: throws the error of open(), else EISDIR. */
 function plain(path: string): never {
   openSync(path, constants.O_WRONLY);
   throw Object.assign(new Error(), { errno: -21 });

@@ -14,7 +14,7 @@ import { OPTION_GROUPS } from './help.ts';
 import { OutputFile, openFolder, writeWhole } from './output-file.ts';
 import { refuseInFolder, refuseSameFile } from './same-file.ts';
 
-/** What can be made of a run, while it goes on or from its saved timeline. */
+/** The output files of a run, made while it runs or from its saved timeline. */
 export interface OutputOptions {
   json?: boolean;
   tap?: boolean;

@@ -17,7 +17,7 @@ export class Progress {
     if (!isLive(this.#stream) || nowMs - this.#shownAtMs < 100) return;
     this.#shownAtMs = nowMs;
     this.#shown = true;
-    // What goes on in the next line could not be erased.
+    // Text that wraps to the next line could not be erased.
     this.#stream.write(`\r\x1b[K${cut(text, (this.#stream.columns || 80) - 1)}`);
   }
 

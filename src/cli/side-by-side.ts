@@ -9,13 +9,13 @@ export interface SideBySide {
   /** How many labs there are at a time. */
   jobs: number;
   runOptions: Omit<RunOptions, 'turn'>;
-  /** On a terminal; it does if not said. */
+  /** Shows progress on a terminal (default: true). */
   showProgress?: boolean;
   /** Takes what a scenario could not be run for; throws what ends them all. */
   onError?: (scenario: Scenario, error: unknown, index: number) => void;
 }
 
-/** Those that wait go first; those that keep their turn go last: what is left to wait for is waited for beside the others. */
+/** Scenarios that wait start first, so that the others run during their wait; those that keep their turn start last. */
 function rank({ waits = false, brief = false }: Scenario): number {
   return Number(brief) - Number(waits);
 }

@@ -1,6 +1,6 @@
 import { tcplab } from './tcplab.ts';
 
-/** What needs no lab: src/cli/main.cjs says when this is started. */
+/** The commands that need no lab: src/cli/main.cjs decides when to start this. */
 void tcplab({
   explain: async () => (await import('./explain.ts')).explainCommand(),
   list: async () => (await import('./list.ts')).listCommand(),

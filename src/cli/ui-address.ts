@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import type { Endpoint } from '../tcp/endpoint.ts';
 
-/** `127.0.0.1`, `0.0.0.0:8080`, `::1`, `[::1]:8080`. Without a port it is 0, which stands for any free port. */
+/** `127.0.0.1`, `0.0.0.0:8080`, `::1`, `[::1]:8080`. Default port: 0, which means any free port. */
 export function parseListen(text: string): Endpoint {
   const [, bracketed = '', plain = '', digits] =
     /^(?:\[([^\]%]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(

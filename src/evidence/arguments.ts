@@ -13,7 +13,7 @@ export function mustFit<T>(argument: string, shape: Shape<T>, value: unknown, hi
 
 export const yesOrNo: Shape<boolean> = fitting('true or false', (value) => typeof value === 'boolean');
 export const port: Shape<number> = whole(1, 65_535);
-/** Infinity for no limit. */
+/** Infinity: no limit. */
 export const milliseconds: Shape<number> = fitting(
   'milliseconds, 0 or more',
   (value) => typeof value === 'number' && value >= 0,

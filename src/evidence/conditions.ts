@@ -27,7 +27,7 @@ export function brokenCondition(timeline: Timeline, claim: Claimed, hold: Held):
 }
 
 interface Check {
-  /** Whose table shows it. */
+  /** The host whose table shows it. */
   host: 'held' | 'server';
   /** Why it does not hold by these rows; null if it does. */
   broken: (rows: readonly SocketRow[], claim: Claimed, timeline: Timeline, atMs: number) => string | null;
@@ -83,7 +83,7 @@ const CHECKS: Record<Condition, Check> = {
     host: 'held',
     broken: (_rows, claim, timeline, atMs) => {
       const syns = sentBy(claim, timeline, atMs).filter(({ flags }) => flags === 'S');
-      // A capture that saw no SYN does not tell.
+      // Unknown if the capture has no SYN.
       return syns.length === 0 || syns.some(({ length }) => length > 0)
         ? null
         : `the SYN of the ${claim.held.host} carried no data`;

@@ -17,7 +17,7 @@ export interface ConnectionEnd {
   listening: boolean;
 }
 
-/** The end that is meant when it is said of `host` that it is in `state`. */
+/** The end that "`host` is in `state`" refers to. */
 export function endOf(connection: Connection, host: HostName, state: State): ConnectionEnd {
   const listening = state === 'LISTEN';
   const { client, server } = connection;

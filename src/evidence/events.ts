@@ -32,7 +32,7 @@ export interface LabOpened extends Happening {
   addresses: Record<HostName, string>;
   /** Null when kernel events are seen, in one host at least; else why not. */
   noKernelEvents: string | null;
-  /** Where the kernel events of a lab of this machine come from, and what these can't tell; absent when there are none. */
+  /** The source of the kernel events of a lab on this machine, and what it can't show; absent if there are none. */
   kernelEvents?: KernelEventsAbout | undefined;
   /** Where the hosts are and what each can see, when they are not namespaces of the lab's own. */
   hosts?: Record<HostName, HostAbout>;
@@ -52,7 +52,7 @@ export interface Called extends AtHost {
   tookMs: number;
 }
 
-/** A packet that a host's capture saw. It is not yet said that the host's TCP was given it. */
+/** A packet that a host captured. It may not have been delivered to the host's TCP. */
 export interface Captured extends AtHost {
   type: 'captured';
   direction: 'sent' | 'received';
@@ -61,7 +61,7 @@ export interface Captured extends AtHost {
   bytes: string;
 }
 
-/** A packet that tcplab made and sent from a host, past its TCP: no socket there knows of it. */
+/** A packet that tcplab crafted and sent from a host, bypassing its TCP and sockets. */
 export interface Crafted extends AtHost {
   type: 'crafted';
   wire: WirePacket;
@@ -80,7 +80,7 @@ export interface Dropped extends AtHost {
 export interface RuleSet extends AtHost {
   type: 'rule-set';
   rule: number;
-  /** `in`: what arrives for the host's sockets. `out`: what they send. */
+  /** `in`: packets to the host's sockets. `out`: packets from them. */
   hook: 'in' | 'out';
   /** What it matches and does, in nft's words: `tcp dport 80 drop`. */
   text: string;
@@ -134,15 +134,15 @@ export interface KernelTraced extends AtHost {
   remote: Endpoint;
   /** For inet_sock_set_state. */
   change: { from: State; to: State } | null;
-  /** The process that ran when it fired, which need not have to do with the socket. Where the source tells namespaces (BPF). */
+  /** The process that was running when it fired, which may be unrelated to the socket. Only from BPF, which has namespaces. */
   pid?: number;
-  /** Tells sockets of the same ports apart: the host's sockets, numbered as the kernel first named them. Absent without one. */
+  /** Distinguishes sockets with the same ports: numbers the host's sockets by first appearance. Absent without a socket. */
   kernelSocket?: number;
 }
 
 /**
- * The kernel dropped a packet, by its own word (tracepoint skb:kfree_skb); seen by BPF alone. A rule's drops are among these,
- * and come as `dropped` too.
+ * The kernel reported a dropped packet (tracepoint skb:kfree_skb, BPF only). A rule's drops are among these,
+ * and have a `dropped` event too.
  */
 export interface KernelDropped extends AtHost {
   type: 'kernel-dropped';
@@ -198,7 +198,7 @@ interface ProcessExited extends AtHost {
   status: number;
 }
 
-/** A program was started in a host: for an end of the connection, or beside it. */
+/** A program was started in a host, as an end of the connection or for another purpose. */
 export interface ProgramStarted extends AtHost {
   type: 'program-started';
   /** By a number of its own in the lab. */
@@ -249,32 +249,32 @@ export interface SocketOptionsRead extends AtHost {
   remote: Endpoint;
   /** The process's name, as in /proc/PID/comm. */
   name: string;
-  /** The values in force, by the names of tcp(7) and socket(7): where none was set, what the sysctls say. Null if they can't be read. */
+  /** The values in force, by the names of tcp(7) and socket(7): the sysctl's value if none was set. Null if they can't be read. */
   options: Record<string, number> | null;
   /** Why they can't be read. */
   why: string | null;
 }
 
-/** What a scenario says to have reached. */
+/** The state that a scenario claims to have reached. */
 export interface Claimed extends Happening {
   type: 'claimed';
   scenario: string;
   held: { host: HostName; state: State };
-  /** What the other end should be in; null when nothing is said of it. */
+  /** The state required of the peer; null if any will do. */
   peer: State | null;
   connection: { client: Endpoint; server: Endpoint };
-  /** What must hold besides, all the time; absent where nothing must. */
+  /** Further conditions that must hold all the time; absent if there are none. */
   conditions?: Condition[] | undefined;
   /** From the start of the scenario's first call to the first sample in which the held end was in its state. */
   reachedMs: number;
 }
 
-/** The state was looked at, again and again, from `fromMs` to `atMs`. */
+/** The state was sampled from `fromMs` to `atMs`. */
 export interface Held extends Happening {
   type: 'held';
   fromMs: number;
   samples: number;
-  /** Where more than a second lay between two looks at the socket tables; absent where none did. */
+  /** Pauses of more than 1 s between two samples of the socket tables; absent if there were none. */
   unseen?: Unseen[] | undefined;
 }
 
@@ -284,7 +284,7 @@ export interface Unseen {
   toMs: number;
 }
 
-/** The state was not reached: what was waited for, and what was there instead. */
+/** The state was not reached: the expected state, and the states found instead. */
 interface GaveUp extends Happening {
   type: 'gave-up';
   scenario: string;
@@ -292,13 +292,13 @@ interface GaveUp extends Happening {
   why: string;
 }
 
-/** What a scenario has to tell beyond its state: `host unreachable: EHOSTUNREACH after 0.2 ms`. */
+/** A scenario's note beyond its state: `host unreachable: EHOSTUNREACH after 0.2 ms`. */
 export interface Noted extends Happening {
   type: 'noted';
   text: string;
 }
 
-/** A witness lost sight of something. */
+/** A witness missed some data. */
 export interface Lost extends Happening {
   type: 'lost';
   witness: 'packets' | 'kernel-events';
@@ -370,6 +370,6 @@ export interface ScenarioFailed {
 export interface RunEnded {
   type: 'run-ended';
   durationMs: number;
-  /** How many there are in the file, with this one: when there are others, the file was cut. */
+  /** The number of lines in the file, including this one: if it differs, the file was truncated. */
   lines: number;
 }

@@ -1,12 +1,12 @@
 import { headersOf, identityOf, packetLength } from '../tcp/segment.ts';
 
-/** Of packets whose identity was asked for: each is by many folds. */
+/** A cache, because many computations use each packet's identity. */
 const identities = new WeakMap<{ bytes: string }, string>();
 
-/** Longer packets are told apart by their headers: captures and logs keep only so much of each, and not the same. */
+/** Longer packets are compared by their headers: captures and logs truncate them at different lengths. */
 const LONGEST_WHOLE = 2048;
 
-/** The same for one packet wherever it is seen; and for no other that a host sends meanwhile. */
+/** The same wherever the packet is seen, and different for any other packet that a host sends at that time. */
 export function identityOfEvent(event: { bytes: string }): string {
   return known(identities, event, () => {
     const start = Buffer.from(event.bytes.slice(0, HEADERS_BASE64), 'base64');
@@ -33,7 +33,7 @@ export function headOfEvent(event: { bytes: string }): string {
   });
 }
 
-/** An identity is as long as its packet: of those that are settled, nobody needs it. */
+/** Frees memory: an identity is as long as its packet, and not needed once the packet is settled. */
 export function forgetIdentity(event: { bytes: string }): void {
   identities.delete(event);
   heads.delete(event);

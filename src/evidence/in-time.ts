@@ -62,7 +62,7 @@ export function firstAfter(events: readonly { atMs: number }[], ms: number): num
   return placeOfFirst(events, ({ atMs }) => atMs > ms);
 }
 
-/** Found in a few steps, for all after it are so too. */
+/** Binary search: all later events match too. */
 export function placeOfFirst<T>(all: readonly T[], isSo: (one: T) => boolean): number {
   let [low, high] = [0, all.length];
   while (low < high) {

@@ -2,7 +2,7 @@ import type { Input } from '../tcp/fold.ts';
 import { type DropEffect, dropEffect } from './drop-reasons.ts';
 import type { SeenPacket } from './seen-packet.ts';
 
-/** An input of an end, as far as anybody knows. */
+/** An input of an end, as far as it is known. */
 export type SeenInput = Input & {
   /** Why it can't be known whether it had an effect. */
   doubt?: string;
@@ -17,7 +17,7 @@ export class Inputs {
     return wire.kind === 'tcp' ? { atMs, direction: 'sent', segment: wire.segment } : undefined;
   }
 
-  /** What arrived, as far as the kernel used it: `reason` is why it dropped it, if it did. */
+  /** The part of an arrived segment that the kernel used. `reason`: why the kernel dropped it, if it did. */
   received(atMs: number, wire: SeenPacket, reason: string | undefined): SeenInput | undefined {
     const effect = reason === undefined ? 'processed' : this.#effectOf(reason, wire);
     if (effect === 'unprocessed') return undefined;
@@ -33,7 +33,7 @@ export class Inputs {
     return { atMs, direction: 'received', segment: used, ...doubt };
   }
 
-  /** One that goes on from here by itself. */
+  /** An independent copy. */
   copy(): Inputs {
     const copy = new Inputs();
     copy.#isOpen = this.#isOpen;

@@ -12,7 +12,7 @@ import type { Sighting } from './packet-index.ts';
  * them in the order in which they were sent. What the kernel dropped is joined by its headers: it names no more.
  */
 export class Joins {
-  /** What left a socket by the kernel's word, and was seen by nobody else. */
+  /** Packets that left a socket according to the kernel only. */
   readonly unsent: readonly KernelDropped[];
   readonly #arrivals = new Map<Sighting, Captured>();
   readonly #drops = new Map<Sighting, Dropped>();
@@ -43,8 +43,8 @@ export class Joins {
   }
 
   /**
-   * Whether a refusal arrived that the other host did not send: something between the hosts did. Only of RSTs and ICMP errors, which
-   * nobody cuts or joins on the way.
+   * Whether a refusal arrived that the other host did not send: something between the hosts did. Only for RSTs and ICMP
+   * errors, which are never split or merged on the way.
    */
   isStray(arrival: Captured): boolean {
     this.#strays ??= this.#findStrays();
@@ -118,7 +118,7 @@ export class Joins {
     return unsent.reverse();
   }
 
-  /** The arrival that was dropped after somebody had changed it: nft may set a window or an option before it drops. */
+  /** The arrival that was dropped after a rule changed it: nft can set a window or an option before it drops. */
   #changedBefore(drop: KernelDropped, arrivals: ReadonlyMap<string, Captured[]>): Captured | undefined {
     const { wire } = drop;
     if (drop.direction === 'sent' || wire.kind !== 'tcp') return undefined;
@@ -188,7 +188,7 @@ function ofThese<T extends Sighting>(
   return events.filter((event) => keys.has(numbersKey(event)));
 }
 
-/** That it was freed says nothing of a packet that had its effect; of one that was sent, it may have been a capture's copy. */
+/** The drop event proves nothing for a packet that had its effect; for a sent one it may be of a capture's copy. */
 function isNoDrop({ reason, direction, wire }: KernelDropped): boolean {
   const segment = wire.kind === 'tcp' ? { segment: wire.segment } : {};
   const effect = dropEffect(reason, { direction, ...segment });
@@ -211,8 +211,8 @@ const STAMPS_AGREE_MS = 0.002;
 const NEXT_ARRIVALS = 256;
 
 /**
- * A card, or what stands for one, may cut a long segment into several (TSO), or join several that arrive (GRO). So what was
- * sent has also arrived when others hold all of its bytes: these are given, and none when a byte is missing.
+ * A NIC, real or virtual, can split a long segment (TSO) or merge several that arrive (GRO). So a sent segment
+ * has also arrived if others contain all of its bytes. Returns those; none if a byte is missing.
  */
 function partsOf({ atMs, wire }: Captured, left: readonly Captured[]): readonly Captured[] {
   if (wire.kind !== 'tcp') return [];
@@ -235,7 +235,7 @@ function partsOf({ atMs, wire }: Captured, left: readonly Captured[]): readonly 
   return [];
 }
 
-/** Whether it is the same but for what a router may have changed in it: the options of a SYN, above all (RFC 4459, MSS). */
+/** Whether it is the same, except for fields that a router may change, mainly a SYN's options (RFC 4459, MSS). */
 function isAlike({ wire }: Captured, { seq, ack, flags, length }: Segment): boolean {
   if (wire.kind !== 'tcp') return false;
   const other = wire.segment;

@@ -1,6 +1,6 @@
 import type { HostName } from './host-name.ts';
 
-/** What the first event of a lab tells of it. */
+/** The properties of a lab in its first event. */
 
 export interface KernelEventsAbout {
   by: 'bpf' | 'tracefs';
@@ -14,7 +14,7 @@ export interface KernelEventsAbout {
 export interface HostAbout {
   /** As it was named: `ssh:user@a`. */
   place: string;
-  /** What uname(2) says. */
+  /** From uname(2). */
   kernel: string;
   arch: string;
   /** What sets its rules; null when nothing there can. */

@@ -3,7 +3,7 @@ import type { Held, Unseen } from './events.ts';
 /** Five times the longest pause that a hold makes between two looks. */
 const UNSEEN_FROM_MS = 1000;
 
-/** The looks at a state that is held, and the times in which there were none: tcplab was stopped, or the machine busy. */
+/** The samples of a held state, and the gaps between them, when tcplab was stopped or the machine busy. */
 export class Looks {
   readonly #fromMs: number;
   #samples = 1;

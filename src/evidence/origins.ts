@@ -5,9 +5,9 @@ import { identityOfEvent } from './identity.ts';
 import type { PacketEvent, Sighting } from './packet-index.ts';
 
 /**
- * Where a packet came from that left a host. `tcp`: from the host's TCP, for a socket or because it has none. `crafted`: tcplab
- * made it, past the host's TCP. A rule: it rejected something. `firewall`: some rule did, of nobody knows whom. `outside`: it arrived
- * at the other host in this one's name, and never left this one.
+ * Where a packet came from that left a host. `tcp`: the host's TCP, with a socket or for lack of one. `crafted`: tcplab
+ * made it, bypassing TCP. A rule: it rejected something. `firewall`: a rule of unknown owner did. `outside`: it arrived
+ * at the other host with this one's address, and never left this one.
  */
 export type Origin = 'tcp' | 'crafted' | { rule: number } | 'firewall' | 'outside';
 
@@ -20,7 +20,7 @@ export class Origins {
   readonly #crafted = new Map<string, number>();
   /** What rules have dropped on its way in and not yet answered. */
   #unanswered: Dropped[] = [];
-  /** What the kernel's netfilter has dropped on its way in: a rule of somebody else may have rejected it. */
+  /** Packets that netfilter dropped on their way in: a rule of another owner may have rejected them. */
   #filtered: KernelDropped[] = [];
   readonly #textOf: (rule: number) => string;
 
@@ -68,7 +68,7 @@ export class Origins {
     return wire.kind === 'icmp' || isForeign ? 'firewall' : 'tcp';
   }
 
-  /** One that goes on from here by itself. */
+  /** An independent copy. */
   copy(): Origins {
     const copy = new Origins(this.#textOf);
     for (const [key, times] of this.#crafted) copy.#crafted.set(key, times);

@@ -9,7 +9,7 @@ import { type Captured, type Dropped, type HostName, otherHost } from './events.
 import { peculiaritiesOf } from './socket-options.ts';
 import type { Timeline } from './timeline.ts';
 
-/** All that a lab has seen, from which to tell what will become of a socket. */
+/** All that a lab has seen, to predict a socket's future. */
 export interface Seen {
   timeline: Timeline;
   /** As they are at `nowMs`; the other host's may be unknown. */
@@ -29,7 +29,7 @@ export function outlookOf(host: HostName, row: SocketRow, seen: Seen, known: Pec
   return forecast(row, sysctls, options);
 }
 
-/** When the other end sends again by itself; null when its socket is not in the other host's table. */
+/** When the peer's timer retransmits; null if its socket is not in the other host's table. */
 function peerSendsMs(host: HostName, { local, remote }: SocketRow, seen: Seen): readonly number[] | null {
   const other = otherHost(host);
   const peer = seen.tables[other]?.find(

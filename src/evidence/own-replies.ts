@@ -4,7 +4,7 @@ import type { Dropped } from './events.ts';
 import type { SeenInput } from './inputs.ts';
 
 /**
- * The reply of a rule that rejects what its own host sends: it goes over loopback, where nobody sees whether it arrives
+ * The reply of a rule that rejects its own host's packets: it is sent over loopback, so its arrival is not seen
  * (net/ipv4/netfilter/nf_reject_ipv4.c). `text`: the rule, in nft's words.
  */
 export function replyOfOwnRule({ atMs, wire, hook }: Dropped, text: string): SeenInput | undefined {

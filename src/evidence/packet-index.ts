@@ -7,10 +7,10 @@ import { Traffic } from './traffic.ts';
 /** A packet as one host saw it. */
 export type Sighting = Captured | Dropped;
 
-/** What a timeline tells of packets. */
+/** The packet events of a timeline. */
 export type PacketEvent = Sighting | Crafted | KernelDropped;
 
-/** The packets of each timeline, by connection: an index goes through its timeline once, and then follows it. */
+/** The packets of each timeline, by connection: an index reads its timeline once, then follows it. */
 const indexes = new WeakMap<Timeline, PacketIndex>();
 
 export function trafficOn(timeline: Timeline, { client, server }: Connection): Traffic {
@@ -56,7 +56,7 @@ class PacketIndex {
     return traffic;
   }
 
-  /** What somebody asks for is settled by each poll, also without more packets: the last ones may have been too new. */
+  /** Each poll settles the requested connections, also without new packets: the last ones may have been too new. */
   ask(connection: Connection): Traffic {
     const traffic = this.of(connection);
     this.#unsettled.add(traffic);

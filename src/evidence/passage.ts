@@ -5,7 +5,7 @@ import type { Origin } from './origins.ts';
 /** One packet of a connection, from the host that sent it to what became of it. */
 export interface Passage {
   atMs: number;
-  /** The host that sent it, or in whose name it came from outside. */
+  /** The host that sent it, or whose address a packet from outside has. */
   host: HostName;
   wire: WirePacket;
   bytes: string;
@@ -15,13 +15,13 @@ export interface Passage {
   /** When the other host's capture saw it; null when it did not. */
   arrivedMs: number | null;
   /**
-   * `lost`: it was sent, nobody dropped it, and it was not seen to arrive. `unseen`: the capture of the other host is not
-   * there, or did not keep up. `discarded`: the kernel of either host says that it dropped it, and no rule of the lab did.
+   * `lost`: it was sent, no drop was reported, and no arrival was seen. `unseen`: the capture of the other host is not
+   * there, or did not keep up. `discarded`: the kernel of either host reports a drop, by no rule of the lab.
    */
   fate: 'delivered' | 'lost' | 'unseen' | { dropped: Dropped } | { discarded: KernelDropped };
 }
 
-/** What the segments before it tell of a segment. */
+/** What earlier segments show about a segment. */
 export interface SentNumbers {
   /** From the first sequence number of its sender, as tcpdump prints it. */
   seq: number;

@@ -21,7 +21,7 @@ export interface ProgramCall {
   remote: Endpoint;
 }
 
-/** Of each timeline that was asked: it is gone through again only when there are more events. */
+/** The calls of each timeline, computed again only when the timeline has more events. */
 const known = new WeakMap<Timeline, { added: number; calls: readonly ProgramCall[] }>();
 
 /** The calls that the kernel saw programs make, in the order in which they began. */
@@ -47,7 +47,7 @@ function joined(timeline: Timeline): ProgramCall[] {
   const begun = (each: ProgramReturned) => each.atMs - each.tookMs;
   return timeline.of('program-call').map((called): ProgramCall => {
     const { atMs, host, pid, name, call, fd, detail } = called;
-    // By when it says to have begun: that of another may have been lost.
+    // Matched by its reported start, because the start of another may have been lost.
     const same = returns.get(key(called)) ?? [];
     let place = next.get(key(called)) ?? 0;
     while (place < same.length && begun(same[place] as ProgramReturned) < atMs - SAME_MS) place++;

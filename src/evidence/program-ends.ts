@@ -1,7 +1,7 @@
 import type { HostName } from './events.ts';
 import type { Timeline } from './timeline.ts';
 
-/** A program that ended by itself while the timeline was made. */
+/** A program that exited on its own before the timeline ended. */
 export interface ProgramEnd {
   host: HostName;
   /** As it would be typed into a shell. */

@@ -23,10 +23,10 @@ export interface Reader {
 /** From when on a host's capture may have missed something; null when it never did. */
 export type BlindSince = Record<HostName, number | null>;
 
-/** What a reading goes by besides the packets. */
+/** What a reading uses in addition to the packets. */
 interface About {
   connection: Connection;
-  /** Whether what arrives at a host may be dropped there, and nobody tells. */
+  /** Whether arriving packets may be dropped on a host without a report. */
   mayDrop: (host: HostName) => boolean;
   /** A rule in nft's words, by its number. */
   textOf: (rule: number) => string;
@@ -46,7 +46,7 @@ export class Reading {
     this.#about = about;
   }
 
-  /** One that goes on from here by itself. */
+  /** An independent copy. */
   copy(): Reading {
     const copy = new Reading(this.#origins.copy(), this.#about);
     copy.told = { client: this.told.client.copy(), server: this.told.server.copy() };
@@ -104,12 +104,12 @@ export class Reading {
     }
   }
 
-  /** A rule's reply to its own host passes the rules for what leaves that host, in the name of the other one. */
+  /** A rule's reply to its own host passes that host's output rules, with the other host's address as its source. */
   #isOwn({ host, wire }: Sighting | KernelDropped): boolean {
     return wire.kind === 'icmp' || sameEndpoint(wire.segment.source, this.#about.connection[host]);
   }
 
-  /** Whether the other host may have sent what nobody saw it send. */
+  /** Whether the other host may have sent it unseen. */
   #isUnsure(event: Captured, blindSince: BlindSince): boolean {
     const since = blindSince[otherHostOf(event)];
     return (since !== null && event.atMs >= since) || isSelf(this.#about.connection);

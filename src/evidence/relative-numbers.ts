@@ -15,11 +15,11 @@ export interface RelativeNumber {
 /** No window is wider (RFC 7323, 2.3), so that what is further from a number belongs to another connection. */
 const WIDEST_WINDOW = 2 ** 30;
 
-/** The numbers of one connection, and of others on its pair of ports, whose segments are told in the order of their sending. */
+/** Relative sequence numbers of the connections on one pair of ports. Segments must come in the order of their sending. */
 export class RelativeNumbers {
   readonly #bases: Record<HostName, number[]> = { client: [], server: [] };
 
-  /** One that goes on from here by itself. */
+  /** An independent copy. */
   copy(): RelativeNumbers {
     const copy = new RelativeNumbers();
     copy.#bases.client.push(...this.#bases.client);

@@ -26,7 +26,7 @@ interface Sender {
 export class Retransmissions {
   #senders: Record<HostName, Sender> = { client: newSender(), server: newSender() };
 
-  /** One that goes on from here by itself. */
+  /** An independent copy. */
   copy(): Retransmissions {
     const copy = new Retransmissions();
     copy.#senders = { client: copyOf(this.#senders.client), server: copyOf(this.#senders.server) };
@@ -42,7 +42,7 @@ export class Retransmissions {
       }
   }
 
-  /** `base`: the first sequence number of its connection. What was `crafted` is no sign of what a host's TCP has sent. */
+  /** `base`: the first sequence number of its connection. A `crafted` segment does not count as sent by a host's TCP. */
   tell(host: HostName, segment: Segment, base: number, crafted: boolean): Repetition {
     const [sender, peer] = [this.#senders[host], this.#senders[receiverOf(host, segment)]];
     const repetition = crafted ? NEW : repetitionOf(sender, base, segment);
@@ -86,7 +86,7 @@ function remember(sender: Sender, base: number, segment: Segment): void {
   if (furthest === undefined || seqDistance(end, furthest) > 0) sender.furthest.set(base, end);
 }
 
-/** A SYN-ACK after a SYN, in a simultaneous open, says something new. */
+/** In a simultaneous open, a SYN-ACK after a SYN is not a retransmission. */
 function timesKey({ seq, flags }: Segment): string {
   return flags.includes('S') ? `${seq} S${flags.includes('.')}` : `${seq}`;
 }

@@ -1,7 +1,7 @@
 import { checksumIsWrong, type IcmpError, type WirePacket } from '../tcp/segment.ts';
 import { type SeenSegment, synOptionsOf } from '../tcp/syn-options.ts';
 
-/** What a packet's bytes tell beyond the fields of its segment. */
+/** What a packet's bytes show beyond the fields of its segment. */
 
 export type SeenPacket = { kind: 'tcp'; segment: SeenSegment } | { kind: 'icmp'; error: IcmpError };
 
@@ -15,7 +15,7 @@ export function withOptions({ wire, bytes }: { wire: WirePacket; bytes: string }
 /** A segment with more data than this is not summed up: if it was refused, its receiver does not acknowledge it. */
 const MOST_DATA = 64;
 
-/** TCP refuses a segment whose checksum does not fit (RFC 9293, 3.1). Only what was captured whole shows that. */
+/** TCP drops a segment with a wrong checksum (RFC 9293, 3.1). Only a complete capture shows that. */
 export function hasWrongChecksum({ wire, bytes }: { wire: WirePacket; bytes: string }): boolean {
   if (wire.kind !== 'tcp' || wire.segment.length > MOST_DATA) return false;
   return checksumIsWrong(Buffer.from(bytes, 'base64'));

@@ -30,7 +30,7 @@ export class PassageFeed {
     return this.#after(traffic.settled, traffic.leftOut);
   }
 
-  /** Also those that nobody has settled. */
+  /** Also those that are not settled. */
   rest(timeline: Timeline, connection: Connection): readonly Passage[] {
     const traffic = trafficOn(timeline, connection);
     return this.#after(traffic.passages, traffic.leftOut);
@@ -43,7 +43,7 @@ export class PassageFeed {
   }
 }
 
-/** What the packets tell of one end; also those that were left out. */
+/** What the packets show about one end; also those that were left out. */
 export function toldByPackets(timeline: Timeline, connection: Connection, host: HostName): PacketsTold {
   return trafficOn(timeline, connection).told(host);
 }

@@ -6,7 +6,7 @@ export interface Check {
   flawOf(value: unknown, path: string): string | undefined;
 }
 
-/** What a value that was read from a file has to look like, for it to be taken for a `T`. */
+/** The shape that a value from a file must have to be accepted as a `T`. */
 export interface Shape<T> extends Check {
   /** For the compiler alone: a shape fits its type exactly. */
   readonly of?: (value: T) => T;
@@ -100,7 +100,7 @@ export function object<T>(fields: Fields<T>): Shape<T> {
   };
 }
 
-/** One of several kinds of objects, told apart by the text in one of their fields. */
+/** One of several kinds of objects, distinguished by the text in one field. */
 export function tagged<K extends string, T extends Record<K, string>>(
   tag: K,
   kinds: { [N in T[K]]: Shape<Extract<T, Record<K, N>>> },

@@ -80,7 +80,7 @@ function ownOptions(timeline: Timeline, host: HostName, local: Endpoint): Record
   );
 }
 
-/** What is not as the sysctls have it. Where the kernel was asked, it says the sysctl's value for an option that nobody has set. */
+/** Options that differ from the sysctls. For an option that was never set, getsockopt() returns the sysctl's value. */
 function differing(options: Record<string, number>, sysctls: TcpSysctls, isRead: boolean): Peculiarities {
   const changed = (name: string, usual: number) => {
     const value = options[name];

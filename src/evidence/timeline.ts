@@ -27,7 +27,7 @@ const EACH_BYTES = 600;
 /** Everything that happened in a lab, on both hosts, ordered on one clock. */
 export class Timeline implements Iterable<TimelineEvent> {
   readonly #events = new InTime<TimelineEvent>();
-  /** The same, apart: most folds look at few kinds of many. */
+  /** The same events by type, because most computations read only a few types. */
   readonly #byType = new Map<TimelineEvent['type'], InTime<TimelineEvent>>();
   readonly #listeners = new Set<(event: TimelineEvent) => void>();
   readonly #settledListeners = new Set<(untilMs: number) => void>();
@@ -47,7 +47,7 @@ export class Timeline implements Iterable<TimelineEvent> {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Calls `listener` with each event as it becomes known (not quite in order). Gives what ends that. */
+  /** Calls `listener` with each event as it becomes known (not quite in order). Returns a function that stops that. */
   follow(listener: (event: TimelineEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -126,7 +126,7 @@ export class Timeline implements Iterable<TimelineEvent> {
     return taken;
   }
 
-  /** What the kernel printed of those packets, and tables between two that say the same. */
+  /** Leaves out the kernel events of those packets, and tables between two equal ones. */
   #leaveOutRepeated(fromMs: number, untilMs: number): void {
     const tables = this.of('sockets').filter(({ atMs }) => atMs >= fromMs && atMs < untilMs);
     const same = new Set<TimelineEvent>();
@@ -165,7 +165,7 @@ function bytesOf(event: TimelineEvent): number {
   return 'bytes' in event ? EACH_BYTES + event.bytes.length : 0;
 }
 
-/** When so many bytes have gone by. */
+/** The time of the event with which the sum of bytes exceeds `bytes`. */
 function momentAfter(events: readonly TimelineEvent[], bytes: number): number {
   let sum = 0;
   const last = events.find((event) => {

@@ -17,7 +17,7 @@ import type { PacketsTold } from './witness/packets-told.ts';
 /** A machine with more to do than it can may take so long from one end of a wire to the other. */
 const ARRIVES_WITHIN_MS = 20;
 
-/** What the packets of a connection tell. */
+/** What the packets of a connection show. */
 export interface Known {
   /** In the order in which they were sent; without those that were left out. */
   passages: readonly Passage[];
@@ -46,14 +46,14 @@ export class Traffic {
   #origins: Origins;
   #reading: Reading;
   #facts: Record<HostName, EndFacts>;
-  /** Of each end, what was known beside its segments when all was settled. */
+  /** What was known of each end, apart from its segments, at the last settling. */
   #learnt: Record<HostName, readonly Fact[]> = { client: [], server: [] };
   #passages: Passage[] = [];
   #leftOut = 0;
   /** Of what is settled. */
   #underWay = new AllUnderWay();
   #known: { added: number; known: Known } | undefined;
-  /** Whether anybody wants to know of its ends: of thousands of connections few are asked for. */
+  /** Whether its ends were ever requested: of thousands of connections, few are. */
   #isAsked = false;
 
   constructor(timeline: Timeline, connection: Connection) {
@@ -98,7 +98,7 @@ export class Traffic {
     return this.#knownNow().passages;
   }
 
-  /** What its packets tell of an end, with what else is known of that. */
+  /** What the packets show about an end, with what else is known about it. */
   told(host: HostName): PacketsTold {
     this.#beAsked();
     return this.#knownNow().told[host];
@@ -208,7 +208,7 @@ export class Traffic {
     }
   }
 
-  /** What is known now of the settled past may be something else than when it was read: a listener's backlog, say. */
+  /** Later knowledge may change the settled past, such as a listener's backlog. */
   #beginAgainIfOthersLearnt(): void {
     if (this.#leftOut > 0 || !this.#isAsked) return;
     const isSame = HOSTS.every((host) => {

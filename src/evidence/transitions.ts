@@ -21,7 +21,7 @@ export interface Transition {
   arc: Arc | null;
   /** What Linux did, where no arc explains it, and it is known. */
   why?: string;
-  /** Who told it first-hand; its time is from there. */
+  /** The source that observed the change directly; the time is its. */
   source: WitnessName;
   /** The witnesses that saw the end in `to`, and nowhere else, before its next transition. */
   seenBy: WitnessName[];
@@ -46,7 +46,7 @@ export interface Course {
   particularities: Particularity[];
 }
 
-/** How both ends of a connection changed their states, as all the witnesses together tell it. */
+/** How both ends of a connection changed their states, by all witnesses together. */
 export function courseOf(timeline: Timeline, connection: Connection): Course {
   const courses = hostsOf(connection).map((host) => courseOfEnd(timeline, connection, host));
   return {
@@ -56,7 +56,7 @@ export function courseOf(timeline: Timeline, connection: Connection): Course {
 }
 
 interface Draft extends Omit<Transition, 'seenBy'> {
-  /** Printed for the socket that listens, which may close while a connection that came from it stands. */
+  /** Printed for the listener, which may close while a connection from it is open. */
   ofListener?: boolean;
 }
 
@@ -133,7 +133,7 @@ function addKernelChanges(
     }
     const match = unmatched.findIndex((step) => step.from === from && step.to === to);
     const [same] = match < 0 ? [] : unmatched.splice(match, 1);
-    // Of what segments only find changed, the kernel tells the time.
+    // If segments show a change only afterwards, the kernel event has its time.
     if (same && same.arc !== null) continue;
     const isEnded = from !== to && to === 'CLOSED' && evidence.isEndedByCall(atMs, atMs);
     const isInVain = inVain.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs);
@@ -199,7 +199,7 @@ function addTableChanges(
     // While the table was read the end may have moved on: each of these may be what was read.
     const possible = [before.at(-1)?.to ?? first, ...meanwhile.map(({ to }) => to)];
     const from = possible.at(-1) as State;
-    // When a connection's row is gone its listener's is left: that is CLOSED, or LISTEN where it came from.
+    // Without the connection's row only its listener's is left: the end is CLOSED, or LISTEN if it came from there.
     const isOver = before.length > 0 && possible.includes('CLOSED') && seen === 'LISTEN';
     if (!possible.includes(seen) && !isOver) {
       const isBack = seen !== 'LISTEN' || evidence.arcAt(from, seen, lastMs, atMs) !== null;
@@ -239,7 +239,7 @@ function nextAfter(draft: Draft, later: Draft[]): Draft | undefined {
   return later.find(({ from, to }) => draft.to !== 'LISTEN' || (from === 'LISTEN' && to !== 'SYN-RECEIVED'));
 }
 
-/** Stamps of packets and of kernel events come from two clocks, whose distance is measured to about a microsecond. */
+/** Timestamps of packets and of kernel events come from two clocks, whose offset is measured to about 1 µs. */
 const CLOCKS_AGREE_MS = 0.05;
 
 /** A busy kernel prints a change up to this long before it sends the segment that shows it. */

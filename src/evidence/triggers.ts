@@ -10,15 +10,15 @@ import { repliesTo } from './replies.ts';
 import type { Timeline } from './timeline.ts';
 import { rowOf } from './witness/socket-table.ts';
 
-/** What the segments of an end tell. */
+/** What the segments of an end show. */
 interface Segments {
-  /** What it sent and was given, in order; it is asked when that is needed. */
+  /** What it sent and received, in order. A function, because it is seldom needed. */
   inputs: () => readonly Input[];
   /** The changes that they leave possible, and do not show by themselves. */
   possible: readonly Step[];
 }
 
-/** Which arc a change is that no segment explains, by the calls that were made meanwhile and the timer that ran before. */
+/** Finds the transition of a change that no segment explains, by the calls at that time and the timer before it. */
 export class CallsAndTimers {
   readonly #timeline: Timeline;
   readonly #deeds: Deed[];
@@ -27,7 +27,7 @@ export class CallsAndTimers {
   readonly #end: ConnectionEnd;
   readonly #segments: Segments;
   #known: readonly Input[] | undefined;
-  /** Whether a program may have done something that nobody saw. */
+  /** Whether a program may have made a call unseen. */
   readonly #isHidden: boolean;
   /** Whether a program's calls are seen, and there is a program. */
   readonly #isWatched: boolean;
@@ -93,7 +93,7 @@ export class CallsAndTimers {
     const bySegment = this.#segments.possible.find((step) => step.from === from && step.to === to)?.arc;
     const found = byOther ?? bySegment ?? this.#arcOfArrival(from, to, sinceMs, untilMs);
     if (found || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return found;
-    // Nobody saw the program's call, but nothing else leads from here to there.
+    // The program's call is unseen, but nothing else leads from one state to the other.
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;
   }
 
@@ -104,7 +104,7 @@ export class CallsAndTimers {
       ?.why;
   }
 
-  /** The arc of an end that its reply to a SYN, or to data, shows to be gone: that ended it, if nothing else did. */
+  /** The transition of an end whose reply to a SYN or data shows it closed: that segment ended it, if nothing else did. */
   arcOfRefusal(from: State, to: State, sinceMs: number, atMs: number): Arc | null {
     const other = this.arcAt(from, to, sinceMs, atMs);
     const refused = other ? null : repliesTo(this.#inputs, atMs);
@@ -118,7 +118,7 @@ export class CallsAndTimers {
     return this.#within(sinceMs, untilMs).some(({ ends }) => ends);
   }
 
-  /** Of a call that discards unread data, an RST tells; without one, only the moment of the change does. */
+  /** An RST shows that a call discarded unread data; without an RST, only the time of the change does. */
   #arcOfCall(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
     const isExact = sinceMs === untilMs;
     const triggers = this.#within(sinceMs, untilMs).flatMap(({ triggers, mayDiscard }) =>
@@ -132,7 +132,7 @@ export class CallsAndTimers {
     return this.#deeds.filter(({ fromMs, toMs }) => fromMs <= untilMs && toMs >= sinceMs);
   }
 
-  /** Of a change whose exact time is known: the segment that had just arrived fits it. Of an end, it need not be the cause. */
+  /** If the exact time is known, the segment that arrived just before. Not for CLOSED, where it may not be the cause. */
   #arcOfArrival(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
     if (sinceMs !== untilMs || to === 'CLOSED') return null;
     const last = this.#inputs.findLast(({ direction, atMs }) => direction === 'received' && atMs <= untilMs);
@@ -193,7 +193,7 @@ export class CallsAndTimers {
     return { timer, trigger: timer === 'keepalive' ? 'keepalive exhausted' : 'retries exhausted' };
   }
 
-  /** The kernel counts each connection that it gives up (tcp_timer.c, tcp_write_err): where it says that it gave up none, it did not. */
+  /** The kernel counts each connection that it times out (tcp_timer.c, tcp_write_err): a count of 0 rules that out. */
   #gaveUp(untilMs: number): boolean {
     const counted = this.#counted.findLast(({ atMs }) => atMs >= untilMs);
     return counted === undefined || (counted.counters['TcpExtTCPAbortOnTimeout'] ?? 0) > 0;
@@ -244,10 +244,10 @@ function taken(from: State, to: State): Arc[] {
 /** A packet takes effect in the softirq that the capture saw it in: as good as at once, on a machine that is not stopped. */
 const SOFTIRQ_MS = 1;
 
-/** What the table tells of a timer is rounded to ticks of the kernel, of up to 10 ms. */
+/** The table's timers are rounded to kernel ticks of up to 10 ms. */
 const EARLY_MS = 20;
 
-/** What somebody did to the end's socket, and for how long. */
+/** An action on the end's socket, and its duration. */
 interface Deed {
   fromMs: number;
   toMs: number;
@@ -317,13 +317,13 @@ function programDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
       const last = timeline
         .of('kernel')
         .findLast((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
-      // The kernel tells of a close before it sends the RST.
+      // The kernel event of a close precedes the RST.
       return last ? [deed(atMs, last.atMs - atMs + SOFTIRQ_MS, 'close', false)] : [];
     }),
   ];
 }
 
-/** Whether the kernel tells of what programs in a host call. */
+/** Whether kernel events report the calls of programs in a host. */
 function seesCalls(timeline: Timeline, host: HostName): boolean {
   const opened = timeline.of('lab-opened')[0];
   return (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents?.noCalls === null;

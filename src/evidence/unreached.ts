@@ -36,7 +36,7 @@ export function unreached(timeline: Timeline): readonly Unreached[] {
   return found;
 }
 
-/** A ladder and a page ask several times, and it is a look at every segment of every connection. */
+/** A cache, because a ladder and a page need it several times, and it reads every segment of every connection. */
 const known = new WeakMap<Timeline, { events: number; found: readonly Unreached[] }>();
 
 function workedOut(timeline: Timeline): Unreached[] {

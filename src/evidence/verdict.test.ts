@@ -203,7 +203,7 @@ describe('one witness that contradicts', () => {
   });
 });
 
-describe('a change in mid-hold', () => {
+describe('a change during the hold', () => {
   const changes: [string, TimelineEvent[], string][] = [
     [
       'the socket table',
@@ -247,7 +247,7 @@ describe('a change in mid-hold', () => {
 });
 
 describe('a witness that lost sight', () => {
-  it('of packets in mid-hold says so, and no longer testifies', () => {
+  it('of packets during the hold says so, and no longer testifies', () => {
     const events = [...FIN_WAIT_1, lost(70, 'packets', 'client', 'the capture lost 3 packets')];
     expect(verdictOf(...events).word).toBe('proven');
     expect(says(events, 'packets')).toEqual({

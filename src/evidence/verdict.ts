@@ -13,12 +13,12 @@ import type { Sight, Witness, WitnessName } from './witness/witness.ts';
 
 export type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
-/** What one witness says of a claim, for the whole hold. */
+/** What one witness reports about a claim, over the whole hold. */
 export interface Testimony {
   witness: WitnessName;
-  /** The state at the end of the hold; null when it can't say. */
+  /** The state at the end of the hold; null if unknown. */
   says: State | null;
-  /** Null when it can't see this state: `why` says what hinders it. */
+  /** Null if the witness can't see this state: `why` has the reason. */
   agrees: boolean | null;
   /** What it saw that does not agree, or why it can't see. */
   why: string | null;
@@ -42,7 +42,7 @@ const ENOUGH = 2;
 export function judge(timeline: Timeline, hold?: Held): Verdict {
   mustBeTimeline('judge', timeline);
   const verdict = weigh(timeline, hold ?? timeline.of('held')[0]);
-  // Where the state was not reached, the reason that was given says so already.
+  // If the state was not reached, the reason already contains it.
   if (verdict.because === null || timeline.of('claimed').length === 0) return verdict;
   const reasons = [verdict.because, ...programEnds(timeline).map(describeProgramEnd)];
   return { ...verdict, because: reasons.join('; ') };

@@ -34,7 +34,7 @@ export class DescriptorKeeper {
     this.#shell.stdin?.on('error', () => {});
   }
 
-  /** Whether it still runs; without it, its sockets are gone. */
+  /** Whether it still runs; its sockets close when it exits. */
   get isThere(): boolean {
     return this.#shell.pid !== undefined && this.#shell.exitCode === null && this.#shell.signalCode === null;
   }

@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 /**
- * Makes a folder, and those above it that are missing. Not by mkdirSync’s `recursive`: where mkdir(2) gives ENOENT although
- * the folder above is there, as in /proc, Node tries for ever, and no signal ends it.
+ * Makes a folder and its missing parents. Not with mkdirSync's `recursive`: where mkdir(2) fails with ENOENT although the
+ * parent exists, as in /proc, Node retries forever, and no signal ends it.
  */
 export function makeFolder(path: string): void {
   const folder = resolve(path);

@@ -26,7 +26,7 @@ export function isFollowedInto(namespace: NetworkNamespace): boolean {
   return followed === namespace;
 }
 
-/** For a namespace that ends. To look at all callbacks of a process costs time: with the last one that is over. */
+/** For a namespace that ends. The last one disables the hook, which costs time on every callback of the process. */
 export function stopFollowingInto(namespace: NetworkNamespace): void {
   open.delete(namespace);
   if (open.size === 0 && running.length === 0) hook.disable();

@@ -69,7 +69,7 @@ function run(command: string, args: string[], detail: string, input = ''): strin
 const HINT =
   'use `--firewall nft`, or load the modules: modprobe -a nft_compat xt_tcpudp xt_comment xt_NFLOG ipt_REJECT ip6t_REJECT xt_length xt_ecn xt_u32 xt_conntrack';
 
-/** What it said, without its name, its version, and how to get help. */
+/** Its error message, without its name, its version, and the hint to --help. */
 function complaint(stderr: string): string | undefined {
   const lines = stderr
     .split('\n')

@@ -6,12 +6,12 @@ export interface ConnectionEnds {
   remote: Endpoint;
 }
 
-/** Where the kernel's own words on TCP come from. */
+/** The source of the kernel's TCP events. */
 export interface KernelSource {
   readonly by: 'bpf' | 'tracefs';
-  /** What this source can't tell, and why: null for what it can. */
+  /** What this source can't report, and why; null for what it can. */
   readonly without: { drops: string | null; calls: string | null };
-  /** A small number that no other tcplab on this machine has now; null where records tell their namespace, so nobody needs one. */
+  /** A small number that no other tcplab on this machine has now; null if records contain their namespace, so none is needed. */
   readonly slot: number | null;
   /** Reports what happens in a network namespace, by its inode number, from now on. */
   watch(namespace: number): void;
@@ -22,7 +22,7 @@ export interface KernelSource {
   read(): KernelRecord[];
   /** The namespaces that lost records since the last call: the records of these are incomplete. */
   takeLost(): readonly number[] | 'all';
-  /** The ends of a socket that is in SYN-SENT now; undefined where it is not, or nobody can tell. */
+  /** The ends of a socket that is in SYN-SENT now; undefined if it is not, or if that is unknown. */
   connecting(socket: bigint): ConnectionEnds | undefined;
   close(): Promise<void>;
 }

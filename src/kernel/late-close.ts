@@ -39,7 +39,7 @@ interface Handover {
   sender: number;
   receiver: number;
   message: Mapping;
-  /** Where the received byte goes. */
+  /** Buffer for the received byte. */
   byte: { address: bigint; length: number };
 }
 

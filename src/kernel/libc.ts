@@ -23,8 +23,8 @@ function loadLibc(): LibraryHandle {
 const lib = loadLibc();
 
 /**
- * struct ifreq with a pointer in its union (netdevice(7)). Without a name: koffi has one namespace of them a process, and
- * jest loads this file anew for each file of tests.
+ * struct ifreq with a pointer in its union (netdevice(7)). Anonymous, because koffi has one namespace of types per process,
+ * and jest loads this file again for each test file.
  */
 const ifreqData = koffi.struct({
   name: koffi.array('char', 16),

@@ -66,7 +66,7 @@ export class NetworkNamespace {
     }
   }
 
-  /** For rtnetlink: the descriptor that stands for this namespace. */
+  /** For rtnetlink: this namespace's descriptor. */
   get fd(): number {
     return this.#fd;
   }

@@ -33,7 +33,7 @@ const MOST = 10_000;
 
 /** A packet that a rule logged before it decided on it. */
 export interface LoggedPacket {
-  /** The prefix that the rule gives: tells which rule. */
+  /** The rule's log prefix, which identifies the rule. */
   prefix: string;
   hook: 'in' | 'out';
   /** Nanoseconds since 1970; null where the kernel gives none (nothing that leaves has a stamp yet). */
@@ -74,7 +74,7 @@ export class PacketLog {
   /** What has been logged since the last call. */
   read(): LoggedPacket[] {
     const packets: LoggedPacket[] = [];
-    // More may come than can be read meanwhile.
+    // Packets may arrive faster than they are read.
     while (packets.length < MOST) {
       const datagram = this.#receive();
       if (!datagram) return packets;
@@ -96,7 +96,7 @@ export class PacketLog {
     this.#netlink.close();
   }
 
-  /** The kernel says once that there was no room; what found room follows. */
+  /** The kernel reports once that the buffer was full (ENOBUFS); the packets that fit follow. */
   #receive(): Buffer | undefined {
     try {
       return this.#netlink.receive();

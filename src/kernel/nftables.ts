@@ -48,7 +48,7 @@ export class Nftables {
     this.#context = context;
   }
 
-  /** Runs commands in nft's language (nft(8)), all or none. Gives what nft would print. */
+  /** Runs commands in nft's language (nft(8)), all or none. Returns nft's output. */
   run(commands: string): string {
     this.#lib.setFlags(this.#context, 0);
     return this.#run(commands);

@@ -82,7 +82,7 @@ export class PacketCapture {
     for (const frame of this.#read()) if (frame.etherType === IPV4 || frame.etherType === IPV6) yield frame;
   }
 
-  /** Sends a frame that is for nobody (an EtherType for experiments, IEEE 802). A link that is not up loses it. */
+  /** Sends a frame without a receiver (an EtherType for experiments, IEEE 802). A link that is down loses it. */
   sendProbe(destination: Uint8Array): void {
     const address = linkLayerAddress(this.#interface, PROBE, destination);
     libc.sendto(this.#fd, Buffer.alloc(46), 46, 0, address, address.length);
@@ -142,7 +142,7 @@ export class PacketCapture {
         continue;
       }
       check(count, 'recvmmsg', 'packet capture');
-      // Out of the room that all captures share, before anybody else reads.
+      // Copied out of the buffer that all captures share, before the next read.
       const frames = Array.from({ length: count }, (_, index) => batch.parse(index)).filter(
         (one) => one !== undefined,
       );

@@ -27,7 +27,7 @@ export function whyNoKernelEvents(): string {
     : 'kernel events need root';
 }
 
-/** What keeps this process from making labs by itself, as the middle of a sentence; undefined if nothing does. */
+/** What prevents this process from making labs, as the middle of a sentence; undefined if nothing does. */
 function obstacle(): string | undefined {
   const status = readFileSync('/proc/self/status', 'utf8');
   const effective = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(status)?.[1] ?? '0'}`);

@@ -10,7 +10,7 @@ export function processStartTime(pid: number): string | undefined {
   return statOf(pid)[19];
 }
 
-/** Who has started a process, or has taken it over; 0 when nobody has, or it is gone. */
+/** The parent of a process, or its subreaper; 0 if there is none, or the process has exited. */
 export function parentOf(pid: number): number {
   return Number(statOf(pid)[1] ?? 0);
 }
@@ -54,7 +54,7 @@ function numberingOf(pid: number | string): string | undefined {
   return /\d+/.exec(ifThere(() => readlinkSync(`/proc/${pid}/ns/pid`)) ?? '')?.[0];
 }
 
-/** All that processes have started, and these in turn, as far as whoever has started them still runs. */
+/** All descendants of the processes, except those whose parent has exited. */
 export function descendantsOf(ancestors: Iterable<number>): number[] {
   const parents = allProcesses().map((pid) => ({ pid, stat: statOf(pid) }));
   const found = new Set<number>();
@@ -114,7 +114,7 @@ function environmentOf(pid: number): string[] {
   return ifThere(() => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) ?? [];
 }
 
-/** The name of the network namespace that a process is in; undefined when it is gone, or somebody else's. */
+/** The name of a process's network namespace; undefined if it has exited, or is another user's. */
 export function networkOf(pid: number | string): string | undefined {
   return ifThere(() => readlinkSync(`/proc/${pid}/ns/net`));
 }
@@ -123,11 +123,11 @@ export function killProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // Gone meanwhile.
+    // It has exited.
   }
 }
 
-/** To all of a process group, as far as there is one. */
+/** Sends the signal to a process group, if it exists. */
 export function signalGroup(leader: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-leader, signal);

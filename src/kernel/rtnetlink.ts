@@ -108,7 +108,7 @@ export function configureLink(
   );
 }
 
-/** Says which link-layer address a neighbour has; what waits for it leaves in this very call. */
+/** Sets a neighbor's link-layer address. Packets that wait for it are sent before the call returns. */
 export function setNeighbour(name: string, neighbour: Neighbour): void {
   ask(newNeighbour(interfaceIndex(name), neighbour));
 }
@@ -119,7 +119,7 @@ export function forgetNeighbour(name: string, address: string): void {
   ask({ message, detail: `forget neighbour ${address}` });
 }
 
-/** Gives an interface a queue for what it sends: first in, first out, of so many packets (tc-pfifo(8)). */
+/** Gives an interface a first-in, first-out send queue of so many packets (tc-pfifo(8)). */
 export function setQueue(name: string, packets: number): void {
   const header = Buffer.alloc(20);
   header.writeInt32LE(interfaceIndex(name), 4);
@@ -208,7 +208,7 @@ function linkHeader(index: number, flags: number): Buffer {
   return header;
 }
 
-/** Duplicate address detection would keep an IPv6 address unusable for a second, on a wire with nobody else. */
+/** Duplicate address detection would keep an IPv6 address unusable for a second, on a link without other hosts. */
 function newAddress(index: number, name: string, { address, prefix }: AddressWithPrefix): NetlinkRequest {
   const bytes = addressBytes(address);
   const header = Buffer.from([

@@ -69,14 +69,14 @@ export class SocketTable {
 }
 
 /**
- * Met in the moment in which a full socket without a descriptor gives way to a mini socket (TIME-WAIT, an orphan's
- * FIN-WAIT-2): it was in the table when the kernel came by, and is CLOSED when it is told of (inet_diag_dump_icsk).
+ * Whether a row is of a full socket that is just being replaced by a TIME-WAIT socket (TIME-WAIT, an orphan's FIN-WAIT-2):
+ * it was in the table when the kernel collected the rows, and CLOSED when it wrote them (inet_diag_dump_icsk).
  */
 function isPassing({ state, inode, remote }: SocketRow): boolean {
   return state === 'CLOSED' && inode === 0 && remote.port !== 0;
 }
 
-/** struct inet_diag_req, with no socket named: the old form, for the new one wants a dump for each family. */
+/** struct inet_diag_req, with no socket named: the old form, because the new one requires a dump per family. */
 function dumpRequest({ states, info }: { states: number; info: boolean }): Buffer {
   const request = Buffer.alloc(60);
   if (info) request.writeUInt8(1 << (INET_DIAG_INFO - 1), 3);

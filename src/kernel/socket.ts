@@ -64,7 +64,7 @@ export function abort(fd: number): void {
   close(fd);
 }
 
-/** So that close() sends an RST and leaves nothing, whoever makes that call: this process or one that has it too. */
+/** Makes close() send an RST and leave nothing, also when another process with the descriptor makes the call. */
 export function abortWhenClosed(fd: number): void {
   setOption(fd, 'SO_LINGER', 0);
 }
@@ -104,7 +104,7 @@ const TIMER_OPTIONS = [
   'TCP_RTO_MAX_MS',
 ] as const satisfies readonly SocketOption[];
 
-/** Their values as they are in force: where none was set, what the sysctls say. Without those that this kernel does not have. */
+/** Their values in force: the sysctl's if none was set. Without options that this kernel lacks. */
 export function timerOptions(fd: number): Record<string, number> {
   const values: Record<string, number> = {};
   for (const option of TIMER_OPTIONS) {
@@ -150,14 +150,14 @@ function endpointOf(address: Buffer): Endpoint {
   return { address: addressText(bytes), port: address.readUInt16BE(2) };
 }
 
-/** How many octets the kernel took. Throws when the connection can't send. */
+/** Returns how many bytes the kernel accepted. Throws when the connection can't send. */
 export function send(fd: number, data: Uint8Array): number {
   const sent = Number(libc.send(fd, data, data.length, MSG_NOSIGNAL));
   if (sent < 0 && lastErrno() === 'EAGAIN') return 0;
   return check(sent, 'send', `${data.length} bytes`);
 }
 
-/** How many bytes send() took, as its result: a socket that does not block says EAGAIN in place of none (send(2)). */
+/** How many bytes send() took, as its result: a nonblocking socket fails with EAGAIN in place of 0 (send(2)). */
 export function took(bytes: number): string {
   return bytes === 0 ? 'EAGAIN' : String(bytes);
 }

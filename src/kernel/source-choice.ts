@@ -1,6 +1,6 @@
 import { TcplabError } from '../error.ts';
 
-/** For tests, and for anyone who wants to see what the other source reports. */
+/** For tests, and to compare with the other source. */
 export const SOURCE_VARIABLE = 'TCPLAB_KERNEL_EVENTS';
 
 const CHOICES = ['bpf', 'tracefs', 'none'] as const;

@@ -10,7 +10,7 @@ export function systemPath(): string {
   return [process.env['PATH'], ...SYSTEM_FOLDERS].filter(Boolean).join(delimiter);
 }
 
-/** The path of a command that tcplab itself needs. Throws a TcplabError with code MACHINE that says how to install it. */
+/** The path of a command that tcplab itself needs. Throws a TcplabError with code MACHINE and how to install it. */
 export function systemCommand(name: string, packages: Packages): string {
   const paths = systemPath().split(delimiter);
   const found = paths.map((folder) => join(folder, name)).find(isExecutable);
@@ -34,7 +34,7 @@ export const UTIL_LINUX: Packages = {
   arch: 'util-linux',
 };
 
-/** The error for what is not installed. Its hint is the command for this machine's distribution (os-release(5)). */
+/** The error for a command that is not installed. Its hint is the command for this machine's distribution (os-release(5)). */
 export function notInstalled(what: string, packages: Packages): TcplabError {
   const release = readIfThere('/etc/os-release');
   const like = /^ID_LIKE=(.*)$/m.exec(release)?.[1] ?? '';

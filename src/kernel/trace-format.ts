@@ -11,7 +11,7 @@ export function eventId(format: string): number {
   return Number(/^ID: (\d+)/m.exec(format)?.[1]);
 }
 
-/** Reads the records of an event, with the fields where its `format` file says. */
+/** Reads the records of an event, with the field offsets of its `format` file. */
 export class Decoder {
   readonly id: number;
   readonly #name: KernelEventName;

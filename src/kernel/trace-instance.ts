@@ -9,7 +9,7 @@ import { systemError } from './system-error.ts';
 
 const PREFIX = 'tcplab-';
 
-/** For a shell: removes the instances whose names begin so. One is busy until its process's last descriptor is closed. */
+/** For a shell: removes the instances with this name prefix. One is busy until its process's last descriptor is closed. */
 const REMOVE =
   'tries=0; until { for left in "$0"*; do rmdir "$left"; done; ! ls -d "$0"*; } || ' +
   '[ $((tries += 1)) -gt 1000 ]; do sleep 0.01; done';
@@ -28,7 +28,7 @@ export class TraceInstance {
     this.#forget = parts.forget;
   }
 
-  /** `letGo` closes what the caller has open in there, for nothing can be removed before. */
+  /** `letGo` closes the caller's files in the instance, because an open file prevents removal. */
   static create(letGo: () => void): TraceInstance {
     using undo = new DisposableStack();
     const root = mountTracefs();
@@ -54,7 +54,7 @@ export class TraceInstance {
     return this.#closed;
   }
 
-  /** The same at once, as far as it is possible. */
+  /** The same at once, as far as possible. */
   remove(): void {
     removeIfPossible(this.directory);
     this.#forget();
@@ -67,14 +67,14 @@ export function ownInstances(): string {
   return `${PREFIX}${numberedIn}-${pid}-${startTime}-`;
 }
 
-/** The instances whose names begin so. Where tracefs can't be had there are none. */
+/** The instances with this name prefix; none without tracefs. */
 export function findInstances(beginning: string): string[] {
   return (
     withInstances((instances) => readdirSync(instances).filter((name) => name.startsWith(beginning))) ?? []
   );
 }
 
-/** Throws while somebody has one of them open. */
+/** Throws while a process has one of them open. */
 export function removeInstances(beginning: string): void {
   withInstances((instances) => {
     for (const name of readdirSync(instances)) {
@@ -139,7 +139,7 @@ function claimSlot(instances: string): number {
     } catch (error) {
       throw new TcplabError('MACHINE', `tracefs refuses an instance: ${(error as Error).message}`);
     }
-    // Who sees another with the same number leaves it, and tries one of some more: who came first may have it already.
+    // A process that finds another with the same number tries one of a few more: the first may already use it.
     const rivals = livingInstances(instances).filter((other) => other.slot === slot && other.name !== name);
     if (rivals.length === 0) return slot;
     removeUnlessGone(`${instances}/${name}`);

@@ -60,7 +60,7 @@ export class TracefsEvents implements KernelSource {
     this.#marked = parts.marked;
   }
 
-  /** Throws a TcplabError with code MACHINE that says why there are no kernel events here. Takes some 50 ms. */
+  /** Throws a TcplabError with code MACHINE and why there are no kernel events here. Takes about 50 ms. */
   static async open(): Promise<TracefsEvents> {
     const rings: number[] = [];
     const letGo = () => {
@@ -89,7 +89,7 @@ export class TracefsEvents implements KernelSource {
     return this.#instance.slot;
   }
 
-  /** What it reports is of all namespaces, and does not say of which. */
+  /** Its events are of all namespaces, without the namespace's name. */
   watch(): void {}
 
   forget(): void {}

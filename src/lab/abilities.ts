@@ -116,7 +116,7 @@ const TRIALS: readonly Trial[] = [
   },
 ];
 
-/** Sets a rule of each kind, because each can be missing by itself. */
+/** Sets a rule of each kind, because the kernel may lack any of them. */
 function tryIptables(family: Family): void {
   const firewall = new IptablesFirewall({ family, logGroup: 1 });
   for (const [index, fate] of FATES.entries()) firewall.set(index, { hook: 'in', fate });

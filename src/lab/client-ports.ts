@@ -7,8 +7,8 @@ const SLOTS = { first: 1024, blocks: 100, count: 26 };
 const BLOCK = 12;
 
 /**
- * What a crowd has: it is above all blocks that anybody tells events apart by. A lab that sees events must not take
- * those of another's crowd for its own.
+ * The ports of crowds: above all blocks that distinguish events. A lab that sees events must not take
+ * those of another lab's crowd for its own.
  */
 export const CROWD_PORTS: PortBlock = {
   first: SLOTS.first + SLOTS.count * SLOTS.blocks * BLOCK,

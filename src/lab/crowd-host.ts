@@ -71,7 +71,7 @@ export class CrowdHost {
     this.enter(() => writeSysctl(name, value));
   }
 
-  /** Only upwards, and only when it has to be: where it may not be written, most crowds do without. What was asked for stays. */
+  /** Only raises, and only if needed, because some machines forbid it. A sysctl that the user has set stays. */
   raiseSysctl(name: string, atLeast: number): void {
     const { settings } = this.#options;
     if (Object.keys(settings.sysctls?.[this.name] ?? {}).some((asked) => sysctlName(asked) === name)) return;
@@ -81,9 +81,9 @@ export class CrowdHost {
   }
 
   /**
-   * All send again at about the same moment, more than the other end takes at a time (net.core.netdev_max_backlog, of
-   * the whole machine). Without a queue between them the sender is told, and a SYN-ACK that was not sent ends its
-   * request (net/ipv4/inet_connection_sock.c, reqsk_timer_handler); with one it is as lost as on any wire.
+   * All connections retransmit at about the same moment, which can exceed net.core.netdev_max_backlog (machine-wide).
+   * Without a queue the sender sees the error, and a SYN-ACK that could not be sent ends its request
+   * (net/ipv4/inet_connection_sock.c, reqsk_timer_handler). With a queue the packet is lost as on any wire.
    */
   loseSilently(packets: number): void {
     this.enter(() => setQueue(INTERFACE, packets));
@@ -117,7 +117,7 @@ export class CrowdHost {
     };
   }
 
-  /** Gives the number under which it is lifted. */
+  /** Returns the number by which to remove the rule. */
   setRule(rule: Rule): number {
     const number = ++this.#rules;
     this.enter(() => {

@@ -17,12 +17,12 @@ import { layWire } from './wire.ts';
 export interface CrowdOptions {
   family: Family;
   firewall?: FirewallKind;
-  /** The client's ports are the crowd's to choose. */
+  /** The crowd chooses the client's ports. */
   settings?: Omit<Settings, 'clientPort'>;
   parts: readonly CrowdPartOptions[];
 }
 
-/** Connections that are treated alike. */
+/** Connections that get the same calls. */
 export interface CrowdPartOptions {
   count: number;
   /** The first of the server's ports: there is one for each 33,312 connections. */
@@ -31,7 +31,7 @@ export interface CrowdPartOptions {
   swapped?: boolean;
 }
 
-/** Both ends of connections that are treated alike. */
+/** Both ends of connections that get the same calls. */
 export interface CrowdPart {
   readonly count: number;
   readonly client: CrowdEnd;
@@ -40,8 +40,8 @@ export interface CrowdPart {
 
 /**
  * Two hosts for many connections. Unlike in a `Lab` no packet is captured, no event of the kernel is read, and no call
- * is put onto a timeline: with ten thousand connections that would be a hundred thousand packets. So what there is to
- * know of a crowd is what the socket tables show, and nothing more may be claimed of it.
+ * is put on a timeline: ten thousand connections would make a hundred thousand packets. So tcplab knows, and claims,
+ * only what the socket tables show.
  */
 export class Crowd implements AsyncDisposable {
   readonly client: CrowdHost;
@@ -128,8 +128,8 @@ export function descriptorsFree(): number {
 }
 
 /**
- * How many sockets without a descriptor the kernel lets send their FIN again and again, on the whole machine (tcp(7),
- * tcp_max_orphans); those above it are reset. Undefined inside a user namespace, where it can't be read.
+ * The machine-wide limit of orphaned sockets (tcp(7), tcp_max_orphans); the kernel resets those above it. Undefined in a
+ * user namespace, where it can't be read.
  */
 export function orphansAllowed(): number | undefined {
   const value = readSysctl('net.ipv4.tcp_max_orphans');

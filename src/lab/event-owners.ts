@@ -6,7 +6,7 @@ import {
 } from '../tcp/kernel-event.ts';
 import { Beginnings } from './beginnings.ts';
 
-/** A host that wants the kernel's word on its own sockets. */
+/** A host that needs the kernel events of its own sockets. */
 export interface Watcher {
   /** Inode number of its network namespace. */
   readonly namespace: number;
@@ -22,7 +22,7 @@ export interface Watcher {
   miss(sinceNs: bigint): void;
 }
 
-/** Takes what nobody wants to know any more. */
+/** Receives events that no host needs any more. */
 export const NOBODY: Watcher = {
   namespace: 0,
   owns: () => false,
@@ -32,10 +32,10 @@ export const NOBODY: Watcher = {
   miss: () => {},
 };
 
-/** Whose an event of tracefs is: these do not say in which namespace they were. */
+/** Finds the host of a tracefs event, which does not contain its namespace. */
 export class EventOwners {
   readonly #watchers = new Set<Watcher>();
-  /** Of the sockets whose beginning was seen. */
+  /** By socket, for those whose first event was seen. */
   readonly #owners = new Map<KernelEvent['socket'], Watcher>();
   readonly #beginnings = new Beginnings();
   /** The ports of sockets that had none to choose from but one. */
@@ -55,7 +55,7 @@ export class EventOwners {
     return this.#watchers.size > 0;
   }
 
-  /** Gives an event to whose it is, if to anyone. A listener's names no client: it is of `caller`, the host that has just made a call. */
+  /** Gives an event to its host, if any. A listener's has no client port: it belongs to `caller`, the host of the latest call. */
   give(event: KernelRecord, caller: Watcher | undefined): void {
     if (!isOfSocket(event)) return;
     const named = event.local.port === 0 ? this.#withOnlyPort(event) : event;
@@ -88,7 +88,7 @@ export class EventOwners {
 
   settle(): void {}
 
-  /** Tells all that something was not recorded. */
+  /** Reports a loss of events to all. */
   miss(sinceNs: bigint): void {
     for (const watcher of this.#watchers) watcher.miss(sinceNs);
   }
@@ -116,7 +116,7 @@ export class EventOwners {
     return [...this.#watchers].find((watcher) => watcher.runs(pid));
   }
 
-  /** A socket begins with the connect() of somebody who is in the host, or at its listener. */
+  /** A socket's first event is the connect() of a process in the host, or at its listener. */
   #begins(event: KernelEvent, beginning: KernelEvent | undefined, owner: Watcher): boolean {
     const first = beginning ?? event;
     if (first.name !== 'inet_sock_set_state') return false;

@@ -1,4 +1,4 @@
-/** What becomes of a segment that a rule matches. `drop` says nothing to the sender; the others answer it. */
+/** A rule's verdict on a matching segment. `drop` sends no reply; the others do. */
 export const FATES = [
   'drop',
   'reject with RST',

@@ -16,7 +16,7 @@ export class IptablesFirewall implements Firewall {
     this.#iptables = new Iptables(options.family);
   }
 
-  /** On a machine that others use as well in front of their rules, which may have let pass what is to be dropped. */
+  /** On a shared machine, before other owners' rules, which could accept what this rule must drop. */
   set(number: number, rule: Rule): void {
     const { family, logGroup, shared } = this.#options;
     const rules = iptablesRules(rule, family, number, { logGroup, table: this.#table });
@@ -36,7 +36,7 @@ export class IptablesFirewall implements Firewall {
     return met;
   }
 
-  /** By the comments: in a held lab a person may have set rules besides. */
+  /** Recognizes tcplab's rules by their comments: in a held lab the user may have set more. */
   count(): RuleCount[] {
     const comment = new RegExp(`--comment "?${this.#table} (\\d+)"?`);
     return this.#iptables.list().flatMap(({ text, packets }) => {
@@ -45,14 +45,14 @@ export class IptablesFirewall implements Firewall {
     });
   }
 
-  /** Somebody may have removed some of them, or flushed a chain. */
+  /** Another process may have removed some of them, or flushed a chain. */
   close(): void {
     if (!this.#options.shared) return;
     const rules = [...this.#rules.values()].flat();
     try {
       this.#remove(rules);
     } catch {
-      // All or nothing, and one of them is gone: so each by itself.
+      // iptables-restore is all or nothing, and one rule is missing: so one at a time.
       for (const rule of rules) this.#removeIfThere(rule);
     }
     this.#rules.clear();

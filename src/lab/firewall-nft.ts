@@ -48,7 +48,7 @@ export class NftFirewall implements Firewall {
     });
   }
 
-  /** Somebody may have flushed the machine's ruleset meanwhile. */
+  /** Another process may have flushed the machine's ruleset. */
   close(): void {
     if (this.#options.shared) this.#nftables.run(removalOf(this.#table));
     this.#nftables.close();

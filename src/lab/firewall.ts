@@ -12,12 +12,12 @@ export interface RuleCount {
 }
 
 /**
- * The packet filter of one host. Each segment that a rule decides on is counted by the rule, and told to the packet log
- * under the rule's number. Made and used with the thread inside the host's namespace.
+ * The packet filter of one host. The rule counts each segment that it decides on, and logs it
+ * with the rule's number. Made and used with the thread inside the host's namespace.
  */
 export interface Firewall {
   set(number: number, rule: Rule): void;
-  /** Gives what it had met just before; undefined when there is no such rule. */
+  /** Returns its last packet count; undefined if there is no such rule. */
   lift(number: number): RuleCount | undefined;
   /** The packets that each rule has met. */
   count(): RuleCount[];
@@ -27,13 +27,13 @@ export interface Firewall {
 
 export interface FirewallOptions {
   family: Family;
-  /** The group of the packet log to which the rules tell of their packets. */
+  /** The NFLOG group of the rules. */
   logGroup: number;
   /** On a machine that others use as well. */
   shared?: {
     /** Names what is set there, and nothing else does. */
     table: string;
-    /** Is told before each change how it is taken back. */
+    /** Called before each change, with how to undo it. */
     keep: (undo: Undo) => void;
   };
 }

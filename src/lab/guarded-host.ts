@@ -93,7 +93,7 @@ function named(shapes: Record<string, object>): Shapes {
   return Object.entries(shapes) as unknown as Shapes;
 }
 
-/** A host that rejects calls whose arguments do not have their types, before anything happens. */
+/** A host that rejects calls with arguments of the wrong type before it does anything. */
 export function guarded<H extends Host>(host: H): H {
   return new Proxy(host, {
     get: (inner, method) => {

@@ -23,7 +23,7 @@ interface Options extends Omit<FirewallOptions, 'shared'> {
   emit: (event: TimelineEvent) => void;
 }
 
-/** The rules of one host, and what the timeline is told of them. */
+/** The rules of one host, and their events on the timeline. */
 export class HostRules {
   readonly #options: Options;
   #firewall: Firewall | undefined;

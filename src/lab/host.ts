@@ -11,8 +11,8 @@ import type { Rule } from './rule.ts';
 export type SocketNumber = number;
 
 /**
- * A place with its own TCP stack, addresses, firewall and sockets. What it does and sees becomes events on the lab's
- * timeline. Every method is asynchronous, for a host may be on another machine.
+ * A network stack with its own addresses, firewall and sockets. Its actions and observations become events on the lab's
+ * timeline. Every method is asynchronous, because a host may be on another machine.
  */
 export interface Host {
   readonly name: HostName;
@@ -30,7 +30,7 @@ export interface Host {
   close(socket: SocketNumber): Promise<void>;
   /** close() with an RST (SO_LINGER 0). */
   abort(socket: SocketNumber): Promise<void>;
-  /** How many octets the kernel took. */
+  /** Resolves to how many bytes the kernel accepted. */
   send(socket: SocketNumber, data: Uint8Array): Promise<number>;
   /** Empty after the peer's FIN, undefined when nothing has come. */
   receive(socket: SocketNumber): Promise<Uint8Array | undefined>;
@@ -43,7 +43,7 @@ export interface Host {
   /** Undefined when it is not connected, or no longer. */
   remoteEndpoint(socket: SocketNumber): Promise<Endpoint | undefined>;
 
-  /** Has the kernel end a connection of this host, whoever's it is, as `ss -K` does (SOCK_DESTROY). */
+  /** Has the kernel destroy a connection of any process on this host, as `ss -K` does (SOCK_DESTROY). */
   destroySocket(local: Endpoint, remote: Endpoint): Promise<void>;
 
   /** Sends a crafted segment; the kernel of this host knows nothing of it. */
@@ -55,7 +55,7 @@ export interface Host {
    */
   holdBack(): Promise<boolean>;
   release(): Promise<void>;
-  /** Captures the loopback too, from now on: what this host sends to its own address. */
+  /** From now on, captures the loopback interface too: packets of this host to its own address. */
   watchLoopback(): Promise<void>;
 
   /** Gives the rule's number in the lab. */
@@ -90,7 +90,7 @@ export interface Host {
   dispose(): Promise<void>;
 }
 
-/** A host that this very process can be in, for what it makes itself with its own sockets. */
+/** A host whose network namespace this process can enter, to open sockets there itself. */
 export interface EnterableHost extends Host {
   /** Runs `work` inside the host, and all that it puts off: callbacks, timers, promises, the events of its sockets. */
   within<T>(work: () => T): T;
@@ -114,5 +114,5 @@ export interface SpawnOptions extends StartOptions {
   detached?: boolean;
 }
 
-/** For so long, a count waits for traffic to pause: what comes meanwhile may be in the counters or not. */
+/** How long a count waits for a pause in traffic: packets that arrive during the count may be in the counters or not. */
 export const COUNTED_WITHIN_MS = 100;

@@ -26,18 +26,18 @@ interface Options {
   emit: (event: TimelineEvent) => void;
 }
 
-/** What the kernel tells of one host. */
+/** The kernel events of one host. */
 export class KernelSight implements Watcher {
   readonly namespace: number;
   readonly #options: Options;
   /** The calls that have not returned, by their thread. */
   readonly #calling = new Map<number, ProgramCall>();
-  /** The processes that made calls here: the end of others says nothing of a connection. */
+  /** The processes that made calls here: the exit of others does not affect a connection. */
   readonly #callers = new Set<number>();
   /** Its sockets by the kernel's address of them, in the order in which they were first named. */
   readonly #sockets = new Map<bigint, number>();
   #lastSocket = 0;
-  /** Drops by a firewall: whether a rule of the lab was it, its log tells, once that has been read. */
+  /** Drops by a firewall. The packet log shows, once it is read, whether a rule of the lab did it. */
   #undecided: KernelDrop[] = [];
   #loggedNs = 0n;
   onlyPort: number | undefined;
@@ -92,7 +92,7 @@ export class KernelSight implements Watcher {
       emit({ type: 'lost', atMs, sinceMs, witness, host, what: INCOMPLETE });
   }
 
-  /** When the kernel dropped a packet that a rule has logged, as far as it has told (CLOCK_MONOTONIC, nanoseconds). */
+  /** When the kernel dropped a packet that a rule has logged, if reported so far (CLOCK_MONOTONIC, nanoseconds). */
   droppedAtNs(packet: Buffer): bigint | undefined {
     const identity = identityOf(headersOf(packet) ?? packet);
     return this.#undecided.find((drop) => identityOf(headersOf(drop.packet) ?? drop.packet) === identity)
@@ -147,7 +147,7 @@ export class KernelSight implements Watcher {
   #seeCall(called: ProgramCall): void {
     const { name: host, shared, toMs, emit } = this.#options;
     const { atNs, pid, thread, comm, call, fd, detail, local, remote } = called;
-    // A process that has exited meanwhile can't be asked any more whose it is.
+    // The owner of a process that has exited can no longer be read.
     if (shared && !this.#callers.has(pid) && !this.runs(pid)) return;
     this.#calling.set(thread, called);
     this.#callers.add(pid);

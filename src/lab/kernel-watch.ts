@@ -20,7 +20,7 @@ export class KernelWatch {
   #readNs = process.hrtime.bigint();
   /** Null when kernel events are seen; else why not. */
   readonly unavailable: string | null;
-  /** Why they do not come by BPF; null when they do. */
+  /** Why the events are not from BPF; null if they are. */
   readonly noBpf: string | null;
 
   private constructor(opened: OpenedSource) {
@@ -50,14 +50,14 @@ export class KernelWatch {
     }
   }
 
-  /** What a timeline tells of it. */
+  /** What a timeline has about it. */
   get about(): Pick<LabOpened, 'noKernelEvents' | 'kernelEvents'> {
     if (!this.#source) return { noKernelEvents: this.unavailable };
     const { by, without } = this.#source;
     return { noKernelEvents: null, kernelEvents: { by, noDrops: without.drops, noCalls: without.calls } };
   }
 
-  /** Tells apart the labs of processes that run side by side, where that is needed. */
+  /** Distinguishes the labs of concurrent processes, if needed. */
   get slot(): number | null {
     return this.#source?.slot ?? null;
   }
@@ -134,7 +134,7 @@ function reasonOf(error: unknown): string {
   return error.message;
 }
 
-/** Whose a record is, where each says in which namespace it was. */
+/** Finds a record's host by its namespace. */
 class OwnersByNamespace {
   readonly #source: KernelSource;
   readonly #watchers = new Map<number, Watcher[]>();

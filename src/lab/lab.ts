@@ -127,7 +127,7 @@ export class Lab implements AsyncDisposable {
     return { address: this.client.address, port: this.#nextPort++ };
   }
 
-  /** How many of them this lab has left: what is taken beyond that may be the next lab's. */
+  /** How many client ports this lab has left. Further ones may belong to the next lab. */
   get clientPortsLeft(): number {
     return Math.max(0, this.#pair.clientPorts.last + 1 - this.#nextPort);
   }
@@ -177,7 +177,7 @@ export class Lab implements AsyncDisposable {
 
   /**
    * Tries until `attempt` gives something, at once at first and then less often; gives that. When the time is over,
-   * throws a TcplabError with code TIMEOUT that says what was waited for, or what failed. `onIdle` is called when it
+   * throws a TcplabError with code TIMEOUT and what did not happen, or what failed. `onIdle` is called when it
    * begins to pause.
    */
   async waitFor<T>(

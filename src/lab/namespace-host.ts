@@ -47,7 +47,7 @@ export interface NamespaceHostOptions {
   namespace: NetworkNamespace;
   /** Of its interface, in this namespace; undefined where there is none. The host closes it. */
   capture: PacketCapture | undefined;
-  /** The group of the packet log to which its rules tell of their packets. */
+  /** The NFLOG group of its rules. */
   logGroup: number;
   /** The host at the other end of the wire, where the wire is the lab's own. */
   neighbour?: Neighbour;
@@ -241,7 +241,7 @@ export class NamespaceHost implements EnterableHost {
     for (;;) {
       this.#programs.checkOwners(await this.observe());
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
-      // What comes meanwhile may be counted or not: again, until nothing does.
+      // A packet that arrives during the count may be counted or not: repeat until none does.
       if (this.#readPackets() > 0 && this.#nowMs() < lastMs) continue;
       this.#rules.tell(rules);
       const changed = countedSince(this.#counters, counters);
@@ -278,7 +278,7 @@ export class NamespaceHost implements EnterableHost {
     if (first === last) this.#sight.onlyPort = first;
   }
 
-  /** Makes ready for a program that comes into this host by another way, and gives what it must have in its environment. */
+  /** Prepares for a program that enters this host another way; returns the environment variables that it needs. */
   expectProgram(): NodeJS.ProcessEnv {
     return this.#programs.expect();
   }
@@ -320,7 +320,7 @@ export class NamespaceHost implements EnterableHost {
         this.#sockets.clear();
       },
       () => endOrphans(this.#table, this.#ours(this.#table.readAllButBound())),
-      // What the kernel has to say of this end of things is no other lab's.
+      // Reads the kernel's last events, so that they do not reach the next lab.
       () => watch.read(NOBODY),
       () => untilNodeHasHeard(),
       () => this.#rawSocket !== undefined && kernel.close(this.#rawSocket),
@@ -332,7 +332,7 @@ export class NamespaceHost implements EnterableHost {
     ]);
   }
 
-  /** With the kernel's events before, which tell when a rule dropped what it logged. How many came. */
+  /** Reads the kernel events first, which have the time of each logged drop. Returns how many packets there were. */
   #readPackets(): number {
     this.#options.watch.read();
     const calledNs = monotonicNs();

@@ -11,7 +11,7 @@ import { LOG_GROUP } from './packet-watch.ts';
 import { type HostPair, inBoth, type OpenPair } from './pair.ts';
 import { layWire } from './wire.ts';
 
-/** Two namespaces of this machine and a veth pair between them: a lab's own, and gone with it. */
+/** Two namespaces of this machine and a veth pair between them, which exist only as long as their lab. */
 export const openNamespacePair: OpenPair = async (request): Promise<HostPair> => {
   const { family, firewall, serverPort = SERVER_PORT, clientPort, startNs, emit } = request;
   // Loads the library now, so that the first rule does not have to; or finds that there is no such command.

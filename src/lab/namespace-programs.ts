@@ -35,7 +35,7 @@ interface Processes {
   all(): number[];
   /** Takes note of a process that was started here. */
   add(pid: number): void;
-  /** Has them killed, and what is in `namespace`, once this process is gone. Returns the function that cancels that. */
+  /** Has them and the processes in `namespace` killed when this process exits. Returns a function that cancels that. */
   watchOver(namespace?: string): () => void;
   /** What each process inherits in its environment. */
   environment: NodeJS.ProcessEnv;
@@ -101,7 +101,7 @@ export class NamespacePrograms {
   readonly #known = new Set<number>();
   /** The holders that the timeline has, by name. */
   readonly #holders = new Map<string, SocketHolder>();
-  /** What the timeline was last told of a socket's options, by its inode. */
+  /** A socket's options as last put on the timeline, by inode. */
   readonly #toldOptions = new Map<number, string>();
   readonly #started: { program: SpawnedProgram; streams: Set<number> }[] = [];
   /** The standard input of all programs: it stays open until the host ends. */
@@ -194,7 +194,7 @@ export class NamespacePrograms {
     );
   }
 
-  /** Finds out again, for all sockets: a child may have inherited one, and its parent closed it. */
+  /** Searches again for the owners of all sockets: a child may have inherited one, and its parent closed it. */
   checkOwners(rows: readonly SocketRow[]): void {
     if (!this.#areThere) return;
     const { name: host, processes, nowMs, emit } = this.#options;

@@ -12,7 +12,7 @@ export function endOrphans(
     try {
       table.destroy(local, remote);
     } catch (error) {
-      // Gone meanwhile, or a kernel that does not do it (CONFIG_INET_DIAG_DESTROY).
+      // Already closed, or a kernel without CONFIG_INET_DIAG_DESTROY.
       if (!(error instanceof SystemError)) throw error;
     }
   }

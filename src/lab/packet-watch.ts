@@ -4,7 +4,7 @@ import { type LoggedPacket, PacketLog } from '../kernel/nflog.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
 import { decodePacket, type WirePacket } from '../tcp/segment.ts';
 
-/** The group of the packet log to which all rules of a host tell of their packets, where the host is the lab's own. */
+/** The NFLOG group of all rules of a host that is the lab's own. */
 export const LOG_GROUP = 1;
 
 const STEP_NS = 1_000_000n;
@@ -13,7 +13,7 @@ interface Options {
   name: HostName;
   capture: PacketCapture;
   logGroup: number;
-  /** Which packets are the lab's; all, where nobody else has any. */
+  /** Which packets are the lab's. Default: all, on a host without other traffic. */
   concerns?: ((wire: WirePacket) => boolean) | undefined;
   startNs: bigint;
   emit: (event: TimelineEvent) => void;
@@ -72,7 +72,7 @@ export class PacketWatch {
     const stamps = this.#stampsOf(logged, droppedAtNs);
     for (const [index, { hook, prefix, packet }] of logged.entries()) {
       const wire = this.#decode(packet);
-      // A rule of somebody else may log to the same group.
+      // Another owner's rule may log to the same group.
       if (!wire || !/^[1-9]\d*$/.test(prefix)) continue;
       const atMs = stamps[index] ?? this.#nowMs();
       const bytes = packet.toString('base64');
@@ -82,7 +82,7 @@ export class PacketWatch {
     return count;
   }
 
-  /** A rule logs a packet, then replies to it, then drops it: what was logged first is not the later one. */
+  /** A rule logs a packet, replies to it, then drops it, so no packet can be later than the one logged after it. */
   #stampsOf(logged: readonly LoggedPacket[], droppedAtNs: (packet: Buffer) => bigint | undefined): number[] {
     let nextMs = this.#nowMs();
     return logged
@@ -110,13 +110,13 @@ export class PacketWatch {
     return count;
   }
 
-  /** Somebody may set the time of day, by which packets are stamped; its small changes would only blur their order. */
+  /** Packets have timestamps of the time-of-day clock, which may be set. Its small changes would only blur their order. */
   #followClock(): void {
     const isStep = (offsetNs: bigint) => {
       const steppedNs = offsetNs - this.#realtimeOffsetNs;
       return steppedNs > STEP_NS || steppedNs < -STEP_NS;
     };
-    // A single reading tells of a step also when it was interrupted.
+    // A single interrupted reading looks like a step of the clock.
     if (!isStep(realtimeNs() - monotonicNs())) return;
     const nowNs = realtimeOffsetNs();
     if (isStep(nowNs)) this.#realtimeOffsetNs = nowNs;

@@ -10,12 +10,12 @@ import type { Host } from './host.ts';
 export interface HostPair {
   client: Host;
   server: Host;
-  /** What the timeline is told of them at its beginning. */
+  /** What the timeline's first event contains about the hosts. */
   about: Pick<LabOpened, 'addresses' | 'noKernelEvents' | 'kernelEvents' | 'hosts'>;
-  /** The client's ports that nobody else has. */
+  /** The client ports that no other lab uses. */
   clientPorts: PortBlock;
   serverPort: number;
-  /** The latest of the moments at which something happened that the timeline was told of: another host's clock may be ahead. */
+  /** The time of the latest event on the timeline: another host's clock may be ahead. */
   latestMs(): number;
   /** Both tables at about one moment, where that is quicker than to ask one after the other. */
   observe?(): Promise<Record<HostName, SocketRow[]>>;
@@ -25,7 +25,7 @@ export interface HostPair {
 export interface PairRequest {
   family: Family;
   firewall: FirewallKind;
-  /** The hosts decide if it is not said. */
+  /** Default: the hosts choose it. */
   serverPort: number | undefined;
   /** The first of the client's ports; the hosts decide if it is not given. */
   clientPort: number | undefined;
@@ -42,7 +42,7 @@ export function inBoth(work: (host: HostName) => Promise<unknown>): Promise<void
   return together([work('client'), work('server')]);
 }
 
-/** Waits for all, even if some fail, and then throws everything that went wrong. */
+/** Waits for all, even if some fail, and then throws all errors. */
 async function together(works: readonly Promise<unknown>[]): Promise<void> {
   const outcomes = await Promise.allSettled(works);
   throwTogether(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : [])));

@@ -5,7 +5,7 @@ import { setLoopbackUp } from '../kernel/rtnetlink.ts';
 import { NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
 
 /**
- * A network of its own with a loopback and no way out, for one program. When it is disposed of, the program has ended, and
+ * A network of its own with a loopback and no way out, for one program. After disposal the program has ended, and
  * all that it started: in this network, in another, or left behind by a parent that has exited.
  */
 export class PrivateNetwork implements AsyncDisposable {

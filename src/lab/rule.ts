@@ -17,11 +17,11 @@ export type EcnField = (typeof ECN_FIELDS)[number];
 export const TRACKED_STATES = ['new', 'established', 'related', 'invalid', 'untracked'] as const;
 export type TrackedState = (typeof TRACKED_STATES)[number];
 
-/** A packet-filter rule as a value. What is not named matches everything. */
+/** A packet-filter rule as a value. An absent field matches every packet. */
 export interface Rule {
-  /** `in`: what arrives for this host's sockets. `out`: what they send. */
+  /** `in`: packets to the host's sockets. `out`: packets from them. */
   hook: 'in' | 'out';
-  /** The address of the other host: only what comes from there (`in`) or goes there (`out`). */
+  /** The address of the other host: matches only packets from it (`in`) or to it (`out`). */
   peer?: string;
   sourcePort?: number | Span;
   destinationPort?: number | Span;
@@ -41,7 +41,7 @@ export function describeRule(rule: Rule, family: Family): string {
   return [...nftMatches(rule, family), nftFate(rule.fate, family)].join(' ');
 }
 
-/** The command that sets it by hand. */
+/** The nft command that adds the rule. */
 export function nftCommand(rule: Rule, family: Family): string {
   const chain = rule.hook === 'in' ? 'input' : 'output';
   const text = [...nftMatches(rule, family), 'counter', nftFate(rule.fate, family)].join(' ');
@@ -49,10 +49,10 @@ export function nftCommand(rule: Rule, family: Family): string {
   return `nft add rule inet ${TABLE} ${chain} ${rule.flags ? `'${text}'` : text}`;
 }
 
-/** The name under which a lab sets its rules in a host of its own; on others' machines it has one that is nobody else's. */
+/** The table name of a lab's rules in its own host; on a shared machine the name is unique. */
 export const TABLE = 'tcplab';
 
-/** The rule as tcplab sets it: each segment that it decides on is counted and told under the rule's number. */
+/** The rule as tcplab sets it: it counts each segment that it decides on, and logs it with the rule's number. */
 export function nftRule(rule: Rule, family: Family, number: number, logGroup: number): string {
   const log = `log prefix "${number}" group ${logGroup} queue-threshold 1`;
   return [
@@ -71,8 +71,8 @@ export function iptablesCommand(rule: Rule, family: Family): string {
 }
 
 /**
- * And as tcplab sets it with iptables: one rule tells, the next decides and counts. The comment tells two rules of the
- * same words apart.
+ * The same with iptables: one rule logs, the next decides and counts. The comment distinguishes two rules of the
+ * same text.
  */
 export function iptablesRules(
   rule: Rule,

@@ -57,7 +57,7 @@ function perHost<T>(shape: Shape<T>): Shape<PerHost<T>> {
 /** Where /proc/sys has what is not of the network. */
 const ROOTS = /^(abi|crypto|debug|dev|fs|kernel|sunrpc|user|vm)[./]/;
 
-/** The name as sysctl(8) has it. Throws USAGE for one that no network namespace has of its own. */
+/** The name in the form of sysctl(8). Throws USAGE for a sysctl that is not per network namespace. */
 export function sysctlName(name: string): string {
   if (ROOTS.test(name)) {
     throw new SettingError(`${name} is not a sysctl of a network namespace (those begin with net.)`);
@@ -93,7 +93,7 @@ function isOfMachine(name: string): boolean {
   return OF_MACHINE.has(name) || (name.startsWith('net.core.') && !CORE_OF_NAMESPACE.has(name));
 }
 
-/** What is to be set, as a timeline has it; undefined if nothing is. Throws USAGE for what no network namespace has of its own. */
+/** The settings, in a timeline's form; undefined if none. Throws USAGE for a sysctl that is not per network namespace. */
 export function settingsAsked({ sysctls, socketOptions, clientPort }: Settings): LabSettings | undefined {
   const asked = {
     ...someOf('sysctls', sysctls, (ofHost) =>
@@ -169,7 +169,7 @@ export function mustBeInRange(option: SocketOption, value: number): void {
   );
 }
 
-/** Opens a socket of the host with these options. Throws `SettingError` for one that its kernel does not take. */
+/** Opens a socket of the host with these options. Throws `SettingError` for one that its kernel rejects. */
 export async function openSocketWith(host: Host, options: SocketOptions): Promise<SocketNumber> {
   const socket = await host.openSocket();
   for (const [option, value] of Object.entries(options) as [SocketOption, number][]) {
@@ -194,7 +194,7 @@ export function optionError(error: unknown, host: HostName, option: SocketOption
   );
 }
 
-/** A host whose sockets have the options of its lab, and which says so when the client's port that was chosen is taken. */
+/** A host whose sockets have the options of its lab, and which reports if the chosen client port is in use. */
 export function withSettings<H extends Host>(host: H, { socketOptions, clientPort }: Settings): H {
   const options = socketOptions?.[host.name];
   const chosen = host.name === 'client' ? clientPort : undefined;
@@ -270,7 +270,7 @@ function inUse(port: number): SettingError {
   );
 }
 
-/** Throws USAGE where a program is an end whose sockets were to have options: they are the program's own. */
+/** Throws USAGE for socket options on an end that is a program: its sockets are its own. */
 export function mustBeOurs(host: HostName, { socketOptions }: Settings): void {
   const [option] = Object.keys(socketOptions?.[host] ?? {});
   if (option === undefined) return;

@@ -22,7 +22,7 @@ export interface SharedMachineOptions {
   allowSysctl: boolean;
   /** The connections by which it is reached, seen from it. */
   reachedBy: () => readonly { local: Endpoint; remote: Endpoint }[];
-  /** Is told before each change how it is taken back. */
+  /** Called before each change, with how to undo it. */
   keep: (undo: Undo) => void;
 }
 
@@ -35,7 +35,7 @@ export class SharedMachine {
   readonly #sysctls = new Map<string, string>();
   readonly #before: ReadonlySet<string>;
 
-  /** `before`: the sockets that are there already. They are somebody else's, or of a lab before. */
+  /** `before`: the existing sockets, of other owners or an earlier lab. */
   constructor(options: SharedMachineOptions, before: readonly SocketRow[]) {
     this.#options = options;
     this.#before = new Set(before.map(({ cookie }) => cookie));
@@ -90,7 +90,7 @@ export class SharedMachine {
     return other.address === peer && (name === 'server' ? own : other).port === serverPort;
   }
 
-  /** The rule for the lab's own segments alone. Throws for one that is meant for others, or would meet the way here. */
+  /** The rule, limited to the lab's own segments. Throws if it would match others, or tcplab's control connection. */
   narrow(rule: Rule): Rule {
     const { name, peer, serverPort } = this.#options;
     const field = (name === 'server') === (rule.hook === 'in') ? 'destinationPort' : 'sourcePort';
@@ -156,7 +156,7 @@ export class SharedMachine {
   }
 }
 
-/** What goes by itself is no hindrance: a lab before may have left it. */
+/** States that a timer ends do not count: an earlier lab may have left them. */
 const IN_USE: ReadonlySet<State> = new Set([
   'LISTEN',
   'SYN-SENT',

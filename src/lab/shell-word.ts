@@ -1,4 +1,4 @@
-/** As a shell needs it, to take it for one word. */
+/** Quoted as one word for a shell. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

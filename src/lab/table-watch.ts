@@ -5,9 +5,9 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 const BOUND_EVERY_NS = 1_000_000_000n;
 
 /**
- * The socket table of one host, looked at again and again. Sockets that are only bound are the dearest to find, so they
- * are looked for when one may have come: when it is expected, when a socket is gone or has come to TIME-WAIT, for it may be one
- * of them now, while there are any, and once a second.
+ * Polls the socket table of one host. Sockets that are only bound cost the most to find, so the poll includes them only
+ * when there may be one: when one is expected, when a socket has left the table or entered TIME-WAIT (and so may now be
+ * only bound), while there are any, and once a second.
  */
 export class TableWatch {
   readonly #table: SocketTable;
@@ -18,10 +18,10 @@ export class TableWatch {
   /** CLOCK_MONOTONIC. */
   #boundFromNs: bigint;
   #shown = '';
-  /** Whether somebody is in there who calls bind() when he likes. */
+  /** Whether a program in the host may call bind() at any time. */
   hasGuests = false;
 
-  /** `isNew`: nobody can have bound anything yet. */
+  /** `isNew`: no socket can be bound yet. */
   constructor(table: SocketTable, { isNew }: { isNew: boolean }) {
     this.#table = table;
     this.#boundFromNs = isNew ? monotonicNs() + BOUND_EVERY_NS : 0n;
@@ -67,7 +67,7 @@ export class TableWatch {
 /** What changes in a socket's row with time alone. */
 const VOLATILE = new Set(['expiresMs', 'info']);
 
-/** What is left of a socket has its cookie, and the socket itself may be open, and bound, beside it. */
+/** A TIME-WAIT socket keeps the cookie of the full socket, which may still be open and bound. */
 function socketOf({ cookie, state }: SocketRow): string {
   return state === 'TIME-WAIT' || state === 'CLOSED' ? cookie + WAITS : cookie;
 }

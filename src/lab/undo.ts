@@ -4,15 +4,15 @@ import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { findInstances, removeInstances } from '../kernel/trace-instance.ts';
 import type { Family } from '../tcp/endpoint.ts';
 
-/** How a change to a machine that others use as well is taken back. */
+/** How to undo a change to a machine that others use as well. */
 export type Undo =
   | { what: 'nft-table'; table: string }
   | { what: 'iptables-rule'; family: Family; rule: string }
   | { what: 'sysctl'; name: string; value: string }
-  /** All trace instances whose name begins so. */
+  /** All trace instances whose name has this prefix. */
   | { what: 'trace-instances'; beginning: string };
 
-/** Takes it back, in the network that this thread is in. Throws what the system says; that it is gone already is for `isInEffect`. */
+/** Undoes the change in this thread's network namespace. Throws the system's error, even if it is already undone. */
 export function takeBack(undo: Undo): void {
   switch (undo.what) {
     case 'nft-table': {
@@ -54,7 +54,7 @@ export function describeUndo(undo: Undo): string {
   }
 }
 
-/** Whether there is something to take back. Who could not look can't know that there is not: then it is to be tried. */
+/** Whether the change is still in effect. True as well if that could not be read, so that the caller tries to undo it. */
 export function isInEffect(undo: Undo): boolean {
   try {
     switch (undo.what) {
@@ -87,7 +87,7 @@ export interface IptablesWords {
   /** The chain and what it matches, as it was written. */
   matches: string;
   comment: string | undefined;
-  /** Where it tells of its packets, and as what. */
+  /** Its NFLOG group and prefix. */
   log: { group: string; prefix: string } | undefined;
 }
 
@@ -105,7 +105,7 @@ export function readIptablesRule(text: string): IptablesWords {
   };
 }
 
-/** Whether a rule that we set is this one that iptables-save prints: the comment, or the packet log, is nobody else's. */
+/** Whether a line of iptables-save is this rule of ours: its comment, or its log prefix, is unique. */
 export function isSameRule(set: string, printed: string): boolean {
   const [ours, theirs] = [readIptablesRule(set), readIptablesRule(printed)];
   if (ours.comment !== undefined) return ours.comment === theirs.comment;

@@ -1,7 +1,7 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { TcplabError } from '../error.ts';
 
-/** What is waited for: a noun, or the sentence to say when it does not come: `the server did not accept a connection`. */
+/** The awaited event: a noun, or the sentence for its absence: `the server did not accept a connection`. */
 export type WaitedFor = string | { failure: string };
 
 /** `the server did not accept a connection within 5 s` */

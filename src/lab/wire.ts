@@ -20,7 +20,7 @@ export async function layWire(
       disableOffloads(INTERFACE);
       const [own, other] = [ADDRESSES[name], ADDRESSES[otherHost(name)]];
       const linkAddress = LINK_ADDRESSES[otherHost(name)];
-      // A neighbor found by ARP would count toward the thousand that the kernel keeps for all namespaces together
+      // A neighbor found by ARP would count toward the 1024 that the kernel keeps for all namespaces together
       // (arp(7), gc_thresh3): many labs would take them from the machine's own network.
       const neighbours = [other.ipv4, other.ipv6].map(({ address }) => ({ address, linkAddress }));
       configureLink(INTERFACE, [own.ipv4, own.ipv6], neighbours);

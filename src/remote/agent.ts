@@ -33,7 +33,7 @@ import {
 } from './shared-host.ts';
 import { AGENT_SILENCE_MS, Watchdog } from './watchdog.ts';
 
-/** The methods of a host that an agent offers; what needs a stream or this very process is done in other ways. */
+/** The host methods that an agent offers. Those that need a stream or this process have their own messages. */
 const HOST_CALLS: readonly (keyof Host)[] = [
   'openSocket',
   'bind',
@@ -78,30 +78,30 @@ export interface AgentCalls {
   dispose(host: number): Promise<void>;
   /** `number`: its number in the lab; so for a program. */
   setRule(host: number, number: number, rule: Rule): Promise<void>;
-  /** Its output and its end are told by the timeline's events. */
+  /** The program's output and exit become events on the timeline. */
   startProgram(
     host: number,
     number: number,
     command: string | readonly string[],
     directory: string | null,
   ): Promise<{ pid: number; command: string }>;
-  /** For one that comes by a way of its own: gives what it must have in its environment. */
+  /** For a program that enters the host another way: returns the environment variables that it needs. */
   expectProgram(host: number): NodeJS.ProcessEnv;
   signalProgram(host: number, program: number, signal: NodeJS.Signals): void;
   stopProgram(host: number, program: number, graceMs: number): Promise<number>;
-  /** What agents that are gone have left on the machine; with `remove` it is removed, and what could not be is given. */
+  /** The leftovers of exited agents on the machine. `remove`: removes them, and returns those that it could not. */
   clean(remove: boolean): { found: string[]; failures: string[] };
 }
 
 interface Opened extends SharedHost {
   programs: Map<number, Program>;
-  /** Nothing more is asked of it. */
+  /** The host gets no further calls. */
   isOver: boolean;
 }
 
 /**
- * Serves hosts on this machine to whoever is at the other end of standard input and output, until that ends or is silent for
- * too long. Whatever ends it, all is put back as it was: by itself, or else by its watchdog.
+ * Serves hosts on this machine to the process at the other end of stdin and stdout, until that process ends or is silent
+ * for too long. In every case all changes are undone: by the agent, or else by its watchdog.
  */
 export async function serve(onReady: () => void): Promise<void> {
   const journal = new JournalWriter();
@@ -232,9 +232,9 @@ export async function serve(onReady: () => void): Promise<void> {
   isEnding = true;
   const ended = await Promise.allSettled([...hosts.values()].map((opened) => opened.dispose()));
   const failures = takeBackAll(journal.path);
-  // Daemons whose environment is their own have nobody else whose they are.
+  // The rest are daemons that have reset their environment; as descendants of this process they are ours.
   for (const pid of descendantsOf([process.pid])) if (pid !== watchdog.pid) killProcess(pid);
-  // It tries once more what failed, as soon as this process is gone.
+  // The watchdog retries what failed, as soon as this process has exited.
   if (failures.length === 0 && ended.every(({ status }) => status === 'fulfilled')) await watchdog.dismiss();
 }
 

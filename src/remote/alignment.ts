@@ -24,7 +24,7 @@ export class Alignment {
   readonly #clocks: Record<HostName, HostClock>;
   readonly #emit: (event: TimelineEvent) => void;
   readonly #waiting: Record<HostName, TimelineEvent[]> = { client: [], server: [] };
-  /** When packets were sent, on the lab's clock, by who sent them and what they are. */
+  /** When packets were sent, on the lab's clock, by sender and identity. */
   readonly #departures = new Map<string, number[]>();
   /** How many packets a host was seen to be sent and no rule was yet seen to drop, by the host and what they are. */
   readonly #arrivals = new Map<string, number>();
@@ -57,7 +57,7 @@ export class Alignment {
     for (let moved = true; moved; ) {
       moved = this.#drain('client');
       moved = this.#drain('server') || moved;
-      // What nobody has sent, or was not seen to be sent.
+      // Packets from no host, or whose sending was not seen.
       if (!moved) moved = this.#giveIf(settled, 'client') || this.#giveIf(settled, 'server');
     }
     const knowing = (['client', 'server'] as const).flatMap((host) => {

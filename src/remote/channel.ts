@@ -28,9 +28,9 @@ import { SILENCE_MS } from './watchdog.ts';
 
 /** A machine emulated in software, on a busy one, needs half of it from ssh to the first line. */
 const GREETING_WITHIN_MS = 60_000;
-/** Often enough that neither side thinks that the other is gone. */
+/** Often enough that neither side takes the other for dead. */
 const BEAT_MS = 2000;
-/** What is kept of what the other side says besides. */
+/** How many characters of the other side's stderr are kept. */
 const KEPT = 4000;
 
 /** How far another machine's clocks are ahead of this one's. */
@@ -64,7 +64,7 @@ export class Channel implements AsyncDisposable {
   #lastCall = 0;
   #heardMs = performance.now();
   #beat: NodeJS.Timeout | undefined;
-  /** How often the time was asked for since something was heard. */
+  /** How many time requests were sent since the last message was received. */
   #beats = 0;
   #noise = '';
   #failure: TcplabError | undefined;
@@ -78,12 +78,12 @@ export class Channel implements AsyncDisposable {
       this.#meetAgent = resolve;
       this.#meetNobody = reject;
     });
-    // Who waits is told; before that nobody does.
+    // A caller that awaits this gets the error. Until then the rejection counts as handled.
     this.#greeted.catch(() => {});
     child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
     child.stdin?.on('error', () => {
-      // Its end says why.
+      // Its exit has the reason.
     });
     child.once('error', (error: NodeJS.ErrnoException) => {
       this.#keep(error.message);
@@ -92,7 +92,7 @@ export class Channel implements AsyncDisposable {
     child.once('close', (status, signal) => this.#fail(status ?? signal ?? 1));
   }
 
-  /** Starts an agent at a place; where tcplab is not, it is sent along. Throws a TcplabError that says what is in the way. */
+  /** Starts an agent on a host, and sends tcplab along if it is not installed there. Throws a TcplabError with the obstacle. */
   static async open(place: Place): Promise<Channel> {
     const words = place.isHere ? agentHere() : ['sh'];
     const [program = '', ...args] = place.command(words);
@@ -120,12 +120,12 @@ export class Channel implements AsyncDisposable {
     return this.#clock;
   }
 
-  /** Whether nobody can be asked any more. */
+  /** Whether no more calls are possible. */
   get isGone(): boolean {
     return this.#failure !== undefined;
   }
 
-  /** Asks the agent. Throws what it throws, or that it is gone. */
+  /** Calls the agent. Throws the agent's error, or that it has exited. */
   call<Name extends keyof AgentCalls>(
     name: Name,
     ...args: Parameters<AgentCalls[Name]>
@@ -143,7 +143,7 @@ export class Channel implements AsyncDisposable {
     });
   }
 
-  /** Calls `listener` with what happens in a host. Gives what ends that. */
+  /** Calls `listener` with a host's events. Returns a function that stops that. */
   follow(host: number, listener: (news: News) => void): () => void {
     this.#listeners.set(host, listener);
     return () => this.#listeners.delete(host);
@@ -186,7 +186,7 @@ export class Channel implements AsyncDisposable {
   }
 
   async #keepAlive(): Promise<void> {
-    // After a sleep of this machine's own, what was said meanwhile is yet to be read.
+    // After this machine has slept, messages from that time are still unread.
     await turn();
     if (performance.now() - this.#heardMs > SILENCE_MS && this.#beats >= SILENCE_MS / BEAT_MS) {
       const seconds = SILENCE_MS / 1000;
@@ -198,7 +198,7 @@ export class Channel implements AsyncDisposable {
     }
     this.#beats++;
     await this.#readClock().catch(() => {
-      // Whoever calls next is told.
+      // The next call reports the error.
     });
   }
 
@@ -232,7 +232,7 @@ export class Channel implements AsyncDisposable {
     else this.#settle(message as unknown as Answer);
   }
 
-  /** Gives up on a remote end that does not speak as an agent does. */
+  /** Gives up on a remote process that does not follow the agent's protocol. */
   #refuse(flaw: string): void {
     this.#failure ??= new TcplabError('SYSTEM', `invalid message from ${this.place.name}: ${flaw}`, {
       hint: 'something other than the agent of tcplab may write to its standard output there',
@@ -280,7 +280,7 @@ export class Channel implements AsyncDisposable {
     this.#pending.clear();
   }
 
-  /** What it has started may be somebody else's, who keeps its pipes: nothing is waited for any more. */
+  /** Does not wait for the pipes to close: a process that the command started, of another user, may keep them open. */
   #kill(): void {
     if (this.#child.pid !== undefined) signalGroup(this.#child.pid, 'SIGKILL');
     for (const pipe of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) pipe?.destroy();
@@ -315,8 +315,8 @@ function nowMs(): number {
 }
 
 /**
- * What a shell there is told first, on its standard input: so it does not matter how many shells are in between, and what they
- * take for quotes. Nothing follows until the loader has answered, for some shells read ahead.
+ * The first line for the remote shell. On stdin, so the number of shells in between and their quoting do not matter.
+ * Nothing follows until the loader has replied, because some shells read ahead.
  */
 function loaderLine(): string {
   const loader = readFileSync(new URL('remote/loader.cjs', DIST), 'utf8');
@@ -330,7 +330,7 @@ function isNodeNewEnough(version: string): boolean {
   return major === 20 ? minor >= 19 : major === 22 ? minor >= 12 : major > 22;
 }
 
-/** Undefined if it is not JSON. What it says is shown to a person sooner or later. */
+/** Undefined if it is not JSON. Its text may be shown to the user. */
 function parse(line: string): unknown {
   try {
     return JSON.parse(printableJson(line));

@@ -40,7 +40,7 @@ export function isAgentAlive(name: string): boolean {
 
 export interface Journal {
   path: string;
-  /** Whose it is. */
+  /** The owner. */
   agent: string;
   /** The network namespace in which things were changed; undefined when that can't be read. */
   network: string | undefined;
@@ -48,7 +48,7 @@ export interface Journal {
   undos: Undo[];
 }
 
-/** What an agent has changed on its machine, and how each is taken back: written down before it is done. */
+/** Records each change of an agent to its machine and how to undo it, before the change is made. */
 export class JournalWriter {
   readonly path: string;
   readonly #fd: number;
@@ -68,7 +68,7 @@ export class JournalWriter {
   }
 }
 
-/** A file that was not there. Another agent, which ends, may remove the folder meanwhile. */
+/** Creates a new file. Retries, because another agent that ends may remove the folder. */
 function create(folders: readonly string[], name: string): { path: string; fd: number } {
   for (const folder of [...folders, ...folders]) {
     if (!makeOwnFolder(folder)) continue;
@@ -76,10 +76,10 @@ function create(folders: readonly string[], name: string): { path: string; fd: n
     try {
       return { path, fd: openSync(path, 'wx', 0o600) };
     } catch {
-      // No room, read-only, or gone.
+      // Full, read-only, or missing.
     }
   }
-  // Its watchdog is told where it is; nobody else looks there.
+  // The watchdog gets the path; no other process reads it.
   const path = join(mkdtempSync(join(tmpdir(), 'tcplab-journal-')), name);
   return { path, fd: openSync(path, 'wx', 0o600) };
 }
@@ -90,13 +90,13 @@ export function removeJournal(path: string): void {
   try {
     rmdirSync(dirname(path));
   } catch {
-    // Somebody else's is in it.
+    // Another agent's journal is in it.
   }
 }
 
 /**
- * What can be read of it. An agent that was killed may have left half a line: what was to be done by it was not done yet. And
- * nothing is taken from it that no agent of this name writes.
+ * Reads a journal. A killed agent may have left half a line: its change was not made yet. An entry that an agent of this
+ * name would not write is ignored.
  */
 export function readJournal(path: string): Journal {
   const agent = AGENT_NAME.exec(basename(path))?.[0] ?? '';
@@ -155,7 +155,7 @@ export function allJournals(folders: readonly string[] = journalFolders()): Jour
         try {
           return [readJournal(join(folder, name))];
         } catch {
-          // Gone meanwhile.
+          // Removed by another process.
           return [];
         }
       }),
@@ -176,7 +176,7 @@ function makeOwnFolder(folder: string): boolean {
   return isOwnFolder(folder);
 }
 
-/** Where anybody else could write, anybody could have root undo what it never did: /tmp is everybody's. */
+/** A journal that other users could write would let them make root change the machine: /tmp is writable for all. */
 function isOwnFolder(folder: string): boolean {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;

@@ -15,12 +15,12 @@ import { LOG_GROUPS } from './log-groups.ts';
 
 /** Something that an agent has left behind, which is no more. */
 export interface Leftover {
-  /** What mends it, as a person would. */
+  /** The command that fixes it, for the user. */
   mend: string;
   remove: () => void;
 }
 
-/** Takes back all that is written in a journal, the last first; what is gone already is well. Gives what could not be. */
+/** Undoes all changes in a journal, the last first, and returns those that failed. A change already undone is not a failure. */
 export function takeBackAll(path: string): string[] {
   const failures = journalAt(path)
     .toReversed()
@@ -30,7 +30,7 @@ export function takeBackAll(path: string): string[] {
   return failures;
 }
 
-/** None where the agent has taken back everything, and removed it. */
+/** Empty if the agent has undone everything and removed its journal. */
 function journalAt(path: string): Undo[] {
   try {
     return readJournal(path).undos;
@@ -40,7 +40,7 @@ function journalAt(path: string): Undo[] {
   }
 }
 
-/** Somebody may have taken it back at the very same time. */
+/** Ignores a failure if the change is no longer in effect: another process may have undone it at the same time. */
 function failureOf(undo: Undo, work: () => void): string[] {
   try {
     work();
@@ -50,7 +50,7 @@ function failureOf(undo: Undo, work: () => void): string[] {
   }
 }
 
-/** What agents that are gone have left in the network that this process is in. */
+/** The leftovers of exited agents in this process's network namespace. */
 export function findLeftovers(): Leftover[] {
   return [...tables(), ...iptablesRules(), ...written(), ...programs()];
 }
@@ -78,7 +78,7 @@ export function leftRules(rules: readonly string[]): string[] {
     const { comment = '', matches } = readIptablesRule(text);
     const [, name = '', number] = /^(tcplab_\S+) (\d+)$/.exec(comment) ?? [];
     if (!isLeftBehind(name)) return [];
-    // The rule that tells of a packet carries no name. It stands before the one that decides, and matches the same.
+    // The logging rule has no comment. It directly precedes the rule that decides, with the same match.
     const before = rules[index - 1] ?? '';
     const told = readIptablesRule(before);
     const isOurs =
@@ -105,7 +105,7 @@ function written(): Leftover[] {
     });
 }
 
-/** Where other processes may be out of sight, nobody can tell. */
+/** Unknown where other processes may be hidden. */
 function isOfNoNetwork({ agent, network }: Journal): boolean {
   return (
     network !== undefined && processOf(agent)?.numberedIn === ownName().numberedIn && !isNetworkThere(network)

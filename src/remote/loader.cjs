@@ -24,7 +24,7 @@ function installed() {
   return undefined;
 }
 
-/** @param {number} count @returns {Promise<Buffer>} so many octets of standard input; what is more stays there */
+/** @param {number} count @returns {Promise<Buffer>} so many bytes of stdin; the rest stays unread */
 function octets(count) {
   return new Promise((resolve, reject) => {
     /** @type {Buffer[]} */

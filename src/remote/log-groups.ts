@@ -1,4 +1,4 @@
-/** Of the packet log's groups those that agents take: others may read logs of packets as well. Each host wants one of its own. */
+/** The NFLOG groups that agents use: other programs may use others. Each host needs its own. */
 export const LOG_GROUPS: { any: () => number; has: (group: number) => boolean } = {
   any: () => FIRST + Math.floor(Math.random() * COUNT),
   has: (group) => group >= FIRST && group < FIRST + COUNT,

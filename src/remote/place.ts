@@ -20,7 +20,7 @@ export interface Place {
 /** The kinds of hosts, as help and errors name them. */
 export const HOST_KINDS: string = 'ssh:user@host, exec:COMMAND, pid:NUMBER, netns:NAME or local';
 
-/** What is said of a text that names no host. */
+/** The error for a text that does not name a host. */
 export function unknownHost(name: string): TcplabError {
   return new TcplabError('USAGE', `unknown host '${name}': expected ${HOST_KINDS}`);
 }
@@ -77,7 +77,7 @@ function inNetwork(name: string, network: string): Place {
 function sshCommand(destination: string, words: readonly string[], terminal = false): string[] {
   const ssh = process.env['TCPLAB_SSH'] ?? 'ssh';
   const options = `${terminal ? '-tt' : '-T'} -o BatchMode=yes`;
-  // What ssh is given goes to the shell of the other side once more.
+  // The remote shell parses ssh's command once more.
   return [
     'sh',
     '-c',

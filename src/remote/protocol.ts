@@ -3,18 +3,18 @@ import type { TimelineEvent } from '../evidence/events.ts';
 import type { Privilege } from '../kernel/privileges.ts';
 
 /**
- * What an agent and whoever started it say to each other: a JSON object a line, over standard input and output. Raised when
- * one side would misread the other.
+ * The protocol between an agent and the process that started it: one JSON object per line, over stdin and stdout. Raised
+ * when one side would misread the other.
  */
 export const AGENT_FORMAT = 'tcplab.agent/1';
 
-/** The agent's first line. What comes before it (a banner, a message of the day) is none of ours. */
+/** The agent's first line. Lines before it (a banner, a message of the day) come from other programs. */
 export interface Greeting {
   tcplab: string;
   version: string;
   machine: { kernel: string; arch: string; node: string };
   privilege: Privilege;
-  /** Names the network that it is in for all machines: boot and namespace. */
+  /** Identifies its network namespace across machines: boot id and namespace. */
   network: string;
 }
 
@@ -26,7 +26,7 @@ export interface Request {
 
 export type Answer = { id: number; result?: unknown } | { id: number; error: SaidError };
 
-/** What happens in a host that was opened, told as it happens. */
+/** An event in an open host, sent at once. */
 export interface News {
   host: number;
   event: TimelineEvent;
@@ -42,7 +42,7 @@ interface SaidError {
   errno?: string;
 }
 
-/** What is JSON stays as it is; octets become text. */
+/** Leaves JSON values as they are; bytes become text. */
 export function encode(value: unknown): unknown {
   if (value instanceof Uint8Array) return { octets: Buffer.from(value).toString('base64') };
   if (Array.isArray(value)) return value.map(encode);
@@ -67,7 +67,7 @@ export function encodeError(error: unknown): SaidError {
   return { code, message, hint, syscall: error.syscall, errno: error.errno };
 }
 
-/** The error as it was there. One that nobody foresaw stays one: it is a fault of tcplab's. */
+/** The original error. An unexpected one stays unexpected: it is a fault of tcplab. */
 export function decodeError({ code, message, hint, syscall, errno }: SaidError): Error {
   if (code === null) return new Error(message);
   if (syscall === undefined || errno === undefined) return new TcplabError(code, message, { hint });

@@ -14,7 +14,7 @@ export interface OwnAddress {
   netmask: string;
 }
 
-/** All but those of the loopback, and of IPv6 those that are for one link alone. */
+/** All except loopback and IPv6 link-local addresses. */
 export function ownAddresses(family: Family): OwnAddress[] {
   const wanted = family === 'ipv6' ? 'IPv6' : 'IPv4';
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
@@ -24,14 +24,14 @@ export function ownAddresses(family: Family): OwnAddress[] {
   );
 }
 
-/** Somebody who may be knocked at. */
-interface Door {
+/** A listener that the peer tries to connect to. */
+interface Listener {
   server: Server;
-  /** Where who knocked came from, as it looks from here. */
+  /** The client's address as seen here, after any NAT. */
   from: Promise<string>;
 }
 
-const doors = new Map<number, Door>();
+const listeners = new Map<number, Listener>();
 
 /** Listens on an address; gives the port. */
 export async function openDoor(address: string): Promise<number> {
@@ -45,17 +45,17 @@ export async function openDoor(address: string): Promise<number> {
   });
   await listening(server, address);
   const { port } = server.address() as { port: number };
-  doors.set(port, { server, from });
+  listeners.set(port, { server, from });
   return port;
 }
 
-/** Gives where who knocked came from, or null when nobody has within the time. */
+/** Closes the listener and returns the client's address, or null if none connected in time. */
 export async function closeDoor(port: number, withinMs: number): Promise<string | null> {
-  const door = doors.get(port);
-  doors.delete(port);
-  if (!door) return null;
-  const from = await Promise.race([door.from, pause(withinMs, null, { ref: false })]);
-  door.server.close();
+  const listener = listeners.get(port);
+  listeners.delete(port);
+  if (!listener) return null;
+  const from = await Promise.race([listener.from, pause(withinMs, null, { ref: false })]);
+  listener.server.close();
   return from;
 }
 
@@ -78,7 +78,7 @@ export async function knockAt(
   }
 }
 
-/** A port that nobody has. */
+/** A free port. */
 export async function freePort(address: string): Promise<number> {
   const server = createServer().listen(0, address);
   await listening(server, address);

@@ -22,7 +22,7 @@ interface Options {
   /** The lab's next numbers. */
   nextRule: () => number;
   nextProgram: () => number;
-  /** Brings the timeline up to now: what this host has told by then, and all that had happened before. */
+  /** Brings the timeline up to now, with all events that this host has reported. */
   settle: () => Promise<void>;
 }
 
@@ -176,7 +176,7 @@ export class RemoteHost implements Host {
     return this.#call('giveLocalPorts', first, last);
   }
 
-  /** Beside the agent, by the same way: what it is connected with is the user's own terminal. */
+  /** Runs over a second connection like the agent's, because its stdio is the user's terminal. */
   async spawn(command: string, args: string[], options: SpawnOptions = {}): Promise<ChildProcess> {
     const { channel, number } = this.#options;
     const { place } = channel;

@@ -32,7 +32,7 @@ export class RemotePair implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** `places`: where the hosts are, as `parsePlace` takes them. Throws a TcplabError that says what is in the way. */
+  /** `places`: where the hosts are, as `parsePlace` returns them. Throws a TcplabError with the obstacle. */
   static async open(places: Record<HostName, string>, options: RemoteOptions): Promise<RemotePair> {
     const parsed = { client: parsePlace(places.client), server: parsePlace(places.server) };
     const opening = { client: Channel.open(parsed.client), server: Channel.open(parsed.server) };
@@ -129,7 +129,7 @@ export class RemotePair implements AsyncDisposable {
       };
       return { host, about };
     };
-    /** What arrived is known to have been sent once its sender was looked at after that. */
+    /** Reads the sender after the receiver, so that each segment that arrived is also known as sent. */
     const settle = async () => {
       const toAsk = alignment.release();
       if (toAsk.length === 0) return;

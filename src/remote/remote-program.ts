@@ -2,10 +2,10 @@ import type { TimelineEvent } from '../evidence/events.ts';
 import type { Program } from '../lab/program.ts';
 import type { Channel } from './channel.ts';
 
-/** What is kept of what a program says, as on this machine. In characters. */
+/** How much of a program's output is kept, in characters, as on this machine. */
 const KEPT = 64 * 1024;
 
-/** A program on another machine. What it says, and that it has ended, its host's events tell. */
+/** A program on another machine. Its output and exit come as events of its host. */
 export class RemoteProgram implements Program {
   readonly pid: number;
   readonly command: string;
@@ -47,7 +47,7 @@ export class RemoteProgram implements Program {
 
   signal(name: NodeJS.Signals): void {
     this.#channel.call('signalProgram', this.#host, this.#number, name).catch(() => {
-      // Where the way is gone, its programs are as well.
+      // Without the connection its programs have ended too.
     });
   }
 

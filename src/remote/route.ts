@@ -29,22 +29,22 @@ export async function findRoute(
       failures.push(`${address}: ${port}`);
       continue;
     }
-    const knocked = await client.call('knockAt', address, port, WITHIN_MS);
-    const hasKnocked = 'from' in knocked;
-    const seenFrom = await server.call('closeDoor', port, hasKnocked ? WITHIN_MS : 0);
-    if (!hasKnocked) {
-      failures.push(`${address}: ${knocked.errno}`);
+    const attempt = await client.call('knockAt', address, port, WITHIN_MS);
+    const hasConnected = 'from' in attempt;
+    const seenFrom = await server.call('closeDoor', port, hasConnected ? WITHIN_MS : 0);
+    if (!hasConnected) {
+      failures.push(`${address}: ${attempt.errno}`);
       continue;
     }
-    const local = own.find((one) => one.address === knocked.from);
-    if (seenFrom !== knocked.from || !local) {
+    const local = own.find((one) => one.address === attempt.from);
+    if (seenFrom !== attempt.from || !local) {
       failures.push(
-        `${address}: ${seenFrom === null ? 'no connection arrives' : `${knocked.from} arrives as ${seenFrom}`}`,
+        `${address}: ${seenFrom === null ? 'no connection arrives' : `${attempt.from} arrives as ${seenFrom}`}`,
       );
       continue;
     }
     return {
-      client: { address: knocked.from, interface: local.interface },
+      client: { address: attempt.from, interface: local.interface },
       server: { address, interface: interfaceName },
     };
   }

@@ -22,7 +22,7 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 import { agentName } from './journal.ts';
 import { LOG_GROUPS } from './log-groups.ts';
 
-/** What a host is to be, on a machine that others use as well. */
+/** The options of a host on a machine that others use as well. */
 export interface SharedHostRequest {
   name: HostName;
   family: Family;
@@ -35,7 +35,7 @@ export interface SharedHostRequest {
   allowSysctl: boolean;
 }
 
-/** What it can do: null for what it can, else why not. */
+/** Its abilities: null if present, else why not. */
 export type SharedHostAbilities = Pick<
   HostAbout,
   'firewall' | 'noKernelEvents' | 'kernelEvents' | 'noPackets'
@@ -47,13 +47,13 @@ export interface SharedHost {
   dispose(): Promise<void>;
 }
 
-/** So that tests have machines whose clocks are apart, on one. */
+/** For tests: shifts this machine's clock, to test machines with different clocks. */
 const AHEAD_MS = Number(process.env['TCPLAB_CLOCK_AHEAD_MS'] ?? 0);
 
 /** When this machine's clock for the lab was zero. */
 const START_NS = monotonicNs() - BigInt(Math.round(AHEAD_MS * 1e6));
 
-/** What an agent's clocks say. */
+/** An agent's clocks. */
 export interface ClockFace {
   /** The one that stamps its events, milliseconds since a moment of its own. */
   atMs: number;
@@ -71,7 +71,7 @@ export function readClocks(): ClockFace {
 
 let opened = 0;
 
-/** A host in the network that this process is in, next to whoever else uses it. */
+/** A host in the network namespace of this process, which other programs use as well. */
 export async function openSharedHost(
   request: SharedHostRequest,
   keep: (undo: Undo) => void,
@@ -146,7 +146,7 @@ function openCapture(
   }
 }
 
-/** One that nobody has. */
+/** A free one. */
 function freeLogGroup(): number {
   for (let tries = 1; ; tries++) {
     const group = LOG_GROUPS.any();
@@ -169,7 +169,7 @@ function works(work: () => unknown): boolean {
   }
 }
 
-/** The connections of whoever started this process, and of its standard streams: by one of them somebody speaks with it. */
+/** The connections of this process's ancestors and standard streams: tcplab is controlled over one of them. */
 function reachedBy(): { local: Endpoint; remote: Endpoint }[] {
   const ancestors: number[] = [];
   for (let pid = process.pid; pid > 0; pid = parentOf(pid)) ancestors.push(pid);

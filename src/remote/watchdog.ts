@@ -8,7 +8,7 @@ import { isAlive, killProcess, processesWith } from '../kernel/process.ts';
 import { processOf, readJournal } from './journal.ts';
 import { takeBackAll } from './leftovers.ts';
 
-/** When nothing has been heard for so long, the other side is gone. */
+/** After so long without a message, the other side counts as dead. */
 export const SILENCE_MS = 10_000;
 
 /** Shorter than SILENCE_MS, so that the agent has finished cleaning up before its watchdog starts to. */
@@ -18,12 +18,12 @@ export const AGENT_SILENCE_MS = 8000;
 const MARK = 'TCPLAB_AGENT';
 
 /**
- * A process of its own, in a session of its own, that takes back what an agent has changed on its machine when the agent is
- * gone, or has heard nothing of whoever started it for too long: then it ends the agent as well.
+ * A separate process, in its own session, that undoes an agent's changes to its machine when the agent has exited. It does
+ * so too, and kills the agent, when the agent has received nothing from its starter for too long.
  */
 export class Watchdog {
   readonly #process: ChildProcess;
-  /** Resolves when it is gone, however it went. */
+  /** Resolves when it has exited, for any reason. */
   readonly gone: Promise<void>;
 
   private constructor(process: ChildProcess) {
@@ -60,7 +60,7 @@ export class Watchdog {
     return this.#process.pid ?? 0;
   }
 
-  /** Something was heard. */
+  /** A message was received. */
   feed(): void {
     this.#process.stdin?.write('.');
   }
@@ -72,9 +72,9 @@ export class Watchdog {
   }
 }
 
-/** How long what was killed may take to be gone; what the kernel itself holds up changes nothing any more. */
+/** How long a killed process may take to exit; one that the kernel delays further changes nothing any more. */
 const GONE_WITHIN_MS = 2000;
-/** xtables may be locked by somebody else, and a trace instance is in use until the last thread of its process is gone. */
+/** xtables may be locked by another process, and a trace instance is busy until the last thread of its process has exited. */
 const TRIES = 5;
 
 /** What the process does. */
@@ -99,7 +99,7 @@ export function watch(journal: string, agent: string): void {
     timer = setTimeout(bite, SILENCE_MS);
   });
   process.stdin.on('end', bite);
-  // What takes back has been loaded, and the journal is there.
+  // The code that undoes changes is loaded, and the journal can be read.
   readJournal(journal);
   process.stdout.write('watching\n');
 }

@@ -15,7 +15,7 @@ export interface ArcResult {
   arc: Arc;
   scenario: string;
   host: HostName;
-  /** `skipped`: it has to be waited out, and was not asked for. */
+  /** `skipped`: it takes a long wait, which was not requested. */
   verdict: VerdictWord | 'skipped';
   because: string | null;
   seenBy: WitnessName[];

@@ -15,7 +15,7 @@ const SLICE = 128;
 /** A step that waits for a state reads the whole table: not more often than so. */
 const MOST_READS = 256;
 
-/** A scenario that is to be held many times over, after it was made sure that this machine can. */
+/** A scenario to hold with many connections, checked against this machine's limits. */
 export interface CrowdPlan extends CrowdPartOptions {
   scenario: Scenario;
   steps: readonly CrowdStep[];
@@ -31,8 +31,8 @@ export interface CrowdWish {
 }
 
 /**
- * Plans crowds beside each other. With `heldAt`, that host has the held ends of all. Throws a TcplabError with code USAGE when
- * it can't be done, with the reason and the greatest number that can.
+ * Plans crowds beside each other. With `heldAt`, that host has the held ends of all. Throws a TcplabError with code USAGE if
+ * this machine can't hold so many, with the reason and the largest possible number.
  */
 export function planCrowds(
   wishes: readonly CrowdWish[],
@@ -127,7 +127,7 @@ function ceilingOf(
       `each keeps ${pages === 1 ? 'a page' : `${pages} pages`} of the memory that all TCP sockets of the machine share, and ${free.pages} pages are free before the kernel limits them; raise sysctl net.ipv4.tcp_mem`,
     ],
   ];
-  // What none is needed of is no limit: divided by zero it is infinite.
+  // A resource that no connection needs does not limit: its quotient is infinite.
   return limits.reduce((least, limit) => (limit[0] < least[0] ? limit : least));
 }
 
@@ -143,7 +143,7 @@ interface Needs {
   orphans: number;
   /** Of memory. */
   bytes: number;
-  /** Pages of the memory that the kernel has for TCP: for a segment that is not acknowledged, or a FIN that nobody reads. */
+  /** Pages of the memory that the kernel has for TCP: for a segment that is not acknowledged, or a FIN that no program reads. */
   pages: number;
 }
 
@@ -164,7 +164,7 @@ function needsOf(steps: readonly CrowdStep[]): Needs {
     if (step.do === 'receive') unread[step.at] = 0;
     most = Math.max(most, open.client + open.server);
   }
-  // What can't be answered is sent again and again.
+  // The kernel keeps segments that no reply can acknowledge, to retransmit them.
   const isUnanswered = count('drop') > 0 && count('lift') === 0;
   const orphans = isUnanswered ? count('close') : 0;
   const pages = isUnanswered

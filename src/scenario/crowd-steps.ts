@@ -5,9 +5,9 @@ import type { State } from '../tcp/state.ts';
 export type CrowdStep =
   | { do: 'connect' | 'accept' | 'receive' | 'shutdown' | 'close' | 'abort'; at: HostName }
   | { do: 'send'; at: HostName; data: string }
-  /** From here on a rule of this end drops all that comes to it, or that it sends, of these connections. */
+  /** From here on a rule on this host drops all incoming or all outgoing segments of these connections. */
   | { do: 'drop'; at: HostName; hook: 'in' | 'out' }
-  /** The rules that were set for these connections are lifted. */
+  /** Removes the rules that were set for these connections. */
   | { do: 'lift' }
   /** They are waited for in the socket table. */
   | { do: 'see'; at: HostName; state: State };

@@ -13,7 +13,7 @@ import type { CrowdStep } from './crowd-steps.ts';
 export interface CrowdLook {
   /** In the state that is held, at the end that is held. */
   inState: number;
-  /** The other ends, in the state that they have meanwhile. Null where that is one listener’s for all. */
+  /** The peers that are in the peer's state. Null if the peer is a single listener. */
   peersInState: number | null;
   /** Where the others of the held end are; null when there are none. */
   others: readonly { state: State; count: number }[] | null;
@@ -34,11 +34,11 @@ export interface Made {
   made: number;
   /** For the calls, and what was waited for between them. */
   tookMs: number;
-  /** Why not for all. */
+  /** Why not all connections are held. */
   because: string | null;
 }
 
-/** Makes the calls for all of them. The state is waited for by `untilReached`. */
+/** Makes the calls for all connections. `untilReached` waits for the state. */
 export async function makeCrowd(
   crowd: Crowd,
   part: CrowdPart,
@@ -113,7 +113,7 @@ async function take(part: CrowdPart, step: CrowdStep, slice: Slice, withinMs: nu
   }
 }
 
-/** Calls until it was done for each: what is given is how far it came. */
+/** Repeats `call` until it has done the whole slice; each call returns where it stopped. */
 async function untilAll(
   failure: string,
   withinMs: number,

@@ -2,7 +2,7 @@ import type { HostName } from '../evidence/events.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
 import type { Fate, Rule } from '../lab/rule.ts';
 
-/** What `tcplab explain` and docs/states say about a scenario beyond its title. */
+/** The text of `tcplab explain` and docs/states about a scenario, apart from its title. */
 export interface Explanation {
   steps: readonly string[];
   /** The packet-filter rules, in the order in which they are set. A test compares them with those of a run. */

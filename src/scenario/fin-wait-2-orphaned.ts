@@ -5,7 +5,7 @@ import { established } from './opening.ts';
 import { call } from './sabotage.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
-/** Without a descriptor nobody waits for the peer's data, and the kernel ends it after tcp_fin_timeout. */
+/** An orphaned socket has no reader, so the kernel ends it after tcp_fin_timeout. */
 export const finWait2Orphaned: CatalogueScenario = {
   id: 'fin-wait-2-orphaned',
   title: "a client closes, the server never does, and the kernel's timer runs",

@@ -15,7 +15,7 @@ import { fromServer, HANDSHAKE, toServer } from './explanation.ts';
 import { established } from './opening.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
-/** RFC 9293, 3.5.1: one end is gone without the other's knowledge, as after a crash or a pulled cable. */
+/** RFC 9293, 3.5.1: one end has closed without the other's knowledge, as after a crash or with the link down. */
 export const halfOpen: CatalogueScenario = {
   id: 'half-open',
   title: 'a client vanishes, and the server receives nothing',

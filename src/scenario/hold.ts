@@ -45,7 +45,7 @@ export async function holdState(lab: Lab, scenario: Scenario, options: HoldOptio
 /** How long after the loss of a state its program may take to exit: the kernel closes its sockets first. */
 const EXIT_WITHIN_MS = 500;
 
-/** Waits for a program that may be about to exit, so that the timeline says that it did. */
+/** Waits for a program that may be about to exit, so that its exit is on the timeline. */
 async function untilProgramsEnd(lab: Lab): Promise<void> {
   const { timeline } = lab;
   const run = () => timeline.of('program-started').length > timeline.of('program-ended').length;

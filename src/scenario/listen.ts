@@ -19,7 +19,7 @@ export const listen: CatalogueScenario = {
     await seen(stage, connection, 'server', 'LISTEN');
     return connection;
   },
-  /** The SYN is answered with SYN-ACK; the client's kernel, which knows of no connection, then resets it. */
+  /** The listener replies to the SYN with a SYN-ACK; the client's kernel has no such connection and replies with RST. */
   show: synFrom('client'),
   explanation: {
     steps: [

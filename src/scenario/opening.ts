@@ -7,11 +7,11 @@ import type { SocketOption } from '../tcp/socket-options.ts';
 import type { State } from '../tcp/state.ts';
 import type { Stage } from './stage.ts';
 
-/** How scenarios begin. Each builds on the one before: a listener, a connection under way, one that stands. */
+/** How scenarios begin. Each builds on the one before: a listener, a handshake, an established connection. */
 
 interface Listening {
   backlog?: number;
-  /** SO_RCVBUF of the connections that come from it, in octets. */
+  /** SO_RCVBUF of the connections that it accepts, in bytes. */
   receiveBuffer?: number;
   /** TCP_DEFER_ACCEPT: for how many seconds a connection may be without data before it is established. */
   deferS?: number;

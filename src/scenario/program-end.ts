@@ -139,7 +139,7 @@ class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
     return data.length;
   }
 
-  /** The program reads by itself. */
+  /** The program itself reads. */
   async receive(): Promise<Uint8Array> {
     return new Uint8Array();
   }

@@ -78,7 +78,7 @@ export async function reachState(
   }
 }
 
-/** Whether it says that a state can't be reached, and not that something is wrong. */
+/** Whether the error means that a state was not reached, and not a fault of tcplab or the machine. */
 function isOutcome(error: TcplabError): boolean {
   return error.code === 'TIMEOUT' || error instanceof SettingConflict;
 }

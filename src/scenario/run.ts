@@ -20,7 +20,7 @@ export interface RunOptions extends LabOptions {
   programs?: Programs | undefined;
   /** Shared by those that run side by side. */
   turn?: Turn;
-  /** Something to do in mid-hold: a test's sabotage, say. */
+  /** Runs during the hold, such as a test's sabotage. */
   during?: (lab: Lab) => Promise<void>;
 }
 

@@ -14,25 +14,25 @@ export interface Scenario {
   /** What happens, in a line. */
   title: string;
   held: { host: HostName; state: State };
-  /** What the other end is in meanwhile. */
+  /** The peer's state during the hold. */
   peer: State;
   /** What keeps it there, in a few words. */
   heldBy: string;
   /** What must hold besides the state, for as long as it is held. The rules that are set then need not be named. */
   conditions?: readonly Condition[];
-  /** The arcs that it is made to drive, by the host whose end takes them. */
+  /** The transitions that the scenario drives, by the host whose end takes them. */
   arcs?: Partial<Record<HostName, readonly number[]>>;
   /** The ends that no program can play, with what tcplab has to do or leave there: `the server must not accept`. */
   ours?: Partial<Record<HostName, string>>;
-  /** Whether the kernel itself ends it, after a second: no other lab may be in its way for that long. */
+  /** Whether the kernel ends the state after 1 s, so that no other lab may delay it for that long. */
   brief?: boolean;
-  /** Whether it waits for a timer of the kernel on its way, of 200 ms or so: begun first, it does so beside the others. */
+  /** Whether it waits for a kernel timer of about 200 ms before the hold: it starts first, so that others run during the wait. */
   waits?: boolean;
   /** Whether it waits for a timer of a minute. */
   slow?: boolean;
-  /** Makes the calls and sets the rules; the state itself is waited for by whoever runs it. */
+  /** Makes the calls and sets the rules; the caller then waits for the state. */
   reach(stage: Stage): Promise<Connection>;
-  /** Has the end show its state on the wire, where no segment passes by itself. */
+  /** Makes the end send a segment that shows its state, if it sends none on its own. */
   show?(stage: Stage, connection: Connection): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export interface Scenario {
  * transition, and need none of this.
  */
 export interface CatalogueScenario extends Scenario {
-  /** Empty if the state says it all. */
+  /** Empty if there is nothing to add to the state. */
   conditions: readonly Condition[];
   explanation: Explanation;
   /** The commands that do the same on two machines without tcplab. */

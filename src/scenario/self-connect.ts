@@ -1,7 +1,7 @@
 import { ctrlC, endWatch, watch } from './by-hand/steps.ts';
 import type { CatalogueScenario } from './scenario.ts';
 
-/** The SYN meets its own sender: a simultaneous open (RFC 9293, 3.5) whose two ends are one socket. */
+/** The SYN arrives at its own sender: a simultaneous open (RFC 9293, 3.5) whose two ends are one socket. */
 export const selfConnect: CatalogueScenario = {
   id: 'self-connect',
   title: 'a client connects to its own address and port, and becomes its own peer',

@@ -14,14 +14,14 @@ export interface Stage {
   serverEndpoint(): Endpoint;
   /** Its port. */
   readonly serverPort: number;
-  /** Whether an end is a program: what it understands, nobody here knows. */
+  /** Whether an end is a program: tcplab does not know its protocol. */
   readonly hasPrograms: boolean;
   /** Tries until something is given; see `Lab.waitFor`. */
   waitFor<T>(what: WaitedFor, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
   observe(): Promise<Tables>;
-  /** An end as its segments tell it by now: its sequence numbers, above all. */
+  /** The end computed from its segments so far: mainly its sequence numbers. */
   fold(connection: Connection, host: HostName): Promise<End>;
   nowMs(): number;
-  /** Tells something beyond the state, which is shown with the result. */
+  /** Adds a note that is shown with the result. */
   note(text: string): void;
 }

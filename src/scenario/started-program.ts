@@ -23,7 +23,7 @@ export class EndedEarly extends TcplabError {}
 
 /**
  * Starts a program and waits until it listens on the lab's port, according to the socket table. Throws with code TIMEOUT if
- * it does not, and says what it does instead.
+ * it does not, with what it does instead.
  */
 export async function startListening(
   lab: Lab,

@@ -14,7 +14,7 @@ const BACKLOG = 4;
 /** Of the recipe's SYN queue; how many requests it holds depends on the kernel. */
 const PENDING = ['SYN-RECEIVED', '…'] as const;
 
-/** SYNs whose final ACK never comes (RFC 4987), and what a client gets that means it, with syncookies and without. */
+/** SYNs whose final ACK never arrives (RFC 4987), and what a legitimate client gets, with SYN cookies and without. */
 export const synFlood: CatalogueScenario = {
   id: 'syn-flood',
   title: 'many SYNs arrive, and none of their final ACKs',

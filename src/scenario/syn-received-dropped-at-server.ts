@@ -9,7 +9,7 @@ export const synReceivedDroppedAtServer: CatalogueScenario = {
   title: "the server's firewall drops its outgoing SYN-ACKs",
   held: { host: 'server', state: 'SYN-RECEIVED' },
   peer: 'SYN-SENT',
-  // The request goes at its first timer, for its SYN-ACK can't be sent again (net/ipv4/inet_connection_sock.c).
+  // The request's first timer removes it, because the SYN-ACK can't be retransmitted (net/ipv4/inet_connection_sock.c).
   brief: true,
   heldBy: 'server drops out',
   conditions: [],

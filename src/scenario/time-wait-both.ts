@@ -18,7 +18,7 @@ import { established, seen } from './opening.ts';
 import type { CatalogueScenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
-/** As `closing`, until the rule is lifted: the client's FIN, sent again, acknowledges the server's. */
+/** As `closing`, until the rule is removed: then the client's retransmitted FIN acknowledges the server's FIN. */
 export const timeWaitBoth: CatalogueScenario = {
   id: 'time-wait-both',
   title: 'both ends close at the same time, and each receives the other FIN',
@@ -33,7 +33,7 @@ export const timeWaitBoth: CatalogueScenario = {
     const { connection, clientSocket, serverSocket } = await established(stage);
     const startMs = stage.nowMs();
     const rule = await stage.server.setRule({ hook: 'in', destinationPort: stage.serverPort, fate: 'drop' });
-    // To lift it takes about as long.
+    // Removing the rule takes about as long.
     const ruleMs = stage.nowMs() - startMs;
     await stage.client.shutdown(clientSocket);
     await seen(stage, connection, 'client', 'FIN-WAIT-1');
@@ -91,13 +91,13 @@ export const timeWaitBoth: CatalogueScenario = {
   },
 };
 
-/** Of two timers that run out within so much of each other, the table's whole jiffies do not tell which is the first. */
+/** The table has whole jiffies: it does not show which of two timers fires first if they are this close. */
 const JIFFY_MS = 10;
 
 /**
- * Were the server's FIN sent again first, the client's answer would take the server to FIN-WAIT-2. On one machine the
- * client's timer, which began to run earlier, always wins; where a call takes longer than the timer, it is chance. But as
- * both wait twice as long each time, there comes a moment that leaves time to lift a rule.
+ * Whether the client retransmits next. If the server did, the client's ACK would take it to FIN-WAIT-2. On one machine the
+ * client's timer, which started earlier, always fires first; if a call takes longer than the timer, the order is chance.
+ * Both timers double each time, so in the end there is time enough to remove a rule in between.
  */
 async function isClientNext(stage: Stage, connection: Connection, neededMs: number): Promise<boolean> {
   const startMs = stage.nowMs();

@@ -7,7 +7,7 @@ import { setImmediate as soon } from 'node:timers/promises';
 export class Turn {
   #last: Promise<void> = Promise.resolve();
 
-  /** Waits for the turn. Gives what passes it on; once is enough, more does no harm. */
+  /** Waits for the turn. Returns a function that passes it on; a second call does nothing. */
   async take(): Promise<() => void> {
     const before = this.#last;
     let pass: () => void = () => {};
@@ -15,7 +15,7 @@ export class Turn {
       pass = resolve;
     });
     await before;
-    // Between two of them, what the labs before have to look at while they hold.
+    // Between two turns, the earlier labs poll their holds.
     await soon();
     return pass;
   }

@@ -67,7 +67,7 @@ const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> 
   timer: ['a timer may have ended this state without a segment', 'kernel events would decide'],
 };
 
-/** One sentence for all of them. `calls`: `all`, or why not all of them are known. */
+/** One sentence for all doubts. `calls`: `all`, or why not all calls are known. */
 export function wordsOfDoubts(doubts: readonly Doubt[], calls: 'all' | string): string {
   const all = [...new Set(doubts)].map((doubt) => DOUBTS[doubt]);
   const what = all.map(([text]) => text).join(', and ');

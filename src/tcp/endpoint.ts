@@ -48,7 +48,7 @@ export function addressBytes(address: string): Buffer {
 
 /**
  * The text of an address of 4 or 16 bytes. An IPv4 address inside IPv6 (::ffff:a.b.c.d) is given as IPv4: a socket
- * of a dual-stack program speaks IPv4 on the wire.
+ * of a dual-stack program uses IPv4 on the wire.
  */
 export function addressText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');

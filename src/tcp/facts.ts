@@ -11,7 +11,7 @@ export function isEndedBySegment({ state, gone, doubt }: Possibility): boolean {
   return !gone && state === 'CLOSED' && !isSilent;
 }
 
-/** Whether it has come to one of the states that need no full socket, out of the one in which the kernel gave that up. */
+/** Whether it has entered a state without a full socket, from the state in which the kernel freed the full socket. */
 export function goesOn(
   { state, gone, path }: Possibility,
   { except, from }: { except: readonly State[]; from?: State },
@@ -57,7 +57,7 @@ function isRefutedBy(one: Possibility, fact: { hasRequest: boolean; sinceMs: num
   return one.state === 'SYN-RECEIVED' && one.passive && !one.fastOpen;
 }
 
-/** When the connection that it is now began, as far as its segments show it. */
+/** When the current connection began, as far as its segments show it. */
 function beganMs({ path }: Possibility): number {
   for (let at = path; at; at = at.before) if (NO_CONNECTION.has(at.step.from)) return at.step.atMs;
   return Number.NEGATIVE_INFINITY;

@@ -5,7 +5,7 @@ import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
 import { receiveCookie, receiveInOrphan, receiveInRequest, receiveInTimeWait } from './minisocks.ts';
 import { alternativesOf, type Path, type Step, stepsSince } from './path.ts';
-import { answersKnock, merged, type Possibility, UNTOLD, withDoubt } from './possibility.ts';
+import { acknowledgesSyn, merged, type Possibility, UNTOLD, withDoubt } from './possibility.ts';
 import type { IcmpError, Segment } from './segment.ts';
 import { sendSegment } from './send.ts';
 import { sendReset, silentlyEnded } from './send-reset.ts';
@@ -17,17 +17,17 @@ export type { Fact, Knowledge } from './known.ts';
 export type { Step } from './path.ts';
 
 /**
- * What one end of one connection sent or was really given: segments that a rule kept from it are not in here,
- * those that it sent are, whatever became of them. `maybe`: it arrived, and nobody knows whether it was delivered.
+ * What one end of one connection sent or had delivered. Segments to it that a rule dropped are not included;
+ * those that it sent are, whatever their fate. `maybe`: it arrived, and whether it was delivered is unknown.
  */
 export type Input =
   | { atMs: number; direction: 'sent' | 'received'; segment: SeenSegment; maybe?: boolean }
   | { atMs: number; direction: 'received'; icmp: IcmpError; maybe?: boolean };
 
-/** More ways than these in which an end can have come about tell nothing. */
+/** With more possible histories than these, an end is unknown. */
 const MOST_POSSIBILITIES = 16;
 
-/** An end as its segments tell it, with what else is known: everything that it can be. */
+/** All that an end can be, computed from its segments and what else is known. */
 export class End {
   readonly possibilities: readonly Possibility[];
   readonly known: Knowledge;
@@ -48,7 +48,7 @@ export class End {
     this.blind = blind;
   }
 
-  /** The states that fit; none while no segment has shown one, or when the socket is gone by another source. */
+  /** The states that fit. Empty if no segment has shown one, or another source shows that the socket is closed. */
   get states(): readonly State[] {
     const states = this.possibilities.map(({ state, gone }) => (gone ? null : state));
     return states.includes(null) ? [] : [...new Set(states as State[])];
@@ -92,7 +92,7 @@ export class End {
     return all.flatMap((step) => (step.or || !common.has(step) ? alternativesOf(step) : []));
   }
 
-  /** What the likeliest possibility says of the numbers in use. */
+  /** The sequence numbers of the likeliest possibility. */
   get sendNext(): number {
     return this.#first.sendNext;
   }
@@ -174,31 +174,32 @@ function received(before: Possibility, after: Possibility[], { maybe }: Input): 
 function receive(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
   const isSyn = segment.flags.includes('S') && segment.ack === null;
   if (socket.gone || socket.state === null || socket.state === 'CLOSED')
-    return [{ ...socket, knock: segment }];
+    return [{ ...socket, unanswered: segment }];
   switch (socket.state) {
     case 'LISTEN':
-      if (isSyn) return [{ ...socket, knock: segment }];
+      if (isSyn) return [{ ...socket, unanswered: segment }];
       return socket.cookie ? receiveCookie(socket, segment, at) : [socket];
     case 'SYN-SENT':
       return [receiveInSynSent(socket, segment, at)];
     case 'TIME-WAIT':
       return receiveInTimeWait(socket, segment, at);
     case 'SYN-RECEIVED':
-      if (socket.passive && !socket.fastOpen) return receiveInRequest(knocked(socket, segment), segment, at);
+      if (socket.passive && !socket.fastOpen)
+        return receiveInRequest(withUnanswered(socket, segment), segment, at);
       break;
     case 'FIN-WAIT-1':
     case 'FIN-WAIT-2':
-      if (socket.orphan === null) return receiveEitherWay(knocked(socket, segment), segment, at);
+      if (socket.orphan === null) return receiveEitherWay(withUnanswered(socket, segment), segment, at);
       break;
     default:
   }
-  return receiveOpen(knocked(socket, segment), segment, at);
+  return receiveOpen(withUnanswered(socket, segment), segment, at);
 }
 
 /** A new connection's SYN. What it does shows in the answer alone: an established connection only acknowledges (RFC 5961). */
-function knocked(socket: Possibility, segment: SeenSegment): Possibility {
+function withUnanswered(socket: Possibility, segment: SeenSegment): Possibility {
   const isNew = segment.flags.includes('S') && segment.ack === null && segment.seq !== socket.peerSyn;
-  return isNew ? { ...socket, knock: segment } : socket;
+  return isNew ? { ...socket, unanswered: segment } : socket;
 }
 
 function receiveOpen(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
@@ -262,5 +263,5 @@ function settled(before: End, possible: readonly Possibility[], last: Segment | 
 }
 
 export function answersSyn(end: End, segment: Segment): boolean {
-  return end.possibilities.some((one) => answersKnock(one, segment));
+  return end.possibilities.some((one) => acknowledgesSyn(one, segment));
 }

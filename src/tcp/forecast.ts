@@ -13,7 +13,7 @@ import {
   type Waiting,
 } from './timers.ts';
 
-/** A row of the socket table, as far as its timers go. */
+/** The timer fields of a socket-table row. */
 type TimedRow = Pick<
   SocketRow,
   'state' | 'timer' | 'expiresMs' | 'retransmits' | 'inode' | 'info' | 'local' | 'remote'
@@ -26,15 +26,15 @@ export interface Forecast {
   nextMs: number | null;
   /** How many more times something is sent before the end; null when there is no end. */
   remaining: number | null;
-  /** Until the kernel gives up, from now; null when it never does, or when nobody knows. */
+  /** Time from now until the kernel gives up; null if it never does, or if that is unknown. */
   givesUpMs: number | null;
   /** The latest end, where the end itself depends on what the peer sends. */
   atMostMs: number | null;
-  /** The state after that. A request socket is not a state of the listener's: it is just gone. */
+  /** The state after that. A request socket is not a state of the listener: it is just removed. */
   nextState: State | null;
   /** What would keep the end from coming then. */
   unless: string | null;
-  /** When something is sent, from now. Endless ones are cut off. */
+  /** The times of transmissions, from now. An endless list is cut off. */
   sendsMs: readonly number[];
   /** Which setting controls it, in a line. */
   because: string;
@@ -43,7 +43,7 @@ export interface Forecast {
 /** By how much a timer may have been longer than what is left of it, to still be of the same class of lateness. */
 const LONGEST_FACTOR = 8;
 
-/** Whether the program has closed the socket and the kernel finishes by itself. A row without inode may also be unaccepted. */
+/** Whether the socket is orphaned. A row without an inode may also be in the accept queue. */
 export function isOrphan({ state, inode }: Pick<SocketRow, 'state' | 'inode'>): boolean {
   return inode === 0 && ORPHAN_STATES.has(state);
 }
@@ -51,15 +51,15 @@ export function isOrphan({ state, inode }: Pick<SocketRow, 'state' | 'inode'>): 
 const ORPHAN_STATES: ReadonlySet<State> = new Set(['FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSING', 'LAST-ACK']);
 
 /**
- * What will become of a socket if its peer says nothing more. The row does not tell when the first segment was sent:
- * that is reckoned back from its count of retransmissions and its present timeout.
+ * The future of a socket if its peer sends nothing more. The row does not show when the first segment was sent:
+ * that is computed from its count of retransmissions and its current timeout.
  */
 export function forecast(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities = {}): Forecast {
   const told = foretell(row, { ...sysctls, rtoMaxMs: options.rtoMaxMs ?? sysctls.rtoMaxMs }, options);
   return { ...told, because: told.because + restsOn(options, told.because) };
 }
 
-/** Who is behind the options that the reason names, or that nobody could look at them. */
+/** The process that set the options in the reason, or that they could not be read. */
 function restsOn({ setBy, unread }: Peculiarities, because: string): string {
   if (unread) return "; the socket's own options can't be read, and would change that";
   return setBy !== undefined && /TCP_|keepalive/.test(because) ? ` (set by ${setBy})` : '';
@@ -79,7 +79,7 @@ function foretell(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities): F
       : since(schedule(waiting, sysctls, told), row, waiting);
   const steps = planned.endMs === null ? planned.offsetsMs : [...planned.offsetsMs, planned.endMs];
   const stepMs = (steps[done] ?? 0) - (steps[done - 1] ?? 0);
-  // Of a socket whose options nobody knows, the plan may be for a timer of hours, and the timer of seconds.
+  // With unknown options the plan may assume a timer of hours, and the real one runs for seconds.
   const runsMs = options.unread ? Math.min(stepMs, LONGEST_FACTOR * row.expiresMs) : stepMs;
   const nextMs = row.expiresMs + meanLatenessMs(runsMs, options.hz);
   const isAnswered = waiting === 'keepalive probe' && keepsBeingAnswered(row, stepMs, options);
@@ -155,7 +155,7 @@ function noTimer({ state }: TimedRow, sysctls: TcpSysctls): Forecast {
   };
 }
 
-/** The round trip and the timeout before backoff, as far as the row tells them. */
+/** The round-trip time and the timeout before backoff, as far as the row shows them. */
 function measured({ info }: TimedRow, waiting: Waiting, { rtoMaxMs, rtoMinMs }: TcpSysctls): Peculiarities {
   if (!info || waiting === 'SYN') return {};
   const rttMs = info.rttMs;

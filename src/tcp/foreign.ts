@@ -16,7 +16,7 @@ const SYNCHRONIZED: ReadonlySet<State | null> = new Set([
   'LAST-ACK',
 ]);
 
-/** Null where it may be the socket's, because a program's call may have gone unseen. */
+/** Null if it may be the socket's own, because a program's call may be unseen. */
 export function isForeignSegment(
   socket: Possibility,
   { flags, seq, ack }: Segment,
@@ -38,7 +38,7 @@ export function isForeignReset({ acknowledged, sendNext }: Possibility, { seq, a
   return seqDistance(seq, acknowledged) < 0 || seqDistance(seq, sendNext) > 0;
 }
 
-/** Whether a socket may be open still although a segment in its name says that it is gone. */
+/** Whether a socket may still be open although a segment in its name shows it closed. */
 export function mayBeOpen(socket: Possibility, { known }: Moment): boolean {
   return isOpen(socket) && !socket.gone && known.maker !== null;
 }

@@ -15,8 +15,8 @@ export function receiveInSynSent(socket: Possibility, segment: SeenSegment, { at
   if (ack !== null && !acceptableAck) return socket;
   if (flags.includes('R')) return acceptableAck ? take(socket, 'RST', atMs) : socket;
   if (!flags.includes('S')) return socket;
-  // A SYN alone opens simultaneously if the socket is still there: the answer tells.
-  if (ack === null) return { ...socket, knock: segment };
+  // A SYN alone is a simultaneous open if the socket still exists: the reply shows which.
+  if (ack === null) return { ...socket, unanswered: segment };
   const open = agreed(synchronized(socket, seq, atMs), socket.ownOptions, segment.options);
   return take(peerOffered(open, ack, segment), 'SYN-ACK', atMs);
 }
@@ -41,7 +41,7 @@ export function receiveInFullSocket(socket: Possibility, segment: Segment, at: M
   return place === 'inside' ? taken : [...taken, withDoubt(socket, 'end of window')];
 }
 
-/** RST counts at the next number (RFC 5961, 3.2); on Linux also where the peer may not know of its FIN's or its data's arrival. */
+/** RCV.NXT (RFC 5961, 3.2). Linux also accepts RCV.NXT - 1 after a FIN, and the end of the highest SACK block. */
 function resets(socket: Possibility, seq: number): boolean {
   const last = socket.sack ? socket.ahead.at(-1) : undefined;
   return seq === socket.receiveNext || isBeforeFin(socket, seq) || seq === last?.[1];

@@ -6,15 +6,15 @@ interface Recorded {
   atNs: bigint;
   /** The process that ran when it happened: often one that a softirq interrupted, not the socket's owner. */
   pid: number;
-  /** The inode number of the network namespace in which it happened; null where the source does not tell. */
+  /** The inode number of the network namespace of the event; null if the source does not have it. */
   namespace: number | null;
 }
 
-/** What a kernel tracepoint said about one socket. */
+/** What a kernel tracepoint reported about one socket. */
 interface TracedSocket extends Recorded {
   local: Endpoint;
   remote: Endpoint;
-  /** The kernel's address of the socket: tells two of the same ports apart while both live. */
+  /** The kernel's address of the socket: distinguishes two with the same ports while both exist. */
   socket: bigint;
 }
 
@@ -31,7 +31,7 @@ export type KernelEvent =
 
 export type KernelEventName = KernelEvent['name'];
 
-/** The kernel freed a packet that it did not use up, and said why (tracepoint skb:kfree_skb). */
+/** The kernel dropped a packet, with its reason (tracepoint skb:kfree_skb). */
 export interface KernelDrop extends Recorded {
   name: 'kfree_skb';
   /** The name in the running kernel's enum skb_drop_reason, without its prefix: `NO_SOCKET`. */

@@ -4,7 +4,7 @@ import type { State } from './state.ts';
 export interface Knowledge {
   /** `all` if every call on its socket comes as a fact; else why not. */
   readonly calls: 'all' | string;
-  /** Who made the socket, where all the calls are seen: of tcplab's own none is ever missing. Null if that is not known. */
+  /** Who made the socket, if all its calls are seen, as tcplab's own always are. Null if unknown. */
   readonly maker: 'tcplab' | 'program' | null;
   /** Whether a socket listens on its port; null if that is not known. */
   readonly listens: boolean | null;
@@ -12,7 +12,7 @@ export interface Knowledge {
   readonly closedListener: { atMs: number; isOnly: boolean } | null;
   /** Whether the accept queue has space for the connection; null if that is not known. */
   readonly hasQueueSpace: true | null;
-  /** Whether it was full when it was last looked at, and nothing was accepted since. */
+  /** Whether the queue was full in the last sample, with no accept() since. */
   readonly isQueueFull: boolean;
   /** Whether the listener waits for data (TCP_DEFER_ACCEPT); null if that is not known. */
   readonly defersAccept: boolean | null;
@@ -55,7 +55,7 @@ export interface Call {
   beganMs?: number;
 }
 
-/** What another source than segments tells of an end. */
+/** What a source other than segments reports about an end. */
 export type Fact =
   | { atMs: number; known: Partial<Knowledge> }
   | Call
@@ -63,7 +63,7 @@ export type Fact =
   | { atMs: number; hasDescriptor: boolean; sinceMs: number }
   /** The final ACK of its handshake made a full socket. */
   | { atMs: number; accepted: true }
-  /** Whether a look at the table that began at `sinceMs` found a request for its handshake. */
+  /** Whether the sample of the table that began at `sinceMs` has a request for its handshake. */
   | { atMs: number; hasRequest: boolean; sinceMs: number }
   /**
    * The socket that was there at `sinceMs` no longer exists. `except`: in these states it goes on without a full socket. `from`: the

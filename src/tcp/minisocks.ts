@@ -21,9 +21,9 @@ export function receiveInRequest(request: Possibility, segment: Segment, at: Mom
 }
 
 /** A request outlives its listener until the next segment, whatever that is (tcp_ipv4.c, tcp_v4_rcv): another socket may take that. */
-function afterListener(request: Possibility, knock: Segment, { atMs, known }: Moment): Possibility[] {
-  const closed = { ...find(request, 'CLOSED', atMs, LISTENER_CLOSED), knock };
-  const listening = { ...find(request, 'LISTEN', atMs, LISTENER_CLOSED), knock };
+function afterListener(request: Possibility, unanswered: Segment, { atMs, known }: Moment): Possibility[] {
+  const closed = { ...find(request, 'CLOSED', atMs, LISTENER_CLOSED), unanswered };
+  const listening = { ...find(request, 'LISTEN', atMs, LISTENER_CLOSED), unanswered };
   if (known.listens === null) return [closed, withDoubt(listening, 'listener')];
   return [known.listens ? listening : closed];
 }
@@ -109,13 +109,13 @@ export function receiveInTimeWait(socket: Possibility, segment: Segment, at: Mom
   }
   const isSyn = flags.includes('S') && ack === null;
   if (!isSyn) return [ack === null ? socket : { ...socket, sinceMs: atMs }];
-  const knocked = { ...socket, knock: segment };
-  if (seqDistance(seq, receiveNext) <= 0 || known.listens === false) return [knocked];
+  const waiting = { ...socket, unanswered: segment };
+  if (seqDistance(seq, receiveNext) <= 0 || known.listens === false) return [waiting];
   // TIME-WAIT gives way to it even where the listener then drops it: one with a FIN always, one without if its queue is full.
-  if (!flags.includes('F') && known.hasQueueSpace) return [knocked];
-  const gaveWay = { ...find(socket, 'CLOSED', atMs, GAVE_WAY), knock: segment };
+  if (!flags.includes('F') && known.hasQueueSpace) return [waiting];
+  const gaveWay = { ...find(socket, 'CLOSED', atMs, GAVE_WAY), unanswered: segment };
   const isIgnored = flags.includes('F') && known.listens === true;
-  return isIgnored ? [gaveWay] : [knocked, withDoubt(gaveWay, 'SYN in TIME-WAIT')];
+  return isIgnored ? [gaveWay] : [waiting, withDoubt(gaveWay, 'SYN in TIME-WAIT')];
 }
 
 /** net/ipv4/tcp_ipv4.c, tcp_v4_rcv: TCP_TW_SYN. */

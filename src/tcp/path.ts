@@ -8,13 +8,13 @@ export interface Step {
   to: State;
   /** Null when the end was found changed, by something that sends no segment: a timer, or a call. */
   arc: Arc | null;
-  /** The steps of which some happened in its place, and nobody knows which. */
+  /** The steps of which some happened in its place; which ones is unknown. */
   or?: readonly Step[];
   /** What Linux did, where the table has no arc for it, and it is known. */
   why?: string;
 }
 
-/** What may have happened: of a step that stands for several, each of them. */
+/** All steps that may have happened: each alternative of a step with several. */
 export function alternativesOf(step: Step): Step[] {
   return step.or ? step.or.flatMap(alternativesOf) : [step];
 }

@@ -12,7 +12,7 @@ export interface Possibility {
   /** Null while no segment has shown it. */
   readonly state: State | null;
   readonly path: Path | null;
-  /** Why this is a possibility beside others; null for what the segments themselves say. */
+  /** Why this is one possibility among others; null if the segments themselves show it. */
   readonly doubt: Doubt | null;
   /** The socket no longer exists, by another source than segments. */
   readonly gone: boolean;
@@ -56,8 +56,8 @@ export interface Possibility {
   /** The last acknowledgment that was sent, and the end of the window offered with it; null where the scale is not known. */
   readonly ackSent: number;
   readonly edge: number | null;
-  /** What came in for no connection that we know of, and has not been answered. */
-  readonly knock: Segment | null;
+  /** A segment for no known connection, without a reply so far. */
+  readonly unanswered: Segment | null;
 }
 
 export const UNTOLD: Possibility = {
@@ -89,7 +89,7 @@ export const UNTOLD: Possibility = {
   ahead: [],
   ackSent: 0,
   edge: null,
-  knock: null,
+  unanswered: null,
 };
 
 /** The same with some changes: by the million, a spread of so many properties takes ten times as long. */
@@ -123,7 +123,7 @@ export function changed(one: Possibility, changes: Partial<Possibility>): Possib
     ahead: one.ahead,
     ackSent: one.ackSent,
     edge: one.edge,
-    knock: one.knock,
+    unanswered: one.unanswered,
   };
   return Object.assign(copy, changes);
 }
@@ -135,7 +135,7 @@ export function find(end: Possibility, to: State, atMs: number, why?: string): P
   const path = known
     ? end.path
     : { step: { atMs, from, to, arc: null, ...(why && { why }) }, before: end.path };
-  return { ...end, state: to, path, sinceMs: atMs, gone: false, inClose: false, knock: null };
+  return { ...end, state: to, path, sinceMs: atMs, gone: false, inClose: false, unanswered: null };
 }
 
 /** Takes the arc of the RFC's table; where there is none, the trigger changes nothing. */
@@ -149,7 +149,7 @@ export function take(end: Possibility, trigger: Trigger, atMs: number, to?: Stat
     path: { step, before: end.path },
     sinceMs: atMs,
     inClose: false,
-    knock: null,
+    unanswered: null,
   };
 }
 
@@ -158,7 +158,7 @@ export function end(socket: Possibility, trigger: Trigger, atMs: number, to: Sta
   if (socket.state === null || socket.state === to) return { ...socket, state: to };
   const taken = take(socket, trigger, atMs, to);
   return taken === socket
-    ? { ...socket, state: to, closing: false, inClose: false, sinceMs: atMs, knock: null }
+    ? { ...socket, state: to, closing: false, inClose: false, sinceMs: atMs, unanswered: null }
     : { ...taken, closing: false };
 }
 
@@ -166,7 +166,7 @@ export function withDoubt(one: Possibility, doubt: Doubt): Possibility {
   return { ...one, doubt };
 }
 
-/** Of those that end alike, one is kept, with the changes that are certain. */
+/** Of possibilities with the same outcome one is kept, with the changes that are certain. */
 export function merged(all: readonly Possibility[]): Possibility[] {
   const kept: Possibility[] = [];
   for (const one of all) {
@@ -178,7 +178,7 @@ export function merged(all: readonly Possibility[]): Possibility[] {
   return kept;
 }
 
-/** What the segments themselves say (`first`, without a doubt) counts for more than another way. */
+/** What the segments themselves show (`first`, without a doubt) takes precedence. */
 function certain(first: Possibility, other: Possibility): Pick<Possibility, 'path' | 'sinceMs'> {
   const differ = difference(first.path, other.path);
   const later = laterOfSame(differ);
@@ -214,8 +214,8 @@ export function furthest(a: number, b: number): number {
 }
 
 /** Whether a segment that is sent acknowledges the SYN that came in: alone, or with data that it brought (RFC 7413). */
-export function answersKnock({ knock }: Pick<Possibility, 'knock'>, { ack }: Segment): boolean {
-  if (knock === null || !knock.flags.includes('S') || ack === null) return false;
-  const beyond = seqDistance(ack, seqAdd(knock.seq, 1));
-  return beyond >= 0 && beyond <= knock.length;
+export function acknowledgesSyn({ unanswered }: Pick<Possibility, 'unanswered'>, { ack }: Segment): boolean {
+  if (unanswered === null || !unanswered.flags.includes('S') || ack === null) return false;
+  const beyond = seqDistance(ack, seqAdd(unanswered.seq, 1));
+  return beyond >= 0 && beyond <= unanswered.length;
 }

@@ -18,11 +18,11 @@ const LEAST_RETRIES = 2;
 
 /** What is known of a request beyond its listener's options. */
 export interface PendingRequest {
-  /** How often its timer has expired. Its row's count does not tell: it includes the SYN-ACKs that answered a SYN. */
+  /** How often its timer has expired. The row's count is higher: it includes the SYN-ACKs that replied to a SYN. */
   timeouts: number | null;
   /** The client's ACK has arrived, and the request waits for data or for space in the accept queue. */
   acknowledged: boolean;
-  /** When the client retransmits its SYN, from now; null when nobody knows. */
+  /** When the client retransmits its SYN, from now; null if unknown. */
   synsMs: readonly number[] | null;
   /** It is one of so many that its listener may send fewer SYN-ACKs. */
   crowded: boolean;
@@ -80,7 +80,7 @@ function ruleFor({ synackRetries }: TcpSysctls, options: Peculiarities): Rule {
   return { ...rule, because: setting };
 }
 
-/** The whole life of a request, if the client says nothing more. */
+/** The whole life of a request, if the client sends nothing more. */
 export function requestSchedule(sysctls: TcpSysctls, options: Peculiarities): Schedule {
   const rule = ruleFor(sysctls, options);
   const { sendsMs, endMs } = lifeFrom(0, lateTimeoutMs(0, options.hz), rule, options.hz);
@@ -97,7 +97,7 @@ function lifeFrom(timeouts: number, firstMs: number, { retries, deferral, unsend
   }
 }
 
-/** What becomes of a request whose timer expires in `expiresMs`, and whose row counts so many SYN-ACKs. */
+/** The future of a request whose timer expires in `expiresMs`, and whose row counts so many SYN-ACKs. */
 export function forecastRequest(
   expiresMs: number,
   counted: number,
@@ -156,7 +156,7 @@ export function forecastRequest(
 const SAME_SHARE = 1 / 8;
 const SAME_MS = 300;
 
-/** The next SYN that comes before the request is gone, or so close to it that either may be first; and how long it may last. */
+/** The next SYN that arrives before the request is removed, or so close that either may be first; and how long it may last. */
 function renewedBy(synsMs: readonly number[], endMs: number, rule: Rule, hz?: number) {
   const wholeMs = lifeFrom(0, lateTimeoutMs(0, hz), rule, hz).endMs;
   let [renewing, lastMs] = [undefined as number | undefined, endMs];

@@ -12,13 +12,13 @@ export interface Segment {
   flags: string;
   /** As on the wire: the window scale is not applied. */
   window: number;
-  /** Payload, in octets. */
+  /** Payload, in bytes. */
   length: number;
 }
 
-/** An ICMP error that quotes a segment: it says that this one did not arrive (RFC 792, RFC 4443). */
+/** An ICMP error that quotes a segment, which did not arrive (RFC 792, RFC 4443). */
 export interface IcmpError {
-  /** The host that says so. */
+  /** The host that sent the error. */
   source: string;
   destination: string;
   type: number;
@@ -56,7 +56,7 @@ export function decodePacket(packet: Uint8Array): WirePacket | undefined {
   return error && { kind: 'icmp', error };
 }
 
-/** A segment to be built: what is not given is zero or empty. */
+/** A segment to encode. Default of each field: zero or empty. */
 export interface SegmentToEncode extends Omit<Segment, 'length'> {
   payload?: Uint8Array;
 }
@@ -92,7 +92,7 @@ export function checksumsHold(packet: Uint8Array): boolean {
 
 /**
  * Whether TCP's checksum can't be right: the packet is whole, and it is neither the checksum nor the sum of the pseudo header, which
- * stands there until a card or a tunnel completes it.
+ * is there until a NIC or a tunnel completes it.
  */
 export function checksumIsWrong(packet: Buffer): boolean {
   const ip = decodeIp(packet);
@@ -105,7 +105,7 @@ export function checksumIsWrong(packet: Buffer): boolean {
 
 /**
  * The packet with its TCP checksum as it will be on the wire. Before a packet leaves, the kernel has only the pseudo
- * header's sum in there. Gives the same packet back where it can't be told: no TCP, or not the whole of it.
+ * header's sum in there. Returns the packet unchanged if it is not TCP, or truncated.
  */
 export function completeChecksum(packet: Buffer): Buffer {
   const ip = decodeIp(packet);
@@ -151,11 +151,11 @@ export function headersOf(packet: Buffer): Buffer | undefined {
     return length >= 20 && isWhole(length) ? packet.subarray(0, ip.headerLength + length) : undefined;
   }
   const quoted = ip.protocol === ICMP || ip.protocol === ICMPV6 ? decodeIp(body.subarray(8)) : undefined;
-  // An error must quote eight octets of what it is about (RFC 792).
+  // An ICMP error quotes at least the IP header and 8 bytes of the packet (RFC 792).
   return quoted && packet.subarray(0, ip.headerLength + 8 + quoted.headerLength + 8);
 }
 
-/** How long a packet is by its IP header, in octets; 0 when it has none. */
+/** A packet's length in bytes by its IP header; 0 if it has none. */
 export function packetLength(packet: Buffer): number {
   return decodeIp(packet)?.totalLength ?? 0;
 }
@@ -180,7 +180,7 @@ interface IpHeader {
   destination: Buffer;
   protocol: number;
   headerLength: number;
-  /** The header's and the body's, in octets, as the header says (a capture may hold less). */
+  /** Of header and payload, in bytes, by the header (a capture may hold fewer). */
   totalLength: number;
 }
 

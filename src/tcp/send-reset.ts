@@ -41,21 +41,21 @@ function refuse(socket: Possibility, reset: Segment, last: Segment, at: Moment):
     case 'SYN-RECEIVED':
       if (last.ack !== null && last.ack !== socket.sendNext)
         return socket.passive ? [socket, ...withoutListener(socket, at)] : [socket];
-      // A full socket sends a challenge ACK instead (RFC 5961, 4.2): it is gone.
+      // A full socket sends a challenge ACK instead (RFC 5961, 4.2), so it no longer exists.
       if (isSyn && !socket.passive) return [closed(socket, at)];
       // net.ipv4.tcp_abort_on_overflow.
       return socket.passive ? withoutRequest(socket, 'RST', at) : [end(socket, 'abort', atMs)];
     case 'TIME-WAIT':
       return [];
     default:
-      // A socket with a descriptor answers no segment so; data for one without have ended it by now.
+      // A socket with a descriptor replies to no segment with RST; data for an orphaned one has ended it by now.
       return reset.seq === socket.sendNext && socket.orphan !== false && isBehindClose(socket)
         ? [end(socket, 'data after close', atMs)]
         : [];
   }
 }
 
-/** Its listener may have been closed, which nobody saw. */
+/** Its listener may have been closed unseen. */
 function withoutListener(request: Possibility, at: Moment): Possibility[] {
   const { listens, calls } = at.known;
   return listens === null && calls !== 'all' ? [withDoubt(closed(request, at), 'listener')] : [];
@@ -82,8 +82,8 @@ function closed(socket: Possibility, { atMs }: Moment): Possibility {
 /** The program aborts it, an administrator destroys it, or a keepalive gives up: the segment is the same. */
 function abort(socket: Possibility, segment: Segment, last: Segment | null, at: Moment): Possibility[] {
   const { atMs } = at;
-  // Without a segment that it answers, it comes from a firewall and says nothing of a socket.
-  if (socket.state === null) return [last && socket.knock ? closed(socket, at) : socket];
+  // An RST that replies to no segment comes from a firewall and proves nothing about a socket.
+  if (socket.state === null) return [last && socket.unanswered ? closed(socket, at) : socket];
   if (socket.gone) return [closed(socket, at)];
   const refusesAck = segment.ack === null && segment.seq !== socket.sendNext;
   switch (socket.state) {

@@ -2,7 +2,7 @@ import { isForeignSegment } from './foreign.ts';
 import { receiveFin, synchronized } from './full-socket.ts';
 import type { Knowledge, Moment } from './known.ts';
 import {
-  answersKnock,
+  acknowledgesSyn,
   changed,
   find,
   furthest,
@@ -17,8 +17,8 @@ import type { SeenSegment } from './syn-options.ts';
 import { agreed, offered } from './windows.ts';
 
 /**
- * What a segment that is sent makes of a possibility; none where it contradicts it. Segments and what they tell of
- * come from several processors: for a moment, a sent segment may be older than a received one.
+ * The effect of a sent segment on a possibility; none if it contradicts it. Segments and kernel events
+ * come from several CPUs: for a moment, a sent segment may be older than a received one.
  */
 export function sendSegment(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
   const foreign = isForeignSegment(socket, segment, at);
@@ -66,31 +66,31 @@ function sendSyn(socket: Possibility, segment: SeenSegment, { atMs, known }: Mom
   return [take(fresh, 'connect', atMs)];
 }
 
-/** A TIME-WAIT that was shown to be gone ended before the next connection began. */
+/** A TIME-WAIT that is shown to have ended did so before the next connection began. */
 function found(socket: Possibility, atMs: number): Possibility {
   return socket.state === 'TIME-WAIT' ? find(socket, 'CLOSED', atMs) : socket;
 }
 
-/** Where calls are not seen, a close() is not told from a shutdown(). */
+/** Without the calls, close() can't be distinguished from shutdown(). */
 function orphanAtFirst({ calls }: Knowledge): boolean | null {
   return calls === 'all' ? false : null;
 }
 
 /** The answer to a SYN shows that a listener was there, or that TIME-WAIT gave way (RFC 9293, 3.10.7.4, fourth). */
 function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Possibility[] {
-  if (!answersKnock(socket, segment)) return sendSynAckAgain(socket, segment, at);
+  if (!acknowledgesSyn(socket, segment)) return sendSynAckAgain(socket, segment, at);
   const { atMs } = at;
-  const knock = socket.knock as SeenSegment;
+  const unanswered = socket.unanswered as SeenSegment;
   const open = (before: Possibility) => {
-    const both = agreed(synchronized(before, knock.seq, atMs), segment.options, knock.options);
-    const fastOpen = segment.ack !== seqAdd(knock.seq, 1);
+    const both = agreed(synchronized(before, unanswered.seq, atMs), segment.options, unanswered.options);
+    const fastOpen = segment.ack !== seqAdd(unanswered.seq, 1);
     return take(offered({ ...both, fastOpen, receiveNext: segment.ack as number }, segment), 'SYN', atMs);
   };
   if (socket.state === 'SYN-SENT' && segment.seq === socket.initialSent) return [open(socket)];
   // A listener would choose a number of its own; its cookies are the same for a minute.
   const hasEnded = socket.state === 'CLOSED' || (socket.state === 'LISTEN' && !socket.cookie);
   if (hasEnded && socket.doubt !== null && segment.seq === socket.initialSent) return [];
-  // Only a listener answers so: the connection that was known here is gone.
+  // Only a listener replies so: the connection that was known here no longer exists.
   const mayGiveWay = socket.state === 'TIME-WAIT' && !socket.gone;
   const before = mayGiveWay ? socket : find(found(socket, atMs), 'LISTEN', atMs);
   const opened: Possibility = {
@@ -153,7 +153,7 @@ function canSend(socket: Possibility, { flags, length, ack }: SeenSegment): bool
   }
 }
 
-/** FIN-WAIT-1 and LAST-ACK begin with the call, which the FIN shows if nothing has told of it before. */
+/** FIN-WAIT-1 and LAST-ACK begin with the call, which the FIN shows if no earlier event did. */
 const CLOSES: readonly (State | null)[] = ['SYN-RECEIVED', 'ESTABLISHED', 'CLOSE-WAIT'];
 
 function sendText(socket: Possibility, segment: SeenSegment, { atMs }: Moment): Possibility {
@@ -165,7 +165,7 @@ function sendText(socket: Possibility, segment: SeenSegment, { atMs }: Moment): 
   return CLOSES.includes(socket.state) ? take(finished, 'close', atMs) : finished;
 }
 
-/** An acknowledgment lags behind what has come only for as long as somebody holds the socket. */
+/** An acknowledgment lags behind the received data only while a program has the socket. */
 const LAG_MS = 50;
 
 /** What an end acknowledges it has received, and no more. */

@@ -2,9 +2,9 @@ import type { Fact, Moment } from './known.ts';
 import { end, find, type Possibility, take, withDoubt } from './possibility.ts';
 import { couldSendFin } from './windows.ts';
 
-/** What changes an end without a segment: calls that send nothing, timers, and what other sources tell. */
+/** What changes an end without a segment: calls that send nothing, timers, and reports of other sources. */
 
-/** The same, and what calls that nobody saw may have made of it meanwhile. */
+/** The same, with the possible effects of unseen calls. */
 export function withSilentCalls(socket: Possibility, { atMs, known }: Moment): Possibility[] {
   if (known.calls === 'all' || socket.gone) return [socket];
   switch (socket.state) {

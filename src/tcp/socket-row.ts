@@ -15,14 +15,14 @@ export interface SocketRow {
   expiresMs: number | null;
   /** Retransmissions (or probes) since the last progress. */
   retransmits: number;
-  /** Octets not yet read; for a listener the connections in its accept queue. */
+  /** Bytes not yet read; for a listener the connections in its accept queue. */
   receiveQueue: number;
-  /** Octets not yet acknowledged; for a listener its backlog. */
+  /** Bytes not yet acknowledged; for a listener its backlog. */
   sendQueue: number;
   /** 0 when no descriptor refers to the socket: never accepted, orphaned, a request, or TIME-WAIT. */
   inode: number;
   uid: number;
-  /** The kernel's own name of the socket, made when it is first looked at (hexadecimal). */
+  /** The socket's cookie, which the kernel makes at the first query (hexadecimal). */
   cookie: string;
   info: TcpInfo | null;
 }

@@ -32,9 +32,9 @@ export interface Peculiarities {
   deferS?: number;
   /** What is known of a request. */
   request?: PendingRequest;
-  /** When the peer sends a FIN again, from now. */
+  /** When the peer retransmits its FIN, in ms from now. */
   finsMs?: readonly number[];
-  /** Who has set these options. */
+  /** The process that set these options. */
   setBy?: string;
   /** The SYN-ACK can't leave its host: a rule drops it in the output hook. */
   unsendable?: boolean;
@@ -46,7 +46,7 @@ export interface Peculiarities {
   rttMs?: number;
   /** No descriptor refers to the socket any more. */
   orphan?: boolean;
-  /** Whether the peer answers probes. Else its row tells. */
+  /** Whether the peer replies to probes. Default: by its row. */
   answered?: boolean;
   hz?: number;
 }
@@ -64,7 +64,7 @@ export type Waiting =
 
 /** From the first transmission (for keepalive: from the last segment that came in) to the end. */
 export interface Schedule {
-  /** When the kernel sends again. Endless ones are cut off. */
+  /** The times of retransmissions. An endless list is cut off. */
   offsetsMs: number[];
   /** How many of them are loss probes, which the kernel does not count as retransmissions. */
   lossProbes: number;
@@ -74,7 +74,7 @@ export interface Schedule {
   because: string;
 }
 
-/** All that the kernel will send until it gives up, if the peer says nothing (but see `answered`). */
+/** All that the kernel will send until it gives up, if the peer sends nothing (but see `answered`). */
 export function schedule(waiting: Waiting, sysctls: TcpSysctls, options: Peculiarities = {}): Schedule {
   switch (waiting) {
     case 'SYN':

@@ -70,7 +70,7 @@ export function hostActs(lab: Lab, tables: Tables): Record<HostName, HostActs> {
   };
 }
 
-/** Does what was asked for. Throws a Refusal for what is not there; what the kernel refuses, as it says it. */
+/** Performs an action. Throws a Refusal if its object does not exist, and the kernel's own error if the kernel rejects it. */
 export async function perform(lab: Lab, request: ActRequest, tables: Tables): Promise<void> {
   const host = lab.host(request.host);
   switch (request.act) {

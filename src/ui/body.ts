@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Refusal } from './refusal.ts';
 
 const MOST_BYTES = 16 * 1024;
-/** So much of a body that is too large is read and thrown away, for its sender to get the answer. */
+/** How much of a body that is too large is read and discarded, so that its sender gets the response. */
 const MOST_DISCARDED = 1024 * 1024;
 
 /** The JSON in a request's body. */

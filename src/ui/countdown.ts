@@ -6,10 +6,10 @@ import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { TimerView } from './model.ts';
 
-/** A timer that moved by less than this has not moved: the kernel tells what is left of it in whole jiffies. */
+/** A timer that moved by less than this has not moved: the kernel reports the remaining time in whole jiffies. */
 const SAME_MS = 25;
 
-/** The timers that run now, and what they will do if the peer says nothing more. */
+/** The running timers, and what they will do if the peer sends nothing more. */
 export function runningTimers(
   timeline: Timeline,
   tables: Tables,
@@ -40,7 +40,7 @@ export function runningTimers(
   );
 }
 
-/** The timers as they were told before, as far as they still are the same; so that nothing new is told of them. */
+/** Replaces each timer by its earlier equal, so that only real changes are sent to the page. */
 export function settled(timers: TimerView[], before: readonly TimerView[]): TimerView[] {
   return timers.map((timer) => before.find((old) => isSame(old, timer)) ?? timer);
 }

@@ -63,7 +63,7 @@ function started(timeline: Timeline, scenario: Scenario): RunStarted {
   return labStarted(timeline, currentPrivilege(), scenario);
 }
 
-/** How a person gets there: by tcplab, with the rules of this lab, and by hand on two machines. */
+/** How to reach the state: with tcplab, with this lab's rules, and manually on two machines. */
 function commands(timeline: Timeline, scenario: Scenario | CatalogueScenario): string {
   const { id, title } = scenario;
   const recipe = 'byHand' in scenario ? scenario.byHand : null;

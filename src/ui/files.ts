@@ -17,7 +17,7 @@ const TYPES: Record<string, string> = {
   css: 'text/css; charset=utf-8',
 };
 
-/** All the files that there are to be had, by their paths in a URL: read now, so that no request names a file. */
+/** All files that the server offers, by URL path. Read at start, so that no request can name a file. */
 export function pageFiles(folder: string = WEB): ReadonlyMap<string, PageFile> {
   const files = new Map([['/', { type: 'text/html; charset=utf-8', content: Buffer.from(PAGE) }]]);
   for (const name of readdirSync(folder)) {

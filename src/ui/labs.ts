@@ -8,7 +8,7 @@ import { Spare } from './spare.ts';
 
 export interface LabsOptions {
   most: number;
-  /** How long a lab lasts that nobody watches. */
+  /** How long a lab without watchers lasts. */
   unwatchedMs: number;
   mayRunPrograms: boolean;
   /** Where the hosts of each are. */
@@ -67,7 +67,7 @@ export class Labs implements AsyncDisposable {
       }
       this.#labs.set(live.id, { live, end: undefined });
       this.#unwatched(live.id);
-      // Who clicked need not wait for what else there is to do.
+      // The user's click need not wait for the rest.
       setImmediate(() => this.#afterwards(isReplaced ? replaces : null).catch(reportFault));
       return live;
     } finally {
@@ -76,7 +76,7 @@ export class Labs implements AsyncDisposable {
     }
   }
 
-  /** Watches a lab, which lasts at least until that ends. Gives what ends it. */
+  /** Watches a lab, which lasts at least as long. Returns a function that ends the watch. */
   watch(id: string, watcher: () => void): () => void {
     const live = this.get(id);
     const stop = live.watch(watcher);

@@ -28,7 +28,7 @@ const NO_NEWS: ViewNews = { values: {}, lists: {} };
 /** A page that is further behind is sent the whole. */
 const VIEWS_KEPT = 32;
 
-/** A lab that somebody watches and acts on. */
+/** A lab that a page shows and controls. */
 export class LiveLab implements AsyncDisposable {
   readonly id: string = randomBytes(12).toString('base64url');
   readonly scenario: Scenario;
@@ -87,7 +87,7 @@ export class LiveLab implements AsyncDisposable {
     return { ...(this.#message as LabMessage), nowMs: this.lab.nowMs() };
   }
 
-  /** The same, for who has the message of that revision. */
+  /** The same, for a client that has the message of that revision. */
   messageSince(revision: number): LabMessage | LabNews {
     const before = this.#views.get(revision);
     if (!before) return this.message;
@@ -95,7 +95,7 @@ export class LiveLab implements AsyncDisposable {
     return { ...rest, since: revision, news: newsBetween(before, view) ?? NO_NEWS };
   }
 
-  /** Calls `watcher` whenever there is something new; while anybody watches, the lab is looked at. Gives what ends that. */
+  /** Calls `watcher` on every change. The lab is polled while it has watchers. Returns a function that ends the watch. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
     this.#lookAfter(0);
@@ -108,7 +108,7 @@ export class LiveLab implements AsyncDisposable {
     return this.#watchers.size > 0;
   }
 
-  /** Does what was asked for, and looks at what came of it; for who has the message of that revision. */
+  /** Performs an action and reads its effect, for a client that has the message of that revision. */
   async act(request: ActRequest, since = 0): Promise<ActAnswer> {
     let refused: string | null = null;
     await this.#inTurn(async () => {
@@ -129,7 +129,7 @@ export class LiveLab implements AsyncDisposable {
     return { ...this.messageSince(since), refused };
   }
 
-  /** Brings the timeline up to now, and gives it, with the hold as far as it goes. */
+  /** Brings the timeline up to now, and returns it with the hold so far. */
   async recorded(): Promise<Timeline> {
     await this.#inTurn(() => this.#look());
     return this.#timelineSoFar();
@@ -179,7 +179,7 @@ export class LiveLab implements AsyncDisposable {
   async #look(): Promise<void> {
     const { lab } = this;
     this.#tables = await lab.observe();
-    // Counted whenever there is something to count, so that a timeline does not grow by looking at it.
+    // Counted only when there is something to count, so that reading a timeline does not make it grow.
     if (this.#drops) {
       this.#drops = false;
       await lab.client.countRules();
@@ -229,7 +229,7 @@ export class LiveLab implements AsyncDisposable {
     return view;
   }
 
-  /** Tells those who watch, if anything is new. */
+  /** Calls the watchers if anything is new. */
   async #tell(): Promise<void> {
     const [lab, tables, nowMs] = [this.lab, this.#tables, this.lab.nowMs()];
     const view = this.#view();

@@ -3,7 +3,7 @@ import type { HostName, TableRow, View } from '../report/pages/view-model.ts';
 
 type State = TableRow['state'];
 
-/** What the page and the server say to each other: plain data, for it crosses as JSON. */
+/** The messages between page and server: plain data, because they are sent as JSON. */
 
 /** Everything that a page shows of a lab at a moment. */
 export interface LabMessage {
@@ -51,11 +51,11 @@ export interface SocketView {
 export interface HostActs {
   connect: WhyNot;
   listen: WhyNot;
-  /** The sockets that can be destroyed, whoever's they are. */
+  /** The sockets that can be destroyed, of any process. */
   destroyable: { state: State; local: string; remote: string }[];
 }
 
-/** What the kernel will do by itself. Moments are on the lab's clock. */
+/** What the kernel's timers will do. Times are on the lab's clock. */
 export interface TimerView {
   host: HostName;
   state: State;

@@ -1,4 +1,4 @@
-/** What nobody foresaw is said on the terminal: no page has anything to do with it. */
+/** Reports an unexpected error on the terminal, not on the page. */
 export function reportFault(error: unknown): void {
   process.stderr.write(`tcplab: ${error instanceof Error ? error.stack : String(error)}\n`);
 }

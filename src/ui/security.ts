@@ -8,7 +8,7 @@ import { Refusal } from './refusal.ts';
  * this very address, by this very page, with the token, gets at a lab.
  */
 
-/** Of every answer. No Access-Control header ever: nobody else may read one. */
+/** For every response. Never an Access-Control header: no other origin may read a response. */
 export const HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +

@@ -87,7 +87,7 @@ export class UiServer implements AsyncDisposable {
     return hostsOf(this.#address, this.port, this.#publicHost);
   }
 
-  /** A browser keeps what follows the # to itself: it stands in no log, no Referer, and no request. */
+  /** A browser keeps what follows the # to itself: it is in no log, no Referer, and no request. */
   get url(): string {
     return `http://${this.#hosts[0]}/#${this.token}`;
   }

@@ -10,7 +10,7 @@ export class Spare {
   }
 
   prepare(): void {
-    // Why it could not be opened is said when one is needed.
+    // If this fails, take() opens a lab again and reports the error.
     this.#lab ??= Lab.open(this.#options).catch(() => undefined);
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Labs } from './labs.ts';
 import { Refusal } from './refusal.ts';
 
-/** A comment now and then tells both sides that the other is there. */
+/** A periodic comment shows each side that the other is alive. */
 const HEARTBEAT_MS = 10_000;
 
 /** The event streams that are open (HTML, 9.2): a LabMessage, then LabNews, each with its revision as id. */
@@ -20,7 +20,7 @@ export class Streams {
     return this.#open.size;
   }
 
-  /** Who comes back with the id of the last message is told what is new since then, if anything. */
+  /** Streams a lab's changes. A client that reconnects with the id of its last message gets only what is new since. */
   open(id: string, request: IncomingMessage, response: ServerResponse): void {
     const live = this.#labs.get(id);
     if (this.#open.size >= this.#most) {
@@ -32,7 +32,7 @@ export class Streams {
         response.end('event: over\ndata: {}\n\n');
         return;
       }
-      // One that does not read is told of the present when it does.
+      // A client that does not read gets the current state when it reads again.
       if (live.message.revision <= last || response.writableNeedDrain) return;
       const message = live.messageSince(last);
       last = message.revision;

@@ -1,7 +1,7 @@
 import type { ActAnswer, ActRequest, CreateRequest, LabMessage, Refused } from '../ui/model.ts';
 import { withNews } from './news.ts';
 
-/** The server refused, and says why. */
+/** The server rejected the request, with a reason. */
 class ApiError extends Error {
   readonly status: number;
 
@@ -21,7 +21,7 @@ export interface Follower {
 
 const RETRY_MS = { first: 250, most: 5000 };
 
-/** What the server offers. The token goes into a header, so that it never stands in a URL that is sent. */
+/** What the server offers. The token is sent in a header, so that it is never in a URL. */
 export class Api {
   readonly #token: string;
 

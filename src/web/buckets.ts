@@ -1,6 +1,6 @@
 const SIZE = 512;
 
-/** Things that each cover a stretch of a line, found by where they are: without a look at all the others. */
+/** Items that each cover a range of a line, found by position without a search through all. */
 export class Buckets<T> {
   readonly size: number;
   readonly #buckets: T[][] = [];

@@ -23,7 +23,7 @@ export class Control {
   }
 }
 
-/** A list of which each item has a key: what stays the same stays the same nodes. */
+/** A list of keyed items: an item that stays keeps its nodes. */
 export class Keyed<T, N extends { element: HTMLElement; show: (item: T) => void }> {
   readonly element: HTMLElement;
   readonly #nodes = new Map<string, N>();

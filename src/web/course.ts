@@ -62,7 +62,7 @@ function stepsOf(view: View, tables: Table[][]): number[] {
   }
   add(view.hold?.fromMs);
   add(view.hold?.toMs);
-  // A table in which nothing but a timer has gone on is no event.
+  // A table in which only timers have advanced does not count as a step.
   for (const ofHost of tables) {
     let last = '';
     for (const { atMs, rows } of ofHost) {

@@ -2,7 +2,7 @@ import type { Change } from '../report/pages/view-model.ts';
 
 type State = Change['from'];
 
-/** Where RFC 9293's figure 5 stands on a page: laid by hand, three states wide so that a phone can show it. */
+/** A manual layout of RFC 9293's figure 5, three states wide so that it fits on a phone. */
 export const SIZE = { width: 420, height: 560 };
 export const BOX = { width: 108, height: 34 };
 
@@ -26,7 +26,7 @@ export interface Route {
   to: State;
   /** An SVG path that ends at the box it leads to. */
   path: string;
-  /** What takes it, in a word, and where that stands; most of the figure's arcs have one. */
+  /** Its trigger in a word, and where to draw it; most of the figure's transitions have one. */
   label?: { text: string; x: number; y: number; anchor: 'start' | 'middle' | 'end' };
 }
 
@@ -67,7 +67,7 @@ export const FIGURE: readonly Route[] = [
   route('TIME-WAIT', 'CLOSED', `M264,528 H406 ${RIGHT_RAIL}`, '2 MSL', 272, 522, 'start'),
 ];
 
-/** What the RFC's text has besides, and its figure not: resets, timeouts, ports used anew. Shown when they are taken. */
+/** Transitions in the RFC's text but not in its figure: resets, timeouts, reuse of ports. Shown when they occur. */
 const BESIDES: readonly Route[] = [
   route('SYN-RECEIVED', 'CLOSED', `M18,184 ${LEFT_RAIL}`),
   route('FIN-WAIT-1', 'CLOSED', `M18,342 ${LEFT_RAIL}`),
@@ -78,7 +78,7 @@ const BESIDES: readonly Route[] = [
   route('TIME-WAIT', 'SYN-RECEIVED', 'M156,536 H15 q-6,0 -6,-6 V202 q0,-6 6,-6 H15'),
 ];
 
-/** How an arc goes; what nobody foresaw goes straight. */
+/** A transition's route; one without a layout is a straight line. */
 export function routeOf(from: State, to: State): Route {
   const isIt = (one: Route) => one.from === from && one.to === to;
   return FIGURE.find(isIt) ?? BESIDES.find(isIt) ?? route(from, to, straight(from, to));

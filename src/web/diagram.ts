@@ -9,8 +9,8 @@ import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
 type State = Change['from'];
 
 const STATES = Object.keys(PLACES) as State[];
-/** What is told in words; a path longer than this is nobody's to hear. */
-const TOLD = 100;
+/** How many transitions are listed in words, for screen readers. */
+const LISTED = 100;
 
 /** RFC 9293's state diagram: where both ends are, by which arcs they came, and which state is held. */
 export class Diagram {
@@ -95,7 +95,7 @@ export class Diagram {
       const changes = course.changesUntil(host, atMs);
       this.#paths[host] = changes;
       told.push(`The ${host} is in ${at[host]}.`);
-      for (const { from, to } of changes.slice(-TOLD)) visited.add(from).add(to);
+      for (const { from, to } of changes.slice(-LISTED)) visited.add(from).add(to);
     }
     for (const [state, node] of this.#states) {
       const here = HOSTS.filter((host) => at[host] === state);
@@ -122,12 +122,12 @@ export class Diagram {
     return isHeld ? `The ${held.host} is held in ${held.state}.` : '';
   }
 
-  /** Only while somebody reads it. */
+  /** Only while it is open. */
   #tell(): void {
     if (!this.#wordsBox.open) return;
     for (const host of HOSTS) {
       const list = this.#words[host];
-      const shown = this.#paths[host].slice(-TOLD);
+      const shown = this.#paths[host].slice(-LISTED);
       const [before, key] = [
         this.#paths[host].length - shown.length,
         `${this.#paths[host].length} ${shown.at(-1)?.atMs}`,
@@ -185,7 +185,7 @@ function stateNode(state: State, onState: ((state: State) => void) | undefined):
   return node;
 }
 
-/** A round C for the client, a square S for the server: told apart without colour. */
+/** A round C for the client, a square S for the server: distinguishable without color. */
 function tokenNode(host: HostName): SVGGElement {
   const shape =
     host === 'client'

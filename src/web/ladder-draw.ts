@@ -17,7 +17,7 @@ export function drawItem(item: Item, frame: Frame, view: View): SVGGElement {
   return node;
 }
 
-/** All there is to say of an item, in a sentence. */
+/** Describes an item in one sentence. */
 export function describe(item: Item, view: View): string {
   const at = `${formatTime(item.atMs - view.fromMs)}: `;
   switch (item.what) {

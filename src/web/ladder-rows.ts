@@ -7,7 +7,7 @@ import { pauseBetween } from '../report/words/time.ts';
 
 type State = Change['from'];
 
-/** Where things stand across a ladder, in pixels. */
+/** The horizontal layout of a ladder, in pixels. */
 export interface Frame {
   width: number;
   /** Of the lifelines. */
@@ -51,7 +51,7 @@ export function frameOf(width: number): Frame {
   return { width, hasTimes, x: { client: left + 58, server: width - 62 } };
 }
 
-/** Lays a view's rows one below the other; an arrow leans as far as something comes in between. */
+/** Lays out a view's rows from top to bottom; an arrow slopes across the rows in between. */
 export function layOut(view: View, frame: Frame): Layout {
   const rows = rowsOf(view.flights, view.changes, othersOf(view));
   const keys = keysOf(view);
@@ -64,7 +64,7 @@ export function layOut(view: View, frame: Frame): Layout {
   let held: Layout['held'] = null;
   let y = 10;
   let lastMs = rows[0]?.atMs ?? view.fromMs;
-  /** Moves on by the height of an item, and gives where that stands. */
+  /** Advances by the height of an item, and returns its position. */
   const place = (height: number) => {
     const top = y;
     y += height;

@@ -7,10 +7,10 @@ import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
 
 /** Drawn beyond what is in view, so that a little scrolling needs nothing new. */
 const MARGIN = 300;
-/** What is told in words: more is nobody's to hear, or to print. */
-const TOLD = 1000;
+/** How many items are listed in words, for screen readers, and printed at most. */
+const LISTED = 1000;
 
-/** The ladder at a width, and all that is looked up in it. */
+/** The ladder laid out at a width, with its indexes. */
 interface Laid {
   course: Course;
   frame: Frame;
@@ -108,7 +108,7 @@ export class Ladder {
     const y = follows ? laid.layout.height : yAt(laid.layout, atMs);
     setAttribute(this.#now, 'y1', y);
     setAttribute(this.#now, 'y2', y);
-    // Who has scrolled back to read is left to it, whatever comes at the end.
+    // A user who has scrolled back is not moved by new rows.
     if (isNew && (!follows || this.#wasAtEnd)) this.#reveal(y);
     this.#drawSlice();
     for (const { node, item } of this.#shown.values()) node.classList.toggle('later', item.atMs > atMs);
@@ -192,7 +192,7 @@ export class Ladder {
     this.#lives.replaceChildren(...nodes);
   }
 
-  /** A node that is there already stays, and with it the focus; even out of view, for nobody lets go of it by scrolling. */
+  /** Keeps existing nodes, and with them the focus; a focused one even out of view, because scrolling must not drop it. */
   #drawItems({ items, layout, frame, course }: Laid, top: number, bottom: number): void {
     const visible = items.between(top, bottom);
     const keys = new Set(visible.map(({ key }) => key));
@@ -230,7 +230,7 @@ export class Ladder {
   #made(item: Item, frame: Frame, { view }: Course): SVGGElement {
     const node = drawItem(item, frame, view);
     node.classList.toggle('later', item.atMs > this.#atMs);
-    // Not the whole of it: what stands written beside the arrow would have to be in its name, word by word.
+    // Not the whole item: its accessible name would have to contain the visible text beside the arrow, word by word.
     const target = node.querySelector('.target');
     if (!target) return node;
     setAttribute(target, 'tabindex', 0);
@@ -249,7 +249,7 @@ export class Ladder {
     if (item && this.#laid) setText(this.#details, describe(item, this.#laid.course.view));
   }
 
-  /** What nobody points at gives way to what has just happened. */
+  /** Unless the user points at an item, shows the latest one. */
   #lookAtNow(): void {
     const laid = this.#laid;
     if (!laid) return;
@@ -275,14 +275,14 @@ export class Ladder {
     if (!laid || !this.#wordsBox.open) return;
     const { view } = laid.course;
     const all = laid.layout.items.filter(({ what }) => what !== 'pause');
-    const nodes = all.slice(0, TOLD).map((item) => html('li', {}, describe(item, view)));
-    if (all.length > TOLD) nodes.push(html('li', {}, `… and ${all.length - TOLD} more`));
+    const nodes = all.slice(0, LISTED).map((item) => html('li', {}, describe(item, view)));
+    if (all.length > LISTED) nodes.push(html('li', {}, `… and ${all.length - LISTED} more`));
     this.#words.replaceChildren(...nodes);
   }
 
-  /** On paper nobody scrolls: all of it is there, as long as that is no book. */
+  /** Paper does not scroll, so all items are drawn for print, unless there are too many. */
   #print(prints: boolean): void {
-    this.#prints = prints && (this.#laid?.items.size ?? 0) <= TOLD;
+    this.#prints = prints && (this.#laid?.items.size ?? 0) <= LISTED;
     this.#slice = { top: -1, bottom: -1 };
     this.#drawSlice();
   }

@@ -18,7 +18,7 @@ const NOTHING: View = {
   ...{ changes: [], flights: [], acts: [], rules: [], tables: [], witnesses: [], notes: [] },
 };
 
-/** The page: a scene, and beside it what can be done. */
+/** The page: a scene, and the panel of actions. */
 class LivePage {
   readonly #api: Api;
   readonly #main: HTMLElement;
@@ -95,7 +95,7 @@ class LivePage {
 
   #show(message: LabMessage): void {
     const last = this.#message;
-    // The answer to an act and the stream tell the same: whichever comes second has nothing new.
+    // The response to an action and the stream have the same content: the second to arrive has nothing new.
     if (last?.id === message.id && message.revision <= last.revision) return;
     this.#message = message;
     this.#scene.show(message.view);

@@ -1,4 +1,4 @@
-/** What can stand in a node. Text is put in as text: what comes from a lab never becomes markup. */
+/** A node's content. A string becomes a text node, so data from a lab never becomes markup. */
 type Child = Node | string | null;
 type Attributes = Record<string, string | number | boolean | null>;
 
@@ -20,7 +20,7 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** Sets what differs alone: an attribute that is set anew costs a style recalculation. */
+/** Sets an attribute only if its value differs, because each setting costs a style recalculation. */
 export function setAttribute(element: Element, name: string, value: string | number | boolean | null): void {
   if (value === null || value === false) {
     if (element.hasAttribute(name)) element.removeAttribute(name);
@@ -63,7 +63,7 @@ export function onPress(node: Element, press: (event: Event) => void): void {
 
 let ids = 0;
 
-/** A name that nothing else on the page has, for what points at another element. */
+/** An id unique on the page, for attributes that refer to another element. */
 export function newId(what: string): string {
   return `${what}-${++ids}`;
 }

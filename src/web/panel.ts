@@ -87,7 +87,7 @@ export class Panel {
     this.#programs.hidden = !mayRunPrograms;
   }
 
-  /** Ends what runs by itself. */
+  /** Stops its timers. */
   end(): void {
     this.#timers.end();
   }

@@ -5,7 +5,7 @@ interface Steps {
   changed(): void;
 }
 
-/** Nobody sees what takes microseconds, or waits for what takes minutes. */
+/** Stretches microseconds so that they are visible, and shortens minutes. */
 const SHORTEST_MS = 180;
 const LONGEST_MS = 900;
 

@@ -54,7 +54,7 @@ function showReport(page: ReportPage): void {
       chapter.open();
     }
   });
-  // Keys that nobody else has taken go to the scene that was opened last.
+  // Unhandled keys go to the scene that was opened last.
   document.addEventListener('keydown', (event) => {
     if (event.target !== document.body || !/^(ArrowLeft|ArrowRight|Home|End| )$/.test(event.key)) return;
     if (event.altKey || event.ctrlKey || event.metaKey || !last?.scene || !last.box.open) return;

@@ -13,13 +13,13 @@ import { witnessTable } from './witnesses.ts';
 type State = Change['from'];
 
 export interface SceneOptions {
-  /** The view grows: the cursor follows its end until somebody takes it back. */
+  /** The view grows: the cursor follows its end until the user moves it. */
   live: boolean;
   /** What a click on a state does; without it the states are a picture. */
   onState?: (state: State) => void;
 }
 
-/** One lab on a page: everything that a view tells, at the time of one cursor. */
+/** One lab on a page: all that a view contains, at the time of one cursor. */
 export interface Scene {
   readonly element: HTMLElement;
   /** Shows a view, or a longer one of the same lab; scroll, focus and cursor stay. */
@@ -95,7 +95,7 @@ class LabScene implements Scene {
     if (this.#course) this.#goTo(this.#course.stepAt(atMs));
   }
 
-  /** Of the views that came since the last frame the last alone is looked at. */
+  /** Takes the latest of the views received since the last frame. */
   #takeIn(): void {
     const view = this.#waiting;
     if (!view) return;

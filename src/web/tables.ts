@@ -4,7 +4,7 @@ import type { Course } from './course.ts';
 import { html, setText, table } from './nodes.ts';
 
 const COLUMNS = ['State', 'Recv-Q', 'Send-Q', 'Local', 'Peer', 'Timer', 'Process'] as const;
-/** A host with more sockets than these is told by their number. */
+/** How many sockets of a host are shown; of the rest, only the number. */
 const ROWS_SHOWN = 50;
 
 /** Both hosts' socket tables at a time, in the columns of `ss -tano`. */
@@ -30,7 +30,7 @@ export class Tables {
     for (const host of HOSTS) {
       const table = course.tableAt(host, atMs) ?? null;
       if (table === this.#shown[host]) continue;
-      // Of a lab that goes on each view is new, and its tables mostly are not.
+      // A running lab has a new view each time, mostly with the same tables.
       const isSame = JSON.stringify(table?.rows) === JSON.stringify(this.#shown[host]?.rows);
       const isFirst = this.#shown[host] === undefined;
       this.#shown[host] = table;

@@ -7,7 +7,7 @@ const [mode = 'echo', port = '80', host] = process.argv.slice(2);
 
 /** @type {Record<string, () => void>} */
 const modes = {
-  // Answers what it is told, and closes when its peer does.
+  // Echoes what it receives, and closes when its peer does.
   echo: () => listen({}, (socket) => socket.pipe(socket)),
   // Also what comes before a FIN; ends what is idle, and takes its leave when it is told to.
   careful: () => {

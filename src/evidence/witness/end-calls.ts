@@ -10,7 +10,7 @@ import { kernelChanges } from './kernel-events.ts';
 export interface EndCalls {
   /** `all`, or why there can be others. */
   calls: 'all' | string;
-  /** Who made its socket; null if that is not known. */
+  /** Who made its socket; null if unknown. */
   maker: 'tcplab' | 'program' | null;
   /** What they did; in no order. */
   facts: Fact[];
@@ -36,7 +36,7 @@ export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   return { ...seen, facts: [...seen.facts, ...byKernel] };
 }
 
-/** Null when the kernel tells of every call that programs make in a host. */
+/** Null if kernel events report every call of programs in the host. */
 function whyCallsUnseen(timeline: Timeline, host: HostName): string | null {
   const opened = timeline.of('lab-opened')[0];
   const about = (opened?.hosts ? opened.hosts[host] : opened)?.kernelEvents;
@@ -199,7 +199,7 @@ function listening(listeners: readonly (readonly Called[])[]): Fact[] {
   });
 }
 
-/** The same as the kernel prints it: another process may have the descriptor that is closed, and anybody may destroy a listener. */
+/** The same by kernel events: another process may still have the closed descriptor, and any process may destroy a listener. */
 function listeningByKernel(timeline: Timeline, end: ConnectionEnd): Fact[] {
   // On a host that is not the lab's own, others may have listened before.
   const isOwn = timeline.of('lab-opened')[0]?.hosts === undefined;

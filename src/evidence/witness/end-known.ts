@@ -7,7 +7,7 @@ import { callsOfEnd, type EndCalls } from './end-calls.ts';
 import { kernelChanges } from './kernel-events.ts';
 import { listenerOf, rowOf } from './socket-table.ts';
 
-/** What a timeline tells of an end besides its segments. */
+/** What a timeline shows about an end, apart from its segments. */
 export class EndFacts {
   readonly #timeline: Timeline;
   readonly #end: ConnectionEnd;
@@ -18,7 +18,7 @@ export class EndFacts {
     this.#end = end;
   }
 
-  /** In the order of time. What comes later may change what is known of the beginning. */
+  /** In order of time. A later event may change what is known about the beginning. */
   get lasting(): Fact[] {
     const [timeline, end] = [this.#timeline, this.#end];
     const calls = callsOfEnd(timeline, end);
@@ -39,14 +39,14 @@ export class EndFacts {
     return [{ atMs: Number.NEGATIVE_INFINITY, known }, ...facts.sort((a, b) => a.atMs - b.atMs)];
   }
 
-  /** What the socket table tells, of the looks that were not asked for before. */
+  /** The facts from socket-table samples that were not read before. */
   nextOfTable(): Fact[] {
     const [facts, table] = factsOfTable(this.#timeline, this.#end, this.#table);
     this.#table = table;
     return facts;
   }
 
-  /** One that goes on from here by itself. */
+  /** An independent copy. */
   copy(): EndFacts {
     const copy = new EndFacts(this.#timeline, this.#end);
     copy.#table = this.#table;
@@ -54,7 +54,7 @@ export class EndFacts {
   }
 }
 
-/** Where a host is not the lab's own, a rule of somebody else may drop what arrived, unless the kernel tells of each drop. */
+/** On a shared host another owner's rule may drop what arrived, unless the kernel reports each drop. */
 export function mayDropUnseen(timeline: Timeline, host: HostName): boolean {
   const about = timeline.of('lab-opened')[0]?.hosts?.[host];
   return about !== undefined && about.kernelEvents?.noDrops !== null;
@@ -193,7 +193,7 @@ function isQueueFull(listener: SocketRow | undefined): boolean {
   return listener !== undefined && listener.receiveQueue > listener.sendQueue;
 }
 
-/** Whether the table shows a descriptor of the end's socket, and when its row is gone. */
+/** Whether the table shows a descriptor of the end's socket, and when its row disappears. */
 function factsOfTable(timeline: Timeline, end: ConnectionEnd, before: TableFacts): [Fact[], TableFacts] {
   const facts: Fact[] = [];
   let { untilMs, stands: stood, isFull: wasFull } = before;

@@ -25,7 +25,7 @@ interface Change {
   atMs: number;
   from: State;
   to: State;
-  /** Whose: the connection's socket, a listener on its port, or another that began to connect from the same ports meanwhile. */
+  /** The connection's socket, a listener on its port, or another socket that called connect() from the same ports. */
   of: 'connection' | 'listener' | 'rival';
   /** How many rivals there are from now on. */
   rivals: number;
@@ -95,7 +95,7 @@ const ANOTHER_CONNECTS =
 function sightsOfConnection(changes: readonly Change[]): Sight[] {
   const sights: Sight[] = [];
   let [stands, hasListened] = [false, false];
-  // What may be left of a connection whose full socket is gone; a new listener does not end that.
+  // States that may remain after the full socket is freed; a new listener does not end them.
   let left: { states: State[]; why: string | null } = { states: [], why: null };
   for (const { atMs, from, to, of, rivals } of changes) {
     if (of === 'listener') {
@@ -126,8 +126,8 @@ function sightsOfConnection(changes: readonly Change[]): Sight[] {
 }
 
 /**
- * The states that fit a printed change. Request sockets and TIME-WAIT are no full sockets to the kernel: it prints
- * nothing when a SYN arrives, and for TIME-WAIT that the full socket is gone (net/ipv4/tcp_minisocks.c).
+ * The states that fit a printed change. Request sockets and TIME-WAIT sockets are not full sockets: the kernel prints
+ * nothing when a SYN arrives, and on entry to TIME-WAIT only that the full socket is closed (net/ipv4/tcp_minisocks.c).
  */
 function meaning(from: State, to: State): { states: State[]; why: string | null } {
   if (to !== 'CLOSED' || (from !== 'FIN-WAIT-2' && from !== 'CLOSING')) return { states: [to], why: null };

@@ -3,17 +3,17 @@ import type { State } from '../../tcp/state.ts';
 import type { SeenInput } from '../inputs.ts';
 import type { Sight } from './witness.ts';
 
-/** What the segments of one end, and what else is known of it, have told so far. It advances with each, and never looks back. */
+/** What is known of one end from its segments and other facts so far. Advances with each, and never goes back. */
 export class PacketsTold {
   end: End = UNKNOWN_END;
   #listener: State | null = null;
   #doubt: string | undefined;
   #ofEnd: Sight[] = [];
   #ofListener: Sight[] = [];
-  /** What is known besides, of the time that is still to come. */
+  /** What is also known, about the time to come. */
   #expected: Fact[] = [];
 
-  /** What else the timeline tells, in any order; it counts from its moment on. */
+  /** Adds other facts of the timeline, in any order; each counts from its time on. */
   expect(facts: readonly Fact[]): void {
     this.#expected = [...this.#expected, ...facts].sort((a, b) => a.atMs - b.atMs);
   }
@@ -33,7 +33,7 @@ export class PacketsTold {
     const count = this.#expected.findIndex((fact) => !isPast(fact));
     const facts = this.#expected.splice(0, count < 0 ? this.#expected.length : count);
     for (const fact of facts) {
-      // Without a segment there is nothing that could be gone.
+      // Without a segment there is no socket that could be closed.
       if (this.#ofEnd.length === 0 && !('known' in fact || 'called' in fact)) continue;
       this.end = advance(this.end, fact);
       const { states, why } = this.end;
@@ -42,12 +42,12 @@ export class PacketsTold {
     }
   }
 
-  /** Of those that say the same one after the other, the first and the last. */
+  /** Of successive equal observations, the first and the last. */
   sights(listening: boolean): readonly Sight[] {
     return listening ? this.#ofListener : this.#ofEnd;
   }
 
-  /** One that goes on from here by itself. */
+  /** An independent copy. */
   copy(): PacketsTold {
     const copy = new PacketsTold();
     copy.end = this.end;

@@ -11,7 +11,7 @@ export const socketTable: Witness = {
     const tables = timeline.of('sockets').filter(({ host }) => host === end.host);
     return tables.map(({ atMs, rows }, index): Sight => {
       const [row, before] = [rows, tables[index - 1]?.rows ?? []].map((each) => ownOrListener(each, end));
-      // Between two looks the first has gone, and with it, for a while, its state.
+      // Between two samples the first socket was closed, and for a while the state with it.
       const replaced = row && before?.state === row.state && before.cookie !== row.cookie;
       if (replaced) return { atMs, states: [], why: `another socket than before is in ${row.state}` };
       return { atMs, states: [stateInTable(rows, end)], why: null };
@@ -19,7 +19,7 @@ export const socketTable: Witness = {
   },
 };
 
-/** The state of an end by the rows of its host: without a row it is CLOSED, whoever else may listen. */
+/** The state of an end by the rows of its host: without a row it is CLOSED, even if there is a listener. */
 export function stateInTable(rows: readonly SocketRow[], end: ConnectionEnd): State {
   return ownOrListener(rows, end)?.state ?? 'CLOSED';
 }

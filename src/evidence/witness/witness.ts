@@ -9,16 +9,16 @@ export type WitnessName = (typeof WITNESSES)[number];
 /** What a witness knows from a moment on: the states that fit what it saw. */
 export interface Sight {
   atMs: number;
-  /** One: it says so. More: it can't tell them apart. None: it saw nothing of this end. */
+  /** One state: it is certain. Several: the witness can't distinguish them. None: it saw nothing of this end. */
   states: readonly State[];
-  /** Why it can't say more; null when it says one state. */
+  /** Why there is more than one state, or none; null for one. */
   why: string | null;
 }
 
 /** An independent source that follows one end of a connection through a timeline. */
 export interface Witness {
   name: WitnessName;
-  /** In the order of time. Before the first sight it has seen nothing. */
+  /** In order of time. Before the first observation the witness has seen nothing. */
   follow(timeline: Timeline, end: ConnectionEnd): Sight[];
 }
 

@@ -147,7 +147,7 @@ export class BpfEvents implements KernelSource {
     if (this.#lost.delete(namespace)) deleteFromMap(this.#maps.namespaces, key(namespace));
   }
 
-  /** Attached only while somebody wants it: every system call on the machine passes through such a program. */
+  /** Attached only while needed: every system call on the machine runs such a program. */
   watchCalls(wanted: boolean): void {
     if (this.without.calls !== null) return;
     if (wanted && this.#calls.length === 0)

@@ -13,7 +13,7 @@ const QUALIFIERS: ReadonlySet<number> = new Set([TYPEDEF, VOLATILE, CONST, RESTR
 
 type Named = typeof STRUCT | typeof ENUM | typeof TYPEDEF;
 
-/** How the running kernel's structures are laid out, in its own words: they differ from kernel to kernel. */
+/** The layout of the running kernel's structures, from its BTF, because it differs from kernel to kernel. */
 export class Btf {
   static #running: Btf | undefined;
 
@@ -44,7 +44,7 @@ export class Btf {
       this.#at[type] = at;
       const info = words[at + 1] as number;
       const kind = (info >>> 24) & 0x1f;
-      // Of a kind that is newer than this file, nobody knows the length.
+      // A kind newer than this file has an unknown length.
       if (kind > ENUM64)
         throw new TcplabError('MACHINE', `${FILE} has a kind of type that is unknown: ${kind}`);
       if (kind === STRUCT || kind === ENUM || kind === TYPEDEF) this.#named[kind].push(type);
@@ -156,7 +156,7 @@ export class Btf {
     return this.#word(this.#address(type) + 1) & 0xffff;
   }
 
-  /** What it points to or stands for. */
+  /** The type that it points to or is an alias of. */
   #target(type: number): number {
     return type === 0 ? 0 : this.#word(this.#address(type) + 2);
   }

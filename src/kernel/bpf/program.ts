@@ -80,7 +80,7 @@ export class Program extends Writer {
     this.pointer(8, 9, this.btf.offset('sk_buff', 'dev'));
     this.asm.jumpIf(8, '!=', 0, found);
     this.pointer(8, 9, this.btf.offset('sk_buff', '_skb_refdst'));
-    // The lowest bit says whether the reference is counted (include/linux/skbuff.h, SKB_DST_NOREF).
+    // The lowest bit shows whether the reference is counted (include/linux/skbuff.h, SKB_DST_NOREF).
     this.asm.compute(8, '&=', -2);
     this.pointer(8, 8, this.btf.offset('dst_entry', 'dev'));
     this.asm.label(found);
@@ -118,7 +118,7 @@ export class Program extends Writer {
     asm.call(HELPER.monotonicTime).store(8, STACK, BASE + RECORD.at, 0);
     asm.load(4, 1, STACK, NAMESPACE).store(4, STACK, BASE + RECORD.namespace, 1);
     asm.storeValue(4, STACK, BASE + RECORD.event, EVENT_NAMES.indexOf(this.event));
-    // A thread without a number in this PID namespace has still to be told from others.
+    // A thread without an id in this PID namespace must still differ from others.
     asm.call(HELPER.threadIds).store(4, STACK, BASE + RECORD.thread, 0);
     this.currentTask(8);
     this.#numberOfThread(RECORD.thread);
@@ -180,7 +180,7 @@ export class Program extends Writer {
     asm.label(end);
   }
 
-  /** The packet in r9 from its IP header on, as far as it goes: the memory behind it may hold data of others. */
+  /** The packet in r9 from its IP header on, no further than its end: the memory behind it may hold other data. */
   packet(): void {
     const { asm, btf } = this;
     const [clipped, whole, end] = [this.newLabel(), this.newLabel(), this.newLabel()];

@@ -12,7 +12,7 @@ const AF_INET6 = 10;
 /** In the place of both states, where the program of inet_sock_set_state is run to be asked for a socket. */
 export const QUESTION = 0n;
 
-/** What the kernel knows of a socket at the moment of the question. */
+/** The kernel's data of a socket at the time of the query. */
 export interface Answer {
   name: 'answer';
   socket: bigint;
@@ -32,7 +32,7 @@ export class RecordReader {
     this.#clockOffsetNs = clockOffsetNs;
   }
 
-  /** Undefined for what is not about TCP. */
+  /** Undefined if the record is not about TCP. */
   read(record: Buffer): KernelRecord | Answer | undefined {
     const name = EVENT_NAMES[record.readUInt32LE(RECORD.event)];
     const recorded = {
@@ -90,7 +90,7 @@ function endpointsOf(record: Buffer): { local: Endpoint; remote: Endpoint } {
   };
 }
 
-/** The segment that the RST answers says for whom it is: there may be no socket, or only a listener. */
+/** The ends are from the segment that the RST replies to: there may be no socket, or only a listener. */
 function answeredBy(record: Buffer): { local: Endpoint; remote: Endpoint } | undefined {
   const wire = decodePacket(packetOf(record));
   return wire?.kind === 'tcp' ? { local: wire.segment.destination, remote: wire.segment.source } : undefined;

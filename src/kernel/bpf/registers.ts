@@ -1,6 +1,6 @@
 import { TcplabError } from '../../error.ts';
 
-/** The system calls of a program that tell what it does with a connection, in the order in which records number them. */
+/** The system calls by which a program uses a connection, in the order of their numbers in records. */
 export const CALLS = ['connect', 'accept', 'accept4', 'shutdown', 'close', 'setsockopt', 'listen'] as const;
 export type CallName = (typeof CALLS)[number];
 

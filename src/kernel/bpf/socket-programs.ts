@@ -65,7 +65,7 @@ export function drop(program: Program): void {
   program.value(2, 1, 9, btf.offset('sk_buff', 'protocol'));
   for (const type of ETHER_TYPES) asm.jumpIf(1, '==', type, 'is IP');
   asm.jump('out').label('is IP');
-  // Whom the packet was for; older kernels do not say (before 6.11).
+  // The socket that the packet was for; absent before Linux 6.11.
   if (btf.argumentCount('kfree_skb') === 4) program.argument(7, 3);
   else asm.set(7, 0);
   asm.jumpIf(7, '!=', 0, 'is for a socket');
@@ -76,7 +76,7 @@ export function drop(program: Program): void {
   asm.jumpIf(7, '!=', 0, 'has socket').label('by device');
   program.findNamespaceOfPacket();
   asm.jump('found').label('is for a socket');
-  // A raw socket or a capture gets a copy: what becomes of that is not the segment's story.
+  // A raw socket or a capture gets a copy, whose fate is not the segment's.
   program.value(1, 1, 7, program.sock('skc_state'));
   for (const state of SMALL_STATES) asm.jumpIf(1, '==', state, 'has socket');
   program.value(2, 1, 7, btf.offset('sock', 'sk_type'));

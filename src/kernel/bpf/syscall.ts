@@ -73,7 +73,7 @@ export function loadProgram(name: string, code: Buffer): number {
     return bpf(PROG_LOAD, `program for ${name}`, fill(undefined));
   } catch (error) {
     if (!(error instanceof SystemError) || !['EACCES', 'EINVAL'].includes(error.errno)) throw error;
-    // The kernel's reason, which it gives only to who asks.
+    // The verifier's reason, which the kernel gives only on request.
     const log = Buffer.alloc(LOG);
     try {
       return bpf(PROG_LOAD, `program for ${name}`, fill(log));
@@ -96,7 +96,7 @@ export function attach(tracepoint: string, program: number): number {
   });
 }
 
-/** Runs a program once, with these arguments for its tracepoint's (Linux 5.10). Gives what it returns. */
+/** Runs a program once, with these arguments for its tracepoint's (Linux 5.10). Returns its result. */
 export function runProgram(program: number, args: readonly bigint[]): number {
   const context = Buffer.alloc(args.length * 8);
   for (const [index, argument] of args.entries()) context.writeBigUInt64LE(argument, index * 8);
@@ -143,7 +143,7 @@ function element(map: number, key: Buffer, value?: Buffer): (attributes: Buffer)
   };
 }
 
-/** `attributes`: for who wants to see what the kernel writes into it. */
+/** `attributes`: for a caller that reads what the kernel writes into it. */
 function bpf(
   command: number,
   what: string,

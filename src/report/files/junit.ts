@@ -4,7 +4,8 @@ import { witnessLines } from '../story/witness-lines.ts';
 import { empty, escapeText, junitReport, open, seconds } from './xml.ts';
 
 /**
- * The report as JUnit's XML: a test case for each lab. What is disproven or unproven is a failure, what could not be run an error.
+ * The report as JUnit XML, one test case per lab. A disproven or unproven state is a failure; a lab that could not run is an
+ * error.
  */
 export function formatJunit(report: RunReport): string {
   const { machine, results } = report;
@@ -22,7 +23,7 @@ export function formatJunit(report: RunReport): string {
   );
 }
 
-/** Labs of the same scenario are told apart by their number. */
+/** Numbers the labs of the same scenario. */
 function numbered(results: readonly ScenarioResult[]): [name: string, result: ScenarioResult][] {
   const repeated = new Map<string, number>();
   for (const { scenario } of results) repeated.set(scenario, (repeated.get(scenario) ?? 0) + 1);

@@ -9,7 +9,7 @@ import type { TcpSysctls } from '../../tcp/sysctls.ts';
 import type { Block, Section } from './explanation/explanation.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';
 
-/** Settings, and the words for whose they are: `this machine`. */
+/** Settings, and the name of their owner: `this machine`. */
 export interface Settings {
   sysctls: TcpSysctls;
   of: string;
@@ -162,7 +162,7 @@ function recipeOf([first, ...others]: readonly CatalogueScenario[]): Section[] {
   ];
 }
 
-/** What ends a state beyond its transitions; where it has numbers, whose they are. */
+/** What ends a state apart from its transitions; if it has numbers, the owner of the settings. */
 function endWith(state: State, { sysctls, of }: Settings): Block[] {
   const blocks = STATE_EXPLANATIONS[state].end(sysctls);
   const hasSettings = /\bnet\.\w/.test(JSON.stringify(blocks));

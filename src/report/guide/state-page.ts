@@ -119,7 +119,7 @@ function cellsOf({ state, receiveQueue, sendQueue, local, remote }: SocketRow): 
   return [state, String(receiveQueue), String(sendQueue), formatEndpoint(local), peer];
 }
 
-/** Lines whose cells stand below each other. */
+/** Lines with aligned cells. */
 function columns(rows: readonly string[][]): string[] {
   const widths = HEAD.map((_, index) => Math.max(...rows.map((cells) => textWidth(cells[index] ?? ''))));
   return rows.map((cells) =>

@@ -4,8 +4,8 @@ import { DIST } from '../../dist.ts';
 import type { ReportPage } from './report-model.ts';
 
 /**
- * A report as one file, that needs nothing else and may do nothing else: its policy lets it run its own script and
- * style, and load nothing. The data stands in it as JSON; its script alone makes nodes of it.
+ * A report as one self-contained file. Its content security policy lets it run its own script and
+ * style, and load nothing. It contains the data as JSON, from which its script makes the nodes.
  */
 export function formatHtml(page: ReportPage): string {
   const script = readWeb('report.js');
@@ -48,7 +48,7 @@ function readWeb(name: string): string {
   return readFileSync(new URL(`web/${name}`, DIST), 'utf8');
 }
 
-/** Of the text as it stands between the tags (CSP level 3, 6.7.3.3). */
+/** The hash of the exact text between the tags (CSP level 3, 6.7.3.3). */
 function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }

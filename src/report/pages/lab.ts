@@ -14,7 +14,7 @@ type About = { name: string; title: string };
 /** What made it, and where. */
 export type Origin = Pick<RunStarted, 'tool' | 'machine'>;
 
-/** A lab of a report, and what there is to say of its scenario, if it was for one. */
+/** A lab of a report, and the explanation of its scenario, if it had one. */
 export function reportLab(
   timeline: Timeline,
   about: About,
@@ -47,7 +47,7 @@ export function aboutScenario(id: string): About {
 function sectionsOf(id: string): ReportLab['sections'] {
   const scenario = scenarioCalled(id);
   if (!scenario) return [];
-  // Who reads a report sits before another machine: the numbers are those of a kernel that nobody has touched.
+  // A report may be read on another machine, so the numbers are a kernel's defaults.
   return textSections(
     explainScenario(scenario, { sysctls: KERNEL_DEFAULTS, of: 'a kernel with its defaults' }),
   );

@@ -14,13 +14,13 @@ export interface OverviewRow {
   word: string;
   tone: 'good' | 'bad' | 'unsure' | 'none';
   cells: string[];
-  /** The place among the labs of the one that it tells of. */
+  /** The index of its lab. */
   lab: number | null;
 }
 
 export interface ReportLab {
   view: View;
-  /** What there is to say of it, each part under its title: text for 80 columns. */
+  /** Its explanation in titled sections: text for 80 columns. */
   sections: { title: string; text: string }[];
   programs: { host: string; command: string; ended: string; output: string }[];
   pcapng: { name: string; base64: string } | null;

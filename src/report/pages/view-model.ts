@@ -3,12 +3,12 @@ import type { State } from '../../tcp/state.ts';
 
 export type { HostName };
 
-// Said here again, not imported: a browser's part is compiled with these types, and is to need nothing of Node's.
+// Repeated here, not imported: the browser code is compiled with these types and must not depend on Node's.
 type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
 /**
- * What a page shows of one lab: a timeline, folded as far as no browser has to know anything of TCP. Plain data, for it
- * crosses as JSON. Times are milliseconds on the lab's clock.
+ * What a page shows of one lab: computed from its timeline, so that no TCP logic is needed in the browser. Plain data,
+ * because it is sent as JSON. Times are milliseconds on the lab's clock.
  */
 export interface View {
   /** The scenario's id, or what else the lab was for. */
@@ -45,7 +45,7 @@ export interface Change {
   arc: { number: number; trigger: string; clause: string } | null;
   /** What Linux did then, if that is known. */
   why?: string;
-  /** Who told it first-hand, and who saw it. */
+  /** The source that observed it directly, and the witnesses that saw it. */
   source: string;
   seenBy: string[];
 }
@@ -104,7 +104,7 @@ export interface TableRow {
   remote: string;
   /** `retransmission in 190 ms, 2 sent again`; empty when none runs. */
   timer: string;
-  /** Who has it open: `node, pid 4711, fd 19`. */
+  /** The process that has it open: `node, pid 4711, fd 19`. */
   process: string;
   /** Of the connection that the view is of. */
   isOwn: boolean;

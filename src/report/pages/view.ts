@@ -18,8 +18,8 @@ import { unreachedLine } from '../story/unreached-line.ts';
 import type { Act, Change, FlightView, RuleView, Table, TableRow, View, WitnessView } from './view-model.ts';
 
 /**
- * Folds a timeline into what a page shows of it. `about` says what the lab is for where no claim does; `hold` is the hold so far,
- * while it goes on.
+ * Computes what a page shows of a timeline. `about`: the lab's purpose, if there is no claim; `hold`: the hold so far,
+ * if it is running.
  */
 export function viewOf(
   timeline: Timeline,

@@ -10,14 +10,14 @@ export interface CallText {
   text: string;
   /** The port that its socket is bound to or connects from, where that is known. */
   port: number | null;
-  /** Of a program's call: its result may still come `soon` enough to stand beside it; or it is a `return` that came later. */
+  /** For a program's call: its result may still come `soon` enough for the same row; `return`: a later result. */
   part?: 'soon' | 'return';
 }
 
-/** What returns within this time has its result beside the call; else the result stands where it was given. */
+/** A call that returns within this time has its result in its row; a later result has its own row. */
 export const RETURNS_WITHIN_MS = 1;
 
-/** The calls on the timeline as C has them: `listen(5)`, `send(4)`, `close()`, with their results where they tell something. */
+/** The calls on the timeline as C has them: `listen(5)`, `send(4)`, `close()`, with their results if these are not the usual. */
 export function callsOf(timeline: Timeline): CallText[] {
   const ports = new Map<string, number>();
   const listeners = new Set<string>();
@@ -27,7 +27,7 @@ export function callsOf(timeline: Timeline): CallText[] {
     const port = Number(detail.split(':').at(-1));
     if (call === 'bind' && port > 0) ports.set(key, port);
     if (call === 'listen') listeners.add(key);
-    // Its end says nothing of the connections that came from it.
+    // Closing a listener does not affect the connections from it.
     const whose = call === 'close' && listeners.has(key) ? ' listener' : '';
     return { atMs, host, socket, text: describe(called) + whose, port: ports.get(key) ?? null };
   });
@@ -42,7 +42,7 @@ function describe({ call, detail, result }: Pick<Called, 'call' | 'detail' | 're
   if (call === 'listen' && backlog !== undefined) return `listen(${backlog})${told}`;
   if (call === 'shutdown') return `shutdown(${detail.replace('SHUT_', '')})${told}`;
   if (call === 'setsockopt') return `setsockopt() ${detail}${told}`;
-  // The other calls' details are endpoints, which stand at the head.
+  // The other calls' details are endpoints, which the ladder's head shows.
   const option = call === 'close' && detail ? ` ${detail.replace(/^after /, '')}` : '';
   return `${call}()${option}${told}`;
 }

@@ -15,8 +15,8 @@ export interface Happening {
 }
 
 /**
- * The flights that do not fit on one line, for while they were under way something happened at the host that they
- * went to: segments cross, or a program makes a call. Drawn on one line they would seem to arrive before it. For one
+ * The flights that do not fit on one line, because while they were under way something happened at their
+ * receiver: segments cross, or a program makes a call. On one line they would seem to arrive before it. For a flight
  * that changes a state what happens at its sender counts too; others may follow it closely on lines of their own.
  */
 export function crossings<A extends Arrow>(

@@ -15,7 +15,7 @@ export interface Flight {
   /** tcpdump's letters; null for an ICMP error. */
   flags: string | null;
   label: Label;
-  /** The sender's TCP, what tcplab made past it, or its firewall, or somebody between the hosts. */
+  /** The sender's TCP, tcplab bypassing it, its firewall, or something between the hosts. */
   origin: 'tcp' | 'crafted' | { rule: number | null };
   ending: Ending;
 }
@@ -94,12 +94,12 @@ function segmentLabel(
   return { port, others: 0, flags, icmp: '', numbers: parts.join(' '), marks: marks.join(' ') };
 }
 
-/** What is known of the sender of a packet that the host in whose name it came did not send. */
+/** What is known about the sender of a packet that the host with its source address did not send. */
 function whoseWords({ wire, host }: Passage): string {
   return wire.kind === 'icmp' ? `from ${wire.error.source}` : `not from the ${host}`;
 }
 
-/** As short as tcpdump says it. */
+/** In tcpdump's short form. */
 function icmpLabel({ meaning }: IcmpError): string {
   return `ICMP ${meaning.replace('administratively', 'admin')}`;
 }

@@ -18,7 +18,7 @@ export function labelText(label: Label): string {
   return labelled(label, label.flags ?? label.icmp, label.numbers, label.marks);
 }
 
-/** The parts that there are, after whose segment it is where there are several connections. */
+/** The non-empty parts, after the connection's name if there are several connections. */
 export function labelled({ port, others }: Label, ...parts: string[]): string {
   const whose = [port === null ? '' : `:${port}`, others > 0 ? `${others} others:` : ''];
   return [...whose, ...parts].filter((part) => part !== '').join(' ');

@@ -4,7 +4,7 @@ import type { CallText } from './calls.ts';
 import type { Flight } from './flight.ts';
 import type { Row } from './rows.ts';
 
-/** What a ladder shows beside segments and states. */
+/** What a ladder shows in addition to segments and states. */
 export type Happened =
   | (CallText & { what: 'call' })
   | { what: 'rule-set'; atMs: number; host: HostName; rule: number; text: string }

@@ -28,7 +28,7 @@ import type { State } from '../../tcp/state.ts';
 import { leftOutLines } from './left-out.ts';
 import { unreachedLine } from './unreached-line.ts';
 
-/** What a witness says, as it stands in the JSON. */
+/** A witness's observation, as in the JSON. */
 export interface WitnessReport {
   says: State | null;
   agrees: boolean | null;
@@ -37,7 +37,7 @@ export interface WitnessReport {
 
 export interface SegmentReport {
   atMs: number;
-  /** The host that sent it, or in whose name it came. */
+  /** The host that sent it, or whose source address it has. */
   host: HostName;
   /** It arrived, and that host did not send it: something between the hosts did. */
   outside?: true;
@@ -82,7 +82,7 @@ export interface ProgramReport {
   sockets: { pid: number; name: string; fd: number; isOpen: boolean }[];
 }
 
-/** One run of one scenario: what `tcplab run --json` prints of it. Times in milliseconds. */
+/** One run of one scenario, as in `tcplab run --json`. Times in milliseconds. */
 export interface ScenarioResult {
   scenario: string;
   state: State;
@@ -94,7 +94,7 @@ export interface ScenarioResult {
   connection: Record<HostName, string> | null;
   reachedMs: number | null;
   heldMs: number | null;
-  /** How often the socket table was looked at. */
+  /** How often the socket table was sampled. */
   samples: number;
   witnesses: Partial<Record<WitnessKey, WitnessReport>>;
   programs: ProgramReport[];
@@ -121,7 +121,7 @@ const KEYS: Record<WitnessName, WitnessKey> = {
   'kernel-events': 'kernelEvents',
 };
 
-/** The result that a scenario's timeline tells. The timeline has a claim, or says that none was reached. */
+/** Computes the result of a scenario from its timeline, which has a claim or the failure to reach one. */
 export function resultOf(timeline: Timeline): ScenarioResult {
   mustBeTimeline('resultOf', timeline);
   const claim = timeline.of('claimed')[0];
@@ -168,7 +168,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
   };
 }
 
-/** Of a hold in whose middle tcplab did not run. */
+/** Notes on a hold during which tcplab did not run for a time. */
 export function unseenNotes(hold: Held | undefined): string[] {
   const unseen = hold && unseenTime(hold);
   return unseen ? [`tcplab read no socket table for ${unseen}: it was stopped, or the machine was busy`] : [];
@@ -306,14 +306,14 @@ function pathFrom(first: Step, transitions: readonly Transition[], host: HostNam
   for (const transition of transitions) {
     const { atMs, from, to } = transition;
     if (transition.host !== host || atMs < first.atMs) continue;
-    // A listener comes and goes beside its connection.
+    // A listener can open and close independently of its connection.
     const isOfListener = (from === 'LISTEN' && to === 'CLOSED') || (from === 'CLOSED' && to === 'LISTEN');
     if (from === path.at(-1) || !isOfListener) path.push(to);
   }
   return path;
 }
 
-/** The states that an end went through since its first segment; where no segment tells any, its host's socket table does. */
+/** The states of an end since its first segment; if no segment shows any, those in its host's socket table. */
 function pathOf(timeline: Timeline, host: HostName): State[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];

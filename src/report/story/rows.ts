@@ -16,7 +16,7 @@ export interface Other extends Happening {
 
 export type Row<A extends Arrow, C extends Change, O extends Other> =
   | O
-  /** A segment that nothing comes in between has its arrival here too; the arrival of another stands alone. */
+  /** A segment with nothing in between has its arrival here too; any other has a row for its arrival. */
   | {
       what: 'departure';
       atMs: number;
@@ -24,7 +24,7 @@ export type Row<A extends Arrow, C extends Change, O extends Other> =
       sender: C[];
       receiver: C[];
       isWhole: boolean;
-      /** All that it stands for, where these are several. */
+      /** All flights that it summarizes, if several. */
       crowd?: A[];
     }
   | { what: 'arrival'; atMs: number; flight: A; receiver: C[] }

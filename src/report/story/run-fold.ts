@@ -15,7 +15,7 @@ export interface LabReport {
   number: number | null;
 }
 
-/** Something that is made of a run while it goes on: a table, a file. */
+/** An output made while a run goes on: a table, a file. */
 export interface RunOutput {
   /** Called for each lab, in the order of the run. */
   lab?(report: LabReport): void;
@@ -25,7 +25,7 @@ export interface RunOutput {
   fail?(why: string): void;
 }
 
-/** Folds the labs of a run, going on or saved, into all that is to be made of it. */
+/** Passes the labs of a running or saved run to all outputs. */
 export class RunFold {
   readonly #started: RunStarted;
   readonly #outputs: readonly RunOutput[];

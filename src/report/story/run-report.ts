@@ -3,7 +3,7 @@ import type { ScenarioResult } from './result.ts';
 
 export const RUN_FORMAT = 'tcplab.run/1';
 
-/** What this machine is, and who could see what on it. */
+/** This machine, and the witnesses that were available on it. */
 export interface MachineReport {
   kernel: string;
   arch: string;

@@ -18,7 +18,7 @@ export interface Story {
   /** The one that the states are of; undefined when no segment was seen and none was claimed. */
   connection: Connection | undefined;
   others: Connection[];
-  /** Whether the others are many, and so told together. */
+  /** Whether the others are so many that they are summarized. */
   isCrowd: boolean;
   transitions: Transition[];
   moments: Moment[];
@@ -85,7 +85,7 @@ function programMoment({ atMs, host }: ProgramStarted | ProgramEnded, text: stri
   return { atMs, what: 'call', host, text, socket: 0, port: null };
 }
 
-/** An arrow that ends at a host's lifeline does not show that nobody took the segment: the counters do. */
+/** The counters show that a segment reached no socket; an arrow to the host's lifeline does not. */
 function unreachedNotes(timeline: Timeline, counted: Counted): Happened[] {
   const isLast = timeline.of('counted').findLast(({ host }) => host === counted.host) === counted;
   if (!isLast) return [];

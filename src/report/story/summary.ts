@@ -3,8 +3,8 @@ import type { Label } from './label.ts';
 import type { Moment } from './moment.ts';
 
 /**
- * Puts the flights of a crowd of connections among the moments. Those between two moments become one
- * flight for all that went the same way, with the same flags, and ended alike.
+ * Adds the flights of many connections to the moments. Those between two moments become one
+ * flight for each direction, set of flags, and ending.
  */
 export function summarise(moments: readonly Moment[], crowd: readonly Flight[]): Moment[] {
   const waiting = crowd.toSorted((a, b) => a.departsMs - b.departsMs);
@@ -26,7 +26,7 @@ function together(flights: Flight[]): Moment[] {
   return [...groups.values()].map(crowdMoment);
 }
 
-/** Flights that are alike, as one. */
+/** Equal flights, as one. */
 export function crowdMoment(crowd: [Flight, ...Flight[]]): Moment {
   const [first] = crowd;
   const label = crowd.length === 1 ? first.label : sharedLabel(first, crowd.length);

@@ -39,7 +39,7 @@ interface ProbeEvidence {
   ladder: string;
 }
 
-/** The end of a longer ladder is cut off. */
+/** A longer ladder is truncated. */
 const LADDER_LINES = 200;
 
 export function probeReport({ timeline, ...result }: ProbeResult): ProbeReport {

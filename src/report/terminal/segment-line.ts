@@ -3,7 +3,7 @@ import { flagsLegend, flagsText, segmentName } from '../words/flags.ts';
 import { pad, textWidth, wrapBeside } from './layout.ts';
 import { broken, NO_BREAK_SPACE } from './text.ts';
 
-/** Where fewer columns are, the hosts are left out: the arrow alone says which way the segment goes. */
+/** In fewer columns the hosts are left out, and the arrow alone shows the direction. */
 const COLUMNS_FOR_HOSTS = 76;
 
 /** What the letters and signs of `segmentLines` mean. `isToItself`: of a socket that is its own peer. */
@@ -38,7 +38,7 @@ export function timeLabel(atMs: number, columns: number): string {
   return columns < COLUMNS_FOR_HOSTS ? `${time} ` : `${time.padStart(12)}  `;
 }
 
-/** The rule's number is enough: the rules stand below. */
+/** The rule's number is enough: the rules are listed below. */
 function fateOf({ fate }: SegmentReport): string | null {
   if (fate === 'delivered') return null;
   return fate.startsWith('dropped') ? `✗ ${/rule \d+/.exec(fate)?.[0] ?? fate}` : fate;

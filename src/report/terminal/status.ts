@@ -61,7 +61,7 @@ function ruleLines(timeline: Timeline, columns: number): string[] {
   });
 }
 
-/** What the kernel will do by itself, and which setting controls that. */
+/** What the kernel's timers will do, and which setting controls that. */
 export function forecastLines(told: Forecast, columns = 80): string[] {
   const { timer, nextMs, remaining, because } = told;
   const texts = [because];

@@ -72,12 +72,12 @@ function programLine({ host, command, status, sockets }: ProgramReport): string 
 
 function row(verdict: string, scenario: string, client: string, server: string, reached: string): string {
   const { verdict: v, scenario: s, state } = COLUMNS;
-  // The other columns of a long name stand below it.
+  // The other columns of a long name are below it.
   const name = scenario.length < s ? pad(scenario, s) : `${scenario}\n${' '.repeat(v + s)}`;
   return (pad(verdict, v) + name + pad(client, state) + pad(server, state) + reached.padStart(9)).trimEnd();
 }
 
-/** The held end is marked. Where the state was not reached, nobody saw it. */
+/** The held end is marked. A state that was not reached has no witnesses. */
 function stateAt({ host: held, state, peer, reachedMs }: ScenarioResult, host: HostName): string {
   if (reachedMs === null) return '?';
   if (host === held) return `${state}*`;
@@ -115,7 +115,7 @@ function summary({ results, machine, durationMs }: RunReport, style: Style, widt
 
 const NEED_ROOT = 'kernel events need root';
 
-/** The reason that the witness gives, if it was asked. */
+/** The reason that the kernel-events witness gives, if it was used. */
 function whyBlind(results: readonly ScenarioResult[]): string | undefined {
   return results.map(({ witnesses }) => witnesses.kernelEvents?.why).find(Boolean);
 }

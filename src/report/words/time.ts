@@ -11,7 +11,7 @@ export function formatTime(ms: number): string {
 /** The shortest pause that a ladder shows: most of its rows are some microseconds apart. */
 const PAUSE_MS = 20;
 
-/** What a ladder says of the time between two rows: `40 ms`; null where they follow each other at once. */
+/** A ladder's text for the time between two rows: `40 ms`; null if it is too short to show. */
 export function pauseBetween(fromMs: number, toMs: number): string | null {
   return toMs - fromMs < PAUSE_MS ? null : formatPause(toMs - fromMs);
 }

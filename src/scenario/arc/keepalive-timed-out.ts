@@ -53,7 +53,7 @@ export async function probeInVain(
   await seen(stage, connection, host, 'CLOSED');
 }
 
-/** One second is the shortest that the kernel takes for both times. */
+/** The kernel accepts no less than 1 s for either time. */
 async function setProbes(stage: Stage, host: HostName, socket: number, count: number): Promise<void> {
   await stage[host].setOption(socket, 'TCP_KEEPIDLE', 1);
   await stage[host].setOption(socket, 'TCP_KEEPINTVL', 1);

@@ -106,7 +106,7 @@ export const finWait2: Start<BothInside> = {
   },
 };
 
-/** The client has shut down. The listener is closed, because it would reply for the connection once that is gone. */
+/** The client has shut down. The listener is closed, because it would reply to segments of the closed connection. */
 export const closeWait: Start = {
   name: 'close-wait',
   host: 'server',

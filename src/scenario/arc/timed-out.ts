@@ -88,7 +88,7 @@ export const TIMED_OUT: readonly Scenario[] = [
     title: 'the server closes second, and its FINs are lost until its kernel gives up',
     heldBy: 'client drops in',
   }),
-  // 60 s, whatever the sysctls say: it has to be waited out.
+  // Always 60 s: no sysctl shortens it.
   timedOut(41, timeWait, {
     title: 'TIME-WAIT ends after 60 s',
     id: 'time-wait-ended',

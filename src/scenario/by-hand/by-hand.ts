@@ -46,13 +46,13 @@ export interface Press extends StepBase {
 
 export type Key = 'Ctrl-C' | 'Ctrl-D' | 'Ctrl-Z';
 
-/** Of all of a host's TCP sockets, in any order, as `netstat -tan` and `ss -tan` list them; `…`: maybe more alike. */
+/** The states of all TCP sockets of a host, in any order, as in `netstat -tan` and `ss -tan`; `…`: maybe more of the same. */
 export type States = readonly (State | '…')[];
 
 export interface Shown {
   client?: States;
   server?: States;
-  /** Parts of lines that follow each other in what the step's own command prints; `…` stands for anything. */
+  /** Parts of successive lines in the output of the step's own command; `…` matches anything. */
   prints?: readonly string[];
   /** The same for another terminal: `server/tcpdump`. */
   at?: Readonly<Record<string, readonly string[]>>;

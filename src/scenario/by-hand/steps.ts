@@ -43,7 +43,7 @@ export function ctrlC(on: HostName, terminal: string, see: Shown = {}, note?: st
   return { on, terminal, press: 'Ctrl-C', see, ...(note ? { note } : {}) };
 }
 
-/** For what no tool can do: lines typed into an interactive Python. */
+/** Lines for an interactive Python, for system calls that no tool makes. */
 export function python(on: HostName, lines: readonly Pick<Type, 'type' | 'see' | 'note'>[]): Step[] {
   const at = { on, terminal: 'python' };
   return [

@@ -21,7 +21,7 @@ export interface Packet {
   /** Nanoseconds since 1970. */
   atNs: bigint;
   bytes: Uint8Array;
-  /** As it was on the wire, in octets; `bytes` may hold less. */
+  /** Length on the wire, in bytes; `bytes` may hold fewer. */
   length: number;
   direction: 'inbound' | 'outbound';
   comment: string;
@@ -32,7 +32,7 @@ export function sectionHeader({ comment, hardware, os, application }: Section): 
   body.writeUInt32LE(0x1a2b3c4d, 0);
   body.writeUInt16LE(1, 4);
   body.writeUInt16LE(0, 6);
-  // How long the section is, is not said: a reader goes on to the end of the file.
+  // Section length unspecified: a reader continues to the end of the file.
   body.writeBigInt64LE(-1n, 8);
   return block(0x0a0d0d0a, body, [
     option(OPT_COMMENT, text(comment)),
@@ -85,7 +85,7 @@ function block(type: number, body: Buffer, options: Buffer[]): Buffer {
   return Buffer.concat([head, length, content, length]);
 }
 
-/** An option that says nothing is left out. */
+/** Leaves out an empty option. */
 function option(code: number, value: Uint8Array): Buffer {
   if (value.length === 0) return Buffer.alloc(0);
   const head = Buffer.alloc(4);

@@ -8,7 +8,7 @@ import { connectionsOf, leaves } from '../../story/connections.ts';
 import { ruleTexts } from '../../story/result.ts';
 import { hasOwnPlace, type PacketEvent } from './packets.ts';
 
-/** What each packet did: whose state it changed, who dropped it, who made it. */
+/** What each packet did: the state it changed, what dropped it, what made it. */
 export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
   const comments = new Map<PacketEvent, string>();
   for (const connection of connectionsOf(timeline)) {
@@ -68,7 +68,7 @@ function inState({ host, atMs }: PacketEvent, transitions: readonly Transition[]
   return state ? ` in ${state}` : '';
 }
 
-/** Where packets ended, if not at the other end: by the host, the time and the bytes of those who saw it. */
+/** Where packets ended, if not at the peer: by host, time and bytes of the observation. */
 function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, string[]> {
   const rules = ruleTexts(timeline);
   return new Map(

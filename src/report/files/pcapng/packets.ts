@@ -4,7 +4,7 @@ import type { Timeline } from '../../../evidence/timeline.ts';
 /** A packet as one host had it: captured there, or dropped there on its way out. */
 export type PacketEvent = Captured | (Dropped & { hook: 'out' });
 
-/** In the order of the timeline. What is dropped on its way in was captured before, and stands here once. */
+/** In timeline order. A packet dropped on its way in was captured before and appears once, as captured. */
 export function packetsOf(timeline: Timeline): PacketEvent[] {
   return [...timeline].filter(hasOwnPlace);
 }

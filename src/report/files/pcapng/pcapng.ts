@@ -10,8 +10,8 @@ import { type PacketEvent, packetsOf } from './packets.ts';
 const INTERFACES = ['client', 'server'] as const;
 
 /**
- * The packets of a lab as a capture file: what each host's capture saw, on an interface of its name, and besides what a
- * rule dropped on its way out, which no capture sees. Each packet's comment says what it did.
+ * The packets of a lab as a capture file, with one interface per host: the packets that the host captured, and those that a
+ * rule dropped on their way out, which no capture contains. Each packet's comment explains its effect.
  */
 export function formatPcapng(
   timeline: Timeline,

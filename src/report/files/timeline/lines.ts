@@ -11,14 +11,14 @@ export class LineError extends Error {
 export interface Line {
   /** From 1. */
   number: number;
-  /** Null when it is no UTF-8. */
+  /** Null if the line is not valid UTF-8. */
   text: string | null;
   /** Whether a line feed ends it. */
   ended: boolean;
 }
 
 const LINE_FEED = 0x0a;
-/** More than any event has. What has no line feeds at all should not fill the memory. */
+/** Longer than any event, so that a file without line feeds does not fill the memory. */
 const LONGEST = 64 * 1024 * 1024;
 
 /** Cuts a stream of bytes into lines, and keeps no more of it than one. */

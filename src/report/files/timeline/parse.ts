@@ -4,7 +4,7 @@ import { isObject } from '../../../evidence/shape.ts';
 import { printableJson } from '../../../printable.ts';
 import { type Line, LineError } from './lines.ts';
 
-/** What to say of a file in which something is missing. */
+/** The error for a truncated file. */
 export const CUT = 'the file was cut: was the run still going on, or did the disk fill up?';
 
 export function parseLine({ number, text, ended }: Line): TimelineLine {
@@ -19,7 +19,7 @@ export function parseLine({ number, text, ended }: Line): TimelineLine {
   return value as TimelineLine;
 }
 
-/** The first line tells what the file is, and in which form. */
+/** The first line has the file's format and version. */
 export function parseFirstLine(line: Line): RunStarted {
   const value = parseJson(line.text);
   const format = isObject(value) ? value['format'] : undefined;

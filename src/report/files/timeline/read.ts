@@ -78,7 +78,7 @@ class Reader {
     if (lab) yield lab.close(this.#line);
   }
 
-  /** Labs stand in the order of the scenarios, and those of one scenario follow each other. */
+  /** Labs are in the order of the scenarios, and those of one scenario follow each other. */
   #nextScenario(found: string): string {
     const { scenarios, repeat } = this.#started as RunStarted;
     const scenario = scenarios[Math.floor(this.#labs++ / repeat)];

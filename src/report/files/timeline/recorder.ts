@@ -6,7 +6,7 @@ import { TimelineWriter } from './write.ts';
 /** So many lines are written at once. */
 const TOGETHER = 256;
 
-/** Writes the timeline of one lab as it comes: settled events are written, and need not be kept for that. */
+/** Writes the timeline of one lab as it grows, so that settled events need not stay in memory. */
 export class TimelineRecorder {
   readonly #writer = new TimelineWriter();
   readonly #write: (text: string) => void;

@@ -20,7 +20,7 @@ export class TimelineWriter {
     return this.#format(outcome instanceof Timeline ? outcome.toldGaps() : [outcome]);
   }
 
-  /** The next ones of a lab that is written as it goes on. */
+  /** The next events of a lab that is written while it runs. */
   events(events: readonly TimelineEvent[]): string {
     return this.#format(events);
   }

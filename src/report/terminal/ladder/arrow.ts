@@ -122,7 +122,7 @@ class Pen {
     this.write(stop + 2, { text: why, tone: 'bad' });
   }
 
-  /** Draws where it begins, and the label; gives the position at which the shaft goes on. */
+  /** Draws the start and the label; returns the column at which the shaft continues. */
   start(origin: Flight['origin'], label: readonly Span[]): number {
     const at = labelPosition(origin);
     if (typeof origin === 'object' && origin.rule !== null) this.write(1, { text: ruleName(origin.rule) });
@@ -170,7 +170,7 @@ function withoutRule({ origin }: Flight): Flight['origin'] {
   return typeof origin === 'object' ? { rule: null } : origin;
 }
 
-/** With the least shaft that shows which way it goes. */
+/** With the shortest shaft that shows its direction. */
 function endingWidth(ending: Flight['ending']): number {
   if (ending.what === 'delivered') return 2;
   const why = ending.what === 'dropped' ? stopperName(ending.by) : ending.what;

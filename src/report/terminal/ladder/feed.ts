@@ -8,13 +8,13 @@ import { News, type Told } from './news.ts';
 import { pageOf } from './page.ts';
 import { type Drawn, Rows } from './rows.ts';
 
-/** A ladder that grows with its timeline: tells each thing once, when it is final. */
+/** A ladder that grows with its timeline: prints each row once, when it is final. */
 export class LadderFeed {
   readonly #options: LadderOptions;
   readonly #news = new News();
   #columns: number | undefined;
   #drawn: Drawn | undefined;
-  /** The other connections, as they were last told. */
+  /** The other connections, as last printed. */
   #others: string | undefined;
 
   constructor(options: LadderOptions) {
@@ -71,7 +71,7 @@ export class LadderFeed {
   }
 }
 
-/** With the new calls joined that nothing came in between; the others stand alone. */
+/** Joins new calls that directly follow each other; the others have their own rows. */
 function merged(all: readonly Told[], width: number): Told[] {
   const kept = all.filter(({ moment, isNew }) => isNew || moment.what !== 'call');
   const byMoment = new Map(kept.map((told) => [told.moment, told]));

@@ -15,7 +15,7 @@ export interface Glyphs {
   heads: { client: string; server: string };
   stopped: string;
   firewall: string;
-  /** A segment that is under way while something else happens: it turns down, goes down, and turns to its end. */
+  /** A segment that is under way while something else happens: its line turns down, runs down, and turns to its end. */
   turnsDown: { client: string; server: string };
   underWay: string;
   turnsIn: { client: string; server: string };
@@ -87,7 +87,7 @@ const PLAIN: Record<string, string> = {
   '\u00a0': ' ',
 };
 
-/** The same in ASCII; what has no likeness there becomes a question mark. */
+/** Converts to ASCII; a character without an equivalent becomes a question mark. */
 export function toAscii(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: everything that is not ASCII
   return text.replace(/[^\x00-\x7f]/gu, (character) => PLAIN[character] ?? '?');

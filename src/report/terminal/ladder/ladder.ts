@@ -14,7 +14,7 @@ export interface LadderOptions {
   style: Style;
   /** The terminal's columns: the ladder takes from 40 to 160 of them. By default 80. */
   width?: number;
-  /** Whose states are shown when the timeline claims none; else those of the first that was seen. */
+  /** The connection whose states are shown if the timeline has no claim. Default: the first seen. */
   connection?: Connection | undefined;
 }
 

@@ -24,7 +24,7 @@ export function legendLines({ moments, claim, transitions }: Story, glyphs: Glyp
   return broken(whole.join('   '), width).map((line) => line.replaceAll(NO_BREAK_SPACE, ' ').trim());
 }
 
-/** Whether the RFC has no way from the one state to the other. Where it has some, nobody saw which it was. */
+/** Whether the RFC has no path between the states. If it has several, which one was taken is unknown. */
 function isForeign({ from, to }: Pick<Transition, 'from' | 'to'>): boolean {
   return !ARCS.some((arc) => arc.from === from && arc.to === to);
 }

@@ -4,7 +4,7 @@ import type { State } from '../../../tcp/state.ts';
 import type { Story } from '../../story/story.ts';
 import type { Glyphs } from './glyphs.ts';
 
-/** How both lifelines look at a moment: their states, and whether one is held in its own. */
+/** Both lifelines at one time: their states, and whether one is held. */
 export class Lifelines {
   readonly #states: Record<HostName, State>;
   readonly #held: { host: HostName; state: State } | undefined;

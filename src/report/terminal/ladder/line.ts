@@ -13,7 +13,7 @@ export function widthOf(spans: readonly Span[]): number {
   return spans.reduce((sum, { text }) => sum + columnsOf(text), 0);
 }
 
-/** One line of a terminal as columns: what is written beyond its width is cut off. */
+/** One terminal line as columns. Text beyond its width is cut off. */
 export class Line {
   /** A character of two columns is followed by an empty cell. */
   readonly #cells: Span[];

@@ -91,7 +91,7 @@ export class News {
 /** A machine with more to do than it can may take so long from one end of a wire to the other. */
 const ARRIVES_WITHIN_MS = 20;
 
-/** The first moment of which it may still turn out how it ends: all from there on waits for that, to be told in its order. */
+/** The time of the first flight whose ending is still open. All from then on waits, so that it is printed in order. */
 function openFromMs(moments: readonly Moment[], knownUntilMs: number): number {
   const isOpen = ({ departsMs, arrivesMs, ending }: Flight) => {
     if (arrivesMs !== null) return arrivesMs > knownUntilMs;

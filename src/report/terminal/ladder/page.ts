@@ -1,9 +1,9 @@
-/** Where things stand on a page, in columns from 0. */
+/** The layout of a page, in columns from 0. */
 export interface Page {
   width: number;
   /** The time, right-aligned in so many columns. */
   time: number;
-  /** The lifelines. What a host does stands outside of its lifeline, what its firewall does inside. */
+  /** Columns of the lifelines. A host's actions are outside its lifeline, its firewall's inside. */
   client: number;
   server: number;
   /** How wide the calls and states beside each lifeline may be. */

@@ -24,7 +24,7 @@ export function drawRows(story: Story, page: Page, glyphs: Glyphs, style: Style)
 export interface Drawn {
   firstMs: number;
   lastMs: number;
-  /** The last time that stands before a row. */
+  /** The last time that is printed before a row. */
   lastTime: string;
 }
 
@@ -252,7 +252,7 @@ export class Rows {
     }
   }
 
-  /** Into the column in which a flight waits for its arrival: not in, and not right beside, another's. */
+  /** The column in which a flight waits for its arrival: neither in nor next to another's. */
   #freeTurn(flight: Flight, lanes: readonly number[]): Turn {
     const { client, server } = this.#page;
     let { lane, label } = turnOf(flight, this.#page, lanes);
@@ -305,7 +305,7 @@ export class Rows {
   }
 }
 
-/** A change that no segment made: the timer, where it was one. A call stands there by itself. */
+/** The cause of a change without a segment: the timer, if one ran. A call has its own row. */
 function whyChanged({ arc, why }: Transition): string | null {
   if (arc === null) return why ?? null;
   return /exhausted|timeout|MSL/.test(arc.trigger) ? arc.trigger : null;
