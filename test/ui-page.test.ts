@@ -275,9 +275,12 @@ describe('the live page', () => {
   it('is used by keyboard: focus stays on the state that was chosen', async () => {
     await using there = await visit(ui.url);
     const { page } = there;
-    await stateNode(page, 'FIN-WAIT-2').focus();
-    await page.keyboard.press('Enter');
-    await page.locator('#live[data-client="FIN-WAIT-2"]').waitFor();
+    await stateNode(page, 'FIN-WAIT-2').press('Enter');
+    const shown = page.locator('#live[data-client="FIN-WAIT-2"]').waitFor();
+    await shown.catch(async () => {
+      const focused = await page.evaluate('document.activeElement?.outerHTML.slice(0, 200)');
+      throw new Error(`not shown: ${await page.locator('#live').innerText()}; focus on ${focused}`);
+    });
     await eventually('focus on it again', () =>
       page.evaluate("document.activeElement?.dataset.state === 'FIN-WAIT-2'"),
     );
