@@ -120,8 +120,8 @@ export function holdCommand(): Command {
 
 async function hold(name: string | undefined, rest: string[], options: Options): Promise<void> {
   // With a list of names, the first argument belongs to the command.
-  const isNamed = typeof options.count === 'object';
-  const command = isNamed && name !== undefined ? [name, ...rest] : rest;
+  const isList = typeof options.count === 'object';
+  const command = isList && name !== undefined ? [name, ...rest] : rest;
   const wishes = options.count === undefined ? undefined : await wishesOf(name, options.count);
   const scenario = wishes?.[0]?.scenario ?? (await scenarioNamed(nameGiven(name)));
   if (command.length > 0 !== (options.on !== undefined)) {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { TcplabError } from '../error.ts';
 import { libc } from './libc.ts';
 import { needDescriptors, SPAWN_DESCRIPTORS } from './limits.ts';
 import { abortWhenClosed } from './socket.ts';
@@ -13,7 +14,7 @@ export class DescriptorKeeper {
   readonly #shell: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  /** Takes the descriptors over: they are closed here when it has them. */
+  /** Takes the descriptors over, and closes them here. Throws MACHINE if no process can be started. */
   constructor(descriptors: Iterable<number>) {
     needDescriptors(SPAWN_DESCRIPTORS);
     const fds = [...descriptors];
@@ -32,11 +33,11 @@ export class DescriptorKeeper {
     });
     for (const fd of fds) libc.close(fd);
     this.#shell.stdin?.on('error', () => {});
-  }
-
-  /** Whether it still runs; its sockets close when it exits. */
-  get isThere(): boolean {
-    return this.#shell.pid !== undefined && this.#shell.exitCode === null && this.#shell.signalCode === null;
+    if (this.#shell.pid === undefined) {
+      throw new TcplabError('MACHINE', "a process to keep sockets open can't be started", {
+        hint: 'see the limits of processes (`ulimit -u`), or raise the limit of descriptors (`ulimit -Hn`)',
+      });
+    }
   }
 
   async end(): Promise<void> {

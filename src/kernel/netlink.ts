@@ -202,6 +202,6 @@ function extendedAck({ flags, body }: NetlinkMessage): string | undefined {
   return said?.subarray(0, -1).toString();
 }
 
-function align(length: number): number {
+export function align(length: number): number {
   return (length + 3) & ~3;
 }

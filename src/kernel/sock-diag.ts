@@ -1,7 +1,7 @@
 import { addressBytes, addressText, type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow, SocketTimer, TcpInfo } from '../tcp/socket-row.ts';
 import { linuxNumberOf, type State, stateOfLinux } from '../tcp/state.ts';
-import { NETLINK_SOCK_DIAG, NetlinkSocket, NLM_F_ACK, NLM_F_DUMP, netlinkMessage } from './netlink.ts';
+import { align, NETLINK_SOCK_DIAG, NetlinkSocket, NLM_F_ACK, NLM_F_DUMP, netlinkMessage } from './netlink.ts';
 
 // sock_diag(7); include/uapi/linux/inet_diag.h
 const TCPDIAG_GETSOCK = 18;
@@ -156,7 +156,7 @@ function infoAfter(datagram: Buffer, from: number, to: number): TcpInfo | null {
         totalRetransmits: datagram.readUInt32LE(at + 104),
       };
     }
-    at += (length + 3) & ~3;
+    at += align(length);
   }
   return null;
 }

@@ -108,7 +108,7 @@ function ceilingOf(
   const limits: [greatest: number, why: string][] = [
     [
       ports * CONNECTIONS_A_SERVER_PORT,
-      `each port of the server has at most ${CONNECTIONS_A_SERVER_PORT}, and there are ${ports} from ${firstServerPort} on`,
+      `each port of the server takes at most ${CONNECTIONS_A_SERVER_PORT} connections, and ${ports} ports are left up to ${HIGHEST_PORT}; choose a lower --port`,
     ],
     [
       free.descriptors < most ? 0 : Math.floor(free.descriptors / kept) * MOST_KEEPERS,

@@ -1,5 +1,6 @@
 import { type Endpoint, formatEndpoint, isListenerOf } from '../../tcp/endpoint.ts';
 import type { Call, Fact } from '../../tcp/known.ts';
+import type { Segment } from '../../tcp/segment.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { Called, HostName } from '../events.ts';
 import { concernsEnd, isAbortive, programCalls } from '../program-calls.ts';
@@ -95,15 +96,24 @@ function ownCallsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls | undef
  * How many connections a listener can have had to accept by then. Of several, the timeline does not tell which one an accept()
  * returned: it can be one that an RST ended in the queue, even one with the same ports.
  */
-function connectionsBefore(timeline: Timeline, { host, local }: ConnectionEnd, untilMs = 0): number {
+function connectionsBefore(timeline: Timeline, end: ConnectionEnd, untilMs = 0): number {
   const opened = new Set<string>();
-  for (const event of timeline.of('captured')) {
-    if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
-    const { source, destination, flags, seq } = event.wire.segment;
-    const isSyn = destination.port === local.port && flags.includes('S') && !flags.includes('.');
-    if (isSyn && event.atMs <= untilMs) opened.add(`${formatEndpoint(source)} ${seq}`);
+  for (const { atMs, segment } of arrivals(timeline, end)) {
+    const isSyn = segment.flags.includes('S') && !segment.flags.includes('.');
+    if (isSyn && atMs <= untilMs) opened.add(`${formatEndpoint(segment.source)} ${segment.seq}`);
   }
   return opened.size;
+}
+
+/** The segments that a host received for the port of an end, from whichever client. */
+export function* arrivals(
+  timeline: Timeline,
+  { host, local }: ConnectionEnd,
+): Generator<{ atMs: number; segment: Segment }> {
+  for (const { host: at, direction, wire, atMs } of timeline.of('captured')) {
+    const isArrival = at === host && direction === 'received' && wire.kind === 'tcp';
+    if (isArrival && wire.segment.destination.port === local.port) yield { atMs, segment: wire.segment };
+  }
 }
 
 /** Of a call, and of the packet that it sent. */

@@ -1,9 +1,10 @@
+import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { Fact } from '../../tcp/fold.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { HostName } from '../events.ts';
 import type { Timeline } from '../timeline.ts';
-import { callsOfEnd, type EndCalls } from './end-calls.ts';
+import { arrivals, callsOfEnd, type EndCalls } from './end-calls.ts';
 import { kernelChanges } from './kernel-events.ts';
 import { listenerOf, rowOf } from './socket-table.ts';
 
@@ -103,16 +104,13 @@ function cookiesOf(timeline: Timeline, end: ConnectionEnd, { listener }: EndCall
 }
 
 /** How many clients had sent a SYN and nothing more, at most at once. */
-function mostRequests(timeline: Timeline, { host, local }: ConnectionEnd): number {
+function mostRequests(timeline: Timeline, end: ConnectionEnd): number {
   const clients = new Set<string>();
   let most = 0;
-  for (const event of timeline.of('captured')) {
-    if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
-    const { source, destination, flags } = event.wire.segment;
-    if (destination.port !== local.port) continue;
-    const name = `${source.address} ${source.port}`;
-    if (!flags.includes('S')) clients.delete(name);
-    else if (!flags.includes('.')) clients.add(name);
+  for (const { segment } of arrivals(timeline, end)) {
+    const client = formatEndpoint(segment.source);
+    if (!segment.flags.includes('S')) clients.delete(client);
+    else if (!segment.flags.includes('.')) clients.add(client);
     most = Math.max(most, clients.size);
   }
   return most;
@@ -146,13 +144,10 @@ function defersByReading(timeline: Timeline, end: ConnectionEnd): boolean | null
 }
 
 /** How many clients have sent more than a SYN: each may have a connection in the accept queue. */
-function clientsOf(timeline: Timeline, { host, local }: ConnectionEnd): number {
+function clientsOf(timeline: Timeline, end: ConnectionEnd): number {
   const clients = new Set<string>();
-  for (const event of timeline.of('captured')) {
-    if (event.host !== host || event.direction !== 'received' || event.wire.kind !== 'tcp') continue;
-    const { source, destination, flags, ack } = event.wire.segment;
-    const isToListener = destination.port === local.port && ack !== null;
-    if (isToListener && !/[SR]/.test(flags)) clients.add(`${source.address} ${source.port}`);
+  for (const { segment } of arrivals(timeline, end)) {
+    if (segment.ack !== null && !/[SR]/.test(segment.flags)) clients.add(formatEndpoint(segment.source));
   }
   return clients.size;
 }
