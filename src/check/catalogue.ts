@@ -1,4 +1,5 @@
 import { closesBeforeAnswer } from './client/closes-before-answer.ts';
+import { isServed } from './client/is-served.ts';
 import { leavesNothing } from './client/leaves-nothing.ts';
 import { neverAccepted } from './client/never-accepted.ts';
 import { neverAnswered } from './client/never-answered.ts';
@@ -24,8 +25,8 @@ import { serves } from './server/serves.ts';
 import { stopped } from './server/stopped.ts';
 import type { ServerBench } from './server-bench.ts';
 
-/** The tests of a server, in the order in which they are reported. */
-export const SERVER_PROBES: readonly Probe<ServerBench>[] = [
+/** The tests of a server, in the order in which they are reported: the healthy exchange is the first. */
+export const SERVER_PROBES: readonly [Probe<ServerBench>, ...Probe<ServerBench>[]] = [
   serves,
   peerCloses,
   peerHalfCloses,
@@ -40,8 +41,9 @@ export const SERVER_PROBES: readonly Probe<ServerBench>[] = [
   keepsTimeWait,
 ];
 
-/** The tests of a client. */
-export const CLIENT_PROBES: readonly Probe<ClientBench>[] = [
+/** The tests of a client: the healthy exchange is the first. */
+export const CLIENT_PROBES: readonly [Probe<ClientBench>, ...Probe<ClientBench>[]] = [
+  isServed,
   synDropped,
   refused,
   unreachable,

@@ -1,70 +1,148 @@
 import { TcplabError } from '../error.ts';
+import { counted } from '../evidence/counted.ts';
 import type { SocketNumber } from '../lab/host.ts';
-import type { Program } from '../lab/program.ts';
 import { listening } from '../scenario/opening.ts';
 import { commandIn } from '../scenario/started-program.ts';
+import type { Turn } from '../scenario/turn.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
-import { Bench, type CheckOptions, describeEnd, seconds } from './bench.ts';
-import { type Finding, fault, good, risk } from './probe.ts';
+import { Bench, type CheckOptions } from './bench.ts';
+import { Call } from './call.ts';
+import { asOption, seconds } from './describe.ts';
+import { type Advice, type Finding, fault, good, risk, unknown } from './finding.ts';
+import type { Reply } from './talk/talk.ts';
 
-/** How a program reacted to what happened to its connection. */
+/** How a program reacted to what happened to its connections. Times are in milliseconds. */
 export type Reaction =
   | { what: 'ended'; status: number; tookMs: number }
   /** It keeps running, without a socket in use. */
   | { what: 'let go'; tookMs: number }
   | { what: 'nothing'; row: SocketRow };
 
+/** What the server does when a request is complete, on each connection. */
+export type Manner = (call: Call, reply: Reply) => Promise<void>;
+
+/** `receiveBuffer`: SO_RCVBUF, in bytes. */
+interface ListenOptions {
+  backlog?: number;
+  receiveBuffer?: number;
+}
+
+/** Responds as a healthy server does. */
+export const healthy: Manner = (call, reply) => call.answer(reply);
+
+/** A client that never tried to connect can't be tested. */
+export class NeverConnected extends TcplabError {}
+
 /** A lab whose client is the program, and whose server is tcplab. */
 export class ClientBench extends Bench {
-  #program: Program | undefined;
+  /** The server's ends of all its connections. */
+  readonly calls: Call[] = [];
+  /** Of what is accepted. */
+  #listener: SocketNumber | undefined;
+  #manner: Manner = healthy;
 
-  static async open(options: CheckOptions): Promise<ClientBench> {
-    return new ClientBench(await Bench.openLab(options), options);
+  static async open(options: CheckOptions, turn: Turn): Promise<ClientBench> {
+    const pass = await turn.take();
+    try {
+      return new ClientBench(await Bench.openLab(options), options, turn, pass);
+    } catch (error) {
+      pass();
+      throw error;
+    }
   }
 
-  get program(): Program {
-    if (!this.#program) throw new Error('the program was not started');
-    return this.#program;
+  /** Opens the server's listener. Its connections are accepted in `step`. */
+  async listen(options: ListenOptions = {}): Promise<void> {
+    this.#listener = await this.listenOnly(options);
   }
 
-  listen(options: { backlog?: number; receiveBuffer?: number } = {}): Promise<SocketNumber> {
+  /** Opens the server's listener, whose connections nobody accepts. */
+  listenOnly(options: ListenOptions = {}): Promise<SocketNumber> {
     return listening(this.stage, options);
+  }
+
+  /** From now on, what the server does with each complete request. All connections are accepted and read in `step`. */
+  serve(manner: Manner): void {
+    this.#manner = manner;
+  }
+
+  /** Accepts, reads and responds, as far as there is something to do. */
+  async step(): Promise<void> {
+    await this.lab.client.observe();
+    const listener = this.#listener;
+    if (listener === undefined) return;
+    for (;;) {
+      const socket = await this.lab.server.accept(listener);
+      if (socket === undefined) break;
+      this.calls.push(new Call(this, socket));
+    }
+    for (const call of this.calls) {
+      for (let reply = await call.nextReply(); reply; reply = await call.nextReply())
+        await this.#manner(call, reply);
+      if (call.hasLeft) await call.close();
+    }
   }
 
   /** Starts the program, and waits until it has sent a SYN to the server. Throws TIMEOUT if it does not. */
   async start(): Promise<void> {
     const { lab, options } = this;
-    this.#program = await lab.client.start(commandIn(lab, options.command));
+    this.started(await lab.client.start(commandIn(lab, options.command), options.start));
     await this.until(async () => {
       await lab.client.observe();
       return this.attempts() > 0 || this.program.status !== undefined;
     }, this.startWithinMs);
-    this.wasThere ||= this.attempts() > 0;
     if (this.attempts() > 0) return;
-    throw new TcplabError('TIMEOUT', "the client did not try to connect to the server's address and port");
+    const { status } = this.program;
+    const ended = status === undefined ? '' : `; it exited with status ${status}`;
+    const said = status === undefined || this.lastWords === null ? '' : `: ${this.lastWords}`;
+    throw new NeverConnected(
+      'TIMEOUT',
+      `the client did not try to connect to the server's address and port${ended}${said}`,
+    );
   }
 
-  /** Starts it against a server that accepts, and waits for its connection and its first bytes. */
-  async call(options: Parameters<ClientBench['listen']>[0] = {}): Promise<Call> {
-    const listener = await this.listen(options);
+  /**
+   * Starts the program against a server that listens, and waits until `deed` has been done to one of its connections: when its
+   * request was complete. Throws TIMEOUT if it never is.
+   */
+  async meet(deed: Manner, options: ListenOptions = {}): Promise<void> {
+    let done = 0;
+    this.serve(async (call, reply) => {
+      await deed(call, reply);
+      done++;
+    });
+    await this.listen(options);
     await this.start();
-    const accepted = await this.until(() => this.lab.server.accept(listener));
-    if (!accepted) throw new TcplabError('TIMEOUT', 'its connection was not established');
-    const call = new Call(this, accepted.value);
-    await call.listen();
-    return call;
+    await this.until(async () => {
+      await this.step();
+      return done > 0 || this.program.status !== undefined;
+    });
+    if (done > 0) return;
+    throw new TcplabError(
+      'TIMEOUT',
+      this.calls.length === 0 ? 'its connection was not established' : 'its request was not complete',
+    );
   }
 
   /** How often it has tried to connect: SYNs from different ports. */
   attempts(): number {
-    const ports = new Set<number>();
-    for (const { host, wire } of [...this.lab.timeline.of('captured'), ...this.lab.timeline.of('dropped')]) {
+    return this.attemptTimes().length;
+  }
+
+  /** When it tried to connect, in milliseconds of the lab: the first SYN of each port. */
+  attemptTimes(): number[] {
+    const first = new Map<string, number>();
+    const { timeline, serverPort } = this.lab;
+    for (const { atMs, host, wire } of [...timeline.of('captured'), ...timeline.of('dropped')]) {
       if (host !== 'client' || wire.kind !== 'tcp' || wire.segment.flags !== 'S') continue;
-      if (wire.segment.destination.port === this.lab.serverPort) ports.add(wire.segment.source.port);
+      const { source, destination } = wire.segment;
+      if (destination.port !== serverPort) continue;
+      const name = formatEndpoint(source);
+      first.set(name, Math.min(first.get(name) ?? atMs, atMs));
     }
-    return ports.size;
+    return [...first.values()].sort((a, b) => a - b);
   }
 
   /** Its sockets to the server, in any state. */
@@ -73,57 +151,71 @@ export class ClientBench extends Bench {
     return rows.filter(({ remote }) => remote.port === this.lab.serverPort);
   }
 
-  /** Waits until it has exited or has closed its connection, or `orWhen` is true. */
+  /** Waits until it has exited or has closed its connections, or `orWhen` is true. Meanwhile the server goes on. */
   async reaction({ orWhen = () => false }: { orWhen?: () => boolean } = {}): Promise<Reaction> {
     const { withinMs } = this;
     let rows: SocketRow[] = [];
     const reacted = await this.until(async () => {
+      await this.step();
       rows = (await this.sockets()).filter(isInUse);
       return this.program.status !== undefined || rows.length === 0 || orWhen();
     });
     const { status } = this.program;
     if (status !== undefined) return { what: 'ended', status, tookMs: reacted?.tookMs ?? withinMs };
-    if (reacted) {
-      // Most programs that close exit at once; some retry.
-      const ended = await this.until(
-        async () => {
-          await this.lab.client.observe();
-          return this.program.status !== undefined || orWhen();
-        },
-        Math.min(withinMs, AGAIN_MS),
-      );
-      const tookMs = reacted.tookMs + (ended?.tookMs ?? 0);
-      return ended ? { what: 'ended', status: this.program.status ?? 0, tookMs } : { what: 'let go', tookMs };
-    }
-    return { what: 'nothing', row: rows[0] as SocketRow };
+    if (!reacted) return { what: 'nothing', row: rows[0] as SocketRow };
+    // Most programs that close exit at once; some retry.
+    const ended = await this.until(
+      async () => {
+        await this.step();
+        return this.program.status !== undefined || orWhen();
+      },
+      Math.min(withinMs, AGAIN_MS),
+    );
+    const tookMs = reacted.tookMs + (ended?.tookMs ?? 0);
+    const last = this.program.status;
+    return last === undefined ? { what: 'let go', tookMs } : { what: 'ended', status: last, tookMs };
   }
 
   /**
    * The usual verdict: the program should notice soon, and report it by its exit status. `onSuccess` is the verdict if the
-   * status reports success. `isThere`: the server's kernel acknowledges everything, so no TCP timer ends the wait.
+   * status reports success. `isThere`: the server's kernel acknowledges everything, so no TCP timer ends the wait. `advice` is
+   * for a program that notices nothing, `onStatus` for one that reports success.
    */
   async judge(
     reaction: Reaction,
-    { onSuccess = risk, isThere = false }: { onSuccess?: (says: string) => Finding; isThere?: boolean } = {},
+    advice: Advice,
+    { onSuccess = risk, isThere = false }: { onSuccess?: typeof risk; isThere?: boolean } = {},
   ): Promise<Finding> {
-    const times = this.attempts();
-    const tried = `${times} ${times === 1 ? 'attempt' : 'attempts'}`;
+    const attempts = this.attempts();
+    const tried = counted(attempts, 'attempt');
     switch (reaction.what) {
       case 'ended': {
         const { status, tookMs } = reaction;
         const says = `exited with status ${status} after ${seconds(tookMs)} (${tried})`;
-        return status === 0 ? onSuccess(`${says}, which reports success`) : good(says);
+        const numbers = { status, tookMs, attempts };
+        if (status !== 0) return good('reported', says, numbers);
+        return onSuccess('reported-success', `${says}, which reports success`, STATUS_ADVICE, numbers);
       }
-      case 'let go':
-        return good(`closed its connection after ${seconds(reaction.tookMs)} and keeps running (${tried})`);
+      case 'let go': {
+        const { tookMs } = reaction;
+        const says = `closed its connection after ${seconds(tookMs)} and keeps running (${tried})`;
+        return good('closed', says, { tookMs, attempts });
+      }
       case 'nothing': {
         const { row } = reaction;
-        if (row.state === 'CLOSE-WAIT')
-          return fault(`still in CLOSE-WAIT ${seconds(this.withinMs)} after the server's FIN (${tried})`);
+        const numbers = { waitedMs: this.withinMs, attempts };
+        if (row.state === 'CLOSE-WAIT') {
+          const says = `still in CLOSE-WAIT ${seconds(this.withinMs)} after the server's FIN (${tried})`;
+          return fault('close-wait', says, CLOSE_WAIT_ADVICE, numbers);
+        }
         const still = `still in ${row.state} after ${seconds(this.withinMs)} (${tried})`;
-        if (isThere)
-          return risk(`${still}; the server's kernel acknowledges everything, so no TCP timer ends the wait`);
-        return risk(`${still}; ${describeEnd(row, await this.forecast(row, 'client', { answered: false }))}`);
+        const why = isThere
+          ? "the server's kernel acknowledges everything, so no TCP timer ends the wait"
+          : await this.outlook(row, 'client', { answered: false });
+        const says = `${still}; ${why}`;
+        if (this.withinMs >= PATIENCE_MS) return risk('waits', says, advice, numbers);
+        const tell = `--within ${asOption(PATIENCE_MS)} would tell whether the client has a timeout of its own`;
+        return unknown('still-waiting', `${says}; ${tell}`, numbers);
       }
     }
   }
@@ -137,42 +229,22 @@ export class ClientBench extends Bench {
 /** How long to wait for the exit of a program that has closed its connection. */
 const AGAIN_MS = 2000;
 
+/** A client that has not given up after this time has no timeout that would help a user. */
+const PATIENCE_MS = 60_000;
+
+const STATUS_ADVICE: Advice = {
+  why: 'Whoever called the program, a script or a supervisor, takes the failure for a success and goes on without the data.',
+  fix: 'Exit with a status other than 0 if no complete response arrived.',
+};
+
+const CLOSE_WAIT_ADVICE: Advice = {
+  why: 'Until the client closes too, the connection stays in CLOSE-WAIT, which has no timeout. Each one leaks a descriptor.',
+  fix: 'Close the socket when a read returns 0 (end of file), on every path, also after errors.',
+};
+
 /** Whether the program uses it: orphaned sockets and TIME-WAIT are the kernel's. */
 export function isInUse({ state }: SocketRow): boolean {
   return IN_USE.has(state);
 }
 
 const IN_USE: ReadonlySet<State> = new Set(['SYN-SENT', 'SYN-RECEIVED', 'ESTABLISHED', 'CLOSE-WAIT']);
-
-/** The server's end of the program's connection. */
-export class Call {
-  readonly #bench: ClientBench;
-  readonly socket: SocketNumber;
-  heard: Buffer = Buffer.alloc(0);
-
-  constructor(bench: ClientBench, socket: SocketNumber) {
-    this.#bench = bench;
-    this.socket = socket;
-  }
-
-  /** Waits for the first bytes of the program, at most half a second, because some programs send nothing. */
-  async listen(): Promise<void> {
-    await this.#bench.until(
-      async () => {
-        const data = await this.#bench.lab.server.receive(this.socket);
-        if (data) this.heard = Buffer.concat([this.heard, data]);
-        return data !== undefined;
-      },
-      Math.min(500, this.#bench.withinMs),
-    );
-  }
-
-  /** Sends a response, or its first part: an HTTP response if the request was HTTP. */
-  async answer({ part }: { part: boolean }): Promise<void> {
-    const body = 'x'.repeat(1000);
-    const isHttp = /^[A-Z]+ \S+ HTTP\/1\.\d/.test(this.heard.toString('latin1'));
-    const type = 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n';
-    const whole = isHttp ? `${type}Content-Length: ${body.length}\r\n\r\n${body}` : `${body}\n`;
-    await this.#bench.lab.server.send(this.socket, Buffer.from(part ? whole.slice(0, -500) : whole));
-  }
-}

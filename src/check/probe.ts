@@ -1,41 +1,29 @@
 import type { Timeline } from '../evidence/timeline.ts';
-
-/**
- * `good`: the program does what a robust program does. `risk`: it works until this happens in production. `fault`: it breaks
- * or leaks. `unknown`: the test could not find out; `says` has the reason.
- */
-export type ProbeVerdict = 'good' | 'risk' | 'fault' | 'unknown';
-
-/** What the program did, with the numbers: a phrase without a period. */
-export interface Finding {
-  verdict: ProbeVerdict;
-  says: string;
-}
+import type { Finding } from './finding.ts';
 
 /** One test: something that happens to a program, and what the program does. In JSON and in the code it is a probe. */
 export interface Probe<Bench> {
   id: string;
   /** What happens to the program, in at most 60 characters. */
   title: string;
-  /** The consequence in production. */
-  why: string;
-  /** What to change, as an imperative with the name of the option. */
-  mend: string;
+  /** When it happens in production, and what is at stake. */
+  purpose: string;
+  /**
+   * What it assumes: that a healthy exchange was complete before. If that one failed, this one can't tell anything, and is
+   * not run.
+   */
+  restsOnService: boolean;
   run(bench: Bench): Promise<Finding>;
 }
 
+/** A test without its code. */
+export type AboutProbe = Pick<Probe<never>, 'id' | 'title' | 'purpose'>;
+
 /** The finding of a test, with the timeline of its lab. */
-export interface ProbeResult extends Finding {
-  id: string;
-  title: string;
-  why: string;
-  mend: string;
+export interface ProbeResult extends Finding, AboutProbe {
+  /** What the program said to tcplab over the connection, or its first part; null if nothing. */
+  said: string | null;
   durationMs: number;
   /** Null if the test was not run. */
   timeline: Timeline | null;
 }
-
-export const good = (says: string): Finding => ({ verdict: 'good', says });
-export const risk = (says: string): Finding => ({ verdict: 'risk', says });
-export const fault = (says: string): Finding => ({ verdict: 'fault', says });
-export const unknown = (says: string): Finding => ({ verdict: 'unknown', says });

@@ -1,15 +1,18 @@
 import { SettingError, TcplabError } from '../error.ts';
+import { EndedEarly, WentToBackground } from '../scenario/started-program.ts';
+import { Turn } from '../scenario/turn.ts';
 import type { Bench, CheckOptions } from './bench.ts';
 import { CLIENT_PROBES, SERVER_PROBES } from './catalogue.ts';
-import { ClientBench } from './client-bench.ts';
-import { type Finding, fault, type Probe, type ProbeResult, unknown } from './probe.ts';
+import { ClientBench, NeverConnected } from './client-bench.ts';
+import { type Finding, unknown } from './finding.ts';
+import type { AboutProbe, Probe, ProbeResult } from './probe.ts';
 import { ServerBench } from './server-bench.ts';
 
 /** Which kind of program is tested. */
 export type Target = 'server' | 'client';
 
 /** The tests of a target, without the code. */
-export function probesOf(target: Target): readonly About[] {
+export function probesOf(target: Target): readonly AboutProbe[] {
   return target === 'server' ? SERVER_PROBES : CLIENT_PROBES;
 }
 
@@ -17,107 +20,184 @@ export interface RunCheckOptions extends CheckOptions {
   target: Target;
   /** Ids; undefined for all. */
   only?: readonly string[] | undefined;
-  onBegin?: (probe: { id: string; title: string }, index: number, count: number) => void;
+  /** How many tests run side by side, each in its own lab. */
+  jobs?: number;
+  onBegin?: (probe: AboutProbe) => void;
+  /** Is called with each result, in the order of the catalogue. */
   onDone?: (result: ProbeResult) => void;
-  /** Is called with the tests that are not run, because the program never listened or connected. */
-  onSkip?: (results: readonly ProbeResult[]) => void;
 }
 
+const JOBS = 6;
+
 /**
- * Runs one test after the other, each with a new start of the program, in a lab of its own. If the program never listens or
- * connects, the first test reports that, and the others are not run.
+ * Runs the tests, each with a new start of the program in a lab of its own. The first test, a healthy exchange, runs first and
+ * alone; if it fails, what rests on it is not run. The others run side by side, unless a second copy of the program can't start
+ * while another one runs: then one after the other.
  */
 export async function runCheck({
   target,
   only,
+  jobs = JOBS,
   onBegin,
   onDone,
-  onSkip,
   ...options
 }: RunCheckOptions): Promise<ProbeResult[]> {
-  const wanted = <B>(probes: readonly Probe<B>[]) => probes.filter(({ id }) => !only || only.includes(id));
-  const probes: readonly Task[] =
+  const turn = new Turn();
+  const tasks: readonly Task[] =
     target === 'server'
-      ? wanted(SERVER_PROBES).map((probe) => task(probe, () => ServerBench.open(options), startServer))
-      : wanted(CLIENT_PROBES).map((probe) =>
+      ? SERVER_PROBES.map((probe) =>
           task(
             probe,
-            () => ClientBench.open(options),
-            async () => {},
+            () => ServerBench.open(options, turn),
+            (bench) => bench.start(),
           ),
-        );
-  const results: ProbeResult[] = [];
-  for (const [index, { probe, run }] of probes.entries()) {
-    onBegin?.(probe, index, probes.length);
-    const { result, wasThere } = await run();
-    results.push(result);
-    onDone?.(result);
-    if (index > 0 || wasThere) continue;
-    const skipped = probes.slice(1).map((task) => notRun(task.probe, NEVER_THERE[target]));
-    if (skipped.length > 0) onSkip?.(skipped);
-    return [...results, ...skipped];
+        )
+      : CLIENT_PROBES.map((probe) => task(probe, () => ClientBench.open(options, turn)));
+  const isWanted = ({ probe }: Task) => !only || only.includes(probe.id);
+  const wanted = tasks.filter(isWanted);
+  const inOrder = new InOrder(wanted, onDone);
+  const runOne = async ({ probe, run }: Task): Promise<Outcome> => {
+    onBegin?.(probe);
+    return run();
+  };
+
+  const [service, ...others] = tasks as [Task, ...Task[]];
+  const first = await runOne(service);
+  if (isWanted(service)) inOrder.add(first.result);
+  const failed = first.result.verdict === 'fault' || first.result.verdict === 'unknown';
+  const waiting: Task[] = [];
+  for (const task of others.filter(isWanted)) {
+    if (failed && (task.restsOnService || !first.isStarted)) inOrder.add(notRun(task.probe, first));
+    else waiting.push(task);
   }
-  return results;
+
+  const alone: Task[] = [];
+  const work = async () => {
+    for (let task = waiting.shift(); task; task = waiting.shift()) {
+      const isAlone = alone.length > 0 || jobs === 1;
+      const outcome = await runOne(task);
+      // Another copy may have held a file, such as its PID file.
+      if (!outcome.isStarted && !isAlone) alone.push(task, ...waiting.splice(0));
+      else inOrder.add(outcome.result);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  for (const task of alone) inOrder.add((await runOne(task)).result);
+  return inOrder.results;
 }
 
-/** A test without its code. */
-type About = Omit<Probe<never>, 'run'>;
+/** Passes results on in the order of their tests, whichever is over first. */
+class InOrder {
+  readonly #tasks: readonly Task[];
+  readonly #onDone: ((result: ProbeResult) => void) | undefined;
+  readonly #results = new Map<string, ProbeResult>();
+  #passed = 0;
+
+  constructor(tasks: readonly Task[], onDone?: (result: ProbeResult) => void) {
+    this.#tasks = tasks;
+    this.#onDone = onDone;
+  }
+
+  add(result: ProbeResult): void {
+    this.#results.set(result.id, result);
+    for (let next = this.results[this.#passed]; next; next = this.results[this.#passed]) {
+      this.#passed++;
+      this.#onDone?.(next);
+    }
+  }
+
+  /** Up to the first that is not there yet. */
+  get results(): ProbeResult[] {
+    const results: ProbeResult[] = [];
+    for (const { probe } of this.#tasks) {
+      const result = this.#results.get(probe.id);
+      if (!result) break;
+      results.push(result);
+    }
+    return results;
+  }
+}
+
+interface Outcome {
+  result: ProbeResult;
+  /** Whether the program listened, or tried to connect. */
+  isStarted: boolean;
+}
 
 interface Task {
-  probe: About;
-  /** `wasThere`: whether the program listened, or tried to connect. */
-  run: () => Promise<{ result: ProbeResult; wasThere: boolean }>;
+  probe: AboutProbe;
+  restsOnService: boolean;
+  run: () => Promise<Outcome>;
 }
 
-const NEVER_THERE: Record<Target, string> = {
-  server: "not run, because the program did not listen on the server's port",
-  client: 'not run, because the program did not try to connect to the server',
-};
+/** The code of a test that was not run. */
+export const NOT_RUN = 'not-run';
 
-function notRun({ id, title, why, mend }: About, because: string): ProbeResult {
-  return { id, title, ...unknown(because), why, mend, durationMs: 0, timeline: null };
+function notRun({ id, title, purpose }: AboutProbe, { result, isStarted }: Outcome): ProbeResult {
+  const because = isStarted
+    ? `since \`${result.id}\` is ${result.verdict}`
+    : 'since the program was not there';
+  return {
+    ...{ id, title, purpose },
+    ...unknown(NOT_RUN, `not run, ${because}`),
+    said: null,
+    durationMs: 0,
+    timeline: null,
+  };
 }
 
 function task<B extends Bench>(
   probe: Probe<B>,
   open: () => Promise<B>,
-  start: (bench: B) => Promise<void>,
+  start: (bench: B) => Promise<void> = async () => {},
 ): Task {
-  const { id, title, why, mend } = probe;
+  const { id, title, purpose, restsOnService } = probe;
   const run: Task['run'] = async () => {
-    const startMs = performance.now();
     await using bench = await open();
-    const finding = await find(probe, bench, start);
+    const startMs = performance.now();
+    const { finding, isStarted } = await find(probe, bench, start);
     await bench.lab.count();
     const durationMs = performance.now() - startMs;
-    const result = { id, title, ...finding, why, mend, durationMs, timeline: bench.lab.timeline };
-    return { result, wasThere: bench.wasThere };
+    const said = saidBy(bench);
+    return {
+      result: { id, title, purpose, ...finding, said, durationMs, timeline: bench.lab.timeline },
+      isStarted,
+    };
   };
-  return { probe: { id, title, why, mend }, run };
+  return { probe: { id, title, purpose }, restsOnService, run };
 }
 
-/** A server that does not start has a fault, and the test can find out nothing else. */
+const SAID_SHOWN = 200;
+
+function saidBy({ said }: Bench): string | null {
+  const text = Buffer.concat(said).toString('latin1');
+  if (text === '') return null;
+  return text.length > SAID_SHOWN ? `${text.slice(0, SAID_SHOWN)}…` : text;
+}
+
 async function find<B extends Bench>(
   probe: Probe<B>,
   bench: B,
   start: (bench: B) => Promise<void>,
-): Promise<Finding> {
+): Promise<{ finding: Finding; isStarted: boolean }> {
   try {
     await start(bench);
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
-    return probe.id === 'serves' ? fault(error.message) : unknown(error.message);
+    return { finding: unknown(codeOf(error), error.message), isStarted: false };
   }
   try {
-    return await probe.run(bench);
+    return { finding: await probe.run(bench), isStarted: true };
   } catch (error) {
     // Errors of a socket (EPIPE, ECONNRESET) come from what the program did.
     if (!(error instanceof TcplabError) || error instanceof SettingError || error.code === 'MACHINE')
       throw error;
-    return unknown(error.message);
+    const isStarted = !(error instanceof NeverConnected);
+    return { finding: unknown(isStarted ? 'no-answer' : 'never-connected', error.message), isStarted };
   }
 }
 
-function startServer(bench: ServerBench): Promise<void> {
-  return bench.start();
+function codeOf(error: TcplabError): string {
+  if (error instanceof WentToBackground) return 'went-to-background';
+  return error instanceof EndedEarly ? 'ended-early' : 'did-not-listen';
 }

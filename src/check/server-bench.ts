@@ -1,10 +1,11 @@
 import { endOf } from '../evidence/connection.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
-import type { Program } from '../lab/program.ts';
 import { stageOf } from '../scenario/reach.ts';
 import { startListening } from '../scenario/started-program.ts';
+import type { Turn } from '../scenario/turn.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import { Bench, type CheckOptions, seconds } from './bench.ts';
+import { Bench, type CheckOptions } from './bench.ts';
+import { seconds } from './describe.ts';
 import { Visitor } from './visitor.ts';
 
 /** The witnesses match a lab's events by its first ports. The ports of many clients are above them. */
@@ -12,42 +13,49 @@ const CROWD_FIRST_PORT = 50_000;
 
 /** A lab whose server is the program. */
 export class ServerBench extends Bench {
-  #program: Program | undefined;
   #visitors = 0;
 
-  static async open(options: CheckOptions): Promise<ServerBench> {
-    return new ServerBench(await Bench.openLab(options), options);
-  }
-
-  get program(): Program {
-    if (!this.#program) throw new Error('the program was not started');
-    return this.#program;
+  static async open(options: CheckOptions, turn: Turn): Promise<ServerBench> {
+    const pass = await turn.take();
+    try {
+      return new ServerBench(await Bench.openLab(options), options, turn, pass);
+    } catch (error) {
+      pass();
+      throw error;
+    }
   }
 
   /** Whether tcplab sends a request, so that there is a response to test. */
   get talks(): boolean {
-    return this.options.talk.request.length > 0;
+    return this.talk.request.length > 0;
   }
 
   /** Starts it, for the first time or again. Throws TIMEOUT if it does not listen in time. */
   async start(): Promise<void> {
-    const { lab, options, startWithinMs } = this;
+    const { lab, startWithinMs } = this;
     const { waitFor } = stageOf(lab, { withinMs: startWithinMs });
-    this.#program = await startListening(lab, lab.server, options.command, waitFor);
-    this.wasThere = true;
+    this.started(
+      await this.letOthers(() =>
+        startListening(lab, lab.server, this.options.command, waitFor, this.options.start),
+      ),
+    );
   }
 
-  /** Connects. Returns undefined if the connection is not established in time. `receiveBuffer`: SO_RCVBUF, in bytes. */
+  /** Connects. Gives undefined if the connection is not established in time. `receiveBuffer`: SO_RCVBUF, in bytes. */
   async visit({ receiveBuffer }: { receiveBuffer?: number } = {}): Promise<Visitor | undefined> {
-    const visitor = await this.knock(receiveBuffer);
-    const stands = await this.until(
-      async () => (await this.row(visitor.connection, 'client'))?.state === 'ESTABLISHED',
-    );
-    return stands && visitor;
+    const visitor = await this.connect(receiveBuffer);
+    const isOver = async () => (await visitor.isConnected()) || visitor.ended !== 'open';
+    return (await this.until(isOver)) && (await visitor.isConnected()) ? visitor : undefined;
+  }
+
+  /** Connects, and waits until a process of the program has accepted. Gives undefined if that does not happen in time. */
+  async visitAccepted(): Promise<Visitor | undefined> {
+    const visitor = await this.visit();
+    return visitor && (await this.isAccepted(visitor)) ? visitor : undefined;
   }
 
   /** Starts to connect and does not wait. */
-  async knock(receiveBuffer?: number): Promise<Visitor> {
+  async connect(receiveBuffer?: number): Promise<Visitor> {
     const { lab } = this;
     const own = this.#visitors < 10;
     const client = own
@@ -62,11 +70,14 @@ export class ServerBench extends Bench {
     return new Visitor(this, connection, socket);
   }
 
-  /** Waits until a process of the program has the connection open. */
-  async isAccepted({ connection }: Visitor): Promise<boolean> {
+  /**
+   * Waits until a process of the program has the connection open, or had it: a client can't see that. With
+   * TCP_DEFER_ACCEPT it is not before the first octet of the client.
+   */
+  async isAccepted(visitor: Visitor): Promise<boolean> {
     const accepted = await this.until(async () => {
-      const row = await this.row(connection, 'server');
-      return row === undefined || row.inode !== 0;
+      const row = await this.row(visitor.connection, 'server');
+      return row === undefined || row.inode !== 0 || (await visitor.read()) > 0 || visitor.ended !== 'open';
     });
     return accepted !== undefined;
   }
@@ -93,12 +104,12 @@ export class ServerBench extends Bench {
     if (status !== undefined) return `the program exited with status ${status}`;
     const visitor = await this.visit();
     if (!visitor) return `a new connection was not established within ${seconds(this.withinMs)}`;
-    if (!(await this.isAccepted(visitor)))
-      return `a new connection was not accepted within ${seconds(this.withinMs)}`;
     const tookMs = await visitor.exchange();
-    const { ended } = visitor;
+    const isServed = tookMs !== undefined && (this.talks || (await this.isAccepted(visitor)));
+    const { ended, problem } = visitor;
     await visitor.close();
-    if (tookMs !== undefined) return null;
+    if (isServed) return problem && `a new client got ${problem}`;
+    if (tookMs !== undefined) return `a new connection was not accepted within ${seconds(this.withinMs)}`;
     return ended === 'open'
       ? `a new client got no complete response within ${seconds(this.withinMs)}`
       : `a new client got ${ended} before a complete response`;

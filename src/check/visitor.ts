@@ -2,65 +2,130 @@ import { SystemError } from '../error.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Bench } from './bench.ts';
+import type { Channel } from './channel.ts';
+import type { AnswerReader } from './talk/talk.ts';
+
+/** How much of what a program says is shown, in octets. */
+const SAID_KEPT = 300;
 
 /** A client of tcplab, with one connection to the program. */
 export class Visitor {
   readonly connection: Connection;
   readonly #bench: Bench;
   readonly #socket: SocketNumber;
-  #received: Buffer = Buffer.alloc(0);
-  /** `open` until the server's FIN or RST was read. */
-  ended: 'open' | 'FIN' | 'RST' = 'open';
+  readonly #channel: Channel;
+  readonly #greeting: AnswerReader | null;
+  #response: AnswerReader;
+  #isAsked = false;
+  #received = 0;
+  /** `open` until the server's FIN, an RST, or another error (its errno) was read. */
+  ended: 'open' | 'FIN' | 'RST' | (string & {}) = 'open';
 
   constructor(bench: Bench, connection: Connection, socket: SocketNumber) {
     this.#bench = bench;
     this.connection = connection;
     this.#socket = socket;
+    this.#channel = bench.channel(bench.lab.client, socket);
+    this.#greeting = bench.talk.greeting();
+    this.#response = bench.talk.response();
   }
 
-  /** Sends the request a number of times, as far as the kernel accepts it. */
+  /**
+   * Whether the handshake is over, as connect() tells a client: a connection that the server has already closed again counts as
+   * well.
+   */
+  async isConnected(): Promise<boolean> {
+    if (this.#received > 0 || this.ended === 'FIN' || this.ended === 'RST') return true;
+    const row = await this.#bench.row(this.connection, 'client');
+    if (row) return row.state !== 'SYN-SENT' && row.state !== 'CLOSED';
+    // Without a row it is over: the error tells whether it ever began.
+    await this.read();
+    return this.ended === 'FIN' || this.ended === 'RST';
+  }
+
+  /** Whether the server has said what it says first, or nothing is expected of it. */
+  async isGreeted(): Promise<boolean> {
+    await this.read();
+    return (this.#greeting?.isWhole ?? true) && (await this.#channel.isReady());
+  }
+
+  /** Sends octets, as far as the kernel takes them. Gives how many it took. */
+  async send(data: Buffer): Promise<number> {
+    if (data.length === 0 || this.ended === 'RST') return 0;
+    this.#isAsked = true;
+    return (await this.#orEnd(() => this.#channel.send(data))) ?? 0;
+  }
+
+  /** Sends the request a number of times. */
   async ask(times = 1): Promise<void> {
-    const { request } = this.#bench.options.talk;
-    const requests = Buffer.concat(Array.from({ length: times }, () => request));
-    if (requests.length === 0) return;
-    try {
-      await this.#bench.lab.client.send(this.#socket, requests);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      this.ended = 'RST';
-    }
+    const { request } = this.#bench.talk;
+    await this.send(Buffer.concat(Array.from({ length: times }, () => request)));
   }
 
-  /** Reads what has arrived. Returns the number of bytes of the response so far. */
+  /** Reads what has arrived. Gives how many octets there were so far, with the greeting. */
   async read(): Promise<number> {
     while (this.ended === 'open') {
-      try {
-        const data = await this.#bench.lab.client.receive(this.#socket);
-        if (!data) break;
-        if (data.length === 0) this.ended = 'FIN';
-        this.#received = Buffer.concat([this.#received, data]);
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        this.ended = 'RST';
+      const data = await this.#orEnd(() => this.#channel.receive());
+      if (!data) break;
+      if (data.length > 0) this.#take(Buffer.from(data));
+      else {
+        this.ended = 'FIN';
+        this.#response.end();
       }
     }
-    return this.#received.length;
+    return this.#received;
+  }
+
+  #take(data: Buffer): void {
+    if (this.#received < SAID_KEPT) this.#bench.said.push(data.subarray(0, SAID_KEPT - this.#received));
+    this.#received += data.length;
+    if (this.#greeting && !this.#isAsked) this.#greeting.push(data);
+    else this.#response.push(data);
+  }
+
+  async #orEnd<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      // EPIPE: the RST was already read.
+      this.ended = ['ECONNRESET', 'EPIPE'].includes(error.errno) ? 'RST' : error.errno;
+      return undefined;
+    }
   }
 
   /** Whether the response is complete. */
   async isAnswered(): Promise<boolean> {
     await this.read();
-    return this.#bench.options.talk.isWhole(this.#received, this.ended !== 'open');
+    return this.#bench.talk.request.length === 0 ? await this.isGreeted() : this.#response.isWhole;
   }
 
-  /** Sends the request and waits for the complete response. Returns how long it took, or undefined if there was none in time. */
-  async exchange(withinMs?: number): Promise<number | undefined> {
+  /** Why the response, though complete, is none that a healthy server gives; null if it is one. */
+  get problem(): string | null {
+    return this.#response.problem;
+  }
+
+  /**
+   * Waits for the greeting, sends the request and waits for the complete response. Gives how long that took, in milliseconds,
+   * or undefined if there was none in time.
+   */
+  async exchange(withinMs: number = this.#bench.withinMs): Promise<number | undefined> {
+    const greeted = await this.#bench.until(
+      async () => (await this.isGreeted()) || this.ended !== 'open',
+      withinMs,
+    );
+    if (!greeted || !(await this.isGreeted())) return undefined;
     await this.ask();
     const answered = await this.#bench.until(
       async () => (await this.isAnswered()) || this.ended !== 'open',
       withinMs,
     );
-    return (await this.isAnswered()) ? answered?.tookMs : undefined;
+    return (await this.isAnswered()) && answered ? greeted.tookMs + answered.tookMs : undefined;
+  }
+
+  /** Has the next response read as the first one was. */
+  again(): void {
+    this.#response = this.#bench.talk.response();
   }
 
   shutdown(): Promise<void> {

@@ -34,6 +34,8 @@ type Parser = (text: string) => number;
 
 export const parseCount: Parser = wholeNumber('a whole number', 100_000);
 
+export const parseJobs: Parser = wholeNumber('a number of tests', 64);
+
 /** Each user of the number has its own upper limit, and checks it. */
 export const parseWholeNumber: Parser = wholeNumber('a whole number');
 

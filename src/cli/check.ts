@@ -1,7 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { ProbeResult } from '../check/probe.ts';
 import { probesOf, runCheck, type Target } from '../check/run-check.ts';
-import { httpTalk, SILENCE, type Talk, textTalk } from '../check/talk.ts';
+import { AUTO } from '../check/talk/auto.ts';
+import { httpTalk, isSuccess } from '../check/talk/http.ts';
+import { type Talk, textTalk } from '../check/talk/talk.ts';
 import { TcplabError } from '../error.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { shellWord } from '../lab/shell-word.ts';
@@ -11,13 +13,15 @@ import {
   CHECK_FORMAT,
   type CheckReport,
   formatCheckSummary,
+  formatNotRun,
   formatProbe,
-  formatSkipped,
+  isNotRun,
   probeReport,
 } from '../report/terminal/check-report.ts';
 import { styleFor } from '../report/terminal/style.ts';
+import type { Command as ProgramCommand } from '../scenario/started-program.ts';
 import { suggestion } from '../suggestion.ts';
-import { durationOption, parsePort } from './arguments.ts';
+import { durationOption, parseJobs, parsePort } from './arguments.ts';
 import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
@@ -38,10 +42,17 @@ import { settingsOf } from './settings-of.ts';
 interface Options extends EndOptions {
   port: number;
   http?: string;
+  expectStatus?: string;
   request?: string;
   expect?: string;
+  greeting?: string;
+  answer?: string;
   within: number;
   only?: string[];
+  jobs: number;
+  stopSignal: NodeJS.Signals;
+  signalGroup?: boolean;
+  failOn: 'fault' | 'risk';
   ipv6?: boolean;
   firewall: FirewallKind;
   list?: boolean;
@@ -50,6 +61,9 @@ interface Options extends EndOptions {
   junit?: string;
   report?: string;
 }
+
+/** Longer than the idle timeout of Node and Apache, which is 5 s, and up to 6 s in practice. */
+const DEFAULT_WITHIN_MS = 7000;
 
 export function checkCommand(): Command {
   const command = newCommand('check')
@@ -69,14 +83,32 @@ export function checkCommand(): Command {
       ).conflicts('http'),
     )
     .option('--expect <text>', 'server: text that its response contains')
+    .option(
+      '--expect-status <status>',
+      'server: HTTP status that is right as well, such as 404, 4xx or 401,403',
+    )
+    .option('--greeting <text>', 'server: text that it says first; client: text that tcplab says first')
+    .option('--answer <text>', 'client: text that tcplab responds with')
     .addOption(
       durationOption(
         '--within <duration>',
         'time to wait for the expected reaction, such as 800ms or 10s',
-        5000,
+        DEFAULT_WITHIN_MS,
       ),
     )
     .option('--only <test...>', 'tests to run, instead of all')
+    .option('--jobs <n>', 'how many tests run side by side; 1 for one by one', parseJobs, 6)
+    .addOption(
+      new Option('--stop-signal <signal>', 'what a supervisor sends to stop the program')
+        .choices(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'])
+        .default('SIGTERM'),
+    )
+    .option('--signal-group', 'send it to all processes of the program, and not only to the first')
+    .addOption(
+      new Option('--fail-on <verdict>', 'the least verdict for which the exit status is 1')
+        .choices(['fault', 'risk'])
+        .default('fault'),
+    )
     .option('--list', 'list of the tests; runs none')
     .option('--ladder', 'sequence diagram of each test whose result is not good')
     .optionsGroup(OPTION_GROUPS.output)
@@ -101,7 +133,8 @@ export function checkCommand(): Command {
         "The program gets 5s to start, or --within if that is longer. In a client's command, {server} and {port} are " +
           'replaced by the address and port to connect to.',
         ABOUT_HOSTS,
-        'Exit status: 0 no fault, 1 a fault, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
+        'Exit status: 0 no fault; 1 a fault, or with --fail-on risk also a risk; 2 invalid usage; 3 not checked: the ' +
+          'program was never there, no test could find out anything, or this machine lacks something (`tcplab doctor`).',
       ),
     )
     .action(check);
@@ -131,8 +164,10 @@ async function check(what: string, words: string[], options: Options): Promise<v
   const { privilege } = hosts;
   const startedAt = new Date();
   const style = styleFor(process.stdout);
-  const layout = { style, width: process.stdout.columns };
+  const layout = { style, width: process.stdout.columns, ladder: options.ladder ?? false };
   const progress = new Progress(process.stderr);
+  const running = new Set<string>();
+  const notRun: ProbeResult[] = [];
   const results: ProbeResult[] = await runCheck({
     target,
     command,
@@ -143,16 +178,22 @@ async function check(what: string, words: string[], options: Options): Promise<v
     withinMs: options.within,
     lab: hosts.lab,
     only: options.only,
-    onBegin: ({ id, title }, index, count) => progress.show(`${index + 1} of ${count}: ${id}: ${title}`),
-    onDone: (result) => {
-      progress.clear();
-      if (!options.json)
-        process.stdout.write(formatProbe(result, { ...layout, ladder: options.ladder ?? false }));
+    jobs: options.jobs,
+    stopSignal: options.stopSignal,
+    signalGroup: options.signalGroup ?? false,
+    onBegin: ({ id }) => {
+      running.add(id);
+      progress.show(`running: ${[...running].join(', ')}`);
     },
-    onSkip: (skipped) => {
-      if (!options.json) process.stdout.write(formatSkipped(skipped, layout));
+    onDone: (result) => {
+      running.delete(result.id);
+      if (options.json) return;
+      progress.clear();
+      if (isNotRun(result)) notRun.push(result);
+      else process.stdout.write(formatProbe(result, layout));
     },
   });
+  progress.clear();
   const report: CheckReport = {
     format: CHECK_FORMAT,
     tool: TOOL,
@@ -160,13 +201,29 @@ async function check(what: string, words: string[], options: Options): Promise<v
     startedAt: startedAt.toISOString(),
     durationMs: Date.now() - startedAt.getTime(),
     target,
-    command,
+    command: typeof command === 'string' ? command : command.map(shellWord).join(' '),
+    options: {
+      port: options.port,
+      family: options.ipv6 ? 'ipv6' : 'ipv4',
+      firewall: options.firewall,
+      withinMs: options.within,
+      talk: talk.name,
+      stopSignal: options.stopSignal,
+      user: null,
+    },
     probes: results.map(probeReport),
   };
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatCheckSummary(report, style));
+  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  else process.stdout.write(formatNotRun(notRun, layout) + formatCheckSummary(report, style));
   junit?.finish(formatCheckJunit(report));
   if (html) html.finish(await pageOf(report, results));
-  process.exitCode = results.some(({ verdict }) => verdict === 'fault') ? EXIT.notProven : EXIT.proven;
+  process.exitCode = exitStatus(results, options.failOn);
+}
+
+function exitStatus(results: readonly ProbeResult[], failOn: Options['failOn']): number {
+  const has = (verdict: ProbeResult['verdict']) => results.some((result) => result.verdict === verdict);
+  if (has('fault') || (failOn === 'risk' && has('risk'))) return EXIT.notProven;
+  return results.every(({ verdict }) => verdict === 'unknown') ? EXIT.machineCannot : EXIT.proven;
 }
 
 function targetNamed(what: string): Target {
@@ -177,7 +234,7 @@ function targetNamed(what: string): Target {
 }
 
 /** A single word is a shell command, unless it is the name of a program. The first of several words must be a program. */
-function commandOf(words: string[], isElsewhere: boolean): string {
+function commandOf(words: string[], isElsewhere: boolean): ProgramCommand {
   const [program] = words;
   if (program === undefined || words.join('').trim() === '') {
     throw new TcplabError('USAGE', 'no program to check', {
@@ -186,34 +243,61 @@ function commandOf(words: string[], isElsewhere: boolean): string {
   }
   const isForShell = words.length === 1 && !/^[\w@%+,./-]+$/.test(program);
   if (!isForShell && !isElsewhere) findProgram(program);
-  if (words.length === 1) return program;
-  return words.map(quoted).join(' ');
+  return isForShell ? program : words;
 }
 
-/** A placeholder of an address or a port needs no quotes. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./{}-]+$/.test(word) ? word : shellWord(word);
-}
-
-function talkOf(target: Target, { http, request, expect }: Options): Talk {
+function talkOf(target: Target, { http, expectStatus, ...texts }: Options): Talk {
+  const greeting = bytesOf(texts.greeting);
+  const request = bytesOf(texts.request);
+  const expect = bytesOf(texts.expect);
+  const answer = bytesOf(texts.answer);
   if (target === 'client') {
-    if (http === undefined && request === undefined && expect === undefined) return SILENCE;
-    throw new TcplabError('USAGE', '--http, --request and --expect apply to `check server` only', {
-      hint: 'remove them: in `check client`, tcplab answers whatever the client sends (HTTP with HTTP)',
+    if (http ?? expectStatus ?? request ?? expect) {
+      throw new TcplabError(
+        'USAGE',
+        '--http, --expect-status, --request and --expect apply to `check server` only',
+        { hint: 'remove them: in `check client`, tcplab answers whatever the client sends (HTTP with HTTP)' },
+      );
+    }
+    return answer || greeting ? textTalk({ greeting, answer }) : AUTO;
+  }
+  if (answer) {
+    throw new TcplabError('USAGE', '--answer applies to `check client` only', {
+      hint: 'what the server should respond is --expect TEXT',
+    });
+  }
+  if (expectStatus !== undefined && http === undefined) {
+    throw new TcplabError('USAGE', '--expect-status requires --http', {
+      hint: 'for example: --http /health --expect-status 401',
     });
   }
   if (http !== undefined) {
     if (!http.startsWith('/')) {
       throw new TcplabError('USAGE', `'${http}' is not a path`, { hint: 'for example: --http /' });
     }
-    return httpTalk(http, 'tcplab');
+    return httpTalk(http, 'tcplab', expectStatus === undefined ? isSuccess : statusTest(expectStatus));
   }
-  if (request !== undefined)
-    return textTalk(unescaped(request), expect === undefined ? undefined : unescaped(expect));
-  if (expect === undefined) return SILENCE;
+  if (request || greeting) return textTalk({ greeting, request, expect });
+  if (expect === undefined) return AUTO;
   throw new TcplabError('USAGE', '--expect requires --request', {
     hint: "for example: --request 'PING\\r\\n' --expect PONG",
   });
+}
+
+function bytesOf(text: string | undefined): Buffer | undefined {
+  return text === undefined ? undefined : unescaped(text);
+}
+
+/** `404`, `4xx`, `401,403`: these, and no success besides. */
+function statusTest(text: string): (status: number) => boolean {
+  const words = text.split(',');
+  if (!words.every((word) => /^[1-5](\d\d|xx)$/.test(word))) {
+    throw new TcplabError('USAGE', `--expect-status: '${text}' is not an HTTP status`, {
+      hint: 'expected a number from 100 to 599 or a class such as 4xx; several with commas: 200,404',
+    });
+  }
+  return (status) =>
+    words.some((word) => new RegExp(`^${word.replaceAll('x', '\\d')}$`).test(String(status)));
 }
 
 const ESCAPES: Record<string, number> = { r: 13, n: 10, t: 9, '0': 0, '\\': 92 };

@@ -18,8 +18,8 @@ export interface Program {
   readonly ended: Promise<number>;
   /** The end of its output so far, of both streams. */
   readonly output: string;
-  /** To its whole process group. */
-  signal(name: NodeJS.Signals): void;
+  /** To its whole process group; or, as a supervisor does, to the process that was started. */
+  signal(name: NodeJS.Signals, to?: 'group' | 'process'): void;
   /** SIGTERM, and SIGKILL to whatever of its group is left then. Gives its status. */
   stop(graceMs?: number): Promise<number>;
 }
@@ -108,9 +108,10 @@ export class SpawnedProgram implements Program {
     return this.#output;
   }
 
-  signal(name: NodeJS.Signals): void {
+  signal(name: NodeJS.Signals, to: 'group' | 'process' = 'group'): void {
     mustFit('signal() name', SIGNAL, name, "example: program.signal('SIGTERM')");
-    signalGroup(this.pid, name);
+    if (to === 'group') signalGroup(this.pid, name);
+    else if (this.#status === undefined) this.#child.kill(name);
   }
 
   async stop(graceMs = 1000): Promise<number> {

@@ -87,7 +87,7 @@ export interface AgentCalls {
   ): Promise<{ pid: number; command: string }>;
   /** For a program that enters the host another way: returns the environment variables that it needs. */
   expectProgram(host: number): NodeJS.ProcessEnv;
-  signalProgram(host: number, program: number, signal: NodeJS.Signals): void;
+  signalProgram(host: number, program: number, signal: NodeJS.Signals, to: 'group' | 'process'): void;
   stopProgram(host: number, program: number, graceMs: number): Promise<number>;
   /** The leftovers of exited agents on the machine. `remove`: removes them, and returns those that it could not. */
   clean(remove: boolean): { found: string[]; failures: string[] };
@@ -162,7 +162,7 @@ export async function serve(onReady: () => void): Promise<void> {
       return { pid: started.pid, command: started.command };
     },
     expectProgram: (host) => hostAt(host).host.expectProgram(),
-    signalProgram: (host, program, signal) => programAt(host, program).signal(signal),
+    signalProgram: (host, program, signal, to) => programAt(host, program).signal(signal, to),
     stopProgram: (host, program, graceMs) => programAt(host, program).stop(graceMs),
     clean(remove) {
       const found = findLeftovers();

@@ -45,8 +45,8 @@ export class RemoteProgram implements Program {
     return this.#output;
   }
 
-  signal(name: NodeJS.Signals): void {
-    this.#channel.call('signalProgram', this.#host, this.#number, name).catch(() => {
+  signal(name: NodeJS.Signals, to: 'group' | 'process' = 'group'): void {
+    this.#channel.call('signalProgram', this.#host, this.#number, name, to).catch(() => {
       // Without the connection its programs have ended too.
     });
   }

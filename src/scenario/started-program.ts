@@ -1,25 +1,35 @@
 import { TcplabError } from '../error.ts';
 import { tellingLine } from '../evidence/program-ends.ts';
-import type { Host } from '../lab/host.ts';
+import type { Host, StartOptions } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Program } from '../lab/program.ts';
+import { shellWord } from '../lab/shell-word.ts';
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Stage } from './stage.ts';
 
+/** A text is for the shell; words are executed as they are. */
+export type Command = string | readonly string[];
+
 /** The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses. */
-export function commandIn(lab: Lab, command: string): string {
+export function commandIn<C extends Command>(lab: Lab, command: C): C {
   const words = { port: lab.serverPort, server: lab.server.address, client: lab.client.address };
-  return command.replace(/\{(port|server|client)\}/g, (_, word: keyof typeof words) => String(words[word]));
+  const fill = (text: string) =>
+    text.replace(/\{(port|server|client)\}/g, (_, word: keyof typeof words) => String(words[word]));
+  return (typeof command === 'string' ? fill(command) : command.map(fill)) as C;
 }
 
 /** How messages name a program. */
-export function nameOf(lab: Lab, host: Host, command: string): string {
-  return `the ${host.name}'s program (${commandIn(lab, command)})`;
+export function nameOf(lab: Lab, host: Host, command: Command): string {
+  const filled: Command = commandIn(lab, command);
+  return `the ${host.name}'s program (${typeof filled === 'string' ? filled : filled.map(shellWord).join(' ')})`;
 }
 
 /** A program ended before it did what the scenario waits for. */
 export class EndedEarly extends TcplabError {}
+
+/** A program listens, but the process that was started has exited: nothing can be told of its end any more. */
+export class WentToBackground extends TcplabError {}
 
 /**
  * Starts a program and waits until it listens on the lab's port, according to the socket table. Throws with code TIMEOUT if
@@ -28,17 +38,25 @@ export class EndedEarly extends TcplabError {}
 export async function startListening(
   lab: Lab,
   host: Host,
-  command: string,
+  command: Command,
   waitFor: Stage['waitFor'],
+  options: StartOptions = {},
 ): Promise<Program> {
   const local = lab.serverEndpoint();
   const named = nameOf(lab, host, command);
-  const program = await host.start(commandIn(lab, command));
+  const program = await host.start(commandIn(lab, command), options);
   let listeners: SocketRow[] = [];
   try {
     await waitFor({ failure: `${named} did not listen on port ${local.port}` }, async () => {
       listeners = (await host.observe()).filter(({ state }) => state === 'LISTEN');
-      if (listeners.some((row) => listensFor(row, local))) return true;
+      if (listeners.some((row) => listensFor(row, local))) {
+        if (program.status === undefined) return true;
+        const { status } = program;
+        throw new WentToBackground(
+          'TIMEOUT',
+          `${named} went into the background: it listens, but the process that was started has exited with status ${status}`,
+        );
+      }
       mustRun(program, named, `listened on port ${local.port}`);
       return false;
     });

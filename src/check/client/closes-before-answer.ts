@@ -1,14 +1,19 @@
 import type { ClientBench } from '../client-bench.ts';
-import { fault, type Probe } from '../probe.ts';
+import { type Advice, fault } from '../finding.ts';
+import type { Probe } from '../probe.ts';
+
+const ADVICE: Advice = {
+  why: 'An empty response is not a success. A client that does not close its end stays in CLOSE-WAIT.',
+  fix: 'Treat end of file before a complete response as an error, and close the socket.',
+};
 
 export const closesBeforeAnswer: Probe<ClientBench> = {
   id: 'closes-before-answer',
   title: 'the server closes before it responds',
-  why: 'A server that is being stopped does this. An empty response is not a success. A client that does not close its end stays in CLOSE-WAIT.',
-  mend: 'Treat end of file before a complete response as an error, and close the socket.',
+  purpose: 'A server that is being stopped does this. The client must notice, and close too.',
+  restsOnService: true,
   async run(bench) {
-    const call = await bench.call();
-    await bench.lab.server.close(call.socket);
-    return bench.judge(await bench.reaction(), { onSuccess: fault });
+    await bench.meet((call) => call.close());
+    return bench.judge(await bench.reaction(), ADVICE, { onSuccess: fault });
   },
 };

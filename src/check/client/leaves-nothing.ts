@@ -1,26 +1,42 @@
-import { seconds } from '../bench.ts';
-import { type ClientBench, isInUse } from '../client-bench.ts';
-import { fault, good, type Probe, risk, unknown } from '../probe.ts';
+import { counted } from '../../evidence/counted.ts';
+import { type ClientBench, healthy, isInUse } from '../client-bench.ts';
+import { seconds } from '../describe.ts';
+import { type Advice, fault, good, risk, unknown } from '../finding.ts';
+import type { Probe } from '../probe.ts';
+
+const LEAK: Advice = {
+  why: 'The server has closed, and the client has not: each such connection stays in CLOSE-WAIT, without a timeout, and leaks a descriptor.',
+  fix: 'Close the socket when a read returns 0 (end of file).',
+};
+
+const OPEN: Advice = {
+  why: 'A client that opens a new connection for each request and leaves it open does so a thousand times in production. Connections add up.',
+  fix: 'Reuse connections, and close each one that is no longer needed.',
+};
 
 export const leavesNothing: Probe<ClientBench> = {
   id: 'leaves-nothing',
   title: 'a complete response: connections opened and left over',
-  why: 'A client that opens a new connection for each request and leaves it open does so a thousand times in production. Connections add up.',
-  mend: 'Reuse connections, and close each one that is no longer needed.',
+  purpose: 'What a client leaves open after its work adds up in production.',
+  restsOnService: true,
   async run(bench) {
-    const call = await bench.call();
-    await call.answer({ part: false });
-    const reaction = await bench.reaction();
-    const { program } = bench;
-    const rows = await bench.sockets();
+    await bench.meet(healthy);
+    await bench.reaction();
     // Orphaned sockets are left out: the kernel closes them.
-    const left = rows.filter(isInUse);
-    const times = bench.attempts();
-    const says = `${times} ${times === 1 ? 'connection' : 'connections'}, ${left.length === 0 ? 'none' : bench.describe(left)} left open`;
-    if (program.status !== undefined && program.status !== 0)
-      return unknown(`the client exited with status ${program.status}: ${says}`);
-    if (left.length > 0 && left.every(({ state }) => state === 'CLOSE-WAIT')) return fault(says);
-    if (reaction.what === 'nothing') return risk(`${says} after ${seconds(bench.withinMs)}`);
-    return good(says);
+    const left = (await bench.sockets()).filter(isInUse);
+    const attempts = bench.attempts();
+    const status = bench.program.status ?? null;
+    const numbers = { attempts, left: left.length, status };
+    const says = `${counted(attempts, 'connection')}, ${left.length === 0 ? 'none' : bench.describe(left)} left open`;
+    if (status !== null && status !== 0)
+      return unknown('not-understood', `the client exited with status ${status}: ${says}`, numbers);
+    if (left.length === 0) return good('none-left', says, numbers);
+    if (left.some(({ state }) => state === 'CLOSE-WAIT')) return fault('close-wait', says, LEAK, numbers);
+    const after = `${says} after ${seconds(bench.withinMs)}`;
+    // Whoever still runs may be a pool that uses them again.
+    const isPool = status === null && bench.calls.some(({ requests }) => requests > 1);
+    return isPool
+      ? good('pool', `${after}, and used again`, numbers)
+      : risk('left-open', after, OPEN, numbers);
   },
 };

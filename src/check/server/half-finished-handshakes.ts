@@ -1,16 +1,24 @@
 import { craftSyn } from '../../scenario/crafted.ts';
-import { seconds } from '../bench.ts';
-import { good, type Probe, risk } from '../probe.ts';
+import { seconds } from '../describe.ts';
+import { type Advice, good, risk } from '../finding.ts';
+import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
 
 const SYNS = 1000;
 const FIRST_PORT = 20_000;
+/** The SYN of the legitimate client was lost, and its retransmission came through. */
+const RETRANSMITTED_MS = 900;
+
+const ADVICE: Advice = {
+  why: "A SYN flood fills the SYN queue. Legitimate clients then can't connect, unless the kernel answers with SYN cookies.",
+  fix: 'Leave net.ipv4.tcp_syncookies at 1, and use a listen() backlog of at least 128.',
+};
 
 export const halfFinishedHandshakes: Probe<ServerBench> = {
   id: 'half-finished-handshakes',
   title: `${SYNS} SYNs arrive without a final ACK (RFC 4987)`,
-  why: "A SYN flood fills the SYN queue. Legitimate clients then can't connect, unless the kernel answers with SYN cookies.",
-  mend: 'Leave net.ipv4.tcp_syncookies at 1, and use a listen() backlog of at least 128.',
+  purpose: 'A SYN flood. Legitimate clients must get through, with SYN cookies or a long queue.',
+  restsOnService: true,
   async run(bench) {
     const { client, server } = bench.lab;
     // The client's kernel has no sockets for these SYNs, and would reset each connection.
@@ -30,9 +38,15 @@ export const halfFinishedHandshakes: Probe<ServerBench> = {
     const tookMs = bench.lab.nowMs() - startMs;
     const cookies = await bench.counted('TcpExtSyncookiesSent');
     const queue = `${half} in SYN-RECEIVED, ${cookies} SYN cookies`;
-    if (wrong) return risk(`${wrong} (${queue})`);
-    return tookMs > 900
-      ? risk(`a legitimate client was served, but only after ${seconds(tookMs)} (${queue})`)
-      : good(`a legitimate client was served after ${seconds(tookMs)} (${queue})`);
+    const numbers = { tookMs, half, cookies };
+    if (wrong) return risk('not-served', `${wrong} (${queue})`, ADVICE, numbers);
+    return tookMs > RETRANSMITTED_MS
+      ? risk(
+          'served-late',
+          `a legitimate client was served, but only after ${seconds(tookMs)} (${queue})`,
+          ADVICE,
+          numbers,
+        )
+      : good('served', `a legitimate client was served after ${seconds(tookMs)} (${queue})`, numbers);
   },
 };

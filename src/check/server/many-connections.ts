@@ -1,33 +1,77 @@
-import { seconds } from '../bench.ts';
-import { fault, good, type Probe, risk } from '../probe.ts';
+import { seconds } from '../describe.ts';
+import { type Advice, fault, good, risk } from '../finding.ts';
+import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
 
 const CLIENTS = 300;
 
+/** A client that had to send its SYN or its final ACK again waited for at least this long. */
+const RETRANSMITTED_MS = 900;
+
+const BACKLOG: Advice = {
+  why: 'After a restart or a failover, all clients reconnect at once. When the accept queue is full, the kernel drops the SYN or the final ACK, and the client waits 1 s or more for the retransmission.',
+  fix: 'Use a listen() backlog sized for the peak (net.core.somaxconn caps it), and call accept() in a loop that does nothing else.',
+};
+
+const LIMIT: Advice = {
+  why: 'The kernel queued all connections, but the program took only some of them: it has a limit, or too few workers. The other clients believe to be connected, and wait.',
+  fix: 'Raise the limit on connections, or the number of workers (worker_connections, max_connections, MaxStartups, --workers), or refuse what is too much at once.',
+};
+
+const SLOW: Advice = {
+  why: 'After a restart or a failover, all clients reconnect at once. Each waits in the accept queue until the program comes to it.',
+  fix: 'Call accept() in a loop that does nothing else, and serve connections side by side.',
+};
+
+const BROKEN: Advice = {
+  why: 'A burst of clients, such as after a failover, ends the service for everybody.',
+  fix: 'Limit the connections that are accepted at a time, and handle EMFILE from accept(): close what is idle, and go on.',
+};
+
 export const manyConnections: Probe<ServerBench> = {
   id: 'many-connections',
   title: `${CLIENTS} clients connect at once`,
-  why: 'After a restart or a failover, all clients reconnect at once. When the accept queue is full, the kernel drops the SYN or the final ACK, and the client waits 1 s or more for the retransmission.',
-  mend: 'Use a listen() backlog sized for the peak (net.core.somaxconn caps it), and call accept() in a loop that does nothing else.',
+  purpose: 'After a restart or a failover, all clients reconnect at once.',
+  restsOnService: true,
   async run(bench) {
-    const visitors = await Promise.all(Array.from({ length: CLIENTS }, () => bench.knock()));
-    const accepted = await bench.until(async () => {
+    const visitors = await Promise.all(Array.from({ length: CLIENTS }, () => bench.connect()));
+    const openNow = async () => {
       const rows = await bench.lab.server.observe();
-      const open = rows.filter(({ state, inode }) => state === 'ESTABLISHED' && inode !== 0);
-      return open.length >= CLIENTS;
-    });
-    const rows = await bench.lab.server.observe();
-    const open = rows.filter(({ state, inode }) => state === 'ESTABLISHED' && inode !== 0).length;
+      return rows.filter(({ state, inode }) => state === 'ESTABLISHED' && inode !== 0).length;
+    };
+    const accepted = await bench.until(async () => (await openNow()) >= CLIENTS);
+    const open = await openNow();
     const backlog = (await bench.listener())?.sendQueue ?? 0;
-    const dropped = await bench.counted('TcpExtListenOverflows');
-    await Promise.all(visitors.map((visitor) => visitor.close()));
+    const overflows = await bench.counted('TcpExtListenOverflows');
+    let refused = 0;
+    for (const visitor of visitors) {
+      await visitor.read();
+      if (visitor.ended !== 'open') refused++;
+      await visitor.close();
+    }
     const wrong = await bench.whatIsWrong();
-    const queue = `backlog ${backlog}, ${dropped === 0 ? 'no overflow' : `${dropped} overflows`}`;
-    if (wrong) return fault(`after the burst ${wrong} (${queue})`);
-    if (accepted && dropped === 0) return good(`all accepted within ${seconds(accepted.tookMs)} (${queue})`);
-    if (accepted) return risk(`all accepted, but only after ${seconds(accepted.tookMs)} (${queue})`);
+    const queue = `backlog ${backlog}, ${overflows === 0 ? 'no overflow' : `${overflows} overflows`}`;
+    const numbers = { clients: CLIENTS, open, refused, backlog, overflows, tookMs: accepted?.tookMs ?? null };
+    if (wrong) return fault('not-served-after', `after the burst ${wrong} (${queue})`, BROKEN, numbers);
+    if (accepted) {
+      const took = seconds(accepted.tookMs);
+      if (overflows > 0)
+        return risk('overflow', `all accepted, but only after ${took} (${queue})`, BACKLOG, numbers);
+      if (accepted.tookMs > RETRANSMITTED_MS)
+        return risk('accepted-late', `all accepted, but only after ${took} (${queue})`, SLOW, numbers);
+      return good('accepted', `all accepted within ${took} (${queue})`, numbers);
+    }
+    if (refused > 0 && overflows === 0)
+      return good(
+        'refused',
+        `${refused} of ${CLIENTS} were closed by the server at once, ${open} were open (${queue}); afterwards a new client was served`,
+        numbers,
+      );
     return risk(
+      overflows > 0 ? 'overflow' : 'limit',
       `only ${open} of ${CLIENTS} were open after ${seconds(bench.withinMs)} (${queue}); afterwards a new client was served`,
+      overflows > 0 ? BACKLOG : LIMIT,
+      numbers,
     );
   },
 };

@@ -1,16 +1,24 @@
-import { seconds } from '../bench.ts';
-import { fault, good, type Probe, unknown } from '../probe.ts';
+import { seconds } from '../describe.ts';
+import { type Advice, fault, good, unknown } from '../finding.ts';
+import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
+
+const LEAK: Advice = {
+  why: 'Until the program closes too, the connection stays in CLOSE-WAIT, which has no timeout. Each one leaks a descriptor, until accept() and open() fail with EMFILE.',
+  fix: 'Call close() when a read returns 0 (end of file), on every path, also after errors. Poll idle connections for EPOLLRDHUP.',
+};
 
 export const peerCloses: Probe<ServerBench> = {
   id: 'peer-closes',
   title: 'the client closes the connection',
-  why: 'Until the program closes too, the connection stays in CLOSE-WAIT, which has no timeout. Each one leaks a descriptor, until accept() and open() fail with EMFILE.',
-  mend: 'Call close() when a read returns 0 (end of file), on every path, also after errors. Poll idle connections for EPOLLRDHUP.',
+  purpose: 'Every client closes some day. A server that does not close too leaks a descriptor for each.',
+  restsOnService: true,
   async run(bench) {
     const visitor = await bench.visit();
-    if (!visitor || !(await bench.isAccepted(visitor))) return unknown('no connection was accepted');
+    if (!visitor) return unknown('not-established', 'no connection was established');
     await visitor.exchange();
+    // A connection that nobody accepted is the kernel's: nothing of it can leak in the program.
+    if (!(await bench.isAccepted(visitor))) return unknown('not-accepted', 'the connection was not accepted');
     const wasFirst = visitor.ended !== 'open';
     await visitor.close();
     const closed = await bench.until(async () => {
@@ -18,12 +26,18 @@ export const peerCloses: Probe<ServerBench> = {
       return row === undefined || !OPEN.has(row.state);
     });
     const { state } = (await bench.serverRow(visitor)) ?? { state: 'CLOSED' };
-    if (!closed) return fault(`still in ${state} ${seconds(bench.withinMs)} after the client's FIN`);
-    return good(
-      wasFirst
-        ? 'the server closed before the client'
-        : `closed ${seconds(closed.tookMs)} after the client's FIN`,
-    );
+    if (!closed)
+      return fault(
+        'close-wait',
+        `still in ${state} ${seconds(bench.withinMs)} after the client's FIN`,
+        LEAK,
+        {
+          waitedMs: bench.withinMs,
+        },
+      );
+    if (wasFirst) return good('server-closed-first', 'the server closed before the client');
+    const { tookMs } = closed;
+    return good('closed', `closed ${seconds(tookMs)} after the client's FIN`, { tookMs });
   },
 };
 

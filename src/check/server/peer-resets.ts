@@ -1,15 +1,21 @@
-import { fault, good, type Probe, unknown } from '../probe.ts';
+import { type Advice, fault, good, unknown } from '../finding.ts';
+import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
 
 const TIMES = 5;
 
+const ADVICE: Advice = {
+  why: 'Browsers, load balancers and scanners reset connections all day. A read or write on one fails with ECONNRESET or EPIPE. SIGPIPE kills a program that does not ignore it.',
+  fix: 'Handle read and write errors on every connection (Node: an error listener), and ignore SIGPIPE.',
+};
+
 export const peerResets: Probe<ServerBench> = {
   id: 'peer-resets',
   title: 'clients reset their connections during a request',
-  why: 'Browsers, load balancers and scanners do this all day. A read or write on a reset connection fails with ECONNRESET or EPIPE. SIGPIPE kills a program that does not ignore it.',
-  mend: 'Handle read and write errors on every connection (Node: an error listener), and ignore SIGPIPE.',
+  purpose: 'Browsers, load balancers and scanners do this all day. The server must go on serving others.',
+  restsOnService: true,
   async run(bench) {
-    let reset = 0;
+    let resets = 0;
     for (let time = 0; time < TIMES; time++) {
       const visitor = await bench.visit();
       if (!visitor) break;
@@ -24,12 +30,12 @@ export const peerResets: Probe<ServerBench> = {
         Math.min(1000, bench.withinMs),
       );
       await visitor.abort();
-      reset++;
+      resets++;
     }
-    if (reset === 0) return unknown('no connection was established');
+    if (resets === 0) return unknown('not-established', 'no connection was established');
     const wrong = await bench.whatIsWrong();
     return wrong
-      ? fault(`after ${reset} resets: ${wrong}`)
-      : good(`a new client is served after ${reset} resets`);
+      ? fault('not-served-after', `after ${resets} resets: ${wrong}`, ADVICE, { resets })
+      : good('served-after', `a new client is served after ${resets} resets`, { resets });
   },
 };

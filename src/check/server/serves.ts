@@ -1,21 +1,40 @@
-import { seconds } from '../bench.ts';
-import { fault, good, type Probe } from '../probe.ts';
+import { seconds } from '../describe.ts';
+import { type Advice, fault, good, unknown } from '../finding.ts';
+import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
+
+const ADVICE: Advice = {
+  why: 'A legitimate client is not served. No other test can tell anything then.',
+  fix: 'Check the command and --port. Check the request and the expected response: --http PATH, --talk NAME, or --request TEXT with --expect TEXT.',
+};
 
 export const serves: Probe<ServerBench> = {
   id: 'serves',
   title: 'a client sends a request and reads the response',
-  why: 'The other tests assume that a legitimate client is served.',
-  mend: 'Check the command and --port. Check the request and the expected response: --http PATH, or --request TEXT with --expect TEXT.',
+  purpose: 'The healthy exchange. The other tests assume that a legitimate client is served.',
+  restsOnService: false,
   async run(bench) {
     const visitor = await bench.visit();
-    if (!visitor) return fault(`no connection was established within ${seconds(bench.withinMs)}`);
-    if (!(await bench.isAccepted(visitor)))
-      return fault(`the connection was not accepted within ${seconds(bench.withinMs)}`);
-    if (!bench.talks) return good('accepted; tcplab sent no request');
+    const within = seconds(bench.withinMs);
+    if (!visitor) return fault('not-established', `no connection was established within ${within}`, ADVICE);
     const tookMs = await visitor.exchange();
-    if (tookMs !== undefined) return good(`complete response in ${seconds(tookMs)}`);
-    if (visitor.ended !== 'open') return fault(`the server sent ${visitor.ended} before a complete response`);
-    return fault(`no complete response within ${seconds(bench.withinMs)}`);
+    const { ended, problem } = visitor;
+    if (tookMs === undefined)
+      return ended === 'open'
+        ? fault('no-answer', `no complete response within ${within}`, ADVICE)
+        : fault('ended-early', `the server sent ${ended} before a complete response`, ADVICE);
+    if (problem !== null)
+      return unknown(
+        'unexpected-answer',
+        `the server answered ${problem}; if that is right, name it: --expect-status`,
+        { tookMs },
+      );
+    if (bench.talks) return good('answered', `complete response in ${seconds(tookMs)}`, { tookMs });
+    if (await bench.isAccepted(visitor)) return good('accepted', 'accepted; tcplab sent no request');
+    // TCP_DEFER_ACCEPT, or a program that is stuck: without a request nobody can know.
+    return unknown(
+      'not-accepted',
+      `established, but not accepted within ${within}, and tcplab sent no request: use --http, --talk or --request`,
+    );
   },
 };

@@ -1,48 +1,87 @@
-import { seconds } from '../bench.ts';
-import { fault, good, type Probe, risk, unknown } from '../probe.ts';
+import { seconds } from '../describe.ts';
+import { type Advice, type Finding, fault, good, risk, unknown } from '../finding.ts';
+import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
+import type { Visitor } from '../visitor.ts';
+
+const CUT: Advice = {
+  why: 'Every deployment stops the server. Each response that is cut is an error that a user sees.',
+  fix: 'On SIGTERM stop accepting, finish the requests in progress, close idle connections, then exit. If another signal does that, name it: --stop-signal, and STOPSIGNAL in a Dockerfile or KillSignal in a systemd unit.',
+};
+
+const STAYS: Advice = {
+  why: 'A server that does not exit is killed in the end (Kubernetes: after 30 s, systemd: after 90 s), with all its open requests.',
+  fix: 'On SIGTERM stop accepting, finish the requests in progress, close idle connections, then exit. Set a deadline for clients that stay.',
+};
 
 export const stopped: Probe<ServerBench> = {
   id: 'stopped',
   title: 'SIGTERM during a request, with another connection idle',
-  why: 'Every deployment sends SIGTERM. Each truncated response is an error that a user sees. A server that does not exit is killed in the end, with all its open requests.',
-  mend: 'On SIGTERM stop accepting, finish requests in progress, close idle connections, then exit.',
+  purpose:
+    'Every deployment does this. Requests in progress should be finished, and the server should exit soon.',
+  restsOnService: true,
   async run(bench) {
+    const { request } = bench.talk;
     const idle = await bench.visit();
-    if (!idle || !(await bench.isAccepted(idle))) return unknown('no connection was accepted');
-    if (!bench.talks) {
-      const tookMs = await stop(bench);
-      if (tookMs === undefined) return risk(`still running ${seconds(bench.withinMs)} after SIGTERM`);
-      return good(`exited ${seconds(tookMs)} after SIGTERM; tcplab sent no request`);
-    }
-    // A response takes some time, and not always the same.
-    const cut: string[] = [];
-    let slowestMs = 0;
-    for (let time = 1; time <= TIMES; time++) {
-      const busy = await bench.visit();
-      if (!busy || !(await bench.isAccepted(busy))) return unknown('no connection was accepted');
-      await busy.ask();
-      // The program has read the request, and may not have responded yet.
-      await bench.until(async () => ((await bench.serverRow(busy))?.receiveQueue ?? 0) === 0);
-      const tookMs = await stop(bench);
-      await bench.until(async () => (await busy.isAnswered()) || busy.ended !== 'open', 500);
-      if (!(await busy.isAnswered())) cut.push(`${await busy.read()} bytes, then ${ENDED[busy.ended]}`);
-      const answers = `${time - cut.length} of ${time} ${time === 1 ? 'response' : 'responses'} complete`;
-      if (tookMs === undefined)
-        return risk(`still running ${seconds(bench.withinMs)} after SIGTERM; ${answers}`);
-      slowestMs = Math.max(slowestMs, tookMs);
-      if (time < TIMES) await bench.start();
-    }
-    const says = `exited ${seconds(slowestMs)} after SIGTERM; ${TIMES - cut.length} of ${TIMES} responses complete`;
-    return cut.length > 0 ? fault(`${says} (truncated: ${cut.join('; ')})`) : good(says);
+    if (!idle) return unknown('not-established', 'no connection was established');
+    await idle.exchange();
+    if (request.length < 2) return stopIdle(bench);
+    const busy = await bench.visit();
+    if (!busy) return unknown('not-established', 'no connection was established');
+    await bench.until(async () => (await busy.isGreeted()) || busy.ended !== 'open');
+    // By its last octet the request is in progress when the signal comes: no response can be complete by then.
+    await busy.send(request.subarray(0, -1));
+    const isRead = await bench.until(async () => {
+      const row = await bench.serverRow(busy);
+      return row !== undefined && row.inode !== 0 && row.receiveQueue === 0;
+    });
+    if (!isRead || busy.ended !== 'open')
+      return unknown('not-in-progress', 'the server did not read a request whose last byte was missing');
+    const startMs = bench.lab.nowMs();
+    bench.signalStop();
+    const isOver = async () => (await busy.isAnswered()) || busy.ended !== 'open';
+    const isGone = async () => (await isOver()) || bench.program.status !== undefined;
+    // A program that simply ends has done so by then; one that waits for its requests still does.
+    await bench.until(isGone, ENDS_WITHIN_MS);
+    await busy.send(request.subarray(-1));
+    await bench.until(isGone);
+    // What a program has written before its end may still be on its way.
+    await bench.until(isOver, 500);
+    const exited = await bench.until(() => bench.program.status !== undefined);
+    return judge(bench, busy, exited && bench.lab.nowMs() - startMs);
   },
 };
 
-const TIMES = 3;
-const ENDED = { open: 'nothing', FIN: 'FIN', RST: 'RST' };
+async function judge(bench: ServerBench, busy: Visitor, exitMs: number | undefined): Promise<Finding> {
+  const { stopSignal = 'SIGTERM' } = bench.options;
+  const isWhole = await busy.isAnswered();
+  const octets = await busy.read();
+  const numbers = { exitMs: exitMs ?? null, octets };
+  const exit =
+    exitMs === undefined
+      ? `still running ${seconds(bench.withinMs)} after ${stopSignal}`
+      : `exited ${seconds(exitMs)} after ${stopSignal}`;
+  if (!isWhole) {
+    const says = `${exit}; the response in progress was cut: ${octets} bytes, then ${ENDED[busy.ended] ?? busy.ended}`;
+    return fault('answer-cut', says, CUT, numbers);
+  }
+  const says = `${exit}; the response in progress was complete`;
+  return exitMs === undefined ? risk('stays', says, STAYS, numbers) : good('finished', says, numbers);
+}
 
-/** How long the program took to exit; undefined if it did not in time. */
-async function stop(bench: ServerBench): Promise<number | undefined> {
-  bench.program.signal('SIGTERM');
-  return (await bench.until(() => bench.program.status !== undefined))?.tookMs;
+const ENDS_WITHIN_MS = 500;
+
+const ENDED: Record<string, string> = { open: 'nothing' };
+
+/** Without a request only the end itself can be seen. */
+async function stopIdle(bench: ServerBench): Promise<Finding> {
+  const { stopSignal = 'SIGTERM' } = bench.options;
+  bench.signalStop();
+  const exited = await bench.until(() => bench.program.status !== undefined);
+  if (!exited)
+    return risk('stays', `still running ${seconds(bench.withinMs)} after ${stopSignal}`, STAYS, {
+      exitMs: null,
+    });
+  const { tookMs: exitMs } = exited;
+  return good('exited', `exited ${seconds(exitMs)} after ${stopSignal}; tcplab sent no request`, { exitMs });
 }

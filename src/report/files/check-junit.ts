@@ -18,8 +18,8 @@ export function formatCheckJunit(report: CheckReport): string {
 }
 
 function testCase(probe: ProbeReport, target: string): string[] {
-  const { id, verdict, says, why, mend, durationMs, evidence } = probe;
-  const details = escapeText([says, `Matters: ${why}`, `Fix: ${mend}`, '', evidence.ladder].join('\n'));
+  const { id, verdict, says, why, fix, durationMs, evidence } = probe;
+  const details = escapeText([says, `Matters: ${why}`, `Fix: ${fix}`, '', evidence.ladder].join('\n'));
   const inside = {
     good: `<system-out>${escapeText(says)}</system-out>`,
     risk: `<system-out>risk: ${details}</system-out>`,

@@ -8,13 +8,14 @@ import { factsOf } from './run.ts';
 /** A check's findings, and the lab of each that had one. */
 export function checkPage(report: CheckReport, results: readonly ProbeResult[]): ReportPage {
   const labs: ReportLab[] = [];
-  const rows = results.map(({ id, title, verdict, says, why, mend, timeline }): OverviewRow => {
+  const rows = results.map(({ id, title, verdict, says, advice, said, timeline }): OverviewRow => {
     if (timeline) {
       const lab = reportLab(timeline, { name: id, title }, null, report);
       const texts = [
         { title: `Found: ${verdict}`, text: says },
-        { title: 'Matters', text: why },
-        { title: 'Fix', text: mend },
+        { title: 'The program said', text: said },
+        { title: 'Matters', text: advice?.why },
+        { title: 'Fix', text: advice?.fix },
       ];
       const sections = texts.flatMap(({ title, text }) => (text ? [{ title, text }] : []));
       labs.push({ ...lab, sections });

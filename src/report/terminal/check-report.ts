@@ -1,8 +1,12 @@
-import type { ProbeResult, ProbeVerdict } from '../../check/probe.ts';
-import type { Target } from '../../check/run-check.ts';
+import type { Advice, ProbeVerdict } from '../../check/finding.ts';
+import type { ProbeResult } from '../../check/probe.ts';
+import { NOT_RUN, type Target } from '../../check/run-check.ts';
 import type { HostName } from '../../evidence/events.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
+import type { FirewallKind } from '../../lab/firewall.ts';
+import { printable } from '../../printable.ts';
+import type { Family } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import { countersOf, OUTPUT_KEPT, outputOf } from '../story/result.ts';
 import type { MachineReport, Report } from '../story/run-report.ts';
@@ -11,7 +15,7 @@ import { formatLadder } from './ladder/ladder.ts';
 import { pad, wrap } from './layout.ts';
 import { type Style, styleFor } from './style.ts';
 
-export const CHECK_FORMAT = 'tcplab.check/1';
+export const CHECK_FORMAT = 'tcplab.check/2';
 
 /** What `tcplab check --json` prints; schema/check.schema.json describes it. */
 export interface CheckReport extends Report {
@@ -20,10 +24,27 @@ export interface CheckReport extends Report {
   target: Target;
   /** The program, as a command for the shell. */
   command: string;
+  options: CheckedWith;
   probes: ProbeReport[];
 }
 
-export interface ProbeReport extends Omit<ProbeResult, 'timeline'> {
+/** The options that the findings depend on. */
+export interface CheckedWith {
+  port: number;
+  family: Family;
+  firewall: FirewallKind;
+  withinMs: number;
+  /** What was said: the word of --talk, `http`, `text` or `none`. */
+  talk: string;
+  stopSignal: string;
+  /** As which user the program ran; null if as the one who ran tcplab. */
+  user: string | null;
+}
+
+export interface ProbeReport extends Omit<ProbeResult, 'timeline' | 'advice'> {
+  /** Why it matters and what to change; null unless it is a risk or a fault. */
+  why: Advice['why'] | null;
+  fix: Advice['fix'] | null;
   evidence: ProbeEvidence;
 }
 
@@ -42,8 +63,9 @@ interface ProbeEvidence {
 /** A longer ladder is truncated. */
 const LADDER_LINES = 200;
 
-export function probeReport({ timeline, ...result }: ProbeResult): ProbeReport {
-  return { ...result, evidence: evidenceOf(timeline) };
+export function probeReport({ timeline, advice, ...result }: ProbeResult): ProbeReport {
+  const { why = null, fix = null } = advice ?? {};
+  return { ...result, why, fix, evidence: evidenceOf(timeline) };
 }
 
 function evidenceOf(timeline: Timeline | null): ProbeEvidence {
@@ -78,20 +100,37 @@ interface Layout {
  * and how to fix it.
  */
 export function formatProbe(result: ProbeResult, layout: Layout & { ladder: boolean }): string {
-  const { id, title, verdict, says, why, mend, timeline } = result;
+  const { id, title, verdict, says, advice, said, timeline } = result;
   const { style, ladder } = layout;
   const width = widthOf(layout);
   const colour = colourOf(verdict, style);
   const head = wrap(`${id}: ${title}`, width, INDENT).trimStart().replace(id, style.bold);
   const lines = [colour(pad(verdict, COLUMN)) + head];
-  if (verdict === 'fault' || verdict === 'risk') {
+  if (advice) {
     lines.push(colour(labelled('Found:', says, width)));
-    lines.push(style.dim(labelled('Matters:', why, width)), labelled('Fix:', mend, width));
+    if (verdict === 'fault' && said) lines.push(labelled('Said:', oneLine(said), width));
+    lines.push(style.dim(labelled('Matters:', advice.why, width)), labelled('Fix:', advice.fix, width));
     if (ladder && timeline) lines.push('', evidenceOf(timeline).ladder, '');
   } else {
     lines.push(colour(wrap(says, width, INDENT)));
+    if (said && SHOWN_IF_GOOD.has(result.code))
+      lines.push(style.dim(labelled('Said:', oneLine(said), width)));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Of the healthy exchange, what the program said is shown too. */
+const SHOWN_IF_GOOD: ReadonlySet<string> = new Set([
+  'answered',
+  'accepted',
+  'unexpected-answer',
+  'not-understood',
+]);
+
+/** The first line of what a program said. */
+function oneLine(said: string): string {
+  const [line = ''] = printable(said).split('\n');
+  return line.trim();
 }
 
 /** The label in a column of its own, unless the terminal is too narrow for that. */
@@ -104,12 +143,16 @@ function widthOf({ width = 80 }: Layout): number {
   return Math.min(width, WIDEST);
 }
 
-/** Tests that were not run, all for the same reason. */
-export function formatSkipped(results: readonly ProbeResult[], layout: Layout): string {
-  const [{ verdict, says } = { verdict: 'unknown' as const, says: '' }] = results;
-  const ids = results.map(({ id }) => id).join(', ');
-  const text = wrap(`${ids}: ${says}`, widthOf(layout), INDENT).trimStart();
-  return `${layout.style.dim(pad(verdict, COLUMN) + text)}\n`;
+/** Tests that were not run, all for the same reason: one paragraph for all of them. */
+export function formatNotRun(results: readonly ProbeResult[], layout: Layout): string {
+  const [first] = results;
+  if (!first) return '';
+  const text = `${results.map(({ id }) => id).join(', ')}: ${first.says}`;
+  return `${layout.style.dim(pad('unknown', COLUMN) + wrap(text, widthOf(layout), INDENT).trimStart())}\n`;
+}
+
+export function isNotRun({ code }: Pick<ProbeResult, 'code'>): boolean {
+  return code === NOT_RUN;
 }
 
 export function formatCheckSummary({ probes, durationMs }: CheckReport, style: Style): string {

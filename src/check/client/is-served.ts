@@ -1,0 +1,44 @@
+import { counted } from '../../evidence/counted.ts';
+import { type ClientBench, healthy, isInUse } from '../client-bench.ts';
+import { seconds } from '../describe.ts';
+import { good, unknown } from '../finding.ts';
+import type { Probe } from '../probe.ts';
+
+/** The first octet of a TLS record of a handshake (RFC 8446, 5.1). */
+const TLS_HANDSHAKE = 0x16;
+
+export const isServed: Probe<ClientBench> = {
+  id: 'is-served',
+  title: 'the server responds completely',
+  purpose:
+    'The healthy exchange. The tests that judge by the exit status assume that the client understands tcplab.',
+  restsOnService: false,
+  async run(bench) {
+    await bench.meet(healthy);
+    const reaction = await bench.reaction();
+    const attempts = bench.attempts();
+    const says = counted(attempts, 'connection');
+    if (bench.program.status !== undefined && bench.program.status !== 0) {
+      const { status } = bench.program;
+      const words = bench.lastWords === null ? '' : `: ${bench.lastWords}`;
+      const isTls = bench.said[0]?.[0] === TLS_HANDSHAKE && !bench.options.secure;
+      const hint = isTls
+        ? '; it speaks TLS: use --tls'
+        : '; does it understand the response? See --talk and --answer';
+      return unknown('not-understood', `the client exited with status ${status}${words}${hint}`, {
+        status,
+        attempts,
+      });
+    }
+    if (reaction.what === 'ended') {
+      const { status, tookMs } = reaction;
+      return good('served', `exited with status 0 after ${seconds(tookMs)} (${says})`, {
+        status,
+        tookMs,
+        attempts,
+      });
+    }
+    const open = (await bench.sockets()).filter(isInUse).length;
+    return good('keeps-running', `keeps running (${says}, ${open} still open)`, { attempts, open });
+  },
+};

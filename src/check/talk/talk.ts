@@ -1,0 +1,85 @@
+/**
+ * What tcplab and a program say to each other. In a test of a server, tcplab waits for the greeting, sends the request and
+ * reads the response; in a test of a client, it greets and responds.
+ */
+export interface Talk {
+  /** The word of `--talk`. */
+  readonly name: string;
+  /** Octets that tcplab sends as the client; empty if it sends nothing. */
+  readonly request: Buffer;
+  /** Reads a server's greeting; null if the client speaks first. */
+  greeting(): AnswerReader | null;
+  /** Reads a server's response to the request. */
+  response(): AnswerReader;
+  /** What tcplab says first as the server; empty if the client speaks first. */
+  readonly welcome: Buffer;
+  /** What tcplab responds as the server to what a client has sent; undefined until a request is complete. */
+  respond(heard: Buffer): Reply | undefined;
+}
+
+/** Reads what a server says, piece by piece, each octet once. */
+export interface AnswerReader {
+  push(data: Buffer): void;
+  /** The server has sent its FIN, or in TLS its close_notify. */
+  end(): void;
+  readonly isWhole: boolean;
+  /** Why the response, though complete, is none that a healthy server gives: `HTTP 404 Not Found`. */
+  readonly problem: string | null;
+}
+
+export interface Reply {
+  /** How many of the octets heard the request had. */
+  used: number;
+  answer: Buffer;
+  /** An octet of the answer before which it is not complete, nor could a client take it for complete. */
+  cut: number;
+  /** Whether the server closes after it. */
+  closes: boolean;
+}
+
+/** Any octets, or those that contain a text. */
+export function textReader(expected: Buffer = Buffer.alloc(0)): AnswerReader {
+  let tail: Buffer = Buffer.alloc(0);
+  let isWhole = false;
+  return {
+    push(data) {
+      if (isWhole || data.length === 0) return;
+      const seen = Buffer.concat([tail, data]);
+      isWhole = seen.includes(expected);
+      tail = seen.subarray(-Math.max(expected.length, 1));
+    },
+    end() {},
+    get isWhole() {
+      return isWhole;
+    },
+    problem: null,
+  };
+}
+
+export interface TextTalk {
+  greeting?: Buffer | undefined;
+  request?: Buffer | undefined;
+  expect?: Buffer | undefined;
+  answer?: Buffer | undefined;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Octets that the user names. A request without an expected text is answered by any octets. */
+export function textTalk({ greeting, request = NOTHING, expect, answer }: TextTalk): Talk {
+  return {
+    name: 'text',
+    request,
+    greeting: () => (greeting ? textReader(greeting) : null),
+    response: () => textReader(expect),
+    welcome: greeting ?? NOTHING,
+    respond: (heard) => (heard.length === 0 ? undefined : replyOf(heard.length, answer ?? DEFAULT_ANSWER)),
+  };
+}
+
+/** An answer that is cut in its middle. */
+export function replyOf(used: number, answer: Buffer, closes = false): Reply {
+  return { used, answer, cut: Math.floor(answer.length / 2), closes };
+}
+
+const DEFAULT_ANSWER = Buffer.from(`${'x'.repeat(1000)}\n`);
