@@ -26,24 +26,20 @@ export const stopped: Probe<ServerBench> = {
     if (!idle) return unknown('not-established', 'no connection was established');
     await idle.exchange();
     if (request.length < 2) return stopIdle(bench);
-    const busy = await bench.visit();
-    if (!busy) return unknown('not-established', 'no connection was established');
-    await bench.until(async () => (await busy.isGreeted()) || busy.ended !== 'open');
-    // By its last octet the request is in progress when the signal comes: no response can be complete by then.
-    await busy.send(request.subarray(0, -1));
-    const isRead = await bench.until(async () => {
-      const row = await bench.serverRow(busy);
-      return row !== undefined && row.inode !== 0 && row.receiveQueue === 0;
-    });
-    if (!isRead || busy.ended !== 'open')
-      return unknown('not-in-progress', 'the server did not read a request whose last byte was missing');
+    const progress = (await inProgress(bench, request.length - 1)) ?? (await inProgress(bench, 1));
+    if (!progress)
+      return unknown(
+        'not-in-progress',
+        'no request could be held in progress: the server did not read a part of one, or answered it',
+      );
+    const { busy, rest } = progress;
     const startMs = bench.lab.nowMs();
     bench.signalStop();
     const isOver = async () => (await busy.isAnswered()) || busy.ended !== 'open';
     const isGone = async () => (await isOver()) || bench.program.status !== undefined;
     // A program that simply ends has done so by then; one that waits for its requests still does.
     await bench.until(isGone, ENDS_WITHIN_MS);
-    await busy.send(request.subarray(-1));
+    await busy.send(rest);
     await bench.until(isGone);
     // What a program has written before its end may still be on its way.
     await bench.until(isOver, 500);
@@ -51,6 +47,31 @@ export const stopped: Probe<ServerBench> = {
     return judge(bench, busy, exited && bench.lab.nowMs() - startMs);
   },
 };
+
+/**
+ * A request that the server has read in part, so that its response can't be complete before the rest is sent; undefined if the
+ * server does not read it, or answers without the rest.
+ */
+async function inProgress(
+  bench: ServerBench,
+  octets: number,
+): Promise<{ busy: Visitor; rest: Buffer } | undefined> {
+  const { request } = bench.talk;
+  const busy = await bench.visit();
+  if (!busy) return undefined;
+  await bench.until(async () => (await busy.isGreeted()) || busy.ended !== 'open');
+  await busy.send(request.subarray(0, octets));
+  const isRead = await bench.until(async () => {
+    const row = await bench.serverRow(busy);
+    return row !== undefined && row.inode !== 0 && row.receiveQueue === 0;
+  });
+  // An echo answers each octet.
+  await bench.until(() => busy.isAnswered(), ANSWERS_WITHIN_MS);
+  const isHeld = isRead !== undefined && busy.ended === 'open' && !(await busy.isAnswered());
+  return isHeld ? { busy, rest: request.subarray(octets) } : undefined;
+}
+
+const ANSWERS_WITHIN_MS = 100;
 
 async function judge(bench: ServerBench, busy: Visitor, exitMs: number | undefined): Promise<Finding> {
   const { stopSignal = 'SIGTERM' } = bench.options;
