@@ -55,7 +55,7 @@ export function fold(inputs: (Input | Fact)[], known: Partial<Knowledge> = LAB):
 }
 
 /** All that later segments are judged by, apart from what was last received. */
-export function told({ states, steps, sendNext, receiveNext, finSent }: End): unknown {
+export function shownBy({ states, steps, sendNext, receiveNext, finSent }: End): unknown {
   return { states, steps, sendNext, receiveNext, finSent };
 }
 

@@ -28,7 +28,7 @@ export class HostRules {
   readonly #options: Options;
   #firewall: Firewall | undefined;
   /** The packets of each rule, as the timeline has them. */
-  readonly #told = new Map<number, number>();
+  readonly #reported = new Map<number, number>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -62,8 +62,8 @@ export class HostRules {
     const { name: host, nowMs, emit } = this.#options;
     const atMs = nowMs();
     for (const { rule, packets } of counts) {
-      if (this.#told.get(rule) === packets) continue;
-      this.#told.set(rule, packets);
+      if (this.#reported.get(rule) === packets) continue;
+      this.#reported.set(rule, packets);
       emit({ type: 'rule-counted', atMs, host, rule, packets });
     }
   }

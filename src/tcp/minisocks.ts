@@ -92,7 +92,7 @@ export function receiveInOrphan(orphan: Possibility, segment: Segment, { atMs }:
   if (ack === null || last === seq || seqDistance(last, receiveNext) <= 0) return orphan;
   const isFin = flags.includes('F') && last === seqAdd(receiveNext, 1);
   return isFin
-    ? take({ ...orphan, receiveNext: last, finReceived: receiveNext, heardMs: atMs }, 'FIN', atMs)
+    ? take({ ...orphan, receiveNext: last, finReceived: receiveNext, receivedMs: atMs }, 'FIN', atMs)
     : end(orphan, 'data after close', atMs);
 }
 

@@ -49,10 +49,10 @@ export interface Possibility {
   /** The peer's SYN, RCV.NXT, when that last advanced, and the number of a FIN that was seen. */
   readonly peerSyn: number | null;
   readonly receiveNext: number;
-  readonly heardMs: number;
+  readonly receivedMs: number;
   readonly finReceived: number | null;
   /** What came ahead of a gap, in order and joined. */
-  readonly ahead: readonly Piece[];
+  readonly outOfOrder: readonly Piece[];
   /** The last acknowledgment that was sent, and the end of the window offered with it; null where the scale is not known. */
   readonly ackSent: number;
   readonly edge: number | null;
@@ -60,7 +60,7 @@ export interface Possibility {
   readonly unanswered: Segment | null;
 }
 
-export const UNTOLD: Possibility = {
+export const UNKNOWN: Possibility = {
   state: null,
   path: null,
   doubt: null,
@@ -84,9 +84,9 @@ export const UNTOLD: Possibility = {
   ownOptions: null,
   peerSyn: null,
   receiveNext: 0,
-  heardMs: 0,
+  receivedMs: 0,
   finReceived: null,
-  ahead: [],
+  outOfOrder: [],
   ackSent: 0,
   edge: null,
   unanswered: null,
@@ -118,9 +118,9 @@ export function changed(one: Possibility, changes: Partial<Possibility>): Possib
     ownOptions: one.ownOptions,
     peerSyn: one.peerSyn,
     receiveNext: one.receiveNext,
-    heardMs: one.heardMs,
+    receivedMs: one.receivedMs,
     finReceived: one.finReceived,
-    ahead: one.ahead,
+    outOfOrder: one.outOfOrder,
     ackSent: one.ackSent,
     edge: one.edge,
     unanswered: one.unanswered,
@@ -189,16 +189,16 @@ function certain(first: Possibility, other: Possibility): Pick<Possibility, 'pat
   return { path: inCommon(differ, untilMs), sinceMs: untilMs };
 }
 
-const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'heardMs'];
-const COMPARED = (Object.keys(UNTOLD) as (keyof Possibility)[]).filter((key) => !APART.includes(key));
+const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'receivedMs'];
+const COMPARED = (Object.keys(UNKNOWN) as (keyof Possibility)[]).filter((key) => !APART.includes(key));
 
 function isSame(one: Possibility, other: Possibility): boolean {
   return COMPARED.every((key) => {
-    if (key !== 'ahead' || one.ahead === other.ahead) return one[key] === other[key];
+    if (key !== 'outOfOrder' || one.outOfOrder === other.outOfOrder) return one[key] === other[key];
     return (
-      one.ahead.length === other.ahead.length &&
-      one.ahead.every(
-        ([from, to], index) => other.ahead[index]?.[0] === from && other.ahead[index]?.[1] === to,
+      one.outOfOrder.length === other.outOfOrder.length &&
+      one.outOfOrder.every(
+        ([from, to], index) => other.outOfOrder[index]?.[0] === from && other.outOfOrder[index]?.[1] === to,
       )
     );
   });

@@ -3,26 +3,26 @@ import { seqDistance } from './sequence.ts';
 /** The sequence numbers from one up to another, which is not among them. */
 export type Piece = readonly [from: number, to: number];
 
-export interface Heard {
+export interface Received {
   receiveNext: number;
-  ahead: readonly Piece[];
+  outOfOrder: readonly Piece[];
 }
 
 /** How many gaps a receiver is followed through: Linux's own queue is bounded by its buffer. */
 const MOST_PIECES = 256;
 
 /** Puts bytes in their place; those beyond a gap wait, in order. The usual case, at either end, costs no search. */
-export function hear({ receiveNext, ahead }: Heard, from: number, to: number): Heard {
-  if (from === to) return { receiveNext, ahead };
-  if (seqDistance(from, receiveNext) > 0) return { receiveNext, ahead: inserted(ahead, from, to) };
+export function receive({ receiveNext, outOfOrder }: Received, from: number, to: number): Received {
+  if (from === to) return { receiveNext, outOfOrder };
+  if (seqDistance(from, receiveNext) > 0) return { receiveNext, outOfOrder: inserted(outOfOrder, from, to) };
   let next = seqDistance(to, receiveNext) > 0 ? to : receiveNext;
   let taken = 0;
-  for (const [start, stop] of ahead) {
+  for (const [start, stop] of outOfOrder) {
     if (seqDistance(start, next) > 0) break;
     if (seqDistance(stop, next) > 0) next = stop;
     taken++;
   }
-  return { receiveNext: next, ahead: taken > 0 ? ahead.slice(taken) : ahead };
+  return { receiveNext: next, outOfOrder: taken > 0 ? outOfOrder.slice(taken) : outOfOrder };
 }
 
 function inserted(pieces: readonly Piece[], from: number, to: number): readonly Piece[] {
