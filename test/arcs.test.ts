@@ -21,7 +21,7 @@ import { Turn } from '../src/scenario/turn.ts';
 import { ARCS } from '../src/tcp/arcs.ts';
 import { formatEndpoint } from '../src/tcp/endpoint.ts';
 import { foldEnd } from '../src/tcp/fold.ts';
-import { seqAdd } from '../src/tcp/sequence.ts';
+import { seqAdd, sequenceNumber } from '../src/tcp/sequence.ts';
 import type { State } from '../src/tcp/state.ts';
 import { errorsOf, NUMBERS, parse, validate } from './arcs-schema.ts';
 import { IS_ROOT, needRoot, type Outcome, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
@@ -863,7 +863,9 @@ describe('a FIN that comes in FIN-WAIT-1', () => {
     const { finSent } = foldEnd(inputsOf(timeline, connection, 'client'));
     const acks = inputsOf(timeline, connection, 'client').filter(
       (input) =>
-        'segment' in input && input.direction === 'received' && input.segment.ack === seqAdd(finSent ?? 0, 1),
+        'segment' in input &&
+        input.direction === 'received' &&
+        input.segment.ack === seqAdd(finSent ?? sequenceNumber(0), 1),
     );
     expect(ends).toHaveLength(1);
     const isBundled = 'segment' in (acks[0] ?? {}) && acks.length === 1;

@@ -1,7 +1,7 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
 import { type Forecast, forecast } from '../tcp/forecast.ts';
 import { type PendingRequest, timeoutsSince } from '../tcp/request.ts';
-import { seqAdd } from '../tcp/sequence.ts';
+import { type SequenceNumber, seqAdd } from '../tcp/sequence.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { Peculiarities } from '../tcp/timers.ts';
@@ -60,7 +60,7 @@ function requestOf(host: HostName, row: SocketRow, seen: Seen): PendingRequest {
 
 interface Answers {
   /** The initial number of the request, by which its SYN-ACKs are known. */
-  seq: number;
+  seq: SequenceNumber;
   timeouts: number;
   /** How many acknowledgments of the SYN-ACK have come through. */
   acks: number;

@@ -126,11 +126,11 @@ export class Reading {
 
   #numbersOf({ host, wire }: ObservedPacket | KernelDropped, origin: Origin): SentNumbers | null {
     if (wire.kind === 'icmp') return null;
-    const { seq, ack, base } = this.#numbers.tell(host, wire.segment);
+    const { seq, ack, base } = this.#numbers.add(host, wire.segment);
     return {
       seq,
       ack,
-      ...this.#repetitions.tell(host, wire.segment, base, origin === 'crafted' || origin === 'outside'),
+      ...this.#repetitions.add(host, wire.segment, base, origin === 'crafted' || origin === 'outside'),
     };
   }
 }

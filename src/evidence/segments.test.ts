@@ -12,6 +12,7 @@ import {
   timelineOf,
 } from '../../test/hand-built.ts';
 import { fates, inputsAt } from '../../test/story.ts';
+import { sequenceNumber } from '../tcp/sequence.ts';
 import type { Captured } from './events.ts';
 import { inputsOf, passages } from './segments.ts';
 
@@ -206,7 +207,11 @@ describe('an RST with which a firewall rejects', () => {
 
 describe('an ICMP error', () => {
   it('belongs to the connection that it quotes; the end is given it, and no end has sent it', () => {
-    const quoted = { source: CONNECTION.client, destination: CONNECTION.server, seq: syn.seq };
+    const quoted = {
+      source: CONNECTION.client,
+      destination: CONNECTION.server,
+      seq: sequenceNumber(syn.seq),
+    };
     const error = { source: '192.168.2.11', destination: '192.168.2.10', type: 3, code: 3, quoted };
     const wire = { kind: 'icmp' as const, error: { ...error, meaning: 'port unreachable' } };
     const timeline = timelineOf(

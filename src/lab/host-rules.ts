@@ -47,7 +47,7 @@ export class HostRules {
     const { name: host, namespace, nowMs, emit } = this.#options;
     const met = namespace.enter(() => this.#firewall?.lift(number));
     if (!met) throw new TcplabError('USAGE', `the ${host} has no rule ${number}`);
-    this.tell([met]);
+    this.report([met]);
     emit({ type: 'rule-lifted', atMs: nowMs(), host, rule: number });
   }
 
@@ -58,7 +58,7 @@ export class HostRules {
   }
 
   /** Puts counters onto the timeline: those that it does not have. */
-  tell(counts: RuleCount[]): void {
+  report(counts: RuleCount[]): void {
     const { name: host, nowMs, emit } = this.#options;
     const atMs = nowMs();
     for (const { rule, packets } of counts) {

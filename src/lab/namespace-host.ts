@@ -233,7 +233,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async countRules(): Promise<void> {
-    this.#rules.tell(this.#rules.count());
+    this.#rules.report(this.#rules.count());
   }
 
   async count(): Promise<void> {
@@ -243,7 +243,7 @@ export class NamespaceHost implements EnterableHost {
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // A packet that arrives during the count may be counted or not: repeat until none does.
       if (this.#readPackets() > 0 && this.#nowMs() < lastMs) continue;
-      this.#rules.tell(rules);
+      this.#rules.report(rules);
       const changed = countedSince(this.#counters, counters);
       this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters: changed });
       return;

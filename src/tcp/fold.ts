@@ -9,6 +9,7 @@ import { acknowledgesSyn, merged, type Possibility, UNKNOWN, withDoubt } from '.
 import type { IcmpError, Segment } from './segment.ts';
 import { sendSegment } from './send.ts';
 import { sendReset, silentlyEnded } from './send-reset.ts';
+import type { SequenceNumber } from './sequence.ts';
 import { isRefuted, withSilentCalls, withTimers } from './silence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
@@ -93,19 +94,19 @@ export class End {
   }
 
   /** The sequence numbers of the likeliest possibility. */
-  get sendNext(): number {
+  get sendNext(): SequenceNumber {
     return this.#first.sendNext;
   }
 
-  get receiveNext(): number {
+  get receiveNext(): SequenceNumber {
     return this.#first.receiveNext;
   }
 
-  get finSent(): number | null {
+  get finSent(): SequenceNumber | null {
     return this.#first.finSent;
   }
 
-  get finReceived(): number | null {
+  get finReceived(): SequenceNumber | null {
     return this.#first.finReceived;
   }
 

@@ -2,7 +2,7 @@ import type { Moment } from './known.ts';
 import { changed, end, endOfSegment, type Possibility, take, withDoubt } from './possibility.ts';
 import { receive } from './reassembly.ts';
 import type { Segment } from './segment.ts';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
 import { agreed, peerOffered, placeOf, receiveWindow } from './windows.ts';
@@ -22,7 +22,7 @@ export function receiveInSynSent(socket: Possibility, segment: SeenSegment, { at
 }
 
 /** The peer's SYN is known: its number, and the one that is expected next. */
-export function synchronized(socket: Possibility, seq: number, atMs: number): Possibility {
+export function synchronized(socket: Possibility, seq: SequenceNumber, atMs: number): Possibility {
   return { ...socket, receiveNext: seqAdd(seq, 1), ackSent: seqAdd(seq, 1), peerSyn: seq, receivedMs: atMs };
 }
 
@@ -71,7 +71,7 @@ function isAnswerToCrossedSyn(socket: Possibility, { seq, ack, length, flags }: 
 
 /** Fifth, check the ACK field (RFC 9293, 3.10.7.4; net/ipv4/tcp_input.c, tcp_ack). */
 export function receiveAck(socket: Possibility, segment: Segment, at: Moment): Possibility[] {
-  const ack = segment.ack as number;
+  const ack = segment.ack as SequenceNumber;
   if (seqDistance(ack, socket.sendNext) > 0) return [socket];
   const behind = seqDistance(socket.acknowledged, ack);
   if (behind <= 0) return acknowledgedBy(peerOffered(socket, ack, segment), segment, at);

@@ -1,10 +1,10 @@
-import { seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqDistance } from './sequence.ts';
 
 /** The sequence numbers from one up to another, which is not among them. */
-export type Piece = readonly [from: number, to: number];
+export type Piece = readonly [from: SequenceNumber, to: SequenceNumber];
 
 export interface Received {
-  receiveNext: number;
+  receiveNext: SequenceNumber;
   outOfOrder: readonly Piece[];
 }
 
@@ -12,7 +12,11 @@ export interface Received {
 const MOST_PIECES = 256;
 
 /** Puts bytes in their place; those beyond a gap wait, in order. The usual case, at either end, costs no search. */
-export function receive({ receiveNext, outOfOrder }: Received, from: number, to: number): Received {
+export function receive(
+  { receiveNext, outOfOrder }: Received,
+  from: SequenceNumber,
+  to: SequenceNumber,
+): Received {
   if (from === to) return { receiveNext, outOfOrder };
   if (seqDistance(from, receiveNext) > 0) return { receiveNext, outOfOrder: inserted(outOfOrder, from, to) };
   let next = seqDistance(to, receiveNext) > 0 ? to : receiveNext;
@@ -25,7 +29,7 @@ export function receive({ receiveNext, outOfOrder }: Received, from: number, to:
   return { receiveNext: next, outOfOrder: taken > 0 ? outOfOrder.slice(taken) : outOfOrder };
 }
 
-function inserted(pieces: readonly Piece[], from: number, to: number): readonly Piece[] {
+function inserted(pieces: readonly Piece[], from: SequenceNumber, to: SequenceNumber): readonly Piece[] {
   const last = pieces.at(-1);
   if (!last || seqDistance(from, last[1]) > 0) return [...pieces.slice(-MOST_PIECES), [from, to]];
   if (seqDistance(from, last[0]) >= 0)

@@ -11,7 +11,7 @@ import {
   UNKNOWN,
   withDoubt,
 } from './possibility.ts';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
 import { agreed, offered } from './windows.ts';
@@ -84,7 +84,11 @@ function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Poss
   const open = (before: Possibility) => {
     const both = agreed(synchronized(before, unanswered.seq, atMs), segment.options, unanswered.options);
     const fastOpen = segment.ack !== seqAdd(unanswered.seq, 1);
-    return take(offered({ ...both, fastOpen, receiveNext: segment.ack as number }, segment), 'SYN', atMs);
+    return take(
+      offered({ ...both, fastOpen, receiveNext: segment.ack as SequenceNumber }, segment),
+      'SYN',
+      atMs,
+    );
   };
   if (socket.state === 'SYN-SENT' && segment.seq === socket.initialSent) return [open(socket)];
   // A listener would choose a number of its own; its cookies are the same for a minute.

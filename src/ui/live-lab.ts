@@ -186,7 +186,7 @@ export class LiveLab implements AsyncDisposable {
       await lab.server.countRules();
     }
     this.#follow(this.#tables);
-    await this.#tell();
+    await this.#publish();
   }
 
   /** The claim is held for as long as it is seen to be true, and ends with the first act. */
@@ -230,7 +230,7 @@ export class LiveLab implements AsyncDisposable {
   }
 
   /** Calls the watchers if anything is new. */
-  async #tell(): Promise<void> {
+  async #publish(): Promise<void> {
     const [lab, tables, nowMs] = [this.lab, this.#tables, this.lab.nowMs()];
     const view = this.#view();
     const rest = {

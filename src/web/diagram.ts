@@ -57,7 +57,7 @@ export class Diagram {
     this.#words = ofHosts(() => html('ol'));
     const words = HOSTS.flatMap((host) => [html('h4', {}, host), this.#words[host]]);
     this.#wordsBox = html('details', {}, html('summary', {}, 'The paths in words'), ...words);
-    this.#wordsBox.addEventListener('toggle', () => this.#tell());
+    this.#wordsBox.addEventListener('toggle', () => this.#describe());
     this.element = html(
       'div',
       { class: 'diagram' },
@@ -104,7 +104,7 @@ export class Diagram {
       setAttribute(node, 'aria-label', here.length > 0 ? `${state}, ${here.join(' and ')} here` : state);
     }
     this.#fromMs = timeline.view.fromMs;
-    this.#tell();
+    this.#describe();
     sentences.push(this.#drawHeld(timeline, atMs));
     setText(this.#description, sentences.join(' '));
   }
@@ -123,7 +123,7 @@ export class Diagram {
   }
 
   /** Only while it is open. */
-  #tell(): void {
+  #describe(): void {
     if (!this.#wordsBox.open) return;
     for (const host of HOSTS) {
       const list = this.#words[host];

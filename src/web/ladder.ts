@@ -62,7 +62,7 @@ export class Ladder {
       this.#space,
     );
     this.#wordsBox = html('details', {}, html('summary', {}, 'What happened, in words'), this.#words);
-    this.#wordsBox.addEventListener('toggle', () => this.#tell());
+    this.#wordsBox.addEventListener('toggle', () => this.#describe());
     this.element = html(
       'div',
       { class: 'ladder' },
@@ -96,7 +96,7 @@ export class Ladder {
         html('span', {}, server.endpoint),
       ),
     );
-    this.#tell();
+    this.#describe();
   }
 
   /** Moves the cursor, and brings it into view if it is another than before. */
@@ -270,7 +270,7 @@ export class Ladder {
     if (item) this.#onSeek(item.atMs);
   }
 
-  #tell(): void {
+  #describe(): void {
     const laid = this.#laid;
     if (!laid || !this.#wordsBox.open) return;
     const { view } = laid.timeline;

@@ -61,7 +61,7 @@ export class LadderFeed {
     const rows = new Rows(story, page, ascii ? ASCII : UNICODE, style, this.#drawn);
     const news = merged(this.#news.next(story.moments, knownUntilMs), page.beside);
     for (const { moment, isNew, isAgain } of news)
-      rows.tell(moment, { isShown: isNew, isLate: isAgain ?? false });
+      rows.add(moment, { isShown: isNew, isLate: isAgain ?? false });
     if (rows.drawn.length > 0) this.#drawn = rows.reached;
     return rows.drawn;
   }
