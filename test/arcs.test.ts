@@ -3,7 +3,7 @@ import { type Connection, endOf, hostsOf } from '../src/evidence/connection.ts';
 import { type Claimed, type HostName, otherHost } from '../src/evidence/events.ts';
 import { inputsOf } from '../src/evidence/segments.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
-import { courseOf, type Transition } from '../src/evidence/transitions.ts';
+import { stateHistoryOf, type Transition } from '../src/evidence/transitions.ts';
 import { judge } from '../src/evidence/verdict.ts';
 import { kernelChanges } from '../src/evidence/witness/kernel-events.ts';
 import { stateInTable } from '../src/evidence/witness/socket-table.ts';
@@ -21,7 +21,7 @@ import { Turn } from '../src/scenario/turn.ts';
 import { ARCS } from '../src/tcp/arcs.ts';
 import { formatEndpoint } from '../src/tcp/endpoint.ts';
 import { foldEnd } from '../src/tcp/fold.ts';
-import { seqAdd } from '../src/tcp/sequence.ts';
+import { seqAdd, sequenceNumber } from '../src/tcp/sequence.ts';
 import type { State } from '../src/tcp/state.ts';
 import { errorsOf, NUMBERS, parse, validate } from './arcs-schema.ts';
 import { IS_ROOT, needRoot, type Outcome, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
@@ -123,7 +123,7 @@ describe('the scenarios', () => {
       for (const { id } of QUICK) {
         const timeline = view(timelineOf(id));
         for (const connection of connectionsIn(timeline)) {
-          for (const transition of courseOf(timeline, connection).transitions) {
+          for (const transition of stateHistoryOf(timeline, connection).transitions) {
             const text = `${id}: ${formatTransition(transition)}`;
             expect(transition.arc, text).not.toBeNull();
             expect(ARCS, text).toContain(transition.arc);
@@ -175,7 +175,7 @@ describe('the scenarios', () => {
     for (const { id } of QUICK) {
       const timeline = timelineOf(id);
       for (const connection of connectionsIn(timeline)) {
-        const { transitions, particularities } = courseOf(timeline, connection);
+        const { transitions, particularities } = stateHistoryOf(timeline, connection);
         for (const { from, to, why } of particularities)
           expect(PARTICULARITIES, id).toContainEqual([from, to, why]);
         for (const host of hostsOf(connection)) {
@@ -195,7 +195,7 @@ describe('the scenarios', () => {
   });
 
   function transitionsAt(timeline: Timeline, host: HostName): Transition[] {
-    return courseOf(timeline, claimedIn(timeline)).transitions.filter((each) => each.host === host);
+    return stateHistoryOf(timeline, claimedIn(timeline)).transitions.filter((each) => each.host === host);
   }
 });
 
@@ -724,7 +724,7 @@ describe('an arc whose trigger is withheld', () => {
       const timeline = view(whole);
       const drive = driveOf(row);
       const { arc, host } = drive;
-      const taken = courseOf(timeline, connection).transitions.filter((each) => each.host === host);
+      const taken = stateHistoryOf(timeline, connection).transitions.filter((each) => each.host === host);
       const story = taken.map(formatTransition).join('\n');
       // 4 is none that Linux takes: its proof is the refusal, of which judgeArc tells.
       expect(
@@ -863,11 +863,13 @@ describe('a FIN that comes in FIN-WAIT-1', () => {
     const { finSent } = foldEnd(inputsOf(timeline, connection, 'client'));
     const acks = inputsOf(timeline, connection, 'client').filter(
       (input) =>
-        'segment' in input && input.direction === 'received' && input.segment.ack === seqAdd(finSent ?? 0, 1),
+        'segment' in input &&
+        input.direction === 'received' &&
+        input.segment.ack === seqAdd(finSent ?? sequenceNumber(0), 1),
     );
     expect(ends).toHaveLength(1);
     const isBundled = 'segment' in (acks[0] ?? {}) && acks.length === 1;
-    const { transitions } = courseOf(timeline, connection);
+    const { transitions } = stateHistoryOf(timeline, connection);
     const arcs = transitions
       .filter(({ host, to }) => host === 'client' && to !== 'SYN-SENT')
       .map(({ arc }) => arc?.number);
@@ -879,7 +881,7 @@ describe('a FIN that comes in FIN-WAIT-1', () => {
     for (const [, view] of VIEWS) {
       const timeline = view(whole);
       expect(judge(timeline)).toMatchObject({ word: 'proven', because: null });
-      const { transitions } = courseOf(timeline, claimedIn(timeline));
+      const { transitions } = stateHistoryOf(timeline, claimedIn(timeline));
       const taken = transitions.filter((each) => each.host === host);
       const fromFinWait1 = taken.filter(({ from }) => from === 'FIN-WAIT-1');
       expect(fromFinWait1.map((each) => [each.arc?.number, each.to])).toEqual([[arc, to]]);

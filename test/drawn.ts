@@ -2,6 +2,7 @@ import type { Called, Captured, HostName, TimelineEvent } from '../src/evidence/
 import { ladderParts } from '../src/report/terminal/ladder/ladder.ts';
 import type { Style } from '../src/report/terminal/style.ts';
 import type { SegmentToEncode } from '../src/tcp/segment.ts';
+import { sequenceNumber } from '../src/tcp/sequence.ts';
 import { CONNECTION, captured, passed, segment, timelineOf } from './hand-built.ts';
 
 /** Ladders of handwritten timelines. */
@@ -46,7 +47,7 @@ export function icmp(
   direction: 'sent' | 'received',
   meaning: string,
 ): Captured {
-  const quoted = { source: CONNECTION.client, destination: CONNECTION.server, seq: syn.seq };
+  const quoted = { source: CONNECTION.client, destination: CONNECTION.server, seq: sequenceNumber(syn.seq) };
   const error = { source: '192.168.2.11', destination: '192.168.2.10', type: 3, code: 3, meaning, quoted };
   return { type: 'captured', atMs, host, direction, wire: { kind: 'icmp', error }, bytes: meaning };
 }

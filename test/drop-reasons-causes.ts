@@ -9,7 +9,7 @@ import { connecting, established, listening, seen } from '../src/scenario/openin
 import { stageOf } from '../src/scenario/reach.ts';
 import type { Family } from '../src/tcp/endpoint.ts';
 import type { SegmentToEncode } from '../src/tcp/segment.ts';
-import { seqDistance } from '../src/tcp/sequence.ts';
+import { seqDistance, sequenceNumber } from '../src/tcp/sequence.ts';
 import type { State } from '../src/tcp/state.ts';
 import {
   expectMd5,
@@ -196,7 +196,7 @@ const DISTANCES = Array.from({ length: 30 }, (_, index) => 10 + 2 * index);
 const LONG_AGO = -100_000;
 
 function windowMove(lab: Lab, { connection, next }: Owing): number {
-  return seqDistance(windowEnd(lab, connection, 'server'), next.seq);
+  return seqDistance(windowEnd(lab, connection, 'server'), sequenceNumber(next.seq));
 }
 
 const packetFilter: Cause[] = [
@@ -461,7 +461,7 @@ const refused: Cause[] = [
       await lab.waitFor('its acknowledgment', async () => {
         await lab.observe();
         const [last] = sentBy(lab, connection, 'server').slice(-1);
-        return last?.ack != null && seqDistance(last.ack, next.seq) === 3000;
+        return last?.ack != null && seqDistance(last.ack, sequenceNumber(next.seq)) === 3000;
       });
     }),
   },

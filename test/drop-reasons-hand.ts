@@ -10,7 +10,7 @@ import { INTERFACE, LINK_ADDRESSES } from '../src/lab/addresses.ts';
 import { type EnterableHost, isEnterable } from '../src/lab/host.ts';
 import type { Lab } from '../src/lab/lab.ts';
 import { encodePacket, type Segment, type SegmentToEncode } from '../src/tcp/segment.ts';
-import { seqAdd, seqDistance } from '../src/tcp/sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance, sequenceNumber } from '../src/tcp/sequence.ts';
 
 /** What the tests of drop reasons do to a lab, past tcplab's own interface: foreign rules, foreign options, broken packets. */
 
@@ -128,7 +128,7 @@ function nextNumber(lab: Lab, connection: Connection, host: HostName): number {
     .map(({ seq, length, flags }) =>
       seqAdd(seq, length + Number(flags.includes('S')) + Number(flags.includes('F'))),
     );
-  return ends.reduce((last, end) => (seqDistance(end, last) > 0 ? end : last), ends[0] ?? 0);
+  return ends.reduce((last, end) => (seqDistance(end, last) > 0 ? end : last), ends[0] ?? sequenceNumber(0));
 }
 
 /** That segment with other flags and data, its numbers moved by so much. */
@@ -140,8 +140,8 @@ export function moved(
   return {
     ...segment,
     flags,
-    seq: seqAdd(segment.seq, seq),
-    ack: flags.includes('.') ? seqAdd(segment.ack ?? 0, ack) : null,
+    seq: sequenceNumber(segment.seq + seq),
+    ack: flags.includes('.') ? sequenceNumber((segment.ack ?? 0) + ack) : null,
     payload: Buffer.alloc(length, '.'),
   };
 }
@@ -162,7 +162,7 @@ export function sentBy(lab: Lab, connection: Connection, host: HostName): Segmen
 }
 
 /** Where the receive window ends that the host told last. */
-export function windowEnd(lab: Lab, connection: Connection, host: HostName): number {
+export function windowEnd(lab: Lab, connection: Connection, host: HostName): SequenceNumber {
   const [syn, ...later] = packetsOf(lab, connection, host);
   const last = later.at(-1);
   if (!syn || last?.segment.ack == null) throw new Error(`the ${host} has told no window`);
@@ -181,8 +181,8 @@ export function timestamps(
   const values = last && optionsOf(last.bytes).get(TIMESTAMPS);
   if (!values) throw new MachineLacks('TCP timestamps are turned off');
   const option = Buffer.from([NOTHING, NOTHING, TIMESTAMPS, 10, ...values]);
-  option.writeUInt32BE(seqAdd(values.readUInt32BE(0), own), 4);
-  option.writeUInt32BE(seqAdd(values.readUInt32BE(4), echo), 8);
+  option.writeUInt32BE(sequenceNumber(values.readUInt32BE(0) + own), 4);
+  option.writeUInt32BE(sequenceNumber(values.readUInt32BE(4) + echo), 8);
   return option;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Connection, endOf } from '../src/evidence/connection.ts';
 import type { HostName } from '../src/evidence/events.ts';
-import { toldByPackets } from '../src/evidence/segments.ts';
+import { packetFoldOf } from '../src/evidence/segments.ts';
 import { packets } from '../src/evidence/witness/packets.ts';
 import { rowOf, stateInTable } from '../src/evidence/witness/socket-table.ts';
 import type { Host } from '../src/lab/host.ts';
@@ -56,7 +56,7 @@ describe('the packets witness', () => {
     expect(told(lab, connection, 'client')).toEqual(['ESTABLISHED']);
     await lab.client.close(socket);
     await inTable(lab, connection, 'client', 'FIN-WAIT-1');
-    const { finSent } = toldByPackets(lab.timeline, connection, 'client').end;
+    const { finSent } = packetFoldOf(lab.timeline, connection, 'client').end;
     expect([told(lab, connection, 'client'), finSent]).toEqual([['FIN-WAIT-1'], null]);
   });
 
@@ -74,7 +74,7 @@ describe('the packets witness', () => {
     await inTable(lab, connection, 'server', 'CLOSE-WAIT');
     await lab.server.close(accepted);
     await inTable(lab, connection, 'client', 'TIME-WAIT');
-    const { finReceived } = toldByPackets(lab.timeline, connection, 'client').end;
+    const { finReceived } = packetFoldOf(lab.timeline, connection, 'client').end;
     await lab.server.sendSegment({
       source: connection.server,
       destination: connection.client,

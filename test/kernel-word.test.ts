@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { endOf } from '../src/evidence/connection.ts';
 import { peculiaritiesOf } from '../src/evidence/socket-options.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
-import { courseOf, type Transition } from '../src/evidence/transitions.ts';
+import { stateHistoryOf, type Transition } from '../src/evidence/transitions.ts';
 import { judge } from '../src/evidence/verdict.ts';
 import { kernelEvents } from '../src/evidence/witness/kernel-events.ts';
 import { rowOf } from '../src/evidence/witness/socket-table.ts';
@@ -137,7 +137,7 @@ describe('what a program does with its connection', () => {
   const ofServer = (timeline: Timeline): Transition[] => {
     const { connection } = timeline.of('claimed')[0] ?? {};
     if (!connection) throw new Error('nothing was claimed');
-    return courseOf(timeline, connection).transitions.filter(({ host }) => host === 'server');
+    return stateHistoryOf(timeline, connection).transitions.filter(({ host }) => host === 'server');
   };
 
   it('is a fact where the kernel tells of it, and not guessed', async (context) => {
@@ -179,7 +179,9 @@ describe('what a program does with its connection', () => {
     expect(timeline.of('process-exited')).toMatchObject([{ host: 'server', name: 'python3', status: 7 }]);
     const connection = { client, server: lab.serverEndpoint() };
     const finish = (seen: Timeline) =>
-      courseOf(seen, connection).transitions.find(({ host, to }) => host === 'server' && to === 'CLOSED');
+      stateHistoryOf(seen, connection).transitions.find(
+        ({ host, to }) => host === 'server' && to === 'CLOSED',
+      );
     expect(timeline.of('program-call').map(({ call }) => call)).not.toContain('close');
     expect(finish(timeline)).toMatchObject({ from: 'LISTEN', arc: { trigger: 'close' } });
     expect(finish(without(timeline, 'process-exited'))).toMatchObject({ arc: null });

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../src/tcp/endpoint.ts';
 import type { Input } from '../src/tcp/fold.ts';
 import type { Segment } from '../src/tcp/segment.ts';
+import { sequenceNumber } from '../src/tcp/sequence.ts';
 import type { State } from '../src/tcp/state.ts';
 
 /**
@@ -250,7 +251,15 @@ export class ModelEnd {
   }
 
   #sendWire(flags: string, seq: number, ack: number | null, length: number): void {
-    const segment = { source: this.#self, destination: this.#other, seq, ack, flags, window: 65535, length };
+    const numbers = { seq: sequenceNumber(seq), ack: ack === null ? null : sequenceNumber(ack) };
+    const segment = {
+      source: this.#self,
+      destination: this.#other,
+      ...numbers,
+      flags,
+      window: 65535,
+      length,
+    };
     this.inputs.push({ atMs: this.#nowMs(), direction: 'sent', segment });
     this.shown = true;
     this.#emit(segment);

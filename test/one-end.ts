@@ -1,5 +1,6 @@
 import type { Endpoint } from '../src/tcp/endpoint.ts';
 import { type End, type Fact, foldEnd, type Input, type Knowledge } from '../src/tcp/fold.ts';
+import { type SequenceNumber, sequenceNumber } from '../src/tcp/sequence.ts';
 import type { State } from '../src/tcp/state.ts';
 
 /** One end of a connection, by what it sent and was given: builders that stack. */
@@ -29,8 +30,8 @@ export function unreachable(quotedSeq: number): Input {
   return { atMs: 0, direction: 'received', icmp: { ...error, meaning: 'host unreachable' } };
 }
 
-function wire(number: number, isn: number): number {
-  return (isn + number) >>> 0;
+function wire(number: number, isn: number): SequenceNumber {
+  return sequenceNumber(isn + number);
 }
 
 /** What is known of an end that only tcplab's own calls touch, in a host of the lab's own. */
@@ -55,7 +56,7 @@ export function fold(inputs: (Input | Fact)[], known: Partial<Knowledge> = LAB):
 }
 
 /** All that later segments are judged by, apart from what was last received. */
-export function told({ states, steps, sendNext, receiveNext, finSent }: End): unknown {
+export function shownBy({ states, steps, sendNext, receiveNext, finSent }: End): unknown {
   return { states, steps, sendNext, receiveNext, finSent };
 }
 

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Claimed } from '../src/evidence/events.ts';
 import { passages } from '../src/evidence/segments.ts';
 import type { Timeline } from '../src/evidence/timeline.ts';
-import { courseOf } from '../src/evidence/transitions.ts';
+import { stateHistoryOf } from '../src/evidence/transitions.ts';
 import { type PacketEvent, packetsOf } from '../src/report/files/pcapng/packets.ts';
 import { leaves } from '../src/report/story/connections.ts';
 import { flagBits } from '../src/tcp/segment.ts';
@@ -137,7 +137,7 @@ describe.each(['ipv4', 'ipv6'] as const)('the packets of all scenarios, %s', (fa
     for (const [id, timeline] of labs) {
       const connection = timeline.of('claimed')[0]?.connection;
       if (!connection) continue;
-      for (const { source, host, atMs, from, to, arc } of courseOf(timeline, connection).transitions) {
+      for (const { source, host, atMs, from, to, arc } of stateHistoryOf(timeline, connection).transitions) {
         if (source !== 'packets' || !arc) continue;
         const place = packets().findIndex(
           (packet) =>

@@ -8,7 +8,7 @@ import { rulesOf, TwoMachines } from './two-machines.ts';
 
 const folder = temporaryFolder();
 const GREETING = JSON.stringify({
-  tcplab: 'tcplab.agent/1',
+  tcplab: 'tcplab.agent/2',
   version: '0.1.0',
   machine: { kernel: '6.1.0', arch: 'x64', node: 'v20.19.0' },
   privilege: 'root',
@@ -70,7 +70,7 @@ describe.concurrent('a remote end that sends invalid messages ends with one sent
     ],
     ['an event without a time', ['{"host":1,"event":null}'], /event: expected one with atMs/],
     ['a loader of null', ['{"loader":null}'], /loader: expected an object, found null/],
-    ['another greeting', ['{"tcplab":"tcplab.agent/1"}'], /version is missing/],
+    ['another greeting', ['{"tcplab":"tcplab.agent/2"}'], /version is missing/],
   ])('%s', async (_, lines, sentence) => {
     expectOneSentence(await cleanOn(answering(...lines)), sentence);
   });

@@ -5,7 +5,7 @@ import type { Input } from '../src/tcp/fold.ts';
 import { CONNECTION } from './hand-built.ts';
 
 /** `sent S`, `received S.` */
-export function told(timeline: Timeline, host: HostName): string[] {
+export function inputsAt(timeline: Timeline, host: HostName): string[] {
   return inputsOf(timeline, CONNECTION, host).map(
     (input: Input) => `${input.direction} ${'icmp' in input ? input.icmp.meaning : input.segment.flags}`,
   );

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Looks } from '../src/evidence/looks.ts';
+import { Samples } from '../src/evidence/samples.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
 import { judge, unseenTime } from '../src/evidence/verdict.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
@@ -9,7 +9,7 @@ import { IS_ROOT, Program, TCPLAB } from './cli.ts';
 
 describe('looks at a hold', () => {
   it('have a time unseen where more than a second lies between two', () => {
-    const looks = new Looks(100);
+    const looks = new Samples(100);
     for (const nowMs of [300, 1300, 2301, 2400, 5000]) looks.add(nowMs);
     const held = looks.held(5001);
     expect(held).toEqual({
@@ -24,7 +24,7 @@ describe('looks at a hold', () => {
   });
 
   it('have none where they follow each other', () => {
-    const looks = new Looks(0);
+    const looks = new Samples(0);
     for (const nowMs of [200, 1200]) looks.add(nowMs);
     expect(looks.held(1200)).toEqual({ type: 'held', atMs: 1200, fromMs: 0, samples: 3 });
   });

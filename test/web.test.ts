@@ -9,9 +9,9 @@ import { storyOf } from '../src/report/story/story.ts';
 import { ARCS } from '../src/tcp/arcs.ts';
 import { STATES, type State } from '../src/tcp/state.ts';
 import { Buckets } from '../src/web/buckets.ts';
-import { Course } from '../src/web/course.ts';
 import { BOX, PLACES, routeOf, SIZE } from '../src/web/diagram-layout.ts';
 import { frameOf, layOut } from '../src/web/ladder-rows.ts';
+import { ViewTimeline } from '../src/web/view-timeline.ts';
 import { REPOSITORY } from './cli.ts';
 import { readSavedRun, scenarioOf } from './saved-run.ts';
 
@@ -134,7 +134,7 @@ describe('the ladder', () => {
       return { atMs, host: 'client', rows: [{ ...row, timer, process: '' }] };
     };
     const tables = [table(10, 'in 3 ms'), table(11, 'in 2 ms'), table(12, 'in 1 ms'), table(13, '', 5)];
-    const course = new Course({ ...EMPTY, tables });
+    const course = new ViewTimeline({ ...EMPTY, tables });
     expect(course.steps).toEqual([0, 10, 13, 100]);
     expect(course.tableAt('client', 11.5)).toBe(tables[1]);
     expect(course.tableAt('client', 9)).toBeUndefined();

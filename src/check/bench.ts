@@ -2,7 +2,7 @@ import { TcplabError } from '../error.ts';
 import { type Connection, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { outlookOf } from '../evidence/outlook.ts';
-import { tellingLine } from '../evidence/program-ends.ts';
+import { errorLine } from '../evidence/program-ends.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import type { Host, SocketNumber, StartOptions } from '../lab/host.ts';
@@ -168,7 +168,7 @@ export class Bench implements AsyncDisposable {
 
   /** The program's last words: the line of its output that tells why it ended; null if there is none. */
   get lastWords(): string | null {
-    return tellingLine(this.program.output) ?? null;
+    return errorLine(this.program.output) ?? null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,8 +6,8 @@ import { Crowd, type CrowdPart } from '../lab/crowd.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { type Settings, settingsAsked } from '../lab/settings.ts';
 import {
-  CrowdCourse,
   type CrowdResult,
+  CrowdTally,
   crowdLines,
   crowdsResult,
   crowdVerdict,
@@ -47,7 +47,7 @@ const LOOK_EVERY_MS = 1000;
 interface Held {
   plan: CrowdPlan;
   part: CrowdPart;
-  course: CrowdCourse;
+  tally: CrowdTally;
 }
 
 /** Scenarios many times over, at once. */
@@ -64,17 +64,17 @@ export async function holdCrowd(asked: CrowdCommand): Promise<void> {
   await using crowd = await Crowd.open({ parts: plans, family, firewall, settings });
   const all = crowd.parts.map((part, index): Held => {
     const plan = plans[index] as CrowdPlan;
-    return { plan, part, course: new CrowdCourse(plan, family, settingsAsked(settings)) };
+    return { plan, part, tally: new CrowdTally(plan, family, settingsAsked(settings)) };
   });
   const startMs = performance.now();
   await make(crowd, all, () => interrupted);
   let status: number | undefined;
-  if (all.every(({ course }) => course.result.because === null) && (await areReached(all, startMs))) {
+  if (all.every(({ tally }) => tally.result.because === null) && (await areReached(all, startMs))) {
     if (on === undefined) await watch(all, signal, forMs, json);
     else status = await watchWhileRunning(all, await commandOn(crowd, on, asked, signal));
   }
   end(
-    all.map(({ course }) => course.result),
+    all.map(({ tally }) => tally.result),
     { status, json },
   );
 }
@@ -84,10 +84,10 @@ async function make(crowd: Crowd, all: readonly Held[], isOver: () => boolean): 
   // What the kernel ends after a minute comes last.
   const isBrief = ({ plan }: Held) => (plan.scenario.held.state === 'TIME-WAIT' ? 1 : 0);
   try {
-    for (const { plan, part, course } of [...all].sort((a, b) => isBrief(a) - isBrief(b))) {
+    for (const { plan, part, tally } of [...all].sort((a, b) => isBrief(a) - isBrief(b))) {
       const onSlice = (made: number, perSecond: number) => progress.show(makingLine(plan, made, perSecond));
-      course.wasMade(await makeCrowd(crowd, part, plan, { isOver, onSlice }));
-      if (course.result.because !== null) return;
+      tally.wasMade(await makeCrowd(crowd, part, plan, { isOver, onSlice }));
+      if (tally.result.because !== null) return;
     }
   } finally {
     progress.clear();
@@ -95,11 +95,11 @@ async function make(crowd: Crowd, all: readonly Held[], isOver: () => boolean): 
 }
 
 async function areReached(all: readonly Held[], startMs: number): Promise<boolean> {
-  for (const { plan, part, course } of all) {
+  for (const { plan, part, tally } of all) {
     const { look, reached } = await untilReached(part, plan);
     const tookMs = performance.now() - startMs;
-    if (reached) course.reached(look, tookMs);
-    else course.notReached(look, tookMs);
+    if (reached) tally.reached(look, tookMs);
+    else tally.notReached(look, tookMs);
     if (!reached) return false;
   }
   return true;
@@ -133,7 +133,7 @@ async function watch(
     const heading = wrapped(`${id}, ${plan.count} times: ${title}`);
     screen.print(...heading.map((line) => line.replace(id, style.bold)));
   }
-  const results = () => all.map(({ course }) => course.result);
+  const results = () => all.map(({ tally }) => tally.result);
   const lines = (columns: number) => crowdLines(results(), { style, columns });
   if (!screen.isLive) screen.print(...lines(screen.columns));
   const update = () => screen.update((columns) => [...lines(columns), style.dim('Ctrl-C stops the hold')]);
@@ -189,15 +189,15 @@ async function lookUntil(
     over = true;
   });
   let tookMs = 0;
-  const isLost = () => all.some(({ course }) => course.result.because !== null);
+  const isLost = () => all.some(({ tally }) => tally.result.because !== null);
   while (!over && (evenIfLost || !isLost())) {
     const timer = cancellablePause(Math.max(LOOK_EVERY_MS, 4 * tookMs));
     await Promise.race([ended, timer.promise]);
     timer.cancel();
     const startMs = performance.now();
-    for (const { part, plan, course } of all) {
+    for (const { part, plan, tally } of all) {
       const look = lookAtCrowd(part, plan);
-      course.looked(lookAtOthers(part, plan, look), startMs - fromMs);
+      tally.looked(lookAtOthers(part, plan, look), startMs - fromMs);
     }
     tookMs = performance.now() - startMs;
     onLook();

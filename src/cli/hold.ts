@@ -289,7 +289,7 @@ async function watch(
   const wrapped = (text: string) => wrapBeside('', text, screen.columns);
   let over = false;
   let status: DrawBlock | undefined;
-  let [length, hadNews, isBusy, isTold] = [0, true, false, false];
+  let [length, hadNews, isBusy, isPrinted] = [0, true, false, false];
   const ended = enough.then(() => {
     over = true;
   });
@@ -322,15 +322,15 @@ async function watch(
         statusLines(lab.timeline, tables, sysctls, nowMs, { style, columns });
       status = drawn;
       // By the second sample, all that happened before the hold is printed above.
-      if (!screen.isLive && !isTold && lookedMs - beganMs > LOOK_EVERY_MS / 2) {
+      if (!screen.isLive && !isPrinted && lookedMs - beganMs > LOOK_EVERY_MS / 2) {
         screen.print(...drawn(screen.columns), '');
-        isTold = true;
+        isPrinted = true;
       }
       screen.update((columns) => [...drawn(columns), style.dim('Ctrl-C stops the hold')]);
     },
   });
   screen.print(...feed.end(lab.timeline, connection));
-  if (status && !screen.isLive && !isTold) screen.print(...status(screen.columns), '');
+  if (status && !screen.isLive && !isPrinted) screen.print(...status(screen.columns), '');
   if (status) screen.update(status);
   const { verdict, because, heldMs } = resultOf(lab.timeline);
   screen.finish();

@@ -118,7 +118,7 @@ function report(error: unknown): number {
     return error.code === 'MACHINE' ? EXIT.machineCannot : EXIT.notProven;
   }
   process.stderr.write('tcplab: internal error: please report it with the lines below\n');
-  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`${printable(withSourceLines(told))}\n`);
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${printable(withSourceLines(text))}\n`);
   return EXIT.notProven;
 }

@@ -14,16 +14,16 @@ export type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
 export const TIMELINE_FORMAT = 'tcplab.timeline/1';
 
 /** `atMs`: milliseconds since the lab was opened, on the clock CLOCK_MONOTONIC; microseconds and finer in the fraction. */
-interface Happening {
+interface TimedEvent {
   atMs: number;
 }
 
-interface AtHost extends Happening {
+interface AtHost extends TimedEvent {
   host: HostName;
 }
 
 /** The first event of every timeline: where and on what it was seen. */
-export interface LabOpened extends Happening {
+export interface LabOpened extends TimedEvent {
   type: 'lab-opened';
   format: typeof TIMELINE_FORMAT;
   /** ISO 8601. */
@@ -204,7 +204,7 @@ export interface ProgramStarted extends AtHost {
   /** By a number of its own in the lab. */
   program: number;
   pid: number;
-  /** As a shell would be told. */
+  /** As typed in a shell. */
   command: string;
 }
 
@@ -256,7 +256,7 @@ export interface SocketOptionsRead extends AtHost {
 }
 
 /** The state that a scenario claims to have reached. */
-export interface Claimed extends Happening {
+export interface Claimed extends TimedEvent {
   type: 'claimed';
   scenario: string;
   held: { host: HostName; state: State };
@@ -270,7 +270,7 @@ export interface Claimed extends Happening {
 }
 
 /** The state was sampled from `fromMs` to `atMs`. */
-export interface Held extends Happening {
+export interface Held extends TimedEvent {
   type: 'held';
   fromMs: number;
   samples: number;
@@ -285,7 +285,7 @@ export interface Unseen {
 }
 
 /** The state was not reached: the expected state, and the states found instead. */
-interface GaveUp extends Happening {
+interface GaveUp extends TimedEvent {
   type: 'gave-up';
   scenario: string;
   held: { host: HostName; state: State };
@@ -293,13 +293,13 @@ interface GaveUp extends Happening {
 }
 
 /** A scenario's note beyond its state: `host unreachable: EHOSTUNREACH after 0.2 ms`. */
-export interface Noted extends Happening {
+export interface Noted extends TimedEvent {
   type: 'noted';
   text: string;
 }
 
 /** A witness missed some data. */
-export interface Lost extends Happening {
+export interface Lost extends TimedEvent {
   type: 'lost';
   witness: 'packets' | 'kernel-events';
   host: HostName | null;

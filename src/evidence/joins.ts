@@ -5,7 +5,7 @@ import { dropEffect } from './drop-reasons.ts';
 import type { Captured, Dropped, HostName, KernelDropped } from './events.ts';
 import { headOfEvent, identityOfEvent, isSamePacket } from './identity.ts';
 import { firstFrom } from './in-time.ts';
-import type { Sighting } from './packet-index.ts';
+import type { ObservedPacket } from './packet-index.ts';
 
 /**
  * Which sightings are of one packet. Captures and drops are joined by their bytes: a host that sees the same bytes twice sees
@@ -14,17 +14,17 @@ import type { Sighting } from './packet-index.ts';
 export class Joins {
   /** Packets that left a socket according to the kernel only. */
   readonly unsent: readonly KernelDropped[];
-  readonly #arrivals = new Map<Sighting, Captured>();
-  readonly #drops = new Map<Sighting, Dropped>();
-  readonly #discards = new Map<Sighting, KernelDropped>();
+  readonly #arrivals = new Map<ObservedPacket, Captured>();
+  readonly #drops = new Map<ObservedPacket, Dropped>();
+  readonly #discards = new Map<ObservedPacket, KernelDropped>();
   /** Those of each host that are of no packet of which the whole was seen to leave. */
   readonly #left: Record<HostName, Captured[]> = { client: [], server: [] };
 
-  readonly #seen: readonly Sighting[];
+  readonly #seen: readonly ObservedPacket[];
   #strays: Set<Captured> | undefined;
 
   /** Both in the order of time. */
-  constructor(seen: readonly Sighting[], discarded: readonly KernelDropped[]) {
+  constructor(seen: readonly ObservedPacket[], discarded: readonly KernelDropped[]) {
     this.#seen = seen;
     this.#joinArrivals(seen);
     this.#joinDrops(seen);
@@ -38,7 +38,7 @@ export class Joins {
   }
 
   /** The drop of an arrival by a rule. */
-  dropOf(arrival: Sighting): Dropped | undefined {
+  dropOf(arrival: ObservedPacket): Dropped | undefined {
     return this.#drops.get(arrival);
   }
 
@@ -60,13 +60,13 @@ export class Joins {
     return new Set(left.filter((arrival) => !wasSent(arrival)));
   }
 
-  discardOf(sighting: Sighting): KernelDropped | undefined {
-    return this.#discards.get(sighting);
+  discardOf(packet: ObservedPacket): KernelDropped | undefined {
+    return this.#discards.get(packet);
   }
 
-  #joinArrivals(seen: readonly Sighting[]): void {
+  #joinArrivals(seen: readonly ObservedPacket[]): void {
     const waiting = grouped(seen.filter(isArrival), (event) => numbersKey(event));
-    const taken = new Set<Sighting>();
+    const taken = new Set<ObservedPacket>();
     for (const event of seen) {
       if (event.type !== 'captured' || event.direction !== 'sent') continue;
       const same = waiting.get(numbersKey(event, otherHostOf(event))) ?? [];
@@ -81,7 +81,7 @@ export class Joins {
   }
 
   /** Of the same bytes, a rule has dropped the last that had arrived by then. */
-  #joinDrops(seen: readonly Sighting[]): void {
+  #joinDrops(seen: readonly ObservedPacket[]): void {
     const dropped = seen.filter(isDropOfArrival);
     if (dropped.length === 0) return;
     const arrivals = grouped(ofThese(dropped, seen.filter(isArrival)), identityKey);
@@ -95,7 +95,7 @@ export class Joins {
     }
   }
 
-  #joinDiscards(seen: readonly Sighting[], discarded: readonly KernelDropped[]): KernelDropped[] {
+  #joinDiscards(seen: readonly ObservedPacket[], discarded: readonly KernelDropped[]): KernelDropped[] {
     const unsent: KernelDropped[] = [];
     const alike = ofThese(discarded, seen);
     const waiting = grouped(alike, (event) => headKey(event, isDeparture(event)));
@@ -110,9 +110,9 @@ export class Joins {
       if (!isDeparture(drop) && replies.get(headKey(drop, false))?.pop()) continue;
       const same = waiting.get(headKey(drop, isDeparture(drop)));
       const index = same?.findLastIndex((event) => wasThere(event, drop)) ?? -1;
-      const sighting = index < 0 ? this.#changedBefore(drop, arrivals) : same?.splice(index, 1)[0];
+      const packet = index < 0 ? this.#changedBefore(drop, arrivals) : same?.splice(index, 1)[0];
       if (isNoDrop(drop)) continue;
-      if (sighting) this.#discards.set(sighting, drop);
+      if (packet) this.#discards.set(packet, drop);
       else if (isDeparture(drop)) unsent.push(drop);
     }
     return unsent.reverse();
@@ -141,15 +141,15 @@ function isSameRefusal(sent: WirePacket, arrived: WirePacket): boolean {
   return arrived.kind === 'tcp' && sent.segment.flags.includes('R');
 }
 
-export function isArrival(event: Sighting | KernelDropped): event is Captured {
+export function isArrival(event: ObservedPacket | KernelDropped): event is Captured {
   return event.type === 'captured' && event.direction === 'received';
 }
 
-export function isDeparture(event: Sighting | KernelDropped): boolean {
+export function isDeparture(event: ObservedPacket | KernelDropped): boolean {
   return event.type === 'dropped' ? event.hook === 'out' : event.direction === 'sent';
 }
 
-function isDropOfArrival(event: Sighting): event is Dropped {
+function isDropOfArrival(event: ObservedPacket): event is Dropped {
   return event.type === 'dropped' && event.hook === 'in';
 }
 
@@ -164,7 +164,7 @@ function grouped<T>(events: readonly T[], keyOf: (event: T) => string): Map<stri
   return groups;
 }
 
-function identityKey(event: Sighting): string {
+function identityKey(event: ObservedPacket): string {
   return event.host + identityOfEvent(event);
 }
 
@@ -173,15 +173,15 @@ function headKey(event: { host: HostName; bytes: string }, leaves: boolean): str
 }
 
 /** Few packets have the same: only these are compared. */
-export function numbersKey(event: Sighting | KernelDropped, host: HostName = event.host): string {
+export function numbersKey(event: ObservedPacket | KernelDropped, host: HostName = event.host): string {
   const { wire } = event;
   if (wire.kind === 'icmp') return `${host} ${wire.error.quoted.seq}`;
   return `${host} ${wire.segment.seq} ${wire.segment.ack}`;
 }
 
 /** Those that may be of the same packets as `others`. */
-function ofThese<T extends Sighting>(
-  others: readonly (Sighting | KernelDropped)[],
+function ofThese<T extends ObservedPacket>(
+  others: readonly (ObservedPacket | KernelDropped)[],
   events: readonly T[],
 ): T[] {
   const keys = new Set(others.map((other) => numbersKey(other)));
@@ -196,7 +196,7 @@ function isNoDrop({ reason, direction, wire }: KernelDropped): boolean {
 }
 
 /** What a rule drops on its way out has the time at which its log was read. */
-function wasThere(event: Sighting, drop: KernelDropped): boolean {
+function wasThere(event: ObservedPacket, drop: KernelDropped): boolean {
   const isLate = event.type === 'dropped' && event.hook === 'out';
   return isLate || event.atMs <= drop.atMs + CLOCKS_AGREE_MS;
 }

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../tcp/endpoint.ts';
 import type { IcmpError, Segment, WirePacket } from '../tcp/segment.ts';
+import type { SequenceNumber } from '../tcp/sequence.ts';
 import type { SocketRow, TcpInfo } from '../tcp/socket-row.ts';
 import { STATES, type State } from '../tcp/state.ts';
 import { CONDITIONS } from './condition-names.ts';
@@ -56,7 +57,6 @@ export const base64: Shape<string> = text(
 );
 /** Files are named after it. */
 const id = text(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, 'the name of a scenario');
-const uint32 = whole(0, 2 ** 32 - 1);
 export const address: Shape<string> = text(/^[0-9a-f.:]+$/, 'an address');
 export const end: Shape<Endpoint> = object({ address, port: whole(0, 65535) });
 const held = object({ host, state });
@@ -71,11 +71,12 @@ const atMs = number();
 const rule = whole(1);
 const program = whole(1);
 
+const sequence: Shape<SequenceNumber> = whole(0, 2 ** 32 - 1);
 const segment: Shape<Segment> = object({
   source: end,
   destination: end,
-  seq: uint32,
-  ack: nullable(uint32),
+  seq: sequence,
+  ack: nullable(sequence),
   flags: text(/^(?:[FSRP.UEW]{1,8}|none)$/, 'flags such as "S."'),
   window: whole(0, 65535),
   length: whole(0, 65535),
@@ -87,7 +88,7 @@ const icmpError: Shape<IcmpError> = object({
   type: whole(0, 255),
   code: whole(0, 255),
   meaning: text(),
-  quoted: object({ source: end, destination: end, seq: uint32 }),
+  quoted: object({ source: end, destination: end, seq: sequence }),
 });
 
 const wire: Shape<WirePacket> = tagged('kind', {

@@ -2,7 +2,7 @@ import type { Segment } from '../tcp/segment.ts';
 import { seqAdd } from '../tcp/sequence.ts';
 import type { Dropped, KernelDropped } from './events.ts';
 import { identityOfEvent } from './identity.ts';
-import type { PacketEvent, Sighting } from './packet-index.ts';
+import type { ObservedPacket, PacketEvent } from './packet-index.ts';
 
 /**
  * Where a packet came from that left a host. `tcp`: the host's TCP, with a socket or for lack of one. `crafted`: tcplab
@@ -29,7 +29,7 @@ export class Origins {
   }
 
   /** What may be the cause of a packet, of each host in the order of time. */
-  hear(event: PacketEvent): void {
+  add(event: PacketEvent): void {
     if (event.type === 'crafted') {
       const key = event.host + identityOfEvent(event);
       this.#crafted.set(key, (this.#crafted.get(key) ?? 0) + 1);
@@ -42,7 +42,7 @@ export class Origins {
     }
   }
 
-  of(event: Sighting | KernelDropped): Origin {
+  of(event: ObservedPacket | KernelDropped): Origin {
     const { host, atMs, wire } = event;
     if (this.#takeCrafted(event)) return 'crafted';
     const isReset = wire.kind === 'tcp' && wire.segment.flags.includes('R');
@@ -84,7 +84,7 @@ export class Origins {
     for (const key of [...this.#crafted.keys()].slice(0, -MOST)) this.#crafted.delete(key);
   }
 
-  #takeCrafted(event: Sighting | KernelDropped): boolean {
+  #takeCrafted(event: ObservedPacket | KernelDropped): boolean {
     if (this.#crafted.size === 0) return false;
     const key = event.host + identityOfEvent(event);
     const times = this.#crafted.get(key) ?? 0;

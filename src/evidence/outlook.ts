@@ -1,7 +1,7 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
 import { type Forecast, forecast } from '../tcp/forecast.ts';
 import { type PendingRequest, timeoutsSince } from '../tcp/request.ts';
-import { seqAdd } from '../tcp/sequence.ts';
+import { type SequenceNumber, seqAdd } from '../tcp/sequence.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { Peculiarities } from '../tcp/timers.ts';
@@ -44,7 +44,7 @@ function peerSendsMs(host: HostName, { local, remote }: SocketRow, seen: Seen): 
 type PacketEvent = Captured | Dropped;
 
 function requestOf(host: HostName, row: SocketRow, seen: Seen): PendingRequest {
-  const { answers, isHeard } = handshakeOf(seen, host, row);
+  const { answers, hasArrived } = handshakeOf(seen, host, row);
   const acknowledged = answers !== null && answers.acks > 0;
   return {
     // A deferred request lets its timer expire in silence.
@@ -53,14 +53,14 @@ function requestOf(host: HostName, row: SocketRow, seen: Seen): PendingRequest {
         ? timeoutsSince(seen.nowMs - answers.lastMs, row.expiresMs, answers.timeouts)
         : (answers?.timeouts ?? null),
     acknowledged,
-    synsMs: isHeard ? peerSendsMs(host, row, seen) : [],
+    synsMs: hasArrived ? peerSendsMs(host, row, seen) : [],
     crowded: isCrowded(row, seen.tables[host] ?? []),
   };
 }
 
 interface Answers {
   /** The initial number of the request, by which its SYN-ACKs are known. */
-  seq: number;
+  seq: SequenceNumber;
   timeouts: number;
   /** How many acknowledgments of the SYN-ACK have come through. */
   acks: number;
@@ -82,7 +82,7 @@ function handshakeOf({ timeline, nowMs }: Seen, host: HostName, { local, remote 
       .filter((event) => (event.host === host || event.hook === 'out') && isOurs(event)),
   ];
   let answers = null as Answers | null;
-  let [isAnswer, isHeard] = [false, true];
+  let [isAnswer, hasArrived] = [false, true];
   for (const event of events.sort((a, b) => a.atMs - b.atMs)) {
     if (event.wire.kind !== 'tcp') continue;
     const { flags, seq, ack } = event.wire.segment;
@@ -94,12 +94,12 @@ function handshakeOf({ timeline, nowMs }: Seen, host: HostName, { local, remote 
       isAnswer = false;
     } else if (flags.startsWith('S')) {
       // A packet is captured before a rule drops it.
-      isAnswer = isHeard = !isLost;
+      isAnswer = hasArrived = !isLost;
     } else if (answers && !flags.includes('R') && ack === seqAdd(answers.seq, 1)) {
       answers.acks += isLost ? -Number(event.host === host) : 1;
     }
   }
-  return { answers, isHeard };
+  return { answers, hasArrived };
 }
 
 /** Whether a listener has so many requests that it may allow each fewer SYN-ACKs (reqsk_timer_handler). */

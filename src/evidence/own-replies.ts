@@ -1,5 +1,6 @@
 import { endOfSegment } from '../tcp/possibility.ts';
 import type { IcmpError, Segment } from '../tcp/segment.ts';
+import { sequenceNumber } from '../tcp/sequence.ts';
 import type { Dropped } from './events.ts';
 import type { SeenInput } from './inputs.ts';
 
@@ -18,7 +19,9 @@ export function replyOfOwnRule({ atMs, wire, hook }: Dropped, text: string): See
 function resetFor(refused: Segment): Segment {
   const { source: destination, destination: source, ack } = refused;
   const numbers =
-    ack === null ? { flags: 'R.', seq: 0, ack: endOfSegment(refused) } : { flags: 'R', seq: ack, ack: null };
+    ack === null
+      ? { flags: 'R.', seq: sequenceNumber(0), ack: endOfSegment(refused) }
+      : { flags: 'R', seq: ack, ack: null };
   return { source, destination, window: 0, length: 0, ...numbers };
 }
 

@@ -5,10 +5,10 @@ import type { Timeline } from './timeline.ts';
 import { Traffic } from './traffic.ts';
 
 /** A packet as one host saw it. */
-export type Sighting = Captured | Dropped;
+export type ObservedPacket = Captured | Dropped;
 
 /** The packet events of a timeline. */
-export type PacketEvent = Sighting | Crafted | KernelDropped;
+export type PacketEvent = ObservedPacket | Crafted | KernelDropped;
 
 /** The packets of each timeline, by connection: an index reads its timeline once, then follows it. */
 const indexes = new WeakMap<Timeline, PacketIndex>();

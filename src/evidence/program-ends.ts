@@ -18,7 +18,7 @@ export function programEnds(timeline: Timeline): ProgramEnd[] {
     const command = timeline.of('program-started').find((event) => event.program === program)?.command;
     if (command === undefined) return [];
     const said = timeline.of('program-said').filter((event) => event.program === program);
-    return [{ host, command, status, lastWords: tellingLine(said.map(({ text }) => text).join('')) }];
+    return [{ host, command, status, lastWords: errorLine(said.map(({ text }) => text).join('')) }];
   });
 }
 
@@ -29,7 +29,7 @@ export function describeProgramEnd({ host, command, status, lastWords }: Program
 }
 
 /** The line of a program's output that best explains why it exited: its error, else its last line. */
-export function tellingLine(output: string): string | undefined {
+export function errorLine(output: string): string | undefined {
   const lines = output
     .split('\n')
     .map((line) => line.trim())

@@ -5,17 +5,17 @@ import { Inputs, type SeenInput } from './inputs.ts';
 import { isArrival, isDeparture, type Joins } from './joins.ts';
 import type { Origin, Origins } from './origins.ts';
 import { replyOfOwnRule } from './own-replies.ts';
-import type { Sighting } from './packet-index.ts';
+import type { ObservedPacket } from './packet-index.ts';
 import type { Passage, SentNumbers } from './passage.ts';
 import { RelativeNumbers } from './relative-numbers.ts';
 import { Retransmissions } from './retransmissions.ts';
 import { hasWrongChecksum, withOptions } from './seen-packet.ts';
-import { PacketsTold } from './witness/packets-told.ts';
+import { PacketFold } from './witness/packet-fold.ts';
 
 /** What is handed on by a reading. */
 export interface Reader {
   /** In the order in which they were sent. */
-  passage?: (passage: Passage, of: Sighting | KernelDropped) => void;
+  passage?: (passage: Passage, of: ObservedPacket | KernelDropped) => void;
   /** In the order of each host. */
   input?: (host: HostName, input: SeenInput) => void;
 }
@@ -34,7 +34,7 @@ interface About {
 
 /** Reads the packets of one connection in the order of time, each once. */
 export class Reading {
-  told: Record<HostName, PacketsTold> = { client: new PacketsTold(), server: new PacketsTold() };
+  folds: Record<HostName, PacketFold> = { client: new PacketFold(), server: new PacketFold() };
   #numbers = new RelativeNumbers();
   #repetitions = new Retransmissions();
   #inputs = { client: new Inputs(), server: new Inputs() };
@@ -49,7 +49,7 @@ export class Reading {
   /** An independent copy. */
   copy(): Reading {
     const copy = new Reading(this.#origins.copy(), this.#about);
-    copy.told = { client: this.told.client.copy(), server: this.told.server.copy() };
+    copy.folds = { client: this.folds.client.copy(), server: this.folds.server.copy() };
     copy.#numbers = this.#numbers.copy();
     copy.#repetitions = this.#repetitions.copy();
     copy.#inputs = { client: this.#inputs.client.copy(), server: this.#inputs.server.copy() };
@@ -66,7 +66,7 @@ export class Reading {
    * one of the reasons in `evenIf` is an input all the same.
    */
   read(
-    events: readonly (Sighting | KernelDropped)[],
+    events: readonly (ObservedPacket | KernelDropped)[],
     joins: Joins,
     blindSince: BlindSince,
     { passage, input }: Reader,
@@ -80,8 +80,8 @@ export class Reading {
         const why = joins.discardOf(event)?.reason;
         const reason = why !== undefined && evenIf.includes(why) ? undefined : why;
         const isRefused = joins.dropOf(event) || hasWrongChecksum(event);
-        const told = isRefused ? undefined : this.#inputs[host].received(atMs, seen, reason);
-        inputs.push(told && this.#about.mayDrop(host) ? { ...told, maybe: true } : told);
+        const given = isRefused ? undefined : this.#inputs[host].received(atMs, seen, reason);
+        inputs.push(given && this.#about.mayDrop(host) ? { ...given, maybe: true } : given);
         if (joins.isStray(event) && !this.#isUnsure(event, blindSince))
           passage?.(this.#strayPassage(event, joins), event);
       } else if (isDeparture(event)) {
@@ -96,16 +96,16 @@ export class Reading {
         if (origin === 'tcp' && this.#isOwn(event)) inputs.push(this.#inputs[host].sent(atMs, seen));
         if (event.type === 'dropped') inputs.push(replyOfOwnRule(event, this.#about.textOf(event.rule)));
       }
-      for (const told of inputs) {
-        if (!told) continue;
-        this.told[host].advance(told);
-        input?.(host, told);
+      for (const one of inputs) {
+        if (!one) continue;
+        this.folds[host].advance(one);
+        input?.(host, one);
       }
     }
   }
 
   /** A rule's reply to its own host passes that host's output rules, with the other host's address as its source. */
-  #isOwn({ host, wire }: Sighting | KernelDropped): boolean {
+  #isOwn({ host, wire }: ObservedPacket | KernelDropped): boolean {
     return wire.kind === 'icmp' || sameEndpoint(wire.segment.source, this.#about.connection[host]);
   }
 
@@ -124,20 +124,20 @@ export class Reading {
     return { atMs, host, wire, bytes, origin: 'outside', numbers, arrivedMs: atMs, fate };
   }
 
-  #numbersOf({ host, wire }: Sighting | KernelDropped, origin: Origin): SentNumbers | null {
+  #numbersOf({ host, wire }: ObservedPacket | KernelDropped, origin: Origin): SentNumbers | null {
     if (wire.kind === 'icmp') return null;
-    const { seq, ack, base } = this.#numbers.tell(host, wire.segment);
+    const { seq, ack, base } = this.#numbers.add(host, wire.segment);
     return {
       seq,
       ack,
-      ...this.#repetitions.tell(host, wire.segment, base, origin === 'crafted' || origin === 'outside'),
+      ...this.#repetitions.add(host, wire.segment, base, origin === 'crafted' || origin === 'outside'),
     };
   }
 }
 
 /** Where a packet that left a host ended. */
 export function whatBecameOf(
-  event: Sighting | KernelDropped,
+  event: ObservedPacket | KernelDropped,
   joins: Joins,
   blindSince: BlindSince,
 ): Pick<Passage, 'arrivedMs' | 'fate'> {
@@ -148,8 +148,8 @@ export function whatBecameOf(
   const drop = arrived.map((arrival) => joins.dropOf(arrival)).find(Boolean);
   if (drop) return { arrivedMs, fate: { dropped: drop } };
   // What arrived all the same was dropped at its sender as a copy (nft's dup).
-  const sightings: readonly Captured[] = arrived.length > 0 ? arrived : [event];
-  const discarded = sightings.map((sighting) => joins.discardOf(sighting)).find(Boolean);
+  const captures: readonly Captured[] = arrived.length > 0 ? arrived : [event];
+  const discarded = captures.map((capture) => joins.discardOf(capture)).find(Boolean);
   if (discarded) return { arrivedMs, fate: { discarded } };
   if (arrived.length > 0) return { arrivedMs, fate: 'delivered' };
   const since = blindSince[otherHostOf(event)];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { segment } from '../../test/hand-built.ts';
 import type { Segment } from '../tcp/segment.ts';
+import { sequenceNumber } from '../tcp/sequence.ts';
 import type { HostName } from './events.ts';
 import { RelativeNumbers } from './relative-numbers.ts';
 
@@ -11,13 +12,21 @@ function sent(
   ack: number | null,
   host: HostName = 'client',
 ): [HostName, Segment] {
-  return [host, { ...segment(host, flags, 0), seq, ack, length: 0 }];
+  return [
+    host,
+    {
+      ...segment(host, flags, 0),
+      seq: sequenceNumber(seq),
+      ack: ack === null ? null : sequenceNumber(ack),
+      length: 0,
+    },
+  ];
 }
 
 function told(...segments: [HostName, Segment][]): [seq: number, ack: number | null][] {
   const numbers = new RelativeNumbers();
   return segments.map(([host, each]) => {
-    const { seq, ack } = numbers.tell(host, each);
+    const { seq, ack } = numbers.add(host, each);
     return [seq, ack];
   });
 }

@@ -1,5 +1,5 @@
 import type { Segment } from '../tcp/segment.ts';
-import { seqDistance } from '../tcp/sequence.ts';
+import { type SequenceNumber, seqDistance } from '../tcp/sequence.ts';
 import { receiverOf } from './connection.ts';
 import type { HostName } from './events.ts';
 
@@ -9,7 +9,7 @@ export interface RelativeNumber {
   seq: number;
   ack: number | null;
   /** The number that `seq` is counted from. */
-  base: number;
+  base: SequenceNumber;
 }
 
 /** No window is wider (RFC 7323, 2.3), so that what is further from a number belongs to another connection. */
@@ -17,7 +17,7 @@ const WIDEST_WINDOW = 2 ** 30;
 
 /** Relative sequence numbers of the connections on one pair of ports. Segments must come in the order of their sending. */
 export class RelativeNumbers {
-  readonly #bases: Record<HostName, number[]> = { client: [], server: [] };
+  readonly #bases: Record<HostName, SequenceNumber[]> = { client: [], server: [] };
 
   /** An independent copy. */
   copy(): RelativeNumbers {
@@ -27,7 +27,7 @@ export class RelativeNumbers {
     return copy;
   }
 
-  tell(host: HostName, segment: Segment): RelativeNumber {
+  add(host: HostName, segment: Segment): RelativeNumber {
     const base = this.#baseOf(host, segment);
     const peerBase =
       segment.ack === null ? undefined : below(this.#bases[receiverOf(host, segment)], segment.ack);
@@ -38,7 +38,7 @@ export class RelativeNumbers {
     };
   }
 
-  #baseOf(host: HostName, { flags, seq }: Segment): number {
+  #baseOf(host: HostName, { flags, seq }: Segment): SequenceNumber {
     // An RST of a host that has no number of its own has 0 (RFC 9293, 3.10.7.1).
     if (flags.includes('R') && seq === 0) return seq;
     const bases = this.#bases[host];
@@ -50,8 +50,8 @@ export class RelativeNumbers {
 }
 
 /** The base that a number is counted from: the last before it. */
-function below(bases: readonly number[], number: number): number | undefined {
-  let nearest: number | undefined;
+function below(bases: readonly SequenceNumber[], number: SequenceNumber): SequenceNumber | undefined {
+  let nearest: SequenceNumber | undefined;
   for (const base of bases) {
     const distance = seqDistance(number, base);
     if (distance < 0 || distance >= WIDEST_WINDOW) continue;

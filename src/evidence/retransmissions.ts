@@ -1,5 +1,6 @@
+import { endOfSegment } from '../tcp/possibility.ts';
 import type { Segment } from '../tcp/segment.ts';
-import { seqAdd, seqDistance } from '../tcp/sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance } from '../tcp/sequence.ts';
 import { receiverOf } from './connection.ts';
 import type { HostName } from './events.ts';
 
@@ -15,11 +16,11 @@ const NEW: Repetition = { again: 0, isProbe: false };
 
 interface Sender {
   /** The end of what was sent, from the first number of each of its connections. */
-  furthest: Map<number, number>;
+  furthest: Map<SequenceNumber, SequenceNumber>;
   /** How often something was sent that begins at a number; SYN, SYN-ACK and the rest apart. */
   times: Map<string, number>;
   /** What the other host has acknowledged of it. */
-  acknowledged: number | null;
+  acknowledged: SequenceNumber | null;
 }
 
 /** Which segments of one connection are retransmitted, in the order in which they were sent. */
@@ -43,7 +44,7 @@ export class Retransmissions {
   }
 
   /** `base`: the first sequence number of its connection. A `crafted` segment does not count as sent by a host's TCP. */
-  tell(host: HostName, segment: Segment, base: number, crafted: boolean): Repetition {
+  add(host: HostName, segment: Segment, base: SequenceNumber, crafted: boolean): Repetition {
     const [sender, peer] = [this.#senders[host], this.#senders[receiverOf(host, segment)]];
     const repetition = crafted ? NEW : repetitionOf(sender, base, segment);
     if (!crafted) remember(sender, base, segment);
@@ -63,35 +64,30 @@ function newSender(): Sender {
   return { furthest: new Map(), times: new Map(), acknowledged: null };
 }
 
-function repetitionOf(sender: Sender, base: number, segment: Segment): Repetition {
+function repetitionOf(sender: Sender, base: SequenceNumber, segment: Segment): Repetition {
   const { flags, seq, length } = segment;
   if (flags === '.' && length === 0) {
     const isProbe = sender.acknowledged !== null && seq === seqAdd(sender.acknowledged, -1);
     return { again: 0, isProbe };
   }
-  if (flags.includes('R') || endOf(segment) === seq) return NEW;
+  if (flags.includes('R') || endOfSegment(segment) === seq) return NEW;
   const before = sender.times.get(timesKey(segment)) ?? 0;
   if (flags.includes('S')) return { again: before, isProbe: false };
   const furthest = sender.furthest.get(base);
-  const wasSent = furthest !== undefined && seqDistance(endOf(segment), furthest) <= 0;
+  const wasSent = furthest !== undefined && seqDistance(endOfSegment(segment), furthest) <= 0;
   return { again: wasSent ? Math.max(before, 1) : 0, isProbe: false };
 }
 
-function remember(sender: Sender, base: number, segment: Segment): void {
+function remember(sender: Sender, base: SequenceNumber, segment: Segment): void {
   if (segment.flags.includes('R')) return;
   const key = timesKey(segment);
-  if (endOf(segment) !== segment.seq) sender.times.set(key, (sender.times.get(key) ?? 0) + 1);
+  if (endOfSegment(segment) !== segment.seq) sender.times.set(key, (sender.times.get(key) ?? 0) + 1);
   const furthest = sender.furthest.get(base);
-  const end = endOf(segment);
+  const end = endOfSegment(segment);
   if (furthest === undefined || seqDistance(end, furthest) > 0) sender.furthest.set(base, end);
 }
 
 /** In a simultaneous open, a SYN-ACK after a SYN is not a retransmission. */
 function timesKey({ seq, flags }: Segment): string {
   return flags.includes('S') ? `${seq} S${flags.includes('.')}` : `${seq}`;
-}
-
-/** The number after its last byte; SYN and FIN take one each. */
-function endOf({ seq, length, flags }: Segment): number {
-  return seqAdd(seq, length + Number(flags.includes('S')) + Number(flags.includes('F')));
 }

@@ -11,7 +11,8 @@ import {
   segment,
   timelineOf,
 } from '../../test/hand-built.ts';
-import { fates, told } from '../../test/story.ts';
+import { fates, inputsAt } from '../../test/story.ts';
+import { sequenceNumber } from '../tcp/sequence.ts';
 import type { Captured } from './events.ts';
 import { inputsOf, passages } from './segments.ts';
 
@@ -24,37 +25,37 @@ describe('a segment', () => {
     const timeline = timelineOf(...passed(1, 'client', syn), ...passed(2, 'server', synAck));
     expect(fates(timeline)).toEqual(['S delivered', 'S. delivered']);
     expect(passages(timeline, CONNECTION)[0]).toMatchObject({ host: 'client', atMs: 1, arrivedMs: 1.01 });
-    expect(told(timeline, 'client')).toEqual(['sent S', 'received S.']);
-    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.']);
+    expect(inputsAt(timeline, 'client')).toEqual(['sent S', 'received S.']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S', 'sent S.']);
   });
 
   it('that a rule drops on arrival was seen, but not given', () => {
     const timeline = timelineOf(...passed(1, 'client', syn), dropped(1.01, 'server', 'in', syn));
     expect(fates(timeline)).toEqual(['S dropped by 1']);
     expect(passages(timeline, CONNECTION)[0]?.arrivedMs).toBe(1.01);
-    expect(told(timeline, 'client')).toEqual(['sent S']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'client')).toEqual(['sent S']);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 
   it('that a rule drops on its way out was sent by the end, and no capture saw it', () => {
     const timeline = timelineOf(dropped(1, 'client', 'out', syn, 3));
     expect(fates(timeline)).toEqual(['S dropped by 3']);
     expect(passages(timeline, CONNECTION)[0]?.arrivedMs).toBeNull();
-    expect(told(timeline, 'client')).toEqual(['sent S']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'client')).toEqual(['sent S']);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 
   it('that nobody drops and nobody sees arrive is lost', () => {
     const timeline = timelineOf(captured(1, 'client', 'sent', syn));
     expect(fates(timeline)).toEqual(['S lost']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 
   it('of another connection is not of this one', () => {
     const other = { ...CONNECTION, client: { ...CONNECTION.client, port: 41235 } };
     const timeline = timelineOf(...passed(1, 'client', segment('client', 'S', 0, null, other)));
     expect(fates(timeline)).toEqual([]);
-    expect(told(timeline, 'client')).toEqual([]);
+    expect(inputsAt(timeline, 'client')).toEqual([]);
     expect(passages(timeline, other)).toHaveLength(1);
   });
 
@@ -72,7 +73,7 @@ describe('a segment', () => {
     );
     const timeline = timelineOf(...atServer, ...atClient);
     expect(fates(timeline)).toEqual(['S delivered', 'S. delivered', '. delivered']);
-    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .']);
   });
 });
 
@@ -80,7 +81,7 @@ describe('the same bytes twice', () => {
   it('are two segments', () => {
     const timeline = timelineOf(...passed(1, 'client', syn), ...passed(5, 'client', syn));
     expect(fates(timeline)).toEqual(['S delivered', 'S delivered']);
-    expect(told(timeline, 'server')).toEqual(['received S', 'received S']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S', 'received S']);
   });
 
   it('of which the first is dropped: the second is given', () => {
@@ -111,7 +112,7 @@ describe('the same bytes twice', () => {
       dropped(5.01, 'server', 'in', syn),
     );
     expect(fates(timeline)).toEqual(['S dropped by 1', 'S dropped by 1']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 
   it('that are both dropped, and told late and together, are both kept from the end', () => {
@@ -122,7 +123,7 @@ describe('the same bytes twice', () => {
       dropped(6, 'server', 'in', syn),
     );
     expect(fates(timeline)).toEqual(['S dropped by 1', 'S dropped by 1']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 
   it('of which only one arrives: the other is lost', () => {
@@ -140,15 +141,15 @@ describe('a crafted segment', () => {
       crafted(3, 'client', rst),
       ...passed(3.1, 'client', rst),
     );
-    expect(told(timeline, 'client')).toEqual(['sent S', 'received S.']);
-    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.', 'received R']);
+    expect(inputsAt(timeline, 'client')).toEqual(['sent S', 'received S.']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S', 'sent S.', 'received R']);
     expect(fates(timeline)).toEqual(['S delivered', 'S. delivered', 'R delivered']);
   });
 
   it('that the host’s own firewall stops on its way out was not sent by a socket either', () => {
     const rst = segment('client', 'R', 1);
     const timeline = timelineOf(crafted(3, 'client', rst), dropped(3.1, 'client', 'out', rst));
-    expect(told(timeline, 'client')).toEqual([]);
+    expect(inputsAt(timeline, 'client')).toEqual([]);
     expect(fates(timeline)).toEqual(['R dropped by 1']);
   });
 
@@ -158,8 +159,8 @@ describe('a crafted segment', () => {
       ...passed(1.1, 'client', syn),
       ...passed(2, 'client', syn),
     );
-    expect(told(timeline, 'client')).toEqual(['sent S']);
-    expect(told(timeline, 'server')).toEqual(['received S', 'received S']);
+    expect(inputsAt(timeline, 'client')).toEqual(['sent S']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S', 'received S']);
   });
 });
 
@@ -178,8 +179,14 @@ describe('an RST with which a firewall rejects', () => {
       dropped(5.01, 'server', 'in', fin),
       ...passed(5.1, 'server', rst),
     );
-    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .']);
-    expect(told(timeline, 'client')).toEqual(['sent S', 'received S.', 'sent .', 'sent F.', 'received R']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .']);
+    expect(inputsAt(timeline, 'client')).toEqual([
+      'sent S',
+      'received S.',
+      'sent .',
+      'sent F.',
+      'received R',
+    ]);
   });
 
   it('is told from one with which a socket aborts meanwhile', () => {
@@ -194,13 +201,17 @@ describe('an RST with which a firewall rejects', () => {
       ...passed(5.1, 'server', segment('server', 'R', 1)),
       ...passed(6, 'server', segment('server', 'R.', 1, 1)),
     );
-    expect(told(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .', 'sent R.']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S', 'sent S.', 'received .', 'sent R.']);
   });
 });
 
 describe('an ICMP error', () => {
   it('belongs to the connection that it quotes; the end is given it, and no end has sent it', () => {
-    const quoted = { source: CONNECTION.client, destination: CONNECTION.server, seq: syn.seq };
+    const quoted = {
+      source: CONNECTION.client,
+      destination: CONNECTION.server,
+      seq: sequenceNumber(syn.seq),
+    };
     const error = { source: '192.168.2.11', destination: '192.168.2.10', type: 3, code: 3, quoted };
     const wire = { kind: 'icmp' as const, error: { ...error, meaning: 'port unreachable' } };
     const timeline = timelineOf(
@@ -208,8 +219,8 @@ describe('an ICMP error', () => {
       { type: 'captured', atMs: 1.1, host: 'server', direction: 'sent', wire, bytes: 'abc' },
       { type: 'captured', atMs: 1.2, host: 'client', direction: 'received', wire, bytes: 'abc' },
     );
-    expect(told(timeline, 'client')).toEqual(['sent S', 'received port unreachable']);
-    expect(told(timeline, 'server')).toEqual(['received S']);
+    expect(inputsAt(timeline, 'client')).toEqual(['sent S', 'received port unreachable']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S']);
     expect(fates(timeline)).toEqual(['S delivered', 'port unreachable delivered']);
   });
 });
@@ -235,7 +246,7 @@ describe('between machines', () => {
       dropped(2.1, 'server', 'in', syn),
     );
     expect(fates(timeline)).toEqual(['S dropped by 1']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 
   it('one that a card has cut has arrived when all of its octets have, and is lost when one has not', () => {

@@ -5,7 +5,7 @@ import type { SeenInput } from './inputs.ts';
 import { trafficOn } from './packet-index.ts';
 import type { Passage } from './passage.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
-import type { PacketsTold } from './witness/packets-told.ts';
+import type { PacketFold } from './witness/packet-fold.ts';
 
 export type { SeenInput } from './inputs.ts';
 export type { Passage, SentNumbers } from './passage.ts';
@@ -44,8 +44,8 @@ export class PassageFeed {
 }
 
 /** What the packets show about one end; also those that were left out. */
-export function toldByPackets(timeline: Timeline, connection: Connection, host: HostName): PacketsTold {
-  return trafficOn(timeline, connection).told(host);
+export function packetFoldOf(timeline: Timeline, connection: Connection, host: HostName): PacketFold {
+  return trafficOn(timeline, connection).fold(host);
 }
 
 /**

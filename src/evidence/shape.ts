@@ -27,7 +27,7 @@ export function number(min: number = Number.NEGATIVE_INFINITY): Shape<number> {
   return { flawOf: (value, path) => (fits(value) ? undefined : flaw(path, what, value)) };
 }
 
-export function whole(min = 0, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
+export function whole<T extends number = number>(min = 0, max: number = Number.MAX_SAFE_INTEGER): Shape<T> {
   const fits = (value: unknown) => Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
   const what =
     max === Number.MAX_SAFE_INTEGER

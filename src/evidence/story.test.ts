@@ -10,7 +10,7 @@ import {
   segment,
   timelineOf,
 } from '../../test/hand-built.ts';
-import { fates, told } from '../../test/story.ts';
+import { fates, inputsAt } from '../../test/story.ts';
 import type { Captured } from './events.ts';
 import { inputsOf, passages, wordsOfDrop } from './segments.ts';
 import type { Timeline } from './timeline.ts';
@@ -25,15 +25,15 @@ describe('a segment that the kernel says it dropped', () => {
     const bad = kernelDropped(1.02, 'server', 'received', syn, 'TCP_CSUM');
     const timeline = timelineOf(...passed(1, 'client', syn), bad, ...passed(2, 'client', syn));
     expect(fates(timeline)).toEqual(['S dropped by TCP_CSUM', 'S delivered']);
-    expect(told(timeline, 'server')).toEqual(['received S']);
-    expect(told(timeline, 'client')).toEqual(['sent S', 'sent S']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S']);
+    expect(inputsAt(timeline, 'client')).toEqual(['sent S', 'sent S']);
   });
 
   it('is known by its headers: its data is not told', () => {
     const full = kernelDropped(1.02, 'server', 'received', data, 'NETFILTER_DROP');
     const timeline = timelineOf(...passed(1, 'client', data), full);
     expect(fates(timeline)).toEqual(['FP. dropped by NETFILTER_DROP']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 
   it('counts as far as it was used: an acknowledgment alone, where there was no room for the data', () => {
@@ -49,7 +49,7 @@ describe('a segment that the kernel says it dropped', () => {
     const used = kernelDropped(1.02, 'server', 'received', data, 'TCP_OLD_DATA');
     const timeline = timelineOf(...passed(1, 'client', data), used);
     expect(fates(timeline)).toEqual(['FP. delivered']);
-    expect(told(timeline, 'server')).toEqual(['received FP.']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received FP.']);
   });
 
   it('leaves the packets in doubt, where nobody knows what its reason means', () => {
@@ -75,8 +75,8 @@ describe('a segment that the kernel says it dropped', () => {
   it('was sent, though no capture saw it', () => {
     const timeline = timelineOf(kernelDropped(1, 'client', 'sent', syn, 'NETFILTER_DROP'));
     expect(fates(timeline)).toEqual(['S dropped by NETFILTER_DROP']);
-    expect(told(timeline, 'client')).toEqual(['sent S']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'client')).toEqual(['sent S']);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 });
 
@@ -90,7 +90,7 @@ describe('a copy or a changed form of a segment', () => {
     const copy = kernelDropped(1.02, 'server', 'received', syn, 'NEIGH_FAILED');
     const timeline = timelineOf(...passed(1, 'client', syn), copy);
     expect(fates(timeline)).toEqual(['S delivered']);
-    expect(told(timeline, 'server')).toEqual(['received S']);
+    expect(inputsAt(timeline, 'server')).toEqual(['received S']);
   });
 
   it('that was dropped is the segment, when a rule changed its window before', () => {
@@ -98,7 +98,7 @@ describe('a copy or a changed form of a segment', () => {
     const drop = kernelDropped(1.02, 'server', 'received', changed, 'NETFILTER_DROP');
     const timeline = timelineOf(...passed(1, 'client', ack), drop);
     expect(fates(timeline)).toEqual(['. dropped by NETFILTER_DROP']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 });
 
@@ -122,7 +122,7 @@ describe('where a segment came from', () => {
     const story = [rule, ...passed(1, 'client', data), dropped(1.01, 'server', 'in', data)];
     const timeline = timelineOf(...story, ...passed(2, 'server', refusal));
     expect(origins(timeline)).toEqual(['tcp', 'tcp']);
-    expect(told(timeline, 'server')).toEqual(['sent R']);
+    expect(inputsAt(timeline, 'server')).toEqual(['sent R']);
   });
 
   it('is a firewall for the RST that answers what netfilter dropped by a rule of somebody else', () => {
@@ -130,7 +130,7 @@ describe('where a segment came from', () => {
     const drop = kernelDropped(2.02, 'server', 'received', data, 'NETFILTER_DROP');
     const timeline = timelineOf(...passed(1, 'client', data), ...passed(2, 'server', refusal), drop);
     expect(origins(timeline)).toEqual(['tcp', 'firewall']);
-    expect(told(timeline, 'server')).toEqual([]);
+    expect(inputsAt(timeline, 'server')).toEqual([]);
   });
 
   it('is tcplab for what it crafted, and no more', () => {

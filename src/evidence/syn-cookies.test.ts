@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { handshake, syn, synAck } from '../../test/drawn.ts';
 import { CONNECTION, kernelSaw, opened, passed, timelineOf } from '../../test/hand-built.ts';
 import type { TimelineEvent } from './events.ts';
-import { toldByPackets } from './segments.ts';
-import { courseOf } from './transitions.ts';
+import { packetFoldOf } from './segments.ts';
+import { stateHistoryOf } from './transitions.ts';
 
 function cookies(value: number): TimelineEvent {
   return {
@@ -16,7 +16,7 @@ function cookies(value: number): TimelineEvent {
 }
 
 const courseAt = (...events: TimelineEvent[]) =>
-  courseOf(timelineOf(...events), CONNECTION).transitions.flatMap(({ host, from, to, arc, why }) =>
+  stateHistoryOf(timelineOf(...events), CONNECTION).transitions.flatMap(({ host, from, to, arc, why }) =>
     host === 'server' ? [[from, to, arc === null ? why : 'arc']] : [],
   );
 
@@ -26,7 +26,7 @@ const others = (count: number) =>
   ).flat();
 
 const statesAt = (...events: TimelineEvent[]) =>
-  toldByPackets(timelineOf(opened(), ...events), CONNECTION, 'server').end.states;
+  packetFoldOf(timelineOf(opened(), ...events), CONNECTION, 'server').end.states;
 
 describe('SYN cookies', () => {
   const answered = [...passed(1, 'client', syn), ...passed(1.1, 'server', synAck)];

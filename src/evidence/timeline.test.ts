@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { table } from '../../test/course.ts';
 import { captured, opened, segment } from '../../test/hand-built.ts';
+import { table } from '../../test/state-history.ts';
 import type { State } from '../tcp/state.ts';
 import type { Noted, TimelineEvent } from './events.ts';
 import { Timeline } from './timeline.ts';

@@ -92,7 +92,7 @@ export class Timeline implements Iterable<TimelineEvent> {
   }
 
   /** The events for a reader who has nothing else, with a loss in the place of those that were left out. */
-  toldGaps(): Iterable<TimelineEvent> {
+  withGaps(): Iterable<TimelineEvent> {
     if (!this.#leftOut) return this;
     const all = new InTime<TimelineEvent>();
     for (const event of this) all.add(event);

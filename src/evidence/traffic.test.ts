@@ -18,7 +18,7 @@ import {
 import { fates } from '../../test/story.ts';
 import type { Lost, TimelineEvent } from './events.ts';
 import { settle } from './packet-index.ts';
-import { PassageFeed, passages, segmentsLeftOut, toldByPackets } from './segments.ts';
+import { PassageFeed, packetFoldOf, passages, segmentsLeftOut } from './segments.ts';
 import { Timeline } from './timeline.ts';
 import { judge } from './verdict.ts';
 import { packets } from './witness/packets.ts';
@@ -26,8 +26,8 @@ import { packets } from './witness/packets.ts';
 /** What a timeline tells of the packets of both ends. */
 function storyOf(timeline: Timeline) {
   const ends = (['client', 'server'] as const).map((host) => {
-    const told = toldByPackets(timeline, CONNECTION, host);
-    return { end: told.end, sights: [told.sights(false), told.sights(true)] };
+    const told = packetFoldOf(timeline, CONNECTION, host);
+    return { end: told.end, sights: [told.observations(false), told.observations(true)] };
   });
   return { passages: passages(timeline, CONNECTION), ends };
 }
@@ -170,13 +170,13 @@ describe('a timeline with more packets than fit', () => {
   });
 
   it('knows the states of both ends, as if all were there', () => {
-    expect(toldByPackets(timeline, CONNECTION, 'client').end.state).toBe('FIN-WAIT-1');
-    expect(toldByPackets(timeline, CONNECTION, 'server').end.state).toBe('CLOSE-WAIT');
+    expect(packetFoldOf(timeline, CONNECTION, 'client').end.state).toBe('FIN-WAIT-1');
+    expect(packetFoldOf(timeline, CONNECTION, 'server').end.state).toBe('CLOSE-WAIT');
     expect(passages(timeline, CONNECTION).at(-1)?.numbers?.seq).toBe(payload);
   });
 
   it('tells who has no more than its events that packets are missing', () => {
-    const copy = timelineOf(...timeline.toldGaps());
+    const copy = timelineOf(...timeline.withGaps());
     const end = {
       host: 'server' as const,
       local: CONNECTION.server,

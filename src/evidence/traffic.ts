@@ -6,13 +6,13 @@ import { firstAfter, InTime } from './in-time.ts';
 import type { SeenInput } from './inputs.ts';
 import { Joins } from './joins.ts';
 import { Origins } from './origins.ts';
-import type { PacketEvent, Sighting } from './packet-index.ts';
+import type { ObservedPacket, PacketEvent } from './packet-index.ts';
 import type { Passage } from './passage.ts';
 import { type BlindSince, type Reader, Reading, whatBecameOf } from './reading.ts';
 import type { Timeline } from './timeline.ts';
 import { AllUnderWay, type UnderWay } from './under-way.ts';
 import { EndFacts, mayDropUnseen } from './witness/end-known.ts';
-import type { PacketsTold } from './witness/packets-told.ts';
+import type { PacketFold } from './witness/packet-fold.ts';
 
 /** A machine with more to do than it can may take so long from one end of a wire to the other. */
 const ARRIVES_WITHIN_MS = 20;
@@ -21,7 +21,7 @@ const ARRIVES_WITHIN_MS = 20;
 export interface Known {
   /** In the order in which they were sent; without those that were left out. */
   passages: readonly Passage[];
-  told: Readonly<Record<HostName, PacketsTold>>;
+  folds: Readonly<Record<HostName, PacketFold>>;
 }
 
 const HOSTS = ['client', 'server'] as const;
@@ -39,9 +39,9 @@ export class Traffic {
   /** Without those that were left out. */
   readonly #all = new InTime<PacketEvent>();
   /** Not settled, and what is settled that may be of the same packets. */
-  #fresh = new InTime<Sighting | KernelDropped>();
+  #fresh = new InTime<ObservedPacket | KernelDropped>();
   /** So late that what came after them is settled. */
-  #late: (Sighting | KernelDropped)[] = [];
+  #late: (ObservedPacket | KernelDropped)[] = [];
   #settledMs = Number.NEGATIVE_INFINITY;
   #origins: Origins;
   #reading: Reading;
@@ -66,7 +66,7 @@ export class Traffic {
 
   add(event: PacketEvent): void {
     this.#all.add(event);
-    this.#origins.hear(event);
+    this.#origins.add(event);
     if (event.type === 'crafted') return;
     this.#fresh.add(event);
     if (event.atMs > this.#settledMs) return;
@@ -75,7 +75,7 @@ export class Traffic {
   }
 
   /** What the captures and the logs of rules have of it. */
-  get seen(): Sighting[] {
+  get seen(): ObservedPacket[] {
     return this.#all.all.filter((event) => event.type === 'captured' || event.type === 'dropped');
   }
 
@@ -99,9 +99,9 @@ export class Traffic {
   }
 
   /** What the packets show about an end, with what else is known about it. */
-  told(host: HostName): PacketsTold {
+  fold(host: HostName): PacketFold {
     this.#beAsked();
-    return this.#knownNow().told[host];
+    return this.#knownNow().folds[host];
   }
 
   #knownNow(): Known {
@@ -113,8 +113,8 @@ export class Traffic {
     const facts = { client: this.#facts.client.copy(), server: this.#facts.server.copy() };
     this.#learn(reading, facts, Number.POSITIVE_INFINITY);
     this.#read(reading, Number.POSITIVE_INFINITY, { passage: (passage) => passages.push(passage) });
-    for (const host of HOSTS) reading.told[host].learnUntil(Number.POSITIVE_INFINITY);
-    const known = { passages: [...this.#passages, ...passages], told: reading.told };
+    for (const host of HOSTS) reading.folds[host].learnUntil(Number.POSITIVE_INFINITY);
+    const known = { passages: [...this.#passages, ...passages], folds: reading.folds };
     this.#known = { added, known };
     return known;
   }
@@ -144,7 +144,7 @@ export class Traffic {
     });
     this.#reading.forgetOld();
     for (const host of this.#isAsked ? HOSTS : []) {
-      this.#reading.told[host].learnUntil(untilMs);
+      this.#reading.folds[host].learnUntil(untilMs);
       this.#learnt[host] = this.#facts[host].lasting.filter(({ atMs }) => atMs <= untilMs);
     }
     this.#settledMs = untilMs;
@@ -203,7 +203,7 @@ export class Traffic {
     [this.#passages, this.#underWay, this.#known] = [[], new AllUnderWay(), undefined];
     this.#fresh = new InTime();
     for (const event of this.#all.all) {
-      this.#origins.hear(event);
+      this.#origins.add(event);
       if (event.type !== 'crafted') this.#fresh.add(event);
     }
   }
@@ -231,7 +231,7 @@ export class Traffic {
     for (const host of HOSTS) {
       const isFirst = this.#settledMs === Number.NEGATIVE_INFINITY;
       const isNew = ({ atMs }: Fact) => atMs <= untilMs && (isFirst || atMs > this.#settledMs);
-      reading.told[host].expect([...facts[host].lasting.filter(isNew), ...facts[host].nextOfTable()]);
+      reading.folds[host].expect([...facts[host].lasting.filter(isNew), ...facts[host].nextOfTable()]);
     }
   }
 

@@ -1,25 +1,25 @@
 import { describe, expect, it } from 'vitest';
+import { CONNECTION, kernelSaw, opened, passed, segment, timelineOf } from '../../test/hand-built.ts';
 import {
   aborted,
   CLOSE,
   called,
-  courseAt,
   HANDSHAKE,
   HANDSHAKE_PRINTED,
+  historyAt,
   transitionsAt,
-} from '../../test/course.ts';
-import { CONNECTION, kernelSaw, opened, passed, segment, timelineOf } from '../../test/hand-built.ts';
+} from '../../test/state-history.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { State } from '../tcp/state.ts';
 import type { TimelineEvent } from './events.ts';
-import { courseOf } from './transitions.ts';
+import { stateHistoryOf } from './transitions.ts';
 
 describe('a change that the kernel prints', () => {
   const events = [opened(), ...HANDSHAKE, ...HANDSHAKE_PRINTED];
 
   it('and that nothing explains is shown, without an arc', () => {
     const odd = kernelSaw(8, 'client', 'ESTABLISHED', 'LAST-ACK');
-    const { transitions, particularities } = courseOf(timelineOf(...events, odd), CONNECTION);
+    const { transitions, particularities } = stateHistoryOf(timelineOf(...events, odd), CONNECTION);
     expect(transitions.at(-1)).toEqual({
       atMs: 8,
       host: 'client',
@@ -34,17 +34,17 @@ describe('a change that the kernel prints', () => {
 
   it('more often than it was taken is shown as often', () => {
     const again = kernelSaw(8, 'client', 'SYN-SENT', 'ESTABLISHED');
-    expect(courseAt('client', ...events, again)).toEqual(['SYN-SENT → ESTABLISHED (no arc, kernel-events)']);
+    expect(historyAt('client', ...events, again)).toEqual(['SYN-SENT → ESTABLISHED (no arc, kernel-events)']);
   });
 
   it('of an end that a call ends in FIN-WAIT-2 is no orphan’s', () => {
     const printed = kernelSaw(20, 'client', 'FIN-WAIT-2', 'CLOSED');
     const closing = [...events, ...CLOSE.slice(0, 5)];
-    const orphan = courseOf(timelineOf(...closing, printed), CONNECTION);
+    const orphan = stateHistoryOf(timelineOf(...closing, printed), CONNECTION);
     expect(orphan.particularities.map(({ why }) => why)).toEqual([
       'an orphan’s FIN-WAIT-2 goes on without a full socket',
     ]);
-    const ended = courseOf(timelineOf(...closing, aborted(19.9, 'client'), printed), CONNECTION);
+    const ended = stateHistoryOf(timelineOf(...closing, aborted(19.9, 'client'), printed), CONNECTION);
     expect(ended.particularities).toEqual([]);
     expect(ended.transitions.at(-1)).toMatchObject({ from: 'FIN-WAIT-2', to: 'CLOSED', arc: { number: 64 } });
   });
@@ -125,9 +125,9 @@ describe('a change that the kernel prints', () => {
       [['FIN-WAIT-2', 'CLOSED']],
     ],
   ])('%s, is no transition: %s', (_, why, closing, printed) => {
-    const before = courseOf(timelineOf(...events, ...closing), CONNECTION);
+    const before = stateHistoryOf(timelineOf(...events, ...closing), CONNECTION);
     const changes = printed.map(([from, to]) => kernelSaw(20, 'client', from, to));
-    const after = courseOf(timelineOf(...events, ...closing, ...changes), CONNECTION);
+    const after = stateHistoryOf(timelineOf(...events, ...closing, ...changes), CONNECTION);
     expect(after.particularities).toEqual(
       printed.map(([from, to]) => ({ atMs: 20, host: 'client', from, to, why })),
     );
@@ -137,9 +137,9 @@ describe('a change that the kernel prints', () => {
   });
 
   it('as SYN-RECEIVED at the final ACK is matched where the SYN was seen, and else a particularity', () => {
-    expect(courseOf(timelineOf(...events), CONNECTION).particularities).toEqual([]);
+    expect(stateHistoryOf(timelineOf(...events), CONNECTION).particularities).toEqual([]);
     const again = [kernelSaw(5, 'server', 'LISTEN', 'SYN-RECEIVED')];
-    const { particularities } = courseOf(timelineOf(...events, ...again), CONNECTION);
+    const { particularities } = stateHistoryOf(timelineOf(...events, ...again), CONNECTION);
     expect(particularities.map(({ why }) => why)).toEqual([
       'the full socket is made, by way of SYN-RECEIVED, at the final ACK',
     ]);
@@ -148,7 +148,10 @@ describe('a change that the kernel prints', () => {
   it('is a particularity only where it fits: FIN-WAIT-1 → FIN-WAIT-2 without TIME-WAIT is a transition', () => {
     const finWait1 = CLOSE.slice(0, 3);
     const odd = kernelSaw(11, 'client', 'CLOSING', 'CLOSED');
-    const { transitions, particularities } = courseOf(timelineOf(...events, ...finWait1, odd), CONNECTION);
+    const { transitions, particularities } = stateHistoryOf(
+      timelineOf(...events, ...finWait1, odd),
+      CONNECTION,
+    );
     expect(particularities).toEqual([]);
     expect(transitions.at(-1)).toMatchObject({ from: 'CLOSING', to: 'CLOSED', source: 'kernel-events' });
   });

@@ -1,17 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  aborted,
-  BLIND,
-  CLOSE,
-  called,
-  courseAt,
-  HANDSHAKE,
-  HANDSHAKE_PRINTED,
-  table,
-  transitionsAt,
-} from '../../test/course.ts';
-import {
   CONNECTION,
   kernelSaw,
   kernelSawListener,
@@ -20,16 +9,27 @@ import {
   segment,
   timelineOf,
 } from '../../test/hand-built.ts';
+import {
+  aborted,
+  BLIND,
+  CLOSE,
+  called,
+  HANDSHAKE,
+  HANDSHAKE_PRINTED,
+  historyAt,
+  table,
+  transitionsAt,
+} from '../../test/state-history.ts';
 import type { SocketTimer } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import type { Called, SocketsSeen, TimelineEvent } from './events.ts';
-import { courseOf } from './transitions.ts';
+import { stateHistoryOf } from './transitions.ts';
 
 describe('a connection that opens and closes', () => {
   const events = [opened(), ...HANDSHAKE, ...HANDSHAKE_PRINTED, ...CLOSE];
 
   it('takes the arcs of the RFC’s table, at both ends, in the order of time', () => {
-    const { transitions } = courseOf(timelineOf(...events), CONNECTION);
+    const { transitions } = stateHistoryOf(timelineOf(...events), CONNECTION);
     expect(transitions.map(({ host, arc }) => [host, arc?.number])).toEqual([
       ['server', 1],
       ['client', 2],
@@ -70,7 +70,7 @@ describe('a connection that opens and closes', () => {
 
   it('is none that another connection takes', () => {
     const other = { ...CONNECTION, client: { ...CONNECTION.client, port: 41_235 } };
-    const { transitions, particularities } = courseOf(timelineOf(...events), other);
+    const { transitions, particularities } = stateHistoryOf(timelineOf(...events), other);
     expect(transitions.map(({ arc }) => arc?.number)).toEqual([1]);
     expect(particularities).toEqual([]);
   });
@@ -78,7 +78,7 @@ describe('a connection that opens and closes', () => {
 
 describe('a socket table that is read while a segment arrives', () => {
   const events = [BLIND, ...HANDSHAKE, ...CLOSE];
-  const without = courseAt('client', ...events);
+  const without = historyAt('client', ...events);
 
   it.each<[string, SocketsSeen]>([
     ['before it', table(12.2, 'client', 'FIN-WAIT-1', { tookMs: 0.4 })],
@@ -87,15 +87,15 @@ describe('a socket table that is read while a segment arrives', () => {
     ['between two of them', table(14.2, 'client', 'FIN-WAIT-2', { tookMs: 2.5 })],
     ['after two of them', table(14.2, 'client', 'TIME-WAIT', { tookMs: 2.5 })],
   ])('and shows what was %s makes no transition', (_, seen) => {
-    expect(courseAt('client', ...events, seen)).toEqual(without);
+    expect(historyAt('client', ...events, seen)).toEqual(without);
   });
 
   it('makes one when it was read before or after and shows something else', () => {
     const late = table(12.2, 'client', 'FIN-WAIT-1', { tookMs: 0.1 });
-    expect(courseAt('client', ...events, late)).toContain('FIN-WAIT-2 → FIN-WAIT-1 (no arc, socket-table)');
+    expect(historyAt('client', ...events, late)).toContain('FIN-WAIT-2 → FIN-WAIT-1 (no arc, socket-table)');
     const early = table(11.9, 'client', 'FIN-WAIT-2', { tookMs: 0.4 });
-    expect(courseAt('client', ...events, early)).toContain('FIN-WAIT-1 → FIN-WAIT-2 (24, packets)');
-    expect(courseAt('client', ...events, early)).toContain('FIN-WAIT-1 → FIN-WAIT-2 (no arc, socket-table)');
+    expect(historyAt('client', ...events, early)).toContain('FIN-WAIT-1 → FIN-WAIT-2 (24, packets)');
+    expect(historyAt('client', ...events, early)).toContain('FIN-WAIT-1 → FIN-WAIT-2 (no arc, socket-table)');
   });
 
   it('makes none whenever it is read, and however long that takes', () => {
@@ -120,7 +120,7 @@ describe('a socket table that is read while a segment arrives', () => {
           const state = history.findLast(([fromMs]) => fromMs <= readMs)?.[1] ?? null;
           return table(atMs, 'client', state, { tookMs });
         });
-        expect(courseAt('client', ...events, ...tables)).toEqual(without);
+        expect(historyAt('client', ...events, ...tables)).toEqual(without);
       }),
     );
   });
@@ -156,11 +156,11 @@ describe('an RST that an end sends', () => {
     const without = [BLIND, ...HANDSHAKE, ...events, ...reset, gone];
     const withKernel = [opened(), ...HANDSHAKE_PRINTED, printed, ...without.slice(1)];
     for (const all of [without, withKernel])
-      expect(courseAt('client', ...all)).toEqual([`ESTABLISHED → CLOSED (${number}, packets)`]);
+      expect(historyAt('client', ...all)).toEqual([`ESTABLISHED → CLOSED (${number}, packets)`]);
   });
 
   it('is what the other end is given', () => {
-    const server = courseAt('server', BLIND, ...HANDSHAKE, ...reset, table(21, 'server', null));
+    const server = historyAt('server', BLIND, ...HANDSHAKE, ...reset, table(21, 'server', null));
     expect(server.at(-1)).toBe('ESTABLISHED → CLOSED (19, packets)');
   });
 });
@@ -188,7 +188,7 @@ describe('a row that vanishes without a segment', () => {
   it.each(vanishing)('in %s is the arc of its timer', (state, events, name, number, inode) => {
     const row = timer(state, name, 100, inode);
     const all = [BLIND, ...HANDSHAKE, ...events, row, table(300, 'client', null)];
-    expect(courseAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (${number}, socket-table)`);
+    expect(historyAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (${number}, socket-table)`);
   });
 
   it.each(vanishing)('in %s is it by the kernel’s word as well', (state, events, name, number) => {
@@ -201,7 +201,7 @@ describe('a row that vanishes without a segment', () => {
       timer(state, name),
       table(300, 'client', null),
     ];
-    const course = courseAt('client', opened(), ...all, printed);
+    const course = historyAt('client', opened(), ...all, printed);
     expect(course.at(-1)).toBe(`${state} → CLOSED (${number}, kernel-events)`);
     expect(course.filter((each) => each.includes('→ CLOSED'))).toHaveLength(1);
   });
@@ -228,7 +228,7 @@ describe('a row that vanishes without a segment', () => {
     'in %s, long before its timer was due, is not its doing',
     (state, events, name) => {
       const all = [BLIND, ...HANDSHAKE, ...events, timer(state, name, 60_000), table(300, 'client', null)];
-      expect(courseAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (no arc, socket-table)`);
+      expect(historyAt('client', ...all).at(-1)).toBe(`${state} → CLOSED (no arc, socket-table)`);
     },
   );
 
@@ -238,8 +238,10 @@ describe('a row that vanishes without a segment', () => {
       ...{ type: 'counted', atMs: 400, host: 'client' },
       counters: given > 0 ? { TcpExtTCPAbortOnTimeout: given } : {},
     });
-    expect(courseAt('client', ...all, counted(0)).at(-1)).toBe('ESTABLISHED → CLOSED (no arc, socket-table)');
-    expect(courseAt('client', ...all, counted(1)).at(-1)).toBe('ESTABLISHED → CLOSED (21, socket-table)');
+    expect(historyAt('client', ...all, counted(0)).at(-1)).toBe(
+      'ESTABLISHED → CLOSED (no arc, socket-table)',
+    );
+    expect(historyAt('client', ...all, counted(1)).at(-1)).toBe('ESTABLISHED → CLOSED (21, socket-table)');
   });
 
   it('was due as soon as the row allows, when the table took long to read', () => {
@@ -258,7 +260,7 @@ describe('a row that vanishes without a segment', () => {
     ['FIN-WAIT-2', finWait2, 'keepalive', 67],
   ])('in %s is the user timeout’s where one is set', (state, events, name, number) => {
     const ends = (...more: TimelineEvent[]) =>
-      courseAt(
+      historyAt(
         'client',
         ...[BLIND, ...HANDSHAKE, ...events, ...more, timer(state, name), table(300, 'client', null)],
       ).at(-1);
@@ -271,7 +273,7 @@ describe('a row that vanishes without a segment', () => {
   it('in TIME-WAIT, long before its timer would have fired, is not explained', () => {
     const minute = timer('TIME-WAIT', 'time-wait', 60_000);
     const gone = (atMs: number) =>
-      courseAt('client', BLIND, ...HANDSHAKE, ...CLOSE, minute, table(atMs, 'client', null)).at(-1);
+      historyAt('client', BLIND, ...HANDSHAKE, ...CLOSE, minute, table(atMs, 'client', null)).at(-1);
     expect(gone(5000)).toBe('TIME-WAIT → CLOSED (no arc, socket-table)');
     expect(gone(60_100)).toBe('TIME-WAIT → CLOSED (41, socket-table)');
   });
@@ -310,7 +312,7 @@ describe('a row that vanishes without a segment', () => {
       table(3.5, 'server', 'SYN-RECEIVED', { listens: true, timer: 'retransmission' }),
       table(1100, 'server', null, { listens: true }),
     ];
-    expect(courseAt('server', ...all).at(-1)).toBe('SYN-RECEIVED → LISTEN (15, socket-table)');
+    expect(historyAt('server', ...all).at(-1)).toBe('SYN-RECEIVED → LISTEN (15, socket-table)');
   });
 });
 
@@ -320,7 +322,7 @@ describe('an RST that an orphan sends', () => {
   const late = { ...segment('server', 'P.', 1, 2), payload: Buffer.from('late') };
   const gone = table(21, 'client', null);
   const course = (...more: TimelineEvent[]) =>
-    courseAt('client', BLIND, ...HANDSHAKE, ...closed, orphan, ...more, gone).at(-1);
+    historyAt('client', BLIND, ...HANDSHAKE, ...closed, orphan, ...more, gone).at(-1);
 
   it('is the reply to data that no program can read', () => {
     const events = [...passed(20, 'server', late), ...passed(20.1, 'client', segment('client', 'R', 2))];
@@ -346,14 +348,14 @@ describe('an RST in TIME-WAIT', () => {
   const events = [BLIND, ...HANDSHAKE, ...CLOSE, waits, ...reset];
 
   it('ends it when the row is then gone', () => {
-    const course = courseAt('client', ...events, table(20.3, 'client', null, { tookMs: 0.1 }));
+    const course = historyAt('client', ...events, table(20.3, 'client', null, { tookMs: 0.1 }));
     expect(course.at(-1)).toBe('TIME-WAIT → CLOSED (42, packets)');
   });
 
   it('is not said to end it while the row is there (tcp_rfc1337 = 1)', () => {
-    expect(courseAt('client', ...events).at(-1)).toBe('FIN-WAIT-2 → TIME-WAIT (29, packets)');
+    expect(historyAt('client', ...events).at(-1)).toBe('FIN-WAIT-2 → TIME-WAIT (29, packets)');
     const still = table(30, 'client', 'TIME-WAIT', { timer: 'time-wait', expiresMs: 50_000 });
-    expect(courseAt('client', ...events, still).at(-1)).toBe('FIN-WAIT-2 → TIME-WAIT (29, packets)');
+    expect(historyAt('client', ...events, still).at(-1)).toBe('FIN-WAIT-2 → TIME-WAIT (29, packets)');
   });
 });
 
@@ -363,7 +365,7 @@ describe('a listener', () => {
     const printed = kernelSawListener(5, 'LISTEN', 'CLOSED');
     const stands = table(6, 'server', 'ESTABLISHED');
     const events = [opened(), ...HANDSHAKE, ...HANDSHAKE_PRINTED, ...listens, printed, stands, ...CLOSE];
-    expect(courseAt('server', ...events)).toEqual([
+    expect(historyAt('server', ...events)).toEqual([
       'CLOSED → LISTEN (1, kernel-events)',
       'LISTEN → SYN-RECEIVED (3, packets)',
       'SYN-RECEIVED → ESTABLISHED (12, packets)',
@@ -380,7 +382,7 @@ describe('a listener', () => {
     const looks = [table(0.5, 'server', null), table(5, 'server', null, { listens: true })];
     const calls = [called(1, 'server', 'listen'), called(6, 'server', 'close')];
     const events = [BLIND, ...looks, ...calls, table(7, 'server', null)];
-    expect(courseAt('server', ...events)).toEqual([
+    expect(historyAt('server', ...events)).toEqual([
       'CLOSED → LISTEN (1, socket-table)',
       'LISTEN → CLOSED (5, socket-table)',
     ]);

@@ -3,7 +3,7 @@ import type { Step } from '../tcp/fold.ts';
 import type { State } from '../tcp/state.ts';
 import { type Connection, type ConnectionEnd, endOf, hostsOf } from './connection.ts';
 import type { HostName } from './events.ts';
-import { inputsOf, toldByPackets } from './segments.ts';
+import { inputsOf, packetFoldOf } from './segments.ts';
 import type { Timeline } from './timeline.ts';
 import { CallsAndTimers, vainConnects } from './triggers.ts';
 import { kernelChanges, kernelEvents } from './witness/kernel-events.ts';
@@ -41,17 +41,17 @@ export interface Particularity {
   why: string;
 }
 
-export interface Course {
+export interface StateHistory {
   transitions: Transition[];
   particularities: Particularity[];
 }
 
 /** How both ends of a connection changed their states, by all witnesses together. */
-export function courseOf(timeline: Timeline, connection: Connection): Course {
-  const courses = hostsOf(connection).map((host) => courseOfEnd(timeline, connection, host));
+export function stateHistoryOf(timeline: Timeline, connection: Connection): StateHistory {
+  const histories = hostsOf(connection).map((host) => historyOfEnd(timeline, connection, host));
   return {
-    transitions: courses.flatMap(({ transitions }) => transitions).sort(inTime),
-    particularities: courses.flatMap(({ particularities }) => particularities).sort(inTime),
+    transitions: histories.flatMap(({ transitions }) => transitions).sort(inTime),
+    particularities: histories.flatMap(({ particularities }) => particularities).sort(inTime),
   };
 }
 
@@ -60,9 +60,9 @@ interface Draft extends Omit<Transition, 'seenBy'> {
   ofListener?: boolean;
 }
 
-function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName): Course {
+function historyOfEnd(timeline: Timeline, connection: Connection, host: HostName): StateHistory {
   const end = endOf(connection, host, 'CLOSED');
-  const { steps, possibleSteps } = toldByPackets(timeline, connection, host).end;
+  const { steps, possibleSteps } = packetFoldOf(timeline, connection, host).end;
   const inputs = () => inputsOf(timeline, connection, host);
   const evidence = new CallsAndTimers(timeline, end, {
     inputs,
@@ -72,12 +72,12 @@ function courseOfEnd(timeline: Timeline, connection: Connection, host: HostName)
   const drafts = shown
     .filter(({ arc }) => arc !== null)
     .map((step): Draft => ({ ...step, host, arc: evidence.confirm(step.arc, step.atMs), source: 'packets' }));
-  const { particularities, told } = addKernelChanges(timeline, end, shown, drafts, evidence);
+  const { particularities, known } = addKernelChanges(timeline, end, shown, drafts, evidence);
   addTableChanges(timeline, end, drafts, evidence);
   for (const [index, step] of steps.entries()) {
     if (step.arc !== null) continue;
     const { atMs, from, to } = step;
-    if (told.has(step)) continue;
+    if (known.has(step)) continue;
     // Found changed: when it happened, others may have seen; or found it too, later.
     const same = drafts.filter((draft) => draft.from === from && draft.to === to);
     if (same.some((draft) => draft.atMs <= atMs)) continue;
@@ -121,9 +121,9 @@ function addKernelChanges(
   shown: readonly Step[],
   drafts: Draft[],
   evidence: CallsAndTimers,
-): { particularities: Particularity[]; told: Set<Step> } {
+): { particularities: Particularity[]; known: Set<Step> } {
   const particularities: Particularity[] = [];
-  const told = new Set<Step>();
+  const known = new Set<Step>();
   const unmatched = [...shown];
   const inVain = vainConnects(timeline, end);
   for (const { atMs, from, to, of, listeners } of kernelChanges(timeline, end)) {
@@ -145,12 +145,12 @@ function addKernelChanges(
       particularities.push({ atMs, host: end.host, from, to, why });
       continue;
     }
-    if (same) told.add(same);
+    if (same) known.add(same);
     const arc = evidence.arcAt(from, to, atMs, atMs);
     const ofListener = of === 'listener';
     drafts.push({ atMs, host: end.host, from, to, arc, source: 'kernel-events', ofListener });
   }
-  return { particularities, told };
+  return { particularities, known };
 }
 
 /** Where Linux prints something else than the RFC's picture has (kernel: net/ipv4/tcp_minisocks.c, tcp_input.c). */

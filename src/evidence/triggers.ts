@@ -21,7 +21,7 @@ interface Segments {
 /** Finds the transition of a change that no segment explains, by the calls at that time and the timer before it. */
 export class CallsAndTimers {
   readonly #timeline: Timeline;
-  readonly #deeds: Deed[];
+  readonly #actions: Action[];
   readonly #tables: SocketsSeen[];
   readonly #counted: Counted[];
   readonly #end: ConnectionEnd;
@@ -39,7 +39,7 @@ export class CallsAndTimers {
     const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
     this.#isWatched = hasProgram && seesCalls(timeline, end.host);
     this.#isHidden = hasProgram && !this.#isWatched;
-    this.#deeds = [...ownDeeds(timeline, end), ...programDeeds(timeline, end)];
+    this.#actions = [...ownActions(timeline, end), ...programActions(timeline, end)];
     this.#tables = timeline.of('sockets').filter(({ host }) => host === end.host);
     this.#counted = timeline.of('counted').filter(({ host }) => host === end.host);
   }
@@ -52,8 +52,8 @@ export class CallsAndTimers {
   confirm(arc: Arc | null, atMs: number): Arc | null {
     if (arc?.to !== 'CLOSED' || (arc.trigger !== 'abort' && arc.trigger !== 'close')) return arc;
     const { from, to } = arc;
-    const told = this.#arcOfCall(from, to, atMs, atMs);
-    if (told || arc.trigger === 'close') return told ?? arc;
+    const byCall = this.#arcOfCall(from, to, atMs, atMs);
+    if (byCall || arc.trigger === 'close') return byCall ?? arc;
     const refused = repliesTo(this.#inputs, atMs);
     if (refused) return findArc(from, refused, to) ?? null;
     const ended = this.#timerBefore(from, atMs);
@@ -128,8 +128,8 @@ export class CallsAndTimers {
     return arcs[0] ?? null;
   }
 
-  #within(sinceMs: number, untilMs: number): Deed[] {
-    return this.#deeds.filter(({ fromMs, toMs }) => fromMs <= untilMs && toMs >= sinceMs);
+  #within(sinceMs: number, untilMs: number): Action[] {
+    return this.#actions.filter(({ fromMs, toMs }) => fromMs <= untilMs && toMs >= sinceMs);
   }
 
   /** If the exact time is known, the segment that arrived just before. Not for CLOSED, where it may not be the cause. */
@@ -248,7 +248,7 @@ const SOFTIRQ_MS = 1;
 const EARLY_MS = 20;
 
 /** An action on the end's socket, and its duration. */
-interface Deed {
+interface Action {
   fromMs: number;
   toMs: number;
   /** What it may have triggered, the likeliest first. */
@@ -259,7 +259,7 @@ interface Deed {
   ends: boolean;
 }
 
-function deed(fromMs: number, tookMs: number, call: string, isAbort: boolean): Deed {
+function actionOf(fromMs: number, tookMs: number, call: string, isAbort: boolean): Action {
   const triggers = TRIGGERS[call] ?? [];
   // Where there is nothing to abort, it is a close().
   const all: readonly Trigger[] = isAbort ? ['abort', ...triggers] : triggers;
@@ -292,18 +292,18 @@ const NOTHING_SENT: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
 ]);
 
-function ownDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
+function ownActions(timeline: Timeline, end: ConnectionEnd): Action[] {
   return timeline
     .of('call')
     .filter(({ host, result }) => host === end.host && (result === 'ok' || result === 'EINPROGRESS'))
     .map(
-      ({ atMs, tookMs, call, detail }): Deed =>
-        deed(atMs, tookMs, call, call === 'abort' || detail.includes('SO_LINGER')),
+      ({ atMs, tookMs, call, detail }): Action =>
+        actionOf(atMs, tookMs, call, call === 'abort' || detail.includes('SO_LINGER')),
     );
 }
 
 /** What the kernel saw programs do; a process that exits closes what it has open. */
-function programDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
+function programActions(timeline: Timeline, end: ConnectionEnd): Action[] {
   const calls = programCalls(timeline);
   const own = calls.filter((call) => concernsEnd(call, end));
   const pids = new Set(own.map(({ pid }) => pid));
@@ -311,14 +311,14 @@ function programDeeds(timeline: Timeline, end: ConnectionEnd): Deed[] {
   return [
     ...own.map((called) => {
       const { atMs, tookMs, call } = called;
-      return deed(atMs, tookMs ?? Number.POSITIVE_INFINITY, call, isAbortive(called, calls));
+      return actionOf(atMs, tookMs ?? Number.POSITIVE_INFINITY, call, isAbortive(called, calls));
     }),
-    ...exits.flatMap(({ atMs, pid }): Deed[] => {
+    ...exits.flatMap(({ atMs, pid }): Action[] => {
       const last = timeline
         .of('kernel')
         .findLast((event) => event.host === end.host && event.pid === pid && event.atMs >= atMs);
       // The kernel event of a close precedes the RST.
-      return last ? [deed(atMs, last.atMs - atMs + SOFTIRQ_MS, 'close', false)] : [];
+      return last ? [actionOf(atMs, last.atMs - atMs + SOFTIRQ_MS, 'close', false)] : [];
     }),
   ];
 }

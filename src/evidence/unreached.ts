@@ -86,28 +86,28 @@ function unanswered(host: HostName, arrivals: Arrival[], all: Record<string, num
   });
   const acks = count(arrivals, ({ what, answer }) => what === 'final ACK' && answer !== 'RST');
   const [overflows, queueDrops, drops] = [all[OVERFLOWS] ?? 0, all[QUEUE_DROPS] ?? 0, all[DROPS] ?? 0];
-  const told = (what: Unreached['what'], segments: number, why: Unreached['why'], names: string[]) =>
+  const noted = (what: Unreached['what'], segments: number, why: Unreached['why'], names: string[]) =>
     segments > 0 ? [{ host, what, segments, why, counters: pick(all, names) }] : [];
   // TCP_DEFER_ACCEPT (tcp_minisocks.c, tcp_check_req).
   if (syns + overflows + queueDrops === 0 && acks > 0 && all[DEFERRED] === acks)
-    return told('final ACK', acks, 'accept deferred', [DEFERRED]);
+    return noted('final ACK', acks, 'accept deferred', [DEFERRED]);
   if (queueDrops === 0 && overflows === syns + acks) {
     return [
-      ...told('SYN', syns, 'accept queue full', [OVERFLOWS]),
-      ...told('final ACK', acks, 'accept queue full', [OVERFLOWS]),
+      ...noted('SYN', syns, 'accept queue full', [OVERFLOWS]),
+      ...noted('final ACK', acks, 'accept queue full', [OVERFLOWS]),
     ];
   }
   if (acks === 0 && overflows + queueDrops === syns) {
     return [
-      ...told('SYN', overflows, 'accept queue full', [OVERFLOWS]),
-      ...told('SYN', queueDrops, 'SYN queue full', [QUEUE_DROPS]),
+      ...noted('SYN', overflows, 'accept queue full', [OVERFLOWS]),
+      ...noted('SYN', queueDrops, 'SYN queue full', [QUEUE_DROPS]),
     ];
   }
   if (acks === 0 && overflows + queueDrops === 0 && drops === syns) {
-    return told('SYN', syns, 'listener dropped it', [DROPS]);
+    return noted('SYN', syns, 'listener dropped it', [DROPS]);
   }
   const names = [OVERFLOWS, QUEUE_DROPS, DROPS];
-  return [...told('SYN', syns, null, names), ...told('final ACK', acks, null, names)];
+  return [...noted('SYN', syns, null, names), ...noted('final ACK', acks, null, names)];
 }
 
 /** What was answered by the RST of a host that has no socket for it. A firewall's RST is not counted in OutRsts. */

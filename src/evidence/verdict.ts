@@ -5,11 +5,11 @@ import { type ConnectionEnd, endOf, peerHost } from './connection.ts';
 import type { Claimed, Held, HostName } from './events.ts';
 import { describeProgramEnd, programEnds } from './program-ends.ts';
 import { mustBeTimeline, type Timeline } from './timeline.ts';
-import { courseOf } from './transitions.ts';
+import { stateHistoryOf } from './transitions.ts';
 import { kernelEvents } from './witness/kernel-events.ts';
 import { packets } from './witness/packets.ts';
 import { socketTable } from './witness/socket-table.ts';
-import type { Sight, Witness, WitnessName } from './witness/witness.ts';
+import type { Observation, Witness, WitnessName } from './witness/witness.ts';
 
 export type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
@@ -87,7 +87,7 @@ function timerThatEnded(
   state: State | null | undefined,
   hold: Held,
 ): string {
-  const left = courseOf(timeline, connection).transitions.find(
+  const left = stateHistoryOf(timeline, connection).transitions.find(
     ({ atMs, host: at, from }) => at === host && from === state && atMs > hold.fromMs && atMs <= hold.atMs,
   );
   return left?.arc && TIMERS.has(left.arc.trigger) ? ` (${left.arc.trigger})` : '';
@@ -123,9 +123,9 @@ function testify(
   state: State,
   hold: Held,
 ): Testimony {
-  const sights = witness.follow(timeline, end);
-  const known = sights.filter(({ atMs }) => atMs <= hold.fromMs).at(-1);
-  const during = sights.filter(({ atMs }) => atMs > hold.fromMs && atMs <= hold.atMs);
+  const observations = witness.follow(timeline, end);
+  const known = observations.filter(({ atMs }) => atMs <= hold.fromMs).at(-1);
+  const during = observations.filter(({ atMs }) => atMs > hold.fromMs && atMs <= hold.atMs);
   const isBehind = witness === kernelEvents && known && othersSawItLeave(timeline, end, known, state, hold);
   const before = isBehind ? during.shift() : known;
   const relevant = before ? [before, ...during] : during;
@@ -154,24 +154,29 @@ const NOTHING_PRINTED = 'the kernel printed nothing of a change that another wit
 function othersSawItLeave(
   timeline: Timeline,
   end: ConnectionEnd,
-  known: Sight,
+  known: Observation,
   state: State,
   { fromMs }: Held,
 ): boolean {
   if (known.states.length === 0 || known.states.includes(state)) return false;
   return [socketTable, packets].some((witness) => {
-    const sights = witness.follow(timeline, end).filter(({ atMs }) => atMs <= fromMs);
+    const observations = witness.follow(timeline, end).filter(({ atMs }) => atMs <= fromMs);
     const since = Math.max(
       0,
-      sights.findLastIndex(({ atMs }) => atMs <= known.atMs),
+      observations.findLastIndex(({ atMs }) => atMs <= known.atMs),
     );
-    const [last, ...rest] = sights.slice(since).reverse();
-    const isSame = ({ states: [only, more] }: Sight) => only && !more && known.states.includes(only);
+    const [last, ...rest] = observations.slice(since).reverse();
+    const isSame = ({ states: [only, more] }: Observation) => only && !more && known.states.includes(only);
     return last?.states.length === 1 && last.states[0] === state && rest.some(isSame);
   });
 }
 
-function describe(contrary: Sight, before: Sight | undefined, claimed: State, hold: Held): string {
+function describe(
+  contrary: Observation,
+  before: Observation | undefined,
+  claimed: State,
+  hold: Held,
+): string {
   const seen = contrary.states.join(' or ');
   if (contrary === before) return `saw ${seen}, not ${claimed}`;
   return `saw ${claimed}, then ${seen} ${intoTheHold(contrary.atMs, hold)}`;

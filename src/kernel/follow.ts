@@ -37,7 +37,7 @@ export function stopFollowingInto(namespace: NetworkNamespace): void {
  * report in one round of the event loop, and emits `close` at the end of that round. Before that, the connection pool of
  * `fetch` would reuse a connection of a closed lab, or open one in the machine's own network.
  */
-export async function untilNodeHasHeard(): Promise<void> {
+export async function untilCloseEmitted(): Promise<void> {
   await turn();
   await turn();
 }

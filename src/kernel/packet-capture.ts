@@ -48,7 +48,7 @@ export class PacketCapture {
   #closed: Promise<void> | undefined;
   /** Whether the interface was set down at some time. */
   #wasDown = false;
-  #toldDeleted = false;
+  #reportedDeleted = false;
 
   /**
    * Opens on the named interface of the namespace in which the thread is now; whatever kind of link it is. With a `peer`
@@ -100,13 +100,13 @@ export class PacketCapture {
    * interface of that name. One that is only set down and up again is captured as before (packet(7)).
    */
   takeDeleted(): string | undefined {
-    if (!this.#wasDown || this.#toldDeleted) return undefined;
+    if (!this.#wasDown || this.#reportedDeleted) return undefined;
     const address = Buffer.alloc(20);
     const length = Buffer.from([address.length, 0, 0, 0]);
     check(libc.getsockname(this.#fd, address, length), 'getsockname', 'packet capture');
     const NO_INTERFACE = -1;
-    this.#toldDeleted = address.readInt32LE(4) === NO_INTERFACE;
-    return this.#toldDeleted ? this.#name : undefined;
+    this.#reportedDeleted = address.readInt32LE(4) === NO_INTERFACE;
+    return this.#reportedDeleted ? this.#name : undefined;
   }
 
   /** How many packets found the buffer full since the last call. Their contents are lost. */

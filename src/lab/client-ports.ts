@@ -1,5 +1,5 @@
 /**
- * Where kernel events do not tell their namespace (tracefs), two labs with the same addresses can only be told apart by the
+ * Where kernel events do not show their namespace (tracefs), two labs with the same addresses can only be distinguished by the
  * client's port, and the events show the sockets of everybody on the machine. So each process that sees them so has a slot
  * of ports, and each of its labs a block of that, below the range from which the kernel takes ports by itself.
  */

@@ -28,7 +28,7 @@ export class HostRules {
   readonly #options: Options;
   #firewall: Firewall | undefined;
   /** The packets of each rule, as the timeline has them. */
-  readonly #told = new Map<number, number>();
+  readonly #reported = new Map<number, number>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -47,7 +47,7 @@ export class HostRules {
     const { name: host, namespace, nowMs, emit } = this.#options;
     const met = namespace.enter(() => this.#firewall?.lift(number));
     if (!met) throw new TcplabError('USAGE', `the ${host} has no rule ${number}`);
-    this.tell([met]);
+    this.report([met]);
     emit({ type: 'rule-lifted', atMs: nowMs(), host, rule: number });
   }
 
@@ -58,12 +58,12 @@ export class HostRules {
   }
 
   /** Puts counters onto the timeline: those that it does not have. */
-  tell(counts: RuleCount[]): void {
+  report(counts: RuleCount[]): void {
     const { name: host, nowMs, emit } = this.#options;
     const atMs = nowMs();
     for (const { rule, packets } of counts) {
-      if (this.#told.get(rule) === packets) continue;
-      this.#told.set(rule, packets);
+      if (this.#reported.get(rule) === packets) continue;
+      this.#reported.set(rule, packets);
       emit({ type: 'rule-counted', atMs, host, rule, packets });
     }
   }

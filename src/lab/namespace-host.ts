@@ -5,7 +5,7 @@ import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
 import { DisposableStack } from '../kernel/disposable-stack.ts';
-import { followInto, isFollowedInto, stopFollowingInto, untilNodeHasHeard } from '../kernel/follow.ts';
+import { followInto, isFollowedInto, stopFollowingInto, untilCloseEmitted } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import type { PacketCapture } from '../kernel/packet-capture.ts';
 import type { Neighbour } from '../kernel/rtnetlink.ts';
@@ -27,8 +27,8 @@ import {
   type SpawnOptions,
   type StartOptions,
 } from './host.ts';
+import { HostKernelEvents } from './host-kernel-events.ts';
 import { HostRules } from './host-rules.ts';
-import { KernelSight } from './kernel-sight.ts';
 import type { KernelWatch } from './kernel-watch.ts';
 import { markedProcesses, NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
 import { findNeighbour, loseNeighbour } from './neighbour.ts';
@@ -76,7 +76,7 @@ export class NamespaceHost implements EnterableHost {
   readonly #counters: CounterTexts;
   readonly #programs: NamespacePrograms;
   readonly #rules: HostRules;
-  readonly #sight: KernelSight;
+  readonly #kernelEvents: HostKernelEvents;
   readonly #sockets = new Map<SocketNumber, number>();
   #rawSocket: number | undefined;
   #lastSocket = 0;
@@ -91,10 +91,10 @@ export class NamespaceHost implements EnterableHost {
     const { capture, shared, watch } = options;
     const clock = { nowMs: () => this.#nowMs(), toMs: (ns: bigint) => this.#toMs(ns) };
     const processes = shared ? markedProcesses(shared.table) : processesOfNamespace(this.#namespace);
-    const onProgram = () => watch.watchCalls(this.#sight);
+    const onProgram = () => watch.watchCalls(this.#kernelEvents);
     this.#programs = new NamespacePrograms({ ...options, ...clock, processes, onProgram });
     this.#rules = new HostRules({ ...options, ...clock, kind: options.firewall });
-    this.#sight = new KernelSight({ ...options, ...clock });
+    this.#kernelEvents = new HostKernelEvents({ ...options, ...clock });
     const concerns = shared && ((wire: WirePacket) => shared.concerns(wire));
     [this.#packets, this.#table, this.#counters] = this.#namespace.enter(() => {
       const packets = capture && new PacketWatch({ ...options, capture, concerns });
@@ -104,7 +104,7 @@ export class NamespaceHost implements EnterableHost {
       return [packets, table, readCounters()];
     });
     this.#tableWatch = new TableWatch(this.#table, { isNew: !shared });
-    watch.add(this.#sight);
+    watch.add(this.#kernelEvents);
     undo.move();
   }
 
@@ -192,7 +192,7 @@ export class NamespaceHost implements EnterableHost {
     const startNs = monotonicNs();
     this.#table.destroy(local, remote);
     this.#emitCall('destroy', 0, `${formatEndpoint(local)} ${formatEndpoint(remote)}`, 'ok', startNs);
-    this.#options.watch.read(this.#sight);
+    this.#options.watch.read(this.#kernelEvents);
   }
 
   async sendSegment(segment: SegmentToEncode): Promise<void> {
@@ -233,7 +233,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async countRules(): Promise<void> {
-    this.#rules.tell(this.#rules.count());
+    this.#rules.report(this.#rules.count());
   }
 
   async count(): Promise<void> {
@@ -243,7 +243,7 @@ export class NamespaceHost implements EnterableHost {
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // A packet that arrives during the count may be counted or not: repeat until none does.
       if (this.#readPackets() > 0 && this.#nowMs() < lastMs) continue;
-      this.#rules.tell(rules);
+      this.#rules.report(rules);
       const changed = countedSince(this.#counters, counters);
       this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters: changed });
       return;
@@ -272,10 +272,10 @@ export class NamespaceHost implements EnterableHost {
     const { watch } = this.#options;
     // What the kernel has printed so far is of the time before the change, and of that alone.
     watch.read();
-    this.#sight.onlyPort = undefined;
+    this.#kernelEvents.onlyPort = undefined;
     await this.writeSysctl('net.ipv4.ip_local_port_range', `${first} ${last}`);
     watch.read();
-    if (first === last) this.#sight.onlyPort = first;
+    if (first === last) this.#kernelEvents.onlyPort = first;
   }
 
   /** Prepares for a program that enters this host another way; returns the environment variables that it needs. */
@@ -313,7 +313,7 @@ export class NamespaceHost implements EnterableHost {
     const { watch, shared } = this.#options;
     return new Ending([
       () => watch.read(),
-      () => watch.remove(this.#sight),
+      () => watch.remove(this.#kernelEvents),
       () => this.#programs.end(),
       () => {
         for (const fd of this.#sockets.values()) kernel.close(fd);
@@ -322,7 +322,7 @@ export class NamespaceHost implements EnterableHost {
       () => endOrphans(this.#table, this.#ours(this.#table.readAllButBound())),
       // Reads the kernel's last events, so that they do not reach the next lab.
       () => watch.read(NOBODY),
-      () => untilNodeHasHeard(),
+      () => untilCloseEmitted(),
       () => this.#rawSocket !== undefined && kernel.close(this.#rawSocket),
       () => this.#rules.close(),
       () => shared && this.#namespace.enter(() => shared.restore()),
@@ -336,8 +336,8 @@ export class NamespaceHost implements EnterableHost {
   #readPackets(): number {
     this.#options.watch.read();
     const calledNs = monotonicNs();
-    const count = this.#packets?.read((packet) => this.#sight.droppedAtNs(packet)) ?? 0;
-    this.#sight.knowLogs(calledNs);
+    const count = this.#packets?.read((packet) => this.#kernelEvents.droppedAtNs(packet)) ?? 0;
+    this.#kernelEvents.knowLogs(calledNs);
     return count;
   }
 
@@ -364,7 +364,7 @@ export class NamespaceHost implements EnterableHost {
       this.#emitCall(call, socket, detail, (error as { errno?: string }).errno ?? 'failed', startNs);
       throw error;
     } finally {
-      this.#options.watch.read(this.#sight);
+      this.#options.watch.read(this.#kernelEvents);
     }
   }
 

@@ -102,7 +102,7 @@ export class NamespacePrograms {
   /** The holders that the timeline has, by name. */
   readonly #holders = new Map<string, SocketHolder>();
   /** A socket's options as last put on the timeline, by inode. */
-  readonly #toldOptions = new Map<number, string>();
+  readonly #lastOptions = new Map<number, string>();
   readonly #started: { program: SpawnedProgram; streams: Set<number> }[] = [];
   /** The standard input of all programs: it stays open until the host ends. */
   #input: SilentPipe | undefined;
@@ -176,9 +176,9 @@ export class NamespacePrograms {
     if (!holder) return;
     const { name: host, nowMs, emit } = this.#options;
     const { options, why } = optionsOf(holder);
-    const told = JSON.stringify([local, remote, options, why]);
-    if (this.#toldOptions.get(inode) === told) return;
-    this.#toldOptions.set(inode, told);
+    const found = JSON.stringify([local, remote, options, why]);
+    if (this.#lastOptions.get(inode) === found) return;
+    this.#lastOptions.set(inode, found);
     const { name } = holder;
     emit({ type: 'socket-options', atMs: nowMs(), host, local, remote, name, options, why });
   }

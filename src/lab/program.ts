@@ -40,7 +40,7 @@ export class SpawnedProgram implements Program {
   readonly #child: ChildProcess;
   #status: number | undefined;
   #output = '';
-  #told = 0;
+  #emitted = 0;
 
   /** `number` names it on the timeline. */
   constructor(
@@ -59,10 +59,10 @@ export class SpawnedProgram implements Program {
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream]?.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-KEPT);
-        if (this.#told >= KEPT) return;
-        const told = text.slice(0, KEPT - this.#told);
-        this.#told += told.length;
-        emit({ type: 'program-said', atMs: nowMs(), host, program: number, stream, text: told });
+        if (this.#emitted >= KEPT) return;
+        const kept = text.slice(0, KEPT - this.#emitted);
+        this.#emitted += kept.length;
+        emit({ type: 'program-said', atMs: nowMs(), host, program: number, stream, text: kept });
       });
     }
     this.ended = new Promise((resolve) => {

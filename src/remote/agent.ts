@@ -22,7 +22,7 @@ import {
   Lines,
   type Request,
 } from './protocol.ts';
-import { closeDoor, freePort, freePorts, knockAt, openDoor, ownAddresses } from './reachability.ts';
+import { closePort, freePort, freePorts, openPort, ownAddresses, tryPort } from './reachability.ts';
 import {
   type ClockFace,
   openSharedHost,
@@ -68,9 +68,9 @@ const HOST_CALLS: readonly (keyof Host)[] = [
 export interface AgentCalls {
   clock(): ClockFace;
   ownAddresses(family: Family): ReturnType<typeof ownAddresses>;
-  openDoor(address: string): Promise<number>;
-  closeDoor(port: number, withinMs: number): Promise<string | null>;
-  knockAt(address: string, port: number, withinMs: number): ReturnType<typeof knockAt>;
+  openPort(address: string): Promise<number>;
+  closePort(port: number, withinMs: number): Promise<string | null>;
+  tryPort(address: string, port: number, withinMs: number): ReturnType<typeof tryPort>;
   freePort(address: string): Promise<number>;
   freePorts(family: Family, address: string, count: number): number;
   /** Gives the number by which the host is called, and what it can do. */
@@ -127,9 +127,9 @@ export async function serve(onReady: () => void): Promise<void> {
   const calls: AgentCalls = {
     clock: readClocks,
     ownAddresses,
-    openDoor,
-    closeDoor,
-    knockAt,
+    openPort,
+    closePort,
+    tryPort,
     freePort,
     freePorts,
     async open(request) {

@@ -26,9 +26,9 @@ const port = whole(0, 65535);
 const RESULTS: Record<keyof AgentCalls, Check | undefined> = {
   clock: object({ atMs: number(), dayMs: number() }),
   ownAddresses: list(object({ interface: text(), address, netmask: address })),
-  openDoor: port,
-  closeDoor: nullable(text()),
-  knockAt: object({ from: optional(text()), errno: optional(text()) }),
+  openPort: port,
+  closePort: nullable(text()),
+  tryPort: object({ from: optional(text()), errno: optional(text()) }),
   freePort: port,
   freePorts: port,
   open: object({

@@ -1,5 +1,5 @@
 import { TcplabError } from '../error.ts';
-import { tellingLine } from '../evidence/program-ends.ts';
+import { errorLine } from '../evidence/program-ends.ts';
 
 /** What a shell, ssh, docker, kubectl or Node prints, what that means, and what to do. */
 const MEANINGS: readonly [said: RegExp, means: string, hint: string][] = [
@@ -48,7 +48,7 @@ export function explainFailure(
   said: string,
   wasThere: boolean,
 ): TcplabError {
-  const last = tellingLine(said);
+  const last = errorLine(said);
   const ended = typeof status === 'number' ? `exited with status ${status}` : `killed by ${status}`;
   const destination = place.startsWith('ssh:') ? place.slice(4) : 'DESTINATION';
   const known = MEANINGS.find(([pattern]) => pattern.test(said));

@@ -57,12 +57,12 @@ export class Channel implements AsyncDisposable {
   >();
   readonly #listeners = new Map<number, (news: News) => void>();
   readonly #greeted: Promise<Greeting>;
-  #meetAgent: (greeting: Greeting) => void = () => {};
-  #meetNobody: (error: unknown) => void = () => {};
+  #onGreeting: (greeting: Greeting) => void = () => {};
+  #onNoGreeting: (error: unknown) => void = () => {};
   #greeting: Greeting | undefined;
   #clock: ClockReading | undefined;
   #lastCall = 0;
-  #heardMs = performance.now();
+  #receivedMs = performance.now();
   #beat: NodeJS.Timeout | undefined;
   /** How many time requests were sent since the last message was received. */
   #beats = 0;
@@ -75,8 +75,8 @@ export class Channel implements AsyncDisposable {
     this.place = place;
     this.#child = child;
     this.#greeted = new Promise((resolve, reject) => {
-      this.#meetAgent = resolve;
-      this.#meetNobody = reject;
+      this.#onGreeting = resolve;
+      this.#onNoGreeting = reject;
     });
     // A caller that awaits this gets the error. Until then the rejection counts as handled.
     this.#greeted.catch(() => {});
@@ -188,7 +188,7 @@ export class Channel implements AsyncDisposable {
   async #keepAlive(): Promise<void> {
     // After this machine has slept, messages from that time are still unread.
     await turn();
-    if (performance.now() - this.#heardMs > SILENCE_MS && this.#beats >= SILENCE_MS / BEAT_MS) {
+    if (performance.now() - this.#receivedMs > SILENCE_MS && this.#beats >= SILENCE_MS / BEAT_MS) {
       const seconds = SILENCE_MS / 1000;
       this.#failure ??= new TcplabError('SYSTEM', `no response from ${this.place.name} for ${seconds} s`, {
         hint: 'its watchdog undoes all changes made there',
@@ -217,17 +217,17 @@ export class Channel implements AsyncDisposable {
     // A banner, a message of the day, a warning.
     const isNoise = message === undefined || (!this.#greeting && kind === undefined);
     if (isNoise) this.#keep(`${line}\n`);
-    else if (isObject(message)) this.#hear(message, kind);
+    else if (isObject(message)) this.#receive(message, kind);
     else this.#refuse('expected an answer or an event');
   }
 
-  #hear(message: Record<string, unknown>, kind: ReturnType<typeof kindOf>): void {
+  #receive(message: Record<string, unknown>, kind: ReturnType<typeof kindOf>): void {
     const flaw = flawOfMessage(message, this.#pending.get(message['id'] as number)?.call);
     if (flaw !== undefined) throw new TcplabError('SYSTEM', flaw);
-    this.#heardMs = performance.now();
+    this.#receivedMs = performance.now();
     this.#beats = 0;
     if (kind === 'loader') this.#load(message['loader'] as LoaderSays);
-    else if (kind === 'greeting') this.#meetAgent(message as unknown as Greeting);
+    else if (kind === 'greeting') this.#onGreeting(message as unknown as Greeting);
     else if (kind === 'news') this.#listeners.get(Number(message['host']))?.(message as unknown as News);
     else this.#settle(message as unknown as Answer);
   }
@@ -262,7 +262,7 @@ export class Channel implements AsyncDisposable {
       }
       this.#child.stdin?.write(bundleFor(said));
     } catch (error) {
-      this.#meetNobody(error);
+      this.#onNoGreeting(error);
     }
   }
 
@@ -275,7 +275,7 @@ export class Channel implements AsyncDisposable {
     clearInterval(this.#beat);
     const said = this.#noise + this.#lines.rest;
     this.#failure ??= explainFailure(this.place.name, status, said, this.#greeting !== undefined);
-    this.#meetNobody(this.#failure);
+    this.#onNoGreeting(this.#failure);
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();
   }

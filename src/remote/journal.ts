@@ -15,8 +15,8 @@ import { isAlive, networkOf, ownName, type ProcessName } from '../kernel/process
 import type { Undo } from '../lab/undo.ts';
 
 /**
- * All that an agent sets carries its name: its process number, its start time, and where it has that number. So it can be
- * told whose it is, and whether that one still lives.
+ * All that an agent sets carries its name: its process number, its start time, and where it has that number. That names the
+ * owner, and shows whether it still runs.
  */
 export function agentName(): string {
   const { pid, startTime, numberedIn } = ownName();

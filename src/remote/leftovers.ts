@@ -80,9 +80,9 @@ export function leftRules(rules: readonly string[]): string[] {
     if (!isLeftBehind(name)) return [];
     // The logging rule has no comment. It directly precedes the rule that decides, with the same match.
     const before = rules[index - 1] ?? '';
-    const told = readIptablesRule(before);
+    const rule = readIptablesRule(before);
     const isOurs =
-      told.log?.prefix === number && LOG_GROUPS.has(Number(told.log?.group)) && told.matches === matches;
+      rule.log?.prefix === number && LOG_GROUPS.has(Number(rule.log?.group)) && rule.matches === matches;
     return (isOurs ? [before, text] : [text]).map((rule) => rule.replace(/^-A /, ''));
   });
 }

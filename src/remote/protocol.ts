@@ -6,7 +6,7 @@ import type { Privilege } from '../kernel/privileges.ts';
  * The protocol between an agent and the process that started it: one JSON object per line, over stdin and stdout. Raised
  * when one side would misread the other.
  */
-export const AGENT_FORMAT = 'tcplab.agent/1';
+export const AGENT_FORMAT = 'tcplab.agent/2';
 
 /** The agent's first line. Lines before it (a banner, a message of the day) come from other programs. */
 export interface Greeting {

@@ -34,7 +34,7 @@ interface Listener {
 const listeners = new Map<number, Listener>();
 
 /** Listens on an address; gives the port. */
-export async function openDoor(address: string): Promise<number> {
+export async function openPort(address: string): Promise<number> {
   const server = createServer().listen(0, address);
   const from = new Promise<string>((resolve) => {
     server.on('connection', (socket) => {
@@ -50,7 +50,7 @@ export async function openDoor(address: string): Promise<number> {
 }
 
 /** Closes the listener and returns the client's address, or null if none connected in time. */
-export async function closeDoor(port: number, withinMs: number): Promise<string | null> {
+export async function closePort(port: number, withinMs: number): Promise<string | null> {
   const listener = listeners.get(port);
   listeners.delete(port);
   if (!listener) return null;
@@ -60,7 +60,7 @@ export async function closeDoor(port: number, withinMs: number): Promise<string 
 }
 
 /** Connects, and gives the own address that the kernel chose for it, or the errno's name. */
-export async function knockAt(
+export async function tryPort(
   address: string,
   port: number,
   withinMs: number,
@@ -100,7 +100,7 @@ const FIRST_PORT = 1024;
 
 /**
  * The first of so many ports in a row that nobody has, below those that the kernel gives away by itself: a lab's connections
- * are told apart by them.
+ * are distinguished by them.
  */
 export function freePorts(family: Family, address: string, count: number): number {
   const [ephemeral = 32_768] = (readSysctl('net.ipv4.ip_local_port_range') ?? '').split(/\s+/).map(Number);

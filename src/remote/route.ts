@@ -11,7 +11,7 @@ const WITHIN_MS = 2000;
 
 /**
  * Finds out by connecting once to each of the server's addresses, those in a network of the client's own first. Throws
- * where none is reached, or where addresses are translated in between: then no segment could be told from the other side.
+ * where none is reached, or where addresses are translated in between: then no segment could be matched with the other side's.
  */
 export async function findRoute(
   { client, server }: Record<HostName, Channel>,
@@ -24,14 +24,14 @@ export async function findRoute(
   const candidates = theirs.toSorted((a, b) => Number(isNear(b, own)) - Number(isNear(a, own)));
   const failures: string[] = [];
   for (const { address, interface: interfaceName } of candidates) {
-    const port = await server.call('openDoor', address).catch(reasonOf);
+    const port = await server.call('openPort', address).catch(reasonOf);
     if (typeof port === 'string') {
       failures.push(`${address}: ${port}`);
       continue;
     }
-    const attempt = await client.call('knockAt', address, port, WITHIN_MS);
+    const attempt = await client.call('tryPort', address, port, WITHIN_MS);
     const hasConnected = 'from' in attempt;
-    const seenFrom = await server.call('closeDoor', port, hasConnected ? WITHIN_MS : 0);
+    const seenFrom = await server.call('closePort', port, hasConnected ? WITHIN_MS : 0);
     if (!hasConnected) {
       failures.push(`${address}: ${attempt.errno}`);
       continue;

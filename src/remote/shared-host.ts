@@ -99,8 +99,8 @@ export async function openSharedHost(
     capture: seen.capture,
     logGroup: seen.logGroup,
     startNs: START_NS,
-    nextRule: isTold,
-    nextProgram: isTold,
+    nextRule: neverCalled,
+    nextProgram: neverCalled,
   });
   undo.move();
   return {
@@ -111,7 +111,7 @@ export async function openSharedHost(
 }
 
 /** The numbers of rules and programs are the lab's, of which this is but one host. */
-function isTold(): never {
+function neverCalled(): never {
   throw new Error('the lab gives an agent the numbers of its rules and programs');
 }
 

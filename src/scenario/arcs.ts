@@ -1,7 +1,7 @@
 import { type ConnectionEnd, endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import { courseOf, type Particularity, type Transition } from '../evidence/transitions.ts';
+import { type Particularity, stateHistoryOf, type Transition } from '../evidence/transitions.ts';
 import { judge, type VerdictWord } from '../evidence/verdict.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../evidence/witness/witness.ts';
@@ -98,10 +98,10 @@ function isIn(timeline: Timeline, end: ConnectionEnd, state: State, atMs: number
 
 export function transitionsOf(timeline: Timeline): Transition[] {
   const claim = timeline.of('claimed')[0];
-  return claim ? courseOf(timeline, claim.connection).transitions : [];
+  return claim ? stateHistoryOf(timeline, claim.connection).transitions : [];
 }
 
 export function particularitiesOf(timeline: Timeline): Particularity[] {
   const claim = timeline.of('claimed')[0];
-  return claim ? courseOf(timeline, claim.connection).particularities : [];
+  return claim ? stateHistoryOf(timeline, claim.connection).particularities : [];
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { endOf } from '../evidence/connection.ts';
-import { Looks } from '../evidence/looks.ts';
+import { Samples } from '../evidence/samples.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
 import { stageOf } from './reach.ts';
@@ -22,7 +22,7 @@ export async function holdState(lab: Lab, scenario: Scenario, options: HoldOptio
   if (!claim) throw new Error('nothing was reached that could be held');
   const { connection, held, atMs } = claim;
   const end = endOf(connection, held.host, held.state);
-  const looks = new Looks(atMs);
+  const looks = new Samples(atMs);
   const look = async () => {
     const tables = await lab.observe();
     looks.add(lab.nowMs());

@@ -3,7 +3,7 @@ import { type Connection, endOf } from '../evidence/connection.ts';
 import { type HostName, otherHost } from '../evidence/events.ts';
 import { foreignDrops } from '../evidence/foreign-drops.ts';
 import { describeProgramEnd, programEnds } from '../evidence/program-ends.ts';
-import { toldByPackets } from '../evidence/segments.ts';
+import { packetFoldOf } from '../evidence/segments.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
 import { keepingSettings, mustBeOurs, SettingConflict } from '../lab/settings.ts';
@@ -109,7 +109,7 @@ export function stageOf(
     observe,
     fold: async (connection, host) => {
       await observe();
-      return toldByPackets(lab.timeline, connection, host).end;
+      return packetFoldOf(lab.timeline, connection, host).end;
     },
   };
   return stage;

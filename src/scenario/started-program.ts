@@ -1,5 +1,5 @@
 import { TcplabError } from '../error.ts';
-import { tellingLine } from '../evidence/program-ends.ts';
+import { errorLine } from '../evidence/program-ends.ts';
 import type { Host, StartOptions } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Program } from '../lab/program.ts';
@@ -84,7 +84,7 @@ function remedy(listeners: readonly SocketRow[], wanted: Endpoint): string {
 /** Throws `EndedEarly`, with code TIMEOUT, if the program has ended. */
 export function mustRun({ status, output }: Program, named: string, before: string): void {
   if (status === undefined) return;
-  const said = tellingLine(output);
+  const said = errorLine(output);
   const because = said ? `: ${said}` : '';
   throw new EndedEarly('TIMEOUT', `${named} exited with status ${status} before it ${before}${because}`);
 }

@@ -10,12 +10,12 @@ import {
   got,
   lastAck,
   sent,
+  shownBy,
   stateAfter,
   synReceived,
   synReceivedSimultaneously,
   synSent,
   timeWait,
-  told,
   unreachable,
 } from '../../test/one-end.ts';
 import type { Input } from './fold.ts';
@@ -33,12 +33,12 @@ describe('an RST', () => {
   ])(
     'in %s that is not exactly at the next sequence number changes nothing (RFC 5961)',
     (_, before, next) => {
-      const state = told(fold(before));
+      const state = shownBy(fold(before));
       // Linux also takes the one just before, once it has heard a FIN (net/ipv4/tcp_input.c, tcp_reset_check).
       const justBefore = next === 1 ? [next - 1] : [];
       for (const seq of [...justBefore, next + 1, next + 1000, next - 1000]) {
-        expect(told(fold([...before, got('R', seq)])), `at ${seq}`).toEqual(state);
-        expect(told(fold([...before, got('R.', seq, 1)])), `at ${seq}`).toEqual(state);
+        expect(shownBy(fold([...before, got('R', seq)])), `at ${seq}`).toEqual(state);
+        expect(shownBy(fold([...before, got('R.', seq, 1)])), `at ${seq}`).toEqual(state);
       }
     },
   );
@@ -51,7 +51,7 @@ describe('an RST', () => {
 
   it('that an end sends after it has aborted changes nothing more', () => {
     const aborted = [...established, sent('R.', 1, 1)];
-    expect(told(fold([...aborted, got('P.', 1, 1, 5), sent('R', 1)]))).toEqual(told(fold(aborted)));
+    expect(shownBy(fold([...aborted, got('P.', 1, 1, 5), sent('R', 1)]))).toEqual(shownBy(fold(aborted)));
   });
 
   it('of an end in FIN-WAIT-2 that was given octets nobody will read closes it', () => {
@@ -83,8 +83,8 @@ describe('a retransmission', () => {
     (state, before) => {
       const whole = fold(before);
       const again = before.filter((input) => input.direction === 'received' || isOwed(state, input));
-      for (const one of again) expect(told(fold([...before, one]))).toEqual(told(whole));
-      expect(told(fold([...before, ...again]))).toEqual(told(whole));
+      for (const one of again) expect(shownBy(fold([...before, one]))).toEqual(shownBy(whole));
+      expect(shownBy(fold([...before, ...again]))).toEqual(shownBy(whole));
     },
   );
 

@@ -9,12 +9,12 @@ import {
   got,
   lastAck,
   sent,
+  shownBy,
   stateAfter,
   synReceived,
   synReceivedSimultaneously,
   synSent,
   timeWait,
-  told,
   unreachable,
 } from '../../test/one-end.ts';
 import { ARCS, findArc, type Trigger } from './arcs.ts';
@@ -182,7 +182,7 @@ describe('SYN-SENT', () => {
     ['its own SYN once more', sent('S', 0)],
     ['the RST with which it refuses a wrong acknowledgment', sent('R', 2)],
   ])('is not left by %s', (_title, input) => {
-    expect(told(fold([...synSent, input]))).toEqual(told(fold(synSent)));
+    expect(shownBy(fold([...synSent, input]))).toEqual(shownBy(fold(synSent)));
   });
 
   it('still opens after a SYN-ACK with a wrong acknowledgment, and the RST to that', () => {
@@ -238,7 +238,7 @@ describe('SYN-RECEIVED', () => {
 
   it('of a simultaneous open is left by one SYN-ACK, and another changes nothing', () => {
     const open = [...synReceivedSimultaneously, got('S.', 0, 1)];
-    expect(told(fold([...open, got('S.', 0, 1), got('.', 1, 1)]))).toEqual(told(fold(open)));
+    expect(shownBy(fold([...open, got('S.', 0, 1), got('.', 1, 1)]))).toEqual(shownBy(fold(open)));
   });
 
   it('begins anew when a listener that was reset is given another SYN', () => {

@@ -5,10 +5,11 @@ import { receiveIcmp } from './icmp.ts';
 import { type Fact, type Knowledge, type Moment, NOTHING_KNOWN } from './known.ts';
 import { receiveCookie, receiveInOrphan, receiveInRequest, receiveInTimeWait } from './minisocks.ts';
 import { alternativesOf, type Path, type Step, stepsSince } from './path.ts';
-import { acknowledgesSyn, merged, type Possibility, UNTOLD, withDoubt } from './possibility.ts';
+import { acknowledgesSyn, merged, type Possibility, UNKNOWN, withDoubt } from './possibility.ts';
 import type { IcmpError, Segment } from './segment.ts';
 import { sendSegment } from './send.ts';
 import { sendReset, silentlyEnded } from './send-reset.ts';
+import type { SequenceNumber } from './sequence.ts';
 import { isRefuted, withSilentCalls, withTimers } from './silence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
@@ -66,7 +67,7 @@ export class End {
     if (states.length === 1) return null;
     if (this.blind !== null) return this.blind;
     if (this.possibilities.some(({ gone }) => gone)) return 'the socket is gone, and no segment shows that';
-    if (states.length === 0) return 'no segment has told the state yet';
+    if (states.length === 0) return 'no segment has shown the state yet';
     const doubts = this.possibilities.map(({ doubt }) => doubt);
     return wordsOfDoubts(
       doubts.filter((doubt): doubt is Doubt => doubt !== null),
@@ -93,19 +94,19 @@ export class End {
   }
 
   /** The sequence numbers of the likeliest possibility. */
-  get sendNext(): number {
+  get sendNext(): SequenceNumber {
     return this.#first.sendNext;
   }
 
-  get receiveNext(): number {
+  get receiveNext(): SequenceNumber {
     return this.#first.receiveNext;
   }
 
-  get finSent(): number | null {
+  get finSent(): SequenceNumber | null {
     return this.#first.finSent;
   }
 
-  get finReceived(): number | null {
+  get finReceived(): SequenceNumber | null {
     return this.#first.finReceived;
   }
 
@@ -114,7 +115,7 @@ export class End {
   }
 
   get #first(): Possibility {
-    return this.possibilities[0] ?? UNTOLD;
+    return this.possibilities[0] ?? UNKNOWN;
   }
 }
 
@@ -125,7 +126,7 @@ function commonOf(one: Path | null, other: Path | null): Path | null {
   return null;
 }
 
-export const UNKNOWN_END: End = new End([UNTOLD], NOTHING_KNOWN, null);
+export const UNKNOWN_END: End = new End([UNKNOWN], NOTHING_KNOWN, null);
 
 /** Folds the segments of one end of one connection, in the order of time, into what it can be. */
 export function foldEnd(inputs: Iterable<Input | Fact>): End {
@@ -242,19 +243,19 @@ function hasGuessedClose([first, second, ...others]: readonly Possibility[]): bo
 
 /** One input is dealt with: what can't be any more is left out, and what else can be is put in. */
 function settled(before: End, possible: readonly Possibility[], last: Segment | null, at: Moment): End {
-  const blind = (why: string) => new End([{ ...UNTOLD, path: before.path }], at.known, last, why);
+  const blind = (why: string) => new End([{ ...UNKNOWN, path: before.path }], at.known, last, why);
   if (possible.length === 0) return blind('a segment contradicts every state that fitted before');
   const left = possible.length > 1 ? possible.filter((one) => !isRefuted(one)) : possible;
   const standing = left.length > 0 ? left : possible;
   const all = hasGuessedClose(standing) ? standing : standing.flatMap((one) => withSilentCalls(one, at));
   if (all.length === 1) {
     const [one] = all as [Possibility];
-    const isTold = one.state !== null;
+    const isKnown = one.state !== null;
     return new End(
       [one.doubt === null ? one : { ...one, doubt: null }],
       at.known,
       last,
-      isTold ? null : before.blind,
+      isKnown ? null : before.blind,
     );
   }
   const kept = merged(all);

@@ -55,8 +55,8 @@ const ORPHAN_STATES: ReadonlySet<State> = new Set(['FIN-WAIT-1', 'FIN-WAIT-2', '
  * that is computed from its count of retransmissions and its current timeout.
  */
 export function forecast(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities = {}): Forecast {
-  const told = foretell(row, { ...sysctls, rtoMaxMs: options.rtoMaxMs ?? sysctls.rtoMaxMs }, options);
-  return { ...told, because: told.because + restsOn(options, told.because) };
+  const result = forecastWith(row, { ...sysctls, rtoMaxMs: options.rtoMaxMs ?? sysctls.rtoMaxMs }, options);
+  return { ...result, because: result.because + restsOn(options, result.because) };
 }
 
 /** The process that set the options in the reason, or that they could not be read. */
@@ -65,18 +65,18 @@ function restsOn({ setBy, unread }: Peculiarities, because: string): string {
   return setBy !== undefined && /TCP_|keepalive/.test(because) ? ` (set by ${setBy})` : '';
 }
 
-function foretell(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities): Forecast {
+function forecastWith(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities): Forecast {
   const orphan = options.orphan ?? isOrphan(row);
   const waiting = waitingOf(row, orphan);
   if (!waiting || row.expiresMs === null) return noTimer(row, sysctls);
-  const told = { ...options, orphan, ...measured(row, waiting, sysctls) };
-  if (waiting === 'FIN-WAIT-2') return forecastFinWait2(row, row.expiresMs, sysctls, told);
+  const known = { ...options, orphan, ...measured(row, waiting, sysctls) };
+  if (waiting === 'FIN-WAIT-2') return forecastFinWait2(row, row.expiresMs, sysctls, known);
   if (waiting === 'SYN-ACK')
-    return { timer: waiting, ...forecastRequest(row.expiresMs, row.retransmits, sysctls, told) };
+    return { timer: waiting, ...forecastRequest(row.expiresMs, row.retransmits, sysctls, known) };
   const { planned, done } =
     waiting === 'zero-window probe'
-      ? { planned: probeSchedule(sysctls, told, row), done: 0 }
-      : since(schedule(waiting, sysctls, told), row, waiting);
+      ? { planned: probeSchedule(sysctls, known, row), done: 0 }
+      : since(schedule(waiting, sysctls, known), row, waiting);
   const steps = planned.endMs === null ? planned.offsetsMs : [...planned.offsetsMs, planned.endMs];
   const stepMs = (steps[done] ?? 0) - (steps[done - 1] ?? 0);
   // With unknown options the plan may assume a timer of hours, and the real one runs for seconds.

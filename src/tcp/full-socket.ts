@@ -1,8 +1,8 @@
 import type { Moment } from './known.ts';
 import { changed, end, endOfSegment, type Possibility, take, withDoubt } from './possibility.ts';
-import { hear } from './reassembly.ts';
+import { receive } from './reassembly.ts';
 import type { Segment } from './segment.ts';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
 import { agreed, peerOffered, placeOf, receiveWindow } from './windows.ts';
@@ -22,8 +22,8 @@ export function receiveInSynSent(socket: Possibility, segment: SeenSegment, { at
 }
 
 /** The peer's SYN is known: its number, and the one that is expected next. */
-export function synchronized(socket: Possibility, seq: number, atMs: number): Possibility {
-  return { ...socket, receiveNext: seqAdd(seq, 1), ackSent: seqAdd(seq, 1), peerSyn: seq, heardMs: atMs };
+export function synchronized(socket: Possibility, seq: SequenceNumber, atMs: number): Possibility {
+  return { ...socket, receiveNext: seqAdd(seq, 1), ackSent: seqAdd(seq, 1), peerSyn: seq, receivedMs: atMs };
 }
 
 /** A segment for a socket that is synchronized (net/ipv4/tcp_input.c, tcp_validate_incoming). */
@@ -43,7 +43,7 @@ export function receiveInFullSocket(socket: Possibility, segment: Segment, at: M
 
 /** RCV.NXT (RFC 5961, 3.2). Linux also accepts RCV.NXT - 1 after a FIN, and the end of the highest SACK block. */
 function resets(socket: Possibility, seq: number): boolean {
-  const last = socket.sack ? socket.ahead.at(-1) : undefined;
+  const last = socket.sack ? socket.outOfOrder.at(-1) : undefined;
   return seq === socket.receiveNext || isBeforeFin(socket, seq) || seq === last?.[1];
 }
 
@@ -71,7 +71,7 @@ function isAnswerToCrossedSyn(socket: Possibility, { seq, ack, length, flags }: 
 
 /** Fifth, check the ACK field (RFC 9293, 3.10.7.4; net/ipv4/tcp_input.c, tcp_ack). */
 export function receiveAck(socket: Possibility, segment: Segment, at: Moment): Possibility[] {
-  const ack = segment.ack as number;
+  const ack = segment.ack as SequenceNumber;
   if (seqDistance(ack, socket.sendNext) > 0) return [socket];
   const behind = seqDistance(socket.acknowledged, ack);
   if (behind <= 0) return acknowledgedBy(peerOffered(socket, ack, segment), segment, at);
@@ -93,16 +93,18 @@ function acknowledgedBy(before: Possibility, segment: Segment, at: Moment): Poss
   if (socket.state !== 'FIN-WAIT-1' || !isAll) return [receiveText(socket, segment, at)];
   if (socket.orphan === true && isNewText(socket, segment))
     return [end(take(socket, 'ACK of FIN', atMs), 'data after close', atMs)];
-  const heard = receiveText(socket, segment, at);
-  if (heard.state === 'FIN-WAIT-1') return [take(heard, 'ACK of FIN', atMs)];
+  const received = receiveText(socket, segment, at);
+  if (received.state === 'FIN-WAIT-1') return [take(received, 'ACK of FIN', atMs)];
   // A FIN in the same segment makes it one arc: FIN-WAIT-1 → TIME-WAIT, not by way of FIN-WAIT-2.
-  return [heard.state === 'CLOSING' ? take(socketWith(socket, heard), 'FIN with ACK of FIN', atMs) : heard];
+  return [
+    received.state === 'CLOSING' ? take(socketWith(socket, received), 'FIN with ACK of FIN', atMs) : received,
+  ];
 }
 
 /** The socket as it was, with what came since. */
-function socketWith(socket: Possibility, heard: Possibility): Possibility {
+function socketWith(socket: Possibility, received: Possibility): Possibility {
   const { state, path } = socket;
-  return { ...heard, state, path };
+  return { ...received, state, path };
 }
 
 /** New bytes, or a FIN behind missing ones (net/ipv4/tcp_input.c, tcp_rcv_state_process). */
@@ -132,18 +134,18 @@ function queueText(socket: Possibility, segment: Segment, { atMs }: Moment): Pos
   if (!isBareFin && seqDistance(from, seqAdd(receiveNext, window)) >= 0) return socket;
   if (!isBareFin && window === 0) return socket;
   const to = seqAdd(from, segment.length);
-  const heard = hear(socket, from, to);
+  const received = receive(socket, from, to);
   // Of two FINs the nearer: one far ahead may be a stray of no account.
   const { finReceived } = socket;
   const nearer = finReceived === null || seqDistance(to, finReceived) < 0;
   const fin = segment.flags.includes('F') && nearer ? to : finReceived;
   // Data beyond a FIN that waits make it old.
-  const isPassed = fin !== null && seqDistance(heard.receiveNext, fin) > 0;
-  const heardMs = heard.receiveNext === receiveNext ? socket.heardMs : atMs;
+  const isPassed = fin !== null && seqDistance(received.receiveNext, fin) > 0;
+  const receivedMs = received.receiveNext === receiveNext ? socket.receivedMs : atMs;
   const queued = changed(socket, {
-    receiveNext: heard.receiveNext,
-    ahead: heard.ahead,
-    heardMs,
+    receiveNext: received.receiveNext,
+    outOfOrder: received.outOfOrder,
+    receivedMs,
     finReceived: isPassed ? null : fin,
   });
   return queued.finReceived === queued.receiveNext ? receiveFin(queued, atMs) : queued;
@@ -152,5 +154,5 @@ function queueText(socket: Possibility, segment: Segment, { atMs }: Moment): Pos
 /** What waits beyond the FIN is thrown away (net/ipv4/tcp_input.c, tcp_fin). */
 export function receiveFin(socket: Possibility, atMs: number): Possibility {
   const receiveNext = seqAdd(socket.receiveNext, 1);
-  return take({ ...socket, receiveNext, heardMs: atMs, ahead: [] }, 'FIN', atMs);
+  return take({ ...socket, receiveNext, receivedMs: atMs, outOfOrder: [] }, 'FIN', atMs);
 }

@@ -3,7 +3,7 @@ import { receiveAck } from './full-socket.ts';
 import type { Moment } from './known.ts';
 import { end, endOfSegment, find, type Possibility, take, withDoubt } from './possibility.ts';
 import type { Segment } from './segment.ts';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance } from './sequence.ts';
 import { receiveWindow } from './windows.ts';
 
 /** The sockets that Linux keeps in less than a full one: requests, TIME-WAIT, and orphans in FIN-WAIT-2. */
@@ -92,7 +92,7 @@ export function receiveInOrphan(orphan: Possibility, segment: Segment, { atMs }:
   if (ack === null || last === seq || seqDistance(last, receiveNext) <= 0) return orphan;
   const isFin = flags.includes('F') && last === seqAdd(receiveNext, 1);
   return isFin
-    ? take({ ...orphan, receiveNext: last, finReceived: receiveNext, heardMs: atMs }, 'FIN', atMs)
+    ? take({ ...orphan, receiveNext: last, finReceived: receiveNext, receivedMs: atMs }, 'FIN', atMs)
     : end(orphan, 'data after close', atMs);
 }
 
@@ -122,7 +122,7 @@ export function receiveInTimeWait(socket: Possibility, segment: Segment, at: Mom
 const GAVE_WAY = 'a listener takes its ports for a new SYN';
 
 /** net/ipv4/tcp_minisocks.c, tcp_in_window. */
-function isInWindow(segment: Segment, from: number, window: number): boolean {
+function isInWindow(segment: Segment, from: SequenceNumber, window: number): boolean {
   const [seq, last] = [segment.seq, endOfSegment(segment)];
   if (seq === from) return true;
   const to = seqAdd(from, window);

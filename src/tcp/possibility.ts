@@ -3,7 +3,7 @@ import type { Doubt } from './doubts.ts';
 import { difference, inCommon, laterOfSame, type Path, withReasons } from './path.ts';
 import type { Piece } from './reassembly.ts';
 import type { Segment } from './segment.ts';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance, sequenceNumber } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SynOptions } from './syn-options.ts';
 
@@ -28,16 +28,16 @@ export interface Possibility {
   readonly sinceMs: number;
 
   /** Our SYN's number, SND.NXT, and SND.UNA. */
-  readonly initialSent: number;
-  readonly sendNext: number;
-  readonly acknowledged: number;
+  readonly initialSent: SequenceNumber;
+  readonly sendNext: SequenceNumber;
+  readonly acknowledged: SequenceNumber;
   /** The number of our FIN; `closing`: the program has closed, and the FIN waits behind data or a full window. */
-  readonly finSent: number | null;
+  readonly finSent: SequenceNumber | null;
   readonly closing: boolean;
   /** Whether a call that closes it has begun, and may not have done its work yet. */
   readonly inClose: boolean;
   /** The end of the window that the peer offers, and the largest one that it has offered; null where its scale is not known. */
-  readonly peerEdge: number | null;
+  readonly peerEdge: SequenceNumber | null;
   readonly peerWindow: number | null;
   /** Bits by which each side's windows are scaled; null where the SYN's options were not seen. */
   readonly scale: number | null;
@@ -47,20 +47,20 @@ export interface Possibility {
   readonly ownOptions: SynOptions | null;
 
   /** The peer's SYN, RCV.NXT, when that last advanced, and the number of a FIN that was seen. */
-  readonly peerSyn: number | null;
-  readonly receiveNext: number;
-  readonly heardMs: number;
-  readonly finReceived: number | null;
+  readonly peerSyn: SequenceNumber | null;
+  readonly receiveNext: SequenceNumber;
+  readonly receivedMs: number;
+  readonly finReceived: SequenceNumber | null;
   /** What came ahead of a gap, in order and joined. */
-  readonly ahead: readonly Piece[];
+  readonly outOfOrder: readonly Piece[];
   /** The last acknowledgment that was sent, and the end of the window offered with it; null where the scale is not known. */
-  readonly ackSent: number;
-  readonly edge: number | null;
+  readonly ackSent: SequenceNumber;
+  readonly edge: SequenceNumber | null;
   /** A segment for no known connection, without a reply so far. */
   readonly unanswered: Segment | null;
 }
 
-export const UNTOLD: Possibility = {
+export const UNKNOWN: Possibility = {
   state: null,
   path: null,
   doubt: null,
@@ -70,9 +70,9 @@ export const UNTOLD: Possibility = {
   cookie: false,
   orphan: null,
   sinceMs: 0,
-  initialSent: 0,
-  sendNext: 0,
-  acknowledged: 0,
+  initialSent: sequenceNumber(0),
+  sendNext: sequenceNumber(0),
+  acknowledged: sequenceNumber(0),
   finSent: null,
   closing: false,
   inClose: false,
@@ -83,11 +83,11 @@ export const UNTOLD: Possibility = {
   sack: false,
   ownOptions: null,
   peerSyn: null,
-  receiveNext: 0,
-  heardMs: 0,
+  receiveNext: sequenceNumber(0),
+  receivedMs: 0,
   finReceived: null,
-  ahead: [],
-  ackSent: 0,
+  outOfOrder: [],
+  ackSent: sequenceNumber(0),
   edge: null,
   unanswered: null,
 };
@@ -118,9 +118,9 @@ export function changed(one: Possibility, changes: Partial<Possibility>): Possib
     ownOptions: one.ownOptions,
     peerSyn: one.peerSyn,
     receiveNext: one.receiveNext,
-    heardMs: one.heardMs,
+    receivedMs: one.receivedMs,
     finReceived: one.finReceived,
-    ahead: one.ahead,
+    outOfOrder: one.outOfOrder,
     ackSent: one.ackSent,
     edge: one.edge,
     unanswered: one.unanswered,
@@ -189,27 +189,27 @@ function certain(first: Possibility, other: Possibility): Pick<Possibility, 'pat
   return { path: inCommon(differ, untilMs), sinceMs: untilMs };
 }
 
-const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'heardMs'];
-const COMPARED = (Object.keys(UNTOLD) as (keyof Possibility)[]).filter((key) => !APART.includes(key));
+const APART: readonly (keyof Possibility)[] = ['path', 'doubt', 'sinceMs', 'receivedMs'];
+const COMPARED = (Object.keys(UNKNOWN) as (keyof Possibility)[]).filter((key) => !APART.includes(key));
 
 function isSame(one: Possibility, other: Possibility): boolean {
   return COMPARED.every((key) => {
-    if (key !== 'ahead' || one.ahead === other.ahead) return one[key] === other[key];
+    if (key !== 'outOfOrder' || one.outOfOrder === other.outOfOrder) return one[key] === other[key];
     return (
-      one.ahead.length === other.ahead.length &&
-      one.ahead.every(
-        ([from, to], index) => other.ahead[index]?.[0] === from && other.ahead[index]?.[1] === to,
+      one.outOfOrder.length === other.outOfOrder.length &&
+      one.outOfOrder.every(
+        ([from, to], index) => other.outOfOrder[index]?.[0] === from && other.outOfOrder[index]?.[1] === to,
       )
     );
   });
 }
 
 /** The number after a segment's last byte; SYN and FIN take one each. */
-export function endOfSegment({ seq, length, flags }: Segment): number {
+export function endOfSegment({ seq, length, flags }: Segment): SequenceNumber {
   return seqAdd(seq, length + Number(flags.includes('S')) + Number(flags.includes('F')));
 }
 
-export function furthest(a: number, b: number): number {
+export function furthest(a: SequenceNumber, b: SequenceNumber): SequenceNumber {
   return seqDistance(a, b) >= 0 ? a : b;
 }
 

@@ -1,31 +1,35 @@
-import { seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqDistance } from './sequence.ts';
 
 /** The sequence numbers from one up to another, which is not among them. */
-export type Piece = readonly [from: number, to: number];
+export type Piece = readonly [from: SequenceNumber, to: SequenceNumber];
 
-export interface Heard {
-  receiveNext: number;
-  ahead: readonly Piece[];
+export interface Received {
+  receiveNext: SequenceNumber;
+  outOfOrder: readonly Piece[];
 }
 
 /** How many gaps a receiver is followed through: Linux's own queue is bounded by its buffer. */
 const MOST_PIECES = 256;
 
 /** Puts bytes in their place; those beyond a gap wait, in order. The usual case, at either end, costs no search. */
-export function hear({ receiveNext, ahead }: Heard, from: number, to: number): Heard {
-  if (from === to) return { receiveNext, ahead };
-  if (seqDistance(from, receiveNext) > 0) return { receiveNext, ahead: inserted(ahead, from, to) };
+export function receive(
+  { receiveNext, outOfOrder }: Received,
+  from: SequenceNumber,
+  to: SequenceNumber,
+): Received {
+  if (from === to) return { receiveNext, outOfOrder };
+  if (seqDistance(from, receiveNext) > 0) return { receiveNext, outOfOrder: inserted(outOfOrder, from, to) };
   let next = seqDistance(to, receiveNext) > 0 ? to : receiveNext;
   let taken = 0;
-  for (const [start, stop] of ahead) {
+  for (const [start, stop] of outOfOrder) {
     if (seqDistance(start, next) > 0) break;
     if (seqDistance(stop, next) > 0) next = stop;
     taken++;
   }
-  return { receiveNext: next, ahead: taken > 0 ? ahead.slice(taken) : ahead };
+  return { receiveNext: next, outOfOrder: taken > 0 ? outOfOrder.slice(taken) : outOfOrder };
 }
 
-function inserted(pieces: readonly Piece[], from: number, to: number): readonly Piece[] {
+function inserted(pieces: readonly Piece[], from: SequenceNumber, to: SequenceNumber): readonly Piece[] {
   const last = pieces.at(-1);
   if (!last || seqDistance(from, last[1]) > 0) return [...pieces.slice(-MOST_PIECES), [from, to]];
   if (seqDistance(from, last[0]) >= 0)

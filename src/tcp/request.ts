@@ -116,9 +116,9 @@ export function forecastRequest(
     request?.timeouts == null && counted > 0
       ? `; some of its ${counted} retransmissions may have answered a SYN, and then it lasts longer`
       : '';
-  const told = { atMostMs: null, unless: null, sendsMs, because: rule.because + unsure };
+  const common = { atMostMs: null, unless: null, sendsMs, because: rule.because + unsure };
   if (rule.deferral && sendsMs.length > 0)
-    return { ...told, nextMs: sendMs, remaining: null, givesUpMs: null, nextState: 'ESTABLISHED' };
+    return { ...common, nextMs: sendMs, remaining: null, givesUpMs: null, nextState: 'ESTABLISHED' };
   const definite = {
     nextMs: sendMs,
     remaining: sendsMs.length,
@@ -127,28 +127,28 @@ export function forecastRequest(
   } as const;
   if (request?.crowded && rule.retries > LEAST_RETRIES && !rule.unsendable)
     return {
-      ...told,
+      ...common,
       nextMs: sendMs,
       remaining: null,
       givesUpMs: null,
       atMostMs: endMs,
       nextState: 'LISTEN',
-      because: `${told.because}; down to ${LEAST_RETRIES} while requests fill more than half of the backlog`,
+      because: `${common.because}; down to ${LEAST_RETRIES} while requests fill more than half of the backlog`,
     };
-  if (request?.acknowledged) return { ...told, ...definite };
+  if (request?.acknowledged) return { ...common, ...definite };
   const synsMs = request?.synsMs ?? null;
   if (synsMs === null)
-    return { ...told, ...definite, unless: 'another SYN arrives, which restarts the timer' };
+    return { ...common, ...definite, unless: 'another SYN arrives, which restarts the timer' };
   const { renewing, lastMs } = renewedBy(synsMs, endMs, rule, hz);
-  if (renewing === undefined) return { ...told, ...definite };
+  if (renewing === undefined) return { ...common, ...definite };
   return {
-    ...told,
+    ...common,
     nextMs: Math.min(sendMs, renewing),
     remaining: null,
     givesUpMs: null,
     atMostMs: lastMs,
     nextState: 'LISTEN',
-    because: `${told.because}; each SYN that the client retransmits ${rule.unsendable ? 'makes a new request' : 'restarts the timer'}`,
+    because: `${common.because}; each SYN that the client retransmits ${rule.unsendable ? 'makes a new request' : 'restarts the timer'}`,
   };
 }
 

@@ -7,9 +7,9 @@ import {
   encodePacket,
   flagBits,
   type IcmpError,
-  type Segment,
   type SegmentToEncode,
 } from './segment.ts';
+import { sequenceNumber } from './sequence.ts';
 
 const LETTERS = ['F', 'S', 'R', 'P', '.', 'U', 'E', 'W'];
 
@@ -43,7 +43,7 @@ describe('a segment', () => {
     fc.assert(
       fc.property(segmentToEncode, ({ payload, ...segment }) => {
         const packet = encodePacket({ ...segment, ...(payload ? { payload } : {}) });
-        const expected: Segment = { ...segment, length: payload?.length ?? 0 };
+        const expected = { ...segment, length: payload?.length ?? 0 };
         expect(decodePacket(packet)).toEqual({ kind: 'tcp', segment: expected });
         expect(packet.subarray(packet.length - expected.length)).toEqual(Buffer.from(payload ?? []));
       }),
@@ -191,7 +191,7 @@ describe('an ICMP error', () => {
       type: 3,
       code,
       meaning,
-      quoted: { source: EXAMPLE.source, destination: EXAMPLE.destination, seq: EXAMPLE.seq },
+      quoted: { source: EXAMPLE.source, destination: EXAMPLE.destination, seq: sequenceNumber(EXAMPLE.seq) },
     };
     expect(decodePacket(icmp({ type: 3, code }))).toEqual({ kind: 'icmp', error });
   });
@@ -209,7 +209,11 @@ describe('an ICMP error', () => {
       type: 1,
       code,
       meaning,
-      quoted: { source: EXAMPLE_V6.source, destination: EXAMPLE_V6.destination, seq: EXAMPLE_V6.seq },
+      quoted: {
+        source: EXAMPLE_V6.source,
+        destination: EXAMPLE_V6.destination,
+        seq: sequenceNumber(EXAMPLE_V6.seq),
+      },
     };
     expect(decodePacket(icmp({ type: 1, code }, EXAMPLE_V6))).toEqual({ kind: 'icmp', error });
   });

@@ -1,13 +1,14 @@
 import { addressBytes, addressText, type Endpoint, endpointOf } from './endpoint.ts';
+import { type SequenceNumber, sequenceNumber } from './sequence.ts';
 
 /** A TCP segment as it stood on the wire (RFC 9293, 3.1), with the addresses of its IP header. */
 export interface Segment {
   source: Endpoint;
   destination: Endpoint;
-  /** Sequence number, absolute, 0 … 2³²−1. */
-  seq: number;
+  /** Absolute. */
+  seq: SequenceNumber;
   /** Acknowledgment number; null without the ACK flag. */
-  ack: number | null;
+  ack: SequenceNumber | null;
   /** tcpdump's letters: `S` SYN, `.` ACK, `F` FIN, `R` RST, `P` PSH, `U` URG, `E` ECE, `W` CWR; `none` without any. */
   flags: string;
   /** As on the wire: the window scale is not applied. */
@@ -26,7 +27,7 @@ export interface IcmpError {
   /** What the type and code mean: `port unreachable`. */
   meaning: string;
   /** From the quoted segment: its ends and its sequence number. */
-  quoted: { source: Endpoint; destination: Endpoint; seq: number };
+  quoted: { source: Endpoint; destination: Endpoint; seq: SequenceNumber };
 }
 
 export type WirePacket = { kind: 'tcp'; segment: Segment } | { kind: 'icmp'; error: IcmpError };
@@ -57,7 +58,9 @@ export function decodePacket(packet: Uint8Array): WirePacket | undefined {
 }
 
 /** A segment to encode. Default of each field: zero or empty. */
-export interface SegmentToEncode extends Omit<Segment, 'length'> {
+export interface SegmentToEncode extends Omit<Segment, 'length' | 'seq' | 'ack'> {
+  seq: number;
+  ack: number | null;
   payload?: Uint8Array;
 }
 
@@ -216,8 +219,8 @@ function decodeTcp(body: Buffer, ip: IpHeader): Segment | undefined {
   return {
     source: endpointOf(ip.source, body.readUInt16BE(0)),
     destination: endpointOf(ip.destination, body.readUInt16BE(2)),
-    seq: body.readUInt32BE(4),
-    ack: bits & 0x10 ? body.readUInt32BE(8) : null,
+    seq: sequenceNumber(body.readUInt32BE(4)),
+    ack: bits & 0x10 ? sequenceNumber(body.readUInt32BE(8)) : null,
     flags: flagLetters(bits),
     window: body.readUInt16BE(14),
     length,
@@ -259,7 +262,7 @@ function decodeIcmp(body: Buffer, ip: IpHeader): IcmpError | undefined {
     quoted: {
       source: { address: addressText(inner.source), port: quoted.readUInt16BE(0) },
       destination: { address: addressText(inner.destination), port: quoted.readUInt16BE(2) },
-      seq: quoted.readUInt32BE(4),
+      seq: sequenceNumber(quoted.readUInt32BE(4)),
     },
   };
 }

@@ -8,10 +8,10 @@ import {
   furthest,
   type Possibility,
   take,
-  UNTOLD,
+  UNKNOWN,
   withDoubt,
 } from './possibility.ts';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance } from './sequence.ts';
 import type { State } from './state.ts';
 import type { SeenSegment } from './syn-options.ts';
 import { agreed, offered } from './windows.ts';
@@ -53,7 +53,7 @@ function sendSyn(socket: Possibility, segment: SeenSegment, { atMs, known }: Mom
   const before =
     socket.state === null ? { ...socket, state: 'CLOSED' as const } : find(socket, 'CLOSED', atMs);
   const fresh: Possibility = {
-    ...UNTOLD,
+    ...UNKNOWN,
     state: 'CLOSED',
     path: before.path,
     doubt: socket.doubt,
@@ -84,7 +84,11 @@ function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Poss
   const open = (before: Possibility) => {
     const both = agreed(synchronized(before, unanswered.seq, atMs), segment.options, unanswered.options);
     const fastOpen = segment.ack !== seqAdd(unanswered.seq, 1);
-    return take(offered({ ...both, fastOpen, receiveNext: segment.ack as number }, segment), 'SYN', atMs);
+    return take(
+      offered({ ...both, fastOpen, receiveNext: segment.ack as SequenceNumber }, segment),
+      'SYN',
+      atMs,
+    );
   };
   if (socket.state === 'SYN-SENT' && segment.seq === socket.initialSent) return [open(socket)];
   // A listener would choose a number of its own; its cookies are the same for a minute.
@@ -94,7 +98,7 @@ function sendSynAck(socket: Possibility, segment: SeenSegment, at: Moment): Poss
   const mayGiveWay = socket.state === 'TIME-WAIT' && !socket.gone;
   const before = mayGiveWay ? socket : find(found(socket, atMs), 'LISTEN', atMs);
   const opened: Possibility = {
-    ...UNTOLD,
+    ...UNKNOWN,
     state: before.state,
     path: before.path,
     doubt: socket.doubt,
@@ -176,10 +180,10 @@ function confirmed(socket: Possibility, { ack }: SeenSegment, { atMs }: Moment):
   if (ahead) {
     const isFin = socket.finReceived !== null && ack === seqAdd(socket.finReceived, 1);
     const here = { ...socket, receiveNext: isFin ? seqAdd(ack, -1) : ack, heardMs: atMs };
-    const kept = here.ahead.filter(([from]) => seqDistance(from, ack) > 0);
-    return [isFin ? receiveFin(here, atMs) : { ...here, ahead: kept }];
+    const kept = here.outOfOrder.filter(([from]) => seqDistance(from, ack) > 0);
+    return [isFin ? receiveFin(here, atMs) : { ...here, outOfOrder: kept }];
   }
-  if (atMs - socket.heardMs < LAG_MS) return [socket];
+  if (atMs - socket.receivedMs < LAG_MS) return [socket];
   const hasFin = socket.finReceived !== null && socket.receiveNext === seqAdd(socket.finReceived, 1);
   return hasFin ? [] : [changed(socket, { receiveNext: ack })];
 }

@@ -1,21 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { seqAdd, seqDistance, sequenceNumber } from './sequence.ts';
 
-const seq = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const seq = fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(sequenceNumber);
 const step = fc.integer({ min: -(2 ** 31) + 1, max: 2 ** 31 - 1 });
 
 describe('sequence numbers', () => {
   it('wrap at 2^32, forwards and backwards', () => {
-    expect(seqAdd(2 ** 32 - 1, 1)).toBe(0);
-    expect(seqAdd(2 ** 32 - 10, 30)).toBe(20);
-    expect(seqAdd(0, -1)).toBe(2 ** 32 - 1);
+    expect(seqAdd(sequenceNumber(-1), 1)).toBe(0);
+    expect(seqAdd(sequenceNumber(2 ** 32 - 10), 30)).toBe(20);
+    expect(seqAdd(sequenceNumber(0), -1)).toBe(2 ** 32 - 1);
   });
 
   it('that have wrapped are still ahead', () => {
-    expect(seqDistance(5, 2 ** 32 - 5)).toBe(10);
-    expect(seqDistance(2 ** 32 - 5, 5)).toBe(-10);
-    expect(seqDistance(7, 7)).toBe(0);
+    const [before, after] = [sequenceNumber(2 ** 32 - 5), sequenceNumber(5)];
+    expect(seqDistance(after, before)).toBe(10);
+    expect(seqDistance(before, after)).toBe(-10);
+    expect(seqDistance(after, after)).toBe(0);
   });
 
   it('stay within 32 bits, whatever is added', () => {

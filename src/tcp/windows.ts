@@ -1,6 +1,6 @@
 import { changed, furthest, type Possibility } from './possibility.ts';
 import type { Segment } from './segment.ts';
-import { seqAdd, seqDistance } from './sequence.ts';
+import { type SequenceNumber, seqAdd, seqDistance } from './sequence.ts';
 import type { SynOptions } from './syn-options.ts';
 
 /** The largest window that scaling allows (RFC 7323, 2.3): a segment beyond it is not for this connection. */
@@ -26,7 +26,7 @@ export function receiveWindow({ edge, receiveNext }: Possibility): number {
 /** Where a segment lies (net/ipv4/tcp_input.c, tcp_sequence). `over the end`: it begins in the window and ends beyond it. */
 export type Place = 'old' | 'inside' | 'over the end' | 'beyond';
 
-export function placeOf(end: Possibility, seq: number, endSeq: number): Place {
+export function placeOf(end: Possibility, seq: SequenceNumber, endSeq: SequenceNumber): Place {
   if (seqDistance(endSeq, end.ackSent) < 0) return 'old';
   const edge = seqAdd(end.receiveNext, receiveWindow(end));
   if (seqDistance(seq, edge) > 0) return 'beyond';
@@ -43,7 +43,7 @@ export function offered(end: Possibility, { ack, window, flags }: Segment): Poss
 }
 
 /** The window that the peer offers with an acknowledgment. */
-export function peerOffered(end: Possibility, ack: number, { window, flags }: Segment): Possibility {
+export function peerOffered(end: Possibility, ack: SequenceNumber, { window, flags }: Segment): Possibility {
   const scale = flags.includes('S') ? 0 : end.peerScale;
   if (scale === null) return changed(end, { acknowledged: furthest(end.acknowledged, ack) });
   const size = window * 2 ** scale;

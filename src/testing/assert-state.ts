@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert';
 import type { State } from '../tcp/state.ts';
 import { mustBeConnection, type TestConnection } from './connection.ts';
 import { describeFailure } from './failure.ts';
-import { look, type Sighting, type StateOptions } from './look.ts';
+import { look, type StateObservation, type StateOptions } from './look.ts';
 
 /**
  * Waits until an end of the connection is in a state, by the socket table of its host; the state may have any spelling.
@@ -13,14 +13,14 @@ export async function assertState(
   connection: TestConnection,
   state: State | (string & {}),
   options: StateOptions & { test?: string },
-): Promise<Sighting> {
+): Promise<StateObservation> {
   mustBeConnection('assertState', connection);
-  const { isSo, ...sighting } = await look(connection, state, options, { call: 'assertState' });
-  if (isSo) return sighting;
+  const { isSo, ...observation } = await look(connection, state, options, { call: 'assertState' });
+  if (isSo) return observation;
   throw new AssertionError({
-    message: await describeFailure(connection, sighting, { test: options.test }),
-    actual: sighting.state,
-    expected: sighting.wanted,
+    message: await describeFailure(connection, observation, { test: options.test }),
+    actual: observation.state,
+    expected: observation.wanted,
     operator: 'assertState',
     stackStartFn: assertState,
   });

@@ -5,19 +5,19 @@ import { formatLadder } from '../report/terminal/ladder/ladder.ts';
 import { styleFor } from '../report/terminal/style.ts';
 import type { TestConnection } from './connection.ts';
 import { keep } from './keep.ts';
-import type { Sighting } from './look.ts';
+import type { StateObservation } from './look.ts';
 import { formatSockets } from './sockets-text.ts';
 
 /** The message of a failed assertion: the actual state, the ladder diagram, both socket tables, and where the files are. */
 export async function describeFailure(
   connection: TestConnection,
-  sighting: Sighting,
+  observation: StateObservation,
   { not = false, test }: { not?: boolean; test?: string | undefined } = {},
 ): Promise<string> {
   const { lab } = connection;
   // The files need the counts of the rules. This also reads the socket table once more.
   await lab.count();
-  const { host, wanted, state, tables, looks, fromMs, toMs } = sighting;
+  const { host, wanted, state, tables, looks, fromMs, toMs } = observation;
   const timeline = new Timeline();
   for (const event of lab.timeline) timeline.add(event);
   timeline.add({ type: 'noted', atMs: fromMs, text: `the test expects ${wanted} on the ${host}` });
@@ -29,9 +29,9 @@ export async function describeFailure(
     ladderOf(timeline, connection.endpoints).trimEnd(),
     '',
     ...(['client', 'server'] as const).map((each) => formatSockets(each, tables[each], timeline)),
-    ...contradiction(sighting),
+    ...contradiction(observation),
     '',
-    kept(connection, timeline, sighting, nameFor(test)),
+    kept(connection, timeline, observation, nameFor(test)),
   ].join('\n');
 }
 
@@ -43,14 +43,19 @@ export function ladderOf(timeline: Timeline, connection?: Connection): string {
  * The socket table decides. If the segments suggest another state, the message reports that too: a timer may have ended the
  * connection, or a FIN may wait behind data.
  */
-function contradiction({ host, state, bySegments }: Sighting): string[] {
+function contradiction({ host, state, bySegments }: StateObservation): string[] {
   if (bySegments === null || bySegments === state) return [];
   return [`the segments alone suggest that the ${host} is in ${bySegments}`];
 }
 
-function kept(connection: TestConnection, timeline: Timeline, sighting: Sighting, name: string): string {
+function kept(
+  connection: TestConnection,
+  timeline: Timeline,
+  observation: StateObservation,
+  name: string,
+): string {
   try {
-    claim(timeline, connection, sighting, name);
+    claim(timeline, connection, observation, name);
     const folder = keep(connection.lab, timeline, name);
     return `saved: ${folder}/timeline.ndjson (for tcplab replay --ladder) and packets.pcapng (for Wireshark)`;
   } catch (error) {
@@ -63,10 +68,10 @@ function kept(connection: TestConnection, timeline: Timeline, sighting: Sighting
 function claim(
   timeline: Timeline,
   { lab, endpoints }: TestConnection,
-  sighting: Sighting,
+  observation: StateObservation,
   scenario: string,
 ): void {
-  const { host, wanted, fromMs, looks } = sighting;
+  const { host, wanted, fromMs, looks } = observation;
   const held = { host, state: wanted };
   timeline.add({
     type: 'claimed',

@@ -11,7 +11,7 @@ export type { ConnectOptions, TestClient } from './client.ts';
 export type { TestConnection, TestEnd } from './connection.ts';
 export type { TestHost } from './host.ts';
 export { createLab, type NodeSocket, type TestLab, type TestLabOptions } from './lab.ts';
-export type { Sighting, StateOptions } from './look.ts';
+export type { StateObservation, StateOptions } from './look.ts';
 export { matchers, type StateMatchers } from './matchers.ts';
 export type { Patience } from './patience.ts';
 export type { ProgramOptions } from './program.ts';

@@ -24,7 +24,7 @@ const STATE = object<StateOptions & { test?: string }>({
 });
 
 /** What was observed of one end of a connection, from the first read of the socket table to the last. */
-export interface Sighting {
+export interface StateObservation {
   host: HostName;
   wanted: State;
   /** In the socket table, at the last read. */
@@ -47,7 +47,7 @@ export async function look(
   wantedName: string,
   options: StateOptions & { test?: string },
   { not = false, call }: { not?: boolean; call: 'toBeInState' | 'assertState' },
-): Promise<Sighting & { isSo: boolean }> {
+): Promise<StateObservation & { isSo: boolean }> {
   const wanted = stateNamed(call, wantedName);
   const example = call === 'assertState' ? 'assertState(connection, ' : 'expect(connection).toBeInState(';
   mustFit(
@@ -77,8 +77,9 @@ export async function look(
   } catch (error) {
     if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
   }
-  const told = packets.follow(lab.timeline, end).findLast(({ states }) => states.length > 0)?.states ?? [];
-  const bySegments = told.length === 1 ? (told[0] ?? null) : null;
+  const byPackets =
+    packets.follow(lab.timeline, end).findLast(({ states }) => states.length > 0)?.states ?? [];
+  const bySegments = byPackets.length === 1 ? (byPackets[0] ?? null) : null;
   const toMs = lab.nowMs();
   const seen = { host: on, wanted, state, fromMs: fromMs ?? toMs, toMs, looks, tables, bySegments };
   return { ...seen, isSo: isSo() };

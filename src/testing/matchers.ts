@@ -29,9 +29,11 @@ export const matchers: {
   async toBeInState(connection, state, options) {
     mustBeConnection('toBeInState', connection);
     const not = this.isNot ?? false;
-    const { isSo, ...sighting } = await look(connection, state, options, { not, call: 'toBeInState' });
+    const { isSo, ...observation } = await look(connection, state, options, { not, call: 'toBeInState' });
     // Made now, because the lab may be closed when the runner asks for it.
-    const text = isSo ? '' : await describeFailure(connection, sighting, { not, test: this.currentTestName });
+    const text = isSo
+      ? ''
+      : await describeFailure(connection, observation, { not, test: this.currentTestName });
     return { pass: isSo !== not, message: () => text };
   },
 };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SystemError } from '../error.ts';
 import { endOf } from '../evidence/connection.ts';
 import { type Claimed, type HostName, otherHost } from '../evidence/events.ts';
-import { Looks } from '../evidence/looks.ts';
+import { Samples } from '../evidence/samples.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
@@ -38,7 +38,7 @@ export class LiveLab implements AsyncDisposable {
   readonly #turn = new Turn();
   readonly #watchers = new Set<() => void>();
   readonly #claim: Claimed | undefined;
-  #hold: Looks | undefined;
+  #hold: Samples | undefined;
   #message: LabMessage | undefined;
   #restText: string | undefined;
   #viewed: { events: number; view: View } | undefined;
@@ -61,7 +61,7 @@ export class LiveLab implements AsyncDisposable {
     this.#sysctls = sysctls;
     this.#mayRunPrograms = mayRunPrograms;
     this.#claim = lab.timeline.of('claimed')[0];
-    if (this.#claim) this.#hold = new Looks(this.#claim.atMs);
+    if (this.#claim) this.#hold = new Samples(this.#claim.atMs);
     this.#drops = true;
     lab.timeline.follow(({ type }) => {
       if (type === 'dropped') this.#drops = true;
@@ -186,7 +186,7 @@ export class LiveLab implements AsyncDisposable {
       await lab.server.countRules();
     }
     this.#follow(this.#tables);
-    await this.#tell();
+    await this.#publish();
   }
 
   /** The claim is held for as long as it is seen to be true, and ends with the first act. */
@@ -213,7 +213,7 @@ export class LiveLab implements AsyncDisposable {
   #timelineSoFar(): Timeline {
     if (!this.#hold) return this.lab.timeline;
     const copy = new Timeline();
-    for (const event of this.lab.timeline.toldGaps()) copy.add(event);
+    for (const event of this.lab.timeline.withGaps()) copy.add(event);
     copy.add(this.#hold.held(this.#hold.lastMs));
     return copy;
   }
@@ -230,7 +230,7 @@ export class LiveLab implements AsyncDisposable {
   }
 
   /** Calls the watchers if anything is new. */
-  async #tell(): Promise<void> {
+  async #publish(): Promise<void> {
     const [lab, tables, nowMs] = [this.lab, this.#tables, this.lab.nowMs()];
     const view = this.#view();
     const rest = {

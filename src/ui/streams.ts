@@ -27,7 +27,7 @@ export class Streams {
       throw new Refusal(503, `${this.#most} pages already show labs: close one`, { Connection: 'close' });
     }
     let last = lastEventId(request);
-    const tell = () => {
+    const notify = () => {
       if (live.isOver) {
         response.end('event: over\ndata: {}\n\n');
         return;
@@ -49,15 +49,15 @@ export class Streams {
     }, HEARTBEAT_MS);
     response.on('drain', () => {
       isStuck = false;
-      tell();
+      notify();
     });
-    const unwatch = this.#labs.watch(id, tell);
+    const unwatch = this.#labs.watch(id, notify);
     response.on('close', () => {
       clearInterval(beat);
       this.#open.delete(response);
       unwatch();
     });
-    tell();
+    notify();
   }
 
   end(): void {

@@ -2,9 +2,9 @@ import { HOSTS, ofHosts } from '../evidence/host-name.ts';
 import type { Change, HostName } from '../report/pages/view-model.ts';
 import { formatTime } from '../report/words/time.ts';
 import { confirmedBy, whyChanged } from './change-words.ts';
-import type { Course } from './course.ts';
 import { BOX, FIGURE, PLACES, type Route, routeOf, SIZE } from './diagram-layout.ts';
 import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
+import type { ViewTimeline } from './view-timeline.ts';
 
 type State = Change['from'];
 
@@ -57,7 +57,7 @@ export class Diagram {
     this.#words = ofHosts(() => html('ol'));
     const words = HOSTS.flatMap((host) => [html('h4', {}, host), this.#words[host]]);
     this.#wordsBox = html('details', {}, html('summary', {}, 'The paths in words'), ...words);
-    this.#wordsBox.addEventListener('toggle', () => this.#tell());
+    this.#wordsBox.addEventListener('toggle', () => this.#describe());
     this.element = html(
       'div',
       { class: 'diagram' },
@@ -67,9 +67,9 @@ export class Diagram {
     );
   }
 
-  show(course: Course): void {
+  show(timeline: ViewTimeline): void {
     this.#firstTaken = new Map();
-    for (const { host, from, to, atMs } of course.view.changes) {
+    for (const { host, from, to, atMs } of timeline.view.changes) {
       if (from === to) continue;
       const key = `${from}>${to}`;
       const first = this.#firstTaken.get(key) ?? { client: Infinity, server: Infinity };
@@ -79,22 +79,22 @@ export class Diagram {
     }
   }
 
-  draw(course: Course, atMs: number): void {
+  draw(timeline: ViewTimeline, atMs: number): void {
     for (const [key, paths] of this.#arcs) {
       const first = this.#firstTaken.get(key);
       for (const host of HOSTS)
         paths[host].classList.toggle('taken', first !== undefined && first[host] <= atMs);
     }
-    const at = ofHosts((host) => course.stateAt(host, atMs));
-    const visited = new Set<State>(HOSTS.map((host) => course.view.initial[host]));
-    const told: string[] = [];
+    const at = ofHosts((host) => timeline.stateAt(host, atMs));
+    const visited = new Set<State>(HOSTS.map((host) => timeline.view.initial[host]));
+    const sentences: string[] = [];
     for (const host of HOSTS) {
       const [x, y] = PLACES[at[host]];
       const side = host === 'client' ? -1 : 1;
       setAttribute(this.#tokens[host], 'transform', `translate(${x + side * (BOX.width / 2 + 5)},${y})`);
-      const changes = course.changesUntil(host, atMs);
+      const changes = timeline.changesUntil(host, atMs);
       this.#paths[host] = changes;
-      told.push(`The ${host} is in ${at[host]}.`);
+      sentences.push(`The ${host} is in ${at[host]}.`);
       for (const { from, to } of changes.slice(-LISTED)) visited.add(from).add(to);
     }
     for (const [state, node] of this.#states) {
@@ -103,13 +103,13 @@ export class Diagram {
       for (const host of HOSTS) node.classList.toggle(`has-${host}`, here.includes(host));
       setAttribute(node, 'aria-label', here.length > 0 ? `${state}, ${here.join(' and ')} here` : state);
     }
-    this.#fromMs = course.view.fromMs;
-    this.#tell();
-    told.push(this.#drawHeld(course, atMs));
-    setText(this.#description, told.join(' '));
+    this.#fromMs = timeline.view.fromMs;
+    this.#describe();
+    sentences.push(this.#drawHeld(timeline, atMs));
+    setText(this.#description, sentences.join(' '));
   }
 
-  #drawHeld({ view }: Course, atMs: number): string {
+  #drawHeld({ view }: ViewTimeline, atMs: number): string {
     const { held, hold } = view;
     setAttribute(this.#held, 'display', held ? null : 'none');
     if (!held) return '';
@@ -123,7 +123,7 @@ export class Diagram {
   }
 
   /** Only while it is open. */
-  #tell(): void {
+  #describe(): void {
     if (!this.#wordsBox.open) return;
     for (const host of HOSTS) {
       const list = this.#words[host];

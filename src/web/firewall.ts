@@ -1,8 +1,8 @@
 import { counted } from '../evidence/counted.ts';
 import { firstAfter } from '../evidence/in-time.ts';
 import type { RuleView } from '../report/pages/view-model.ts';
-import type { Course } from './course.ts';
 import { html, setText } from './nodes.ts';
+import type { ViewTimeline } from './view-timeline.ts';
 
 interface Shown {
   rule: RuleView;
@@ -16,14 +16,14 @@ export class Firewall {
   readonly #list: HTMLElement = html('ul', { class: 'rules' });
   readonly #none: HTMLElement = html('p', { class: 'none' }, 'No rules.');
   #shown: Shown[] = [];
-  #course: Course | undefined;
+  #timeline: ViewTimeline | undefined;
 
   constructor() {
     this.element = html('div', { class: 'firewall' }, this.#none, this.#list);
   }
 
-  draw(course: Course, atMs: number): void {
-    if (course !== this.#course) this.#take(course);
+  draw(timeline: ViewTimeline, atMs: number): void {
+    if (timeline !== this.#timeline) this.#take(timeline);
     let any = false;
     for (const { rule, element, fate } of this.#shown) {
       const isSet = rule.setMs <= atMs;
@@ -37,9 +37,9 @@ export class Firewall {
   }
 
   /** Rules that are there already stay as they are, with what is unfolded in them. */
-  #take(course: Course): void {
-    this.#course = course;
-    this.#shown = course.view.rules.map((rule) => {
+  #take(timeline: ViewTimeline): void {
+    this.#timeline = timeline;
+    this.#shown = timeline.view.rules.map((rule) => {
       const there = this.#shown.find((one) => one.rule.number === rule.number && one.rule.nft === rule.nft);
       return there ? { ...there, rule } : shownRule(rule);
     });

@@ -1,13 +1,13 @@
 import type { FlightView, HostName, View } from '../report/pages/view-model.ts';
 import { formatTime } from '../report/words/time.ts';
 import { confirmedBy, whyChanged } from './change-words.ts';
-import type { Frame, Item, Stretch } from './ladder-rows.ts';
+import type { Frame, LadderItem, Stretch } from './ladder-rows.ts';
 import { svg } from './nodes.ts';
 
-type Of<What extends Item['what']> = Extract<Item, { what: What }>;
+type Of<What extends LadderItem['what']> = Extract<LadderItem, { what: What }>;
 
 /** One item of a ladder as SVG, where its layout has it. */
-export function drawItem(item: Item, frame: Frame, view: View): SVGGElement {
+export function drawItem(item: LadderItem, frame: Frame, view: View): SVGGElement {
   const node = svg('g', { class: `item ${item.what}`, 'data-key': item.key });
   node.append(...bodyOf(item, frame));
   if (frame.hasTimes && item.what !== 'pause') {
@@ -18,7 +18,7 @@ export function drawItem(item: Item, frame: Frame, view: View): SVGGElement {
 }
 
 /** Describes an item in one sentence. */
-export function describe(item: Item, view: View): string {
+export function describe(item: LadderItem, view: View): string {
   const at = `${formatTime(item.atMs - view.fromMs)}: `;
   switch (item.what) {
     case 'flight':
@@ -63,7 +63,7 @@ export function drawStretch(host: HostName, { state, top, bottom }: Stretch, fra
   });
 }
 
-function bodyOf(item: Item, frame: Frame): SVGElement[] {
+function bodyOf(item: LadderItem, frame: Frame): SVGElement[] {
   switch (item.what) {
     case 'flight':
       return drawFlight(item, frame);
@@ -94,7 +94,7 @@ function wall({ what, host, top, bottom }: Of<'call' | 'rule'>, frame: Frame): S
 
 /** Between the lifelines, beside the host's. */
 function linesInside(
-  { what, host, top, lines }: { what: Item['what']; host: HostName; top: number; lines: string[] },
+  { what, host, top, lines }: { what: LadderItem['what']; host: HostName; top: number; lines: string[] },
   frame: Frame,
 ): SVGElement[] {
   const gap = what === 'rule' ? 20 : 14;

@@ -17,7 +17,7 @@ export interface Frame {
 }
 
 /** One thing on a ladder. `top` and `bottom` are all that it covers. */
-export type Item = { key: string; atMs: number; top: number; bottom: number } & (
+export type LadderItem = { key: string; atMs: number; top: number; bottom: number } & (
   | { what: 'flight'; flight: FlightView; departY: number; arriveY: number }
   | { what: 'call' | 'rule'; host: HostName; lines: string[]; text: string }
   | { what: 'state'; change: Change }
@@ -33,7 +33,7 @@ export interface Stretch {
 }
 
 export interface Layout {
-  items: Item[];
+  items: LadderItem[];
   height: number;
   /** Each lifeline's states. */
   stretches: Record<HostName, Stretch[]>;
@@ -56,11 +56,11 @@ export function layOut(view: View, frame: Frame): Layout {
   const rows = rowsOf(view.flights, view.changes, othersOf(view));
   const keys = keysOf(view);
   const columns = Math.floor((frame.x.server - frame.x.client - 32) / FONT_WIDTH);
-  const items: Item[] = [];
+  const items: LadderItem[] = [];
   const ends: Layout['ends'] = [];
   const stretches: Layout['stretches'] = { client: [], server: [] };
   const under = ofHosts((host): Stretch => ({ state: view.initial[host], top: 0, bottom: 0 }));
-  const departed = new Map<FlightView, Extract<Item, { what: 'flight' }>>();
+  const departed = new Map<FlightView, Extract<LadderItem, { what: 'flight' }>>();
   let held: Layout['held'] = null;
   let y = 10;
   let lastMs = rows[0]?.atMs ?? view.fromMs;

@@ -1,9 +1,9 @@
 import { HOSTS } from '../evidence/host-name.ts';
 import { Buckets } from './buckets.ts';
-import type { Course } from './course.ts';
 import { describe, drawItem, drawStretch } from './ladder-draw.ts';
-import { type Frame, frameOf, type Item, type Layout, layOut, yAt } from './ladder-rows.ts';
+import { type Frame, frameOf, type LadderItem, type Layout, layOut, yAt } from './ladder-rows.ts';
 import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
+import type { ViewTimeline } from './view-timeline.ts';
 
 /** Drawn beyond what is in view, so that a little scrolling needs nothing new. */
 const MARGIN = 300;
@@ -12,10 +12,10 @@ const LISTED = 1000;
 
 /** The ladder laid out at a width, with its indexes. */
 interface Laid {
-  course: Course;
+  timeline: ViewTimeline;
   frame: Frame;
   layout: Layout;
-  items: Buckets<Item>;
+  items: Buckets<LadderItem>;
 }
 
 /** Two lifelines and what went between them. Only what is in view is in the page, however long the ladder is. */
@@ -32,7 +32,7 @@ export class Ladder {
   readonly #details: HTMLElement = html('p', { class: 'details-of-one' });
   readonly #words: HTMLElement = html('ol');
   readonly #wordsBox: HTMLDetailsElement;
-  readonly #shown = new Map<string, { node: SVGGElement; signature: string; item: Item }>();
+  readonly #shown = new Map<string, { node: SVGGElement; signature: string; item: LadderItem }>();
   #laid: Laid | undefined;
   #slice = { top: -1, bottom: -1 };
   #atMs = Number.NaN;
@@ -62,7 +62,7 @@ export class Ladder {
       this.#space,
     );
     this.#wordsBox = html('details', {}, html('summary', {}, 'What happened, in words'), this.#words);
-    this.#wordsBox.addEventListener('toggle', () => this.#tell());
+    this.#wordsBox.addEventListener('toggle', () => this.#describe());
     this.element = html(
       'div',
       { class: 'ladder' },
@@ -82,11 +82,11 @@ export class Ladder {
     addEventListener('afterprint', () => this.#print(false));
   }
 
-  show(course: Course): void {
+  show(timeline: ViewTimeline): void {
     const { scrollTop, clientHeight } = this.#scroller;
     this.#wasAtEnd = !this.#laid || scrollTop + clientHeight >= this.#laid.layout.height - 40;
-    this.#layOut(course, frameOf(this.#width()));
-    const { client, server } = course.view.hosts;
+    this.#layOut(timeline, frameOf(this.#width()));
+    const { client, server } = timeline.view.hosts;
     this.#head.replaceChildren(
       html('div', {}, html('b', {}, 'client'), html('span', {}, client.endpoint)),
       html(
@@ -96,7 +96,7 @@ export class Ladder {
         html('span', {}, server.endpoint),
       ),
     );
-    this.#tell();
+    this.#describe();
   }
 
   /** Moves the cursor, and brings it into view if it is another than before. */
@@ -115,10 +115,10 @@ export class Ladder {
     this.#lookAtNow();
   }
 
-  #layOut(course: Course, frame: Frame): void {
-    const layout = layOut(course.view, frame);
+  #layOut(timeline: ViewTimeline, frame: Frame): void {
+    const layout = layOut(timeline.view, frame);
     const items = new Buckets(layout.items, ({ top, bottom }) => [top, bottom]);
-    this.#laid = { course, frame, layout, items };
+    this.#laid = { timeline, frame, layout, items };
     this.#space.style.height = `${layout.height}px`;
     this.element.style.setProperty('--at-client', `${frame.x.client}px`);
     this.element.style.setProperty('--at-server', `${frame.x.server}px`);
@@ -131,7 +131,7 @@ export class Ladder {
   #resized(): void {
     const width = this.#width();
     if (this.#laid && this.#laid.frame.width !== width) {
-      this.#layOut(this.#laid.course, frameOf(width));
+      this.#layOut(this.#laid.timeline, frameOf(width));
       this.draw(this.#atMs, false);
     } else {
       this.#drawSlice();
@@ -193,7 +193,7 @@ export class Ladder {
   }
 
   /** Keeps existing nodes, and with them the focus; a focused one even out of view, because scrolling must not drop it. */
-  #drawItems({ items, layout, frame, course }: Laid, top: number, bottom: number): void {
+  #drawItems({ items, layout, frame, timeline }: Laid, top: number, bottom: number): void {
     const visible = items.between(top, bottom);
     const keys = new Set(visible.map(({ key }) => key));
     const focused = document.activeElement?.closest<SVGGElement>('g.item')?.dataset['key'];
@@ -214,7 +214,7 @@ export class Ladder {
       const signature = `${frame.width} ${JSON.stringify(item)}`;
       let there = this.#shown.get(item.key);
       if (there?.signature !== signature) {
-        const node = this.#made(item, frame, course);
+        const node = this.#made(item, frame, timeline);
         const hadFocus = there?.node.contains(document.activeElement);
         if (there) there.node.replaceWith(node);
         there = { node, signature, item };
@@ -227,7 +227,7 @@ export class Ladder {
     }
   }
 
-  #made(item: Item, frame: Frame, { view }: Course): SVGGElement {
+  #made(item: LadderItem, frame: Frame, { view }: ViewTimeline): SVGGElement {
     const node = drawItem(item, frame, view);
     node.classList.toggle('later', item.atMs > this.#atMs);
     // Not the whole item: its accessible name would have to contain the visible text beside the arrow, word by word.
@@ -239,14 +239,14 @@ export class Ladder {
     return node;
   }
 
-  #itemOf(event: Event): Item | undefined {
+  #itemOf(event: Event): LadderItem | undefined {
     const node = (event.target as Element).closest<SVGGElement>('g.item');
     return node ? this.#shown.get(node.dataset['key'] ?? '')?.item : undefined;
   }
 
   #look(event: Event): void {
     const item = this.#itemOf(event);
-    if (item && this.#laid) setText(this.#details, describe(item, this.#laid.course.view));
+    if (item && this.#laid) setText(this.#details, describe(item, this.#laid.timeline.view));
   }
 
   /** Unless the user points at an item, shows the latest one. */
@@ -257,10 +257,10 @@ export class Ladder {
     const chosen =
       focused && this.#things.contains(focused) ? this.#shown.get(focused.dataset['key'] ?? '') : undefined;
     const item = chosen?.item ?? this.#lastUntil(laid, this.#atMs);
-    setText(this.#details, item ? describe(item, laid.course.view) : '');
+    setText(this.#details, item ? describe(item, laid.timeline.view) : '');
   }
 
-  #lastUntil({ items, layout }: Laid, atMs: number): Item | undefined {
+  #lastUntil({ items, layout }: Laid, atMs: number): LadderItem | undefined {
     const y = yAt(layout, atMs);
     return items.between(y - 1, y - 1).findLast((item) => item.atMs <= atMs && item.what !== 'pause');
   }
@@ -270,10 +270,10 @@ export class Ladder {
     if (item) this.#onSeek(item.atMs);
   }
 
-  #tell(): void {
+  #describe(): void {
     const laid = this.#laid;
     if (!laid || !this.#wordsBox.open) return;
-    const { view } = laid.course;
+    const { view } = laid.timeline;
     const all = laid.layout.items.filter(({ what }) => what !== 'pause');
     const nodes = all.slice(0, LISTED).map((item) => html('li', {}, describe(item, view)));
     if (all.length > LISTED) nodes.push(html('li', {}, `… and ${all.length - LISTED} more`));

@@ -1,6 +1,5 @@
 import type { Change, View } from '../report/pages/view-model.ts';
 import { formatTime } from '../report/words/time.ts';
-import { Course } from './course.ts';
 import { Diagram } from './diagram.ts';
 import { Firewall } from './firewall.ts';
 import { Ladder } from './ladder.ts';
@@ -8,6 +7,7 @@ import { html, newId, setText } from './nodes.ts';
 import { Player } from './player.ts';
 import { Scrubber } from './scrubber.ts';
 import { Tables } from './tables.ts';
+import { ViewTimeline } from './view-timeline.ts';
 import { witnessTable } from './witnesses.ts';
 
 type State = Change['from'];
@@ -43,7 +43,7 @@ class LabScene implements Scene {
   readonly #witnesses = html('div');
   readonly #scrubber: Scrubber;
   readonly #player: Player;
-  #course: Course | undefined;
+  #timeline: ViewTimeline | undefined;
   #waiting: View | undefined;
   #said = '';
   #step = 0;
@@ -84,7 +84,7 @@ class LabScene implements Scene {
   }
 
   show(view: View): void {
-    if (view === (this.#waiting ?? this.#course?.view)) return;
+    if (view === (this.#waiting ?? this.#timeline?.view)) return;
     this.#waiting = view;
     this.#later();
   }
@@ -92,7 +92,7 @@ class LabScene implements Scene {
   seek(atMs: number): void {
     this.#takeIn();
     this.#player.stop();
-    if (this.#course) this.#goTo(this.#course.stepAt(atMs));
+    if (this.#timeline) this.#goTo(this.#timeline.stepAt(atMs));
   }
 
   /** Takes the latest of the views received since the last frame. */
@@ -100,9 +100,9 @@ class LabScene implements Scene {
     const view = this.#waiting;
     if (!view) return;
     this.#waiting = undefined;
-    const before = this.#course;
+    const before = this.#timeline;
     const atMs = before?.steps[this.#step];
-    this.#course = new Course(view);
+    this.#timeline = new ViewTimeline(view);
     setText(this.#title, view.title === '' ? view.name : `${view.name}: ${view.title}`);
     const { verdict } = view;
     this.#verdict.className = `verdict ${verdict?.word ?? 'none'}`;
@@ -110,28 +110,28 @@ class LabScene implements Scene {
     const said = JSON.stringify(view.witnesses);
     if (said !== this.#said) this.#witnesses.replaceChildren(witnessTable(view.witnesses));
     this.#said = said;
-    this.#diagram.show(this.#course);
-    this.#ladder.show(this.#course);
-    const last = this.#course.steps.length - 1;
-    this.#step = this.#follows || atMs === undefined ? last : this.#course.stepAt(atMs);
+    this.#diagram.show(this.#timeline);
+    this.#ladder.show(this.#timeline);
+    const last = this.#timeline.steps.length - 1;
+    this.#step = this.#follows || atMs === undefined ? last : this.#timeline.stepAt(atMs);
   }
 
   #goTo(step: number): void {
-    const last = (this.#course?.steps.length ?? 1) - 1;
+    const last = (this.#timeline?.steps.length ?? 1) - 1;
     this.#step = Math.max(0, Math.min(last, step));
     this.#follows = this.#live && this.#step === last;
     this.#later();
   }
 
   #toggle(): void {
-    const last = (this.#course?.steps.length ?? 1) - 1;
+    const last = (this.#timeline?.steps.length ?? 1) - 1;
     if (!this.#player.isPlaying && this.#step === last) this.#goTo(0);
     this.#player.toggle();
   }
 
   /** How long until the next step, as it was; undefined at the end. */
   #gapAfter(step: number): number | undefined {
-    const [now, next] = [this.#course?.steps[step], this.#course?.steps[step + 1]];
+    const [now, next] = [this.#timeline?.steps[step], this.#timeline?.steps[step + 1]];
     return now === undefined || next === undefined ? undefined : next - now;
   }
 
@@ -167,16 +167,16 @@ class LabScene implements Scene {
 
   #draw(): void {
     this.#takeIn();
-    const course = this.#course;
-    if (!course) return;
-    const last = course.steps.length - 1;
-    const atMs = course.steps[this.#step] ?? course.view.toMs;
-    this.#diagram.draw(course, atMs);
+    const timeline = this.#timeline;
+    if (!timeline) return;
+    const last = timeline.steps.length - 1;
+    const atMs = timeline.steps[this.#step] ?? timeline.view.toMs;
+    this.#diagram.draw(timeline, atMs);
     this.#ladder.draw(atMs, this.#follows && this.#step === last);
-    this.#tables.draw(course, atMs);
-    this.#firewall.draw(course, atMs);
-    const text = formatTime(atMs - course.view.fromMs);
-    this.#scrubber.draw(this.#step, course.steps.length, text, this.#player.isPlaying);
+    this.#tables.draw(timeline, atMs);
+    this.#firewall.draw(timeline, atMs);
+    const text = formatTime(atMs - timeline.view.fromMs);
+    this.#scrubber.draw(this.#step, timeline.steps.length, text, this.#player.isPlaying);
     this.element.dataset['atMs'] = String(atMs);
   }
 }

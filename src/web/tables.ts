@@ -1,7 +1,7 @@
 import { HOSTS, ofHosts } from '../evidence/host-name.ts';
 import type { HostName, Table, TableRow } from '../report/pages/view-model.ts';
-import type { Course } from './course.ts';
 import { html, setText, table } from './nodes.ts';
+import type { ViewTimeline } from './view-timeline.ts';
 
 const COLUMNS = ['State', 'Recv-Q', 'Send-Q', 'Local', 'Peer', 'Timer', 'Process'] as const;
 /** How many sockets of a host are shown; of the rest, only the number. */
@@ -26,9 +26,9 @@ export class Tables {
     this.element = html('div', { class: 'tables' }, ...parts);
   }
 
-  draw(course: Course, atMs: number): void {
+  draw(timeline: ViewTimeline, atMs: number): void {
     for (const host of HOSTS) {
-      const table = course.tableAt(host, atMs) ?? null;
+      const table = timeline.tableAt(host, atMs) ?? null;
       if (table === this.#shown[host]) continue;
       // A running lab has a new view each time, mostly with the same tables.
       const isSame = JSON.stringify(table?.rows) === JSON.stringify(this.#shown[host]?.rows);

@@ -6,7 +6,7 @@ import { type HostName, otherHost } from '../../src/evidence/events.ts';
 import type { SocketNumber } from '../../src/lab/host.ts';
 import type { Lab } from '../../src/lab/lab.ts';
 import { FATES, type Fate } from '../../src/lab/rule.ts';
-import { seqAdd } from '../../src/tcp/sequence.ts';
+import { sequenceNumber } from '../../src/tcp/sequence.ts';
 
 /** One step of a walk. A deed that has nothing to act on does nothing. */
 export type Deed =
@@ -170,8 +170,10 @@ export class Walker {
       source: this.#connection[name],
       destination: this.#connection[other],
       flags,
-      seq: seqAdd(segment?.ack ?? 1000, seq),
-      ack: flags.includes('.') ? seqAdd((segment?.seq ?? 0) + (segment?.length ?? 0) + controls, ack) : null,
+      seq: sequenceNumber((segment?.ack ?? 1000) + seq),
+      ack: flags.includes('.')
+        ? sequenceNumber((segment?.seq ?? 0) + (segment?.length ?? 0) + controls + ack)
+        : null,
       window: 65_535,
       payload: Buffer.alloc(octets, 'y'),
     });

@@ -1,10 +1,10 @@
 import { type Connection, endOf } from '../../src/evidence/connection.ts';
 import type { HostName } from '../../src/evidence/events.ts';
-import { courseOf, isUnexplained, type Transition } from '../../src/evidence/transitions.ts';
+import { isUnexplained, stateHistoryOf, type Transition } from '../../src/evidence/transitions.ts';
 import { kernelEvents } from '../../src/evidence/witness/kernel-events.ts';
 import { packets } from '../../src/evidence/witness/packets.ts';
 import { stateInTable } from '../../src/evidence/witness/socket-table.ts';
-import type { Sight, Witness } from '../../src/evidence/witness/witness.ts';
+import type { Observation, Witness } from '../../src/evidence/witness/witness.ts';
 import { Lab } from '../../src/lab/lab.ts';
 import type { State } from '../../src/tcp/state.ts';
 import { type Walk, Walker } from './deeds.ts';
@@ -85,19 +85,19 @@ function contradictions(
 }
 
 /** A connection without a socket is CLOSED in the table, also where a listener waits for the next one. */
-function tells({ states }: Sight, state: State): boolean {
+function tells({ states }: Observation, state: State): boolean {
   return states.includes(state) || (state === 'CLOSED' && states.includes('LISTEN'));
 }
 
 /** None if the witness knew nothing before: then what it first says may be of what came right after. */
-function sightsWithin(sights: readonly Sight[], fromMs: number, untilMs: number): Sight[] {
+function sightsWithin(sights: readonly Observation[], fromMs: number, untilMs: number): Observation[] {
   const before = sights.findLast(({ atMs }) => atMs <= fromMs);
   const during = sights.filter(({ atMs }) => atMs > fromMs && atMs <= untilMs);
   return before ? [before, ...during] : [];
 }
 
 function unexplained(lab: Lab, connection: Connection): string[] {
-  const { transitions } = courseOf(lab.timeline, connection);
+  const { transitions } = stateHistoryOf(lab.timeline, connection);
   return transitions
     .filter((transition) => isUnexplained(transition) && !isLinuxAlone(lab, transition, transitions))
     .map(

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Fact, Input, Knowledge } from '../../src/tcp/fold.ts';
+import { sequenceNumber } from '../../src/tcp/sequence.ts';
 import type { State } from '../../src/tcp/state.ts';
 import type { SeenSegment } from '../../src/tcp/syn-options.ts';
 
@@ -76,7 +77,16 @@ function segment(
   window: number,
 ): SeenSegment {
   const options = flags.includes('S') ? { options: OPTIONS } : {};
-  return { source: from, destination: to, flags, seq: seq >>> 0, ack, length, window, ...options };
+  return {
+    source: from,
+    destination: to,
+    flags,
+    seq: sequenceNumber(seq),
+    ack: ack === null ? null : sequenceNumber(ack),
+    length,
+    window,
+    ...options,
+  };
 }
 
 function sent(flags: string, seq: number, ack: number | null, length = 0): Input {
@@ -126,7 +136,7 @@ function before(state: string): (Input | Fact)[] {
 }
 
 function icmp(code: number, seq: number): Input {
-  const quoted = { source: STACK, destination: PEER, seq: (ISS + seq) >>> 0 };
+  const quoted = { source: STACK, destination: PEER, seq: sequenceNumber(ISS + seq) };
   const error = { source: PEER.address, destination: STACK.address, type: 3, code, meaning: '', quoted };
   return { atMs: 0, direction: 'received', icmp: error };
 }
@@ -221,8 +231,9 @@ type Segmented = Extract<Input, { segment: SeenSegment }>;
 function answered(answer: Segmented, event: Input | undefined, flags: string, seq: number | null): Segmented {
   const { segment } = answer;
   const isNew = flags === 'S.' && segment.ack !== null && (segment.ack - ISN) >>> 0 > 1;
-  if (isNew) return { ...answer, segment: { ...segment, seq: (ISS + 500_000_000) >>> 0 } };
-  if (flags === 'R.' && (seq === null || seq === 0)) return { ...answer, segment: { ...segment, seq: 0 } };
+  if (isNew) return { ...answer, segment: { ...segment, seq: sequenceNumber(ISS + 500_000_000) } };
+  if (flags === 'R.' && (seq === null || seq === 0))
+    return { ...answer, segment: { ...segment, seq: sequenceNumber(0) } };
   if (flags !== 'R' || seq !== null || !event || !('segment' in event)) return answer;
-  return { ...answer, segment: { ...segment, seq: event.segment.ack ?? 0 } };
+  return { ...answer, segment: { ...segment, seq: event.segment.ack ?? sequenceNumber(0) } };
 }

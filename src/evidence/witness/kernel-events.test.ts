@@ -13,7 +13,7 @@ import { endOf } from '../connection.ts';
 import type { HostName, TimelineEvent } from '../events.ts';
 import { kernelEvents } from './kernel-events.ts';
 
-function lastSight(host: HostName, state: State, ...events: TimelineEvent[]) {
+function lastObservation(host: HostName, state: State, ...events: TimelineEvent[]) {
   return kernelEvents.follow(timelineOf(opened(), ...events), endOf(CONNECTION, host, state)).at(-1);
 }
 
@@ -24,8 +24,8 @@ describe('kernel events', () => {
       kernelSawListener(2, 'CLOSED', 'LISTEN'),
     ];
     const [ends, too] = [kernelSawListener(3, 'LISTEN', 'CLOSED'), kernelSawListener(4, 'LISTEN', 'CLOSED')];
-    expect(lastSight('server', 'LISTEN', first, second, ends)?.states).toEqual(['LISTEN']);
-    expect(lastSight('server', 'LISTEN', first, second, ends, too)?.states).toEqual(['CLOSED']);
+    expect(lastObservation('server', 'LISTEN', first, second, ends)?.states).toEqual(['LISTEN']);
+    expect(lastObservation('server', 'LISTEN', first, second, ends, too)?.states).toEqual(['CLOSED']);
   });
 
   it('of a listener at another address say nothing of this one', () => {
@@ -34,7 +34,7 @@ describe('kernel events', () => {
       local: { address: '127.0.0.1', port: 80 },
     };
     expect(
-      lastSight('server', 'LISTEN', kernelSawListener(1, 'CLOSED', 'LISTEN'), elsewhere)?.states,
+      lastObservation('server', 'LISTEN', kernelSawListener(1, 'CLOSED', 'LISTEN'), elsewhere)?.states,
     ).toEqual(['LISTEN']);
   });
 
@@ -52,7 +52,7 @@ describe('kernel events', () => {
     ['CLOSE-WAIT', 'LAST-ACK'],
     ['LAST-ACK', 'CLOSED'],
   ])('%s → %s say one state', (from, to) => {
-    expect(lastSight('client', to, kernelSaw(1, 'client', from, to))).toEqual({
+    expect(lastObservation('client', to, kernelSaw(1, 'client', from, to))).toEqual({
       atMs: 1,
       states: [to],
       why: null,
@@ -60,13 +60,13 @@ describe('kernel events', () => {
   });
 
   it('can’t tell what follows FIN-WAIT-2 → CLOSED: TIME-WAIT, an orphan, or the end', () => {
-    const sight = lastSight('client', 'TIME-WAIT', kernelSaw(1, 'client', 'FIN-WAIT-2', 'CLOSED'));
+    const sight = lastObservation('client', 'TIME-WAIT', kernelSaw(1, 'client', 'FIN-WAIT-2', 'CLOSED'));
     expect(new Set(sight?.states)).toEqual(new Set(['CLOSED', 'TIME-WAIT', 'FIN-WAIT-2']));
     expect(sight?.why).toMatch(/^the kernel printed FIN-WAIT-2 → CLOSED, and prints the same when TIME-WAIT/);
   });
 
   it('can’t tell what follows CLOSING → CLOSED: TIME-WAIT or the end', () => {
-    const sight = lastSight('client', 'TIME-WAIT', kernelSaw(1, 'client', 'CLOSING', 'CLOSED'));
+    const sight = lastObservation('client', 'TIME-WAIT', kernelSaw(1, 'client', 'CLOSING', 'CLOSED'));
     expect(new Set(sight?.states)).toEqual(new Set(['CLOSED', 'TIME-WAIT']));
     expect(sight?.why).toMatch(
       /^the kernel printed CLOSING → CLOSED, and prints the same when TIME-WAIT begins$/,
@@ -75,20 +75,24 @@ describe('kernel events', () => {
 
   it('of a listener alone can’t tell whether a SYN has come to it', () => {
     const listening = kernelSawListener(1, 'CLOSED', 'LISTEN');
-    const sight = lastSight('server', 'SYN-RECEIVED', listening);
+    const sight = lastObservation('server', 'SYN-RECEIVED', listening);
     expect(new Set(sight?.states)).toEqual(new Set(['LISTEN', 'SYN-RECEIVED']));
     expect(sight?.why).toMatch(/^the kernel prints nothing between LISTEN and the final ACK/);
   });
 
   it('of a listener say LISTEN when the listener is meant', () => {
-    expect(lastSight('server', 'LISTEN', kernelSawListener(1, 'CLOSED', 'LISTEN'))?.states).toEqual([
+    expect(lastObservation('server', 'LISTEN', kernelSawListener(1, 'CLOSED', 'LISTEN'))?.states).toEqual([
       'LISTEN',
     ]);
   });
 
   it('say that a listener has closed', () => {
     const events = [kernelSawListener(1, 'CLOSED', 'LISTEN'), kernelSawListener(2, 'LISTEN', 'CLOSED')];
-    expect(lastSight('server', 'LISTEN', ...events)).toEqual({ atMs: 2, states: ['CLOSED'], why: null });
+    expect(lastObservation('server', 'LISTEN', ...events)).toEqual({
+      atMs: 2,
+      states: ['CLOSED'],
+      why: null,
+    });
   });
 
   it('of a listener that closes say nothing of a connection that stands', () => {
@@ -97,8 +101,8 @@ describe('kernel events', () => {
       kernelSaw(2, 'server', 'SYN-RECEIVED', 'ESTABLISHED'),
       kernelSawListener(3, 'LISTEN', 'CLOSED'),
     ];
-    expect(lastSight('server', 'ESTABLISHED', ...events)?.states).toEqual(['ESTABLISHED']);
-    expect(lastSight('server', 'LISTEN', ...events)?.states).toEqual(['CLOSED']);
+    expect(lastObservation('server', 'ESTABLISHED', ...events)?.states).toEqual(['ESTABLISHED']);
+    expect(lastObservation('server', 'LISTEN', ...events)?.states).toEqual(['CLOSED']);
   });
 
   it('of a connection that came and went leave its listener listening', () => {
@@ -107,12 +111,12 @@ describe('kernel events', () => {
       kernelSaw(2, 'server', 'SYN-RECEIVED', 'ESTABLISHED'),
       kernelSaw(3, 'server', 'ESTABLISHED', 'CLOSED'),
     ];
-    expect(lastSight('server', 'LISTEN', ...events)?.states).toEqual(['LISTEN']);
+    expect(lastObservation('server', 'LISTEN', ...events)?.states).toEqual(['LISTEN']);
   });
 
   it('of a listener that closes can’t tell whether a SYN was under way, which outlives it', () => {
     const events = [kernelSawListener(1, 'CLOSED', 'LISTEN'), kernelSawListener(2, 'LISTEN', 'CLOSED')];
-    const sight = lastSight('server', 'SYN-RECEIVED', ...events);
+    const sight = lastObservation('server', 'SYN-RECEIVED', ...events);
     expect(new Set(sight?.states)).toEqual(new Set(['CLOSED', 'SYN-RECEIVED']));
     expect(sight?.why).toMatch(/^the kernel prints nothing between LISTEN and the final ACK/);
   });
@@ -122,8 +126,10 @@ describe('kernel events', () => {
       ...kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT'),
       local: { address: '192.168.2.10', port: 5 },
     };
-    expect(lastSight('client', 'SYN-SENT', other)).toBeUndefined();
-    expect(lastSight('client', 'SYN-SENT', kernelSaw(1, 'server', 'CLOSED', 'SYN-SENT'))).toBeUndefined();
+    expect(lastObservation('client', 'SYN-SENT', other)).toBeUndefined();
+    expect(
+      lastObservation('client', 'SYN-SENT', kernelSaw(1, 'server', 'CLOSED', 'SYN-SENT')),
+    ).toBeUndefined();
   });
 
   it('that are no change of state say none', () => {
@@ -133,7 +139,7 @@ describe('kernel events', () => {
       change: null,
     };
     const sent = kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT');
-    expect(lastSight('client', 'SYN-SENT', sent, retransmission)).toMatchObject({ atMs: 1 });
+    expect(lastObservation('client', 'SYN-SENT', sent, retransmission)).toMatchObject({ atMs: 1 });
   });
 
   it('that can’t be read say why, whatever else is there', () => {
@@ -149,8 +155,12 @@ describe('kernel events', () => {
 
   it('that the ring lost leave both ends unsure', () => {
     const events = [kernelSaw(1, 'client', 'CLOSED', 'SYN-SENT'), lost(2, 'kernel-events', null, 'ran over')];
-    expect(lastSight('client', 'SYN-SENT', ...events)).toEqual({ atMs: 2, states: [], why: 'ran over' });
-    expect(lastSight('server', 'LISTEN', ...events)).toEqual({ atMs: 2, states: [], why: 'ran over' });
+    expect(lastObservation('client', 'SYN-SENT', ...events)).toEqual({
+      atMs: 2,
+      states: [],
+      why: 'ran over',
+    });
+    expect(lastObservation('server', 'LISTEN', ...events)).toEqual({ atMs: 2, states: [], why: 'ran over' });
   });
 
   it('does not take another socket on the same ports for the connection’s', () => {
@@ -185,12 +195,15 @@ describe('kernel events', () => {
       of(1, 4, 'FIN-WAIT-2', 'CLOSED'),
     ];
     const orphan: State[] = ['CLOSED', 'TIME-WAIT', 'FIN-WAIT-2'];
-    expect(lastSight('client', 'SYN-SENT', ...before, begins)?.states).toEqual(['FIN-WAIT-2']);
-    expect(lastSight('client', 'SYN-SENT', ...before, begins, ends)?.states).toEqual([...orphan, 'SYN-SENT']);
+    expect(lastObservation('client', 'SYN-SENT', ...before, begins)?.states).toEqual(['FIN-WAIT-2']);
+    expect(lastObservation('client', 'SYN-SENT', ...before, begins, ends)?.states).toEqual([
+      ...orphan,
+      'SYN-SENT',
+    ]);
     const fails = of(2, 5, 'SYN-SENT', 'CLOSED');
-    expect(lastSight('client', 'SYN-SENT', ...before, begins, ends, fails)?.states).toEqual(orphan);
+    expect(lastObservation('client', 'SYN-SENT', ...before, begins, ends, fails)?.states).toEqual(orphan);
     const connects = of(2, 5, 'SYN-SENT', 'ESTABLISHED');
-    expect(lastSight('client', 'SYN-SENT', ...before, begins, ends, connects)?.states).toEqual([
+    expect(lastObservation('client', 'SYN-SENT', ...before, begins, ends, connects)?.states).toEqual([
       'ESTABLISHED',
     ]);
   });

@@ -3,7 +3,7 @@ import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { KernelTraced } from '../events.ts';
 import type { Timeline } from '../timeline.ts';
-import { type Sight, untilLost, type Witness } from './witness.ts';
+import { type Observation, untilLost, type Witness } from './witness.ts';
 
 /** What the tracepoint inet_sock_set_state printed for the end's socket, or for its listener before it had one. */
 export const kernelEvents: Witness = {
@@ -13,11 +13,11 @@ export const kernelEvents: Witness = {
     const unseen = opened?.hosts ? opened.hosts[end.host].noKernelEvents : opened?.noKernelEvents;
     if (unseen) return [{ atMs: 0, states: [], why: unseen }];
     const changes = allChanges(timeline, end);
-    const sights = end.listening ? sightsOfListeners(changes) : sightsOfConnection(changes);
+    const observations = end.listening ? observationsOfListeners(changes) : observationsOfConnection(changes);
     const lost = timeline
       .of('lost')
       .filter(({ witness, host }) => witness === 'kernel-events' && (host ?? end.host) === end.host);
-    return untilLost(sights, lost);
+    return untilLost(observations, lost);
   },
 };
 
@@ -77,7 +77,7 @@ function concerns({ local, remote }: KernelTraced, end: ConnectionEnd): boolean 
 }
 
 /** Several sockets may listen on a port (SO_REUSEPORT): it is closed when the last one is. */
-function sightsOfListeners(changes: readonly Change[]): Sight[] {
+function observationsOfListeners(changes: readonly Change[]): Observation[] {
   return changes
     .filter((change) => change.of === 'listener')
     .map(({ atMs, to, listeners }) => ({ atMs, states: [listeners > 0 ? 'LISTEN' : to], why: null }));
@@ -92,8 +92,8 @@ const ANOTHER_CONNECTS =
  * While the end has a full socket its listener does not matter; without one, a SYN may always be under way: a request outlives
  * a listener that closes.
  */
-function sightsOfConnection(changes: readonly Change[]): Sight[] {
-  const sights: Sight[] = [];
+function observationsOfConnection(changes: readonly Change[]): Observation[] {
+  const observations: Observation[] = [];
   let [stands, hasListened] = [false, false];
   // States that may remain after the full socket is freed; a new listener does not end them.
   let left: { states: State[]; why: string | null } = { states: [], why: null };
@@ -101,7 +101,7 @@ function sightsOfConnection(changes: readonly Change[]): Sight[] {
     if (of === 'listener') {
       hasListened = true;
       const states = [...left.states.filter((state) => state !== 'CLOSED'), to, 'SYN-RECEIVED' as const];
-      if (!stands) sights.push({ atMs, states, why: left.why ?? NOTHING_PRINTED });
+      if (!stands) observations.push({ atMs, states, why: left.why ?? NOTHING_PRINTED });
       continue;
     }
     if (of === 'connection') {
@@ -112,7 +112,7 @@ function sightsOfConnection(changes: readonly Change[]): Sight[] {
     }
     const mayOpen = hasListened && !stands;
     const mayConnect = rivals > 0 && !stands;
-    sights.push({
+    observations.push({
       atMs,
       states: [
         ...left.states,
@@ -122,7 +122,7 @@ function sightsOfConnection(changes: readonly Change[]): Sight[] {
       why: left.why ?? (mayConnect ? ANOTHER_CONNECTS : mayOpen ? NOTHING_PRINTED : null),
     });
   }
-  return sights;
+  return observations;
 }
 
 /**

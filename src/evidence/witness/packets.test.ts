@@ -20,41 +20,42 @@ const HANDSHAKE = [
   ...passed(3, 'client', segment('client', '.', 1, 1)),
 ];
 
-function sightsOf(host: HostName, state: State, events: TimelineEvent[]) {
+function observationsOf(host: HostName, state: State, events: TimelineEvent[]) {
   return packets.follow(timelineOf(...events), endOf(CONNECTION, host, state));
 }
 
-function lastSight(host: HostName, state: State, events: TimelineEvent[]) {
-  return sightsOf(host, state, events).at(-1);
+function lastObservation(host: HostName, state: State, events: TimelineEvent[]) {
+  return observationsOf(host, state, events).at(-1);
 }
 
 describe('packets', () => {
   it('tell the state after each segment that the end sent or was given', () => {
-    const path = (host: HostName) => sightsOf(host, 'ESTABLISHED', HANDSHAKE).map(({ states }) => states);
+    const path = (host: HostName) =>
+      observationsOf(host, 'ESTABLISHED', HANDSHAKE).map(({ states }) => states);
     expect(path('client')).toEqual([['SYN-SENT'], ['ESTABLISHED'], ['ESTABLISHED']]);
     expect(path('server')).toEqual([[], ['SYN-RECEIVED'], ['ESTABLISHED']]);
   });
 
   it('say when they tell nothing yet', () => {
-    expect(sightsOf('server', 'SYN-RECEIVED', HANDSHAKE)[0]).toEqual({
+    expect(observationsOf('server', 'SYN-RECEIVED', HANDSHAKE)[0]).toEqual({
       atMs: 1.01,
       states: [],
-      why: 'no segment has told the state yet',
+      why: 'no segment has shown the state yet',
     });
   });
 
   it('that a rule keeps from an end tell nothing of it', () => {
     const fin = segment('client', 'F.', 1, 1);
     const events = [...HANDSHAKE, ...passed(4, 'client', fin), dropped(4.01, 'server', 'in', fin)];
-    expect(lastSight('client', 'FIN-WAIT-1', events)?.states).toEqual(['FIN-WAIT-1']);
-    expect(lastSight('server', 'ESTABLISHED', events)?.states).toEqual(['ESTABLISHED']);
+    expect(lastObservation('client', 'FIN-WAIT-1', events)?.states).toEqual(['FIN-WAIT-1']);
+    expect(lastObservation('server', 'ESTABLISHED', events)?.states).toEqual(['ESTABLISHED']);
   });
 
   it('that are crafted in a host tell nothing of its own end, but something of the other', () => {
     const rst = segment('client', 'R', 1, null);
     const events = [...HANDSHAKE, crafted(4, 'client', rst), ...passed(4.1, 'client', rst)];
-    expect(lastSight('client', 'ESTABLISHED', events)?.states).toEqual(['ESTABLISHED']);
-    expect(lastSight('server', 'ESTABLISHED', events)?.states).toEqual(['CLOSED']);
+    expect(lastObservation('client', 'ESTABLISHED', events)?.states).toEqual(['ESTABLISHED']);
+    expect(lastObservation('server', 'ESTABLISHED', events)?.states).toEqual(['CLOSED']);
   });
 
   it('with which a firewall rejects tell nothing of the end behind it', () => {
@@ -66,18 +67,18 @@ describe('packets', () => {
       dropped(4.01, 'server', 'in', data),
       ...passed(4.1, 'server', segment('server', 'R', 1)),
     ];
-    expect(lastSight('server', 'ESTABLISHED', events)?.states).toEqual(['ESTABLISHED']);
-    expect(lastSight('client', 'CLOSED', events)?.states).toEqual(['CLOSED']);
+    expect(lastObservation('server', 'ESTABLISHED', events)?.states).toEqual(['ESTABLISHED']);
+    expect(lastObservation('client', 'CLOSED', events)?.states).toEqual(['CLOSED']);
   });
 
   it('that the capture of the host lost leave it unsure', () => {
     const events = [...HANDSHAKE, lost(4, 'packets', 'client', 'the capture lost 3 packets')];
-    expect(lastSight('client', 'ESTABLISHED', events)).toEqual({
+    expect(lastObservation('client', 'ESTABLISHED', events)).toEqual({
       atMs: 4,
       states: [],
       why: 'the capture lost 3 packets',
     });
-    expect(lastSight('server', 'ESTABLISHED', events)?.states).toEqual(['ESTABLISHED']);
+    expect(lastObservation('server', 'ESTABLISHED', events)?.states).toEqual(['ESTABLISHED']);
   });
 });
 
@@ -105,7 +106,7 @@ describe('packets of a listener', () => {
     ],
     ['whose connection was reset', [...HANDSHAKE, ...passed(4, 'client', segment('client', 'R', 1))]],
   ])('say LISTEN of one %s', (_title, events) => {
-    expect(lastSight('server', 'LISTEN', events)?.states).toEqual(['LISTEN']);
+    expect(lastObservation('server', 'LISTEN', events)?.states).toEqual(['LISTEN']);
   });
 
   it('say CLOSED when a SYN is refused', () => {
@@ -113,7 +114,7 @@ describe('packets of a listener', () => {
       ...passed(1, 'client', segment('client', 'S', 0)),
       ...passed(2, 'server', { ...segment('server', 'R.', 0, 1), seq: 0 }),
     ];
-    expect(lastSight('server', 'LISTEN', events)?.states).toEqual(['CLOSED']);
+    expect(lastObservation('server', 'LISTEN', events)?.states).toEqual(['CLOSED']);
   });
 
   it('say CLOSED when it answered a SYN once, and refuses the next', () => {
@@ -123,7 +124,7 @@ describe('packets of a listener', () => {
       ...passed(5, 'client', segment('client', 'S', 500)),
       ...passed(6, 'server', { ...segment('server', 'R.', 0, 501), seq: 0 }),
     ];
-    expect(lastSight('server', 'LISTEN', events)?.states).toEqual(['CLOSED']);
+    expect(lastObservation('server', 'LISTEN', events)?.states).toEqual(['CLOSED']);
   });
 
   it('say nothing of one that refuses what is no SYN: it may still listen', () => {
@@ -131,11 +132,11 @@ describe('packets of a listener', () => {
       ...passed(1, 'client', segment('client', '.', 1, 1)),
       ...passed(2, 'server', segment('server', 'R', 1)),
     ];
-    expect(lastSight('server', 'LISTEN', events)?.states).toEqual([]);
-    expect(lastSight('server', 'CLOSED', events)?.states).toEqual(['CLOSED']);
+    expect(lastObservation('server', 'LISTEN', events)?.states).toEqual([]);
+    expect(lastObservation('server', 'CLOSED', events)?.states).toEqual(['CLOSED']);
   });
 
   it('say nothing before it has answered', () => {
-    expect(lastSight('server', 'LISTEN', HANDSHAKE.slice(0, 2))?.states).toEqual([]);
+    expect(lastObservation('server', 'LISTEN', HANDSHAKE.slice(0, 2))?.states).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import type { Connection, ConnectionEnd } from '../connection.ts';
-import { toldByPackets } from '../segments.ts';
+import { packetFoldOf } from '../segments.ts';
 import { untilLost, type Witness } from './witness.ts';
 
 /** The segments that the end sent and was really given, folded through the arcs of RFC 9293. */
@@ -8,9 +8,9 @@ export const packets: Witness = {
   follow(timeline, end) {
     const unseen = timeline.of('lab-opened')[0]?.hosts?.[end.host].noPackets;
     if (unseen) return [{ atMs: 0, states: [], why: unseen }];
-    const sights = toldByPackets(timeline, connectionOf(end), end.host).sights(end.listening);
+    const observations = packetFoldOf(timeline, connectionOf(end), end.host).observations(end.listening);
     return untilLost(
-      sights,
+      observations,
       timeline.of('lost').filter(({ witness, host }) => witness === 'packets' && host === end.host),
     );
   },

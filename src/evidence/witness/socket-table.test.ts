@@ -30,12 +30,16 @@ describe('the socket table', () => {
       ...sockets(atMs, 'server', null),
       rows: [{ ...row('SYN-RECEIVED', server, client), cookie }],
     });
-    const sights = socketTable.follow(timelineOf(seen(1, 'a'), seen(2, 'a'), seen(3, 'b')), serverEnd);
-    expect(sights.filter(({ atMs }) => atMs < 3).map(({ states }) => states)).toEqual([
+    const observations = socketTable.follow(timelineOf(seen(1, 'a'), seen(2, 'a'), seen(3, 'b')), serverEnd);
+    expect(observations.filter(({ atMs }) => atMs < 3).map(({ states }) => states)).toEqual([
       ['SYN-RECEIVED'],
       ['SYN-RECEIVED'],
     ]);
-    expect(sights).toContainEqual({ atMs: 3, states: [], why: expect.stringMatching(/another socket/) });
+    expect(observations).toContainEqual({
+      atMs: 3,
+      states: [],
+      why: expect.stringMatching(/another socket/),
+    });
   });
 
   it('has seen nothing before it was first read', () => {

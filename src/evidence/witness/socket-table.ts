@@ -2,14 +2,14 @@ import { isListenerOf, sameEndpoint } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { State } from '../../tcp/state.ts';
 import type { ConnectionEnd } from '../connection.ts';
-import type { Sight, Witness } from './witness.ts';
+import type { Observation, Witness } from './witness.ts';
 
 /** What sock_diag lists in the end's host. */
 export const socketTable: Witness = {
   name: 'socket-table',
   follow(timeline, end) {
     const tables = timeline.of('sockets').filter(({ host }) => host === end.host);
-    return tables.map(({ atMs, rows }, index): Sight => {
+    return tables.map(({ atMs, rows }, index): Observation => {
       const [row, before] = [rows, tables[index - 1]?.rows ?? []].map((each) => ownOrListener(each, end));
       // Between two samples the first socket was closed, and for a while the state with it.
       const replaced = row && before?.state === row.state && before.cookie !== row.cookie;

@@ -7,7 +7,7 @@ const WITNESSES = ['socket-table', 'packets', 'kernel-events'] as const;
 export type WitnessName = (typeof WITNESSES)[number];
 
 /** What a witness knows from a moment on: the states that fit what it saw. */
-export interface Sight {
+export interface Observation {
   atMs: number;
   /** One state: it is certain. Several: the witness can't distinguish them. None: it saw nothing of this end. */
   states: readonly State[];
@@ -19,13 +19,16 @@ export interface Sight {
 export interface Witness {
   name: WitnessName;
   /** In order of time. Before the first observation the witness has seen nothing. */
-  follow(timeline: Timeline, end: ConnectionEnd): Sight[];
+  follow(timeline: Timeline, end: ConnectionEnd): Observation[];
 }
 
 /** What a witness saw until it lost something: from then on it is blind, whatever it still sees. */
-export function untilLost(sights: readonly Sight[], lost: readonly Lost[]): Sight[] {
+export function untilLost(observations: readonly Observation[], lost: readonly Lost[]): Observation[] {
   const first = lost[0];
-  if (!first) return [...sights];
+  if (!first) return [...observations];
   const sinceMs = first.sinceMs ?? first.atMs;
-  return [...sights.filter(({ atMs }) => atMs < sinceMs), { atMs: sinceMs, states: [], why: first.what }];
+  return [
+    ...observations.filter(({ atMs }) => atMs < sinceMs),
+    { atMs: sinceMs, states: [], why: first.what },
+  ];
 }

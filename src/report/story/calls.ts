@@ -37,14 +37,14 @@ function describe({ call, detail, result }: Pick<Called, 'call' | 'detail' | 're
   const octets = /^(\d+) octets$/.exec(detail)?.[1];
   const backlog = /^backlog (\d+)$/.exec(detail)?.[1];
   // Kept on one line by a no-break space.
-  const told = result === 'ok' || result === 'EINPROGRESS' || result === octets ? '' : ` =\u00a0${result}`;
-  if (call === 'send' && octets !== undefined) return `send(${octets})${told}`;
-  if (call === 'listen' && backlog !== undefined) return `listen(${backlog})${told}`;
-  if (call === 'shutdown') return `shutdown(${detail.replace('SHUT_', '')})${told}`;
-  if (call === 'setsockopt') return `setsockopt() ${detail}${told}`;
+  const outcome = result === 'ok' || result === 'EINPROGRESS' || result === octets ? '' : ` =\u00a0${result}`;
+  if (call === 'send' && octets !== undefined) return `send(${octets})${outcome}`;
+  if (call === 'listen' && backlog !== undefined) return `listen(${backlog})${outcome}`;
+  if (call === 'shutdown') return `shutdown(${detail.replace('SHUT_', '')})${outcome}`;
+  if (call === 'setsockopt') return `setsockopt() ${detail}${outcome}`;
   // The other calls' details are endpoints, which the ladder's head shows.
   const option = call === 'close' && detail ? ` ${detail.replace(/^after /, '')}` : '';
-  return `${call}()${option}${told}`;
+  return `${call}()${option}${outcome}`;
 }
 
 /**
@@ -63,7 +63,7 @@ export function programCallsOf(timeline: Timeline, concerns: (call: ProgramCall)
     const isFine = result === null || result === 'EINPROGRESS' || !Number.isNaN(Number(result));
     // Descriptors and processes are numbered from zero on, tcplab's own sockets from one.
     const base = { host, socket: -1 - fd - pid * 0x10000, port: local.port };
-    const textWith = (told: string) => `${name}: ${describe({ call, detail, result: told })}`;
+    const textWith = (outcome: string) => `${name}: ${describe({ call, detail, result: outcome })}`;
     const endMs = atMs + (tookMs ?? 0);
     if (isAccept) return [{ ...base, atMs: endMs, text: textWith('ok') }];
     if (result === null) return [{ ...base, atMs, text: textWith('ok'), part: 'soon' }];

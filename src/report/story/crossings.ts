@@ -9,7 +9,7 @@ export interface Arrow {
 }
 
 /** What else happens, at a host or at none. */
-export interface Happening {
+export interface TimedEvent {
   atMs: number;
   host?: HostName;
 }
@@ -21,7 +21,7 @@ export interface Happening {
  */
 export function crossings<A extends Arrow>(
   flights: readonly A[],
-  rest: readonly Happening[],
+  rest: readonly TimedEvent[],
   changesState: (flight: A) => boolean,
 ): Set<A> {
   const split = overtaken(flights);
@@ -46,7 +46,7 @@ export function crossings<A extends Arrow>(
 function timesAt(
   host: HostName,
   flights: readonly Arrow[],
-  rest: readonly Happening[],
+  rest: readonly TimedEvent[],
   split: ReadonlySet<Arrow>,
 ): number[] {
   const times = rest.flatMap((one) => (one.host === host ? one.atMs : []));

@@ -11,13 +11,13 @@ import { foreignDrops } from '../../evidence/foreign-drops.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
 import {
   type Passage,
+  packetFoldOf,
   passages,
   segmentsLeftOut,
-  toldByPackets,
   wordsOfDrop,
 } from '../../evidence/segments.ts';
 import { mustBeTimeline, type Timeline } from '../../evidence/timeline.ts';
-import { courseOf, type Transition } from '../../evidence/transitions.ts';
+import { stateHistoryOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
 import { judge, type Testimony, unseenTime, type VerdictWord } from '../../evidence/verdict.ts';
 import { rowOf, socketTable } from '../../evidence/witness/socket-table.ts';
@@ -71,7 +71,7 @@ export interface RuleReport {
 /** A program that played an end. */
 export interface ProgramReport {
   host: HostName;
-  /** As a shell would be told. */
+  /** As typed in a shell. */
   command: string;
   pid: number;
   /** As a shell gives it; null when it ran until tcplab ended it. */
@@ -318,9 +318,9 @@ function pathOf(timeline: Timeline, host: HostName): State[] {
   const claim = timeline.of('claimed')[0];
   if (!claim) return [];
   const at = endOf(claim.connection, host, 'CLOSED').host;
-  const { steps } = toldByPackets(timeline, claim.connection, at).end;
-  if (steps[0]) return pathFrom(steps[0], courseOf(timeline, claim.connection).transitions, at);
+  const { steps } = packetFoldOf(timeline, claim.connection, at).end;
+  if (steps[0]) return pathFrom(steps[0], stateHistoryOf(timeline, claim.connection).transitions, at);
   const state = at === claim.held.host ? claim.held.state : claim.peer;
-  const sights = state ? socketTable.follow(timeline, endOf(claim.connection, host, state)) : [];
-  return sights.flatMap(({ states }) => states).filter((seen, index, all) => seen !== all[index - 1]);
+  const observations = state ? socketTable.follow(timeline, endOf(claim.connection, host, state)) : [];
+  return observations.flatMap(({ states }) => states).filter((seen, index, all) => seen !== all[index - 1]);
 }

@@ -1,5 +1,5 @@
 import { type HostName, otherHost } from '../../evidence/host-name.ts';
-import { type Arrow, crossings, type Happening } from './crossings.ts';
+import { type Arrow, crossings, type TimedEvent } from './crossings.ts';
 
 /** The rows of a ladder and their order. A terminal draws them with characters, a page as a picture. */
 
@@ -10,7 +10,7 @@ export interface Change {
 }
 
 /** What is neither a segment nor a change of state. */
-export interface Other extends Happening {
+export interface Other extends TimedEvent {
   what: 'call' | 'rule-set' | 'rule-lifted' | 'note' | 'hold';
 }
 

@@ -2,7 +2,7 @@ import { type Connection, endOf } from '../../evidence/connection.ts';
 import type { Claimed, Counted, ProgramEnded, ProgramStarted } from '../../evidence/events.ts';
 import { concernsEnd, type ProgramCall } from '../../evidence/program-calls.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
-import { courseOf, type Transition } from '../../evidence/transitions.ts';
+import { stateHistoryOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
 import { callsOf, programCallsOf } from './calls.ts';
 import { connectionsOf, sameConnection } from './connections.ts';
@@ -34,21 +34,21 @@ export function storyOf(timeline: Timeline, chosen?: Connection): Story {
   const connection = claim?.connection ?? chosen ?? seen[0];
   const others = connection ? seen.filter((other) => !sameConnection(other, connection)) : [];
   const isCrowd = others.length >= FEW;
-  const transitions = connection ? courseOf(timeline, connection).transitions : [];
+  const transitions = connection ? stateHistoryOf(timeline, connection).transitions : [];
   const base = { claim, connection, others, isCrowd, transitions };
-  if (!connection) return { ...base, moments: rowsOf([], [], happenings(timeline, null, false)) };
+  if (!connection) return { ...base, moments: rowsOf([], [], otherMoments(timeline, null, false)) };
 
   const portOf = ({ client }: Connection) => (others.length > 0 ? client.port : null);
   const own = flightsOf(timeline, connection, portOf(connection));
   const foreign = others.flatMap((other) => flightsOf(timeline, other, portOf(other)));
   const flights = isCrowd ? own : [...own, ...foreign].sort((a, b) => a.departsMs - b.departsMs);
-  const rest = happenings(timeline, others.length > 0 ? connection : null, isCrowd);
+  const rest = otherMoments(timeline, others.length > 0 ? connection : null, isCrowd);
   const moments: Moment[] = rowsOf(flights, transitions, rest, (flight) => flight.connection === connection);
   return { ...base, moments: isCrowd ? summarise(moments, foreign) : moments };
 }
 
 /** Calls, rules, notes and the hold. */
-function happenings(timeline: Timeline, among: Connection | null, isCrowd: boolean): Happened[] {
+function otherMoments(timeline: Timeline, among: Connection | null, isCrowd: boolean): Happened[] {
   const isOwn = (call: ProgramCall) =>
     !among || !isCrowd || call.remote.port === 0 || concernsEnd(call, endOf(among, call.host, 'CLOSED'));
   const calls = [...callsOf(timeline), ...programCallsOf(timeline, isOwn)];

@@ -62,7 +62,7 @@ export function crowdsResult(crowds: readonly CrowdResult[]): CrowdResult | Crow
 }
 
 /** What happened to many connections so far, in order. */
-export class CrowdCourse {
+export class CrowdTally {
   readonly #plan: CrowdPlan;
   readonly #family: Family;
   readonly #settings: LabSettings | undefined;

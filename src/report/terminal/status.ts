@@ -41,8 +41,8 @@ export function statusLines(
       const [first = '', ...rest] = wrapBeside(`${end.host}  `, `${local}  ${state}`, columns);
       const lines = [first, ...rest].map((line) => line.replace(state, style.bold));
       if (!row) return lines;
-      const told = outlookOf(end.host, row, { timeline, tables, sysctls, nowMs });
-      return [...lines, ...forecastLines(told, columns)];
+      const forecast = outlookOf(end.host, row, { timeline, tables, sysctls, nowMs });
+      return [...lines, ...forecastLines(forecast, columns)];
     }),
     ...ruleLines(timeline, columns),
     ...wrapBeside('', held, columns),
@@ -62,13 +62,13 @@ function ruleLines(timeline: Timeline, columns: number): string[] {
 }
 
 /** What the kernel's timers will do, and which setting controls that. */
-export function forecastLines(told: Forecast, columns = 80): string[] {
-  const { timer, nextMs, remaining, because } = told;
+export function forecastLines(forecast: Forecast, columns = 80): string[] {
+  const { timer, nextMs, remaining, because } = forecast;
   const texts = [because];
   if (timer !== null && nextMs !== null) {
-    const [next, end] = [nextStep(timer, nextMs, remaining), endText(timer, told)];
+    const [next, end] = [nextStep(timer, nextMs, remaining), endText(timer, forecast)];
     texts.unshift(
-      [next, end].filter(Boolean).join(told.givesUpMs === null && told.atMostMs === null ? '' : '; '),
+      [next, end].filter(Boolean).join(forecast.givesUpMs === null && forecast.atMostMs === null ? '' : '; '),
     );
   }
   return texts.flatMap((text) => wrapBeside(' '.repeat(8), text, columns));

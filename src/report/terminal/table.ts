@@ -62,11 +62,11 @@ function programLine({ host, command, status, sockets }: ProgramReport): string 
       .filter(({ isOpen }) => isOpen === open)
       .map(({ pid, name, fd }) => `${name}, pid ${pid}, fd ${fd}`)
       .join('; ');
-  const told = [
+  const parts = [
     ['open in', holders(true)],
     ['was open in', holders(false)],
   ].flatMap(([how, who]) => (who ? [`${how} ${who}`] : []));
-  const open = told.length > 0 ? `: ${told.join('; ')}` : '';
+  const open = parts.length > 0 ? `: ${parts.join('; ')}` : '';
   return `${host}: ${command}${open}${status === null ? '' : `; exited with status ${status}`}`;
 }
 

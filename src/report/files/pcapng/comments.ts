@@ -3,7 +3,7 @@ import type { HostName } from '../../../evidence/events.ts';
 import { trafficOn } from '../../../evidence/packet-index.ts';
 import { type Passage, passages, wordsOfDrop } from '../../../evidence/segments.ts';
 import type { Timeline } from '../../../evidence/timeline.ts';
-import { courseOf, type Transition } from '../../../evidence/transitions.ts';
+import { stateHistoryOf, type Transition } from '../../../evidence/transitions.ts';
 import { connectionsOf, leaves } from '../../story/connections.ts';
 import { ruleTexts } from '../../story/result.ts';
 import { hasOwnPlace, type PacketEvent } from './packets.ts';
@@ -20,7 +20,7 @@ export function packetComments(timeline: Timeline): Map<PacketEvent, string> {
         .map((passage) => keyOf({ ...passage, host: otherHostOf(passage) })),
     );
     const departures = new Map(story.map((passage) => [keyOf(passage), passage]));
-    const { transitions } = courseOf(timeline, connection);
+    const { transitions } = stateHistoryOf(timeline, connection);
     const ends = endsOf(timeline, story);
     for (const event of packets) {
       const departure = leaves(event) ? departures.get(keyOf(event)) : undefined;

@@ -3,7 +3,7 @@ import { bulk } from '../../../../test/bulk.ts';
 import { CONNECTION, captured, claimed, opened, segment, timelineOf } from '../../../../test/hand-built.ts';
 import { type RunStarted, TIMELINE_FORMAT } from '../../../evidence/events.ts';
 import { settle } from '../../../evidence/packet-index.ts';
-import { toldByPackets } from '../../../evidence/segments.ts';
+import { packetFoldOf } from '../../../evidence/segments.ts';
 import { Timeline } from '../../../evidence/timeline.ts';
 import { readTimeline } from './read.ts';
 import { TimelineRecorder } from './recorder.ts';
@@ -41,7 +41,7 @@ describe('a timeline that is written as it comes', () => {
     recorder.end();
     expect(timeline.leftOut?.events).toBeGreaterThan(1000);
     expect(text.match(/^{"type":"captured"/gm)).toHaveLength(2 * (3 + 2 * 8000));
-    const end = (of: Timeline) => toldByPackets(of, CONNECTION, 'server').end;
+    const end = (of: Timeline) => packetFoldOf(of, CONNECTION, 'server').end;
     expect(end(await readBack(text))).toEqual(end(timeline));
   });
 

@@ -17,7 +17,7 @@ export class TimelineWriter {
   }
 
   lab(outcome: LabOutcome): string {
-    return this.#format(outcome instanceof Timeline ? outcome.toldGaps() : [outcome]);
+    return this.#format(outcome instanceof Timeline ? outcome.withGaps() : [outcome]);
   }
 
   /** The next events of a lab that is written while it runs. */

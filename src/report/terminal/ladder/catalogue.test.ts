@@ -3,7 +3,7 @@ import { PLAIN } from '../../../../test/drawn.ts';
 import { otherHost } from '../../../evidence/events.ts';
 import { passages } from '../../../evidence/segments.ts';
 import type { Timeline } from '../../../evidence/timeline.ts';
-import { courseOf } from '../../../evidence/transitions.ts';
+import { stateHistoryOf } from '../../../evidence/transitions.ts';
 import { ARC_SCENARIOS } from '../../../scenario/arc-catalogue.ts';
 import { CATALOGUE } from '../../../scenario/catalogue.ts';
 import { runScenario } from '../../../scenario/run.ts';
@@ -73,7 +73,7 @@ describe.each(CASES)('the ladder of %s', (name) => {
   });
 
   it('shows each transition once, at its host, in order', () => {
-    const { transitions } = courseOf(timeline(), connection());
+    const { transitions } = stateHistoryOf(timeline(), connection());
     const shown = (texts: string[]) => {
       return texts
         .map((text) => text.trim().replace(/ \?$|^LISTEN → /, ''))

@@ -4,7 +4,7 @@ import { ASCII, UNICODE } from './glyphs.ts';
 import { headLines, othersLines } from './head.ts';
 import { mergeCalls } from './joined-calls.ts';
 import { type LadderOptions, ladderParts } from './ladder.ts';
-import { News, type Told } from './news.ts';
+import { News, type NewsItem } from './news.ts';
 import { pageOf } from './page.ts';
 import { type Drawn, Rows } from './rows.ts';
 
@@ -48,9 +48,9 @@ export class LadderFeed {
     const { style } = this.#options;
     const page = pageOf(this.#columns);
     const others = othersLines(story, page, style, true);
-    const told = others.join('\n');
-    const isSame = told === this.#others;
-    this.#others = told;
+    const lines = others.join('\n');
+    const isSame = lines === this.#others;
+    this.#others = lines;
     if (isWhole) return headLines(story, page, style, true);
     return isSame ? [] : others;
   }
@@ -59,9 +59,9 @@ export class LadderFeed {
     const { ascii, style } = this.#options;
     const page = pageOf(this.#columns);
     const rows = new Rows(story, page, ascii ? ASCII : UNICODE, style, this.#drawn);
-    const told = merged(this.#news.next(story.moments, knownUntilMs), page.beside);
-    for (const { moment, isNew, isAgain } of told)
-      rows.tell(moment, { isShown: isNew, isLate: isAgain ?? false });
+    const news = merged(this.#news.next(story.moments, knownUntilMs), page.beside);
+    for (const { moment, isNew, isAgain } of news)
+      rows.add(moment, { isShown: isNew, isLate: isAgain ?? false });
     if (rows.drawn.length > 0) this.#drawn = rows.reached;
     return rows.drawn;
   }
@@ -72,9 +72,9 @@ export class LadderFeed {
 }
 
 /** Joins new calls that directly follow each other; the others have their own rows. */
-function merged(all: readonly Told[], width: number): Told[] {
+function merged(all: readonly NewsItem[], width: number): NewsItem[] {
   const kept = all.filter(({ moment, isNew }) => isNew || moment.what !== 'call');
-  const byMoment = new Map(kept.map((told) => [told.moment, told]));
+  const byMoment = new Map(kept.map((item) => [item.moment, item]));
   const calls = mergeCalls([...byMoment.keys()], width);
   // Joined ones are none of those that were there.
   return calls.map((moment) => byMoment.get(moment) ?? { moment, isNew: true });

@@ -35,8 +35,8 @@ export function othersLines(
   const own = connection ? `:${connection.client.port}` : '';
   const ports = others.map(({ client }) => `:${client.port}`).join(', ');
   const many = `${soFar ? '' : `${others.length} `}other connections, drawn together`;
-  const told = `and ${isCrowd ? many : `from ${ports}`}; the states are those of ${own}`;
-  return broken(told, page.width - INDENT.length).map((line) => INDENT + style.dim(line));
+  const text = `and ${isCrowd ? many : `from ${ports}`}; the states are those of ${own}`;
+  return broken(text, page.width - INDENT.length).map((line) => INDENT + style.dim(line));
 }
 
 /** Each over its lifeline; on a line of its own where the two are too long. */

@@ -12,8 +12,8 @@ export class Lifelines {
 
   constructor({ claim, transitions }: Story) {
     const first = (host: HostName): State => {
-      const told = transitions.find((one) => one.host === host)?.from;
-      return told ?? (claim?.held.host === host ? claim.held.state : claim?.peer) ?? 'CLOSED';
+      const first = transitions.find((one) => one.host === host)?.from;
+      return first ?? (claim?.held.host === host ? claim.held.state : claim?.peer) ?? 'CLOSED';
     };
     this.#states = { client: first('client'), server: first('server') };
     this.#held = claim?.held;

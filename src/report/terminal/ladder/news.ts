@@ -5,7 +5,7 @@ import type { Moment } from '../../story/moment.ts';
 import { crowdMoment } from '../../story/summary.ts';
 
 /** A moment to go through; one that is not new only changes how those after it look. */
-export interface Told {
+export interface NewsItem {
   moment: Moment;
   isNew: boolean;
   /** An earlier telling gave it another end. */
@@ -14,58 +14,58 @@ export interface Told {
 
 /** A story grows with each telling: this picks the news from it. */
 export class News {
-  #told = new Set<string>();
+  #reported = new Set<string>();
   /** Not only of this story: a change that one telling leaves out is none for the next. */
   readonly #changes = new Set<string>();
 
   /** The news when all up to `knownUntilMs` is known, in its order; news that comes late has its place in that order too. */
-  next(moments: readonly Moment[], knownUntilMs: number): Told[] {
+  next(moments: readonly Moment[], knownUntilMs: number): NewsItem[] {
     const fromMs = openFromMs(moments, knownUntilMs);
     const isOver = knownUntilMs === Number.POSITIVE_INFINITY;
     const may = (atMs: number) => atMs <= knownUntilMs && atMs < fromMs;
-    const [before, now, times] = [this.#told, new Set<string>(), new Map<string, number>()];
-    const meet = (name: string) => {
+    const [before, now, times] = [this.#reported, new Set<string>(), new Map<string, number>()];
+    const isFirst = (name: string) => {
       const time = (times.get(name) ?? 0) + 1;
       times.set(name, time);
       const key = time === 1 ? name : `${name} ×${time}`;
       now.add(key);
       return !before.has(key);
     };
-    const told: Told[] = [];
+    const news: NewsItem[] = [];
     for (const moment of moments) {
       if (!may(moment.atMs)) break;
       if (moment.what === 'note' && moment.isFinal && !isOver) continue;
       if (moment.what === 'change') {
-        told.push({ moment, isNew: this.#meetChange(moment.transition) });
+        news.push({ moment, isNew: this.#isNewChange(moment.transition) });
       } else if (moment.what !== 'departure' && moment.what !== 'arrival') {
-        told.push({ moment, isNew: meet(nameOf(moment)) });
+        news.push({ moment, isNew: isFirst(nameOf(moment)) });
       } else if (moment.what === 'departure' && moment.crowd) {
         const [first, ...rest] = moment.crowd.filter(
-          (flight) => may(flight.departsMs) && meet(nameOfFlight(flight)),
+          (flight) => may(flight.departsMs) && isFirst(nameOfFlight(flight)),
         );
-        if (first) told.push({ moment: crowdMoment([first, ...rest]), isNew: true });
+        if (first) news.push({ moment: crowdMoment([first, ...rest]), isNew: true });
       } else {
         const name = nameOfFlight(moment.flight);
         const isNew = [
-          moment.what === 'departure' && meet(name),
+          moment.what === 'departure' && isFirst(name),
           // On one line with its departure, or on its own: late news may change that.
-          (moment.what === 'arrival' || moment.isWhole) && meet(`${name} arrival`),
+          (moment.what === 'arrival' || moment.isWhole) && isFirst(`${name} arrival`),
         ].includes(true);
         const isAgain = isNew && moment.what === 'departure' && before.has(departureOf(moment.flight));
         now.add(departureOf(moment.flight));
-        told.push(...this.#withChanges({ moment, isNew, isAgain }));
+        news.push(...this.#withChanges({ moment, isNew, isAgain }));
       }
     }
-    this.#told = now;
-    return told;
+    this.#reported = now;
+    return news;
   }
 
   /** A change that becomes known after its segment has a row of its own. */
-  #withChanges(told: Told & { moment: Extract<Moment, { flight: Flight }> }): Told[] {
-    const { moment, isNew } = told;
+  #withChanges(item: NewsItem & { moment: Extract<Moment, { flight: Flight }> }): NewsItem[] {
+    const { moment, isNew } = item;
     const all = [...(moment.what === 'departure' ? moment.sender : []), ...moment.receiver];
-    const late = all.filter((one) => this.#meetChange(one) && !isNew);
-    if (late.length === 0) return [told];
+    const late = all.filter((one) => this.#isNewChange(one) && !isNew);
+    if (late.length === 0) return [item];
     const isKnown = (one: Transition) => !late.includes(one);
     const receiver = moment.receiver.filter(isKnown);
     const rest: Moment =
@@ -73,14 +73,14 @@ export class News {
         ? { ...moment, sender: moment.sender.filter(isKnown), receiver }
         : { ...moment, receiver };
     return [
-      { ...told, moment: rest },
-      ...late.map((transition): Told => {
+      { ...item, moment: rest },
+      ...late.map((transition): NewsItem => {
         return { moment: { atMs: transition.atMs, what: 'change', transition }, isNew: true };
       }),
     ];
   }
 
-  #meetChange({ host, from, to, atMs }: Transition): boolean {
+  #isNewChange({ host, from, to, atMs }: Transition): boolean {
     const key = `${host} ${from} ${to} ${atMs}`;
     const isNew = !this.#changes.has(key);
     this.#changes.add(key);

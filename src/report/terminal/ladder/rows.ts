@@ -16,7 +16,7 @@ import type { Page } from './page.ts';
 /** The rows of a ladder, from its first moment on. */
 export function drawRows(story: Story, page: Page, glyphs: Glyphs, style: Style): string[] {
   const rows = new Rows(story, page, glyphs, style);
-  for (const moment of mergeCalls(story.moments, page.beside)) rows.tell(moment);
+  for (const moment of mergeCalls(story.moments, page.beside)) rows.add(moment);
   return rows.drawn;
 }
 
@@ -66,7 +66,7 @@ export class Rows {
    * `isShown`: false of what was drawn before, which only changes how the rows after it look. `isLate`: not only by its time,
    * but because of what stands there already.
    */
-  tell(
+  add(
     moment: Moment,
     { isShown, isLate }: { isShown: boolean; isLate: boolean } = { isShown: true, isLate: false },
   ): void {

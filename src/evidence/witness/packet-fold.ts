@@ -1,15 +1,15 @@
 import { advance, answersSyn, type End, type Fact, type Input, UNKNOWN_END } from '../../tcp/fold.ts';
 import type { State } from '../../tcp/state.ts';
 import type { SeenInput } from '../inputs.ts';
-import type { Sight } from './witness.ts';
+import type { Observation } from './witness.ts';
 
 /** What is known of one end from its segments and other facts so far. Advances with each, and never goes back. */
-export class PacketsTold {
+export class PacketFold {
   end: End = UNKNOWN_END;
   #listener: State | null = null;
   #doubt: string | undefined;
-  #ofEnd: Sight[] = [];
-  #ofListener: Sight[] = [];
+  #ofEnd: Observation[] = [];
+  #ofListener: Observation[] = [];
   /** What is also known, about the time to come. */
   #expected: Fact[] = [];
 
@@ -23,9 +23,9 @@ export class PacketsTold {
     this.#listener = listenerAfter(this.#listener, this.end, input);
     this.end = advance(this.end, input);
     this.#doubt ??= input.doubt;
-    this.#tell(this.#ofEnd, input.atMs, this.end.states, this.end.why);
-    const { states, why } = toldOfListener(this.#listener);
-    this.#tell(this.#ofListener, input.atMs, states, why);
+    this.#observe(this.#ofEnd, input.atMs, this.end.states, this.end.why);
+    const { states, why } = observedOfListener(this.#listener);
+    this.#observe(this.#ofListener, input.atMs, states, why);
   }
 
   learnUntil(untilMs: number): void {
@@ -38,18 +38,18 @@ export class PacketsTold {
       this.end = advance(this.end, fact);
       const { states, why } = this.end;
       const isNews = this.#ofEnd.length > 0 && this.#ofEnd.at(-1)?.states.join() !== states.join();
-      if (isNews) this.#tell(this.#ofEnd, Math.max(0, fact.atMs), states, why);
+      if (isNews) this.#observe(this.#ofEnd, Math.max(0, fact.atMs), states, why);
     }
   }
 
   /** Of successive equal observations, the first and the last. */
-  sights(listening: boolean): readonly Sight[] {
+  observations(listening: boolean): readonly Observation[] {
     return listening ? this.#ofListener : this.#ofEnd;
   }
 
   /** An independent copy. */
-  copy(): PacketsTold {
-    const copy = new PacketsTold();
+  copy(): PacketFold {
+    const copy = new PacketFold();
     copy.end = this.end;
     copy.#listener = this.#listener;
     copy.#doubt = this.#doubt;
@@ -59,18 +59,18 @@ export class PacketsTold {
     return copy;
   }
 
-  #tell(sights: Sight[], atMs: number, told: readonly State[], whyNot: string | null): void {
-    const states = this.#doubt === undefined ? told : [];
+  #observe(observations: Observation[], atMs: number, all: readonly State[], whyNot: string | null): void {
+    const states = this.#doubt === undefined ? all : [];
     const why = this.#doubt ?? whyNot;
-    const isSame = (before: Sight | undefined) =>
+    const isSame = (before: Observation | undefined) =>
       before?.states.join() === states.join() && before.why === why;
-    if (isSame(sights.at(-1)) && isSame(sights.at(-2))) sights.pop();
-    sights.push({ atMs, states, why });
+    if (isSame(observations.at(-1)) && isSame(observations.at(-2))) observations.pop();
+    observations.push({ atMs, states, why });
   }
 }
 
-function toldOfListener(listener: State | null): Omit<Sight, 'atMs'> {
-  return { states: listener ? [listener] : [], why: listener ? null : 'no segment has told the state yet' };
+function observedOfListener(listener: State | null): Omit<Observation, 'atMs'> {
+  return { states: listener ? [listener] : [], why: listener ? null : 'no segment has shown the state yet' };
 }
 
 /** A listener shows in its answers to SYNs, whatever becomes of the connections. */

@@ -5,7 +5,7 @@ import {
   type SocketsSeen,
   type TimelineEvent,
 } from '../src/evidence/events.ts';
-import { courseOf, type Transition } from '../src/evidence/transitions.ts';
+import { stateHistoryOf, type Transition } from '../src/evidence/transitions.ts';
 import type { SocketTimer } from '../src/tcp/socket-row.ts';
 import type { State } from '../src/tcp/state.ts';
 import {
@@ -86,12 +86,12 @@ export const CLOSE: TimelineEvent[] = [
 export const BLIND: TimelineEvent = opened('kernel events need root');
 
 export function transitionsAt(host: HostName, ...events: TimelineEvent[]): Transition[] {
-  const { transitions } = courseOf(timelineOf(...events), CONNECTION);
+  const { transitions } = stateHistoryOf(timelineOf(...events), CONNECTION);
   return transitions.filter((transition) => transition.host === host);
 }
 
 /** From the handshake on: `FIN-WAIT-1 → CLOSED (28, socket-table)`. */
-export function courseAt(host: HostName, ...events: TimelineEvent[]): string[] {
+export function historyAt(host: HostName, ...events: TimelineEvent[]): string[] {
   return transitionsAt(host, ...events)
     .slice(host === 'client' ? 2 : 0)
     .map(({ from, to, arc, source }) => `${from} → ${to} (${arc?.number ?? 'no arc'}, ${source})`);

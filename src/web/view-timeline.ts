@@ -5,7 +5,7 @@ import type { Change, HostName, Table, View } from '../report/pages/view-model.t
 type State = Change['from'];
 
 /** A view, made ready to be asked what was at a time: each question takes a few steps, however long the view is. */
-export class Course {
+export class ViewTimeline {
   readonly view: View;
   /** When there is something to see, in order: what the scrubber and the keys step through. */
   readonly steps: readonly number[];

@@ -4,7 +4,7 @@ import type { Held, Unseen } from './events.ts';
 const UNSEEN_FROM_MS = 1000;
 
 /** The samples of a held state, and the gaps between them, when tcplab was stopped or the machine busy. */
-export class Looks {
+export class Samples {
   readonly #fromMs: number;
   #samples = 1;
   #lastMs: number;

@@ -27,7 +27,7 @@ interface Options {
 }
 
 /** The kernel events of one host. */
-export class KernelSight implements Watcher {
+export class HostKernelEvents implements Watcher {
   readonly namespace: number;
   readonly #options: Options;
   /** The calls that have not returned, by their thread. */
