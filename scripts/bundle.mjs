@@ -58,7 +58,13 @@ const from = (...paths) => Object.fromEntries(paths.map((path) => [path, `src/${
 const results = await Promise.all([
   build({
     ...program,
-    entryPoints: from('cli/texts', 'cli/labs', 'remote/agent', 'remote/watchdog-process'),
+    entryPoints: from(
+      'cli/texts',
+      'cli/labs',
+      'remote/agent',
+      'remote/watchdog-process',
+      'check/tls/authority',
+    ),
   }),
   build({
     ...forNode,

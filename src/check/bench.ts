@@ -5,7 +5,7 @@ import { outlookOf } from '../evidence/outlook.ts';
 import { errorLine } from '../evidence/program-ends.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import type { Host, SocketNumber, StartOptions } from '../lab/host.ts';
+import type { SocketNumber, StartOptions } from '../lab/host.ts';
 import { Lab, type LabOptions } from '../lab/lab.ts';
 import type { Program } from '../lab/program.ts';
 import type { Settings } from '../lab/settings.ts';
@@ -18,9 +18,16 @@ import type { Family } from '../tcp/endpoint.ts';
 import type { Forecast } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Peculiarities } from '../tcp/timers.ts';
-import { type Channel, PlainChannel } from './channel.ts';
+import type { Channel } from './channel.ts';
 import { describeEnd } from './describe.ts';
 import type { Talk } from './talk/talk.ts';
+
+export interface TlsOptions {
+  /** The server's name, which a client sends (SNI, RFC 6066, 3) and which is in the certificate. */
+  name: string;
+  /** What is spoken in it (ALPN, RFC 7301); none if empty. */
+  protocols: string[];
+}
 
 export interface CheckOptions {
   /** The program: a text is for the shell, words are executed as they are. */
@@ -32,8 +39,8 @@ export interface CheckOptions {
   family: Family;
   firewall?: FirewallKind;
   talk: Talk;
-  /** Puts TLS on a connection of tcplab's own. */
-  secure?: ((host: Host, socket: SocketNumber) => Channel) | undefined;
+  /** If the connections are in TLS. */
+  tls?: TlsOptions | undefined;
   /** Where the hosts are, and what is set there. */
   lab?: Pick<LabOptions, 'hosts' | keyof Settings>;
   /** How long a program may take for anything that it should do soon, in milliseconds. */
@@ -50,7 +57,7 @@ const LEAST_START_MS = 5000;
 const HOLDS_TURN_MS = 50;
 
 /** A lab in which a program is tested: the part that server and client tests share. */
-export class Bench implements AsyncDisposable {
+export abstract class Bench implements AsyncDisposable {
   readonly lab: Lab;
   readonly stage: Stage;
   readonly options: CheckOptions;
@@ -132,9 +139,7 @@ export class Bench implements AsyncDisposable {
   }
 
   /** A connection of tcplab's own as octets: in TLS if the test is of TLS. */
-  channel(host: Host, socket: SocketNumber): Channel {
-    return this.options.secure?.(host, socket) ?? new PlainChannel(host, socket);
-  }
+  abstract channel(socket: SocketNumber): Channel;
 
   /** The row of one end of a connection, as it is now. */
   async row(connection: Connection, host: HostName): Promise<SocketRow | undefined> {

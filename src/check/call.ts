@@ -2,7 +2,7 @@ import { SystemError } from '../error.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import type { Bench } from './bench.ts';
 import type { Channel } from './channel.ts';
-import type { Reply } from './talk/talk.ts';
+import type { Reply, Responder } from './talk/talk.ts';
 
 /** How much of what a program says is shown, in octets. */
 const SAID_KEPT = 300;
@@ -16,6 +16,7 @@ export class Call {
   readonly #bench: Bench;
   readonly #channel: Channel;
   readonly #acceptedMs: number;
+  readonly #respond: Responder;
   #heard: Buffer = Buffer.alloc(0);
   #unsent: Buffer;
   #isOpen = true;
@@ -29,9 +30,10 @@ export class Call {
   constructor(bench: Bench, socket: SocketNumber) {
     this.#bench = bench;
     this.socket = socket;
-    this.#channel = bench.channel(bench.lab.server, socket);
+    this.#channel = bench.channel(socket);
     this.#acceptedMs = bench.lab.nowMs();
     this.#unsent = bench.talk.welcome;
+    this.#respond = bench.talk.responder();
   }
 
   get isOpen(): boolean {
@@ -43,14 +45,14 @@ export class Call {
     if (!this.#isOpen) return undefined;
     await this.#flush();
     await this.#read();
-    const reply = this.#bench.talk.respond(this.#heard);
+    const reply = this.#respond(this.#heard);
     const isSilent =
       this.received === 0 &&
       this.requests === 0 &&
       !this.hasLeft &&
       this.#bench.talk.welcome.length === 0 &&
       this.#bench.lab.nowMs() - this.#acceptedMs > SILENT_MS;
-    const silent = isSilent ? this.#bench.talk.respond(SOMETHING) : undefined;
+    const silent = isSilent ? this.#respond(SOMETHING) : undefined;
     const next = reply ?? (silent && { ...silent, used: 0 });
     if (!next) return undefined;
     this.#heard = this.#heard.subarray(next.used);
@@ -110,6 +112,13 @@ export class Call {
 
   async close(): Promise<void> {
     if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#channel.end();
+    await this.#bench.lab.server.close(this.socket);
+  }
+
+  /** Sends a FIN, and in TLS no close_notify before it: as if the connection had been cut. */
+  async closeAbruptly(): Promise<void> {
     this.#isOpen = false;
     await this.#bench.lab.server.close(this.socket);
   }

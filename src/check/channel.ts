@@ -8,6 +8,8 @@ export interface Channel {
   receive(): Promise<Uint8Array | undefined>;
   /** Whether it can carry data: in TLS, whether the handshake is over. */
   isReady(): Promise<boolean>;
+  /** Says, in TLS, that nothing more comes (close_notify); the socket stays open. */
+  end(): Promise<void>;
 }
 
 /** The octets of a connection as they are. */
@@ -31,4 +33,6 @@ export class PlainChannel implements Channel {
   async isReady(): Promise<boolean> {
     return true;
   }
+
+  async end(): Promise<void> {}
 }

@@ -1,3 +1,4 @@
+import { DIST } from '../dist.ts';
 import { TcplabError } from '../error.ts';
 import { counted } from '../evidence/counted.ts';
 import type { SocketNumber } from '../lab/host.ts';
@@ -9,9 +10,13 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import { Bench, type CheckOptions } from './bench.ts';
 import { Call } from './call.ts';
+import { type Channel, PlainChannel } from './channel.ts';
 import { asOption, seconds } from './describe.ts';
 import { type Advice, type Finding, fault, good, risk, unknown } from './finding.ts';
 import type { Reply } from './talk/talk.ts';
+import type { Authority } from './tls/authority.ts';
+import { TlsChannel } from './tls/tls-channel.ts';
+import { type Trust, trustIn } from './tls/trust.ts';
 
 /** How a program reacted to what happened to its connections. Times are in milliseconds. */
 export type Reaction =
@@ -42,6 +47,9 @@ export class ClientBench extends Bench {
   /** Of what is accepted. */
   #listener: SocketNumber | undefined;
   #manner: Manner = healthy;
+  /** What the client should trust; only if the test is of TLS. */
+  #authority: Authority | undefined;
+  #trust: Trust | undefined;
 
   static async open(options: CheckOptions, turn: Turn): Promise<ClientBench> {
     const pass = await turn.take();
@@ -51,6 +59,13 @@ export class ClientBench extends Bench {
       pass();
       throw error;
     }
+  }
+
+  channel(socket: SocketNumber): Channel {
+    const { server } = this.lab;
+    if (!this.#authority) return new PlainChannel(server, socket);
+    const { protocols = [] } = this.options.tls ?? {};
+    return new TlsChannel(server, socket, { role: 'server', ...this.#authority, protocols });
   }
 
   /** Opens the server's listener. Its connections are accepted in `step`. */
@@ -88,7 +103,15 @@ export class ClientBench extends Bench {
   /** Starts the program, and waits until it has sent a SYN to the server. Throws TIMEOUT if it does not. */
   async start(): Promise<void> {
     const { lab, options } = this;
-    this.started(await lab.client.start(commandIn(lab, options.command), options.start));
+    const trust = await this.#prepareTrust();
+    const words = trust ? { ca: trust.file } : {};
+    const environment = { ...(options.start?.environment ?? process.env), ...trust?.environment };
+    this.started(
+      await lab.client.start(commandIn(lab, options.command, words), {
+        ...options.start,
+        ...(trust ? { environment } : {}),
+      }),
+    );
     await this.until(async () => {
       await lab.client.observe();
       return this.attempts() > 0 || this.program.status !== undefined;
@@ -101,6 +124,21 @@ export class ClientBench extends Bench {
       'TIMEOUT',
       `the client did not try to connect to the server's address and port${ended}${said}`,
     );
+  }
+
+  async #prepareTrust(): Promise<Trust | undefined> {
+    const { tls } = this.options;
+    if (!tls || this.#trust) return this.#trust;
+    const { makeAuthority } = (await import(AUTHORITY.href)) as typeof import('./tls/authority.ts');
+    const names = [...new Set([tls.name, 'localhost', 'server'])];
+    this.#authority = await makeAuthority([this.lab.server.address], names);
+    this.#trust = trustIn(this.#authority.authority);
+    return this.#trust;
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    this.#trust?.[Symbol.dispose]();
+    await super[Symbol.asyncDispose]();
   }
 
   /**
@@ -225,6 +263,9 @@ export class ClientBench extends Bench {
     return rows.map(({ remote, state }) => `${formatEndpoint(remote)} in ${state}`).join(', ');
   }
 }
+
+/** Its library is as long as a good part of tcplab, and few need it: it is a bundle of its own. */
+const AUTHORITY = new URL('check/tls/authority.cjs', DIST);
 
 /** How long to wait for the exit of a program that has closed its connection. */
 const AGAIN_MS = 2000;

@@ -1,11 +1,14 @@
 import { endOf } from '../evidence/connection.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
+import type { SocketNumber } from '../lab/host.ts';
 import { stageOf } from '../scenario/reach.ts';
 import { startListening } from '../scenario/started-program.ts';
 import type { Turn } from '../scenario/turn.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { Bench, type CheckOptions } from './bench.ts';
+import { type Channel, PlainChannel } from './channel.ts';
 import { seconds } from './describe.ts';
+import { TlsChannel } from './tls/tls-channel.ts';
 import { Visitor } from './visitor.ts';
 
 /** The witnesses match a lab's events by its first ports. The ports of many clients are above them. */
@@ -23,6 +26,14 @@ export class ServerBench extends Bench {
       pass();
       throw error;
     }
+  }
+
+  channel(socket: SocketNumber): Channel {
+    const { client } = this.lab;
+    const { tls } = this.options;
+    return tls
+      ? new TlsChannel(client, socket, { role: 'client', ...tls })
+      : new PlainChannel(client, socket);
   }
 
   /** Whether tcplab sends a request, so that there is a response to test. */

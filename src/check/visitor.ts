@@ -25,7 +25,7 @@ export class Visitor {
     this.#bench = bench;
     this.connection = connection;
     this.#socket = socket;
-    this.#channel = bench.channel(bench.lab.client, socket);
+    this.#channel = bench.channel(socket);
     this.#greeting = bench.talk.greeting();
     this.#response = bench.talk.response();
   }
@@ -128,12 +128,14 @@ export class Visitor {
     this.#response = this.#bench.talk.response();
   }
 
-  shutdown(): Promise<void> {
-    return this.#bench.lab.client.shutdown(this.#socket);
+  async shutdown(): Promise<void> {
+    await this.#channel.end();
+    await this.#bench.lab.client.shutdown(this.#socket);
   }
 
-  close(): Promise<void> {
-    return this.#bench.lab.client.close(this.#socket);
+  async close(): Promise<void> {
+    await this.#channel.end();
+    await this.#bench.lab.client.close(this.#socket);
   }
 
   abort(): Promise<void> {

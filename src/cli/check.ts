@@ -1,8 +1,10 @@
 import { type Command, Option } from 'commander';
+import type { TlsOptions } from '../check/bench.ts';
 import type { ProbeResult } from '../check/probe.ts';
 import { probesOf, runCheck, type Target } from '../check/run-check.ts';
 import { AUTO } from '../check/talk/auto.ts';
 import { httpTalk, isSuccess } from '../check/talk/http.ts';
+import { READY_TALKS } from '../check/talk/ready.ts';
 import { type Talk, textTalk } from '../check/talk/talk.ts';
 import { TcplabError } from '../error.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
@@ -47,6 +49,8 @@ interface Options extends EndOptions {
   expect?: string;
   greeting?: string;
   answer?: string;
+  talk?: string;
+  tls?: string | true;
   within: number;
   only?: string[];
   jobs: number;
@@ -87,6 +91,10 @@ export function checkCommand(): Command {
       '--expect-status <status>',
       'server: HTTP status that is right as well, such as 404, 4xx or 401,403',
     )
+    .addOption(
+      new Option('--talk <protocol>', 'what is spoken, ready-made').choices(Object.keys(READY_TALKS)),
+    )
+    .option('--tls [name]', "in TLS; name: the server's (SNI, and in the certificate); default: localhost")
     .option('--greeting <text>', 'server: text that it says first; client: text that tcplab says first')
     .option('--answer <text>', 'client: text that tcplab responds with')
     .addOption(
@@ -172,6 +180,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
     target,
     command,
     talk,
+    tls: tlsOf(options),
     port: options.port,
     family: options.ipv6 ? 'ipv6' : 'ipv4',
     firewall: options.firewall,
@@ -246,7 +255,17 @@ function commandOf(words: string[], isElsewhere: boolean): ProgramCommand {
   return isForShell ? program : words;
 }
 
-function talkOf(target: Target, { http, expectStatus, ...texts }: Options): Talk {
+function talkOf(target: Target, { http, expectStatus, talk, ...texts }: Options): Talk {
+  if (talk !== undefined) {
+    const other = Object.entries({ http, expectStatus, ...texts }).find(
+      ([name, value]) => TEXTS.has(name) && value !== undefined,
+    );
+    const ready = READY_TALKS[talk];
+    if (!other && ready) return ready;
+    throw new TcplabError('USAGE', `--talk ${talk} can't be used with --${other?.[0] ?? ''}`, {
+      hint: '--talk says all that is spoken; leave it out to say it yourself',
+    });
+  }
   const greeting = bytesOf(texts.greeting);
   const request = bytesOf(texts.request);
   const expect = bytesOf(texts.expect);
@@ -284,6 +303,12 @@ function talkOf(target: Target, { http, expectStatus, ...texts }: Options): Talk
   });
 }
 
+function tlsOf({ tls, talk, http }: Options): TlsOptions | undefined {
+  if (tls === undefined && talk !== 'https') return undefined;
+  const isHttp = http !== undefined || talk === 'http' || talk === 'https';
+  return { name: typeof tls === 'string' ? tls : 'localhost', protocols: isHttp ? ['http/1.1'] : [] };
+}
+
 function bytesOf(text: string | undefined): Buffer | undefined {
   return text === undefined ? undefined : unescaped(text);
 }
@@ -299,6 +324,8 @@ function statusTest(text: string): (status: number) => boolean {
   return (status) =>
     words.some((word) => new RegExp(`^${word.replaceAll('x', '\\d')}$`).test(String(status)));
 }
+
+const TEXTS: ReadonlySet<string> = new Set(['http', 'request', 'expect', 'greeting', 'answer']);
 
 const ESCAPES: Record<string, number> = { r: 13, n: 10, t: 9, '0': 0, '\\': 92 };
 

@@ -11,11 +11,15 @@ import type { Stage } from './stage.ts';
 /** A text is for the shell; words are executed as they are. */
 export type Command = string | readonly string[];
 
-/** The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses. */
-export function commandIn<C extends Command>(lab: Lab, command: C): C {
-  const words = { port: lab.serverPort, server: lab.server.address, client: lab.client.address };
-  const fill = (text: string) =>
-    text.replace(/\{(port|server|client)\}/g, (_, word: keyof typeof words) => String(words[word]));
+/** The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses; `more` has others. */
+export function commandIn<C extends Command>(lab: Lab, command: C, more: Record<string, string> = {}): C {
+  const words: Record<string, string> = {
+    port: String(lab.serverPort),
+    server: lab.server.address,
+    client: lab.client.address,
+    ...more,
+  };
+  const fill = (text: string) => text.replace(/\{(\w+)\}/g, (whole, word: string) => words[word] ?? whole);
   return (typeof command === 'string' ? fill(command) : command.map(fill)) as C;
 }
 

@@ -21,7 +21,7 @@ export const isServed: Probe<ClientBench> = {
     if (bench.program.status !== undefined && bench.program.status !== 0) {
       const { status } = bench.program;
       const words = bench.lastWords === null ? '' : `: ${bench.lastWords}`;
-      const isTls = bench.said[0]?.[0] === TLS_HANDSHAKE && !bench.options.secure;
+      const isTls = bench.said[0]?.[0] === TLS_HANDSHAKE && !bench.options.tls;
       const hint = isTls
         ? '; it speaks TLS: use --tls'
         : '; does it understand the response? See --talk and --answer';

@@ -7,7 +7,7 @@ const LINE = Buffer.from(`${'x'.repeat(1000)}\n`);
 export const AUTO: Talk = {
   ...textTalk({}),
   name: 'auto',
-  respond(heard) {
+  responder: () => (heard) => {
     if (heard.length === 0) return undefined;
     return isHttpRequest(heard) ? httpReply(heard) : replyOf(heard.length, LINE);
   },

@@ -13,7 +13,7 @@ export function httpTalk(
     greeting: () => null,
     response: () => new HttpReader(isExpected),
     welcome: Buffer.alloc(0),
-    respond: httpReply,
+    responder: () => httpReply,
   };
 }
 

@@ -13,9 +13,12 @@ export interface Talk {
   response(): AnswerReader;
   /** What tcplab says first as the server; empty if the client speaks first. */
   readonly welcome: Buffer;
-  /** What tcplab responds as the server to what a client has sent; undefined until a request is complete. */
-  respond(heard: Buffer): Reply | undefined;
+  /** What tcplab responds as the server, for each connection anew. */
+  responder(): Responder;
 }
+
+/** What the server responds to what a client has sent; undefined until a request is complete. */
+export type Responder = (heard: Buffer) => Reply | undefined;
 
 /** Reads what a server says, piece by piece, each octet once. */
 export interface AnswerReader {
@@ -73,7 +76,8 @@ export function textTalk({ greeting, request = NOTHING, expect, answer }: TextTa
     greeting: () => (greeting ? textReader(greeting) : null),
     response: () => textReader(expect),
     welcome: greeting ?? NOTHING,
-    respond: (heard) => (heard.length === 0 ? undefined : replyOf(heard.length, answer ?? DEFAULT_ANSWER)),
+    responder: () => (heard) =>
+      heard.length === 0 ? undefined : replyOf(heard.length, answer ?? DEFAULT_ANSWER),
   };
 }
 
