@@ -1,5 +1,6 @@
 import { SettingError, TcplabError } from '../error.ts';
-import { EndedEarly, WentToBackground } from '../scenario/started-program.ts';
+import { adoptOrphans } from '../kernel/process.ts';
+import { EndedEarly, ListensElsewhere, WentToBackground } from '../scenario/started-program.ts';
 import { Turn } from '../scenario/turn.ts';
 import type { Bench, CheckOptions } from './bench.ts';
 import { CLIENT_PROBES, SERVER_PROBES } from './catalogue.ts';
@@ -42,6 +43,8 @@ export async function runCheck({
   onDone,
   ...options
 }: RunCheckOptions): Promise<ProbeResult[]> {
+  // A program's processes outlive their parents, and have to be found, ended and reaped.
+  adoptOrphans();
   const turn = new Turn();
   const tasks: readonly Task[] =
     target === 'server'
@@ -189,6 +192,8 @@ async function find<B extends Bench>(
   try {
     return { finding: await probe.run(bench), isStarted: true };
   } catch (error) {
+    if (error instanceof WentToBackground || error instanceof ListensElsewhere)
+      return { finding: unknown(codeOf(error), error.message), isStarted: false };
     // Errors of a socket (EPIPE, ECONNRESET) come from what the program did.
     if (!(error instanceof TcplabError) || error instanceof SettingError || error.code === 'MACHINE')
       throw error;
@@ -199,5 +204,6 @@ async function find<B extends Bench>(
 
 function codeOf(error: TcplabError): string {
   if (error instanceof WentToBackground) return 'went-to-background';
+  if (error instanceof ListensElsewhere) return 'listens-elsewhere';
   return error instanceof EndedEarly ? 'ended-early' : 'did-not-listen';
 }

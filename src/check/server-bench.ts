@@ -2,8 +2,9 @@ import { endOf } from '../evidence/connection.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import { stageOf } from '../scenario/reach.ts';
-import { startListening } from '../scenario/started-program.ts';
+import { ListensElsewhere, nameOf, startListening, wentToBackground } from '../scenario/started-program.ts';
 import type { Turn } from '../scenario/turn.ts';
+import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { Bench, type CheckOptions } from './bench.ts';
 import { type Channel, PlainChannel } from './channel.ts';
@@ -13,6 +14,9 @@ import { Visitor } from './visitor.ts';
 
 /** The witnesses match a lab's events by its first ports. The ports of many clients are above them. */
 const CROWD_FIRST_PORT = 50_000;
+
+/** How soon the parent of a daemon exits after its child listens. */
+const EXITS_WITHIN_MS = 300;
 
 /** A lab whose server is the program. */
 export class ServerBench extends Bench {
@@ -50,6 +54,28 @@ export class ServerBench extends Bench {
         startListening(lab, lab.server, this.options.command, waitFor, this.options.start),
       ),
     );
+  }
+
+  /**
+   * Throws if the process that was started has exited, though the program serves: nothing could be told of its end; or if no
+   * connection came about because it listens for IPv6 alone (IPV6_V6ONLY), which the socket table does not show.
+   */
+  async mustBeReachable(visitor: Visitor | undefined): Promise<void> {
+    const { lab, options } = this;
+    const listener = await this.listener();
+    if (!listener) return;
+    const named = nameOf(lab, lab.server, options.command);
+    if (!visitor && options.family === 'ipv4' && listener.local.address === '::')
+      throw new ListensElsewhere(
+        'TIMEOUT',
+        `${named} listens on ${formatEndpoint(listener.local)} for IPv6 only, and refused a connection over IPv4: use --ipv6`,
+      );
+    // The owners as they are now. The parent of a daemon exits soon after its child has begun.
+    await lab.server.count();
+    const owners = lab.timeline.of('socket-owned').filter(({ inode }) => inode === listener.inode);
+    if (owners.every(({ pid }) => pid === this.program.pid)) return;
+    await this.until(() => this.program.status !== undefined, EXITS_WITHIN_MS);
+    if (this.program.status === 0) throw wentToBackground(this.program, named);
   }
 
   /** Connects. Gives undefined if the connection is not established in time. `receiveBuffer`: SO_RCVBUF, in bytes. */

@@ -37,8 +37,8 @@ export class Visitor {
   async isConnected(): Promise<boolean> {
     if (this.#received > 0 || this.ended === 'FIN' || this.ended === 'RST') return true;
     const row = await this.#bench.row(this.connection, 'client');
-    if (row) return row.state !== 'SYN-SENT' && row.state !== 'CLOSED';
-    // Without a row it is over: the error tells whether it ever began.
+    if (row && row.state !== 'CLOSED') return row.state !== 'SYN-SENT';
+    // Without a connection it is over: the error tells whether it ever began.
     await this.read();
     return this.ended === 'FIN' || this.ended === 'RST';
   }

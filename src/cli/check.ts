@@ -54,6 +54,7 @@ interface Options extends EndOptions {
   within: number;
   only?: string[];
   jobs: number;
+  user?: string;
   stopSignal: NodeJS.Signals;
   signalGroup?: boolean;
   failOn: 'fault' | 'risk';
@@ -106,6 +107,7 @@ export function checkCommand(): Command {
     )
     .option('--only <test...>', 'tests to run, instead of all')
     .option('--jobs <n>', 'how many tests run side by side; 1 for one by one', parseJobs, 6)
+    .option('--user <name>', 'user that the program runs as; without root: your own')
     .addOption(
       new Option('--stop-signal <signal>', 'what a supervisor sends to stop the program')
         .choices(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'])
@@ -184,6 +186,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
     port: options.port,
     family: options.ipv6 ? 'ipv6' : 'ipv4',
     firewall: options.firewall,
+    start: options.user === undefined ? {} : { user: options.user },
     withinMs: options.within,
     lab: hosts.lab,
     only: options.only,
@@ -218,7 +221,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
       withinMs: options.within,
       talk: talk.name,
       stopSignal: options.stopSignal,
-      user: null,
+      user: options.user ?? null,
     },
     probes: results.map(probeReport),
   };

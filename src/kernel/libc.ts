@@ -82,6 +82,7 @@ export interface Libc {
   getrlimit(resource: number, limit: Uint8Array): number;
   setrlimit(resource: number, limit: Uint8Array): number;
   prctl(option: number, ...args: [number, number, number, number]): number;
+  waitpid(pid: number, status: null, options: number): number;
   execve(path: string, args: (string | null)[], environment: (string | null)[]): number;
 }
 
@@ -131,6 +132,7 @@ export const libc: Libc = {
   prctl: lib.func(
     'int prctl(int option, unsigned long two, unsigned long three, unsigned long four, unsigned long five)',
   ),
+  waitpid: lib.func('int waitpid(int pid, void *status, int options)'),
   execve: lib.func('int execve(const char *path, const char **arguments, const char **environment)'),
 };
 

@@ -76,6 +76,18 @@ export function adoptOrphans(): void {
   check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 'prctl', 'PR_SET_CHILD_SUBREAPER');
 }
 
+/**
+ * Takes note of the end of processes that were adopted: Node does so of those alone that it has started, and a zombie still
+ * exists, for kill(2) as for a program that looks for the process of its PID file. `pids`: no process that Node has started.
+ */
+export function reapAdopted(pids: Iterable<number>): void {
+  const WNOHANG = 1;
+  for (const pid of pids) {
+    const [state, parent] = statOf(pid);
+    if (state === 'Z' && Number(parent) === process.pid) libc.waitpid(pid, null, WNOHANG);
+  }
+}
+
 /** Whether a network namespace can still be entered: a process is in it, or it is mounted under a name (ip-netns(8)). */
 export function isNetworkThere(namespace: string): boolean {
   if (processesIn(namespace).length > 0) return true;
@@ -136,17 +148,16 @@ export function signalGroup(leader: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Whether any process of a group still runs; those that only wait to be reaped do not. */
+/** Whether any process of a group still runs; those that only wait to be reaped do not, and are reaped if they were adopted. */
 export function groupRuns(leader: number): boolean {
   try {
     process.kill(-leader, 0);
   } catch {
     return false;
   }
-  return allProcesses().some((pid) => {
-    const [state, , group] = statOf(pid);
-    return Number(group) === leader && state !== 'Z' && state !== 'X';
-  });
+  const members = allProcesses().filter((pid) => Number(statOf(pid)[2]) === leader);
+  reapAdopted(members.filter((pid) => pid !== leader));
+  return members.some((pid) => !['Z', 'X', undefined].includes(statOf(pid)[0]));
 }
 
 /** Whether this process is in the group that its terminal sends Ctrl-C to; false without a terminal. */

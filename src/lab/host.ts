@@ -106,6 +106,8 @@ export interface StartOptions {
   environment?: NodeJS.ProcessEnv;
   /** Where it runs; else where tcplab does. */
   directory?: string;
+  /** The user that it runs as, by name or number; else the one that tcplab runs as. */
+  user?: string;
 }
 
 export interface SpawnOptions extends StartOptions {

@@ -260,11 +260,14 @@ export class NamespaceHost implements EnterableHost {
     emit({ type: 'sysctl-written', atMs: this.#nowMs(), host: this.name, name, value: String(value) });
   }
 
-  start(
+  async start(
     command: string | readonly string[],
     options: StartOptions = {},
     number: number = this.#options.nextProgram(),
   ): Promise<Program> {
+    // Another user than root may listen on port 80 all the same: a service manager would allow it. Not on a shared machine.
+    if (options.user !== undefined && !this.#options.shared)
+      await this.writeSysctl('net.ipv4.ip_unprivileged_port_start', 0);
     return this.#programs.start(number, command, options);
   }
 

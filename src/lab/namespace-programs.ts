@@ -15,6 +15,7 @@ import {
   processesIn,
   processesWith,
   processStartTime,
+  reapAdopted,
   type SocketHolder,
   socketHolders,
   watchOver,
@@ -22,6 +23,7 @@ import {
 import { timerOptions } from '../kernel/socket.ts';
 import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
 import { systemError } from '../kernel/system-error.ts';
+import { asUser } from '../kernel/user.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { SpawnOptions, StartOptions } from './host.ts';
 import { type Program, SpawnedProgram } from './program.ts';
@@ -104,6 +106,8 @@ export class NamespacePrograms {
   /** A socket's options as last put on the timeline, by inode. */
   readonly #lastOptions = new Map<number, string>();
   readonly #started: { program: SpawnedProgram; streams: Set<number> }[] = [];
+  /** The processes that Node has started, and reaps. */
+  readonly #children = new Set<number>();
   /** The standard input of all programs: it stays open until the host ends. */
   #input: SilentPipe | undefined;
   #stopWatching: (() => void) | undefined;
@@ -146,21 +150,27 @@ export class NamespacePrograms {
   /** By way of setpriv(1), which has the kernel kill the program when this thread ends. Throws when it cannot be started. */
   async spawn(argv: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
     const { namespace, processes } = this.#options;
+    const { prefix, environment: ofUser } =
+      options.user === undefined ? { prefix: [], environment: {} } : asUser(options.user);
     setprivPath ??= systemCommand('setpriv', UTIL_LINUX);
-    const setpriv = setprivPath;
-    const environment = { ...(options.environment ?? process.env), ...this.expect() };
+    // setpriv is the last: a change of the user clears what it asks of the kernel.
+    const [first = '', ...rest] = [...prefix, setprivPath, '--pdeathsig', 'KILL', '--', ...argv];
+    const environment = { ...(options.environment ?? process.env), ...ofUser, ...this.expect() };
     needDescriptors(SPAWN_DESCRIPTORS);
     const child = namespace.enter(() =>
-      spawn(setpriv, ['--pdeathsig', 'KILL', '--', ...argv], {
+      spawn(first, rest, {
         stdio: options.stdio ?? 'inherit',
         env: environment,
         detached: options.detached ?? false,
         cwd: options.directory,
       }),
     );
+    if (child.pid !== undefined) {
+      processes.add(child.pid);
+      this.#children.add(child.pid);
+    }
     const where = options.directory === undefined ? '' : ` in ${options.directory}`;
     await hasStarted(child, `a program of the ${this.#options.name}${where}`);
-    if (child.pid !== undefined) processes.add(child.pid);
     return child;
   }
 
@@ -257,6 +267,7 @@ export class NamespacePrograms {
         killed.add(pid);
       }
       await turn();
+      reapAdopted([...killed].filter((pid) => !this.#children.has(pid)));
     }
   }
 }

@@ -5,7 +5,7 @@ import { isObject } from '../evidence/shape.ts';
 import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { adoptOrphans, descendantsOf, killProcess, networkOf } from '../kernel/process.ts';
-import type { Host } from '../lab/host.ts';
+import type { Host, StartOptions } from '../lab/host.ts';
 import type { Program } from '../lab/program.ts';
 import type { Rule } from '../lab/rule.ts';
 import type { Family } from '../tcp/endpoint.ts';
@@ -83,7 +83,7 @@ export interface AgentCalls {
     host: number,
     number: number,
     command: string | readonly string[],
-    directory: string | null,
+    options: Pick<StartOptions, 'directory' | 'user'>,
   ): Promise<{ pid: number; command: string }>;
   /** For a program that enters the host another way: returns the environment variables that it needs. */
   expectProgram(host: number): NodeJS.ProcessEnv;
@@ -155,9 +155,9 @@ export async function serve(onReady: () => void): Promise<void> {
     async setRule(number, rule, value) {
       await hostAt(number).host.setRule(value, rule);
     },
-    async startProgram(number, program, command, directory) {
+    async startProgram(number, program, command, options) {
       const { host, programs } = hostAt(number);
-      const started = await host.start(command, directory === null ? {} : { directory }, program);
+      const started = await host.start(command, options, program);
       programs.set(program, started);
       return { pid: started.pid, command: started.command };
     },

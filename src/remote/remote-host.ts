@@ -165,8 +165,11 @@ export class RemoteHost implements Host {
   async start(command: string | readonly string[], options: StartOptions = {}): Promise<Program> {
     const { channel, number, nextProgram } = this.#options;
     const program = nextProgram();
-    const directory = options.directory ?? null;
-    const started = await channel.call('startProgram', number, program, command, directory);
+    const { directory, user } = options;
+    const started = await channel.call('startProgram', number, program, command, {
+      ...(directory === undefined ? {} : { directory }),
+      ...(user === undefined ? {} : { user }),
+    });
     const remote = new RemoteProgram(channel, number, program, started);
     this.#programs.push(remote);
     return remote;

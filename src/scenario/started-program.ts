@@ -32,6 +32,9 @@ export function nameOf(lab: Lab, host: Host, command: Command): string {
 /** A program ended before it did what the scenario waits for. */
 export class EndedEarly extends TcplabError {}
 
+/** A program listens, but not where the lab needs it. */
+export class ListensElsewhere extends TcplabError {}
+
 /** A program listens, but the process that was started has exited: nothing can be told of its end any more. */
 export class WentToBackground extends TcplabError {}
 
@@ -50,24 +53,27 @@ export async function startListening(
   const named = nameOf(lab, host, command);
   const program = await host.start(commandIn(lab, command), options);
   let listeners: SocketRow[] = [];
+  let endedMs: number | undefined;
   try {
     await waitFor({ failure: `${named} did not listen on port ${local.port}` }, async () => {
       listeners = (await host.observe()).filter(({ state }) => state === 'LISTEN');
       if (listeners.some((row) => listensFor(row, local))) {
         if (program.status === undefined) return true;
-        const { status } = program;
-        throw new WentToBackground(
-          'TIMEOUT',
-          `${named} went into the background: it listens, but the process that was started has exited with status ${status}`,
-        );
+        throw wentToBackground(program, named);
+      }
+      // The parent of a daemon may exit before its child listens.
+      if (program.status === 0) {
+        endedMs ??= lab.nowMs();
+        if (lab.nowMs() - endedMs < LISTENS_WITHIN_MS) return false;
       }
       mustRun(program, named, `listened on port ${local.port}`);
       return false;
     });
   } catch (error) {
     if (!(error instanceof TcplabError) || listeners.length === 0) throw error;
+    if (error instanceof EndedEarly || error instanceof WentToBackground) throw error;
     const elsewhere = listeners.map((row) => formatEndpoint(row.local)).join(', ');
-    throw new TcplabError(
+    throw new ListensElsewhere(
       error.code,
       `${error.message}; it listens on ${elsewhere}${remedy(listeners, local)}`,
     );
@@ -75,14 +81,34 @@ export async function startListening(
   return program;
 }
 
-/** `: use --port 8080`, if a lab with that port would reach all that listens. */
-function remedy(listeners: readonly SocketRow[], wanted: Endpoint): string {
-  const [port, ...others] = new Set(listeners.map(({ local }) => local.port));
-  const suits =
-    port !== undefined &&
-    others.length === 0 &&
-    listeners.some((row) => listensFor(row, { address: wanted.address, port }));
-  return suits ? `: use --port ${port}` : '';
+/** How soon a daemon listens after its parent has exited. */
+const LISTENS_WITHIN_MS = 2000;
+
+/** For a program that listens, while the process that was started has exited. */
+export function wentToBackground({ status }: Program, named: string): WentToBackground {
+  return new WentToBackground(
+    'TIMEOUT',
+    `${named} went into the background: it listens, but the process that was started has exited with status ${status}; have it stay in the foreground (nginx -g 'daemon off;', --foreground, no -d)`,
+  );
+}
+
+/** What would be right: `: use --port 8080`. */
+function remedy(listeners: readonly SocketRow[], { address, port }: Endpoint): string {
+  const reachable = listeners.filter(({ local }) => listensFor({ local }, { address, port: local.port }));
+  const ports = [...new Set(reachable.map(({ local }) => local.port))];
+  if (ports.length > 0) return `: use --port ${ports.join(' or ')}`;
+  const onPort = listeners.filter(({ local }) => local.port === port);
+  const isIpv6 = address.includes(':');
+  if (
+    onPort.length > 0 &&
+    onPort.every(({ local }) => local.address.includes(':') !== isIpv6 && !isLoopback(local))
+  )
+    return isIpv6 ? ': leave --ipv6 out' : ': use --ipv6';
+  return `, where ${address}, the lab's address, does not reach it: have it listen on ${isIpv6 ? '::' : '0.0.0.0'}, or on {server}`;
+}
+
+function isLoopback({ address }: Endpoint): boolean {
+  return address === '::1' || address.startsWith('127.');
 }
 
 /** Throws `EndedEarly`, with code TIMEOUT, if the program has ended. */
@@ -93,6 +119,6 @@ export function mustRun({ status, output }: Program, named: string, before: stri
   throw new EndedEarly('TIMEOUT', `${named} exited with status ${status} before it ${before}${because}`);
 }
 
-function listensFor({ local }: SocketRow, wanted: Endpoint): boolean {
+function listensFor({ local }: Pick<SocketRow, 'local'>, wanted: Endpoint): boolean {
   return local.port === wanted.port && [wanted.address, '0.0.0.0', '::'].includes(local.address);
 }

@@ -15,6 +15,7 @@ const PROGRAM = object<ProgramOptions>({
   ...PATIENCE_FIELDS,
   port: optional(port),
   directory: optional(nonEmpty),
+  user: optional(nonEmpty),
   environment: optional(map(optional(text())) as Shape<NodeJS.ProcessEnv>),
 });
 /** The first word is the program; others may be empty. */

@@ -16,6 +16,7 @@ export const serves: Probe<ServerBench> = {
   async run(bench) {
     const visitor = await bench.visit();
     const within = seconds(bench.withinMs);
+    await bench.mustBeReachable(visitor);
     if (!visitor) return fault('not-established', `no connection was established within ${within}`, ADVICE);
     const tookMs = await visitor.exchange();
     const { ended, problem } = visitor;
