@@ -1,15 +1,12 @@
 import { type Command, Option } from 'commander';
-import type { TlsOptions } from '../check/bench.ts';
 import type { ProbeResult } from '../check/probe.ts';
 import { probesOf, runCheck, type Target } from '../check/run-check.ts';
-import { AUTO } from '../check/talk/auto.ts';
-import { httpTalk, isSuccess } from '../check/talk/http.ts';
-import { READY_TALKS } from '../check/talk/ready.ts';
-import { type Talk, textTalk } from '../check/talk/talk.ts';
 import { TcplabError } from '../error.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { shellWord } from '../lab/shell-word.ts';
+import { formatGithub } from '../report/files/check-github.ts';
 import { formatCheckJunit } from '../report/files/check-junit.ts';
+import { compareWith, failsBy } from '../report/story/baseline.ts';
 import { TOOL, thisMachine } from '../report/story/run-started.ts';
 import {
   CHECK_FORMAT,
@@ -18,12 +15,14 @@ import {
   formatNotRun,
   formatProbe,
   isNotRun,
+  type ProbeReport,
   probeReport,
 } from '../report/terminal/check-report.ts';
 import { styleFor } from '../report/terminal/style.ts';
 import type { Command as ProgramCommand } from '../scenario/started-program.ts';
 import { suggestion } from '../suggestion.ts';
 import { durationOption, parseJobs, parsePort } from './arguments.ts';
+import { readBaseline } from './baseline-file.ts';
 import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
 import { findProgram } from './find-program.ts';
@@ -40,17 +39,10 @@ import { OutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
 import { refuseSameFile } from './same-file.ts';
 import { settingsOf } from './settings-of.ts';
+import { addTalkOptions, type TalkOptions, talkOf, tlsOf } from './talk-options.ts';
 
-interface Options extends EndOptions {
+interface Options extends EndOptions, TalkOptions {
   port: number;
-  http?: string;
-  expectStatus?: string;
-  request?: string;
-  expect?: string;
-  greeting?: string;
-  answer?: string;
-  talk?: string;
-  tls?: string | true;
   within: number;
   only?: string[];
   jobs: number;
@@ -61,6 +53,8 @@ interface Options extends EndOptions {
   ipv6?: boolean;
   firewall: FirewallKind;
   list?: boolean;
+  baseline?: string;
+  github?: boolean;
   ladder?: boolean;
   json?: boolean;
   junit?: string;
@@ -80,24 +74,6 @@ export function checkCommand(): Command {
     .argument('<server|client>', 'the end that the program is')
     .argument('[command...]', 'after `--`: the program, as one shell command or as words')
     .option('--port <port>', 'port that the server listens on, or the client connects to', parsePort, 80)
-    .option('--http <path>', 'server: path that tcplab requests with HTTP, such as /')
-    .addOption(
-      new Option(
-        '--request <text>',
-        'server: text that tcplab sends (\\r \\n \\t \\xNN \\\\ as in C)',
-      ).conflicts('http'),
-    )
-    .option('--expect <text>', 'server: text that its response contains')
-    .option(
-      '--expect-status <status>',
-      'server: HTTP status that is right as well, such as 404, 4xx or 401,403',
-    )
-    .addOption(
-      new Option('--talk <protocol>', 'what is spoken, ready-made').choices(Object.keys(READY_TALKS)),
-    )
-    .option('--tls [name]', "in TLS; name: the server's (SNI, and in the certificate); default: localhost")
-    .option('--greeting <text>', 'server: text that it says first; client: text that tcplab says first')
-    .option('--answer <text>', 'client: text that tcplab responds with')
     .addOption(
       durationOption(
         '--within <duration>',
@@ -106,7 +82,17 @@ export function checkCommand(): Command {
       ),
     )
     .option('--only <test...>', 'tests to run, instead of all')
+    .option('--list', 'list of the tests; runs none')
+    .addOption(
+      new Option('--fail-on <verdict>', 'the least verdict for which the exit status is 1')
+        .choices(['fault', 'risk'])
+        .default('fault'),
+    )
+    .option('--baseline <file>', 'JSON of an earlier check: what it found is known, and does not fail')
     .option('--jobs <n>', 'how many tests run side by side; 1 for one by one', parseJobs, 6)
+    .optionsGroup(OPTION_GROUPS.talk);
+  addTalkOptions(command)
+    .optionsGroup(OPTION_GROUPS.program)
     .option('--user <name>', 'user that the program runs as; without root: your own')
     .addOption(
       new Option('--stop-signal <signal>', 'what a supervisor sends to stop the program')
@@ -114,17 +100,12 @@ export function checkCommand(): Command {
         .default('SIGTERM'),
     )
     .option('--signal-group', 'send it to all processes of the program, and not only to the first')
-    .addOption(
-      new Option('--fail-on <verdict>', 'the least verdict for which the exit status is 1')
-        .choices(['fault', 'risk'])
-        .default('fault'),
-    )
-    .option('--list', 'list of the tests; runs none')
-    .option('--ladder', 'sequence diagram of each test whose result is not good')
     .optionsGroup(OPTION_GROUPS.output)
+    .option('--ladder', 'sequence diagram of each test whose result is not good')
     .option('--json', 'JSON on standard output (schema/check.schema.json)')
     .option('--junit <file>', 'JUnit report')
     .option('--report <file>', 'HTML report in one file')
+    .option('--github', 'faults and risks as annotations of GitHub Actions')
     .optionsGroup(OPTION_GROUPS.lab);
   addHostOptions(command, { programs: false });
   return addLabOptions(command)
@@ -134,14 +115,20 @@ export function checkCommand(): Command {
         [
           'tcplab check server --port 8080 --http / -- node server.js',
           "tcplab check client -- curl -sS 'http://{server}:{port}/'",
-          "tcplab check server --port 6379 --request 'PING\\r\\n' --expect PONG -- \\\n      redis-server",
+          'tcplab check server --port 6379 --talk redis -- redis-server',
+          "tcplab check server --port 7 --request 'hi\\n' --expect hi -- ./echo-server",
+          'tcplab check client --tls -- curl -sS https://{server}:{port}/',
           'tcplab check server --port 8080 --only peer-closes --ladder -- ./server',
           'tcplab check client --within 2s --junit report.xml -- node fetch.js',
           'tcplab check server --sysctl server:tcp_retries2=5 --port 8080 -- ./server',
+          'tcplab check server --port 8080 --http / --json -- ./server > known.json',
+          'tcplab check server --port 8080 --http / --baseline known.json -- ./server',
           'tcplab check server --list',
         ],
         "The program gets 5s to start, or --within if that is longer. In a client's command, {server} and {port} are " +
-          'replaced by the address and port to connect to.',
+          'replaced by the address and port to connect to, and with --tls {ca} by the file of the certificate ' +
+          'authority, which SSL_CERT_FILE and like variables name as well.',
+        'Where an answer would need longer than --within, a test says so (unknown), and how long would tell.',
         ABOUT_HOSTS,
         'Exit status: 0 no fault; 1 a fault, or with --fail-on risk also a risk; 2 invalid usage; 3 not checked: the ' +
           'program was never there, no test could find out anything, or this machine lacks something (`tcplab doctor`).',
@@ -152,22 +139,31 @@ export function checkCommand(): Command {
 
 async function check(what: string, words: string[], options: Options): Promise<void> {
   const target = targetNamed(what);
-  const known = probesOf(target);
+  const tests = probesOf(target);
   for (const id of options.only ?? []) {
-    if (known.some((probe) => probe.id === id)) continue;
-    const ids = known.map((probe) => probe.id);
+    if (tests.some((probe) => probe.id === id)) continue;
+    const ids = tests.map((probe) => probe.id);
     throw new TcplabError('USAGE', `no test of a ${target} is called '${id}'`, {
       hint: suggestion(id, ids, `\`tcplab check ${target} --list\` shows all`),
     });
   }
   if (options.list) {
-    for (const { id, title } of known) process.stdout.write(`${id}\t${title}\n`);
+    const about = tests.map(({ id, title, purpose }) => ({ id, title, purpose }));
+    if (options.json) process.stdout.write(`${JSON.stringify(about)}\n`);
+    else for (const { id, title } of about) process.stdout.write(`${id}\t${title}\n`);
     return;
+  }
+  if (options.json && options.github) {
+    throw new TcplabError('USAGE', "--github can't be used with --json: both go to standard output", {
+      hint: 'run with --github, and write a file with --junit or --report',
+    });
   }
   const command = commandOf(words, partsOf(target, options[target]).place !== undefined);
   const talk = talkOf(target, options);
+  const tls = tlsOf(options);
   refuseSameFile({ junit: options.junit, report: options.report });
   const junit = options.junit === undefined ? undefined : new OutputFile(options.junit);
+  const known = options.baseline === undefined ? undefined : await readBaseline(options.baseline, target);
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
   settingsOf(options, [target]);
   await using hosts = await openHosts(options);
@@ -182,7 +178,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
     target,
     command,
     talk,
-    tls: tlsOf(options),
+    tls,
     port: options.port,
     family: options.ipv6 ? 'ipv6' : 'ipv4',
     firewall: options.firewall,
@@ -220,22 +216,29 @@ async function check(what: string, words: string[], options: Options): Promise<v
       firewall: options.firewall,
       withinMs: options.within,
       talk: talk.name,
+      tls: tls?.name ?? null,
       stopSignal: options.stopSignal,
+      signalGroup: options.signalGroup ?? false,
       user: options.user ?? null,
+      failOn: options.failOn,
     },
+    baseline: known === undefined ? null : compareWith(known, results),
     probes: results.map(probeReport),
   };
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   else process.stdout.write(formatNotRun(notRun, layout) + formatCheckSummary(report, style));
   junit?.finish(formatCheckJunit(report));
   if (html) html.finish(await pageOf(report, results));
-  process.exitCode = exitStatus(results, options.failOn);
+  if (options.github) process.stdout.write(formatGithub(report));
+  process.exitCode = exitStatus(report);
 }
 
-function exitStatus(results: readonly ProbeResult[], failOn: Options['failOn']): number {
-  const has = (verdict: ProbeResult['verdict']) => results.some((result) => result.verdict === verdict);
-  if (has('fault') || (failOn === 'risk' && has('risk'))) return EXIT.notProven;
-  return results.every(({ verdict }) => verdict === 'unknown') ? EXIT.machineCannot : EXIT.proven;
+function exitStatus({ probes, baseline, options }: CheckReport): number {
+  if (probes.every(({ verdict }) => verdict === 'unknown')) return EXIT.machineCannot;
+  const isKnown = ({ id, code }: ProbeReport) =>
+    baseline?.known.some((one) => one.id === id && one.code === code) ?? false;
+  const fails = probes.some((probe) => failsBy(probe, options.failOn) && !isKnown(probe));
+  return fails ? EXIT.notProven : EXIT.proven;
 }
 
 function targetNamed(what: string): Target {
@@ -256,91 +259,6 @@ function commandOf(words: string[], isElsewhere: boolean): ProgramCommand {
   const isForShell = words.length === 1 && !/^[\w@%+,./-]+$/.test(program);
   if (!isForShell && !isElsewhere) findProgram(program);
   return isForShell ? program : words;
-}
-
-function talkOf(target: Target, { http, expectStatus, talk, ...texts }: Options): Talk {
-  if (talk !== undefined) {
-    const other = Object.entries({ http, expectStatus, ...texts }).find(
-      ([name, value]) => TEXTS.has(name) && value !== undefined,
-    );
-    const ready = READY_TALKS[talk];
-    if (!other && ready) return ready;
-    throw new TcplabError('USAGE', `--talk ${talk} can't be used with --${other?.[0] ?? ''}`, {
-      hint: '--talk says all that is spoken; leave it out to say it yourself',
-    });
-  }
-  const greeting = bytesOf(texts.greeting);
-  const request = bytesOf(texts.request);
-  const expect = bytesOf(texts.expect);
-  const answer = bytesOf(texts.answer);
-  if (target === 'client') {
-    if (http ?? expectStatus ?? request ?? expect) {
-      throw new TcplabError(
-        'USAGE',
-        '--http, --expect-status, --request and --expect apply to `check server` only',
-        { hint: 'remove them: in `check client`, tcplab answers whatever the client sends (HTTP with HTTP)' },
-      );
-    }
-    return answer || greeting ? textTalk({ greeting, answer }) : AUTO;
-  }
-  if (answer) {
-    throw new TcplabError('USAGE', '--answer applies to `check client` only', {
-      hint: 'what the server should respond is --expect TEXT',
-    });
-  }
-  if (expectStatus !== undefined && http === undefined) {
-    throw new TcplabError('USAGE', '--expect-status requires --http', {
-      hint: 'for example: --http /health --expect-status 401',
-    });
-  }
-  if (http !== undefined) {
-    if (!http.startsWith('/')) {
-      throw new TcplabError('USAGE', `'${http}' is not a path`, { hint: 'for example: --http /' });
-    }
-    return httpTalk(http, 'tcplab', expectStatus === undefined ? isSuccess : statusTest(expectStatus));
-  }
-  if (request || greeting) return textTalk({ greeting, request, expect });
-  if (expect === undefined) return AUTO;
-  throw new TcplabError('USAGE', '--expect requires --request', {
-    hint: "for example: --request 'PING\\r\\n' --expect PONG",
-  });
-}
-
-function tlsOf({ tls, talk, http }: Options): TlsOptions | undefined {
-  if (tls === undefined && talk !== 'https') return undefined;
-  const isHttp = http !== undefined || talk === 'http' || talk === 'https';
-  return { name: typeof tls === 'string' ? tls : 'localhost', protocols: isHttp ? ['http/1.1'] : [] };
-}
-
-function bytesOf(text: string | undefined): Buffer | undefined {
-  return text === undefined ? undefined : unescaped(text);
-}
-
-/** `404`, `4xx`, `401,403`: these, and no success besides. */
-function statusTest(text: string): (status: number) => boolean {
-  const words = text.split(',');
-  if (!words.every((word) => /^[1-5](\d\d|xx)$/.test(word))) {
-    throw new TcplabError('USAGE', `--expect-status: '${text}' is not an HTTP status`, {
-      hint: 'expected a number from 100 to 599 or a class such as 4xx; several with commas: 200,404',
-    });
-  }
-  return (status) =>
-    words.some((word) => new RegExp(`^${word.replaceAll('x', '\\d')}$`).test(String(status)));
-}
-
-const TEXTS: ReadonlySet<string> = new Set(['http', 'request', 'expect', 'greeting', 'answer']);
-
-const ESCAPES: Record<string, number> = { r: 13, n: 10, t: 9, '0': 0, '\\': 92 };
-
-/** Escapes as in C, which a shell's quotes leave as they are; all else is UTF-8. */
-function unescaped(text: string): Buffer {
-  const pieces = text.split(/(\\x[0-9a-fA-F]{2}|\\[rnt0\\])/);
-  return Buffer.concat(
-    pieces.map((piece, index) => {
-      if (index % 2 === 0) return Buffer.from(piece);
-      return Buffer.of(ESCAPES[piece[1] ?? ''] ?? Number.parseInt(piece.slice(2), 16));
-    }),
-  );
 }
 
 async function pageOf(report: CheckReport, results: ProbeResult[]): Promise<string> {

@@ -3,7 +3,13 @@ import { wrap } from '../report/terminal/layout.ts';
 import { COMMANDS } from './commands.ts';
 
 /** The groups of options below the ones that matter first. */
-export const OPTION_GROUPS = { first: 'Options:', output: 'Output:', lab: 'Network and hosts:' } as const;
+export const OPTION_GROUPS = {
+  first: 'Options:',
+  talk: 'What is said:',
+  program: 'The program:',
+  output: 'Output:',
+  lab: 'Network and hosts:',
+} as const;
 
 /** Columns that help may fill; a wider terminal makes no text easier to read. */
 export function helpWidth(): number {

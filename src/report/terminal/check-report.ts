@@ -8,6 +8,7 @@ import type { FirewallKind } from '../../lab/firewall.ts';
 import { printable } from '../../printable.ts';
 import type { Family } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
+import type { BaselineReport } from '../story/baseline.ts';
 import { countersOf, OUTPUT_KEPT, outputOf } from '../story/result.ts';
 import type { MachineReport, Report } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
@@ -25,6 +26,8 @@ export interface CheckReport extends Report {
   /** The program, as a command for the shell. */
   command: string;
   options: CheckedWith;
+  /** Null without --baseline. */
+  baseline: BaselineReport | null;
   probes: ProbeReport[];
 }
 
@@ -34,11 +37,15 @@ export interface CheckedWith {
   family: Family;
   firewall: FirewallKind;
   withinMs: number;
-  /** What was said: the word of --talk, `http`, `text` or `none`. */
+  /** What was said: the word of --talk, `http`, `text` or `auto`. */
   talk: string;
+  /** The server's name in TLS; null without TLS. */
+  tls: string | null;
   stopSignal: string;
+  signalGroup: boolean;
   /** As which user the program ran; null if as the one who ran tcplab. */
   user: string | null;
+  failOn: 'fault' | 'risk';
 }
 
 export interface ProbeReport extends Omit<ProbeResult, 'timeline' | 'advice'> {
@@ -155,12 +162,15 @@ export function isNotRun({ code }: Pick<ProbeResult, 'code'>): boolean {
   return code === NOT_RUN;
 }
 
-export function formatCheckSummary({ probes, durationMs }: CheckReport, style: Style): string {
+export function formatCheckSummary({ probes, durationMs, baseline }: CheckReport, style: Style): string {
   const count = (verdict: ProbeVerdict) => probes.filter((probe) => probe.verdict === verdict).length;
   const words = (['good', 'risk', 'fault', 'unknown'] as const)
     .filter((verdict) => count(verdict) > 0)
     .map((verdict) => colourOf(verdict, style)(`${count(verdict)} ${verdict}`));
-  return `\n${words.join(', ')} in ${formatMs(durationMs)}\n`;
+  const compared = (['known', 'new', 'gone'] as const)
+    .filter((kind) => baseline && baseline[kind].length > 0)
+    .map((kind) => `${kind}: ${baseline?.[kind].map(({ id, code }) => `${id} (${code})`).join(', ')}\n`);
+  return `\n${words.join(', ')} in ${formatMs(durationMs)}\n${compared.join('')}`;
 }
 
 export const PROBE_TONES = { good: 'good', risk: 'unsure', fault: 'bad', unknown: 'none' } as const;
