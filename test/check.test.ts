@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -15,6 +15,9 @@ const validate = new Ajv2020({ strict: true }).compile(
 
 const programs = join(REPOSITORY, 'test/programs');
 const server = (mode: string) => `${process.execPath} ${programs}/server.mjs ${mode}`;
+/** What is found by waiting is waited for no longer than it takes. */
+const WAITED = '1s';
+
 const client = (...words: string[]) =>
   `${process.execPath} ${programs}/client.mjs {server} {port} ${words.join(' ')}`;
 const TALK = ['--request', 'hello\\n', '--expect', 'hello'];
@@ -34,149 +37,33 @@ async function check(target: string, id: string, command: string, ...options: st
   return { status, ...(probe as CheckReport['probes'][number]) };
 }
 
-type Case = [id: string, verdict: string, command: string, says: RegExp, within?: string];
-
-/** What is found by waiting is waited for no longer than it takes; all else may take as long as a busy machine needs. */
-const WAITED = '1s';
-
-const SERVERS: Case[] = [
-  ['serves', 'good', server('echo'), /^complete response in/],
-  ['serves', 'fault', server('mute'), /^no complete response within 1\.0 s/, WAITED],
-  ['peer-closes', 'good', server('echo'), /^closed .* after the client's FIN/],
-  ['peer-closes', 'fault', server('leak'), /^still in CLOSE-WAIT 1\.0 s after the client's FIN/, WAITED],
-  ['peer-half-closes', 'good', server('careful'), /^complete response/],
-  ['peer-half-closes', 'risk', server('hasty'), /sent FIN after 0 bytes/],
-  ['peer-resets', 'good', server('echo'), /a new client is served after 5 resets/],
-  ['peer-resets', 'fault', server('fragile'), /after [1-5] resets?: /, WAITED],
-  ['peer-vanishes-idle', 'good', server('careful'), /^the server closed/],
-  [
-    'peer-vanishes-idle',
-    'risk',
-    server('echo'),
-    /^still open after 1\.0 s; no kernel timer is running/,
-    WAITED,
-  ],
-  [
-    'peer-vanishes-in-flight',
-    'good',
-    server('careful'),
-    /closed within 1\.0 s; the kernel sends the rest/,
-    WAITED,
-  ],
-  ['peer-vanishes-in-flight', 'risk', server('echo'), /sees an error after about 16 min/, WAITED],
-  ['peer-stops-reading', 'good', server('echo'), /^zero window, and other clients were served/],
-  [
-    'peer-stops-reading',
-    'fault',
-    server('serial'),
-    /a new client got no complete response within 1\.0 s/,
-    WAITED,
-  ],
-  ['many-connections', 'good', server('echo'), /\(backlog 511, no overflow\)/],
-  ['many-connections', 'risk', server('tiny'), /\(backlog 1, [1-9]\d* overflows\)/, '4s'],
-  ['half-finished-handshakes', 'good', server('echo'), /served after .*SYN cookies/],
-  [
-    'half-finished-handshakes',
-    'risk',
-    server('flooded'),
-    /was not established within 1\.0 s .*SYN-RECEIVED, 0 SYN cookies/,
-    WAITED,
-  ],
-  ['stopped', 'good', server('careful'), /3 of 3 responses complete/],
-  ['stopped', 'fault', server('hasty'), /0 of 3 responses complete \(truncated: 0 bytes, then FIN/],
-  ['stopped', 'risk', server('stubborn'), /^still running 1\.0 s after SIGTERM/, WAITED],
-  ['restarted', 'good', server('echo'), /^listens again with 2 connections in TIME-WAIT/],
-  [
-    'restarted',
-    'fault',
-    `python3 ${programs}/exclusive.py 80`,
-    /in TIME-WAIT: .*Address already in use/,
-    WAITED,
-  ],
-  [
-    'keeps-time-wait',
-    'good',
-    server('echo'),
-    /after 5 connections: 0 in TIME-WAIT at the server, 5 at the client/,
-  ],
-  [
-    'keeps-time-wait',
-    'risk',
-    server('curt'),
-    /after 5 connections: 5 in TIME-WAIT at the server, 0 at the client/,
-  ],
-];
-
-const CLIENTS: Case[] = [
-  ['syn-dropped', 'good', client('deadline'), /^exited with status 1 after .*\(1 attempt\)/],
-  [
-    'syn-dropped',
-    'risk',
-    client(),
-    /^still in SYN-SENT after 1\.0 s \(1 attempt\); the kernel gives up in about 2 min/,
-    WAITED,
-  ],
-  ['refused', 'good', client(), /status 1/],
-  ['refused', 'risk', client('careless'), /status 0 .*reports success/],
-  ['refused', 'risk', client('retries'), /^\d\d+ attempts in a row/],
-  ['unreachable', 'good', client(), /status 1/],
-  ['unreachable', 'risk', client('careless'), /reports success/],
-  ['never-answered', 'good', client('deadline'), /status 1/],
-  ['never-answered', 'risk', client(), /still in ESTABLISHED.*no TCP timer ends the wait/, WAITED],
-  ['closes-before-answer', 'good', client(), /status 1/],
-  ['closes-before-answer', 'fault', client('careless'), /reports success/],
-  ['closes-before-answer', 'fault', client('leaks'), /still in CLOSE-WAIT/, WAITED],
-  ['resets-in-answer', 'good', client(), /status 1/],
-  ['resets-in-answer', 'fault', client('careless'), /reports success/],
-  ['vanishes-in-answer', 'good', client('deadline'), /status 1/],
-  ['vanishes-in-answer', 'risk', client(), /still in ESTABLISHED.*no kernel timer is running/, WAITED],
-  ['never-accepted', 'good', client('deadline'), /status 1/],
-  ['never-accepted', 'risk', client(), /still in ESTABLISHED/, WAITED],
-  ['stops-reading', 'good', client('upload', 'deadline'), /status 1/],
-  ['stops-reading', 'risk', client('upload'), /^still waiting at zero window/, WAITED],
-  ['stops-reading', 'unknown', client(), /upload is too small/, WAITED],
-  ['leaves-nothing', 'good', client(), /^1 connection, none left open/],
-  ['leaves-nothing', 'risk', client('stays'), /in ESTABLISHED left open after 1\.0 s/, WAITED],
-];
-
-describe.concurrent.each([
-  ['server', SERVERS, SERVER_PROBES, TALK],
-  ['client', CLIENTS, CLIENT_PROBES, []],
-] as const)('a %s', (target, cases, probes, talk) => {
-  it.each(cases.map((one) => [...one] as const))(
-    '%s: %s',
-    async (id, verdict, command, says, within = '20s') => {
-      const { status, ...found } = await check(target, id, command, '--within', within, ...talk);
-      expect({ verdict: found.verdict, says: found.says }).toEqual({
-        verdict,
-        says: expect.stringMatching(says),
-      });
-      expect(status).toBe(verdict === 'fault' ? 1 : 0);
-      // The evidence shows what the finding reports.
-      expect(found.evidence.ladder).toMatch(/SYN-SENT|LISTEN/);
-    },
-  );
-
-  it('is checked by tests that each pass and fail here', () => {
-    for (const { id } of probes) {
-      const verdicts = cases.filter(([of]) => of === id).map(([, verdict]) => verdict);
-      expect([id, verdicts.includes('good')]).toEqual([id, true]);
-      expect([id, verdicts.some((verdict) => verdict === 'fault' || verdict === 'risk')]).toEqual([id, true]);
-    }
-  });
-});
-
 describe('a test of check', () => {
   const all = [...SERVER_PROBES, ...CLIENT_PROBES];
 
   it.each(all.map((probe) => [probe.id, probe] as const))('%s has a short title and texts', (_, probe) => {
-    const { title, why, mend } = probe;
+    const { title, purpose } = probe;
     expect(title.length).toBeLessThanOrEqual(60);
     expect(title).toMatch(/[^.]$/);
-    for (const text of [why, mend]) expect(text).toMatch(/^[A-Z].*\.$/);
+    expect(purpose).toMatch(/^[A-Z].*\.$/);
   });
 
-  const finding = { verdict: 'risk', says: 'still open after 1.0 s', durationMs: 1, timeline: null } as const;
+  it('has its healthy exchange first, which rests on nothing', () => {
+    for (const [first, ...others] of [SERVER_PROBES, CLIENT_PROBES]) {
+      expect(first.restsOnService).toBe(false);
+      expect(others.length).toBeGreaterThan(8);
+    }
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+  });
+
+  const advice = {
+    why: 'Each one leaks a descriptor, until accept() fails with EMFILE.',
+    fix: 'Call close().',
+  };
+  const finding = {
+    ...({ verdict: 'risk', code: 'stays-open' } as const),
+    ...{ says: 'still open after 1.0 s', numbers: {}, advice },
+    ...{ said: null, durationMs: 1, timeline: null },
+  } as const;
   const style = styleFor({});
 
   it.each([
@@ -184,29 +71,25 @@ describe('a test of check', () => {
     [80, 80, 'Found:   still open'],
     [160, 100, 'Found:   still open'],
   ])('is printed in %s columns', (width, widest, found) => {
-    for (const { id, title, why, mend } of all) {
-      const text = formatProbe({ ...finding, id, title, why, mend }, { style, width, ladder: false });
+    for (const { id, title, purpose } of all) {
+      const text = formatProbe({ ...finding, id, title, purpose }, { style, width, ladder: false });
       const lines = text.trimEnd().split('\n');
       expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(widest);
       expect(lines[0]).toContain(`risk     ${id}: `);
       expect(text).toContain(`\n         ${found}`);
-      expect(text.replace(/\s+/g, ' ')).toContain(`Matters: ${why} Fix: ${mend}`);
+      expect(text.replace(/\s+/g, ' ')).toContain(`Matters: ${advice.why} Fix: ${advice.fix}`);
     }
   });
 
-  it('prints the title and the number alone if it is good', () => {
-    const { id, title, why, mend } = all[0] as (typeof all)[number];
+  it('prints the title, the number and what the program said if it is good', () => {
+    const { id, title, purpose } = all[0] as (typeof all)[number];
     const good = {
-      ...finding,
-      id,
-      title,
-      why,
-      mend,
-      verdict: 'good',
-      says: 'complete response in 2 ms',
+      ...({ ...finding, id, title, purpose, verdict: 'good', code: 'answered', advice: null } as const),
+      ...{ says: 'complete response in 2 ms', said: 'HTTP/1.1 200 OK\r\n\x1b[2J' },
     } as const;
     expect(formatProbe(good, { style, ladder: false })).toBe(
-      'good     serves: a client sends a request and reads the response\n         complete response in 2 ms\n',
+      'good     serves: a client sends a request and reads the response\n' +
+        '         complete response in 2 ms\n         Said:    HTTP/1.1 200 OK\n',
     );
   });
 });
@@ -249,31 +132,16 @@ describe('tcplab check', () => {
   });
 
   it.each([
-    ['gone', /exited with status 3 before it listened on port 80: no configuration/],
-    ['idle', /did not listen on port 80 within 5 s/],
-    ['echo 8081', /it listens on .*:8081/],
-    ['echo 80 ::1', /it listens on \[::1\]:80/],
-  ])('of a server that is %s has a fault, and says why', async (mode, says) => {
-    const { verdict, says: said } = await check('server', 'serves', server(mode));
-    expect(verdict).toBe('fault');
-    expect(said).toMatch(says);
-  });
-
-  it.each([
-    ['server', 'true', SERVER_PROBES, /status 0 before it listened/, 'did not listen'],
-    ['client', 'true', CLIENT_PROBES, /to the server's address and port/, 'did not try to connect'],
-    [
-      'server',
-      'nosuchcmd --now',
-      SERVER_PROBES,
-      // The other is what dash says when the PATH has a folder that may not be entered.
-      /nosuchcmd: (?:not found|Permission denied)/,
-      'did not listen',
-    ],
+    ['server', 'true', SERVER_PROBES, /status 0 before it listened/],
+    ['server', server('gone'), SERVER_PROBES, /status 3 before it listened on port 80: no configuration/],
+    ['client', 'true', CLIENT_PROBES, /to the server's address and port; it exited with status 0/],
+    // The other is what dash says when the PATH has a folder that may not be entered.
+    ['server', 'nosuchcmd --now', SERVER_PROBES, /nosuchcmd: (?:not found|Permission denied)/],
   ] as const)(
     'of a %s that is none (%s) says so once, and leaves the rest',
-    async (target, command, probes, says, why) => {
-      const { stdout } = await tcplab('check', target, '--within', '1s', '--', command);
+    async (target, command, probes, says) => {
+      const { status, stdout } = await tcplab('check', target, '--within', '1s', '--', command);
+      expect(status).toBe(3);
       expect(stdout.match(/^(good|risk|fault|unknown) /gm)).toHaveLength(2);
       expect(stdout.split('\n').every((line) => [...line].length <= 80)).toBe(true);
       expect(stdout.replace(/\s+/g, ' ').match(new RegExp(says, 'g'))).toHaveLength(1);
@@ -281,14 +149,29 @@ describe('tcplab check', () => {
       const report = JSON.parse(outcome.stdout) as CheckReport;
       expect(validate(report), JSON.stringify(validate.errors)).toBe(true);
       expect(report.probes.map(({ id }) => id)).toEqual(probes.map(({ id }) => id));
-      for (const { verdict, says: said } of report.probes.slice(1)) {
-        expect({ verdict, said }).toEqual({
-          verdict: 'unknown',
-          said: expect.stringContaining(`not run, because the program ${why}`),
+      for (const { verdict, code, says: said } of report.probes.slice(1))
+        expect({ verdict, code, said }).toEqual({
+          ...{ verdict: 'unknown', code: 'not-run' },
+          said: 'not run, since the program was not there',
         });
-      }
     },
   );
+
+  it('leaves what rests on a healthy exchange, and says so once', async () => {
+    const { status, stdout } = await tcplab(
+      'check',
+      'server',
+      '--within',
+      '1s',
+      ...TALK,
+      '--',
+      server('mute'),
+    );
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^fault {4}serves: /);
+    expect(stdout.match(/^unknown /gm)).toHaveLength(1);
+    expect(stdout.replace(/\s+/g, ' ')).toContain('keeps-time-wait: not run, since `serves` is fault');
+  });
 
   it('gives a program its time to be there, however soon it has to answer then', async () => {
     const late = "setTimeout(() => require('net').createServer((s) => s.pipe(s)).listen(80), 1500)";
@@ -310,7 +193,7 @@ describe('tcplab check', () => {
       'iptables',
       ...TALK,
     );
-    expect(outcome).toMatchObject({ verdict: 'risk', status: 0 });
+    expect(outcome).toMatchObject({ verdict: 'unknown', code: 'still-waiting', status: 3 });
     const dropped = outcome.evidence.sockets.server.some(({ state }) => state === 'ESTABLISHED');
     expect(dropped).toBe(true);
   });
@@ -318,7 +201,61 @@ describe('tcplab check', () => {
   it('lists its probes', async () => {
     const { stdout } = await tcplab('check', 'server', '--list');
     expect(stdout.trimEnd().split('\n')).toHaveLength(SERVER_PROBES.length);
-    expect((await tcplab('check', 'client', '--list')).stdout).toContain('syn-dropped\t');
+    const { stdout: json } = await tcplab('check', 'client', '--list', '--json');
+    const { id, title, purpose } = CLIENT_PROBES[0];
+    expect(JSON.parse(json)).toHaveLength(CLIENT_PROBES.length);
+    expect(JSON.parse(json)[0]).toEqual({ id, title, purpose });
+  });
+
+  it('compares with an earlier check: what is known passes, what is new fails, what is gone is told', async () => {
+    const file = join(temporaryFolder(), 'known.json');
+    const run = (mode: string, ...options: string[]) =>
+      tcplab('check', 'server', '--only', 'peer-closes', '--within', WAITED, ...options, '--', server(mode));
+    const before = await run('leak', '--json');
+    expect(before.status).toBe(1);
+    writeFileSync(file, before.stdout);
+    const same = await run('leak', '--baseline', file, '--json');
+    expect(same.status).toBe(0);
+    const report = JSON.parse(same.stdout) as CheckReport;
+    expect(validate(report), JSON.stringify(validate.errors)).toBe(true);
+    const known = [{ id: 'peer-closes', code: 'close-wait' }];
+    expect(report.baseline).toEqual({ known, new: [], gone: [] });
+    const healed = await run('echo', '--baseline', file);
+    expect(healed).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('gone: peer-closes (close-wait)'),
+    });
+    writeFileSync(file, (await run('echo', '--json')).stdout);
+    const worse = await run('leak', '--baseline', file);
+    expect(worse).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('new: peer-closes (close-wait)'),
+    });
+  });
+
+  it.each([
+    ['nothing', /this is not JSON/],
+    ['{"format":"tcplab.check/1"}', /no JSON of `tcplab check` \(expected the format tcplab.check\/2\)/],
+    ['{"format":"tcplab.check/2","target":"client","probes":[]}', /of a client, and not of a server/],
+    ['{"format":"tcplab.check/2","target":"server","probes":[{}]}', /no id, code or verdict/],
+  ])('refuses %s as a baseline', async (text, says) => {
+    const file = join(temporaryFolder(), 'known.json');
+    writeFileSync(file, text);
+    const { status, stderr } = await tcplabHere('check', 'server', '--baseline', file, '--', 'true');
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringMatching(says) });
+  });
+
+  it('annotates for GitHub, and fails on a risk if asked to', async () => {
+    const options = ['--only', 'keeps-time-wait', ...TALK, '--github'];
+    const mild = await tcplab('check', 'server', ...options, '--', server('curt'));
+    expect(mild.status).toBe(0);
+    expect(mild.stdout).toMatch(
+      /^::warning title=tcplab check server%3A keeps-time-wait::which end [^\n]*: after 5 connections: [^\n]*%0A/m,
+    );
+    const junit = join(temporaryFolder(), 'report.xml');
+    const strict = ['--fail-on', 'risk', '--junit', junit];
+    expect((await tcplab('check', 'server', ...options, ...strict, '--', server('curt'))).status).toBe(1);
+    expect(readFileSync(junit, 'utf8')).toMatch(/failures="1"[\s\S]*<failure type="risk"/);
   });
 
   it.each([
@@ -331,7 +268,17 @@ describe('tcplab check', () => {
       'check server --only peer-close -- true',
       /no test of a server is called 'peer-close'\n.*did you mean peer-closes/,
     ],
-    ['check client --http / -- true', /--http, --request and --expect apply to `check server` only/],
+    [
+      'check client --http / -- true',
+      /--http, --expect-status, --request and --expect apply to `check server` only/,
+    ],
+    ['check server --answer hi -- true', /--answer applies to `check client` only/],
+    ['check server --expect-status 404 -- true', /--expect-status requires --http/],
+    ['check server --http / --expect-status 4O4 -- true', /'4O4' is not an HTTP status/],
+    ['check server --talk redis --http / -- true', /--talk redis can't be used with --http/],
+    ['check server --talk resp -- true', /Allowed choices are http, https, redis/],
+    ['check server --json --github -- true', /--github can't be used with --json/],
+    ['check server --baseline /no/such/file -- true', /\/no\/such\/file/],
     ['check server --http index -- true', /'index' is not a path\n.*--http \//],
     ['check server --expect hi -- true', /--expect requires --request\n.*--expect PONG/],
     [

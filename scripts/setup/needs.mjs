@@ -21,6 +21,7 @@ export const runtimeNeeds = [
 ];
 
 const BY_SSH = 'lets a test reach hosts by ssh';
+const BY_CHECK = 'is a program that the tests of `tcplab check` serve';
 
 /**
  * What `npm test` also needs: mainly the tools whose output is compared with tcplab's.
@@ -67,6 +68,21 @@ export const testNeeds = [
     command: 'python3',
     why: 'makes the system calls that nc cannot',
     packages: { apt: 'python3', dnf: 'python3', apk: 'python3', pacman: 'python' },
+  },
+  {
+    command: 'curl',
+    why: BY_CHECK,
+    packages: { apt: 'curl', dnf: 'curl', apk: 'curl', pacman: 'curl' },
+  },
+  {
+    command: 'redis-cli',
+    why: BY_CHECK,
+    packages: { apt: 'redis-tools', dnf: 'redis', apk: 'redis', pacman: 'redis' },
+  },
+  {
+    command: 'mosquitto_sub',
+    why: BY_CHECK,
+    packages: { apt: 'mosquitto-clients', dnf: 'mosquitto', apk: 'mosquitto-clients', pacman: 'mosquitto' },
   },
   {
     command: 'sysctl',

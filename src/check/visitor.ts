@@ -102,7 +102,7 @@ export class Visitor {
 
   /** Why the response, though complete, is none that a healthy server gives; null if it is one. */
   get problem(): string | null {
-    return this.#response.problem;
+    return this.#greeting?.problem ?? this.#response.problem;
   }
 
   /**

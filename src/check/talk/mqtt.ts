@@ -1,6 +1,7 @@
 import { type AnswerReader, type Reply, replyOf, type Talk } from './talk.ts';
 
 const CONNECT = 1;
+const CONNACK = 0x20;
 const PUBLISH = 3;
 const SUBSCRIBE = 8;
 const UNSUBSCRIBE = 10;
@@ -32,6 +33,7 @@ function connackReader(): AnswerReader {
       return isWhole();
     },
     get problem() {
+      if (seen[0] !== CONNACK) return 'the response is not MQTT';
       return isWhole() && seen[3] !== 0 ? `CONNACK with return code ${seen[3]}` : null;
     },
   };
@@ -57,7 +59,7 @@ function respond(type: number, head: number, body: Buffer, used: number, isV5: b
   const properties = isV5 ? [0] : [];
   switch (type) {
     case CONNECT:
-      return replyOf(used, Buffer.of(0x20, 2 + properties.length, 0, 0, ...properties));
+      return replyOf(used, Buffer.of(CONNACK, 2 + properties.length, 0, 0, ...properties));
     case SUBSCRIBE: {
       // And a message of the topic at once, for those who wait for one.
       const at = 2 + (isV5 ? 1 + (body[2] ?? 0) : 0);

@@ -17,7 +17,7 @@ function message(type: string, ...parts: (Buffer | string)[]): Buffer {
 }
 
 function startup(parameters: Record<string, string>): Buffer {
-  const words = Object.entries(parameters).flatMap(([name, value]) => [name, value]);
+  const words = Object.entries(parameters).flat();
   return message('', int(PROTOCOL), `${words.join('\0')}\0\0`);
 }
 
@@ -34,7 +34,9 @@ function messageReader(): AnswerReader {
       return isWhole();
     },
     get problem() {
-      if (!isWhole() || seen[0] !== 'E'.charCodeAt(0)) return null;
+      const type = String.fromCharCode(seen[0] ?? 0);
+      if (!'RE'.includes(type)) return "the response is not PostgreSQL's";
+      if (!isWhole() || type === 'R') return null;
       const fields = seen.subarray(5).toString('utf8').split('\0');
       const field = (letter: string) => fields.find((text) => text.startsWith(letter))?.slice(1) ?? '';
       // Whoever may not log in is answered by a healthy server; one without room is not (class 53 and 57 of its codes).
@@ -109,7 +111,7 @@ function respondToStartup(heard: Buffer): Reply | undefined {
     case CANCEL_REQUEST:
       return replyOf(length, Buffer.alloc(0), true);
     case PROTOCOL:
-      return replyOf(length, LOGIN);
+      return { ...replyOf(length, LOGIN), cut: 4 };
     default:
       return replyOf(length, message('E', 'SFATAL\0C0A000\0Munsupported protocol\0\0'), true);
   }

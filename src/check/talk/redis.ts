@@ -22,6 +22,7 @@ function lineReader(): AnswerReader {
       return line.includes('\r\n');
     },
     get problem() {
+      if (!/^[-+:$*]/.test(line)) return 'the response is not RESP';
       return line.startsWith('-') ? line.trim() : null;
     },
   };

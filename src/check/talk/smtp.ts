@@ -23,6 +23,7 @@ function replyReader(): AnswerReader {
       return last() !== null;
     },
     get problem() {
+      if (!/^\d{3}/.test(seen)) return 'the response is not SMTP';
       const found = last();
       return found && Number(found[1]) >= 4 ? found[0].trim() : null;
     },

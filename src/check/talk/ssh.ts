@@ -27,7 +27,9 @@ function versionReader(): AnswerReader {
     get isWhole() {
       return /^SSH-[^\n]*\n/m.test(seen);
     },
-    problem: null,
+    get problem() {
+      return /^SSH-/m.test(seen) ? null : 'the response is not SSH';
+    },
   };
 }
 
