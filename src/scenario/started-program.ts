@@ -11,11 +11,13 @@ import type { Stage } from './stage.ts';
 /** A text is for the shell; words are executed as they are. */
 export type Command = string | readonly string[];
 
-/** The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses. */
+/** The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses. {name} is the
+ * server's address too, where it has no name. */
 export function commandIn<C extends Command>(lab: Lab, command: C): C {
-  const words = { port: lab.serverPort, server: lab.server.address, client: lab.client.address };
+  const { server, client, serverPort: port } = lab;
+  const words = { port, server: server.address, client: client.address, name: server.address };
   const fill = (text: string) =>
-    text.replace(/\{(port|server|client)\}/g, (_, word: keyof typeof words) => String(words[word]));
+    text.replace(/\{(port|server|client|name)\}/g, (_, word: keyof typeof words) => String(words[word]));
   return (typeof command === 'string' ? fill(command) : command.map(fill)) as C;
 }
 

@@ -15,6 +15,8 @@ export interface Talk {
   readonly welcome: Buffer;
   /** What tcplab responds as the server to what a client has sent; undefined until a request is complete. */
   respond(heard: Buffer): Reply | undefined;
+  /** What it says once to a client that waits in the middle of its request. */
+  interim?(heard: Buffer): Buffer | undefined;
 }
 
 /** Reads what a server says, piece by piece, each octet once. */
