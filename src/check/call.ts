@@ -7,6 +7,9 @@ import type { Reply, Responder } from './talk/talk.ts';
 /** How much of what a program says is shown, in octets. */
 const SAID_KEPT = 300;
 
+/** How much of a request is kept, in octets: enough to know it again. */
+const REQUEST_KEPT = 16_384;
+
 /** Some programs say nothing before the server does. */
 const SILENT_MS = 500;
 
@@ -15,23 +18,31 @@ export class Call {
   readonly socket: SocketNumber;
   readonly #bench: Bench;
   readonly #channel: Channel;
-  readonly #acceptedMs: number;
+  /** When it was accepted, in milliseconds of the lab. */
+  readonly acceptedMs: number;
   readonly #respond: Responder;
-  #heard: Buffer = Buffer.alloc(0);
+  readonly #heard = new Heard();
   #unsent: Buffer;
   #isOpen = true;
+  /** Whether the client was told to go on with the request that it has begun. */
+  #hasUrged = false;
   /** How many requests were complete. */
   requests = 0;
+  /** The last of them, or its first part. */
+  lastRequest: Buffer = Buffer.alloc(0);
+  /** When the last response was sent, in milliseconds of the lab; undefined if none was. */
+  answeredMs: number | undefined;
   /** What the client sent, in octets. */
   received = 0;
   /** Whether the client's FIN or RST was read. */
   hasLeft = false;
+  #answers = 0;
 
   constructor(bench: Bench, socket: SocketNumber) {
     this.#bench = bench;
     this.socket = socket;
     this.#channel = bench.channel(socket);
-    this.#acceptedMs = bench.lab.nowMs();
+    this.acceptedMs = bench.lab.nowMs();
     this.#unsent = bench.talk.welcome;
     this.#respond = bench.talk.responder();
   }
@@ -40,28 +51,44 @@ export class Call {
     return this.#isOpen;
   }
 
+  /** Whether the client has left and the server has nothing more to say. A client may close its half and wait. */
+  get isOver(): boolean {
+    return this.hasLeft && this.#answers === this.requests;
+  }
+
   /** Reads, and gives the response to a request that is complete now. A client that stays silent gets one as well. */
   async nextReply(): Promise<Reply | undefined> {
     if (!this.#isOpen) return undefined;
     await this.#flush();
     await this.#read();
-    const reply = this.#respond(this.#heard);
-    const isSilent =
-      this.received === 0 &&
-      this.requests === 0 &&
-      !this.hasLeft &&
-      this.#bench.talk.welcome.length === 0 &&
-      this.#bench.lab.nowMs() - this.#acceptedMs > SILENT_MS;
-    const silent = isSilent ? this.#respond(SOMETHING) : undefined;
-    const next = reply ?? (silent && { ...silent, used: 0 });
-    if (!next) return undefined;
-    this.#heard = this.#heard.subarray(next.used);
-    this.requests++;
-    return next;
+    const { talk } = this.#bench;
+    const heard = this.#heard.octets;
+    const reply = this.#respond(heard) ?? this.#replyToSilence();
+    if (reply) {
+      this.lastRequest = Buffer.from(heard.subarray(0, Math.min(reply.used, REQUEST_KEPT)));
+      this.#heard.take(reply.used);
+      this.#hasUrged = false;
+      this.requests++;
+      return reply;
+    }
+    const urge = this.#hasUrged ? undefined : talk.interim?.(heard);
+    if (urge) {
+      this.#hasUrged = true;
+      await this.send(urge);
+    }
+    return undefined;
+  }
+
+  /** Only if no connection has said anything: a client may open one in advance. */
+  #replyToSilence(): Reply | undefined {
+    const { talk, said, lab } = this.#bench;
+    if (said.length > 0 || this.requests > 0 || this.hasLeft || talk.welcome.length > 0) return undefined;
+    if (lab.nowMs() - this.acceptedMs < SILENT_MS) return undefined;
+    const reply = this.#respond(SOMETHING);
+    return reply && { ...reply, used: 0 };
   }
 
   async #read(): Promise<void> {
-    const pieces = [this.#heard];
     await this.#orLeft(async () => {
       for (let data = await this.#channel.receive(); data; data = await this.#channel.receive()) {
         if (data.length === 0) {
@@ -71,10 +98,9 @@ export class Call {
         if (this.received < SAID_KEPT)
           this.#bench.said.push(Buffer.from(data.subarray(0, SAID_KEPT - this.received)));
         this.received += data.length;
-        pieces.push(Buffer.from(data));
+        this.#heard.add(data);
       }
     });
-    if (pieces.length > 1) this.#heard = Buffer.concat(pieces);
   }
 
   /** Sends octets; what the kernel does not take now is sent with the next reading. */
@@ -102,6 +128,8 @@ export class Call {
   /** Sends a response, and closes if the request asked for that. */
   async answer({ answer, closes }: Reply): Promise<void> {
     await this.send(answer);
+    this.#answers++;
+    this.answeredMs = this.#bench.lab.nowMs();
     if (closes) await this.close();
   }
 
@@ -131,3 +159,30 @@ export class Call {
 }
 
 const SOMETHING = Buffer.from('\n');
+
+/** Octets that were received and not used yet. It grows by doubling: each octet is copied a few times only. */
+class Heard {
+  #memory: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  get octets(): Buffer {
+    return this.#memory.subarray(0, this.#length);
+  }
+
+  add(data: Uint8Array): void {
+    const length = this.#length + data.length;
+    if (length > this.#memory.length) {
+      const larger = Buffer.alloc(2 * length);
+      larger.set(this.octets);
+      this.#memory = larger;
+    }
+    this.#memory.set(data, this.#length);
+    this.#length = length;
+  }
+
+  /** The first ones are used. */
+  take(count: number): void {
+    this.#memory.copyWithin(0, count, this.#length);
+    this.#length -= count;
+  }
+}

@@ -1,10 +1,14 @@
 import { closesBeforeAnswer } from './client/closes-before-answer.ts';
+import { finCrossesRequest } from './client/fin-crosses-request.ts';
+import { firstAddressDead, firstAddressRefuses, firstAddressUnreachable } from './client/first-address.ts';
 import { isServed } from './client/is-served.ts';
 import { leavesNothing } from './client/leaves-nothing.ts';
 import { neverAccepted } from './client/never-accepted.ts';
 import { neverAnswered } from './client/never-answered.ts';
+import { poolDead } from './client/pool-dead.ts';
 import { refused } from './client/refused.ts';
 import { resetsInAnswer } from './client/resets-in-answer.ts';
+import { retries } from './client/retries.ts';
 import { stopsReading } from './client/stops-reading.ts';
 import { synDropped } from './client/syn-dropped.ts';
 import { unreachable } from './client/unreachable.ts';
@@ -53,5 +57,11 @@ export const CLIENT_PROBES: readonly [Probe<ClientBench>, ...Probe<ClientBench>[
   vanishesInAnswer,
   neverAccepted,
   stopsReading,
+  retries,
+  finCrossesRequest,
+  poolDead,
+  firstAddressDead,
+  firstAddressRefuses,
+  firstAddressUnreachable,
   leavesNothing,
 ];

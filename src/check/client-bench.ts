@@ -3,16 +3,16 @@ import { TcplabError } from '../error.ts';
 import { counted } from '../evidence/counted.ts';
 import type { SocketNumber } from '../lab/host.ts';
 import { listening } from '../scenario/opening.ts';
-import { commandIn } from '../scenario/started-program.ts';
+import { type Command, commandIn } from '../scenario/started-program.ts';
 import type { Turn } from '../scenario/turn.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import type { State } from '../tcp/state.ts';
 import { Bench, type CheckOptions } from './bench.ts';
 import { Call } from './call.ts';
 import { type Channel, PlainChannel } from './channel.ts';
+import { attemptsIn, endsByServer, type Sent, sentByClient } from './client-wire.ts';
 import { asOption, seconds } from './describe.ts';
-import { type Advice, type Finding, fault, good, risk, unknown } from './finding.ts';
+import { type Advice, type Finding, fault, good, type Numbers, risk, unknown } from './finding.ts';
 import type { Reply } from './talk/talk.ts';
 import type { Authority } from './tls/authority.ts';
 import { TlsChannel } from './tls/tls-channel.ts';
@@ -32,6 +32,8 @@ export type Manner = (call: Call, reply: Reply) => Promise<void>;
 interface ListenOptions {
   backlog?: number;
   receiveBuffer?: number;
+  /** Default: the server's. */
+  address?: string;
 }
 
 /** Responds as a healthy server does. */
@@ -44,12 +46,16 @@ export class NeverConnected extends TcplabError {}
 export class ClientBench extends Bench {
   /** The server's ends of all its connections. */
   readonly calls: Call[] = [];
+  /** All requests that were complete, or their first parts. */
+  readonly requests: Buffer[] = [];
   /** Of what is accepted. */
   #listener: SocketNumber | undefined;
   #manner: Manner = healthy;
   /** What the client should trust; only if the test is of TLS. */
   #authority: Authority | undefined;
   #trust: Trust | undefined;
+  /** When it happened to the program, in milliseconds of the lab: reactions count from then. */
+  #deedMs = 0;
 
   static async open(options: CheckOptions, turn: Turn): Promise<ClientBench> {
     const pass = await turn.take();
@@ -94,20 +100,22 @@ export class ClientBench extends Bench {
       this.calls.push(new Call(this, socket));
     }
     for (const call of this.calls) {
-      for (let reply = await call.nextReply(); reply; reply = await call.nextReply())
+      for (let reply = await call.nextReply(); reply; reply = await call.nextReply()) {
+        this.requests.push(call.lastRequest);
         await this.#manner(call, reply);
-      if (call.hasLeft) await call.close();
+      }
+      if (call.isOver) await call.close();
     }
   }
 
   /** Starts the program, and waits until it has sent a SYN to the server. Throws TIMEOUT if it does not. */
-  async start(): Promise<void> {
+  async start(command: Command = this.options.command): Promise<void> {
     const { lab, options } = this;
     const trust = await this.#prepareTrust();
     const words = trust ? { ca: trust.file } : {};
     const environment = { ...(options.start?.environment ?? process.env), ...trust?.environment };
     this.started(
-      await lab.client.start(commandIn(lab, options.command, words), {
+      await lab.client.start(commandIn(lab, command, words), {
         ...options.start,
         ...(trust ? { environment } : {}),
       }),
@@ -116,7 +124,11 @@ export class ClientBench extends Bench {
       await lab.client.observe();
       return this.attempts() > 0 || this.program.status !== undefined;
     }, this.startWithinMs);
-    if (this.attempts() > 0) return;
+    const [first] = attemptsIn(this.sent());
+    if (first) {
+      this.#deedMs = first.atMs;
+      return;
+    }
     const { status } = this.program;
     const ended = status === undefined ? '' : `; it exited with status ${status}`;
     const said = status === undefined || this.lastWords === null ? '' : `: ${this.lastWords}`;
@@ -149,14 +161,14 @@ export class ClientBench extends Bench {
     let done = 0;
     this.serve(async (call, reply) => {
       await deed(call, reply);
-      done++;
+      if (done++ === 0) this.#deedMs = this.lab.nowMs();
     });
     await this.listen(options);
     await this.start();
     await this.until(async () => {
       await this.step();
       return done > 0 || this.program.status !== undefined;
-    });
+    }, this.startWithinMs);
     if (done > 0) return;
     throw new TcplabError(
       'TIMEOUT',
@@ -164,23 +176,14 @@ export class ClientBench extends Bench {
     );
   }
 
-  /** How often it has tried to connect: SYNs from different ports. */
-  attempts(): number {
-    return this.attemptTimes().length;
+  /** What it sent to the server's port, so far. */
+  sent(): Sent[] {
+    return sentByClient(this.lab.timeline, this.lab.serverPort);
   }
 
-  /** When it tried to connect, in milliseconds of the lab: the first SYN of each port. */
-  attemptTimes(): number[] {
-    const first = new Map<string, number>();
-    const { timeline, serverPort } = this.lab;
-    for (const { atMs, host, wire } of [...timeline.of('captured'), ...timeline.of('dropped')]) {
-      if (host !== 'client' || wire.kind !== 'tcp' || wire.segment.flags !== 'S') continue;
-      const { source, destination } = wire.segment;
-      if (destination.port !== serverPort) continue;
-      const name = formatEndpoint(source);
-      first.set(name, Math.min(first.get(name) ?? atMs, atMs));
-    }
-    return [...first.values()].sort((a, b) => a - b);
+  /** How often it has tried to connect. */
+  attempts(): number {
+    return attemptsIn(this.sent()).length;
   }
 
   /** Its sockets to the server, in any state. */
@@ -191,7 +194,6 @@ export class ClientBench extends Bench {
 
   /** Waits until it has exited or has closed its connections, or `orWhen` is true. Meanwhile the server goes on. */
   async reaction({ orWhen = () => false }: { orWhen?: () => boolean } = {}): Promise<Reaction> {
-    const { withinMs } = this;
     let rows: SocketRow[] = [];
     const reacted = await this.until(async () => {
       await this.step();
@@ -199,19 +201,30 @@ export class ClientBench extends Bench {
       return this.program.status !== undefined || rows.length === 0 || orWhen();
     });
     const { status } = this.program;
-    if (status !== undefined) return { what: 'ended', status, tookMs: reacted?.tookMs ?? withinMs };
-    if (!reacted) return { what: 'nothing', row: rows[0] as SocketRow };
+    if (status !== undefined) return { what: 'ended', status, tookMs: this.#tookMs() };
+    if (!reacted) {
+      const row = rows.find(({ state }) => state === 'CLOSE-WAIT') ?? rows[0];
+      return { what: 'nothing', row: row as SocketRow };
+    }
     // Most programs that close exit at once; some retry.
-    const ended = await this.until(
+    await this.until(
       async () => {
         await this.step();
         return this.program.status !== undefined || orWhen();
       },
-      Math.min(withinMs, AGAIN_MS),
+      Math.min(this.withinMs, AGAIN_MS),
     );
-    const tookMs = reacted.tookMs + (ended?.tookMs ?? 0);
     const last = this.program.status;
+    const tookMs = this.#tookMs();
     return last === undefined ? { what: 'let go', tookMs } : { what: 'ended', status: last, tookMs };
+  }
+
+  /** From what happened to the program until it exited, or else until the last of its connections ended. */
+  #tookMs(): number {
+    const exit = this.lab.timeline.of('program-ended').at(-1);
+    const lastEnd = this.sent().findLast(({ segment }) => /[FR]/.test(segment.flags));
+    const overMs = (exit ?? lastEnd)?.atMs ?? this.lab.nowMs();
+    return Math.max(0, overMs - this.#deedMs);
   }
 
   /**
@@ -231,13 +244,22 @@ export class ClientBench extends Bench {
         const { status, tookMs } = reaction;
         const says = `exited with status ${status} after ${seconds(tookMs)} (${tried})`;
         const numbers = { status, tookMs, attempts };
+        if (CRASHES.has(status)) return fault('crashed', says, CRASH_ADVICE, numbers);
         if (status !== 0) return good('reported', says, numbers);
         return onSuccess('reported-success', `${says}, which reports success`, STATUS_ADVICE, numbers);
       }
       case 'let go': {
         const { tookMs } = reaction;
-        const says = `closed its connection after ${seconds(tookMs)} and keeps running (${tried})`;
-        return good('closed', says, { tookMs, attempts });
+        const numbers = { tookMs, attempts };
+        const ends = endsByServer(this.lab.timeline, this.lab.serverPort);
+        const again = attemptsIn(this.sent()).filter(({ atMs }) => ends.some((endMs) => endMs < atMs));
+        if (again.length > 0) return good('retries', `keeps running and tries again (${tried})`, numbers);
+        if (ends.length === 0) {
+          const says = `closed its connection after ${seconds(tookMs)} and keeps running (${tried})`;
+          return good('closed', says, numbers);
+        }
+        const says = `keeps running (${tried}); its kernel removed the connection, so whether the program noticed can't be seen`;
+        return unknown('keeps-running', says, numbers);
       }
       case 'nothing': {
         const { row } = reaction;
@@ -251,11 +273,16 @@ export class ClientBench extends Bench {
           ? "the server's kernel acknowledges everything, so no TCP timer ends the wait"
           : await this.outlook(row, 'client', { answered: false });
         const says = `${still}; ${why}`;
-        if (this.withinMs >= PATIENCE_MS) return risk('waits', says, advice, numbers);
-        const tell = `--within ${asOption(PATIENCE_MS)} would tell whether the client has a timeout of its own`;
-        return unknown('still-waiting', `${says}; ${tell}`, numbers);
+        return this.stillWaiting(says, advice, numbers);
       }
     }
+  }
+
+  /** Nothing happened in time: a risk, unless the program may have a longer timeout of its own. */
+  stillWaiting(says: string, advice: Advice, numbers: Numbers): Finding {
+    if (this.withinMs >= PATIENCE_MS) return risk('waits', says, advice, numbers);
+    const tell = `--within ${asOption(PATIENCE_MS)} would tell whether the client has a timeout of its own`;
+    return unknown('still-waiting', `${says}; ${tell}`, numbers);
   }
 
   /** `192.168.2.11:80 in ESTABLISHED`, for connections that are left over. */
@@ -271,9 +298,10 @@ const AUTHORITY = new URL('check/tls/authority.cjs', DIST);
 const AGAIN_MS = 2000;
 
 /** A client that has not given up after this time has no timeout that would help a user. */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 
-const STATUS_ADVICE: Advice = {
+/** For a program that reports success, though it got no response. */
+export const STATUS_ADVICE: Advice = {
   why: 'Whoever called the program, a script or a supervisor, takes the failure for a success and goes on without the data.',
   fix: 'Exit with a status other than 0 if no complete response arrived.',
 };
@@ -283,9 +311,15 @@ const CLOSE_WAIT_ADVICE: Advice = {
   fix: 'Close the socket when a read returns 0 (end of file), on every path, also after errors.',
 };
 
-/** Whether the program uses it: orphaned sockets and TIME-WAIT are the kernel's. */
-export function isInUse({ state }: SocketRow): boolean {
-  return IN_USE.has(state);
-}
+const CRASH_ADVICE: Advice = {
+  why: 'The kernel ended the program with a signal: it had no chance to report the failure or to clean up.',
+  fix: 'Handle the error that the socket reports. SIGPIPE: ignore it, or send with MSG_NOSIGNAL.',
+};
 
-const IN_USE: ReadonlySet<State> = new Set(['SYN-SENT', 'SYN-RECEIVED', 'ESTABLISHED', 'CLOSE-WAIT']);
+/** The exit status of a program that a signal ended because of what it did: SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGPIPE. */
+const CRASHES: ReadonlySet<number> = new Set([132, 134, 135, 136, 139, 141]);
+
+/** Whether the program uses it: orphaned sockets and TIME-WAIT are the kernel's. A half-closed one may wait for a response. */
+export function isInUse({ state, inode }: SocketRow): boolean {
+  return state === 'SYN-SENT' || state === 'ESTABLISHED' || state === 'CLOSE-WAIT' || inode !== 0;
+}

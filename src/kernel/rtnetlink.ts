@@ -108,6 +108,11 @@ export function configureLink(
   );
 }
 
+/** Gives an interface one more address. */
+export function addAddress(name: string, address: AddressWithPrefix): void {
+  ask(newAddress(interfaceIndex(name), name, address));
+}
+
 /** Sets a neighbor's link-layer address. Packets that wait for it are sent before the call returns. */
 export function setNeighbour(name: string, neighbour: Neighbour): void {
   ask(newNeighbour(interfaceIndex(name), neighbour));

@@ -15,16 +15,19 @@ interface Listening {
   receiveBuffer?: number;
   /** TCP_DEFER_ACCEPT: for how many seconds a connection may be without data before it is established. */
   deferS?: number;
+  /** Default: the server's. */
+  address?: string;
 }
 
 /** The server listens on its port. */
 export async function listening(
   stage: Stage,
-  { backlog = 5, receiveBuffer, deferS }: Listening = {},
+  { backlog = 5, receiveBuffer, deferS, address }: Listening = {},
 ): Promise<SocketNumber> {
   const listener = await stage.server.openSocket();
   if (receiveBuffer) await stage.server.setOption(listener, 'SO_RCVBUF', receiveBuffer);
-  await stage.server.bind(listener, stage.serverEndpoint());
+  const local = stage.serverEndpoint();
+  await stage.server.bind(listener, { ...local, address: address ?? local.address });
   if (deferS) await stage.server.setOption(listener, 'TCP_DEFER_ACCEPT', deferS);
   await stage.server.listen(listener, backlog);
   return listener;

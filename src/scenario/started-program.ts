@@ -11,12 +11,14 @@ import type { Stage } from './stage.ts';
 /** A text is for the shell; words are executed as they are. */
 export type Command = string | readonly string[];
 
-/** The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses; `more` has others. */
+/**
+ * The command with the lab's values in place of {port}, {server} and {client}: the server's port and the two addresses; `more`
+ * has others. {name} is the server's address too, where it has no name.
+ */
 export function commandIn<C extends Command>(lab: Lab, command: C, more: Record<string, string> = {}): C {
+  const { server, client, serverPort } = lab;
   const words: Record<string, string> = {
-    port: String(lab.serverPort),
-    server: lab.server.address,
-    client: lab.client.address,
+    ...{ port: String(serverPort), server: server.address, client: client.address, name: server.address },
     ...more,
   };
   const fill = (text: string) => text.replace(/\{(\w+)\}/g, (whole, word: string) => words[word] ?? whole);

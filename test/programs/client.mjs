@@ -1,6 +1,8 @@
 // A client of the tests: `client.mjs HOST PORT WORD …`. It asks, and ends with 0 when the answer is whole, else with 1.
 // `deadline`: waits no longer than 300 ms. `careless`: always ends with 0. `leaks`: never closes. `retries`: at once, some
-// two thousand times. `upload`: sends more than any buffer holds. `stays`: does not end.
+// two thousand times. `backoff`: five times, with pauses. `upload`: sends more than any buffer holds. `stays`: does not end.
+// `crashes`: on an error. `more`: opens five connections, one after the other, and closes none. `happy`: tries all addresses.
+// `again`: keeps running after an error, and tries again once.
 import net from 'node:net';
 
 const [host, port, ...words] = process.argv.slice(2);
@@ -10,11 +12,17 @@ let attempts = 0;
 
 function attempt() {
   let answer = '';
-  const socket = net.connect({ host, port: Number(port), allowHalfOpen: has('leaks') });
+  const address = { host, port: Number(port), autoSelectFamily: has('happy') };
+  const socket = net.connect({ ...address, allowHalfOpen: has('leaks') });
   const finish = (/** @type {number} */ status) => {
-    if (has('leaks') || has('stays')) return void setInterval(() => {}, 1000);
+    attempts++;
+    if (has('more') && attempts < 5) return attempt();
+    if (has('crashes') && status === 1) process.kill(process.pid, 'SIGSEGV');
+    if (has('leaks') || has('stays') || has('more')) return void setInterval(() => {}, 1000);
     socket.destroy();
-    if (status === 1 && has('retries') && ++attempts < 2000) return void setImmediate(attempt);
+    if (status === 1 && has('retries') && attempts < 2000) return void setImmediate(attempt);
+    if (status === 1 && has('backoff') && attempts < 6) return void setTimeout(attempt, 25 * 2 ** attempts);
+    if (has('again')) return void setTimeout(attempts === 1 ? attempt : () => {}, 200);
     process.exit(has('careless') ? 0 : status);
   };
   if (has('deadline')) setTimeout(() => finish(1), 300);
@@ -27,4 +35,5 @@ function attempt() {
   socket.on('error', () => finish(1));
 }
 
+if (has('again')) setInterval(() => {}, 1000);
 attempt();

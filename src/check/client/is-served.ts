@@ -3,6 +3,7 @@ import { type ClientBench, healthy, isInUse } from '../client-bench.ts';
 import { seconds } from '../describe.ts';
 import { good, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
+import { isHttpRequest } from '../talk/http.ts';
 
 /** The first octet of a TLS record of a handshake (RFC 8446, 5.1). */
 const TLS_HANDSHAKE = 0x16;
@@ -39,6 +40,15 @@ export const isServed: Probe<ClientBench> = {
       });
     }
     const open = (await bench.sockets()).filter(isInUse).length;
-    return good('keeps-running', `keeps running (${says}, ${open} still open)`, { attempts, open });
+    const still = `keeps running (${says}, ${open} still open)`;
+    // Whoever waits for more than a line of x may not have understood it.
+    const isUnderstood =
+      bench.talk.name !== 'auto' || bench.requests.every(isHttpRequest) || reaction.what === 'let go';
+    return isUnderstood
+      ? good('keeps-running', still, { attempts, open })
+      : unknown('not-understood', `${still}; does it understand the response? See --talk and --answer`, {
+          attempts,
+          open,
+        });
   },
 };

@@ -33,10 +33,25 @@ export const leavesNothing: Probe<ClientBench> = {
     if (left.length === 0) return good('none-left', says, numbers);
     if (left.some(({ state }) => state === 'CLOSE-WAIT')) return fault('close-wait', says, LEAK, numbers);
     const after = `${says} after ${seconds(bench.withinMs)}`;
-    // Whoever still runs may be a pool that uses them again.
-    const isPool = status === null && bench.calls.some(({ requests }) => requests > 1);
-    return isPool
-      ? good('pool', `${after}, and used again`, numbers)
-      : risk('left-open', after, OPEN, numbers);
+    // The program still runs, and may use them again.
+    if (bench.calls.some(({ requests }) => requests > 1))
+      return good('pool', `${after}; used again`, numbers);
+    const notUsed = openedBesideIdle(bench);
+    if (left.length > MANY && notUsed > MANY)
+      return risk('left-open', `${after}; ${notUsed} were opened while another one was idle`, OPEN, {
+        ...numbers,
+        notUsed,
+      });
+    return bench.stillWaiting(after, OPEN, numbers);
   },
 };
+
+/** A program may open a few connections in advance. */
+const MANY = 2;
+
+/** How many connections the program opened while it had one whose response was complete. */
+function openedBesideIdle({ calls }: ClientBench): number {
+  return calls.filter(({ acceptedMs }) =>
+    calls.some(({ answeredMs, isOpen }) => isOpen && answeredMs !== undefined && answeredMs < acceptedMs),
+  ).length;
+}

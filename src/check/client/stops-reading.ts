@@ -1,10 +1,7 @@
-import type { ClientBench } from '../client-bench.ts';
-import { asOption, roughly, seconds } from '../describe.ts';
-import { type Advice, good, risk, unknown } from '../finding.ts';
+import { type ClientBench, PATIENCE_MS } from '../client-bench.ts';
+import { roughly, seconds } from '../describe.ts';
+import { type Advice, good, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
-
-/** An upload that has not moved for so long has no timeout that would help a user. */
-const PATIENCE_MS = 60_000;
 
 const ADVICE: Advice = {
   why: 'The receive window drops to zero, and the kernel sends window probes. As long as the server acknowledges them, TCP never gives up.',
@@ -45,8 +42,6 @@ export const stopsReading: Probe<ClientBench> = {
     const says = `still waiting at zero window after ${seconds(bench.withinMs)}; ${end}`;
     const numbers = { waitedMs: bench.withinMs, givesUpMs };
     if (givesUpMs !== null && givesUpMs <= PATIENCE_MS) return good('kernel-gives-up', says, numbers);
-    if (bench.withinMs >= PATIENCE_MS) return risk('waits', says, ADVICE, numbers);
-    const tell = `--within ${asOption(PATIENCE_MS)} would tell whether the client has a timeout of its own`;
-    return unknown('still-waiting', `${says}; ${tell}`, numbers);
+    return bench.stillWaiting(says, ADVICE, numbers);
   },
 };

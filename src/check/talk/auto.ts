@@ -1,4 +1,4 @@
-import { httpReply, isHttpRequest } from './http.ts';
+import { httpInterim, httpReply, isHttpRequest } from './http.ts';
 import { replyOf, type Talk, textTalk } from './talk.ts';
 
 const LINE = Buffer.from(`${'x'.repeat(1000)}\n`);
@@ -7,8 +7,14 @@ const LINE = Buffer.from(`${'x'.repeat(1000)}\n`);
 export const AUTO: Talk = {
   ...textTalk({}),
   name: 'auto',
+  interim: httpInterim,
   responder: () => (heard) => {
-    if (heard.length === 0) return undefined;
+    if (heard.length === 0 || isHttpBegun(heard)) return undefined;
     return isHttpRequest(heard) ? httpReply(heard) : replyOf(heard.length, LINE);
   },
 };
+
+/** Some clients send the first line of a request in pieces. */
+function isHttpBegun(heard: Buffer): boolean {
+  return /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) [^\n]*$/.test(heard.toString('latin1', 0, 8192));
+}

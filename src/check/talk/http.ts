@@ -14,6 +14,7 @@ export function httpTalk(
     response: () => new HttpReader(isExpected),
     welcome: Buffer.alloc(0),
     responder: () => httpReply,
+    interim: httpInterim,
   };
 }
 
@@ -131,13 +132,15 @@ export class HttpReader implements AnswerReader {
 
 const BODY = 'x'.repeat(1000);
 
+/** A head of a request that is longer than this is none: servers allow 8 to 64 KiB. */
+const LONGEST_HEAD = 65_536;
+
 /** Responds to a request of HTTP/1.x; undefined if it is none, or not complete yet. */
 export function httpReply(heard: Buffer): Reply | undefined {
-  const text = heard.toString('latin1');
-  const end = text.indexOf('\r\n\r\n');
-  if (end < 0 || !isHttpRequest(heard)) return undefined;
-  const head = text.slice(0, end);
-  const used = end + 4 + requestBody(head, text.slice(end + 4));
+  const request = headOf(heard);
+  if (!request) return undefined;
+  const { head, end } = request;
+  const used = endOfBody(head, heard, end);
   if (used > heard.length) return undefined;
   // RFC 9112, 9.3: HTTP/1.0 closes unless it asks for keep-alive, HTTP/1.1 does not unless it asks to close.
   const closes = /^[^\r]* HTTP\/1\.0/.test(head)
@@ -155,16 +158,38 @@ export function httpReply(heard: Buffer): Reply | undefined {
   return { ...replyOf(used, Buffer.from(answer), closes), cut: answer.length - (isHead ? 4 : 500) };
 }
 
-/** Whether it begins as a request of HTTP/1.x does. */
-export function isHttpRequest(heard: Buffer): boolean {
-  return /^[A-Z]+ \S+ HTTP\/1\.\d\r\n/.test(heard.toString('latin1'));
+/** A client that expects it sends the body after it only (RFC 9110, 10.1.1). */
+export function httpInterim(heard: Buffer): Buffer | undefined {
+  const expects = /^expect:\s*100-continue/im.test(headOf(heard)?.head ?? '');
+  return expects ? Buffer.from('HTTP/1.1 100 Continue\r\n\r\n') : undefined;
 }
 
-/** How many octets of body follow the head of a request; infinitely many if it is not complete. */
-function requestBody(head: string, rest: string): number {
-  if (/^transfer-encoding:.*chunked/im.test(head)) {
-    const end = /(?:^|\r\n)0+\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(rest);
-    return end ? end.index + end[0].length : Number.POSITIVE_INFINITY;
+/** Whether it begins as a request of HTTP/1.x does. */
+export function isHttpRequest(heard: Buffer): boolean {
+  return /^[A-Z]+ \S+ HTTP\/1\.\d\r\n/.test(heard.toString('latin1', 0, LONGEST_HEAD));
+}
+
+/** The head of a request that is complete, and where it ends. Reads no further: a body may have many megabytes. */
+function headOf(heard: Buffer): { head: string; end: number } | undefined {
+  const end = heard.indexOf('\r\n\r\n');
+  if (end < 0 || end > LONGEST_HEAD || !isHttpRequest(heard)) return undefined;
+  return { head: heard.toString('latin1', 0, end), end: end + 4 };
+}
+
+/** Where the body of a request ends that begins at `start`; infinite if it can't be told yet. */
+function endOfBody(head: string, heard: Buffer, start: number): number {
+  if (!/^transfer-encoding:.*chunked/im.test(head))
+    return start + Number(/^content-length:\s*(\d+)/im.exec(head)?.[1] ?? 0);
+  for (let at = start; ; ) {
+    const line = heard.indexOf('\r\n', at);
+    if (line < 0) return Number.POSITIVE_INFINITY;
+    const size = Number.parseInt(heard.toString('latin1', at, line), 16);
+    // The last chunk has no data; trailer fields may follow it, and an empty line ends it.
+    if (!(size > 0)) {
+      const end = heard.indexOf('\r\n\r\n', line);
+      return end < 0 ? Number.POSITIVE_INFINITY : end + 4;
+    }
+    at = line + 2 + size + 2;
+    if (at >= heard.length) return Number.POSITIVE_INFINITY;
   }
-  return Number(/^content-length:\s*(\d+)/im.exec(head)?.[1] ?? 0);
 }

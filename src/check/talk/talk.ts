@@ -15,6 +15,8 @@ export interface Talk {
   readonly welcome: Buffer;
   /** What tcplab responds as the server, for each connection anew. */
   responder(): Responder;
+  /** What it says once to a client that waits in the middle of its request. */
+  interim?(heard: Buffer): Buffer | undefined;
 }
 
 /** What the server responds to what a client has sent; undefined until a request is complete. */

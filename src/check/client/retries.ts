@@ -1,0 +1,101 @@
+import { counted } from '../../evidence/counted.ts';
+import { type ClientBench, healthy } from '../client-bench.ts';
+import { attemptsIn } from '../client-wire.ts';
+import { seconds } from '../describe.ts';
+import { type Advice, good, risk } from '../finding.ts';
+import type { Probe } from '../probe.ts';
+
+/** So many attempts show how a program retries. */
+const ENOUGH = 5;
+
+/** More attempts than this without a pause are a storm. */
+const MANY = 50;
+
+/** An attempt that follows a failed one sooner was made at once. */
+const PAUSE_MS = 20;
+
+const STORM_ADVICE: Advice = {
+  why: 'While the server starts again, each client takes a processor and fills its accept queue: the restart takes longer.',
+  fix: 'Wait between attempts, twice as long each time, up to a limit, with some randomness (exponential backoff with jitter).',
+};
+
+const GONE_ADVICE: Advice = {
+  why: 'The program must be restarted by hand after each restart of the server.',
+  fix: 'Retry until the server is back, with pauses of seconds at most.',
+};
+
+export const retries: Probe<ClientBench> = {
+  id: 'retries',
+  title: 'the server refuses for a while, then is back',
+  purpose:
+    'The server is being restarted. How often and how soon the client retries decides how long it is without it, and how hard the restart is.',
+  restsOnService: true,
+  async run(bench) {
+    await bench.start();
+    const times = () => attemptsIn(bench.sent()).map(({ atMs }) => atMs);
+    await bench.until(async () => {
+      await bench.step();
+      const pauses = pausesOf(times());
+      const quick = quickIn(pauses);
+      const shown = pauses.length >= ENOUGH - 1 && quick < pauses.length / 2;
+      return shown || quick > MANY || bench.program.status !== undefined;
+    });
+    const pauses = pausesOf(times());
+    const attempts = pauses.length + 1;
+    const numbers = {
+      attempts,
+      leastPauseMs: pauses.length > 0 ? Math.min(...pauses) : null,
+      mostPauseMs: pauses.length > 0 ? Math.max(...pauses) : null,
+    };
+    const tried = `${counted(attempts, 'attempt')}${textOf(pauses)}`;
+    if (quickIn(pauses) > MANY) {
+      await bench.program.stop(0);
+      return risk(
+        'retry-storm',
+        `${attempts} attempts without a pause: a retry storm`,
+        STORM_ADVICE,
+        numbers,
+      );
+    }
+    if (bench.program.status !== undefined || attempts === 1)
+      return bench.judge(await bench.reaction(), GONE_ADVICE);
+
+    const backMs = bench.lab.nowMs();
+    let servedMs: number | undefined;
+    bench.serve(async (call, reply) => {
+      await healthy(call, reply);
+      servedMs ??= bench.lab.nowMs();
+    });
+    await bench.listen();
+    await bench.until(async () => {
+      await bench.step();
+      return servedMs !== undefined || bench.program.status !== undefined;
+    });
+    const { status } = bench.program;
+    if (servedMs !== undefined) {
+      const backAfterMs = servedMs - backMs;
+      return good('recovered', `${tried}; served ${seconds(backAfterMs)} after the server was back`, {
+        ...numbers,
+        backAfterMs,
+      });
+    }
+    if (status !== undefined) return bench.judge(await bench.reaction(), GONE_ADVICE);
+    const says = `${tried}; not back ${seconds(bench.withinMs)} after the server was`;
+    return bench.stillWaiting(says, GONE_ADVICE, numbers);
+  },
+};
+
+function pausesOf(times: readonly number[]): number[] {
+  return times.slice(1).map((time, index) => time - (times[index] ?? time));
+}
+
+/** How many attempts followed a failed one at once. On a busy machine some come later. */
+function quickIn(pauses: readonly number[]): number {
+  return pauses.filter((pause) => pause < PAUSE_MS).length;
+}
+
+/** ` with pauses of 1.0 s, 2.0 s`: the first ones. */
+function textOf(pauses: readonly number[]): string {
+  if (pauses.length === 0) return '';
+  return ` with ${pauses.length === 1 ? 'a pause' : 'pauses'} of ${pauses.slice(0, ENOUGH).map(seconds).join(', ')}`;
+}
