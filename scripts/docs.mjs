@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build as bundle } from 'esbuild';
 import { build } from './build.mjs';
+import { checkPage } from './docs/check-page.mjs';
 import { cliPage } from './docs/cli-page.mjs';
 import { fillSamples } from './docs/samples.mjs';
 
@@ -49,6 +50,7 @@ export async function pages() {
   }));
   return [
     { name: 'README.md', text: statesFrontPage(recorded) },
+    { name: '../check-tests.md', text: await checkPage() },
     { name: '../what-is-proven.md', text: whatIsProvenPage(recorded, await toldOfCells()) },
     ...states,
   ];

@@ -93,7 +93,7 @@ describe.concurrent('in TLS', () => {
     expect({ verdict, code }).toEqual({ verdict: 'good', code: 'served' });
   });
 
-  it('a client that trusts nobody is not served, and one without TLS is told', async () => {
+  it('a client that trusts nobody is not served, and tcplab says that one speaks TLS', async () => {
     const strict = [
       'env',
       '-u',

@@ -207,7 +207,7 @@ describe('tcplab check', () => {
     expect(JSON.parse(json)[0]).toEqual({ id, title, purpose });
   });
 
-  it('compares with an earlier check: what is known passes, what is new fails, what is gone is told', async () => {
+  it('compares with an earlier check: what is known passes, what is new fails, tcplab names what is gone', async () => {
     const file = join(temporaryFolder(), 'known.json');
     const run = (mode: string, ...options: string[]) =>
       tcplab('check', 'server', '--only', 'peer-closes', '--within', WAITED, ...options, '--', server(mode));
@@ -235,7 +235,7 @@ describe('tcplab check', () => {
 
   it.each([
     ['nothing', /this is not JSON/],
-    ['{"format":"tcplab.check/1"}', /no JSON of `tcplab check` \(expected the format tcplab.check\/2\)/],
+    ['{"format":"tcplab.check/1"}', /not JSON of `tcplab check` \(expected the format tcplab.check\/2\)/],
     ['{"format":"tcplab.check/2","target":"client","probes":[]}', /of a client, and not of a server/],
     ['{"format":"tcplab.check/2","target":"server","probes":[{}]}', /no id, code or verdict/],
   ])('refuses %s as a baseline', async (text, says) => {

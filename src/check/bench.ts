@@ -32,7 +32,7 @@ export interface TlsOptions {
 export interface CheckOptions {
   /** The program: a text is for the shell, words are executed as they are. */
   command: Command;
-  /** How the program is started besides: as which user, with which environment. */
+  /** How the program is started: as which user, with which environment. */
   start?: StartOptions;
   /** The port that the server listens on. */
   port: number;
@@ -53,7 +53,7 @@ export interface CheckOptions {
 
 const LEAST_START_MS = 5000;
 
-/** Whoever waits longer lets the others go on. */
+/** A test that waits longer lets the others go on. */
 const HOLDS_TURN_MS = 50;
 
 /** A lab in which a program is tested: the part that server and client tests share. */
@@ -138,7 +138,7 @@ export abstract class Bench implements AsyncDisposable {
     }
   }
 
-  /** A connection of tcplab's own as octets: in TLS if the test is of TLS. */
+  /** A connection of tcplab's own as bytes: in TLS if the test is of TLS. */
   abstract channel(socket: SocketNumber): Channel;
 
   /** The row of one end of a connection, as it is now. */
@@ -154,7 +154,7 @@ export abstract class Bench implements AsyncDisposable {
     return outlookOf(host, row, { timeline, sysctls, tables: {}, nowMs: this.lab.nowMs() }, known);
   }
 
-  /** The same in words, for what comes after `still open after 5 s`. */
+  /** The same in words: a clause that follows `still open after 5 s`. */
   async outlook(row: SocketRow, host: HostName, known: Peculiarities = {}): Promise<string> {
     return describeEnd(row, await this.forecast(row, host, known));
   }

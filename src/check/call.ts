@@ -4,10 +4,10 @@ import type { Bench } from './bench.ts';
 import type { Channel } from './channel.ts';
 import type { Reply, Responder } from './talk/talk.ts';
 
-/** How much of what a program says is shown, in octets. */
+/** How much of what a program says is shown, in bytes. */
 const SAID_KEPT = 300;
 
-/** How much of a request is kept, in octets: enough to know it again. */
+/** How much of a request is kept, in bytes: enough to know it again. */
 const REQUEST_KEPT = 16_384;
 
 /** Some programs say nothing before the server does. */
@@ -24,7 +24,7 @@ export class Call {
   readonly #heard = new Heard();
   #unsent: Buffer;
   #isOpen = true;
-  /** Whether the client was told to go on with the request that it has begun. */
+  /** Whether tcplab has told the client to go on with the request that it has begun. */
   #hasUrged = false;
   /** How many requests were complete. */
   requests = 0;
@@ -32,7 +32,7 @@ export class Call {
   lastRequest: Buffer = Buffer.alloc(0);
   /** When the last response was sent, in milliseconds of the lab; undefined if none was. */
   answeredMs: number | undefined;
-  /** What the client sent, in octets. */
+  /** What the client sent, in bytes. */
   received = 0;
   /** Whether the client's FIN or RST was read. */
   hasLeft = false;
@@ -62,7 +62,7 @@ export class Call {
     await this.#flush();
     await this.#read();
     const { talk } = this.#bench;
-    const heard = this.#heard.octets;
+    const heard = this.#heard.bytes;
     const reply = this.#respond(heard) ?? this.#replyToSilence();
     if (reply) {
       this.lastRequest = Buffer.from(heard.subarray(0, Math.min(reply.used, REQUEST_KEPT)));
@@ -103,7 +103,7 @@ export class Call {
     });
   }
 
-  /** Sends octets; what the kernel does not take now is sent with the next reading. */
+  /** Sends bytes; what the kernel does not take now is sent with the next reading. */
   async send(data: Buffer): Promise<void> {
     this.#unsent = Buffer.concat([this.#unsent, data]);
     await this.#flush();
@@ -160,12 +160,12 @@ export class Call {
 
 const SOMETHING = Buffer.from('\n');
 
-/** Octets that were received and not used yet. It grows by doubling: each octet is copied a few times only. */
+/** Bytes that were received and not used yet. It grows by doubling: each byte is copied a few times only. */
 class Heard {
   #memory: Buffer = Buffer.alloc(0);
   #length = 0;
 
-  get octets(): Buffer {
+  get bytes(): Buffer {
     return this.#memory.subarray(0, this.#length);
   }
 
@@ -173,7 +173,7 @@ class Heard {
     const length = this.#length + data.length;
     if (length > this.#memory.length) {
       const larger = Buffer.alloc(2 * length);
-      larger.set(this.octets);
+      larger.set(this.bytes);
       this.#memory = larger;
     }
     this.#memory.set(data, this.#length);

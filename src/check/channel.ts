@@ -1,8 +1,8 @@
 import type { Host, SocketNumber } from '../lab/host.ts';
 
-/** A connection as octets: in clear, or in TLS. Fails as the socket does, with a SystemError. */
+/** A connection as bytes: in clear, or in TLS. Fails as the socket does, with a SystemError. */
 export interface Channel {
-  /** Hands octets to the kernel; it may take fewer than all. Gives how many it took. */
+  /** Hands bytes to the kernel; it may take fewer than all. Gives how many it took. */
   send(data: Uint8Array): Promise<number>;
   /** What has arrived: undefined if nothing has, empty at the end. */
   receive(): Promise<Uint8Array | undefined>;
@@ -12,7 +12,7 @@ export interface Channel {
   end(): Promise<void>;
 }
 
-/** The octets of a connection as they are. */
+/** The bytes of a connection as they are. */
 export class PlainChannel implements Channel {
   readonly #host: Host;
   readonly #socket: SocketNumber;

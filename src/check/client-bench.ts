@@ -302,7 +302,7 @@ export const PATIENCE_MS = 60_000;
 
 /** For a program that reports success, though it got no response. */
 export const STATUS_ADVICE: Advice = {
-  why: 'Whoever called the program, a script or a supervisor, takes the failure for a success and goes on without the data.',
+  why: 'The script or supervisor that called the program takes the failure for a success and goes on without the data.',
   fix: 'Exit with a status other than 0 if no complete response arrived.',
 };
 

@@ -32,7 +32,7 @@ const JOBS = 6;
 
 /**
  * Runs the tests, each with a new start of the program in a lab of its own. The first test, a healthy exchange, runs first and
- * alone; if it fails, what rests on it is not run. The others run side by side, unless a second copy of the program can't start
+ * alone; if it fails, the tests that rest on it are not run. The others run side by side, unless a second copy of the program can't start
  * while another one runs: then one after the other.
  */
 export async function runCheck({

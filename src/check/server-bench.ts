@@ -109,7 +109,7 @@ export class ServerBench extends Bench {
 
   /**
    * Waits until a process of the program has the connection open, or had it: a client can't see that. With
-   * TCP_DEFER_ACCEPT it is not before the first octet of the client.
+   * TCP_DEFER_ACCEPT it is not before the first byte of the client.
    */
   async isAccepted(visitor: Visitor): Promise<boolean> {
     const accepted = await this.until(async () => {

@@ -5,7 +5,7 @@ import type { Bench } from './bench.ts';
 import type { Channel } from './channel.ts';
 import type { AnswerReader } from './talk/talk.ts';
 
-/** How much of what a program says is shown, in octets. */
+/** How much of what a program says is shown, in bytes. */
 const SAID_KEPT = 300;
 
 /** A client of tcplab, with one connection to the program. */
@@ -49,7 +49,7 @@ export class Visitor {
     return (this.#greeting?.isWhole ?? true) && (await this.#channel.isReady());
   }
 
-  /** Sends octets, as far as the kernel takes them. Gives how many it took. */
+  /** Sends bytes, as far as the kernel takes them. Gives how many it took. */
   async send(data: Buffer): Promise<number> {
     if (data.length === 0 || this.ended === 'RST') return 0;
     this.#isAsked = true;
@@ -62,7 +62,7 @@ export class Visitor {
     await this.send(Buffer.concat(Array.from({ length: times }, () => request)));
   }
 
-  /** Reads what has arrived. Gives how many octets there were so far, with the greeting. */
+  /** Reads what has arrived. Gives how many bytes there were so far, with the greeting. */
   async read(): Promise<number> {
     while (this.ended === 'open') {
       const data = await this.#orEnd(() => this.#channel.receive());

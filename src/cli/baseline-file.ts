@@ -23,7 +23,7 @@ export async function readBaseline(path: string, target: Target): Promise<Found[
   }
   const { format, target: of, probes } = (report ?? {}) as Record<string, unknown>;
   if (format !== CHECK_FORMAT || !Array.isArray(probes))
-    throw refuse(`this is no JSON of \`tcplab check\` (expected the format ${CHECK_FORMAT})`);
+    throw refuse(`this is not JSON of \`tcplab check\` (expected the format ${CHECK_FORMAT})`);
   if (of !== target) throw refuse(`this is of a ${printable(String(of))}, and not of a ${target}`);
   return probes.map((probe: Record<string, unknown>) => {
     const { id, code, verdict } = probe;

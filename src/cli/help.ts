@@ -5,7 +5,7 @@ import { COMMANDS } from './commands.ts';
 /** The groups of options below the ones that matter first. */
 export const OPTION_GROUPS = {
   first: 'Options:',
-  talk: 'What is said:',
+  talk: 'Protocol:',
   program: 'The program:',
   output: 'Output:',
   lab: 'Network and hosts:',

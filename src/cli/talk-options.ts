@@ -99,7 +99,7 @@ function bytesOf(text: string | undefined): Buffer | undefined {
   return text === undefined ? undefined : unescaped(text);
 }
 
-/** `404`, `4xx`, `401,403`: these, and no success besides. */
+/** `404`, `4xx`, `401,403`: only these statuses. */
 function statusTest(text: string): (status: number) => boolean {
   const words = text.split(',');
   if (!words.every((word) => /^[1-5](\d\d|xx)$/.test(word))) {

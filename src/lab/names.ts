@@ -109,7 +109,7 @@ export function answerTo(query: Buffer, names: NameTable): Buffer | undefined {
   return Buffer.concat([header, query.subarray(HEADER, end), ...wanted.map(record)]);
 }
 
-/** By the length of an address, in octets. */
+/** By the length of an address, in bytes. */
 const TYPES: Record<number, number> = { 4: A, 16: AAAA };
 
 function record(address: Uint8Array): Buffer {

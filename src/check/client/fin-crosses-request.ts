@@ -11,7 +11,7 @@ const ERROR_ADVICE: Advice = {
 };
 
 const TWICE_ADVICE: Advice = {
-  why: 'The server may have executed the request before it closed: whoever orders something orders it twice (RFC 9110, 9.2.2).',
+  why: 'The server may have executed the request before it closed: an order may be placed twice (RFC 9110, 9.2.2).',
   fix: 'Repeat only idempotent methods by yourself, or send an Idempotency-Key that the server knows.',
 };
 
@@ -68,7 +68,7 @@ export const finCrossesRequest: Probe<ClientBench> = {
   },
 };
 
-/** The octets that the client sent on the idle connection after the response: they are not acknowledged. */
+/** The bytes that the client sent on the idle connection after the response: they are not acknowledged. */
 function requestAfterAnswer(
   bench: ClientBench,
   idle: { call: Call; port: number } | undefined,
@@ -87,7 +87,7 @@ function requestAfterAnswer(
   return packet.subarray(headersOf(packet)?.length ?? 0);
 }
 
-/** Whether a request has the same first line as another one; if it is not HTTP, the same octets. */
+/** Whether a request has the same first line as another one; if it is not HTTP, the same bytes. */
 function isSame(next: Buffer, lost: Buffer): boolean {
   const length = isHttpRequest(lost) ? lost.indexOf('\r\n') : lost.length;
   return next.subarray(0, length).equals(lost.subarray(0, length));

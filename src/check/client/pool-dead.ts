@@ -13,7 +13,7 @@ export const poolDead: Probe<ClientBench> = {
   id: 'pool-dead',
   title: 'all idle connections of the pool are dead',
   purpose:
-    'A firewall or NAT has forgotten the idle connections, or the server has moved: what is sent on them is lost, but new ones work.',
+    'A firewall or NAT has forgotten the idle connections, or the server has moved. Requests on these connections are lost; new connections work.',
   restsOnService: true,
   async run(bench) {
     const dead = new Map<Call, number>();

@@ -25,10 +25,10 @@ export const peerHalfCloses: Probe<ServerBench> = {
     const tookMs = over?.tookMs ?? bench.withinMs;
     if (await visitor.isAnswered())
       return good('answered', `complete response in ${seconds(tookMs)}`, { tookMs });
-    const octets = await visitor.read();
+    const bytes = await visitor.read();
     if (visitor.ended === 'open')
-      return risk('no-answer', `no complete response within ${seconds(bench.withinMs)}`, ADVICE, { octets });
-    const says = `the server sent ${visitor.ended} after ${octets} bytes of the response, which is not complete`;
-    return risk('answer-cut', says, ADVICE, { octets, tookMs });
+      return risk('no-answer', `no complete response within ${seconds(bench.withinMs)}`, ADVICE, { bytes });
+    const says = `the server sent ${visitor.ended} after ${bytes} bytes of the response, which is not complete`;
+    return risk('answer-cut', says, ADVICE, { bytes, tookMs });
   },
 };

@@ -54,21 +54,21 @@ export const stopped: Probe<ServerBench> = {
  */
 async function inProgress(
   bench: ServerBench,
-  octets: number,
+  bytes: number,
 ): Promise<{ busy: Visitor; rest: Buffer } | undefined> {
   const { request } = bench.talk;
   const busy = await bench.visit();
   if (!busy) return undefined;
   await bench.until(async () => (await busy.isGreeted()) || busy.ended !== 'open');
-  await busy.send(request.subarray(0, octets));
+  await busy.send(request.subarray(0, bytes));
   const isRead = await bench.until(async () => {
     const row = await bench.serverRow(busy);
     return row !== undefined && row.inode !== 0 && row.receiveQueue === 0;
   });
-  // An echo answers each octet.
+  // An echo answers each byte.
   await bench.until(() => busy.isAnswered(), ANSWERS_WITHIN_MS);
   const isHeld = isRead !== undefined && busy.ended === 'open' && !(await busy.isAnswered());
-  return isHeld ? { busy, rest: request.subarray(octets) } : undefined;
+  return isHeld ? { busy, rest: request.subarray(bytes) } : undefined;
 }
 
 const ANSWERS_WITHIN_MS = 100;
@@ -76,14 +76,14 @@ const ANSWERS_WITHIN_MS = 100;
 async function judge(bench: ServerBench, busy: Visitor, exitMs: number | undefined): Promise<Finding> {
   const { stopSignal = 'SIGTERM' } = bench.options;
   const isWhole = await busy.isAnswered();
-  const octets = await busy.read();
-  const numbers = { exitMs: exitMs ?? null, octets };
+  const bytes = await busy.read();
+  const numbers = { exitMs: exitMs ?? null, bytes };
   const exit =
     exitMs === undefined
       ? `still running ${seconds(bench.withinMs)} after ${stopSignal}`
       : `exited ${seconds(exitMs)} after ${stopSignal}`;
   if (!isWhole) {
-    const says = `${exit}; the response in progress was cut: ${octets} bytes, then ${ENDED[busy.ended] ?? busy.ended}`;
+    const says = `${exit}; the response in progress was cut: ${bytes} bytes, then ${ENDED[busy.ended] ?? busy.ended}`;
     return fault('answer-cut', says, CUT, numbers);
   }
   const says = `${exit}; the response in progress was complete`;

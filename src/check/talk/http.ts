@@ -1,6 +1,6 @@
 import { type AnswerReader, type Reply, replyOf, type Talk } from './talk.ts';
 
-/** A GET of HTTP/1.1 (RFC 9112) on a persistent connection. `isExpected` says of a status whether a healthy server gives it. */
+/** A GET of HTTP/1.1 (RFC 9112) on a persistent connection. `isExpected`: whether a healthy server gives that status. */
 export function httpTalk(
   path: string,
   host: string,
@@ -28,7 +28,7 @@ export class HttpReader implements AnswerReader {
   readonly #isExpected: (status: number) => boolean;
   #head = '';
   #status: { code: number; line: string } | undefined;
-  /** Octets of the body, or of the chunk, that are still to come; -1: until the end of the connection. */
+  /** Bytes of the body, or of the chunk, that are still to come; -1: until the end of the connection. */
   #left = 0;
   #part: 'head' | 'body' | 'chunk-size' | 'chunk' | 'trailer' | 'whole' = 'head';
   /** Of a chunk's size or of the trailer. */

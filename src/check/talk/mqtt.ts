@@ -39,14 +39,14 @@ function connackReader(): AnswerReader {
   };
 }
 
-/** The first control packet (MQTT 3.1.1, 2.2): its length in octets of seven bits each. */
+/** The first control packet (MQTT 3.1.1, 2.2): its length in bytes of seven bits each. */
 function packetIn(heard: Buffer): { type: number; body: Buffer; used: number } | undefined {
   let length = 0;
   for (let at = 1; at <= 4; at++) {
-    const octet = heard[at];
-    if (octet === undefined) return undefined;
-    length += (octet & 0x7f) * 128 ** (at - 1);
-    if (octet >= 0x80) continue;
+    const byte = heard[at];
+    if (byte === undefined) return undefined;
+    length += (byte & 0x7f) * 128 ** (at - 1);
+    if (byte >= 0x80) continue;
     const used = at + 1 + length;
     if (heard.length < used) return undefined;
     return { type: (heard[0] ?? 0) >> 4, body: heard.subarray(at + 1, used), used };

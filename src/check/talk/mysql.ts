@@ -44,7 +44,7 @@ function login(user: string): Buffer {
   );
 }
 
-/** One packet; an error is a problem, but that of a wrong password: whoever says that is well. */
+/** One packet; an error is a problem, except that of a wrong password, which a healthy server gives. */
 function packetReader(): AnswerReader {
   let seen: Buffer = Buffer.alloc(0);
   const isWhole = () => seen.length >= 4 && seen.length >= 4 + seen.readUIntLE(0, 3);
@@ -97,7 +97,7 @@ function respond(heard: Buffer): Reply | undefined {
   if (heard.length < 5) return undefined;
   const used = 4 + heard.readUIntLE(0, 3);
   if (heard.length < used) return undefined;
-  // The client's handshake is the answer to packet 0; each command begins anew with 0.
+  // The client's handshake is the answer to packet 0; each command begins with 0 again.
   const sequence = heard[3] ?? 0;
   if (sequence > 0) return replyOf(used, ok(sequence + 1));
   const COM_QUIT = 1;

@@ -39,7 +39,7 @@ function messageReader(): AnswerReader {
       if (!isWhole() || type === 'R') return null;
       const fields = seen.subarray(5).toString('utf8').split('\0');
       const field = (letter: string) => fields.find((text) => text.startsWith(letter))?.slice(1) ?? '';
-      // Whoever may not log in is answered by a healthy server; one without room is not (class 53 and 57 of its codes).
+      // A healthy server refuses a login; one without resources gives an error of class 53 or 57.
       return /^5[37]/.test(field('C')) ? `${field('S')}: ${field('M')}` : null;
     },
   };

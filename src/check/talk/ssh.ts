@@ -58,7 +58,7 @@ function disconnect(): Buffer {
   payload.writeUInt32BE(BY_APPLICATION, 1);
   payload.writeUInt32BE(text.length, 5);
   text.copy(payload, 9);
-  // The whole packet is a multiple of 8, with at least 4 octets of padding (RFC 4253, 6).
+  // The whole packet is a multiple of 8, with at least 4 bytes of padding (RFC 4253, 6).
   const padding = 4 + ((8 - ((4 + 1 + payload.length + 4) % 8)) % 8);
   const head = Buffer.alloc(5);
   head.writeUInt32BE(1 + payload.length + padding);

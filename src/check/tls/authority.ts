@@ -20,7 +20,7 @@ export interface Authority {
 const DAY_MS = 86_400_000;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Makes both anew; takes some 50 ms. `addresses` and `names` are those by which clients connect (RFC 5280, 4.2.1.6). */
+/** Makes both, which takes some 50 ms. `addresses` and `names` are those by which clients connect (RFC 5280, 4.2.1.6). */
 export async function makeAuthority(
   addresses: readonly string[],
   names: readonly string[],

@@ -18,7 +18,7 @@ function ofSocket(error: unknown): void {
 /** More than this waits in here for the kernel: then no more is taken. In bytes. */
 const MOST_WAITING = 256 * 1024;
 
-/** TLS on a connection of tcplab's own: Node's, which gets its octets from the socket by way of the lab. */
+/** TLS on a connection of tcplab's own: Node's, which gets its bytes from the socket by way of the lab. */
 export class TlsChannel implements Channel {
   readonly #host: Host;
   readonly #socket: SocketNumber;
@@ -27,7 +27,7 @@ export class TlsChannel implements Channel {
   #toSend: Buffer = Buffer.alloc(0);
   #received: Buffer[] = [];
   #isReady = false;
-  /** Our own close_notify is said. */
+  /** Our own close_notify is sent. */
   #isEnded = false;
   /** The peer's close_notify has arrived. */
   #isNotified = false;
@@ -74,7 +74,7 @@ export class TlsChannel implements Channel {
     return this.#failure;
   }
 
-  /** Whether the peer has said that nothing more comes (RFC 8446, 6.1): without it, what was received may have been cut. */
+  /** Whether the peer has said that nothing more comes (RFC 8446, 6.1): without it, an attacker may have cut the data. */
   get isNotified(): boolean {
     return this.#isNotified;
   }
@@ -110,7 +110,7 @@ export class TlsChannel implements Channel {
     await this.#toWire().catch(ofSocket);
   }
 
-  /** Passes octets on in both directions, until nothing moves any more. */
+  /** Passes bytes on in both directions, until nothing moves any more. */
   async #move(): Promise<void> {
     for (let isMoving = true; isMoving; ) {
       isMoving = (await this.#fromWire()) || this.#toSend.length > 0;
@@ -121,7 +121,7 @@ export class TlsChannel implements Channel {
     }
   }
 
-  /** Gives how many octets the kernel took. */
+  /** Gives how many bytes the kernel took. */
   async #toWire(): Promise<number> {
     if (this.#toSend.length === 0) return 0;
     const taken = await this.#host.send(this.#socket, this.#toSend);

@@ -37,7 +37,7 @@ export interface CheckedWith {
   family: Family;
   firewall: FirewallKind;
   withinMs: number;
-  /** What was said: the word of --talk, `http`, `text` or `auto`. */
+  /** The protocol: the word of --talk, `http`, `text` or `auto`. */
   talk: string;
   /** The server's name in TLS; null without TLS. */
   tls: string | null;
