@@ -6,6 +6,7 @@ import { check, libc } from '../src/kernel/libc.ts';
 import { Nftables } from '../src/kernel/nftables.ts';
 import { interfaceIndex } from '../src/kernel/rtnetlink.ts';
 import * as socket from '../src/kernel/socket.ts';
+import { socketAddress } from '../src/kernel/socket-address.ts';
 import { INTERFACE, LINK_ADDRESSES } from '../src/lab/addresses.ts';
 import { type EnterableHost, isEnterable } from '../src/lab/host.ts';
 import type { Lab } from '../src/lab/lab.ts';
@@ -287,7 +288,7 @@ export function filterAll(fd: number): void {
 export function expectMd5(fd: number, address: string): void {
   const TCP_MD5SIG = 14;
   const key = Buffer.alloc(216);
-  key.set(socket.socketAddress({ address, port: 0 }), 0);
+  key.set(socketAddress({ address, port: 0 }), 0);
   key.writeUInt16LE(3, 130);
   key.write('key', 136);
   set(fd, TCP, TCP_MD5SIG, key);

@@ -4,7 +4,7 @@ import { libc } from './libc.ts';
 
 const CLOCK_REALTIME = 0;
 
-/** struct timespec. */
+/** struct timespec (16 bytes, aligned to 8): seconds, nanoseconds. */
 const time = Buffer.alloc(16);
 
 /** CLOCK_MONOTONIC, nanoseconds: the clock of the timeline, of our own calls and of trace events. */

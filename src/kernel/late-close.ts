@@ -65,7 +65,7 @@ function openHandover(): Handover | undefined {
 
 const [VECTOR, CONTROL, DESCRIPTOR, DATA, END] = [56, 72, 88, 96, 97];
 
-/** struct msghdr, iovec and cmsghdr with space for one descriptor, and a byte, because an empty message carries none. */
+/** struct msghdr (56 bytes), iovec (16) and cmsghdr (16), aligned to 8, with space for one descriptor, and a byte, because an empty message carries none. */
 function layOut(): Mapping {
   const message = mapMemory(END);
   const { address, bytes } = message;

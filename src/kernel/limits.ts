@@ -3,6 +3,7 @@ import { DisposableStack } from './disposable-stack.ts';
 import { ifThere, openFile, withSystemErrors } from './files.ts';
 import { check, libc } from './libc.ts';
 
+// getrlimit(2). struct rlimit (16 bytes, aligned to 8): the soft limit, the hard one.
 const RLIMIT_NOFILE = 7;
 const RLIMIT_MEMLOCK = 8;
 const F_DUPFD_CLOEXEC = 1030;

@@ -118,6 +118,7 @@ export class NetlinkSocket {
   }
 }
 
+/** struct nlmsghdr (16 bytes, aligned to 4) and what belongs to it. */
 export function netlinkMessage(type: number, flags: number, ...parts: Buffer[]): Buffer {
   const header = Buffer.alloc(16);
   const length = parts.reduce((sum, part) => sum + part.length, header.length);
@@ -127,8 +128,8 @@ export function netlinkMessage(type: number, flags: number, ...parts: Buffer[]):
   return Buffer.concat([header, ...parts]);
 }
 
-/** A type-length-value attribute, padded to four bytes. */
-export function attribute(type: number, ...parts: Buffer[]): Buffer {
+/** struct nlattr (4 bytes, aligned to 4) and its value, padded to four bytes. */
+export function attribute(type: number, ...parts: Uint8Array[]): Buffer {
   const header = Buffer.alloc(4);
   const length = parts.reduce((sum, part) => sum + part.length, header.length);
   header.writeUInt16LE(length, 0);

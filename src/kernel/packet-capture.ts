@@ -1,3 +1,4 @@
+import { ETHER_TYPE } from '../tcp/headers.ts';
 import { completeChecksum } from '../tcp/segment.ts';
 import { realtimeNs } from './clock.ts';
 import { DisposableStack } from './disposable-stack.ts';
@@ -22,8 +23,6 @@ const PACKET_STATISTICS = 6;
 const PACKET_AUXDATA = 8;
 const PACKET_OUTGOING = 4;
 const TP_STATUS_CSUMNOTREADY = 8;
-const IPV4 = 0x0800;
-const IPV6 = 0x86dd;
 const PROBE = 0x88b5;
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
@@ -79,7 +78,8 @@ export class PacketCapture {
 
   /** The same one by one: none of it is kept. */
   *packets(): Generator<CapturedPacket> {
-    for (const frame of this.#read()) if (frame.etherType === IPV4 || frame.etherType === IPV6) yield frame;
+    for (const frame of this.#read())
+      if (frame.etherType === ETHER_TYPE.ipv4 || frame.etherType === ETHER_TYPE.ipv6) yield frame;
   }
 
   /** Sends a frame without a receiver (an EtherType for experiments, IEEE 802). A link that is down loses it. */
@@ -111,6 +111,7 @@ export class PacketCapture {
 
   /** How many packets found the buffer full since the last call. Their contents are lost. */
   takeLost(): number {
+    // struct tpacket_stats (8 bytes, aligned to 4): packets, drops.
     const statistics = Buffer.alloc(8);
     const length = Buffer.from([8, 0, 0, 0]);
     check(libc.getsockopt(this.#fd, SOL_PACKET, PACKET_STATISTICS, statistics, length), 'getsockopt');
@@ -160,8 +161,8 @@ const BATCH = 64;
 const [MESSAGE, VECTOR, NAME, CONTROL, DATA] = [64, 16, 32, 128, 2048];
 
 /**
- * Room for one recvmmsg: struct mmsghdr, iovec, sockaddr_ll, control data and packet of each message, in memory of
- * its own so that the pointers between them hold. Read within one synchronous stretch, so one is enough for all.
+ * Room for one recvmmsg: of each message a struct mmsghdr (64 bytes), iovec (16), sockaddr_ll (20, in 32), control data and the
+ * packet, all aligned to 8 as 64-bit pointers must be, in memory of its own so that the pointers between them hold. Read within one synchronous stretch, so one is enough for all.
  */
 class Batch {
   readonly address: bigint;
@@ -212,7 +213,7 @@ class Batch {
     };
   }
 
-  /** A list of struct cmsghdr (16 bytes), each with its data: struct timespec, struct tpacket_auxdata. */
+  /** A list of struct cmsghdr (16 bytes, aligned to 8), each with its data: struct timespec (16), struct tpacket_auxdata (20). */
   #parseControl(index: number): { atNs: bigint; isPartial: boolean } {
     let [atNs, isPartial] = [0n, false];
     let at = this.#control(index);
@@ -245,7 +246,7 @@ function setOption(fd: number, option: number, value: number, level: number = SO
   return libc.setsockopt(fd, level, option, bytes, bytes.length);
 }
 
-/** struct sockaddr_ll. */
+/** struct sockaddr_ll (20 bytes, aligned to 4). */
 function linkLayerAddress(
   index: number,
   protocol: number,

@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import { addressBytes } from '../tcp/endpoint.ts';
+import { IPV4, IPV6, PROTOCOL } from '../tcp/headers.ts';
 import { check, libc } from './libc.ts';
 
 // socket(7), Documentation/networking/filter.rst; include/uapi/linux/filter.h
@@ -19,7 +20,7 @@ export function attachPeerFilter(fd: number, peer: string): void {
     program.writeUInt8(ifFalse, 8 * index + 3);
     program.writeUInt32LE(operand, 8 * index + 4);
   }
-  // struct sock_fprog.
+  // struct sock_fprog (16 bytes, aligned to 8): the count, and where the instructions are.
   const header = Buffer.alloc(16);
   header.writeUInt16LE(filter.length, 0);
   header.writeBigUInt64LE(BigInt(koffi.address(program)), 8);
@@ -30,16 +31,19 @@ export function attachPeerFilter(fd: number, peer: string): void {
   );
 }
 
-/** An instruction of classic BPF (struct sock_filter): what it does, where to go on if true and if not, its operand. */
+/** An instruction of classic BPF (struct sock_filter, 8 bytes, aligned to 4): what it does, where to go on if true and if not, its operand. */
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, operand: number];
 
 const [LOAD_WORD, LOAD_BYTE, AND, JUMP_IF_EQUAL, RETURN] = [0x20, 0x30, 0x54, 0x15, 0x06];
 const [WHOLE, NOTHING] = [0xffff, 0];
 
-function filterFor(peer: Buffer): Instruction[] {
+function filterFor(peer: Uint8Array): Instruction[] {
   const is6 = peer.length === 16;
-  const [protocolAt, icmp, sourceAt, destinationAt] = is6 ? [6, 58, 8, 24] : [9, 1, 12, 16];
-  const words = Array.from({ length: peer.length / 4 }, (_, index) => peer.readUInt32BE(index * 4));
+  const { source, destination } = is6 ? IPV6 : IPV4;
+  const [protocolAt, icmp] = is6 ? [IPV6.nextHeader, PROTOCOL.icmpv6] : [IPV4.protocol, PROTOCOL.icmp];
+  const words = Array.from({ length: peer.length / 4 }, (_, index) =>
+    Buffer.from(peer).readUInt32BE(index * 4),
+  );
   const matches = (at: number): Instruction[] =>
     words.flatMap((word, index): Instruction[] => [
       [LOAD_WORD, 0, 0, at + index * 4],
@@ -54,9 +58,9 @@ function filterFor(peer: Buffer): Instruction[] {
     [LOAD_BYTE, 0, 0, protocolAt],
     [JUMP_IF_EQUAL, 0, 1, icmp],
     [RETURN, 0, 0, WHOLE],
-    ...matches(sourceAt),
+    ...matches(source),
     [RETURN, 0, 0, WHOLE],
-    ...matches(destinationAt),
+    ...matches(destination),
     [RETURN, 0, 0, WHOLE],
     [RETURN, 0, 0, NOTHING],
   ];

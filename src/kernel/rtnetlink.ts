@@ -12,6 +12,7 @@ import {
   text,
   u32,
 } from './netlink.ts';
+import { AF_INET, AF_INET6 } from './socket-address.ts';
 
 // rtnetlink(7); include/uapi/linux/rtnetlink.h, if_link.h, veth.h
 const RTM_NEWLINK = 16;
@@ -126,6 +127,7 @@ export function forgetNeighbour(name: string, address: string): void {
 
 /** Gives an interface a first-in, first-out send queue of so many packets (tc-pfifo(8)). */
 export function setQueue(name: string, packets: number): void {
+  // struct tcmsg (20 bytes, aligned to 4).
   const header = Buffer.alloc(20);
   header.writeInt32LE(interfaceIndex(name), 4);
   header.writeUInt32LE(TC_H_ROOT, 12);
@@ -145,11 +147,11 @@ function newNeighbour(index: number, { address, linkAddress }: Neighbour): Netli
   return { message, detail: `set neighbour ${address}` };
 }
 
-/** struct ndmsg and the address. */
+/** struct ndmsg (12 bytes, aligned to 4) and the address. */
 function neighbourAt(index: number, address: string): Buffer[] {
   const bytes = addressBytes(address);
   const header = Buffer.alloc(12);
-  header.writeUInt8(bytes.length === 16 ? 10 : 2, 0);
+  header.writeUInt8(bytes.length === 16 ? AF_INET6 : AF_INET, 0);
   header.writeInt32LE(index, 4);
   header.writeUInt16LE(NUD_PERMANENT, 8);
   return [header, attribute(NDA_DST, bytes)];
@@ -164,7 +166,7 @@ export function disableOffloads(name: string): void {
     for (const command of [ETHTOOL_STXCSUM, ETHTOOL_SGSO, ETHTOOL_SGRO]) {
       const value = Buffer.alloc(8);
       value.writeUInt32LE(command, 0);
-      // struct ifreq: the name, then a pointer to the value.
+      // struct ifreq (40 bytes, aligned to 8): the name, then a pointer to the value.
       const request = { name, data: value, rest: new Uint8Array(16) };
       check(libc.ethtool(fd, SIOCETHTOOL, request), 'ioctl', `SIOCETHTOOL ${name}`);
     }
@@ -179,6 +181,7 @@ const ETHTOOL_SGRO = 0x2c;
 
 export function interfaceIndex(name: string): number {
   return withControlSocket((fd) => {
+    // struct ifreq: the index follows the name.
     const request = Buffer.alloc(40);
     request.write(name);
     check(libc.ioctl(fd, SIOCGIFINDEX, request), 'ioctl', `SIOCGIFINDEX ${name}`);
@@ -204,7 +207,7 @@ function ask(...requests: NetlinkRequest[]): void {
   }
 }
 
-/** struct ifinfomsg. */
+/** struct ifinfomsg (16 bytes, aligned to 4). */
 function linkHeader(index: number, flags: number): Buffer {
   const header = Buffer.alloc(16);
   header.writeInt32LE(index, 4);
@@ -216,8 +219,9 @@ function linkHeader(index: number, flags: number): Buffer {
 /** Duplicate address detection would keep an IPv6 address unusable for a second, on a link without other hosts. */
 function newAddress(index: number, name: string, { address, prefix }: AddressWithPrefix): NetlinkRequest {
   const bytes = addressBytes(address);
+  // struct ifaddrmsg (8 bytes, aligned to 4), with the index behind.
   const header = Buffer.from([
-    bytes.length === 16 ? 10 : 2,
+    bytes.length === 16 ? AF_INET6 : AF_INET,
     prefix,
     bytes.length === 16 ? IFA_F_NODAD : 0,
     0,

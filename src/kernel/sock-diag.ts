@@ -1,14 +1,13 @@
 import { addressBytes, addressText, type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
+import { PROTOCOL } from '../tcp/headers.ts';
 import type { SocketRow, SocketTimer, TcpInfo } from '../tcp/socket-row.ts';
 import { linuxNumberOf, type State, stateOfLinux } from '../tcp/state.ts';
 import { align, NETLINK_SOCK_DIAG, NetlinkSocket, NLM_F_ACK, NLM_F_DUMP, netlinkMessage } from './netlink.ts';
+import { AF_INET, AF_INET6 } from './socket-address.ts';
 
 // sock_diag(7); include/uapi/linux/inet_diag.h
 const TCPDIAG_GETSOCK = 18;
 const SOCK_DESTROY = 21;
-const AF_INET = 2;
-const AF_INET6 = 10;
-const IPPROTO_TCP = 6;
 const INET_DIAG_INFO = 2;
 const BOUND_INACTIVE = 13;
 /** Every state, and sockets that are bound only (Linux 6.8; the bit is ignored before). */
@@ -76,7 +75,7 @@ function isPassing({ state, inode, remote }: SocketRow): boolean {
   return state === 'CLOSED' && inode === 0 && remote.port !== 0;
 }
 
-/** struct inet_diag_req, with no socket named: the old form, because the new one requires a dump per family. */
+/** struct inet_diag_req (60 bytes, aligned to 4) with no socket named: the old form, because the new one requires a dump per family. */
 function dumpRequest({ states, info }: { states: number; info: boolean }): Buffer {
   const request = Buffer.alloc(60);
   if (info) request.writeUInt8(1 << (INET_DIAG_INFO - 1), 3);
@@ -84,12 +83,12 @@ function dumpRequest({ states, info }: { states: number; info: boolean }): Buffe
   return netlinkMessage(TCPDIAG_GETSOCK, NLM_F_DUMP, request);
 }
 
-/** struct inet_diag_req_v2 with its socket's ends, whatever cookie it has. */
+/** struct inet_diag_req_v2 (56 bytes, aligned to 4) with its socket's ends, whatever cookie it has. */
 function destroyRequest(local: Endpoint, remote: Endpoint): Buffer {
   const [source, destination] = [addressBytes(local.address), addressBytes(remote.address)];
   const request = Buffer.alloc(56);
   request.writeUInt8(source.length === 16 ? AF_INET6 : AF_INET, 0);
-  request.writeUInt8(IPPROTO_TCP, 1);
+  request.writeUInt8(PROTOCOL.tcp, 1);
   request.writeUInt32LE(ALL_STATES, 4);
   request.writeUInt16BE(local.port, 8);
   request.writeUInt16BE(remote.port, 10);
@@ -99,7 +98,7 @@ function destroyRequest(local: Endpoint, remote: Endpoint): Buffer {
   return netlinkMessage(SOCK_DESTROY, NLM_F_ACK, request);
 }
 
-/** The message at `at`: struct inet_diag_msg and its attributes. Nothing is copied: a table may have tens of thousands. */
+/** The message at `at`: struct inet_diag_msg (72 bytes, aligned to 4) and its attributes. Nothing is copied: a table may have tens of thousands. */
 function rowAt(datagram: Buffer, at: number): SocketRow {
   const timer = TIMERS[datagram.readUInt8(at + 2)] ?? 'none';
   const isIpv6 = datagram.readUInt8(at) === AF_INET6;
@@ -140,7 +139,7 @@ function addressAt(datagram: Buffer, at: number, isIpv6: boolean): string {
   return text;
 }
 
-/** struct tcp_info, among the attributes from `from` to `to`; its times are in microseconds. */
+/** struct tcp_info (aligned to 8; longer with each kernel), among the attributes from `from` to `to`; its times are in microseconds. */
 function infoAfter(datagram: Buffer, from: number, to: number): TcpInfo | null {
   for (let at = from; at + 4 <= to; ) {
     const length = datagram.readUInt16LE(at);

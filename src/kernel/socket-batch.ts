@@ -1,7 +1,8 @@
 import { SystemError } from '../error.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import { check, lastErrno, libc } from './libc.ts';
-import { abort, openTcpSocket, reuseAddress, type ShutdownHow, shutdown, socketAddress } from './socket.ts';
+import { abort, openTcpSocket, reuseAddress, type ShutdownHow, shutdown } from './socket.ts';
+import { socketAddress } from './socket-address.ts';
 
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;

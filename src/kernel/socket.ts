@@ -1,15 +1,20 @@
 import { TcplabError } from '../error.ts';
-import { addressBytes, addressText, type Endpoint, type Family } from '../tcp/endpoint.ts';
+import type { Endpoint, Family } from '../tcp/endpoint.ts';
+import { PROTOCOL } from '../tcp/headers.ts';
 import { SOCKET_OPTIONS, type SocketOption } from '../tcp/socket-options.ts';
 import { check, errnoName, lastErrno, libc } from './libc.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  endpointOfSocketAddress,
+  SOCKET_ADDRESS_BYTES,
+  socketAddress,
+} from './socket-address.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
-const IPPROTO_TCP = 6;
 const IPPROTO_RAW = 255;
 const SOL_SOCKET = 1;
 const MSG_NOSIGNAL = 0x4000;
@@ -18,7 +23,7 @@ const MSG_NOSIGNAL = 0x4000;
 export function openTcpSocket(family: Family): number {
   const domain = family === 'ipv6' ? AF_INET6 : AF_INET;
   return check(
-    libc.socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP),
+    libc.socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, PROTOCOL.tcp),
     'socket',
     family,
   );
@@ -85,7 +90,7 @@ export function setOption(fd: number, option: SocketOption, value: number): void
     });
   }
   const bytes = Buffer.alloc(option === 'SO_LINGER' ? 8 : 4);
-  // struct linger: whether it is on, and for how long.
+  // struct linger (8 bytes, aligned to 4): whether it is on, and for how long.
   if (option === 'SO_LINGER') bytes.writeInt32LE(1);
   bytes.writeInt32LE(value, bytes.length - 4);
   check(libc.setsockopt(fd, level, name, bytes, bytes.length), 'setsockopt', `${option} ${value}`);
@@ -129,25 +134,20 @@ export function takeError(fd: number): string | null {
 export function localEndpoint(fd: number): Endpoint {
   const { address, length } = roomForAddress();
   check(libc.getsockname(fd, address, length), 'getsockname');
-  return endpointOf(address);
+  return endpointOfSocketAddress(address);
 }
 
 /** Undefined when it is not connected, or no longer. */
 export function remoteEndpoint(fd: number): Endpoint | undefined {
   const { address, length } = roomForAddress();
-  return libc.getpeername(fd, address, length) === 0 ? endpointOf(address) : undefined;
+  return libc.getpeername(fd, address, length) === 0 ? endpointOfSocketAddress(address) : undefined;
 }
 
 function roomForAddress(): { address: Buffer; length: Buffer } {
-  const address = Buffer.alloc(28);
+  const address = Buffer.alloc(SOCKET_ADDRESS_BYTES);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(address.length);
   return { address, length };
-}
-
-function endpointOf(address: Buffer): Endpoint {
-  const bytes = address.readUInt16LE(0) === AF_INET6 ? address.subarray(8, 24) : address.subarray(4, 8);
-  return { address: addressText(bytes), port: address.readUInt16BE(2) };
 }
 
 /** Returns how many bytes the kernel accepted. Throws when the connection can't send. */
@@ -180,14 +180,4 @@ export function sendPacket(fd: number, packet: Uint8Array, destination: string):
   const address = socketAddress({ address: destination, port: 0 });
   const sent = Number(libc.sendto(fd, packet, packet.length, 0, address, address.length));
   check(sent, 'sendto', destination);
-}
-
-/** struct sockaddr_in and sockaddr_in6. */
-export function socketAddress({ address, port }: Endpoint): Buffer {
-  const bytes = addressBytes(address);
-  const result = Buffer.alloc(bytes.length === 16 ? 28 : 16);
-  result.writeUInt16LE(bytes.length === 16 ? AF_INET6 : AF_INET, 0);
-  result.writeUInt16BE(port, 2);
-  result.set(bytes, bytes.length === 16 ? 8 : 4);
-  return result;
 }

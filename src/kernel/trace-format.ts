@@ -1,10 +1,9 @@
 import { TcplabError } from '../error.ts';
 import { addressText, type Endpoint } from '../tcp/endpoint.ts';
+import { PROTOCOL } from '../tcp/headers.ts';
 import type { KernelEvent, KernelEventName } from '../tcp/kernel-event.ts';
 import { stateOfLinux } from '../tcp/state.ts';
-
-const AF_INET6 = 10;
-const IPPROTO_TCP = 6;
+import { endpointOfSocketAddress } from './socket-address.ts';
 
 /** The number that the records of an event carry, by its `format` file (Documentation/trace/events.rst). */
 export function eventId(format: string): number {
@@ -42,7 +41,7 @@ export class Decoder {
     if (name !== 'inet_sock_set_state') return { name, ...traced };
     // One byte before Linux 5.6.
     const protocol = record.readUIntLE(this.#at('protocol'), this.#fields.get('protocol')?.size ?? 2);
-    if (protocol !== IPPROTO_TCP) return undefined;
+    if (protocol !== PROTOCOL.tcp) return undefined;
     const from = stateOfLinux(record.readInt32LE(this.#at('oldstate')));
     const to = stateOfLinux(record.readInt32LE(this.#at('newstate')));
     return { name, ...traced, from, to };
@@ -62,11 +61,7 @@ export class Decoder {
 
   #endpoint(record: Buffer, address: string, port: string): Endpoint {
     const at = this.#at(address);
-    if (!this.#hasPorts) {
-      const v6 = record.readUInt16LE(at) === AF_INET6;
-      const bytes = v6 ? record.subarray(at + 8, at + 24) : record.subarray(at + 4, at + 8);
-      return { address: addressText(bytes), port: record.readUInt16BE(at + 2) };
-    }
+    if (!this.#hasPorts) return endpointOfSocketAddress(record.subarray(at));
     // That of an IPv4 socket is an IPv4-mapped one.
     const bytes = record.subarray(this.#at(`${address}_v6`), this.#at(`${address}_v6`) + 16);
     return { address: addressText(bytes), port: record.readUInt16LE(this.#at(port)) };

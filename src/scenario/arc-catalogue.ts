@@ -10,10 +10,10 @@ import { RESET } from './arc/reset.ts';
 import { TIMED_OUT } from './arc/timed-out.ts';
 import { USER_TIMEOUT } from './arc/user-timeout.ts';
 import { CATALOGUE } from './catalogue.ts';
-import type { Scenario } from './scenario.ts';
+import type { ArcScenario, Scenario } from './scenario.ts';
 
 /** Scenarios that exist for an arc that no state of the catalogue needs, in the order of the arcs. */
-export const ARC_SCENARIOS: readonly Scenario[] = [
+export const ARC_SCENARIOS: readonly ArcScenario[] = [
   ABORTED,
   CLOSED,
   DATA_AFTER_CLOSE,

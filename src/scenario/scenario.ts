@@ -1,6 +1,7 @@
 import type { Condition } from '../evidence/condition-names.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import type { Host } from '../lab/host.ts';
 import type { State } from '../tcp/state.ts';
 import type { ByHand } from './by-hand/by-hand.ts';
 import type { CrowdStep } from './crowd-steps.ts';
@@ -36,10 +37,27 @@ export interface Scenario {
   show?(stage: Stage, connection: Connection): Promise<void>;
 }
 
-/**
- * A scenario that `tcplab list` shows, as its own file describes it to users and tests. Those in `arc/` exist for a
- * transition, and need none of this.
- */
+/** A scenario in `arc/`, which exists for a transition: the first of its `arcs`, at each host. */
+export interface ArcScenario extends Scenario {
+  /** What `test/arcs.test.ts` leaves out, after which the transition must not be reported. Null if only time is its trigger. */
+  withheld: Withheld | null;
+}
+
+/** A call that brings about a transition, in time or at once. */
+export interface Withheld {
+  host: HostName;
+  call: Exclude<keyof Host, 'name' | 'address'>;
+  /** Which of these calls: the one with this argument. Default: all. */
+  of?: string;
+  /** Only the second of them. */
+  isSecond?: boolean;
+  /** Where the end is instead, and by which transition; if it does not stay where it was. */
+  instead?: { state: State; arc: number };
+  /** Longer than the transition takes with the call, in milliseconds; if it does not follow at once. */
+  withinMs?: number;
+}
+
+/** A scenario that `tcplab list` shows, as its own file describes it to users and tests. */
 export interface CatalogueScenario extends Scenario {
   /** Empty if there is nothing to add to the state. */
   conditions: readonly Condition[];

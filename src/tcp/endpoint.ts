@@ -20,11 +20,15 @@ export function isListenerOf(listener: Endpoint, { address, port }: Endpoint): b
   return listener.port === port && [address, '0.0.0.0', '::'].includes(listener.address);
 }
 
-const [known, MOST_KNOWN] = [new Map<string, Endpoint>(), 4096];
+const [known, MOST_KNOWN] = [new Map<string | number, Endpoint>(), 4096];
 
 /** The endpoint of an address of 4 or 16 bytes: one object for each, since packets are many and endpoints few. */
-export function endpointOf(bytes: Buffer, port: number): Endpoint {
-  const key = `${bytes.toString('latin1')}${port}`;
+export function endpointOf(bytes: Uint8Array, port: number): Endpoint {
+  const [a = 0, b = 0, c = 0, d = 0] = bytes;
+  const key =
+    bytes.length === 4
+      ? (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) * 2 ** 16 + port
+      : `${bytes.join()} ${port}`;
   let endpoint = known.get(key);
   if (!endpoint) {
     if (known.size >= MOST_KNOWN) known.clear();
@@ -35,16 +39,16 @@ export function endpointOf(bytes: Buffer, port: number): Endpoint {
 }
 
 /** The bytes of an address, in network order: 4 or 16. */
-export function addressBytes(address: string): Buffer {
-  if (!address.includes(':')) return Buffer.from(address.split('.').map(Number));
+export function addressBytes(address: string): Uint8Array {
+  if (!address.includes(':')) return Uint8Array.from(address.split('.'), Number);
   const [head = '', tail = ''] = address.split('::');
   const words = (text: string) => (text ? text.split(':').map((word) => Number.parseInt(word, 16)) : []);
   const [left, right] = [words(head), words(tail)];
   const all = [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right];
-  const bytes = Buffer.alloc(16);
-  for (const [index, word] of all.entries()) bytes.writeUInt16BE(word, index * 2);
-  return bytes;
+  return Uint8Array.from(all.flatMap((word) => [word >> 8, word & 0xff]));
 }
+
+const MAPPED = '0,0,0,0,0,0,0,0,0,0,255,255';
 
 /**
  * The text of an address of 4 or 16 bytes. An IPv4 address inside IPv6 (::ffff:a.b.c.d) is given as IPv4: a socket
@@ -52,10 +56,10 @@ export function addressBytes(address: string): Buffer {
  */
 export function addressText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const mapped = view.subarray(0, 12).equals(Buffer.from('00000000000000000000ffff', 'hex'));
-  if (mapped) return view.subarray(12).join('.');
-  const words = Array.from({ length: 8 }, (_, index) => view.readUInt16BE(index * 2).toString(16));
+  if (bytes.subarray(0, 12).join() === MAPPED) return bytes.subarray(12).join('.');
+  const words = Array.from({ length: 8 }, (_, index) =>
+    (((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0)).toString(16),
+  );
   const zeros = longestRunOfZeros(words);
   if (zeros.length < 2) return words.join(':');
   const after = words.slice(zeros.start + zeros.length);

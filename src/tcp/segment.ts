@@ -1,4 +1,5 @@
 import { addressBytes, addressText, type Endpoint, endpointOf } from './endpoint.ts';
+import { ICMP, IPV4, IPV6, PROTOCOL, TCP } from './headers.ts';
 import { type SequenceNumber, sequenceNumber } from './sequence.ts';
 
 /** A TCP segment as it stood on the wire (RFC 9293, 3.1), with the addresses of its IP header. */
@@ -49,11 +50,11 @@ export function decodePacket(packet: Uint8Array): WirePacket | undefined {
   const ip = decodeIp(bytes);
   if (!ip) return undefined;
   const body = bytes.subarray(ip.headerLength);
-  if (ip.protocol === TCP) {
+  if (ip.protocol === PROTOCOL.tcp) {
     const segment = decodeTcp(body, ip);
     return segment && { kind: 'tcp', segment };
   }
-  const error = ip.protocol === ICMP || ip.protocol === ICMPV6 ? decodeIcmp(body, ip) : undefined;
+  const error = isIcmp(ip) ? decodeIcmp(body, ip) : undefined;
   return error && { kind: 'icmp', error };
 }
 
@@ -67,18 +68,18 @@ export interface SegmentToEncode extends Omit<Segment, 'length' | 'seq' | 'ack'>
 /** A whole IP packet with valid checksums, to be sent from a raw socket. */
 export function encodePacket(segment: SegmentToEncode): Buffer {
   const payload = segment.payload ?? new Uint8Array();
-  const tcp = Buffer.alloc(20 + payload.length);
-  tcp.writeUInt16BE(segment.source.port, 0);
-  tcp.writeUInt16BE(segment.destination.port, 2);
-  tcp.writeUInt32BE(segment.seq, 4);
-  tcp.writeUInt32BE(segment.ack ?? 0, 8);
-  tcp.writeUInt8(0x50, 12);
-  tcp.writeUInt8(flagBits(segment.flags), 13);
-  tcp.writeUInt16BE(segment.window, 14);
-  tcp.set(payload, 20);
+  const tcp = Buffer.alloc(TCP.bytes + payload.length);
+  tcp.writeUInt16BE(segment.source.port, TCP.sourcePort);
+  tcp.writeUInt16BE(segment.destination.port, TCP.destinationPort);
+  tcp.writeUInt32BE(segment.seq, TCP.seq);
+  tcp.writeUInt32BE(segment.ack ?? 0, TCP.ack);
+  tcp.writeUInt8((TCP.bytes / 4) << 4, TCP.dataOffset);
+  tcp.writeUInt8(flagBits(segment.flags), TCP.flags);
+  tcp.writeUInt16BE(segment.window, TCP.window);
+  tcp.set(payload, TCP.bytes);
   const source = addressBytes(segment.source.address);
   const destination = addressBytes(segment.destination.address);
-  tcp.writeUInt16BE(checksum(pseudoHeader(source, destination, TCP, tcp.length), tcp), 16);
+  tcp.writeUInt16BE(checksum(pseudoHeader(source, destination, tcp.length), tcp), TCP.checksum);
   return Buffer.concat([ipHeader(source, destination, tcp.length), tcp]);
 }
 
@@ -86,11 +87,11 @@ export function encodePacket(segment: SegmentToEncode): Buffer {
 export function checksumsHold(packet: Uint8Array): boolean {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
   const ip = decodeIp(bytes);
-  if (ip?.protocol !== TCP) return false;
+  if (ip?.protocol !== PROTOCOL.tcp) return false;
   const header = bytes.subarray(0, ip.headerLength);
-  if (header.readUInt8(0) >> 4 === 4 && checksum(header) !== 0) return false;
+  if (versionOf(header) === 4 && checksum(header) !== 0) return false;
   const body = bytes.subarray(ip.headerLength, ip.totalLength);
-  return checksum(pseudoHeader(ip.source, ip.destination, TCP, body.length), body) === 0;
+  return checksum(pseudoHeader(ip.source, ip.destination, body.length), body) === 0;
 }
 
 /**
@@ -99,11 +100,11 @@ export function checksumsHold(packet: Uint8Array): boolean {
  */
 export function checksumIsWrong(packet: Buffer): boolean {
   const ip = decodeIp(packet);
-  if (ip?.protocol !== TCP || ip.totalLength !== packet.length) return false;
+  if (ip?.protocol !== PROTOCOL.tcp || ip.totalLength !== packet.length) return false;
   const body = packet.subarray(ip.headerLength);
-  if (body.length < 20) return false;
-  const pseudo = pseudoHeader(ip.source, ip.destination, TCP, body.length);
-  return checksum(pseudo, body) !== 0 && body.readUInt16BE(16) !== (~checksum(pseudo) & 0xffff);
+  if (body.length < TCP.bytes) return false;
+  const pseudo = pseudoHeader(ip.source, ip.destination, body.length);
+  return checksum(pseudo, body) !== 0 && body.readUInt16BE(TCP.checksum) !== (~checksum(pseudo) & 0xffff);
 }
 
 /**
@@ -112,12 +113,12 @@ export function checksumIsWrong(packet: Buffer): boolean {
  */
 export function completeChecksum(packet: Buffer): Buffer {
   const ip = decodeIp(packet);
-  if (ip?.protocol !== TCP || ip.totalLength !== packet.length) return packet;
+  if (ip?.protocol !== PROTOCOL.tcp || ip.totalLength !== packet.length) return packet;
   const complete = Buffer.from(packet);
   const body = complete.subarray(ip.headerLength);
-  if (body.length < 20) return packet;
-  body.writeUInt16BE(0, 16);
-  body.writeUInt16BE(checksum(pseudoHeader(ip.source, ip.destination, TCP, body.length), body), 16);
+  if (body.length < TCP.bytes) return packet;
+  body.writeUInt16BE(0, TCP.checksum);
+  body.writeUInt16BE(checksum(pseudoHeader(ip.source, ip.destination, body.length), body), TCP.checksum);
   return complete;
 }
 
@@ -130,12 +131,14 @@ export function identityOf(packet: Buffer): string {
   if (!ip) return packet.toString('latin1');
   const same = Buffer.from(packet);
   if (ip.source.length === 4) {
-    same.fill(0, 1, 2).fill(0, 8, 9).fill(0, 10, 12);
+    for (const at of [IPV4.typeOfService, IPV4.timeToLive]) same.writeUInt8(0, at);
+    same.writeUInt16BE(0, IPV4.checksum);
   } else {
     same.writeUInt32BE(0x60000000, 0);
-    same.fill(0, 7, 8);
+    same.writeUInt8(0, IPV6.hopLimit);
   }
-  if (ip.protocol === TCP) same.fill(0, ip.headerLength + 16, ip.headerLength + 18);
+  if (ip.protocol === PROTOCOL.tcp)
+    same.fill(0, ip.headerLength + TCP.checksum, ip.headerLength + TCP.checksum + 2);
   return same.toString('latin1');
 }
 
@@ -148,14 +151,22 @@ export function headersOf(packet: Buffer): Buffer | undefined {
   if (!ip) return undefined;
   const body = packet.subarray(ip.headerLength);
   const isWhole = (length: number) => body.length >= length && ip.totalLength >= ip.headerLength + length;
-  if (ip.protocol === TCP) {
-    if (!isWhole(20)) return undefined;
-    const length = (body.readUInt8(12) >> 4) * 4;
-    return length >= 20 && isWhole(length) ? packet.subarray(0, ip.headerLength + length) : undefined;
+  if (ip.protocol === PROTOCOL.tcp) {
+    if (!isWhole(TCP.bytes)) return undefined;
+    const length = tcpHeaderLength(body);
+    return length >= TCP.bytes && isWhole(length) ? packet.subarray(0, ip.headerLength + length) : undefined;
   }
-  const quoted = ip.protocol === ICMP || ip.protocol === ICMPV6 ? decodeIp(body.subarray(8)) : undefined;
-  // An ICMP error quotes at least the IP header and 8 bytes of the packet (RFC 792).
-  return quoted && packet.subarray(0, ip.headerLength + 8 + quoted.headerLength + 8);
+  const quoted = isIcmp(ip) ? decodeIp(body.subarray(ICMP.bytes)) : undefined;
+  return quoted && packet.subarray(0, ip.headerLength + ICMP.bytes + quoted.headerLength + ICMP.leastQuoted);
+}
+
+/** The options of a packet's TCP header; undefined where that is not whole. */
+export function tcpOptionsOf(packet: Buffer): Buffer | undefined {
+  const ip = decodeIp(packet);
+  const tcp = ip && packet.subarray(ip.headerLength);
+  if (!tcp || tcp.length < TCP.bytes) return undefined;
+  const end = tcpHeaderLength(tcp);
+  return end >= TCP.bytes && tcp.length >= end ? tcp.subarray(TCP.bytes, end) : undefined;
 }
 
 /** A packet's length in bytes by its IP header; 0 if it has none. */
@@ -174,10 +185,6 @@ function flagLetters(bits: number): string {
   return LETTERS[bits];
 }
 
-const ICMP = 1;
-const TCP = 6;
-const ICMPV6 = 58;
-
 interface IpHeader {
   source: Buffer;
   destination: Buffer;
@@ -187,42 +194,55 @@ interface IpHeader {
   totalLength: number;
 }
 
+function versionOf(packet: Buffer): number {
+  return packet.readUInt8(0) >> 4;
+}
+
+function isIcmp({ protocol }: IpHeader): boolean {
+  return protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmpv6;
+}
+
+/** With its options. */
+function tcpHeaderLength(tcp: Buffer): number {
+  return (tcp.readUInt8(TCP.dataOffset) >> 4) * 4;
+}
+
 function decodeIp(bytes: Buffer): IpHeader | undefined {
-  if (bytes.length >= 20 && bytes.readUInt8(0) >> 4 === 4) {
+  if (bytes.length >= IPV4.bytes && versionOf(bytes) === 4) {
     return {
-      source: bytes.subarray(12, 16),
-      destination: bytes.subarray(16, 20),
-      protocol: bytes.readUInt8(9),
+      source: bytes.subarray(IPV4.source, IPV4.source + 4),
+      destination: bytes.subarray(IPV4.destination, IPV4.destination + 4),
+      protocol: bytes.readUInt8(IPV4.protocol),
       headerLength: (bytes.readUInt8(0) & 0x0f) * 4,
-      totalLength: bytes.readUInt16BE(2),
+      totalLength: bytes.readUInt16BE(IPV4.totalLength),
     };
   }
   // Extension headers do not occur between two hosts on one wire.
-  if (bytes.length >= 40 && bytes.readUInt8(0) >> 4 === 6) {
+  if (bytes.length >= IPV6.bytes && versionOf(bytes) === 6) {
     return {
-      source: bytes.subarray(8, 24),
-      destination: bytes.subarray(24, 40),
-      protocol: bytes.readUInt8(6),
-      headerLength: 40,
-      totalLength: 40 + bytes.readUInt16BE(4),
+      source: bytes.subarray(IPV6.source, IPV6.source + 16),
+      destination: bytes.subarray(IPV6.destination, IPV6.destination + 16),
+      protocol: bytes.readUInt8(IPV6.nextHeader),
+      headerLength: IPV6.bytes,
+      totalLength: IPV6.bytes + bytes.readUInt16BE(IPV6.payloadLength),
     };
   }
   return undefined;
 }
 
 function decodeTcp(body: Buffer, ip: IpHeader): Segment | undefined {
-  if (body.length < 20) return undefined;
-  const bits = body.readUInt8(13);
-  const headerLength = (body.readUInt8(12) >> 4) * 4;
+  if (body.length < TCP.bytes) return undefined;
+  const bits = body.readUInt8(TCP.flags);
+  const headerLength = tcpHeaderLength(body);
   const length = ip.totalLength - ip.headerLength - headerLength;
-  if (headerLength < 20 || length < 0) return undefined;
+  if (headerLength < TCP.bytes || length < 0) return undefined;
   return {
-    source: endpointOf(ip.source, body.readUInt16BE(0)),
-    destination: endpointOf(ip.destination, body.readUInt16BE(2)),
-    seq: sequenceNumber(body.readUInt32BE(4)),
-    ack: bits & 0x10 ? sequenceNumber(body.readUInt32BE(8)) : null,
+    source: endpointOf(ip.source, body.readUInt16BE(TCP.sourcePort)),
+    destination: endpointOf(ip.destination, body.readUInt16BE(TCP.destinationPort)),
+    seq: sequenceNumber(body.readUInt32BE(TCP.seq)),
+    ack: bits & 0x10 ? sequenceNumber(body.readUInt32BE(TCP.ack)) : null,
     flags: flagLetters(bits),
-    window: body.readUInt16BE(14),
+    window: body.readUInt16BE(TCP.window),
     length,
   };
 }
@@ -245,14 +265,14 @@ const UNREACHABLE_V6: Record<number, string> = {
 
 /** Only destination unreachable: type 3 (RFC 792), for IPv6 type 1 (RFC 4443). */
 function decodeIcmp(body: Buffer, ip: IpHeader): IcmpError | undefined {
-  const type = body.length >= 8 ? body.readUInt8(0) : -1;
-  if (type !== (ip.protocol === ICMP ? 3 : 1)) return undefined;
-  const inner = decodeIp(body.subarray(8));
-  if (inner?.protocol !== TCP) return undefined;
-  const quoted = body.subarray(8 + inner.headerLength);
-  if (quoted.length < 8) return undefined;
-  const code = body.readUInt8(1);
-  const meanings = ip.protocol === ICMP ? UNREACHABLE_V4 : UNREACHABLE_V6;
+  const type = body.length >= ICMP.bytes ? body.readUInt8(ICMP.type) : -1;
+  if (type !== (ip.protocol === PROTOCOL.icmp ? 3 : 1)) return undefined;
+  const inner = decodeIp(body.subarray(ICMP.bytes));
+  if (inner?.protocol !== PROTOCOL.tcp) return undefined;
+  const quoted = body.subarray(ICMP.bytes + inner.headerLength);
+  if (quoted.length < ICMP.leastQuoted) return undefined;
+  const code = body.readUInt8(ICMP.code);
+  const meanings = ip.protocol === PROTOCOL.icmp ? UNREACHABLE_V4 : UNREACHABLE_V6;
   return {
     source: addressText(ip.source),
     destination: addressText(ip.destination),
@@ -260,43 +280,49 @@ function decodeIcmp(body: Buffer, ip: IpHeader): IcmpError | undefined {
     code,
     meaning: meanings[code] ?? `unreachable (code ${code})`,
     quoted: {
-      source: { address: addressText(inner.source), port: quoted.readUInt16BE(0) },
-      destination: { address: addressText(inner.destination), port: quoted.readUInt16BE(2) },
-      seq: sequenceNumber(quoted.readUInt32BE(4)),
+      source: { address: addressText(inner.source), port: quoted.readUInt16BE(TCP.sourcePort) },
+      destination: {
+        address: addressText(inner.destination),
+        port: quoted.readUInt16BE(TCP.destinationPort),
+      },
+      seq: sequenceNumber(quoted.readUInt32BE(TCP.seq)),
     },
   };
 }
 
-function ipHeader(source: Buffer, destination: Buffer, length: number): Buffer {
+const [HOPS, DONT_FRAGMENT] = [64, 0x4000];
+
+function ipHeader(source: Uint8Array, destination: Uint8Array, length: number): Buffer {
   if (source.length === 16) {
-    const header = Buffer.alloc(40);
-    header.writeUInt8(0x60, 0);
-    header.writeUInt16BE(length, 4);
-    header.writeUInt8(TCP, 6);
-    header.writeUInt8(64, 7);
-    header.set(source, 8);
-    header.set(destination, 24);
+    const header = Buffer.alloc(IPV6.bytes);
+    header.writeUInt8(6 << 4, 0);
+    header.writeUInt16BE(length, IPV6.payloadLength);
+    header.writeUInt8(PROTOCOL.tcp, IPV6.nextHeader);
+    header.writeUInt8(HOPS, IPV6.hopLimit);
+    header.set(source, IPV6.source);
+    header.set(destination, IPV6.destination);
     return header;
   }
-  const header = Buffer.alloc(20);
-  header.writeUInt8(0x45, 0);
-  header.writeUInt16BE(20 + length, 2);
-  header.writeUInt16BE(0x4000, 6);
-  header.writeUInt8(64, 8);
-  header.writeUInt8(TCP, 9);
-  header.set(source, 12);
-  header.set(destination, 16);
-  header.writeUInt16BE(checksum(header), 10);
+  const header = Buffer.alloc(IPV4.bytes);
+  header.writeUInt8((4 << 4) | (IPV4.bytes / 4), 0);
+  header.writeUInt16BE(IPV4.bytes + length, IPV4.totalLength);
+  header.writeUInt16BE(DONT_FRAGMENT, IPV4.flags);
+  header.writeUInt8(HOPS, IPV4.timeToLive);
+  header.writeUInt8(PROTOCOL.tcp, IPV4.protocol);
+  header.set(source, IPV4.source);
+  header.set(destination, IPV4.destination);
+  header.writeUInt16BE(checksum(header), IPV4.checksum);
   return header;
 }
 
-function pseudoHeader(source: Buffer, destination: Buffer, protocol: number, length: number): Buffer {
+/** What TCP's checksum covers of the IP header (RFC 9293, 3.1; RFC 8200, 8.1). */
+function pseudoHeader(source: Uint8Array, destination: Uint8Array, length: number): Buffer {
   const rest = Buffer.alloc(source.length === 16 ? 8 : 4);
   if (rest.length === 8) {
     rest.writeUInt32BE(length, 0);
-    rest.writeUInt8(protocol, 7);
+    rest.writeUInt8(PROTOCOL.tcp, 7);
   } else {
-    rest.writeUInt8(protocol, 1);
+    rest.writeUInt8(PROTOCOL.tcp, 1);
     rest.writeUInt16BE(length, 2);
   }
   return Buffer.concat([source, destination, rest]);

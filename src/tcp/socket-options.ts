@@ -1,5 +1,7 @@
+import { PROTOCOL } from './headers.ts';
+
 const SOL_SOCKET = 1;
-const IPPROTO_TCP = 6;
+const IPPROTO_TCP = PROTOCOL.tcp;
 const INT_MAX = 2 ** 31 - 1;
 
 export type SocketOption =

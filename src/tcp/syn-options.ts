@@ -1,4 +1,4 @@
-import type { Segment } from './segment.ts';
+import { type Segment, tcpOptionsOf } from './segment.ts';
 
 /** What the options of a SYN settle for the whole connection. */
 export interface SynOptions {
@@ -13,18 +13,16 @@ export interface SeenSegment extends Segment {
   options?: SynOptions;
 }
 
+/** RFC 9293, 3.1; RFC 7323, 2.2; RFC 2018, 2. */
+const KIND = { end: 0, nothing: 1, windowScale: 3, sackPermitted: 4 } as const;
+
 /** The largest shift that counts (RFC 7323, 2.3). */
 const LARGEST_SCALE = 14;
 
 /** The options of a packet that starts with its IP header; undefined where its TCP header is not whole. */
 export function synOptionsOf(packet: Buffer): SynOptions | undefined {
-  const version = packet.length > 0 ? packet.readUInt8(0) >> 4 : 0;
-  const headerLength = version === 4 ? (packet.readUInt8(0) & 0x0f) * 4 : 40;
-  const tcp = packet.subarray(headerLength);
-  if (tcp.length < 20) return undefined;
-  const end = (tcp.readUInt8(12) >> 4) * 4;
-  if (end < 20 || tcp.length < end) return undefined;
-  return parse(tcp.subarray(20, end));
+  const options = tcpOptionsOf(packet);
+  return options && parse(options);
 }
 
 function parse(options: Buffer): SynOptions {
@@ -32,15 +30,16 @@ function parse(options: Buffer): SynOptions {
   let at = 0;
   while (at < options.length) {
     const kind = options.readUInt8(at);
-    if (kind === 0) break;
-    if (kind === 1) {
+    if (kind === KIND.end) break;
+    if (kind === KIND.nothing) {
       at++;
       continue;
     }
     const length = at + 1 < options.length ? options.readUInt8(at + 1) : 0;
     if (length < 2 || at + length > options.length) break;
-    if (kind === 3 && length === 3) found.windowScale = Math.min(options.readUInt8(at + 2), LARGEST_SCALE);
-    if (kind === 4 && length === 2) found.sack = true;
+    if (kind === KIND.windowScale && length === 3)
+      found.windowScale = Math.min(options.readUInt8(at + 2), LARGEST_SCALE);
+    if (kind === KIND.sackPermitted && length === 2) found.sack = true;
     at += length;
   }
   return found;

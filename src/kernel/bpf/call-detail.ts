@@ -1,8 +1,8 @@
-import { addressText, formatEndpoint } from '../../tcp/endpoint.ts';
+import { formatEndpoint } from '../../tcp/endpoint.ts';
+import { endpointOfSocketAddress } from '../socket-address.ts';
 import { CALL_ARGUMENTS, POINTED_BYTES } from './record.ts';
 import type { CallName } from './registers.ts';
 
-const AF_INET6 = 10;
 const SHUTDOWNS = ['SHUT_RD', 'SHUT_WR', 'SHUT_RDWR'];
 
 /**
@@ -26,13 +26,10 @@ export function callDetail(call: CallName, record: Buffer): string {
   }
 }
 
-/** struct sockaddr_in and sockaddr_in6. */
 function addressOf(bytes: Buffer): string {
-  const family = bytes.readUInt16LE(0);
-  const address = family === AF_INET6 ? bytes.subarray(8, 24) : bytes.subarray(4, 8);
   // connect() with AF_UNSPEC takes a connection apart (connect(2)).
-  if (family === 0) return 'AF_UNSPEC';
-  return formatEndpoint({ address: addressText(address), port: bytes.readUInt16BE(2) });
+  if (bytes.readUInt16LE(0) === 0) return 'AF_UNSPEC';
+  return formatEndpoint(endpointOfSocketAddress(bytes));
 }
 
 function optionOf(level: number, number: number, value: Buffer, length: number): string {

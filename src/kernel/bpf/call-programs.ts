@@ -1,5 +1,7 @@
+import { PROTOCOL } from '../../tcp/headers.ts';
+import { AF_INET, AF_INET6 } from '../socket-address.ts';
 import { STACK } from './assembler.ts';
-import { AF_INET, AF_INET6, BASE, FREE, IPPROTO_TCP, type Program, SOCK_STREAM } from './program.ts';
+import { BASE, FREE, type Program, SOCK_STREAM } from './program.ts';
 import { CALL_ARGUMENTS, POINTED_BYTES, RECORD, RECORD_BYTES } from './record.ts';
 import { CALLS, type CallName, registers } from './registers.ts';
 import { HELPER } from './writer.ts';
@@ -154,7 +156,7 @@ function findSocket(program: Program, otherwise: string): void {
   program.value(2, 1, 7, btf.offset('sock', 'sk_type'));
   asm.jumpIf(1, '!=', SOCK_STREAM, otherwise);
   program.value(2, 1, 7, btf.offset('sock', 'sk_protocol'));
-  asm.jumpIf(1, '!=', IPPROTO_TCP, otherwise);
+  asm.jumpIf(1, '!=', PROTOCOL.tcp, otherwise);
   program.value(2, 1, 7, program.sock('skc_family'));
   asm.jumpIf(1, '==', AF_INET, isTcp).jumpIf(1, '==', AF_INET6, isTcp).jump(otherwise).label(isTcp);
   program.unlessInNamespace(otherwise);

@@ -1,3 +1,4 @@
+import { AF_INET6 } from '../socket-address.ts';
 import { type Register, STACK } from './assembler.ts';
 import type { Btf } from './btf.ts';
 import type { Numbering } from './numbering.ts';
@@ -14,10 +15,7 @@ const SCRATCH = NAMESPACE - 8;
 /** The stack is free below that. */
 export const FREE: number = SCRATCH;
 
-export const AF_INET = 2;
-export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
-export const IPPROTO_TCP = 6;
 /** TCP_TIME_WAIT, TCP_NEW_SYN_RECV: sockets in these have the fields of struct sock_common, and no more (include/net/tcp_states.h). */
 export const SMALL_STATES = [6, 12] as const;
 const SIZE_OF_UPID = 16;

@@ -1,4 +1,5 @@
 import type { KernelEventName } from '../../tcp/kernel-event.ts';
+import { SOCKET_ADDRESS_BYTES } from '../socket-address.ts';
 
 /**
  * What a program writes into the ring for each event: where each field is, in bytes from the beginning of the record. The
@@ -36,7 +37,7 @@ export const RECORD = {
 export const PACKET_BYTES = 128;
 /** Of a call: five arguments of 8 bytes, and what one of them points to (struct sockaddr_in6 is the largest). */
 export const CALL_ARGUMENTS = 5;
-export const POINTED_BYTES = 28;
+export const POINTED_BYTES: number = SOCKET_ADDRESS_BYTES;
 const CALL_BYTES = CALL_ARGUMENTS * 8 + 32;
 
 /** How long a record is, by what `rest` holds: multiples of 8. */

@@ -3,11 +3,10 @@ import type { KernelRecord } from '../../tcp/kernel-event.ts';
 import { decodePacket } from '../../tcp/segment.ts';
 import { type State, stateOfLinux } from '../../tcp/state.ts';
 import { errnoName } from '../libc.ts';
+import { AF_INET6 } from '../socket-address.ts';
 import { callDetail } from './call-detail.ts';
 import { EVENT_NAMES, PACKET_BYTES, RECORD } from './record.ts';
 import { CALLS } from './registers.ts';
-
-const AF_INET6 = 10;
 
 /** In the place of both states, where the program of inet_sock_set_state is run to be asked for a socket. */
 export const QUESTION = 0n;

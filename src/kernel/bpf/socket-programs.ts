@@ -1,19 +1,20 @@
+import { ETHER_TYPE, PROTOCOL } from '../../tcp/headers.ts';
 import { STACK } from './assembler.ts';
-import { BASE, IPPROTO_TCP, type Program, SMALL_STATES, SOCK_STREAM } from './program.ts';
+import { BASE, type Program, SMALL_STATES, SOCK_STREAM } from './program.ts';
 import { RECORD, RECORD_BYTES } from './record.ts';
 
 /** The drop reasons that are none: the kernel frees what it has used with them. */
 const NO_DROPS = ['SKB_NOT_DROPPED_YET', 'SKB_CONSUMED', 'SKB_DROP_REASON_NOT_SPECIFIED'];
 
-/** ETH_P_IP and ETH_P_IPV6, as a little-endian processor reads them. */
-const ETHER_TYPES = [0x0008, 0xdd86] as const;
+/** As a little-endian processor reads them. */
+const ETHER_TYPES = [ETHER_TYPE.ipv4, ETHER_TYPE.ipv6].map((type) => ((type & 0xff) << 8) | (type >> 8));
 
 /** `first` and `second`: the states, by Linux's numbers. */
 export function stateChange(program: Program): void {
   const { asm, btf } = program;
   program.argument(7, 0);
   program.value(2, 1, 7, btf.offset('sock', 'sk_protocol'));
-  asm.jumpIf(1, '!=', IPPROTO_TCP, 'out');
+  asm.jumpIf(1, '!=', PROTOCOL.tcp, 'out');
   program.findNamespaceOfSocket();
   program.leaveUnlessWatched();
   program.begin(RECORD_BYTES.bare);

@@ -8,6 +8,7 @@ const SYS_BPF = process.arch === 'x64' ? 321 : 280;
 const [MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, PROG_LOAD, PROG_TEST_RUN] = [0, 1, 2, 3, 5, 10];
 const [OBJ_GET_INFO_BY_FD, RAW_TRACEPOINT_OPEN] = [15, 17];
 const PROG_TYPE_RAW_TRACEPOINT = 17;
+/** union bpf_attr, aligned to 8: its length in the newest kernels is more, and what is left out counts as zeros. */
 const ATTRIBUTES = 128;
 const LOG = 64 * 1024;
 /** Where struct bpf_prog_info has recursion_misses (Linux 5.12). */

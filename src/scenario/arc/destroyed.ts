@@ -1,6 +1,6 @@
 import { otherHost } from '../../evidence/events.ts';
 import { abortResets } from '../../tcp/arcs.ts';
-import type { Scenario } from '../scenario.ts';
+import type { ArcScenario } from '../scenario.ts';
 import { endOfRequest, family } from './family.ts';
 import {
   closeWait,
@@ -21,10 +21,11 @@ const destroyed = family({
   end: (stage, { connection }, host) =>
     stage[host].destroySocket(connection[host], connection[otherHost(host)]),
   isSilent: ({ state }) => !abortResets(state),
+  withheld: (host) => ({ host, call: 'destroySocket' }),
 });
 
 /** An administrator destroys the socket (`ss -K`). */
-export const DESTROYED: readonly Scenario[] = [
+export const DESTROYED: readonly ArcScenario[] = [
   destroyed(46, listen, {
     title: "an administrator destroys the server's listening socket (`ss -K`)",
     async reach(stage) {
@@ -36,11 +37,14 @@ export const DESTROYED: readonly Scenario[] = [
   }),
   destroyed(48, synSent, {
     title: "an administrator destroys the client's socket while it is still connecting",
+    // The SYN that was to show it CLOSED finds it open.
+    withheld: { instead: { state: 'SYN-RECEIVED', arc: 7 } },
   }),
   endOfRequest(
     'destroyed',
     52,
     "an administrator destroys the server's pending handshake, and the server still listens",
+    { host: 'server', call: 'destroySocket' },
     (stage, { client, server }) => stage.server.destroySocket(server, client),
   ),
   destroyed(55, opening, {
@@ -67,5 +71,9 @@ export const DESTROYED: readonly Scenario[] = [
   destroyed(76, lastAck, {
     title: 'the server shuts down second, and an administrator destroys its socket',
   }),
-  destroyed(79, timeWait, { title: 'an administrator destroys a TIME-WAIT' }),
+  destroyed(79, timeWait, {
+    title: 'an administrator destroys a TIME-WAIT',
+    // The RST with which the server replies to its ACK ends it.
+    withheld: { instead: { state: 'CLOSED', arc: 42 } },
+  }),
 ];

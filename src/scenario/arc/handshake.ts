@@ -1,11 +1,11 @@
 import { seqAdd } from '../../tcp/sequence.ts';
 import { established, seen, simultaneousOpen } from '../opening.ts';
-import type { Scenario } from '../scenario.ts';
+import type { ArcScenario } from '../scenario.ts';
 import { endOfRequest } from './family.ts';
 import { deafen } from './start.ts';
 
 /** A SYN that ends a state, or the ACK of one. */
-export const HANDSHAKE: readonly Scenario[] = [
+export const HANDSHAKE: readonly ArcScenario[] = [
   {
     // The SYN-ACK that the client retransmits after a second is the ACK for both.
     id: 'established-simultaneous-open',
@@ -14,6 +14,7 @@ export const HANDSHAKE: readonly Scenario[] = [
     peer: 'ESTABLISHED',
     heldBy: 'neither end closes',
     arcs: { client: [12, 7] },
+    withheld: { host: 'server', call: 'liftRule', withinMs: 1800 },
     async reach(stage) {
       const { connection, rule } = await simultaneousOpen(stage);
       await stage.server.liftRule(rule);
@@ -25,6 +26,7 @@ export const HANDSHAKE: readonly Scenario[] = [
     'syn',
     50,
     "another SYN in its window ends the server's pending handshake",
+    { host: 'client', call: 'sendSegment', isSecond: true },
     async (stage, connection) => {
       const { client: source, server: destination } = connection;
       const seq = seqAdd((await stage.fold(connection, 'server')).receiveNext, 100);
@@ -39,6 +41,7 @@ export const HANDSHAKE: readonly Scenario[] = [
     peer: 'CLOSE-WAIT',
     heldBy: 'the server never closes',
     arcs: { client: [63] },
+    withheld: { host: 'server', call: 'sendSegment' },
     async reach(stage) {
       const { connection, clientSocket } = await established(stage);
       await stage.client.close(clientSocket);
@@ -58,6 +61,7 @@ export const HANDSHAKE: readonly Scenario[] = [
     peer: 'SYN-SENT',
     heldBy: 'client drops in',
     arcs: { server: [43] },
+    withheld: { host: 'client', call: 'connect', isSecond: true },
     async reach(stage) {
       const { connection, clientSocket, serverSocket } = await established(stage);
       await stage.server.close(serverSocket);

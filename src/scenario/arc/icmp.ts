@@ -1,9 +1,9 @@
 import { synFrom } from '../crafted.ts';
 import { seen, simultaneousOpen } from '../opening.ts';
-import type { Scenario } from '../scenario.ts';
+import type { ArcScenario } from '../scenario.ts';
 import { deafen, pendingRequest } from './start.ts';
 
-export const ICMP: readonly Scenario[] = [
+export const ICMP: readonly ArcScenario[] = [
   {
     id: 'syn-received-icmp',
     title: "an ICMP error replies to a server's SYN-ACK, and the server drops the handshake",
@@ -11,6 +11,7 @@ export const ICMP: readonly Scenario[] = [
     peer: 'CLOSED',
     heldBy: 'the server listens',
     arcs: { server: [51] },
+    withheld: { host: 'client', call: 'liftRule', withinMs: 1800 },
     async reach(stage) {
       const rule = await deafen(stage, 'client');
       const connection = await pendingRequest(stage);
@@ -32,6 +33,7 @@ export const ICMP: readonly Scenario[] = [
     peer: 'SYN-SENT',
     heldBy: 'server rejects in',
     arcs: { client: [53] },
+    withheld: { host: 'server', call: 'liftRule', withinMs: 1800 },
     async reach(stage) {
       const { connection, rule } = await simultaneousOpen(stage);
       await seen(stage, connection, 'client', 'SYN-RECEIVED');

@@ -2,10 +2,13 @@ import { type HostName, otherHost } from '../../evidence/events.ts';
 import { synFrom } from '../crafted.ts';
 import { seen } from '../opening.ts';
 import { failure } from '../refusal.ts';
-import type { Scenario } from '../scenario.ts';
+import type { ArcScenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
 import { family } from './family.ts';
 import { closeWait, deafen, finWait2, type Inside, open } from './start.ts';
+
+/** Longer than it takes until probes are in vain: 1 s, and 1 s for the probe. */
+export const PROBED_MS = 2800;
 
 const keepaliveTimedOut = family({
   name: 'keepalive-timed-out',
@@ -13,9 +16,10 @@ const keepaliveTimedOut = family({
   async end(stage, inside, host) {
     await probeInVain(stage, inside, host);
   },
+  withheld: (host) => ({ host, call: 'setOption', of: 'SO_KEEPALIVE', withinMs: PROBED_MS }),
 });
 
-export const KEEPALIVE_TIMED_OUT: readonly Scenario[] = [
+export const KEEPALIVE_TIMED_OUT: readonly ArcScenario[] = [
   keepaliveTimedOut(22, open, {
     title: "the server does not answer a client's keepalive probe, and the client gives up",
     async reach(stage) {

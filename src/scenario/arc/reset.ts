@@ -1,7 +1,7 @@
 import { otherHost } from '../../evidence/events.ts';
 import { craftReset } from '../crafted.ts';
 import { connecting, listening, seen } from '../opening.ts';
-import type { Scenario } from '../scenario.ts';
+import type { ArcScenario } from '../scenario.ts';
 import { family } from './family.ts';
 import {
   type BothInside,
@@ -20,6 +20,7 @@ const reset = family({
   name: 'reset',
   heldBy: 'the connection was reset',
   end: (stage, { connection }, host) => craftReset(stage, connection, otherHost(host)),
+  withheld: (host) => ({ host: otherHost(host), call: 'sendSegment' }),
 });
 
 /** The RST is the other end's own. */
@@ -27,9 +28,10 @@ const resetByAbort = family<BothInside>({
   name: 'reset',
   heldBy: 'the connection was reset',
   end: (stage, { peerSocket }, host) => stage[otherHost(host)].abort(peerSocket),
+  withheld: (host) => ({ host: otherHost(host), call: 'abort' }),
 });
 
-export const RESET: readonly Scenario[] = [
+export const RESET: readonly ArcScenario[] = [
   {
     id: 'syn-received-reset',
     title: 'an RST ends a handshake, and the server still listens',
@@ -37,6 +39,7 @@ export const RESET: readonly Scenario[] = [
     peer: 'SYN-SENT',
     heldBy: 'the server listens',
     arcs: { server: [13] },
+    withheld: { host: 'client', call: 'sendSegment' },
     async reach(stage) {
       await listening(stage);
       await deafen(stage, 'client');
