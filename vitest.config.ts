@@ -45,8 +45,6 @@ const common = {
   // They wait more than they work: for the kernel's timers.
   maxWorkers: 2,
   testTimeout: 60_000,
-  // A machine that others use may stand still for seconds. What passed at a second try only is named at the end.
-  retry: process.env['CI'] ? 1 : 0,
   hookTimeout: 60_000,
   server: { deps: { external: [/\/build\/.*\.js$/] } },
 } satisfies ViteUserConfig['test'];
