@@ -14,7 +14,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, type TestContext } from 'vitest';
+import { afterAll, expect, type TestContext } from 'vitest';
 import { currentPrivilege } from '../src/kernel/privileges.ts';
 import { killProcess } from '../src/kernel/process.ts';
 import type { ScenarioResult } from '../src/report/story/result.ts';
@@ -232,6 +232,15 @@ function outlastedItsRequest({ scenario, verdict, because, reachedMs, heldMs }: 
     /another socket than before is in SYN-RECEIVED/.test(because ?? '') &&
     lastedMs > 0.9 * FIRST_TIMER_MS
   );
+}
+
+/** The message begins with the scenarios that are not proven and why, so that a shortened log has them too. */
+export function expectProven(
+  results: readonly Pick<ScenarioResult, 'scenario' | 'verdict' | 'because'>[],
+): void {
+  const others = results.filter(({ verdict }) => verdict !== 'proven');
+  const said = others.map(({ scenario, verdict, because }) => `${scenario} is ${verdict}: ${because}`);
+  expect(said, said.join('; ')).toEqual([]);
 }
 
 /** What a run has printed as JSON; none where it was not to be had. */
