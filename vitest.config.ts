@@ -1,5 +1,6 @@
 import { dirname, join, relative, resolve } from 'node:path';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Ten thousand connections at once overrun the kernel's trace rings of all labs on the machine: alone, at the end. */
 const CROWDS = 'test/crowd.test.ts';
@@ -13,6 +14,21 @@ const SHARED = [
   'test/{cells,counters,fold-and-kernel,ipv6,news,state-names,testing-arguments,web}.test.ts',
 ];
 const NOT_SHARED = ['src/kernel/late-close.test.ts', 'src/remote/{leftovers,place}.test.ts'];
+
+/** These take the longest: they start first, so that no worker has one alone at the end. */
+const LONGEST = [
+  ...['remote', 'untouched', 'check', 'report-html', 'remote-faults', 'kernel-events-crash', 'ui-page'],
+  ...['package', 'hold-bulk', 'live-view', 'remote-junk', 'arcs', 'programs', 'doctor-list', 'sabotage'],
+  ...['firewall', 'loops-at-once', 'timers', 'doc-commands', 'replay', 'ui', 'testing-examples'],
+].map((name) => join(import.meta.dirname, `test/${name}.test.ts`));
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) =>
+      LONGEST.includes(moduleId) ? LONGEST.indexOf(moduleId) : LONGEST.length;
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+  }
+}
 
 const root = import.meta.dirname;
 // By a variable: the script is plain JavaScript, without types.
@@ -43,16 +59,15 @@ const common = {
   // koffi and worker threads do not go together: ending a worker can abort the process.
   pool: 'forks' as const,
   // They wait more than they work: for the kernel's timers.
-  maxWorkers: 2,
+  maxWorkers: 3,
   testTimeout: 60_000,
-  // A machine that others use may stand still for seconds. What passed at a second try only is named at the end.
-  retry: process.env['CI'] ? 1 : 0,
   hookTimeout: 60_000,
   server: { deps: { external: [/\/build\/.*\.js$/] } },
 } satisfies ViteUserConfig['test'];
 
 const config: ViteUserConfig = defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         plugins: [built],

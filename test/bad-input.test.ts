@@ -66,7 +66,7 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
     ['closeWaitReset', 'close-wait-reset'],
   ])('%s is another spelling of %s', async (name, id) => {
     expect((await tcplabHere('explain', name)).stdout).toMatch(new RegExp(`^${id}\n`));
-    const { status, stdout } = await tcplab('hold', name, '--for', '1ms', '--json');
+    const { status, stdout } = await tcplabHere('hold', name, '--for', '1ms', '--json');
     expect({ status, scenario: JSON.parse(stdout).scenario }).toEqual({ status: 0, scenario: id });
   });
 
@@ -80,7 +80,7 @@ describe.concurrent('wrong use ends with 2 and one message', () => {
   });
 
   it('nothing is suggested twice', async () => {
-    const { stderr } = await tcplab('run', 'fin-wait-9');
+    const { stderr } = await tcplabHere('run', 'fin-wait-9');
     const names = /did you mean (.*)\?/.exec(stderr)?.[1]?.toLowerCase().split(', ') ?? [];
     expect(names).toContain('fin-wait-1');
     expect(names).toEqual([...new Set(names)]);

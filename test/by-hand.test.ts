@@ -38,15 +38,11 @@ describe('what is printed', () => {
 // One suite, so that they run side by side.
 describe('typed on two machines', { timeout: 120_000 }, () => {
   for (const scenario of CATALOGUE) {
-    // The ACK of a FIN waits 40 ms for the server's own; on a busy machine it goes alone: the recipe says so, and to do
-    // it again then.
-    const retry = scenario.id === 'time-wait' ? 3 : 0;
-    it.concurrent(`${scenario.id} is in its states`, { retry }, async ({ expect, skip }) => {
+    it.concurrent(`${scenario.id} is in its states`, async ({ expect, skip }) => {
       const recipe = scenario.byHand;
       const missing = missingTool(recipe);
       if (missing) skip(`${missing} is not on this machine`);
-      await using machines = await TwoMachines.open();
-      for (const step of recipe.steps) await machines.take(step);
+      await using machines = await follow(recipe);
       await machines.untilListed(scenario);
       for (const step of recipe.cleanUp) await machines.take(step);
       expect(await machines.rulesLeft()).toEqual([]);
@@ -100,6 +96,24 @@ describe('typed on two machines', { timeout: 120_000 }, () => {
     expect(machines.processes()).toEqual([]);
   });
 });
+
+/** On a busy machine the ACK of time-wait is sent alone, before the FIN, as its recipe warns. */
+const ACK_ALONE = /192\.168\.2\.11\.80 > .*Flags \[\.\].*\n.*192\.168\.2\.11\.80 > .*Flags \[F\.\]/;
+
+/** Takes the steps of a recipe, and repeats them where the recipe itself asks for it. */
+async function follow(recipe: ByHand): Promise<TwoMachines> {
+  for (let tries = 1; ; tries++) {
+    const machines = await TwoMachines.open();
+    try {
+      for (const step of recipe.steps) await machines.take(step);
+      return machines;
+    } catch (error) {
+      await machines[Symbol.asyncDispose]();
+      const isToBeRepeated = recipe === recipeOf('time-wait') && ACK_ALONE.test((error as Error).message);
+      if (!isToBeRepeated || tries === 4) throw error;
+    }
+  }
+}
 
 /** Two hosts, joined by a wire, and somebody who types at them and looks. */
 class TwoMachines implements AsyncDisposable {
@@ -284,8 +298,9 @@ class Terminal {
 
   static async open(host: Host): Promise<Terminal> {
     const options = { stdio: ['pipe', 'pipe', 'inherit'] as ['pipe', 'pipe', 'inherit'] };
-    const args = ['-q', '-c', 'sh -i', '/dev/null'];
-    return new Terminal(await host.spawn('script', args, { ...options, environment: ENVIRONMENT }));
+    // As on a machine where nothing else runs. An ordinary user's stays as it is.
+    const args = ['-n', '-19', 'script', '-q', '-c', 'sh -i', '/dev/null'];
+    return new Terminal(await host.spawn('nice', args, { ...options, environment: ENVIRONMENT }));
   }
 
   type(line: string): void {

@@ -14,7 +14,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, type TestContext } from 'vitest';
+import { afterAll, expect, type TestContext } from 'vitest';
 import { currentPrivilege } from '../src/kernel/privileges.ts';
 import { killProcess } from '../src/kernel/process.ts';
 import type { ScenarioResult } from '../src/report/story/result.ts';
@@ -145,36 +145,65 @@ export function tcplab(...args: string[]): Promise<Outcome> {
 let turn: Promise<unknown> = Promise.resolve();
 
 /**
- * Runs a command line in this process, one after the other: for what does not depend on the process, such as a refusal. It
- * takes a tenth of the time.
+ * Runs a command line in this process, one after the other: for what does not depend on the process. It takes a fifth of the
+ * processor's time. What a command beside a lab prints is not in the outcome, because it has this process's output.
  */
 export function tcplabHere(...args: string[]): Promise<Outcome> {
+  return tcplabHereWith({}, ...args);
+}
+
+export function tcplabHereWith(environment: NodeJS.ProcessEnv, ...args: string[]): Promise<Outcome> {
   // Started again in a user namespace, it would take the place of this process.
-  if (currentPrivilege() === 'none') return tcplab(...args);
-  const outcome = turn.then(() => runHere(args));
+  if (currentPrivilege() === 'none') return run([...TCPLAB, ...args], environment);
+  const outcome = turn.then(() => runHere(args, environment));
   turn = outcome.catch(() => {});
   return outcome;
 }
 
-async function runHere(args: string[]): Promise<Outcome> {
+/** Holds in this process, and runs a shell script beside it; the outcome has what that prints. */
+export async function holdHere(hold: readonly string[], host: string, script: string): Promise<Outcome> {
+  const file = join(temporaryFolder(), 'printed');
+  const outcome = await tcplabHere(
+    'hold',
+    ...hold,
+    '--on',
+    host,
+    '--',
+    'sh',
+    '-c',
+    `exec >${file}; ${script}`,
+  );
+  return { ...outcome, stdout: outcome.stdout + (existsSync(file) ? readFileSync(file, 'utf8') : '') };
+}
+
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const;
+
+async function runHere(args: string[], environment: NodeJS.ProcessEnv): Promise<Outcome> {
   const { ALL_COMMANDS } = await import('../src/cli/all-commands.ts');
   const { runLine } = await import('../src/cli/tcplab.ts');
   const said = { stdout: '', stderr: '' };
-  const { exitCode, stdout, stderr } = process;
+  const { exitCode, stdout, stderr, env } = process;
   const [write, writeError] = [stdout.write, stderr.write];
   const keepIn = (stream: keyof typeof said) => (text: string | Uint8Array) => {
     said[stream] += text;
     return true;
   };
+  const listeners = SIGNALS.map((signal) => [signal, process.listeners(signal)] as const);
   stdout.write = keepIn('stdout');
   stderr.write = keepIn('stderr');
   process.exitCode = undefined;
+  process.env = { ...env, ...environment };
   try {
     await runLine(args, ALL_COMMANDS);
     return { status: Number(process.exitCode ?? 0), ...said };
   } finally {
     [stdout.write, stderr.write] = [write, writeError];
+    process.env = env;
     process.exitCode = exitCode;
+    for (const [signal, before] of listeners) {
+      process.removeAllListeners(signal);
+      for (const listener of before) process.on(signal, listener);
+    }
   }
 }
 
@@ -203,6 +232,15 @@ function outlastedItsRequest({ scenario, verdict, because, reachedMs, heldMs }: 
     /another socket than before is in SYN-RECEIVED/.test(because ?? '') &&
     lastedMs > 0.9 * FIRST_TIMER_MS
   );
+}
+
+/** The message begins with the scenarios that are not proven and why, so that a shortened log has them too. */
+export function expectProven(
+  results: readonly Pick<ScenarioResult, 'scenario' | 'verdict' | 'because'>[],
+): void {
+  const others = results.filter(({ verdict }) => verdict !== 'proven');
+  const said = others.map(({ scenario, verdict, because }) => `${scenario} is ${verdict}: ${because}`);
+  expect(said, said.join('; ')).toEqual([]);
 }
 
 /** What a run has printed as JSON; none where it was not to be had. */

@@ -92,7 +92,7 @@ describe.concurrent('the first word', () => {
     ['closeWaitReset', 'close-wait-reset'],
     ['SYN-SENT>CLOSED', 'closed-refused'],
   ])('%s is short for hold', async (name, scenario) => {
-    const { status, stdout } = await tcplab(name, '--for', '1ms', '--json');
+    const { status, stdout } = await tcplabHere(name, '--for', '1ms', '--json');
     expect({ status, scenario: JSON.parse(stdout).scenario }).toEqual({ status: 0, scenario });
   });
 
@@ -111,7 +111,7 @@ describe.concurrent('the first word', () => {
 
   it('shows a hold that is not in a terminal once, after all that came before', async () => {
     for (const options of [[], ['--ladder']]) {
-      const { stdout } = await tcplab('hold', 'listen', '--for', '700ms', ...options);
+      const { stdout } = await tcplabHere('hold', 'listen', '--for', '700ms', ...options);
       const [before, status, after] = stdout.split('\n\n');
       expect(before).toMatch(options.length > 0 ? /SYN.*hold begins/s : /SYN .*crafted\n.*RST/s);
       expect(status).toMatch(/^client .*CLOSED\nserver .*LISTEN\n.* ms in LISTEN, reached in [\d.]+ ms$/s);
@@ -137,7 +137,7 @@ describe.concurrent('the first word', () => {
     [['help', 'frobnicate'], '`tcplab --help`'],
     [['constructor'], '`tcplab --help`'],
   ])('%j is unknown, and gets suggestions of commands and states', async (args, hint) => {
-    const { status, stdout, stderr } = await tcplab(...args);
+    const { status, stdout, stderr } = await tcplabHere(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(
       new RegExp(`^tcplab: unknown command '${args.find((word) => word !== 'help')}'\n`),

@@ -12,13 +12,14 @@ import type { Scenario } from '../src/scenario/scenario.ts';
 import { parseState } from '../src/tcp/state.ts';
 import {
   eventually,
+  holdHere,
   type Outcome,
   Program,
   REPOSITORY,
   run,
   TCPLAB,
-  tcplab,
   tcplabAsOrdinaryUser,
+  tcplabHere,
 } from './cli.ts';
 
 const schema = JSON.parse(readFileSync(join(REPOSITORY, 'schema/crowd.schema.json'), 'utf8')) as object;
@@ -50,10 +51,9 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
   it.each(COUNTABLE)(
     '$id: ss finds all in the state that the scenario claims',
     async ({ id, held, peer }) => {
-      const ss = ['--', 'ss', '-Htan'];
       for (const host of ['client', 'server'] as const) {
         const claimed = host === held.host ? held.state : peer;
-        const outcome = await tcplab('hold', id, '--count', `${COUNT}`, '--on', host, ...ss);
+        const outcome = await holdHere([id, '--count', `${COUNT}`], host, 'ss -Htan');
         expect({ status: outcome.status, stderr: outcome.stderr }).toEqual({ status: 0, stderr: '' });
         const states = statesOf(outcome.stdout);
         const isConnection = claimed !== 'CLOSED' && claimed !== 'LISTEN';
@@ -64,7 +64,7 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
   );
 
   it.each(COUNTABLE)('$id: says what it saw, and nothing more', async ({ id, held, peer }) => {
-    const outcome = await tcplab('hold', id, '--count', `${COUNT}`, '--for', '10ms', '--json');
+    const outcome = await tcplabHere('hold', id, '--count', `${COUNT}`, '--for', '10ms', '--json');
     expect(outcome.status).toBe(0);
     expect(parse(outcome)).toMatchObject({
       scenario: id,
@@ -82,8 +82,8 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
   });
 
   it('10,000 CLOSE-WAITs, by the word of ss', async () => {
-    const args = ['--count', '10000', '--on', 'server', '--', 'ss', '-Htan'];
-    const { status, stdout, stderr } = await tcplab('hold', 'close-wait', ...args);
+    const args = ['close-wait', '--count', '10000'];
+    const { status, stdout, stderr } = await holdHere(args, 'server', 'ss -Htan');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const states = statesOf(stdout);
     expect(states.size).toBe(10_000);
@@ -91,14 +91,14 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
   });
 
   it.each(['close-wait', 'last-ack'])('%s over IPv6', async (id) => {
-    const outcome = await tcplab('hold', id, '--count', `${COUNT}`, '--ipv6', '--for', '10ms', '--json');
+    const outcome = await tcplabHere('hold', id, '--count', `${COUNT}`, '--ipv6', '--for', '10ms', '--json');
     expect(outcome.status).toBe(0);
     expect(parse(outcome)).toMatchObject({ family: 'ipv6', inState: COUNT, held: true });
   });
 
   it('beside a command, which is ended when the time of --for is over', async () => {
     const args = ['--count', '3', '--for', '50ms', '--on', 'server', '--', 'sleep', '1000'];
-    expect(await tcplab('hold', 'close-wait', ...args)).toEqual({ status: 143, stdout: '', stderr: '' });
+    expect(await tcplabHere('hold', 'close-wait', ...args)).toEqual({ status: 143, stdout: '', stderr: '' });
   });
 
   it('as an ordinary user', async () => {
@@ -109,13 +109,13 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
   });
 
   it('one is a crowd as well', async () => {
-    const outcome = await tcplab('hold', 'close-wait', '--count', '1', '--for', '10ms', '--json');
+    const outcome = await tcplabHere('hold', 'close-wait', '--count', '1', '--for', '10ms', '--json');
     expect(outcome.status).toBe(0);
     expect(parse(outcome)).toMatchObject({ count: 1, inState: 1, held: true });
   });
 
   it('polls during the hold', async () => {
-    const outcome = await tcplab('hold', 'close-wait', '--count', '10', '--for', '1300ms', '--json');
+    const outcome = await tcplabHere('hold', 'close-wait', '--count', '10', '--for', '1300ms', '--json');
     const { looks, heldMs } = parse(outcome);
     expect(looks).toBeGreaterThanOrEqual(3);
     expect(heldMs).toBeGreaterThan(1200);
@@ -133,15 +133,15 @@ describe.concurrent('tcplab hold SCENARIO --count', () => {
 
   it('a command’s own exit status is passed on', async () => {
     const args = ['--count', '10', '--on', 'client', '--', 'sh', '-c', 'exit 7'];
-    expect((await tcplab('hold', 'close-wait', ...args)).status).toBe(7);
+    expect((await tcplabHere('hold', 'close-wait', ...args)).status).toBe(7);
   });
 });
 
 describe.concurrent('a crowd is not held', () => {
   it('when one is destroyed, though the command that did it is content', async () => {
-    const kill = 'ss -K state close-wait dport = :65500 >&2';
+    const kill = 'ss -K state close-wait dport = :65500 >/dev/null';
     const args = ['--count', `${COUNT}`, '--on', 'server', '--', 'sh', '-c', kill];
-    const { status, stderr } = await tcplab('hold', 'close-wait', ...args);
+    const { status, stderr } = await tcplabHere('hold', 'close-wait', ...args);
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /not held: after .* the socket table showed 299 of 300 in CLOSE-WAIT \(1 in CLOSED\) at the server/,
@@ -235,7 +235,7 @@ describe.concurrent('wrong use of --count ends with 2 and says why', () => {
   ];
 
   it.each(wrong)('tcplab hold %s', async (args, message) => {
-    const { status, stdout, stderr } = await tcplab('hold', ...args.split(' '));
+    const { status, stdout, stderr } = await tcplabHere('hold', ...args.split(' '));
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n\s+at /);
@@ -282,8 +282,8 @@ describe.concurrent('more connections than one process may have descriptors', ()
 });
 
 it('more connections than the server has client ports for have several ports of it', async () => {
-  const args = ['--count', '34000', '--on', 'client', '--', 'ss', '-Htan', 'state', 'time-wait'];
-  const { status, stdout, stderr } = await tcplab('hold', 'time-wait', ...args);
+  const ss = 'ss -Htan state time-wait';
+  const { status, stdout, stderr } = await holdHere(['time-wait', '--count', '34000'], 'client', ss);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const rows = stdout.trim().split('\n');
   const servers = rows.map((row) => row.trim().split(/\s+/)[3]?.split(':').at(-1));
@@ -292,17 +292,18 @@ it('more connections than the server has client ports for have several ports of 
 });
 
 it('an RST does not end one of many TIME-WAITs: the FIN of a few overtakes the ACK before it', async () => {
-  const sysctl = ['--', 'cat', '/proc/sys/net/ipv4/tcp_rfc1337'];
-  expect((await tcplab('hold', 'time-wait', '--count', '3', '--on', 'client', ...sysctl)).stdout).toBe('1\n');
-  const asked = ['--sysctl', 'client:tcp_rfc1337=0', '--on', 'client', ...sysctl];
-  expect((await tcplab('hold', 'time-wait', '--count', '3', ...asked)).stdout).toBe('0\n');
+  const read = 'cat /proc/sys/net/ipv4/tcp_rfc1337';
+  const hold = ['time-wait', '--count', '3'];
+  expect((await holdHere(hold, 'client', read)).stdout).toBe('1\n');
+  const asked = [...hold, '--sysctl', 'client:tcp_rfc1337=0'];
+  expect((await holdHere(asked, 'client', read)).stdout).toBe('0\n');
 });
 
 describe.concurrent('a list of scenarios in one host', () => {
   const LIST = ['--count', 'close-wait=300,syn-sent=200,fin-wait-1=40'];
 
   it.each(['client', 'server'])('at the %s: ss finds all of them', async (host) => {
-    const { status, stdout, stderr } = await tcplab('hold', ...LIST, '--on', host, '--', 'ss', '-Htan');
+    const { status, stdout, stderr } = await holdHere(LIST, host, 'ss -Htan');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const found = { 'CLOSE-WAIT': 0, 'SYN-SENT': 0, 'FIN-WAIT-1': 0 } as Record<string, number>;
     for (const line of stdout.split('\n')) {
@@ -313,7 +314,7 @@ describe.concurrent('a list of scenarios in one host', () => {
   });
 
   it('reports what it saw of each scenario', async () => {
-    const outcome = await tcplab('hold', ...LIST, '--for', '10ms', '--json');
+    const outcome = await tcplabHere('hold', ...LIST, '--for', '10ms', '--json');
     expect(outcome.status).toBe(0);
     const result = JSON.parse(outcome.stdout) as CrowdsResult;
     expect(validate(result), JSON.stringify(validate.errors)).toBe(true);
@@ -332,8 +333,8 @@ describe.concurrent('a list of scenarios in one host', () => {
   });
 
   it('is not held when one connection of one of them is destroyed', async () => {
-    const kill = 'ss -K state syn-sent sport = :65500 >&2';
-    const { status, stderr } = await tcplab('hold', ...LIST, '--on', 'server', '--', 'sh', '-c', kill);
+    const kill = 'ss -K state syn-sent sport = :65500 >/dev/null';
+    const { status, stderr } = await tcplabHere('hold', ...LIST, '--on', 'server', '--', 'sh', '-c', kill);
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /syn-sent: not held: after .* showed 199 of 200 in SYN-SENT \(1 in CLOSED\) at the server/,
@@ -341,7 +342,7 @@ describe.concurrent('a list of scenarios in one host', () => {
   });
 
   it('shows each of them, and the witness once', async () => {
-    const { status, stdout } = await tcplab('hold', ...LIST, '--for', '10ms');
+    const { status, stdout } = await tcplabHere('hold', ...LIST, '--for', '10ms');
     expect(status).toBe(0);
     expect(stdout).toMatch(/\nsyn-sent\nserver {2}SYN-SENT {5}200 of 200\n/);
     expect(stdout.match(/witness:/g)).toHaveLength(1);

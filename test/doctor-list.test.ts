@@ -2,7 +2,16 @@ import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { STATES } from '../src/tcp/state.ts';
-import { IS_ROOT, listed, type Outcome, Program, run, TCPLAB, tcplab, tcplabAsOrdinaryUser } from './cli.ts';
+import {
+  IS_ROOT,
+  listed,
+  type Outcome,
+  Program,
+  run,
+  TCPLAB,
+  tcplabAsOrdinaryUser,
+  tcplabHere,
+} from './cli.ts';
 
 const ESCAPE = '\u001b';
 const COLOUR = new RegExp(`${ESCAPE}\\[[\\d;]+m`);
@@ -12,7 +21,7 @@ const REDRAWN = new RegExp(`(${ESCAPE}\\[\\d+A\\r?${ESCAPE}\\[K[\\s\\S]*){2}`);
 
 describe.concurrent('tcplab list', () => {
   it('shows every scenario below the state that it holds', async () => {
-    const { status, stdout, stderr } = await tcplab('list');
+    const { status, stdout, stderr } = await tcplabHere('list');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     let state = '';
     const found: string[] = [];
@@ -36,7 +45,7 @@ describe.concurrent('tcplab list', () => {
   });
 
   it('an ordinary user gets the same', async () => {
-    const own = await tcplab('list', '--json');
+    const own = await tcplabHere('list', '--json');
     expect(await run([...tcplabAsOrdinaryUser(), 'list', '--json'])).toEqual(own);
   });
 });
@@ -56,7 +65,7 @@ interface Doctor {
 
 describe.concurrent('tcplab doctor', () => {
   it('finds that labs work here', async () => {
-    const { status, stdout, stderr } = await tcplab('doctor');
+    const { status, stdout, stderr } = await tcplabHere('doctor');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/\nLabs work here\.( Missing, but optional: kernel events\.)?\n$/);
     expect(stdout).toContain(`node ${process.version}`);
@@ -64,8 +73,8 @@ describe.concurrent('tcplab doctor', () => {
 
   it('--json says the same of each ability', async () => {
     const [human, { status, stdout, stderr }] = await Promise.all([
-      tcplab('doctor'),
-      tcplab('doctor', '--json'),
+      tcplabHere('doctor'),
+      tcplabHere('doctor', '--json'),
     ]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const { machine, works, abilities } = JSON.parse(stdout) as Doctor;
@@ -97,7 +106,7 @@ describe.concurrent('tcplab doctor', () => {
 
   it('root has all', async (context) => {
     if (!IS_ROOT) context.skip('needs root: kernel events');
-    const { abilities } = JSON.parse((await tcplab('doctor', '--json')).stdout) as Doctor;
+    const { abilities } = JSON.parse((await tcplabHere('doctor', '--json')).stdout) as Doctor;
     expect(abilities.filter(({ works }) => !works)).toEqual([]);
   });
 });
@@ -122,7 +131,7 @@ const SHOWN: string[][] = [
 for (const args of SHOWN) {
   describe.concurrent(`tcplab ${args.join(' ')}`, () => {
     it('without a terminal: no escape codes, 80 columns', async () => {
-      const { status, stdout, stderr } = await tcplab(...args);
+      const { status, stdout, stderr } = await tcplabHere(...args);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(stdout).not.toContain(ESCAPE);
       expect(stdout).not.toBe('');
@@ -213,7 +222,7 @@ describe.concurrent('what is wrong', () => {
   });
 
   it.each(LONG)('is one line without a terminal, so that grep finds it: %j', async (args, status, words) => {
-    const outcome = await tcplab(...args);
+    const outcome = await tcplabHere(...args);
     expect(outcome.status).toBe(status);
     expect(outcome.stderr.split('\n').some((line) => line.includes(words))).toBe(true);
   });
@@ -263,7 +272,7 @@ describe.concurrent('tcplab hold', () => {
   });
 
   it('--json: the result on stdout, what is watched on stderr', async () => {
-    const { status, stdout, stderr } = await tcplab('hold', 'close-wait', '--for', '100ms', '--json');
+    const { status, stdout, stderr } = await tcplabHere('hold', 'close-wait', '--for', '100ms', '--json');
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       scenario: 'close-wait',
@@ -275,7 +284,7 @@ describe.concurrent('tcplab hold', () => {
 
   it('tells when it is lost, and ends with 1', async () => {
     // The kernel gives up FIN-WAIT-1 at once when it may not retransmit.
-    const { status, stderr } = await tcplab(
+    const { status, stderr } = await tcplabHere(
       'hold',
       'fin-wait-1',
       '--on',

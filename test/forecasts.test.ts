@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tcplab } from './cli.ts';
+import { tcplabHere } from './cli.ts';
 
 /** What `hold` says will happen; whether it does, test/timers.test.ts finds out. */
 
@@ -9,7 +9,7 @@ const KEEPALIVE = ['SO_KEEPALIVE=1', 'TCP_KEEPIDLE=1', 'TCP_KEEPINTVL=1', 'TCP_K
 
 /** The status that a hold prints, each host's lines joined to one. */
 async function forecastsOf(...args: string[]): Promise<{ client: string; server: string }> {
-  const { stdout } = await tcplab('hold', ...args, '--for', '300ms');
+  const { stdout } = await tcplabHere('hold', ...args, '--for', '300ms');
   const text = stdout.replaceAll(/\n {8}/g, ' ');
   const of = (host: string) => new RegExp(`^${host} {2}\\S+:\\d+ .*$`, 'm').exec(text)?.[0] ?? '';
   return { client: of('client'), server: of('server') };

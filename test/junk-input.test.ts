@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Outcome, Program, run, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
+import { type Outcome, Program, run, TCPLAB, tcplabHere, temporaryFolder } from './cli.ts';
 
 /** Programs and files that hold what a terminal would obey, or what no reader should believe. */
 
@@ -12,16 +12,16 @@ const saved = join(folder, 'run.ndjson');
 const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 beforeAll(async () => {
-  expect((await tcplab('run', 'listen', 'bound', '--timeline', saved)).status).toBe(0);
+  expect((await tcplabHere('run', 'listen', 'bound', '--timeline', saved)).status).toBe(0);
 }, 120_000);
 
 /** All that a run prints and writes about itself. */
 async function everyOutput(name: string, ...args: string[]): Promise<Record<string, string>> {
   const file = (extension: string) => join(folder, `${name}.${extension}`);
   const outputs = ['--junit', file('xml'), '--report', file('html'), '--ladder'];
-  const table = await tcplab(...args, ...outputs);
+  const table = await tcplabHere(...args, ...outputs);
   const texts: Record<string, string> = { table: table.stdout, stderr: table.stderr };
-  for (const option of ['--json', '--tap']) texts[option] = (await tcplab(...args, option)).stdout;
+  for (const option of ['--json', '--tap']) texts[option] = (await tcplabHere(...args, option)).stdout;
   for (const extension of ['xml', 'html']) texts[extension] = readFileSync(file(extension), 'utf8');
   return texts;
 }
@@ -55,9 +55,9 @@ describe.concurrent("text that is not tcplab's own can't steer the terminal", SL
     const timeline = join(folder, 'words.ndjson');
     const command = `sh ${script}`;
     expectHarmless({
-      ...(await tcplab('check', 'server', '--port', '8080', '--only', 'good-client', '--', 'sh', script)),
-      hold: (await tcplab('hold', 'close-wait', '--server', command)).stderr,
-      run: (await tcplab('run', 'close-wait', '--server', command, '--timeline', timeline)).stdout,
+      ...(await tcplabHere('check', 'server', '--port', '8080', '--only', 'good-client', '--', 'sh', script)),
+      hold: (await tcplabHere('hold', 'close-wait', '--server', command)).stderr,
+      run: (await tcplabHere('run', 'close-wait', '--server', command, '--timeline', timeline)).stdout,
       timeline: readFileSync(timeline, 'utf8'),
     } as unknown as Record<string, string>);
   });
@@ -71,7 +71,7 @@ describe.concurrent("text that is not tcplab's own can't steer the terminal", SL
         "require('node:net').createServer({ allowHalfOpen: true }, (socket) => socket.resume()).listen(8080);\n",
     );
     const command = ['--server', `${process.execPath} ${program}`, '--port', '8080'];
-    const ran = await tcplab('run', 'close-wait', ...command, '--timeline', timeline);
+    const ran = await tcplabHere('run', 'close-wait', ...command, '--timeline', timeline);
     expect(ran).toMatchObject({
       status: 0,
       stdout: expect.stringContaining('\\x1b[31m\\x9bred, pid'),
@@ -102,11 +102,11 @@ describe.concurrent("text that is not tcplab's own can't steer the terminal", SL
   });
 
   it('the message about a name on the command line', async () => {
-    const { status, stderr } = await tcplab('run', '\u001b[2J\u009b');
+    const { status, stderr } = await tcplabHere('run', '\u001b[2J\u009b');
     expectHarmless({ stderr });
     expect(status).toBe(2);
-    expectHarmless({ stderr: (await tcplab('run', '--\u001b[2J')).stderr });
-    expectHarmless({ stderr: (await tcplab('replay', '/no/\u001b[2J')).stderr });
+    expectHarmless({ stderr: (await tcplabHere('run', '--\u001b[2J')).stderr });
+    expectHarmless({ stderr: (await tcplabHere('replay', '/no/\u001b[2J')).stderr });
   });
 });
 
@@ -197,7 +197,7 @@ describe.concurrent('a file of another kind ends with one sentence', SLOW, () =>
   it('a FIFO with a writer is read to its end', async () => {
     const path = fifo('written');
     const [reader, writer]: Promise<Outcome>[] = [
-      tcplab('replay', path),
+      tcplabHere('replay', path),
       run(['sh', '-c', `cat ${saved} > ${path}`]),
     ];
     expect((await writer)?.status).toBe(0);

@@ -8,7 +8,7 @@ import { stateHistoryOf } from '../src/evidence/transitions.ts';
 import { type PacketEvent, packetsOf } from '../src/report/files/pcapng/packets.ts';
 import { leaves } from '../src/report/story/connections.ts';
 import { flagBits } from '../src/tcp/segment.ts';
-import { IS_ROOT, run, tcplab, temporaryFolder } from './cli.ts';
+import { IS_ROOT, run, tcplabHere, temporaryFolder } from './cli.ts';
 import { readSavedRun, scenarioOf } from './saved-run.ts';
 
 /** The files that --pcap writes, as Wireshark's own programs read them. */
@@ -49,7 +49,7 @@ describe.each(['ipv4', 'ipv6'] as const)('the packets of all scenarios, %s', (fa
     const saved = join(folder, 'run.ndjson');
     const outputs = ['--pcap', folder, '--timeline', saved];
     // Long enough for retransmissions of SYN, FIN and data.
-    await tcplab('run', '--hold', '1300ms', ...outputs, ...(family === 'ipv6' ? ['--ipv6'] : []));
+    await tcplabHere('run', '--hold', '1300ms', ...outputs, ...(family === 'ipv6' ? ['--ipv6'] : []));
     for (const timeline of (await readSavedRun(saved)).labs) labs.set(scenarioOf(timeline), timeline);
     writeFileSync(all, Buffer.concat([...labs.keys()].map((id) => readFileSync(fileOf(id)))));
     for (const host of HOSTS) {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Lab } from '../src/lab/lab.ts';
 import type { RunReport } from '../src/report/story/run-report.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
-import { eventually, needRoot, Program, REPOSITORY, run, TCPLAB, tcplab } from './cli.ts';
+import { eventually, needRoot, Program, REPOSITORY, run, TCPLAB, tcplab, tcplabHere } from './cli.ts';
 
 /** People's own programs as ends of a scenario. */
 
@@ -217,7 +217,7 @@ describe.concurrent('an end that must be tcplab’s own', () => {
   );
 
   it.each(refused)('%s refuses a program as its %s, and says why', async (id, host, why) => {
-    const { status, stdout, stderr } = await tcplab('run', id, `--${host}`, 'true');
+    const { status, stdout, stderr } = await tcplabHere('run', id, `--${host}`, 'true');
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toContain(`${id} can't use your program as the ${host}: `);
     expect(stderr).toContain(`remove --${host}`);
@@ -228,7 +228,7 @@ describe.concurrent('an end that must be tcplab’s own', () => {
     'skips of all scenarios those that must have a %s of their own, and lists them, one per line, with the reason',
     async (host) => {
       const places = CATALOGUE.filter(({ ours }) => ours?.[host]);
-      const { status, stdout, stderr } = await tcplab(
+      const { status, stdout, stderr } = await tcplabHere(
         // It is over before it connects or listens, so that there is nothing to wait for.
         ...['run', `--${host}`, 'exit 7', '--json'],
       );
@@ -250,7 +250,7 @@ describe.concurrent('an end that must be tcplab’s own', () => {
     ['--port', '70000'],
     ['--port', 'http'],
   ])('and %s %j is wrong use', async (option, value) => {
-    const { status, stderr } = await tcplab('run', 'established', option, value);
+    const { status, stderr } = await tcplabHere('run', 'established', option, value);
     expect(status).toBe(2);
     expect(stderr).toContain(option);
   });
@@ -315,10 +315,10 @@ describe('tcplab exec', () => {
   });
 
   it('says what is wrong with its use', async () => {
-    expect(await tcplab('exec', '--', 'no-such-command')).toMatchObject({
+    expect(await tcplabHere('exec', '--', 'no-such-command')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("no command 'no-such-command'"),
     });
-    expect((await tcplab('exec')).status).toBe(2);
+    expect((await tcplabHere('exec')).status).toBe(2);
   });
 });

@@ -6,7 +6,7 @@ import type { ScenarioResult } from '../src/report/story/result.ts';
 import type { RunReport } from '../src/report/story/run-report.ts';
 import type { PairsReport } from '../src/report/terminal/pairs-report.ts';
 import { assertState, createLab } from '../src/testing/index.ts';
-import { IS_ROOT, inTime, needRoot, REPOSITORY, resultsIn, run, TCPLAB, tcplab } from './cli.ts';
+import { IS_ROOT, inTime, needRoot, REPOSITORY, resultsIn, run, TCPLAB, tcplabHere } from './cli.ts';
 import { enter, inside, rulesOf, TwoMachines } from './two-machines.ts';
 
 /** Remote hosts: two machines of the test's own, reached by ssh, by a command, by a process in them. */
@@ -35,7 +35,7 @@ describe('through two real sshd', () => {
     needRoot(context, 'sshd');
     inside(machines.b, 'sysctl -qw net.ipv4.tcp_syncookies=0');
     const there = await results(...BY_SSH, '--allow-sysctl');
-    const here = resultsIn(await inTime(() => tcplab('run', '--json'), resultsIn));
+    const here = resultsIn(await inTime(() => tcplabHere('run', '--json'), resultsIn));
     const said = ({ scenario, verdict, state, host, peer, witnesses }: ScenarioResult) => ({
       ...{ scenario, verdict, state, host, peer: peer.state },
       agree: Object.entries(witnesses).map(([name, { agrees }]) => [name, agrees]),
@@ -50,9 +50,9 @@ describe('through two real sshd', () => {
 
   it('a command runs in a host, beside the agent', async (context) => {
     needRoot(context, 'sshd');
-    const { status, stdout } = await machines.tcplab(
+    const { status, stdout } = await machines.start(
       ...['hold', 'close-wait', ...BY_SSH, '--on', 'server', '--', 'ss', '-Htan', 'state', 'close-wait'],
-    );
+    ).ended;
     expect({ status, lines: stdout.trim().split('\n').length }).toEqual({ status: 0, lines: 1 });
     expect(stdout).toMatch(/10\.77\.0\.2:\d+ +10\.77\.0\.1:\d+/);
   });
@@ -156,7 +156,7 @@ describe('other commands', () => {
     expect(ran.stdout).toMatch(
       /^client pid:\d+: Linux .*, rules set with nft, clock .*\s+(ahead|behind) \(± /m,
     );
-    expect(await tcplab('replay', file, '--ladder')).toEqual(ran);
+    expect(await tcplabHere('replay', file, '--ladder')).toEqual(ran);
   });
 
   it('arcs are driven between such hosts, and nothing is left unexplained', async () => {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ARC_SCENARIOS } from '../src/scenario/arc-catalogue.ts';
-import { Program, run, TCPLAB, tcplab, tcplabHere, temporaryFolder } from './cli.ts';
+import { Program, run, TCPLAB, tcplabHere, temporaryFolder } from './cli.ts';
 
 /** What a run printed, replay prints, byte for byte. */
 
@@ -20,8 +20,8 @@ describe.each(['ipv4', 'ipv6'] as const)('replay of a run of all scenarios, %s',
     const at = (name: string) => join(folder, name);
     const files = (where: string) => ['--junit', at(`${where}.xml`), '--pcap', at(where)];
     const saved = at('run.ndjson');
-    const ran = await tcplab('run', ...ipv6, ...form, ...files('ran'), '--timeline', saved);
-    const replayed = await tcplab('replay', saved, ...form, ...files('replayed'));
+    const ran = await tcplabHere('run', ...ipv6, ...form, ...files('ran'), '--timeline', saved);
+    const replayed = await tcplabHere('replay', saved, ...form, ...files('replayed'));
     expect(replayed).toEqual({ ...ran, stderr: '' });
     expect(ran.stdout).not.toBe('');
     expect(readFileSync(at('replayed.xml'), 'utf8')).toBe(readFileSync(at('ran.xml'), 'utf8'));
@@ -37,9 +37,9 @@ describe.each(['ipv4', 'ipv6'] as const)('replay of a run of all scenarios, %s',
 it('replay of a run of all arcs that need not be waited out prints what the run did', async () => {
   const saved = join(temporaryFolder(), 'arcs.ndjson');
   const arcs = ARC_SCENARIOS.filter(({ slow }) => !slow).map(({ id }) => id);
-  const ran = await tcplab('run', ...arcs, '--ladder', '--timeline', saved);
+  const ran = await tcplabHere('run', ...arcs, '--ladder', '--timeline', saved);
   expect(ran.stdout).toContain(`${arcs.length} of ${arcs.length} proven`);
-  expect(await tcplab('replay', saved, '--ladder')).toEqual({ ...ran, stderr: '' });
+  expect(await tcplabHere('replay', saved, '--ladder')).toEqual({ ...ran, stderr: '' });
 });
 
 describe('replay', () => {
@@ -49,14 +49,14 @@ describe('replay', () => {
   let printed: string;
 
   beforeAll(async () => {
-    const ran = await tcplab('run', 'fin-wait-1', 'bound', '--repeat', '2', '--timeline', saved);
+    const ran = await tcplabHere('run', 'fin-wait-1', 'bound', '--repeat', '2', '--timeline', saved);
     printed = ran.stdout;
     text = readFileSync(saved, 'utf8');
   });
 
   it('numbers the packets’ files of a repeated scenario', async () => {
     const packets = join(folder, 'packets');
-    expect((await tcplab('replay', saved, '--pcap', packets)).status).toBe(0);
+    expect((await tcplabHere('replay', saved, '--pcap', packets)).status).toBe(0);
     const names = ['bound.1.pcapng', 'bound.2.pcapng', 'fin-wait-1.1.pcapng', 'fin-wait-1.2.pcapng'];
     expect((await run(['ls', packets])).stdout).toBe(names.map((name) => `${name}\n`).join(''));
   });
@@ -252,7 +252,7 @@ describe('run', () => {
     ['--pcap', ['--pcap', '/proc/x/y'], /cannot write \/proc\/x\/y: no such file or directory/],
   ])('says at once when what %s names can’t be written', async (_, options, sentence) => {
     const startMs = performance.now();
-    const { status, stdout, stderr } = await tcplab('run', '--hold', '1h', ...options);
+    const { status, stdout, stderr } = await tcplabHere('run', '--hold', '1h', ...options);
     expect(performance.now() - startMs).toBeLessThan(30_000);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(sentence);
@@ -260,12 +260,12 @@ describe('run', () => {
 
   it('refuses one file for two reports, and --json with --tap', async () => {
     const file = join(folder, 'both');
-    expect((await tcplab('run', 'bound', '--junit', file, '--timeline', file)).status).toBe(2);
-    expect((await tcplab('run', 'bound', '--json', '--tap')).status).toBe(2);
+    expect((await tcplabHere('run', 'bound', '--junit', file, '--timeline', file)).status).toBe(2);
+    expect((await tcplabHere('run', 'bound', '--json', '--tap')).status).toBe(2);
   });
 
   it('says when the disk is full, and is over', async () => {
-    const { status, stderr } = await tcplab('run', 'bound', '--timeline', '/dev/full');
+    const { status, stderr } = await tcplabHere('run', 'bound', '--timeline', '/dev/full');
     expect(status).toBe(1);
     expect(stderr).toBe('tcplab: cannot write /dev/full: no space left on device\n');
   });

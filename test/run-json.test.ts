@@ -6,6 +6,7 @@ import { dropWords } from '../src/evidence/drop-reasons.ts';
 import type { ScenarioResult, WitnessReport } from '../src/report/story/result.ts';
 import type { RunReport } from '../src/report/story/run-report.ts';
 import {
+  expectProven,
   IS_ROOT,
   inTime,
   listed,
@@ -70,8 +71,7 @@ describe.concurrent.each(WAYS)('tcplab run --json $name', ({ command, privilege 
         const { report } = await reported();
         onTestFailed(() => console.error(JSON.stringify(report, null, 1)));
         expect(report.results.map(({ scenario }) => scenario)).toEqual(listed().map(({ id }) => id));
-        const others = report.results.filter(({ verdict }) => verdict !== 'proven');
-        expect(others.map(({ scenario, because }) => `${scenario}: ${because}`)).toEqual([]);
+        expectProven(report.results);
       });
 
       it('names who looked', async () => {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { IS_ROOT, needRoot, Program, tcplab } from './cli.ts';
+import { IS_ROOT, needRoot, Program, tcplabHere } from './cli.ts';
 import { TwoMachines } from './two-machines.ts';
 
 describe('settings of machines that others use as well', () => {
@@ -24,7 +24,7 @@ describe('settings of machines that others use as well', () => {
   };
   const runThere = (...args: string[]) => {
     const { client, server } = machines.places;
-    return tcplab('run', 'syn-sent', '--client', client, '--server', server, ...args);
+    return tcplabHere('run', 'syn-sent', '--client', client, '--server', server, ...args);
   };
 
   it('are set, and restored at the end', async () => {

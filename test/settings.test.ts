@@ -190,7 +190,7 @@ describe('settings of a lab for tests', () => {
 
 describe('--sysctl, --option and --client-port', () => {
   it('set what they name, for run and for programs', async () => {
-    const { stdout } = await tcplab(
+    const { stdout } = await tcplabHere(
       ...['run', 'syn-sent', '--json', '--hold', '4s', '--client-port', '7000'],
       ...['--sysctl', 'client:tcp_syn_retries=1', '--client', 'curl -s http://{server}:{port}/'],
     );
@@ -214,14 +214,14 @@ describe('--sysctl, --option and --client-port', () => {
       socketOptions: { client: { TCP_SYNCNT: 2 } },
       clientPort: 7100,
     };
-    const { stdout } = await tcplab('run', 'syn-sent', '--json', ...set, '--timeline', file);
+    const { stdout } = await tcplabHere('run', 'syn-sent', '--json', ...set, '--timeline', file);
     expect(JSON.parse(stdout).results[0].settings).toEqual(settings);
     expectFits('run', stdout);
-    const replayed = await tcplab('replay', file, '--json');
+    const replayed = await tcplabHere('replay', file, '--json');
     expect(JSON.parse(replayed.stdout).results[0].settings).toEqual(settings);
-    const held = await tcplab('hold', 'syn-sent', '--json', '--for', '50ms', ...set);
+    const held = await tcplabHere('hold', 'syn-sent', '--json', '--for', '50ms', ...set);
     expect(JSON.parse(held.stdout).settings).toEqual(settings);
-    const plain = await tcplab('run', 'syn-sent', '--json');
+    const plain = await tcplabHere('run', 'syn-sent', '--json');
     expect(JSON.parse(plain.stdout).results[0]).not.toHaveProperty('settings');
   });
 
@@ -229,7 +229,7 @@ describe('--sysctl, --option and --client-port', () => {
     const set = ['--option', 'client:TCP_SYNCNT=1', '--sysctl', 'client:tcp_syn_retries=9'];
     // A SYN, and one more after a second: then the kernel gives up, 3 s after the first.
     const args = ['hold', 'syn-sent', '--count', '20', '--json', '--for', '6s', ...set];
-    const { stdout, status } = await tcplab(...args);
+    const { stdout, status } = await tcplabHere(...args);
     const result = JSON.parse(stdout) as CrowdResult;
     expectFits('crowd', stdout);
     expect({ status, held: result.held }).toEqual({ status: 1, held: false });

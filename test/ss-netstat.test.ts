@@ -10,7 +10,7 @@ import type { Scenario } from '../src/scenario/scenario.ts';
 import { type Endpoint, type Family, formatEndpoint } from '../src/tcp/endpoint.ts';
 import type { SocketRow, SocketTimer } from '../src/tcp/socket-row.ts';
 import { parseState, type State } from '../src/tcp/state.ts';
-import { run, TCPLAB } from './cli.ts';
+import { holdHere } from './cli.ts';
 
 const HOSTS = ['client', 'server'] as const;
 
@@ -24,7 +24,7 @@ interface PrintedRow {
   timer: SocketTimer;
 }
 
-describe.concurrent('tcplab hold SCENARIO --on HOST -- …', () => {
+describe('tcplab hold SCENARIO --on HOST -- …', () => {
   for (const { id, held, peer, conditions } of CATALOGUE) {
     for (const host of HOSTS) {
       const other = conditions?.includes('own-peer') ? 'CLOSED' : peer;
@@ -32,11 +32,11 @@ describe.concurrent('tcplab hold SCENARIO --on HOST -- …', () => {
 
       // The client of a flood has other ends beside the one that is meant, and these are not CLOSED.
       if (id === 'syn-flood' && claimed === 'CLOSED') continue;
-      // Both in one, for each start of tcplab takes its time.
+      // Both in one, for each lab takes its time.
       it(`ss -tanH and netstat -tan: ${id}, ${claimed} on the ${host}`, async () => {
-        const both = ['sh', '-c', 'ss -tanH && echo -- && netstat -tan'];
+        const both = 'ss -tanH && echo -- && netstat -tan';
         const { status, stderr, tables } = await whileItLasts(id, async () => {
-          const said = await run([...TCPLAB, 'hold', id, '--on', host, '--', ...both]);
+          const said = await holdHere([id], host, both);
           const [ss = '', netstat = ''] = said.stdout.split('--\n');
           const tables = [statesOf(ss, 0), statesOf(withoutHeader(netstat), 5)];
           return { ...said, tables, isSeen: said.stderr === '' && tables.every(shows(claimed)) };

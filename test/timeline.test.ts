@@ -9,7 +9,7 @@ import { Timeline } from '../src/evidence/timeline.ts';
 import { readTimeline } from '../src/report/files/timeline/read.ts';
 import { TimelineWriter } from '../src/report/files/timeline/write.ts';
 import { type LabOutcome, RunFold } from '../src/report/story/run-fold.ts';
-import { REPOSITORY, tcplab, temporaryFolder } from './cli.ts';
+import { REPOSITORY, tcplabHere, temporaryFolder } from './cli.ts';
 import { claimed, heldFrom, opened, passed, segment, timelineOf } from './hand-built.ts';
 import { parseSavedRun } from './saved-run.ts';
 
@@ -27,7 +27,7 @@ describe.each(['ipv4', 'ipv6'] as const)('a saved run of all scenarios, %s', (fa
 
   beforeAll(async () => {
     const file = join(temporaryFolder(), 'run.ndjson');
-    await tcplab('run', '--timeline', file, ...(family === 'ipv6' ? ['--ipv6'] : []));
+    await tcplabHere('run', '--timeline', file, ...(family === 'ipv6' ? ['--ipv6'] : []));
     lines = readFileSync(file, 'utf8').trimEnd().split('\n');
   });
 

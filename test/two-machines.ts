@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually, type Outcome, Program, run, TCPLAB, temporaryFolder } from './cli.ts';
+import { eventually, type Outcome, Program, TCPLAB, tcplabHereWith, temporaryFolder } from './cli.ts';
 
 /**
  * Two network namespaces that are nobody's but the test's, as two machines in a LAN: 10.77.0.1 and .2. They have no names, so
@@ -76,9 +76,9 @@ export class TwoMachines {
     return { TCPLAB_SSH: `ssh -F ${join(this.folder, 'ssh_config')}` };
   }
 
-  /** Runs tcplab to its end; by ssh, these machines are `a` and `b`. */
+  /** Runs tcplab to its end, in this process; by ssh, these machines are `a` and `b`. */
   tcplab(...args: string[]): Promise<Outcome> {
-    return run([...TCPLAB, ...args], this.environment);
+    return tcplabHereWith(this.environment, ...args);
   }
 
   start(...args: string[]): Program {

@@ -26,6 +26,9 @@ function start(...args: string[]): Program {
   return new Program([...TCPLAB, ...args]);
 }
 
+/** A run with all that the others make: rules and none, orphans, a changed sysctl, a flood. */
+const ONE_OF_EACH_KIND = ['run', 'listen', 'fin-wait-1', 'closing', 'syn-flood', 'established-fast-open'];
+
 // Fifty runs take their time on a busy machine.
 describe('as root', { timeout: 300_000 }, () => {
   let before: Snapshot;
@@ -57,7 +60,7 @@ describe('as root', { timeout: 300_000 }, () => {
 
   it('SIGINT at 12 random moments leaves not even a trace instance', async (context) => {
     needRoot(context, 'trace instances are only root’s');
-    const { killed, whole } = await endedAtRandomMoments(12, 'SIGINT');
+    const { killed, whole } = await endedAtRandomMoments(12, 'SIGINT', ['run']);
     for (const { status, stderr } of [...killed, ...whole]) {
       expect(stderr).toBe('');
       // One that was ending anyway ends well.
@@ -70,7 +73,7 @@ describe('as root', { timeout: 300_000 }, () => {
 
   it('SIGKILL at 50 random moments leaves nothing', async (context) => {
     needRoot(context, 'trace instances are only root’s');
-    const { killed } = await endedAtRandomMoments(50, 'SIGKILL');
+    const { killed } = await endedAtRandomMoments(50, 'SIGKILL', ONE_OF_EACH_KIND);
     expect(killed).toHaveLength(50);
     expect(instancesOf(killed.map(({ pid }) => pid))).toEqual([]);
     await expectUntouched(before);
@@ -177,18 +180,19 @@ interface Ended {
 async function endedAtRandomMoments(
   count: number,
   signal: NodeJS.Signals,
+  line: readonly string[],
 ): Promise<{ killed: Ended[]; whole: Ended[] }> {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32));
   const random = randomFrom(seed);
   // All of a run is to be hit, however long one takes beside others on this machine, which may change.
-  let spanMs = Math.max(...(await Promise.all([1, 2, 3].map(() => timed(start('run').ended)))));
+  let spanMs = Math.max(...(await Promise.all([1, 2, 3].map(() => timed(start(...line).ended)))));
   console.log(`${count} × ${signal} within ${spanMs.toFixed(0)} ms of the start, SEED=${seed}`);
   const [killed, whole]: [Ended[], Ended[]] = [[], []];
   let left = count;
   const worker = async () => {
     while (left > 0) {
       left--;
-      const program = start('run');
+      const program = start(...line);
       const startMs = performance.now();
       // The moment is the point: nothing is waited for here.
       await Promise.race([program.ended, pause(random() * spanMs)]);
