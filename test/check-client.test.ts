@@ -30,14 +30,29 @@ type Case = [id: string, verdict: Verdict, code: string, command: string, says: 
 /** What is found by waiting is waited for no longer than it takes; all else may take as long as a busy machine needs. */
 const WAITED = '1s';
 
+/** Of a protocol that tcplab does not speak. */
+const STRANGER = `exec python3 -c "import socket, sys
+peer = socket.create_connection(('{server}', {port}))
+peer.sendall(b'AUTH')
+peer.recv(100)
+sys.exit('bad greeting')"`;
+
 const CASES: Case[] = [
   ['is-served', 'good', 'served', client(), /^exited with status 0 after .* \(1 connection\)/],
   [
     'is-served',
     'good',
     'keeps-running',
-    client('stays'),
+    http('stays'),
     /^keeps running \(1 connection, 1 still open\)/,
+    WAITED,
+  ],
+  [
+    'is-served',
+    'unknown',
+    'not-understood',
+    client('stays'),
+    /^keeps running .*; does it understand the response\?/,
     WAITED,
   ],
   ['is-served', 'good', 'served', http('four', 'deadline'), /\(4 connections\)/],
@@ -46,7 +61,13 @@ const CASES: Case[] = [
   ['is-served', 'good', 'served', http('http10'), /status 0/],
   ['is-served', 'good', 'served', http('head'), /status 0/],
   ['is-served', 'good', 'served', http('upload'), /status 0/],
-  ['is-served', 'unknown', 'not-understood', 'curl -sS dict://{server}:{port}/d:x; exit 7', /status 7/],
+  [
+    'is-served',
+    'unknown',
+    'not-understood',
+    STRANGER,
+    /^the client exited with status 1: bad greeting; does it understand the response\?/,
+  ],
   [
     'is-served',
     'unknown',
@@ -122,7 +143,7 @@ const CASES: Case[] = [
     'good',
     'recovered',
     client('backoff'),
-    /^4 attempts with pauses of .*; served .* after the server/,
+    /^5 attempts with pauses of .*; served .* after the server/,
   ],
   ['retries', 'good', 'reported', client(), /status 1 .*\(1 attempt\)/],
   ['retries', 'risk', 'retry-storm', client('retries'), /attempts without a pause/],
@@ -189,7 +210,9 @@ const CASES: Case[] = [
 
 describe.concurrent('a client', () => {
   it.each(CASES)('%s: %s, %s (%s)', async (id, verdict, code, command, says, within = '20s') => {
-    const { status, probes } = await check([id], command, '--within', within);
+    // What a program that keeps running does with a response of its own protocol is known to be right.
+    const answer = id !== 'is-served' && command.includes('/client.mjs') ? ['--answer', 'hello\\n'] : [];
+    const { status, probes } = await check([id], command, '--within', within, ...answer);
     const [found] = probes;
     expect({ verdict: found?.verdict, code: found?.code, says: found?.says }).toEqual({
       ...{ verdict, code },
@@ -200,6 +223,19 @@ describe.concurrent('a client', () => {
     expect(status).toBe({ good: 0, risk: 0, fault: 1, unknown: 3 }[verdict]);
     // The evidence shows what the finding reports.
     if (code !== 'no-name') expect(found?.evidence?.ladder).toMatch(/SYN-SENT|LISTEN/);
+  });
+
+  it('that does not understand tcplab is judged by nothing that assumes it', async () => {
+    const { status, probes } = await check(['is-served', 'closes-before-answer'], STRANGER);
+    expect(probes.map(({ code }) => code)).toEqual(['not-understood', 'not-run']);
+    expect(status).toBe(3);
+  });
+
+  it('that never connects is not checked, and exits with status 3', async () => {
+    const { status, probes } = await check(['is-served', 'refused'], 'echo no route; false');
+    expect(probes.map(({ code }) => code)).toEqual(['never-connected', 'not-run']);
+    expect(probes[0]?.says).toMatch(/did not try to connect .*; it exited with status 1: no route/);
+    expect(status).toBe(3);
   });
 
   it('is checked by tests that each pass and fail here', () => {
