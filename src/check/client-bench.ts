@@ -143,6 +143,11 @@ export class ClientBench extends Bench {
     return sentByClient(this.lab.timeline, this.lab.serverPort);
   }
 
+  /** When it exited, in milliseconds of the lab. */
+  get exitMs(): number | undefined {
+    return this.lab.timeline.of('program-ended').at(-1)?.atMs;
+  }
+
   /** How often it has tried to connect. */
   attempts(): number {
     return attemptsIn(this.sent()).length;
@@ -183,9 +188,8 @@ export class ClientBench extends Bench {
 
   /** From what happened to the program until it exited, or else until the last of its connections ended. */
   #tookMs(): number {
-    const exit = this.lab.timeline.of('program-ended').at(-1);
     const lastEnd = this.sent().findLast(({ segment }) => /[FR]/.test(segment.flags));
-    const overMs = (exit ?? lastEnd)?.atMs ?? this.lab.nowMs();
+    const overMs = this.exitMs ?? lastEnd?.atMs ?? this.lab.nowMs();
     return Math.max(0, overMs - this.#deedMs);
   }
 

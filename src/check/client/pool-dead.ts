@@ -1,5 +1,6 @@
 import type { Call } from '../call.ts';
 import { type ClientBench, STATUS_ADVICE } from '../client-bench.ts';
+import { attemptsIn } from '../client-wire.ts';
 import { seconds } from '../describe.ts';
 import { type Advice, fault, good, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
@@ -18,13 +19,13 @@ export const poolDead: Probe<ClientBench> = {
   async run(bench) {
     const dead = new Map<Call, number>();
     let lostMs: number | undefined;
-    let servedMs: number | undefined;
+    let isServed = false;
     bench.serve(async (call, reply) => {
       if (lostMs === undefined && !reply.closes)
         dead.set(call, await answerLast(bench, call, () => call.answer(reply)));
       else {
         await call.answer(reply);
-        if (lostMs !== undefined) servedMs = bench.lab.nowMs();
+        isServed ||= lostMs !== undefined;
       }
     });
     await bench.listen();
@@ -42,16 +43,18 @@ export const poolDead: Probe<ClientBench> = {
       );
     await bench.until(async () => {
       await bench.step();
-      return servedMs !== undefined || bench.program.status !== undefined;
+      return isServed || bench.program.status !== undefined;
     });
     const { status } = bench.program;
-    const attempts = bench.attempts();
-    const tookMs = (servedMs ?? bench.lab.nowMs()) - lostMs;
-    const numbers = { dead: dead.size, attempts, status: status ?? null, tookMs };
-    if (servedMs !== undefined)
+    const attempts = attemptsIn(bench.sent());
+    const lost = lostMs;
+    const next = attempts.find(({ atMs }) => atMs > lost)?.atMs;
+    const tookMs = (isServed ? (next ?? lost) : (bench.exitMs ?? bench.lab.nowMs())) - lost;
+    const numbers = { dead: dead.size, attempts: attempts.length, status: status ?? null, tookMs };
+    if (isServed)
       return good(
         'recovered',
-        `a new connection was served ${seconds(tookMs)} after the first lost request`,
+        `opened a new connection ${seconds(tookMs)} after the first lost request, and was served`,
         numbers,
       );
     if (status !== undefined) {
