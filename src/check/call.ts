@@ -4,10 +4,10 @@ import type { Bench } from './bench.ts';
 import type { Channel } from './channel.ts';
 import type { Reply } from './talk/talk.ts';
 
-/** How much of what a program says is shown, in octets. */
+/** How much of what a program says is shown, in bytes. */
 const SAID_KEPT = 300;
 
-/** How much of a request is kept, in octets: enough to know it again. */
+/** How much of a request is kept, in bytes: enough to know it again. */
 const REQUEST_KEPT = 16_384;
 
 /** Some programs say nothing before the server does. */
@@ -31,7 +31,7 @@ export class Call {
   lastRequest: Buffer = Buffer.alloc(0);
   /** When the last response was sent, in milliseconds of the lab; undefined if none was. */
   answeredMs: number | undefined;
-  /** What the client sent, in octets. */
+  /** What the client sent, in bytes. */
   received = 0;
   /** Whether the client's FIN or RST was read. */
   hasLeft = false;
@@ -101,7 +101,7 @@ export class Call {
     });
   }
 
-  /** Sends octets; what the kernel does not take now is sent with the next reading. */
+  /** Sends bytes; what the kernel does not take now is sent with the next reading. */
   async send(data: Buffer): Promise<void> {
     this.#unsent = Buffer.concat([this.#unsent, data]);
     await this.#flush();
@@ -151,7 +151,7 @@ export class Call {
 
 const SOMETHING = Buffer.from('\n');
 
-/** Octets that were received and not used yet. It grows by doubling: each octet is copied a few times only. */
+/** Bytes that were received and not used yet. It grows by doubling: each byte is copied a few times only. */
 class Heard {
   #memory: Buffer = Buffer.alloc(0);
   #length = 0;

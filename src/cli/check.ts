@@ -131,7 +131,8 @@ export function checkCommand(): Command {
           'tcplab check server --list',
         ],
         "The program gets 5s to start, or --within if that is longer. In a client's command, {server} and {port} are " +
-          'replaced by the address and port to connect to.',
+          'replaced by the address and port to connect to. {name} in place of {server} is a name, so that tests ' +
+          'can give it several addresses.',
         ABOUT_HOSTS,
         'Exit status: 0 no fault; 1 a fault, or with --fail-on risk also a risk; 2 invalid usage; 3 not checked: the ' +
           'program was never there, no test could find out anything, or this machine lacks something (`tcplab doctor`).',

@@ -98,7 +98,8 @@ export function answerTo(query: Buffer, names: NameTable): Buffer | undefined {
   const question = questionOf(query);
   if (!question) return undefined;
   const { name, type, end } = question;
-  const addresses = names[name.toLowerCase()];
+  const known = name.toLowerCase();
+  const addresses = Object.hasOwn(names, known) ? names[known] : undefined;
   const wanted = (addresses ?? []).map(addressBytes).filter(({ length }) => TYPES[length] === type);
   const header = Buffer.from(query.subarray(0, HEADER));
   const flags = IS_RESPONSE | IS_AUTHORITATIVE | CAN_RECURSE | (query.readUInt16BE(2) & ASKS_RECURSION);
@@ -109,7 +110,7 @@ export function answerTo(query: Buffer, names: NameTable): Buffer | undefined {
   return Buffer.concat([header, query.subarray(HEADER, end), ...wanted.map(record)]);
 }
 
-/** By the length of an address, in octets. */
+/** By the length of an address, in bytes. */
 const TYPES: Record<number, number> = { 4: A, 16: AAAA };
 
 function record(address: Uint8Array): Buffer {

@@ -68,7 +68,7 @@ export const finCrossesRequest: Probe<ClientBench> = {
   },
 };
 
-/** The octets that the client sent on the idle connection after the response: they are not acknowledged. */
+/** The bytes that the client sent on the idle connection after the response: they are not acknowledged. */
 function requestAfterAnswer(
   bench: ClientBench,
   idle: { call: Call; port: number } | undefined,
@@ -87,7 +87,7 @@ function requestAfterAnswer(
   return packet.subarray(headersOf(packet)?.length ?? 0);
 }
 
-/** Whether a request has the same first line as another one; if it is not HTTP, the same octets. */
+/** Whether a request has the same first line as another one; if it is not HTTP, the same bytes. */
 function isSame(next: Buffer, lost: Buffer): boolean {
   const length = isHttpRequest(lost) ? lost.indexOf('\r\n') : lost.length;
   return next.subarray(0, length).equals(lost.subarray(0, length));

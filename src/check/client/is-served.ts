@@ -5,7 +5,7 @@ import { good, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import { isHttpRequest } from '../talk/http.ts';
 
-/** The first octet of a TLS record of a handshake (RFC 8446, 5.1). */
+/** The first byte of a TLS record of a handshake (RFC 8446, 5.1). */
 const TLS_HANDSHAKE = 0x16;
 
 export const isServed: Probe<ClientBench> = {
@@ -41,7 +41,7 @@ export const isServed: Probe<ClientBench> = {
     }
     const open = (await bench.sockets()).filter(isInUse).length;
     const still = `keeps running (${says}, ${open} still open)`;
-    // Whoever waits for more than a line of x may not have understood it.
+    // A client that waits for more than a line of x may not have understood it.
     const isUnderstood =
       bench.talk.name !== 'auto' || bench.requests.every(isHttpRequest) || reaction.what === 'let go';
     return isUnderstood

@@ -28,7 +28,7 @@ export class HttpReader implements AnswerReader {
   readonly #isExpected: (status: number) => boolean;
   #head = '';
   #status: { code: number; line: string } | undefined;
-  /** Octets of the body, or of the chunk, that are still to come; -1: until the end of the connection. */
+  /** Bytes of the body, or of the chunk, that are still to come; -1: until the end of the connection. */
   #left = 0;
   #part: 'head' | 'body' | 'chunk-size' | 'chunk' | 'trailer' | 'whole' = 'head';
   /** Of a chunk's size or of the trailer. */

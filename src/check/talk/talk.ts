@@ -5,7 +5,7 @@
 export interface Talk {
   /** The word of `--talk`. */
   readonly name: string;
-  /** Octets that tcplab sends as the client; empty if it sends nothing. */
+  /** Bytes that tcplab sends as the client; empty if it sends nothing. */
   readonly request: Buffer;
   /** Reads a server's greeting; null if the client speaks first. */
   greeting(): AnswerReader | null;
@@ -19,7 +19,7 @@ export interface Talk {
   interim?(heard: Buffer): Buffer | undefined;
 }
 
-/** Reads what a server says, piece by piece, each octet once. */
+/** Reads what a server says, piece by piece, each byte once. */
 export interface AnswerReader {
   push(data: Buffer): void;
   /** The server has sent its FIN, or in TLS its close_notify. */
@@ -30,16 +30,16 @@ export interface AnswerReader {
 }
 
 export interface Reply {
-  /** How many of the octets heard the request had. */
+  /** How many of the bytes heard the request had. */
   used: number;
   answer: Buffer;
-  /** An octet of the answer before which it is not complete, nor could a client take it for complete. */
+  /** An byte of the answer before which it is not complete, nor could a client take it for complete. */
   cut: number;
   /** Whether the server closes after it. */
   closes: boolean;
 }
 
-/** Any octets, or those that contain a text. */
+/** Any bytes, or those that contain a text. */
 export function textReader(expected: Buffer = Buffer.alloc(0)): AnswerReader {
   let tail: Buffer = Buffer.alloc(0);
   let isWhole = false;
@@ -67,7 +67,7 @@ export interface TextTalk {
 
 const NOTHING = Buffer.alloc(0);
 
-/** Octets that the user names. A request without an expected text is answered by any octets. */
+/** Bytes that the user names. A request without an expected text is answered by any bytes. */
 export function textTalk({ greeting, request = NOTHING, expect, answer }: TextTalk): Talk {
   return {
     name: 'text',
