@@ -134,10 +134,12 @@ export class ClientBench extends Bench {
       return done > 0 || this.program.status !== undefined;
     }, this.startWithinMs);
     if (done > 0) return;
-    throw new TcplabError(
-      'TIMEOUT',
-      this.calls.length === 0 ? 'its connection was not established' : 'its request was not complete',
-    );
+    const why = [
+      [this.calls, 'its connection was not established'],
+      [this.requests, 'its request was not complete'],
+    ] as const;
+    const missing = why.find(([seen]) => seen.length === 0)?.[1];
+    throw new TcplabError('TIMEOUT', missing ?? 'it closed its connection before the server could respond');
   }
 
   /** What it sent to the server's port, so far. */
@@ -273,7 +275,7 @@ export const PATIENCE_MS = 60_000;
 
 /** For a program that reports success, though it got no response. */
 export const STATUS_ADVICE: Advice = {
-  why: 'Whoever called the program, a script or a supervisor, takes the failure for a success and goes on without the data.',
+  why: 'The script or supervisor that called the program takes the failure for a success and goes on without the data.',
   fix: 'Exit with a status other than 0 if no complete response arrived.',
 };
 

@@ -11,7 +11,7 @@ const ERROR_ADVICE: Advice = {
 };
 
 const TWICE_ADVICE: Advice = {
-  why: 'The server may have executed the request before it closed: whoever orders something orders it twice (RFC 9110, 9.2.2).',
+  why: 'The server may have executed the request before it closed: an order is placed twice (RFC 9110, 9.2.2).',
   fix: 'Repeat only idempotent methods by yourself, or send an Idempotency-Key that the server knows.',
 };
 

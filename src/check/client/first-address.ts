@@ -14,7 +14,7 @@ import type { Probe } from '../probe.ts';
 const NAME = 'tcplab.test';
 
 const ADVICE: Advice = {
-  why: 'One of several addresses fails, and with it the program, though the others work: several addresses are no help.',
+  why: 'One of several addresses fails, and with it the program, although the others work.',
   fix: 'Try the addresses one after the other, each with a connect timeout, or side by side (Happy Eyeballs, RFC 8305).',
 };
 

@@ -14,7 +14,7 @@ export const poolDead: Probe<ClientBench> = {
   id: 'pool-dead',
   title: 'all idle connections of the pool are dead',
   purpose:
-    'A firewall or NAT has forgotten the idle connections, or the server has moved: what is sent on them is lost, but new ones work.',
+    'A firewall or NAT has forgotten the idle connections, or the server has moved: requests on them are lost, but new connections work.',
   restsOnService: true,
   async run(bench) {
     const dead = new Map<Call, number>();

@@ -20,7 +20,7 @@ const STORM_ADVICE: Advice = {
 };
 
 const GONE_ADVICE: Advice = {
-  why: 'The program must be restarted by hand after each restart of the server.',
+  why: 'The program must be restarted manually after each restart of the server.',
   fix: 'Retry until the server is back, with pauses of seconds at most.',
 };
 
