@@ -177,6 +177,7 @@ const CASES: Case[] = [
     /^no new connection was served within 1\.0 s/,
     WAITED,
   ],
+  ['pool-dead', 'unknown', 'not-repeated', client('upload'), /may not have required a response/],
   ['pool-dead', 'unknown', 'no-reuse', http(), /no second request/],
   ['first-address-dead', 'good', 'second-address', named('happy'), /\(2 attempts, 1 to the first address\)/],
   [
