@@ -1,4 +1,5 @@
 import { endOf } from '../evidence/connection.ts';
+import type { HostName } from '../evidence/events.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
 import { stageOf } from '../scenario/reach.ts';
 import { ListensElsewhere, nameOf, startListening, wentToBackground } from '../scenario/started-program.ts';
@@ -12,7 +13,7 @@ import { Visitor } from './visitor.ts';
 /** The witnesses match a lab's events by its first ports. The ports of many clients are above them. */
 const CROWD_FIRST_PORT = 50_000;
 
-/** How soon the parent of a daemon exits after its child listens. */
+/** How soon the parent of a daemon exits after its child listens, and a program after its sockets are gone. */
 const EXITS_WITHIN_MS = 300;
 
 /** A lab whose server is the program. */
@@ -129,7 +130,13 @@ export class ServerBench extends Bench {
     const { status } = this.program;
     if (status !== undefined) return `the program exited with status ${status}`;
     const visitor = await this.visit();
-    if (!visitor) return `a new connection was not established within ${seconds(this.withinMs)}`;
+    if (!visitor) {
+      // The end of a program is known a little after its sockets are gone.
+      const ended = await this.until(() => this.program.status !== undefined, EXITS_WITHIN_MS);
+      return ended
+        ? `the program exited with status ${this.program.status}`
+        : `a new connection was not established within ${seconds(this.withinMs)}`;
+    }
     const tookMs = await visitor.exchange();
     const isServed = tookMs !== undefined && (this.talks || (await this.isAccepted(visitor)));
     const { ended, problem } = visitor;
@@ -141,9 +148,9 @@ export class ServerBench extends Bench {
       : `a new client got ${ended} before a complete response`;
   }
 
-  /** A counter of the server's kernel (nstat(8)), since the lab was opened. */
-  async counted(name: string): Promise<number> {
-    await this.lab.server.count();
-    return this.lab.timeline.of('counted').findLast(({ host }) => host === 'server')?.counters[name] ?? 0;
+  /** A counter of a host's kernel (nstat(8)), since the lab was opened. */
+  async counted(name: string, of: HostName = 'server'): Promise<number> {
+    await this.lab.host(of).count();
+    return this.lab.timeline.of('counted').findLast(({ host }) => host === of)?.counters[name] ?? 0;
   }
 }

@@ -43,7 +43,12 @@ export const stopped: Probe<ServerBench> = {
     await bench.until(isGone);
     // What a program has written before its end may still be on its way.
     await bench.until(isOver, 500);
-    const exited = await bench.until(() => bench.program.status !== undefined);
+    const exited = await bench.until(async () => {
+      // A client closes too when the server does.
+      await idle.closeIfEnded();
+      await busy.closeIfEnded();
+      return bench.program.status !== undefined;
+    });
     return judge(bench, busy, exited && bench.lab.nowMs() - startMs);
   },
 };
