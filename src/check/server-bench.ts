@@ -1,6 +1,8 @@
 import { endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
+import { descendantsOf } from '../kernel/process.ts';
+import { isEnterable } from '../lab/host.ts';
 import { stageOf } from '../scenario/reach.ts';
 import { ListensElsewhere, nameOf, startListening, wentToBackground } from '../scenario/started-program.ts';
 import type { Turn } from '../scenario/turn.ts';
@@ -15,6 +17,9 @@ const CROWD_FIRST_PORT = 50_000;
 
 /** How soon the parent of a daemon exits after its child listens, and a program after its sockets are gone. */
 const EXITS_WITHIN_MS = 300;
+
+/** How soon a server answers that does not wait for the rest of a request. */
+const ANSWERS_WITHIN_MS = 100;
 
 /** A lab whose server is the program. */
 export class ServerBench extends Bench {
@@ -73,6 +78,32 @@ export class ServerBench extends Bench {
     const visitor = await this.connect(receiveBuffer);
     const isOver = async () => (await visitor.isConnected()) || visitor.ended !== 'open';
     return (await this.until(isOver)) && (await visitor.isConnected()) ? visitor : undefined;
+  }
+
+  /**
+   * A request that the server has read in part, so that its response can't be complete before the rest is sent; undefined if the
+   * server does not read it, or answers without the rest.
+   */
+  async inProgress(): Promise<{ busy: Visitor; rest: Buffer } | undefined> {
+    const { length } = this.talk.request;
+    if (length < 2) return undefined;
+    // An echo answers a request without its last octet.
+    return (await this.#inProgress(length - 1)) ?? (await this.#inProgress(1));
+  }
+
+  async #inProgress(octets: number): Promise<{ busy: Visitor; rest: Buffer } | undefined> {
+    const { request } = this.talk;
+    const busy = await this.visit();
+    if (!busy) return undefined;
+    await this.until(async () => (await busy.isGreeted()) || busy.ended !== 'open');
+    await busy.send(request.subarray(0, octets));
+    const isRead = await this.until(async () => {
+      const row = await this.serverRow(busy);
+      return row !== undefined && row.inode !== 0 && row.receiveQueue === 0;
+    });
+    await this.until(() => busy.isAnswered(), ANSWERS_WITHIN_MS);
+    const isHeld = isRead !== undefined && busy.ended === 'open' && !(await busy.isAnswered());
+    return isHeld ? { busy, rest: request.subarray(octets) } : undefined;
   }
 
   /** Connects, and waits until a process of the program has accepted. Gives undefined if that does not happen in time. */
@@ -146,6 +177,12 @@ export class ServerBench extends Bench {
     return ended === 'open'
       ? `a new client got no complete response within ${seconds(this.withinMs)}`
       : `a new client got ${ended} before a complete response`;
+  }
+
+  /** The program's processes; undefined if they are on another machine. */
+  get processes(): number[] | undefined {
+    if (!isEnterable(this.lab.server)) return undefined;
+    return [this.program.pid, ...descendantsOf([this.program.pid])];
   }
 
   /** A counter of a host's kernel (nstat(8)), since the lab was opened. */

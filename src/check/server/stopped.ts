@@ -26,7 +26,7 @@ export const stopped: Probe<ServerBench> = {
     if (!idle) return unknown('not-established', 'no connection was established');
     await idle.exchange();
     if (request.length < 2) return stopIdle(bench);
-    const progress = (await inProgress(bench, request.length - 1)) ?? (await inProgress(bench, 1));
+    const progress = await bench.inProgress();
     if (!progress)
       return unknown(
         'not-in-progress',
@@ -52,31 +52,6 @@ export const stopped: Probe<ServerBench> = {
     return judge(bench, busy, exited && bench.lab.nowMs() - startMs);
   },
 };
-
-/**
- * A request that the server has read in part, so that its response can't be complete before the rest is sent; undefined if the
- * server does not read it, or answers without the rest.
- */
-async function inProgress(
-  bench: ServerBench,
-  octets: number,
-): Promise<{ busy: Visitor; rest: Buffer } | undefined> {
-  const { request } = bench.talk;
-  const busy = await bench.visit();
-  if (!busy) return undefined;
-  await bench.until(async () => (await busy.isGreeted()) || busy.ended !== 'open');
-  await busy.send(request.subarray(0, octets));
-  const isRead = await bench.until(async () => {
-    const row = await bench.serverRow(busy);
-    return row !== undefined && row.inode !== 0 && row.receiveQueue === 0;
-  });
-  // An echo answers each octet.
-  await bench.until(() => busy.isAnswered(), ANSWERS_WITHIN_MS);
-  const isHeld = isRead !== undefined && busy.ended === 'open' && !(await busy.isAnswered());
-  return isHeld ? { busy, rest: request.subarray(octets) } : undefined;
-}
-
-const ANSWERS_WITHIN_MS = 100;
 
 async function judge(bench: ServerBench, busy: Visitor, exitMs: number | undefined): Promise<Finding> {
   const { stopSignal = 'SIGTERM' } = bench.options;

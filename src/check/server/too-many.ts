@@ -1,0 +1,73 @@
+import { descriptorsOf, limitDescriptors, socketHolders, usageOf } from '../../kernel/process.ts';
+import { type Advice, fault, good, risk, unknown } from '../finding.ts';
+import type { Probe } from '../probe.ts';
+import type { ServerBench } from '../server-bench.ts';
+
+/** Descriptors that a process may open beyond those that it has. */
+const FREE = 10;
+const MORE = 20;
+const MEASURED_MS = 500;
+/** Of one processor. */
+const BUSY = 0.5;
+
+const DIES: Advice = {
+  why: 'When descriptors run out, accept() fails with EMFILE. A program that takes that for fatal ends the service for everyone.',
+  fix: 'Handle EMFILE and ENFILE from accept(): close idle connections, wait a little, and go on. Raise the limit (LimitNOFILE, ulimit -n).',
+};
+
+const SPINS: Advice = {
+  why: 'The listener stays readable while accept() fails, so a loop without a pause uses a whole processor just when the server is busiest.',
+  fix: 'After EMFILE stop polling the listener for some milliseconds, or until a connection is closed. Raise the limit (LimitNOFILE, ulimit -n).',
+};
+
+export const tooMany: Probe<ServerBench> = {
+  id: 'too-many',
+  title: 'more clients than the program has descriptors',
+  purpose:
+    'The limit of descriptors is reached: accept() fails with EMFILE. The server must not end or spin, and recover.',
+  restsOnService: true,
+  async run(bench) {
+    const processes = bench.processes;
+    if (!processes) return unknown('elsewhere', 'the program runs on another machine');
+    const inode = (await bench.listener())?.inode;
+    const holders = [
+      ...new Set(socketHolders(processes).flatMap((one) => (one.inode === inode ? one.pid : []))),
+    ];
+    const isLimited = holders.map((pid) => limitDescriptors(pid, (descriptorsOf(pid) ?? 0) + FREE));
+    if (holders.length === 0 || !isLimited.every(Boolean))
+      return unknown('not-limited', "the program's limit of descriptors could not be set");
+    const clients = holders.length * FREE + MORE;
+    const visitors = await Promise.all(Array.from({ length: clients }, () => bench.connect()));
+    const openNow = async () => {
+      const rows = await bench.lab.server.observe();
+      return rows.filter(({ state, inode }) => state === 'ESTABLISHED' && inode !== 0).length;
+    };
+    await bench.until(async () => (await openNow()) >= clients, 1000);
+    const before = usageOf(processes)?.cpuMs ?? 0;
+    await bench.until(() => bench.program.status !== undefined, MEASURED_MS);
+    const busy = ((usageOf(processes)?.cpuMs ?? 0) - before) / MEASURED_MS;
+    const open = await openNow();
+    let refused = 0;
+    for (const visitor of visitors) {
+      await visitor.read();
+      if (visitor.ended !== 'open') refused++;
+      await visitor.close();
+    }
+    const queued = Math.max(0, clients - open - refused);
+    const numbers = { clients, open, refused, queued, cpu: Math.round(busy * 100) / 100 };
+    const what = `of ${clients} clients ${open} were open, ${queued} waited, ${refused} were closed`;
+    if (bench.program.status === undefined && open >= clients)
+      return unknown('limit-not-reached', `all ${clients} clients were open beyond the limit`, numbers);
+    await bench.until(async () => (await openNow()) === 0);
+    const wrong = await bench.whatIsWrong();
+    if (wrong) return fault('not-served-after', `${what}; afterwards ${wrong}`, DIES, numbers);
+    if (busy > BUSY)
+      return risk(
+        'spins',
+        `${what}, and the program used ${Math.round(busy * 100)} % of a processor`,
+        SPINS,
+        numbers,
+      );
+    return good('recovered', `${what}; afterwards a new client was served`, numbers);
+  },
+};
