@@ -6,8 +6,10 @@
 #   leaver   the same, but goes on working for a client that has left, and keeps its descriptor
 #   spins    the same as threads, but tries accept() again at once when it fails
 #   crashes  the same as threads, but an error of accept() ends it
+#   deaf     on SIGTERM closes its listener with what is queued, and finishes what is in progress; accepts now and then
 #   keeper   refuses to start while the process of its PID file exists, and never removes it
 import os
+import signal
 import socket
 import sys
 import threading
@@ -48,7 +50,14 @@ listener.bind(("", port))
 if mode == "defer":
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
 listener.listen(511)
+over = []
+if mode == "deaf":
+    signal.signal(signal.SIGTERM, lambda *_: over.append(True))
 while True:
+    if mode == "deaf":
+        time.sleep(0.3)
+        if over:
+            break
     try:
         connection, _ = listener.accept()
     except OSError:
@@ -60,4 +69,5 @@ while True:
     if mode == "sync":
         serve(connection)
     else:
-        threading.Thread(target=serve, args=(connection,), daemon=True).start()
+        threading.Thread(target=serve, args=(connection,), daemon=mode != "deaf").start()
+listener.close()
