@@ -113,7 +113,7 @@ const CASES: Case[] = [
   ['idle-timeout', 'unknown still-waiting', node('echo'), /--within 3m would tell/, WAITED],
   ['too-many', 'good recovered', node('echo'), /afterwards a new client was served/],
   ['too-many', 'good recovered', python('threads'), /1\d waited, 0 were closed; afterwards/],
-  ['too-many', 'risk spins', python('spins'), /the program used \d+ % of a processor/],
+  ['too-many', 'risk spins', python('spins'), /the program used \d+ ms of a processor/],
   ['too-many', 'fault not-served-after', python('crashes'), /the program exited with status 1/],
   ['drains', 'good drained', node('careful'), /^in progress: answered; in the accept queue: answered/],
   ['drains', 'risk queued-lost', python('deaf'), /in the accept queue: cut; new: refused/],
@@ -205,7 +205,7 @@ describe.concurrent('what a server is like', () => {
     expect(other).toMatchObject({ status: 0, verdict: 'good' });
   });
 
-  it('is not the program any more, if it went into the background: it is told so, and ended', async () => {
+  it('is not the program any more, if it went into the background: it hears so, and is ended', async () => {
     const daemon = `setsid -f ${process.execPath} ${programs}/server.mjs echo; exit 0`;
     const { status, probes } = await report(daemon, '--only', 'serves', 'stopped');
     expect(status).toBe(3);
@@ -233,7 +233,7 @@ describe.concurrent('what a server is like', () => {
       `exec ${process.execPath} -e "require('net').createServer().listen({ port: 80, host: '::', ipv6Only: true })"`,
       /listens on \[::\]:80 for IPv6 only, and refused .*: use --ipv6/,
     ],
-  ])('is told what would be right, if it listens on %s', async (_, command, says) => {
+  ])('hears what would be right, if it listens on %s', async (_, command, says) => {
     const { status, verdict, code, says: said } = await check('serves', command, ...WAITED);
     expect({ status, verdict, code }).toEqual({ status: 3, verdict: 'unknown', code: 'listens-elsewhere' });
     expect(said).toMatch(says);
@@ -250,7 +250,7 @@ describe.concurrent('what a server is like', () => {
     ['as a child of a shell', 'true; '],
   ])('starts again though its PID file refuses a second one, %s', async (_, before) => {
     const file = join(temporaryFolder(), 'pid');
-    // The shell ends by the signal, and leaves its child to whoever adopts it.
+    // The shell ends by the signal, and leaves its child to the process that adopts it.
     const command = before === '' ? python('keeper', file) : `${python('keeper', file).slice(5)} & wait`;
     const found = await check('restarted', command, ...LINE);
     expect(found).toMatchObject({ verdict: 'good', code: 'restarted' });

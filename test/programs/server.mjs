@@ -31,8 +31,11 @@ const modes = {
     });
     process.on('SIGTERM', () => {
       isOver = true;
-      server.close();
-      endIdle();
+      // First what is in the accept queue is accepted.
+      setTimeout(() => {
+        server.close();
+        endIdle();
+      }, 50);
     });
   },
   // Never answers.

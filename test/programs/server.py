@@ -53,6 +53,7 @@ listener.listen(511)
 over = []
 if mode == "deaf":
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
+    listener.setblocking(False)
 while True:
     if mode == "deaf":
         time.sleep(0.3)
