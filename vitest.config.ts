@@ -36,7 +36,7 @@ const script = join(root, 'scripts/build.mjs');
 const { bundleIfStale } = (await import(script)) as { bundleIfStale: (root: string) => void };
 bundleIfStale(root);
 
-/** Loads modules anew, which Node can't: it has the sources, and what they import. */
+/** Loads modules again, which Node can't: it has the sources, and what they import. */
 const RELOADS = 'test/bpftrace.test.ts';
 
 /** Tests take the modules of src/ as the build has made them: Node loads these by itself, in a fifth of the time. */

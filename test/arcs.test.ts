@@ -24,7 +24,7 @@ import { foldEnd } from '../src/tcp/fold.ts';
 import { seqAdd, sequenceNumber } from '../src/tcp/sequence.ts';
 import type { State } from '../src/tcp/state.ts';
 import { errorsOf, NUMBERS, parse, validate } from './arcs-schema.ts';
-import { IS_ROOT, needRoot, type Outcome, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
+import { IS_ROOT, needRoot, type Outcome, run, TCPLAB, tcplabAsOrdinaryUser, tcplabHere } from './cli.ts';
 import { instead, type Played, playWithout, unheard, type Withholding, without } from './withhold.ts';
 
 /** Every transition is driven on purpose, is proven, and is not seen when its trigger is withheld. */
@@ -748,14 +748,21 @@ interface Way {
 }
 
 /** Runs it when that is first asked for. */
-function way(name: string, privilege: Way['privilege'], make: () => readonly string[]): Way {
-  const command = once(make);
-  const reported = once(async () => parse(await run([...command(), 'arcs', '--json'])));
-  return { name, privilege, reported, printed: once(() => run([...command(), 'arcs'])) };
+function way(
+  name: string,
+  privilege: Way['privilege'],
+  tcplab: (...args: string[]) => Promise<Outcome>,
+): Way {
+  const reported = once(async () => parse(await tcplab('arcs', '--json')));
+  return { name, privilege, reported, printed: once(() => tcplab('arcs')) };
 }
 
-const AS_WE_ARE: Way = way('as the user of the tests', IS_ROOT ? 'root' : 'user-namespace', () => TCPLAB);
-const WAYS: Way[] = [AS_WE_ARE, way('as an ordinary user', 'user-namespace', tcplabAsOrdinaryUser)];
+const AS_WE_ARE: Way = way('as the user of the tests', IS_ROOT ? 'root' : 'user-namespace', tcplabHere);
+const asOrdinaryUser = once(tcplabAsOrdinaryUser);
+const WAYS: Way[] = [
+  AS_WE_ARE,
+  way('as an ordinary user', 'user-namespace', (...args) => run([...asOrdinaryUser(), ...args])),
+];
 
 describe.concurrent.each(WAYS)('tcplab arcs $name', ({ name, reported, printed, privilege }) => {
   const witnesses = ['socket-table', 'packets', ...(privilege === 'root' ? ['kernel-events'] : [])];

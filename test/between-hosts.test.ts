@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ScenarioResult } from '../src/report/story/result.ts';
-import { Program, resultsIn, run, TCPLAB } from './cli.ts';
+import { Program, resultsIn, tcplabHere } from './cli.ts';
 import { inside } from './two-machines.ts';
 
 /** tcplab tells what a router between the hosts does apart from what the hosts do: it proves nothing of theirs. */
@@ -39,7 +39,7 @@ async function through(rule: string | null, ...args: string[]): Promise<Scenario
       `nft 'add table ip x; add chain ip x f { type filter hook forward priority 0; }; add rule ip x f ${rule}'`,
     );
   const places = ['--client', `pid:${client.pid}`, '--server', `pid:${server.pid}`, '--client-port', '5555'];
-  const [result] = resultsIn(await run([...TCPLAB, 'run', '--json', ...places, ...args]));
+  const [result] = resultsIn(await tcplabHere('run', '--json', ...places, ...args));
   if (!result) throw new Error(`no result of ${args.join(' ')}`);
   return result;
 }

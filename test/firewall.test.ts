@@ -289,6 +289,7 @@ describe('iptables', () => {
       for (const family of ['ipv4', 'ipv6'] as const) {
         const timelines = await runAll({ firewall: 'iptables', family });
         expectProven(timelines.map(resultOf));
+        expect(timelines).toHaveLength(CATALOGUE.length);
         for (const { dropped, counted } of timelines.flatMap(dropsAndCounts)) expect(dropped).toBe(counted);
       }
       // It was the old kind indeed: the other shows no table.

@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { ScenarioResult } from '../src/report/story/result.ts';
-import { eventually, needRoot, Program, REPOSITORY, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
+import {
+  eventually,
+  needRoot,
+  Program,
+  REPOSITORY,
+  TCPLAB,
+  tcplab,
+  tcplabHere,
+  temporaryFolder,
+} from './cli.ts';
 
 const PROGRAM = `${process.execPath} ${join(REPOSITORY, 'test/programs/bulk.mjs')}`;
 
@@ -38,7 +47,7 @@ it('holds a connection through which a program sends all it can, keeps a part, a
   expect(events.filter((line) => line.startsWith('{"type":"captured"')).length).toBeGreaterThan(
     result.segments.length,
   );
-  const replayed = JSON.parse((await tcplab('replay', file, '--json')).stdout);
+  const replayed = JSON.parse((await tcplabHere('replay', file, '--json')).stdout);
   expect(replayed.results).toMatchObject([{ verdict: result.verdict, segmentsLeftOut: expect.any(Number) }]);
   expect(replayed.results[0].witnesses).toEqual(result.witnesses);
 }, 120_000);

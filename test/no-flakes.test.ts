@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/story/run-report.ts';
-import { expectProven, inTime, listed, resultsIn, tcplab } from './cli.ts';
+import { expectProven, inTime, listed, outlastedItsRequest, resultsIn, tcplab } from './cli.ts';
 
 /** The short form of what `node bench/repeat.mjs` does: every verdict is proven though the machine is busy. */
 const REPEATS = 5;
@@ -22,7 +22,7 @@ afterAll(() => {
 
 it(`every verdict is proven in ${REPEATS} runs beside ${BUSY_LOOPS} busy loops`, async () => {
   const again = () => tcplab('run', '--repeat', `${REPEATS}`, '--json');
-  const { stdout, stderr } = await inTime(again, resultsIn);
+  const { stdout, stderr } = await inTime(again, resultsIn, outlastedItsRequest);
   expect(stderr).toBe('');
   const { results } = JSON.parse(stdout) as RunReport;
   expect(results).toHaveLength(listed().length * REPEATS);

@@ -25,6 +25,7 @@ import {
   TCPLAB,
   tcplab,
   tcplabAsOrdinaryUser,
+  tcplabHere,
   temporaryFolder,
 } from './cli.ts';
 
@@ -106,7 +107,7 @@ describe.concurrent('an incomplete output leaves the old file', SLOW, () => {
   it('--report of replay, when its timeline is cut', async () => {
     const { folder, file } = withOld();
     const timeline = join(temporaryFolder(), 'run.ndjson');
-    await tcplab('run', 'listen', '--timeline', timeline);
+    await tcplabHere('run', 'listen', '--timeline', timeline);
     writeFileSync(timeline, readFileSync(timeline, 'utf8').split('\n').slice(0, 9).join('\n'));
     for (const kind of ['--report', '--junit']) {
       expect((await tcplab('replay', timeline, kind, file)).status).toBe(2);
@@ -120,7 +121,7 @@ describe.concurrent('a complete output', SLOW, () => {
   it.each(KINDS)('%s takes the place of the old one, with its permissions', async (kind) => {
     const { folder, file } = withOld();
     chmodSync(file, 0o640);
-    expect((await tcplab('run', 'listen', kind, file)).status).toBe(0);
+    expect((await tcplabHere('run', 'listen', kind, file)).status).toBe(0);
     expect(readFileSync(file, 'utf8')).not.toContain(OLD);
     expect(statSync(file).mode & 0o7777).toBe(0o640);
     expect(readdirSync(folder)).toEqual(['old']);
@@ -130,7 +131,7 @@ describe.concurrent('a complete output', SLOW, () => {
     needRoot(context, 'to give a file away');
     const { file } = withOld();
     spawnSync('chown', ['65534:65534', file]);
-    await tcplab('run', 'listen', '--junit', file);
+    await tcplabHere('run', 'listen', '--junit', file);
     expect(statSync(file)).toMatchObject({ uid: 65534, gid: 65534 });
   });
 
@@ -141,7 +142,7 @@ describe.concurrent('a complete output', SLOW, () => {
       ['dangling', 'new'],
     ] as const) {
       symlinkSync(target, join(folder, link));
-      await tcplab('run', 'listen', '--junit', join(folder, link));
+      await tcplabHere('run', 'listen', '--junit', join(folder, link));
       expect(lstatSync(join(folder, link)).isSymbolicLink()).toBe(true);
       expect(readFileSync(join(folder, link), 'utf8')).toMatch(/^<\?xml/);
     }
@@ -215,7 +216,7 @@ describe.concurrent("an output that can't be written ends with one sentence", SL
   it.each(KINDS)('%s to a FIFO without a reader, before anything runs', async (kind) => {
     const fifo = join(temporaryFolder(), 'fifo');
     spawnSync('mkfifo', [fifo]);
-    expect(await tcplab('run', 'listen', '--hold', '1h', kind, fifo)).toEqual({
+    expect(await tcplabHere('run', 'listen', '--hold', '1h', kind, fifo)).toEqual({
       status: 2,
       stdout: '',
       stderr: `tcplab: cannot write ${fifo}: no process has it open for reading\n`,
@@ -277,7 +278,7 @@ describe.concurrent('rejects two outputs that are one file before anything runs'
   it('a report and one of the packet files', async () => {
     const packets = join(folder, 'packets');
     const options = ['--pcap', packets, '--junit', join(packets, 'listen.pcapng')];
-    const { status, stderr } = await tcplab('run', 'listen', '--hold', '1h', ...options);
+    const { status, stderr } = await tcplabHere('run', 'listen', '--hold', '1h', ...options);
     expect({ status, stderr }).toEqual({
       status: 2,
       stderr: expect.stringMatching(/names a packet file of --pcap/),
@@ -287,8 +288,10 @@ describe.concurrent('rejects two outputs that are one file before anything runs'
   it('but not a report in the folder of the packets, nor two to /dev/null', async () => {
     const packets = join(temporaryFolder(), 'packets');
     const options = ['--pcap', packets, '--junit', join(packets, 'junit.xml')];
-    expect((await tcplab('run', 'listen', ...options)).status).toBe(0);
+    expect((await tcplabHere('run', 'listen', ...options)).status).toBe(0);
     expect(readdirSync(packets).sort()).toEqual(['junit.xml', 'listen.pcapng']);
-    expect((await tcplab('run', 'listen', '--junit', '/dev/null', '--report', '/dev/null')).status).toBe(0);
+    expect((await tcplabHere('run', 'listen', '--junit', '/dev/null', '--report', '/dev/null')).status).toBe(
+      0,
+    );
   });
 });

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/story/run-report.ts';
-import { expectProven, IS_ROOT, needRoot, tcplabHereWith } from './cli.ts';
+import { expectProven, IS_ROOT, needRoot, run, TCPLAB } from './cli.ts';
 
 /** Kernel events come by BPF or by tracefs, or not at all: all witnesses must report the same, where they can see. */
 
@@ -13,7 +13,7 @@ interface ArcsReport {
 }
 
 async function ask<T>(way: Way, ...args: string[]): Promise<T> {
-  const { stdout, stderr } = await tcplabHereWith({ TCPLAB_KERNEL_EVENTS: way }, ...args, '--json');
+  const { stdout, stderr } = await run([...TCPLAB, ...args, '--json'], { TCPLAB_KERNEL_EVENTS: way });
   expect(stderr).toBe('');
   return JSON.parse(stdout) as T;
 }
@@ -69,7 +69,7 @@ describe('kernel events by BPF, by tracefs and without', () => {
 
 it('a source that does not exist is an error, whatever the command', async () => {
   for (const command of ['run', 'doctor', 'list']) {
-    const { status, stderr } = await tcplabHereWith({ TCPLAB_KERNEL_EVENTS: 'bfp' }, command);
+    const { status, stderr } = await run([...TCPLAB, command], { TCPLAB_KERNEL_EVENTS: 'bfp' });
     expect(status).toBe(2);
     expect(stderr).toBe(
       'tcplab: TCPLAB_KERNEL_EVENTS=bfp names no source of kernel events\n  use one of bpf, tracefs, none, or unset the variable\n',

@@ -24,7 +24,7 @@ export class Call {
   readonly #heard = new Heard();
   #unsent: Buffer;
   #isOpen = true;
-  /** Whether tcplab has told the client to go on with the request that it has begun. */
+  /** Whether the server has sent its interim response to the request that has begun. */
   #hasUrged = false;
   /** How many requests were complete. */
   requests = 0;

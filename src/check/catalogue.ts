@@ -1,4 +1,5 @@
 import { closesBeforeAnswer } from './client/closes-before-answer.ts';
+import { cutWithoutCloseNotify } from './client/cut-without-close-notify.ts';
 import { finCrossesRequest } from './client/fin-crosses-request.ts';
 import { firstAddressDead, firstAddressRefuses, firstAddressUnreachable } from './client/first-address.ts';
 import { isServed } from './client/is-served.ts';
@@ -15,6 +16,7 @@ import { unreachable } from './client/unreachable.ts';
 import { vanishesInAnswer } from './client/vanishes-in-answer.ts';
 import type { ClientBench } from './client-bench.ts';
 import type { Probe } from './probe.ts';
+import { closeNotify } from './server/close-notify.ts';
 import { halfFinishedHandshakes } from './server/half-finished-handshakes.ts';
 import { keepsTimeWait } from './server/keeps-time-wait.ts';
 import { manyConnections } from './server/many-connections.ts';
@@ -43,6 +45,7 @@ export const SERVER_PROBES: readonly [Probe<ServerBench>, ...Probe<ServerBench>[
   stopped,
   restarted,
   keepsTimeWait,
+  closeNotify,
 ];
 
 /** The tests of a client: the healthy exchange is the first. */
@@ -64,4 +67,5 @@ export const CLIENT_PROBES: readonly [Probe<ClientBench>, ...Probe<ClientBench>[
   firstAddressRefuses,
   firstAddressUnreachable,
   leavesNothing,
+  cutWithoutCloseNotify,
 ];

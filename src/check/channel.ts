@@ -8,12 +8,15 @@ export interface Channel {
   receive(): Promise<Uint8Array | undefined>;
   /** Whether it can carry data: in TLS, whether the handshake is over. */
   isReady(): Promise<boolean>;
+  /** Whether the peer has said, in TLS, that nothing more comes (RFC 8446, 6.1). */
+  readonly isNotified: boolean;
   /** Says, in TLS, that nothing more comes (close_notify); the socket stays open. */
   end(): Promise<void>;
 }
 
 /** The bytes of a connection as they are. */
 export class PlainChannel implements Channel {
+  readonly isNotified = false;
   readonly #host: Host;
   readonly #socket: SocketNumber;
 

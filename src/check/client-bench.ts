@@ -160,8 +160,10 @@ export class ClientBench extends Bench {
   async meet(deed: Manner, options: ListenOptions = {}): Promise<void> {
     let done = 0;
     this.serve(async (call, reply) => {
+      // A client that has given up in the meantime is not affected by what happens to its connection.
+      const isThere = await this.#holds(call);
       await deed(call, reply);
-      if (done++ === 0) this.#deedMs = this.lab.nowMs();
+      if (isThere && done++ === 0) this.#deedMs = this.lab.nowMs();
     });
     await this.listen(options);
     await this.start();
@@ -170,15 +172,28 @@ export class ClientBench extends Bench {
       return done > 0 || this.program.status !== undefined;
     }, this.startWithinMs);
     if (done > 0) return;
-    throw new TcplabError(
-      'TIMEOUT',
-      this.calls.length === 0 ? 'its connection was not established' : 'its request was not complete',
-    );
+    const why = [
+      [this.calls, 'its connection was not established'],
+      [this.requests, 'its request was not complete'],
+    ] as const;
+    const missing = why.find(([seen]) => seen.length === 0)?.[1];
+    throw new TcplabError('TIMEOUT', missing ?? 'it closed its connection before the server could respond');
   }
 
   /** What it sent to the server's port, so far. */
   sent(): Sent[] {
     return sentByClient(this.lab.timeline, this.lab.serverPort);
+  }
+
+  /** Whether the program has its end of a connection open. */
+  async #holds({ socket }: Call): Promise<boolean> {
+    const port = (await this.lab.server.remoteEndpoint(socket))?.port;
+    return (await this.sockets()).some((row) => row.local.port === port && isInUse(row));
+  }
+
+  /** When it exited, in milliseconds of the lab. */
+  get exitMs(): number | undefined {
+    return this.lab.timeline.of('program-ended').at(-1)?.atMs;
   }
 
   /** How often it has tried to connect. */
@@ -221,9 +236,8 @@ export class ClientBench extends Bench {
 
   /** From what happened to the program until it exited, or else until the last of its connections ended. */
   #tookMs(): number {
-    const exit = this.lab.timeline.of('program-ended').at(-1);
     const lastEnd = this.sent().findLast(({ segment }) => /[FR]/.test(segment.flags));
-    const overMs = (exit ?? lastEnd)?.atMs ?? this.lab.nowMs();
+    const overMs = this.exitMs ?? lastEnd?.atMs ?? this.lab.nowMs();
     return Math.max(0, overMs - this.#deedMs);
   }
 

@@ -1,6 +1,6 @@
 import type { Timeline } from '../evidence/timeline.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
-import type { Segment } from '../tcp/segment.ts';
+import { headersOf, type Segment } from '../tcp/segment.ts';
 
 /** A segment of the program's, and when it left. */
 export interface Sent {
@@ -23,6 +23,12 @@ export function sentByClient(timeline: Timeline, serverPort: number): Sent[] {
         : [],
     )
     .sort((a, b) => a.atMs - b.atMs);
+}
+
+/** The data of a segment. */
+export function dataOf({ bytes }: Sent): Buffer {
+  const packet = Buffer.from(bytes, 'base64');
+  return packet.subarray(headersOf(packet)?.length ?? packet.length);
 }
 
 /** An attempt to connect: the first SYN from a port. */

@@ -13,6 +13,8 @@ export interface Probe<Bench> {
    * not run.
    */
   restsOnService: boolean;
+  /** Whether it has something to test in TLS only; without TLS it is not run. */
+  needsTls?: true;
   run(bench: Bench): Promise<Finding>;
 }
 

@@ -56,7 +56,8 @@ export async function runCheck({
           ),
         )
       : CLIENT_PROBES.map((probe) => task(probe, () => ClientBench.open(options, turn)));
-  const isWanted = ({ probe }: Task) => !only || only.includes(probe.id);
+  const isWanted = ({ probe, needsTls }: Task) =>
+    (!only || only.includes(probe.id)) && (!needsTls || options.tls !== undefined);
   const wanted = tasks.filter(isWanted);
   const inOrder = new InOrder(wanted, onDone);
   const runOne = async ({ probe, run }: Task): Promise<Outcome> => {
@@ -130,6 +131,7 @@ interface Outcome {
 interface Task {
   probe: AboutProbe;
   restsOnService: boolean;
+  needsTls: boolean;
   run: () => Promise<Outcome>;
 }
 
@@ -154,7 +156,7 @@ function task<B extends Bench>(
   open: () => Promise<B>,
   start: (bench: B) => Promise<void> = async () => {},
 ): Task {
-  const { id, title, purpose, restsOnService } = probe;
+  const { id, title, purpose, restsOnService, needsTls = false } = probe;
   const run: Task['run'] = async () => {
     await using bench = await open();
     const startMs = performance.now();
@@ -167,7 +169,7 @@ function task<B extends Bench>(
       isStarted,
     };
   };
-  return { probe: { id, title, purpose }, restsOnService, run };
+  return { probe: { id, title, purpose }, restsOnService, needsTls, run };
 }
 
 const SAID_SHOWN = 200;

@@ -94,6 +94,11 @@ export class Visitor {
     }
   }
 
+  /** Whether the server has said, in TLS, that nothing more comes. */
+  get isNotified(): boolean {
+    return this.#channel.isNotified;
+  }
+
   /** Whether the response is complete. */
   async isAnswered(): Promise<boolean> {
     await this.read();

@@ -127,7 +127,8 @@ export function checkCommand(): Command {
         ],
         "The program gets 5s to start, or --within if that is longer. In a client's command, {server} and {port} are " +
           'replaced by the address and port to connect to, and with --tls {ca} by the file of the certificate ' +
-          'authority, which SSL_CERT_FILE and like variables name as well.',
+          'authority, which SSL_CERT_FILE and like variables name as well. {name} in place of {server} is a name, ' +
+          'so that tests can give it several addresses.',
         'Where an answer would need longer than --within, a test says so (unknown), and how long would tell.',
         ABOUT_HOSTS,
         'Exit status: 0 no fault; 1 a fault, or with --fail-on risk also a risk; 2 invalid usage; 3 not checked: the ' +

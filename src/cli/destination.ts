@@ -13,7 +13,7 @@ import { TcplabError } from '../error.ts';
 import { reasonOf } from '../kernel/system-error.ts';
 
 /** Where the path of an output leads. */
-export interface Destination {
+interface Destination {
   /** Without symbolic links. */
   path: string;
   /** What is there now; undefined if nothing is. */

@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { Turn } from '../scenario/turn.ts';
 import { Progress } from './progress.ts';
 
-export interface SideBySide {
+interface SideBySide {
   /** How many labs there are at a time. */
   jobs: number;
   runOptions: Omit<RunOptions, 'turn'>;

@@ -9,7 +9,7 @@ import type { State } from '../tcp/state.ts';
 export type DropEffect = 'unprocessed' | 'acknowledgment only' | 'processed' | 'met CLOSED' | 'unknown';
 
 /** What decides where the reason alone does not: of each only what is known. */
-export interface DropCircumstances {
+interface DropCircumstances {
   direction?: 'sent' | 'received';
   segment?: Pick<Segment, 'flags' | 'length'>;
   /** Of the end that received it, at that moment. */

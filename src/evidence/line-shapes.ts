@@ -1,4 +1,5 @@
 import type { Endpoint } from '../tcp/endpoint.ts';
+import { SOCKET_EVENTS } from '../tcp/kernel-event.ts';
 import type { IcmpError, Segment, WirePacket } from '../tcp/segment.ts';
 import type { SequenceNumber } from '../tcp/sequence.ts';
 import type { SocketRow, TcpInfo } from '../tcp/socket-row.ts';
@@ -190,14 +191,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   kernel: {
     atMs,
     host,
-    name: oneOf(
-      'inet_sock_set_state',
-      'tcp_retransmit_skb',
-      'tcp_retransmit_synack',
-      'tcp_send_reset',
-      'tcp_receive_reset',
-      'tcp_destroy_sock',
-    ),
+    name: oneOf(...SOCKET_EVENTS),
     local: end,
     remote: end,
     change: nullable(object({ from: state, to: state })),

@@ -4,7 +4,7 @@ import { receiverOf } from './connection.ts';
 import type { HostName } from './events.ts';
 
 /** A segment's numbers as tcpdump prints them. */
-export interface RelativeNumber {
+interface RelativeNumber {
   /** From the first sequence number of its sender’s connection: each SYN with a number of its own begins one. */
   seq: number;
   ack: number | null;

@@ -5,7 +5,7 @@ import { receiverOf } from './connection.ts';
 import type { HostName } from './events.ts';
 
 /** What a segment is after those that were sent before it. */
-export interface Repetition {
+interface Repetition {
   /** How often a segment that begins at the same number was sent before, if all of this one was; else 0. */
   again: number;
   /** It asks for an answer, one byte before what is new: a keepalive, or a probe of a zero window. */

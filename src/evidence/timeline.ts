@@ -10,7 +10,7 @@ type OfType<T extends TimelineEvent['type']> = Extract<TimelineEvent, { type: T 
 const TYPE: Shape<string> = fitting('the type of an event', (value) => isLineType(String(value)));
 
 /** The packets that a timeline no longer has: there were too many. All from `fromMs` on and before `untilMs`. */
-export interface LeftOut {
+interface LeftOut {
   fromMs: number;
   untilMs: number;
   /** How many events: most segments are two, one of each host. */

@@ -18,7 +18,7 @@ import type { PacketFold } from './witness/packet-fold.ts';
 const ARRIVES_WITHIN_MS = 20;
 
 /** What the packets of a connection show. */
-export interface Known {
+interface Known {
   /** In the order in which they were sent; without those that were left out. */
   passages: readonly Passage[];
   folds: Readonly<Record<HostName, PacketFold>>;

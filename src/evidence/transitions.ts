@@ -41,7 +41,7 @@ export interface Particularity {
   why: string;
 }
 
-export interface StateHistory {
+interface StateHistory {
   transitions: Transition[];
   particularities: Particularity[];
 }

@@ -4,7 +4,7 @@ import type { Family } from '../tcp/endpoint.ts';
 import { systemCommand } from './system-command.ts';
 
 /** A rule of the filter table, as iptables-save(8) prints it, and the packets that it has met. */
-export interface CountedRule {
+interface CountedRule {
   text: string;
   packets: number;
 }

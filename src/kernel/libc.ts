@@ -33,7 +33,7 @@ const ifreqData = koffi.struct({
 });
 
 /** The C library's functions that tcplab calls: each gives −1 and sets errno when it fails (section 2 of the manual). */
-export interface Libc {
+interface Libc {
   unshare(flags: number): number;
   setns(fd: number, type: number): number;
   socket(domain: number, type: number, protocol: number): number;

@@ -32,7 +32,7 @@ export interface NetlinkRequest {
   detail: string;
 }
 
-export interface NetlinkMessage {
+interface NetlinkMessage {
   type: number;
   flags: number;
   body: Buffer;

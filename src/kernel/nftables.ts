@@ -73,7 +73,7 @@ export class Nftables {
 }
 
 /** The parts of nft's JSON that are read here. */
-export interface NftObject {
+interface NftObject {
   rule?: NftRule;
   add?: { rule?: NftRule };
 }

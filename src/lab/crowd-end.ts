@@ -7,7 +7,7 @@ import type { CrowdHost } from './crowd-host.ts';
 import { CONNECTIONS_A_SERVER_PORT, clientPort, indexOf, serverPort } from './crowd-ports.ts';
 import type { Rule, Span } from './rule.ts';
 
-export interface CrowdEndOptions {
+interface CrowdEndOptions {
   /** Which end of the connections it is, whatever its host is called. */
   role: HostName;
   host: CrowdHost;

@@ -19,7 +19,7 @@ import { LOG_GROUP } from './packet-watch.ts';
 import type { Rule } from './rule.ts';
 import { optionError, type Settings, sysctlName } from './settings.ts';
 
-export interface CrowdHostOptions {
+interface CrowdHostOptions {
   name: HostName;
   family: Family;
   firewall: FirewallKind;

@@ -14,7 +14,7 @@ import { inBoth } from './pair.ts';
 import { type Settings, setSysctls } from './settings.ts';
 import { layWire } from './wire.ts';
 
-export interface CrowdOptions {
+interface CrowdOptions {
   family: Family;
   firewall?: FirewallKind;
   /** The crowd chooses the client's ports. */

@@ -10,6 +10,22 @@ import type { Rule } from './rule.ts';
 /** A socket of a host that tcplab's own calls drive, by a number of that host. */
 export type SocketNumber = number;
 
+/** The methods of a host that a program would call on its own sockets. */
+export const SOCKET_CALLS = [
+  'openSocket',
+  'bind',
+  'listen',
+  'connect',
+  'accept',
+  'shutdown',
+  'close',
+  'abort',
+  'send',
+  'receive',
+  'setOption',
+  'takeError',
+] as const;
+
 /**
  * A network stack with its own addresses, firewall and sockets. Its actions and observations become events on the lab's
  * timeline. Every method is asynchronous, because a host may be on another machine.

@@ -98,7 +98,8 @@ export function answerTo(query: Buffer, names: NameTable): Buffer | undefined {
   const question = questionOf(query);
   if (!question) return undefined;
   const { name, type, end } = question;
-  const addresses = names[name.toLowerCase()];
+  const known = name.toLowerCase();
+  const addresses = Object.hasOwn(names, known) ? names[known] : undefined;
   const wanted = (addresses ?? []).map(addressBytes).filter(({ length }) => TYPES[length] === type);
   const header = Buffer.from(query.subarray(0, HEADER));
   const flags = IS_RESPONSE | IS_AUTHORITATIVE | CAN_RECURSE | (query.readUInt16BE(2) & ASKS_RECURSION);

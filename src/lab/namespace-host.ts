@@ -39,7 +39,7 @@ import type { Rule } from './rule.ts';
 import type { SharedMachine } from './shared-machine.ts';
 import { TableWatch } from './table-watch.ts';
 
-export interface NamespaceHostOptions {
+interface NamespaceHostOptions {
   name: HostName;
   address: string;
   family: Family;

@@ -83,7 +83,7 @@ export function listTables(): string[] {
 }
 
 /** What of a rule of iptables is the same in our words and in those of iptables-save(8). */
-export interface IptablesWords {
+interface IptablesWords {
   /** The chain and what it matches, as it was written. */
   matches: string;
   comment: string | undefined;

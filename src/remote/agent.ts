@@ -5,7 +5,7 @@ import { isObject } from '../evidence/shape.ts';
 import { VERSION } from '../evidence/version.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
 import { adoptOrphans, descendantsOf, killProcess, networkOf } from '../kernel/process.ts';
-import type { Host, StartOptions } from '../lab/host.ts';
+import { type Host, SOCKET_CALLS, type StartOptions } from '../lab/host.ts';
 import type { Program } from '../lab/program.ts';
 import type { Rule } from '../lab/rule.ts';
 import type { Family } from '../tcp/endpoint.ts';
@@ -35,18 +35,7 @@ import { AGENT_SILENCE_MS, Watchdog } from './watchdog.ts';
 
 /** The host methods that an agent offers. Those that need a stream or this process have their own messages. */
 const HOST_CALLS: readonly (keyof Host)[] = [
-  'openSocket',
-  'bind',
-  'listen',
-  'connect',
-  'accept',
-  'shutdown',
-  'close',
-  'abort',
-  'send',
-  'receive',
-  'setOption',
-  'takeError',
+  ...SOCKET_CALLS,
   'localEndpoint',
   'remoteEndpoint',
   'openSockets',

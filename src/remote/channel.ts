@@ -34,7 +34,7 @@ const BEAT_MS = 2000;
 const KEPT = 4000;
 
 /** How far another machine's clocks are ahead of this one's. */
-export interface ClockReading {
+interface ClockReading {
   /** By its time of day. */
   aheadMs: number;
   /** Of the clock that stamps its events, against CLOCK_MONOTONIC here: each has a beginning of its own. */

@@ -14,7 +14,7 @@ import {
 import { LOG_GROUPS } from './log-groups.ts';
 
 /** Something that an agent has left behind, which is no more. */
-export interface Leftover {
+interface Leftover {
   /** The command that fixes it, for the user. */
   mend: string;
   remove: () => void;

@@ -11,7 +11,7 @@ import { parsePlace } from './place.ts';
 import { RemoteHost } from './remote-host.ts';
 import { findRoute, type Route } from './route.ts';
 
-export interface RemoteOptions {
+interface RemoteOptions {
   /** The protocol between them; default: IPv4. */
   family?: Family;
   /** Whether scenarios may change sysctls of the machines; they are restored afterwards. */

@@ -21,7 +21,7 @@ export interface CrowdLook {
 
 const DEFAULT_WITHIN_MS = 5000;
 
-export interface MakeOptions {
+interface MakeOptions {
   /** How long each thing that is waited for may take. */
   withinMs?: number;
   /** Stops it. */

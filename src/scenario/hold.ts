@@ -6,7 +6,7 @@ import type { Lab, Tables } from '../lab/lab.ts';
 import { stageOf } from './reach.ts';
 import type { Scenario } from './scenario.ts';
 
-export interface HoldOptions {
+interface HoldOptions {
   /** Passes the time between two polls. */
   wait: () => Promise<unknown>;
   isOver: () => boolean;

@@ -77,7 +77,7 @@ export async function established(
   return { ...opening, listener, serverSocket };
 }
 
-export interface SimultaneousOpening extends Opening {
+interface SimultaneousOpening extends Opening {
   /** The rule that drops what the client sends. */
   rule: number;
 }

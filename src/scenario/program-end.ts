@@ -1,7 +1,7 @@
 import { TcplabError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import { FIRST_PORT_OF_PROGRAMS, LAST_CLIENT_PORT } from '../lab/client-ports.ts';
-import type { Host, SocketNumber } from '../lab/host.ts';
+import { type Host, SOCKET_CALLS, type SocketNumber } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Program } from '../lab/program.ts';
 import { type Endpoint, formatEndpoint, sameEndpoint } from '../tcp/endpoint.ts';
@@ -22,7 +22,7 @@ const OTHER_PORTS = { first: 50_000, last: 60_999 };
 export function programEnd(host: Host, command: string, lab: Lab, stage: () => Stage): Host {
   const end = new ProgramEnd(host, command, lab, stage);
   const played = new Map<string | symbol, unknown>(
-    PLAYED.map((name) => [name, (end[name] as (...args: never[]) => unknown).bind(end)]),
+    SOCKET_CALLS.map((name) => [name, (end[name] as (...args: never[]) => unknown).bind(end)]),
   );
   return new Proxy(host, {
     get: (inner, name) => {
@@ -35,22 +35,7 @@ export function programEnd(host: Host, command: string, lab: Lab, stage: () => S
   });
 }
 
-const PLAYED = [
-  'openSocket',
-  'bind',
-  'listen',
-  'connect',
-  'accept',
-  'shutdown',
-  'close',
-  'abort',
-  'send',
-  'receive',
-  'setOption',
-  'takeError',
-] as const satisfies readonly (keyof Host)[];
-
-class ProgramEnd implements Pick<Host, (typeof PLAYED)[number]> {
+class ProgramEnd implements Pick<Host, (typeof SOCKET_CALLS)[number]> {
   readonly #host: Host;
   readonly #command: string;
   readonly #lab: Lab;

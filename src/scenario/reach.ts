@@ -14,7 +14,7 @@ import { EndedEarly } from './started-program.ts';
 
 const DEFAULT_WITHIN_MS = 5000;
 
-export interface ReachOptions {
+interface ReachOptions {
   /** How long each step may take, in milliseconds. */
   withinMs?: number | undefined;
   /** Called when all that is left to do is to wait for a timer of the kernel. */

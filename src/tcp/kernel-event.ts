@@ -20,16 +20,18 @@ interface TracedSocket extends Recorded {
 
 export type KernelEvent =
   | (TracedSocket & { name: 'inet_sock_set_state'; from: State; to: State })
-  | (TracedSocket & {
-      name:
-        | 'tcp_retransmit_skb'
-        | 'tcp_retransmit_synack'
-        | 'tcp_send_reset'
-        | 'tcp_receive_reset'
-        | 'tcp_destroy_sock';
-    });
+  | (TracedSocket & { name: Exclude<KernelEventName, 'inet_sock_set_state'> });
 
-export type KernelEventName = KernelEvent['name'];
+/** The tracepoints of TCP's own. */
+export const SOCKET_EVENTS = [
+  'inet_sock_set_state',
+  'tcp_retransmit_skb',
+  'tcp_retransmit_synack',
+  'tcp_send_reset',
+  'tcp_receive_reset',
+  'tcp_destroy_sock',
+] as const;
+export type KernelEventName = (typeof SOCKET_EVENTS)[number];
 
 /** The kernel dropped a packet, with its reason (tracepoint skb:kfree_skb). */
 export interface KernelDrop extends Recorded {

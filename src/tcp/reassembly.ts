@@ -3,7 +3,7 @@ import { type SequenceNumber, seqDistance } from './sequence.ts';
 /** The sequence numbers from one up to another, which is not among them. */
 export type Piece = readonly [from: SequenceNumber, to: SequenceNumber];
 
-export interface Received {
+interface Received {
   receiveNext: SequenceNumber;
   outOfOrder: readonly Piece[];
 }

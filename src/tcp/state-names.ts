@@ -1,7 +1,7 @@
 import type { State } from './state.ts';
 
 /** What other tools print for a state, and how it is given to them. `null`: the tool does not show the state. */
-export interface StateNames {
+interface StateNames {
   /** `ss -tan` prints it (iproute2, misc/ss.c). */
   ss: string;
   /** `ss state NAME`. */

@@ -6,7 +6,7 @@ import type { CreateRequest } from './model.ts';
 import { Refusal, reportFault } from './refusal.ts';
 import { Spare } from './spare.ts';
 
-export interface LabsOptions {
+interface LabsOptions {
   most: number;
   /** How long a lab without watchers lasts. */
   unwatchedMs: number;

@@ -11,7 +11,7 @@ class ApiError extends Error {
   }
 }
 
-export interface Follower {
+interface Follower {
   onMessage: (message: LabMessage) => void;
   /** The lab has ended. */
   onOver: (why: string) => void;

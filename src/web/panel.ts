@@ -8,7 +8,7 @@ import { Control, choice, Keyed, part } from './controls.ts';
 import { html, setText } from './nodes.ts';
 import { Timers } from './timers.ts';
 
-export interface PanelOptions {
+interface PanelOptions {
   onAct: (request: ActRequest) => void;
   /** A control was pressed that is not available now. */
   onRefused: (why: string) => void;

@@ -12,7 +12,7 @@ import { witnessTable } from './witnesses.ts';
 
 type State = Change['from'];
 
-export interface SceneOptions {
+interface SceneOptions {
   /** The view grows: the cursor follows its end until the user moves it. */
   live: boolean;
   /** What a click on a state does; without it the states are a picture. */

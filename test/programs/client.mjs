@@ -1,5 +1,5 @@
 // A client of the tests: `client.mjs HOST PORT WORD …`. It asks, and ends with 0 when the answer is whole, else with 1.
-// `deadline`: waits no longer than a second. `careless`: always ends with 0. `leaks`: never closes. `retries`: at once, some
+// `deadline`: waits no longer than two seconds. `careless`: always ends with 0. `leaks`: never closes. `retries`: at once, some
 // two thousand times. `backoff`: five times, with pauses. `upload`: sends more than any buffer holds. `stays`: does not end.
 // `crashes`: on an error. `more`: opens five connections, one after the other, and closes none. `happy`: tries all addresses.
 // `again`: keeps running after an error, and tries again once.
@@ -25,7 +25,7 @@ function attempt() {
     if (has('again')) return void setTimeout(attempts === 1 ? attempt : () => {}, 200);
     process.exit(has('careless') ? 0 : status);
   };
-  if (has('deadline')) setTimeout(() => finish(1), 1000);
+  if (has('deadline')) setTimeout(() => finish(1), 2000);
   socket.on('connect', () => socket.write(has('upload') ? Buffer.alloc(8_000_000) : 'hello\n'));
   socket.on('data', (data) => {
     answer += data;

@@ -1,6 +1,6 @@
 // An HTTP client of the tests: `http-client.mjs HOST PORT WORD …`. It ends with 0 when all answers are whole, else with 1.
 // `twice`: two requests, one after the other. `four`: four at once. `post`, `head`, `keyed`: with an Idempotency-Key.
-// `close`: a connection for each. `deadline`: waits no longer than a second. `repeats`: a request that failed on a connection
+// `close`: a connection for each. `deadline`: waits no longer than two seconds. `repeats`: a request that failed on a connection
 // that was used before, once. `careless`: always ends with 0. `stays`: does not end. `upload`: 2 MB after 100 Continue.
 // `http10`: reads until the server closes.
 import http from 'node:http';
@@ -17,7 +17,7 @@ async function ask(isAgain = false) {
     ...(has('keyed') ? { 'Idempotency-Key': 'one' } : {}),
     ...(has('upload') ? { Expect: '100-continue' } : {}),
   };
-  const signal = has('deadline') ? AbortSignal.timeout(1000) : undefined;
+  const signal = has('deadline') ? AbortSignal.timeout(2000) : undefined;
   const request = http.request({ host, port, agent, method, headers, signal });
   try {
     await new Promise((resolve, reject) => {

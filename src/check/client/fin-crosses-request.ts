@@ -1,6 +1,6 @@
-import { headersOf } from '../../tcp/segment.ts';
 import type { Call } from '../call.ts';
 import { type ClientBench, STATUS_ADVICE } from '../client-bench.ts';
+import { dataOf } from '../client-wire.ts';
 import { type Advice, type Finding, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import { isHttpRequest } from '../talk/http.ts';
@@ -82,9 +82,7 @@ function requestAfterAnswer(
       ({ atMs, segment }) =>
         segment.source.port === idle?.port && atMs > answeredMs && segment.length > least,
     );
-  if (!sent) return undefined;
-  const packet = Buffer.from(sent.bytes, 'base64');
-  return packet.subarray(headersOf(packet)?.length ?? 0);
+  return sent && dataOf(sent);
 }
 
 /** Whether a request has the same first line as another one; if it is not HTTP, the same bytes. */

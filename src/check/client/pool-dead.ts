@@ -1,8 +1,10 @@
 import type { Call } from '../call.ts';
 import { type ClientBench, STATUS_ADVICE } from '../client-bench.ts';
+import { attemptsIn, dataOf, type Sent } from '../client-wire.ts';
 import { seconds } from '../describe.ts';
 import { type Advice, fault, good, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
+import { isHttpRequest } from '../talk/http.ts';
 
 const ADVICE: Advice = {
   why: 'No error arrives: until the kernel gives up, after about 15 min, each request on a dead connection waits for it.',
@@ -17,24 +19,24 @@ export const poolDead: Probe<ClientBench> = {
   restsOnService: true,
   async run(bench) {
     const dead = new Map<Call, number>();
-    let lostMs: number | undefined;
-    let servedMs: number | undefined;
+    let lost: Sent | undefined;
+    let isServed = false;
     bench.serve(async (call, reply) => {
-      if (lostMs === undefined && !reply.closes)
+      if (lost === undefined && !reply.closes)
         dead.set(call, await answerLast(bench, call, () => call.answer(reply)));
       else {
         await call.answer(reply);
-        if (lostMs !== undefined) servedMs = bench.lab.nowMs();
+        isServed ||= lost !== undefined;
       }
     });
     await bench.listen();
     await bench.start();
     await bench.until(async () => {
       await bench.step();
-      lostMs ??= firstLost(bench, dead);
-      return lostMs !== undefined || bench.program.status !== undefined;
+      lost ??= firstLost(bench, dead);
+      return lost !== undefined || bench.program.status !== undefined;
     });
-    if (lostMs === undefined)
+    if (lost === undefined)
       return unknown(
         'no-reuse',
         'the program sent no second request on the same connection, which this test requires',
@@ -42,23 +44,27 @@ export const poolDead: Probe<ClientBench> = {
       );
     await bench.until(async () => {
       await bench.step();
-      return servedMs !== undefined || bench.program.status !== undefined;
+      return isServed || bench.program.status !== undefined;
     });
     const { status } = bench.program;
-    const attempts = bench.attempts();
-    const tookMs = (servedMs ?? bench.lab.nowMs()) - lostMs;
-    const numbers = { dead: dead.size, attempts, status: status ?? null, tookMs };
-    if (servedMs !== undefined)
+    const attempts = attemptsIn(bench.sent());
+    const { atMs: lostMs } = lost;
+    const next = attempts.find(({ atMs }) => atMs > lostMs)?.atMs;
+    const tookMs = (isServed ? (next ?? lostMs) : (bench.exitMs ?? bench.lab.nowMs())) - lostMs;
+    const numbers = { dead: dead.size, attempts: attempts.length, status: status ?? null, tookMs };
+    if (isServed)
       return good(
         'recovered',
-        `a new connection was served ${seconds(tookMs)} after the first lost request`,
+        `opened a new connection ${seconds(tookMs)} after the first lost request, and was served`,
         numbers,
       );
     if (status !== undefined) {
       const says = `exited with status ${status} ${seconds(tookMs)} after the first lost request`;
-      return status === 0
+      if (status !== 0) return good('reported', says, numbers);
+      // Without HTTP it may have been a goodbye, or the rest of what was answered already.
+      return isRequest(bench, lost)
         ? fault('reported-success', `${says}, which reports success`, STATUS_ADVICE, numbers)
-        : good('reported', says, numbers);
+        : unknown('not-repeated', `${says}; it may not have required a response`, numbers);
     }
     const says = `no new connection was served within ${seconds(bench.withinMs)} of the first lost request`;
     return bench.stillWaiting(says, ADVICE, numbers);
@@ -79,11 +85,16 @@ async function answerLast(
   return port;
 }
 
-/** When the client first sent data on one of the dead connections. */
-function firstLost(bench: ClientBench, dead: ReadonlyMap<Call, number>): number | undefined {
+/** The first data that the client sent on one of the dead connections. */
+function firstLost(bench: ClientBench, dead: ReadonlyMap<Call, number>): Sent | undefined {
   const answered = new Map([...dead].map(([call, port]) => [port, call.answeredMs ?? 0]));
   return bench.sent().find(({ atMs, segment }) => {
     const answeredMs = answered.get(segment.source.port);
     return answeredMs !== undefined && segment.length > 0 && atMs > answeredMs;
-  })?.atMs;
+  });
+}
+
+/** Whether it certainly requires a response. */
+function isRequest({ options, requests }: ClientBench, lost: Sent): boolean {
+  return requests.every(isHttpRequest) && (options.secure !== undefined || isHttpRequest(dataOf(lost)));
 }

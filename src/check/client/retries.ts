@@ -61,20 +61,20 @@ export const retries: Probe<ClientBench> = {
       return bench.judge(await bench.reaction(), GONE_ADVICE);
 
     const backMs = bench.lab.nowMs();
-    let servedMs: number | undefined;
+    let isServed = false;
     bench.serve(async (call, reply) => {
       await healthy(call, reply);
-      servedMs ??= bench.lab.nowMs();
+      isServed = true;
     });
     await bench.listen();
     await bench.until(async () => {
       await bench.step();
-      return servedMs !== undefined || bench.program.status !== undefined;
+      return isServed || bench.program.status !== undefined;
     });
     const { status } = bench.program;
-    if (servedMs !== undefined) {
-      const backAfterMs = servedMs - backMs;
-      return good('recovered', `${tried}; served ${seconds(backAfterMs)} after the server was back`, {
+    if (isServed) {
+      const backAfterMs = (times().find((time) => time >= backMs) ?? backMs) - backMs;
+      return good('recovered', `${tried}; connected ${seconds(backAfterMs)} after the server was back`, {
         ...numbers,
         backAfterMs,
       });

@@ -1,4 +1,4 @@
-import type { KernelRecord } from '../../tcp/kernel-event.ts';
+import { type KernelRecord, SOCKET_EVENTS } from '../../tcp/kernel-event.ts';
 import { monotonicOffsetNs } from '../clock.ts';
 import { DisposableStack } from '../disposable-stack.ts';
 import type { ConnectionEnds, KernelSource } from '../kernel-source.ts';
@@ -10,7 +10,7 @@ import { CALLING_BYTES } from './call-programs.ts';
 import { ownNumbering } from './numbering.ts';
 import type { Maps, Surroundings } from './program.ts';
 import { programFor } from './programs.ts';
-import { type RawEventName, SOCKET_EVENTS } from './record.ts';
+import type { RawEventName } from './record.ts';
 import { type Answer, QUESTION, RecordReader } from './records.ts';
 import { Ring } from './ring.ts';
 import {

@@ -1,4 +1,4 @@
-import type { KernelEventName } from '../../tcp/kernel-event.ts';
+import { type KernelEventName, SOCKET_EVENTS } from '../../tcp/kernel-event.ts';
 import { SOCKET_ADDRESS_BYTES } from '../socket-address.ts';
 
 /**
@@ -49,16 +49,6 @@ export const RECORD_BYTES: Readonly<Record<'bare' | 'packet' | 'call', number>> 
 
 const OF_CALLS = ['sys_enter', 'sys_exit', 'sched_process_exit'] as const;
 export type RawEventName = KernelEventName | 'kfree_skb' | (typeof OF_CALLS)[number];
-
-/** The tracepoints of TCP's own. */
-export const SOCKET_EVENTS: readonly KernelEventName[] = [
-  'inet_sock_set_state',
-  'tcp_retransmit_skb',
-  'tcp_retransmit_synack',
-  'tcp_send_reset',
-  'tcp_receive_reset',
-  'tcp_destroy_sock',
-];
 
 /** In which order the record's `event` counts them. */
 export const EVENT_NAMES: readonly RawEventName[] = [...SOCKET_EVENTS, 'kfree_skb', ...OF_CALLS];

@@ -5,7 +5,7 @@ import type { Block, Section } from './explanation/explanation.ts';
 import { wrapProse } from './prose.ts';
 
 /** A section as plain text; the schema of `explain --json`. */
-export interface TextSection {
+interface TextSection {
   title: string;
   /** Lines that fit the width, paragraphs apart. Only a command that can't be broken may be wider. */
   text: string;

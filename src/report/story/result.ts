@@ -57,7 +57,7 @@ export interface SegmentReport {
   crafted?: true;
 }
 
-export interface RuleReport {
+interface RuleReport {
   host: HostName;
   rule: string;
   nft: string;

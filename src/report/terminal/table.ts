@@ -14,7 +14,7 @@ const COLUMNS = { verdict: 11, scenario: 32, state: 14 };
 const COLUMNS_FOR_ROWS = 80;
 
 /** What holds each scenario, by its id. */
-export type HeldBy = (scenario: string) => string | undefined;
+type HeldBy = (scenario: string) => string | undefined;
 
 /** The table that `tcplab run` prints, on a terminal with so many columns: two lines per scenario, or more. */
 export function formatTable(report: RunReport, heldBy: HeldBy, style: Style, columns = 80): string {

@@ -5,7 +5,7 @@ import { labelForms } from './label.ts';
 import { Line, type Span, type Tone, widthOf } from './line.ts';
 
 /** The columns of the two lifelines; between them is the wire. */
-export interface Wire {
+interface Wire {
   client: number;
   server: number;
 }

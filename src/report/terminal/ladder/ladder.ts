@@ -30,7 +30,7 @@ export function formatLadder(timeline: Timeline, options: LadderOptions): string
   return `${[...title, ...head, ...rows, ...legend].join('\n')}\n`;
 }
 
-export interface LadderParts {
+interface LadderParts {
   head: string[];
   rows: string[];
   legend: string[];
