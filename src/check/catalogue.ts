@@ -16,8 +16,11 @@ import { unreachable } from './client/unreachable.ts';
 import { vanishesInAnswer } from './client/vanishes-in-answer.ts';
 import type { ClientBench } from './client-bench.ts';
 import type { Probe } from './probe.ts';
+import { clientLeaves } from './server/client-leaves.ts';
 import { closeNotify } from './server/close-notify.ts';
+import { drains } from './server/drains.ts';
 import { halfFinishedHandshakes } from './server/half-finished-handshakes.ts';
+import { idleTimeout } from './server/idle-timeout.ts';
 import { keepsTimeWait } from './server/keeps-time-wait.ts';
 import { manyConnections } from './server/many-connections.ts';
 import { peerCloses } from './server/peer-closes.ts';
@@ -28,7 +31,10 @@ import { peerVanishesIdle } from './server/peer-vanishes-idle.ts';
 import { peerVanishesInFlight } from './server/peer-vanishes-in-flight.ts';
 import { restarted } from './server/restarted.ts';
 import { serves } from './server/serves.ts';
+import { slowClients } from './server/slow-clients.ts';
+import { slowReader } from './server/slow-reader.ts';
 import { stopped } from './server/stopped.ts';
+import { tooMany } from './server/too-many.ts';
 import type { ServerBench } from './server-bench.ts';
 
 /** The tests of a server, in the order in which they are reported: the healthy exchange is the first. */
@@ -40,9 +46,15 @@ export const SERVER_PROBES: readonly [Probe<ServerBench>, ...Probe<ServerBench>[
   peerVanishesIdle,
   peerVanishesInFlight,
   peerStopsReading,
+  slowClients,
+  slowReader,
+  clientLeaves,
+  idleTimeout,
   manyConnections,
+  tooMany,
   halfFinishedHandshakes,
   stopped,
+  drains,
   restarted,
   keepsTimeWait,
   closeNotify,

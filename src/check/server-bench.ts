@@ -1,6 +1,8 @@
 import { endOf } from '../evidence/connection.ts';
+import type { HostName } from '../evidence/events.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
-import type { SocketNumber } from '../lab/host.ts';
+import { descendantsOf } from '../kernel/process.ts';
+import { isEnterable, type SocketNumber } from '../lab/host.ts';
 import { stageOf } from '../scenario/reach.ts';
 import { ListensElsewhere, nameOf, startListening, wentToBackground } from '../scenario/started-program.ts';
 import type { Turn } from '../scenario/turn.ts';
@@ -15,8 +17,11 @@ import { Visitor } from './visitor.ts';
 /** The witnesses match a lab's events by its first ports. The ports of many clients are above them. */
 const CROWD_FIRST_PORT = 50_000;
 
-/** How soon the parent of a daemon exits after its child listens. */
+/** How soon the parent of a daemon exits after its child listens, and a program after its sockets are gone. */
 const EXITS_WITHIN_MS = 300;
+
+/** How soon a server answers that does not wait for the rest of a request. */
+const ANSWERS_WITHIN_MS = 100;
 
 /** A lab whose server is the program. */
 export class ServerBench extends Bench {
@@ -95,6 +100,32 @@ export class ServerBench extends Bench {
     return (await this.until(isOver)) && (await visitor.isConnected()) ? visitor : undefined;
   }
 
+  /**
+   * A request that the server has read in part, so that its response can't be complete before the rest is sent; undefined if the
+   * server does not read it, or answers without the rest.
+   */
+  async inProgress(): Promise<{ busy: Visitor; rest: Buffer } | undefined> {
+    const { length } = this.talk.request;
+    if (length < 2) return undefined;
+    // An echo answers a request without its last byte.
+    return (await this.#inProgress(length - 1)) ?? (await this.#inProgress(1));
+  }
+
+  async #inProgress(bytes: number): Promise<{ busy: Visitor; rest: Buffer } | undefined> {
+    const { request } = this.talk;
+    const busy = await this.visit();
+    if (!busy) return undefined;
+    await this.until(async () => (await busy.isGreeted()) || busy.ended !== 'open');
+    await busy.send(request.subarray(0, bytes));
+    const isRead = await this.until(async () => {
+      const row = await this.serverRow(busy);
+      return row !== undefined && row.inode !== 0 && row.receiveQueue === 0;
+    });
+    await this.until(() => busy.isAnswered(), ANSWERS_WITHIN_MS);
+    const isHeld = isRead !== undefined && busy.ended === 'open' && !(await busy.isAnswered());
+    return isHeld ? { busy, rest: request.subarray(bytes) } : undefined;
+  }
+
   /** Connects, and waits until a process of the program has accepted. Gives undefined if that does not happen in time. */
   async visitAccepted(): Promise<Visitor | undefined> {
     const visitor = await this.visit();
@@ -150,7 +181,13 @@ export class ServerBench extends Bench {
     const { status } = this.program;
     if (status !== undefined) return `the program exited with status ${status}`;
     const visitor = await this.visit();
-    if (!visitor) return `a new connection was not established within ${seconds(this.withinMs)}`;
+    if (!visitor) {
+      // The end of a program is known a little after its sockets are gone.
+      const ended = await this.until(() => this.program.status !== undefined, EXITS_WITHIN_MS);
+      return ended
+        ? `the program exited with status ${this.program.status}`
+        : `a new connection was not established within ${seconds(this.withinMs)}`;
+    }
     const tookMs = await visitor.exchange();
     const isServed = tookMs !== undefined && (this.talks || (await this.isAccepted(visitor)));
     const { ended, problem } = visitor;
@@ -162,9 +199,15 @@ export class ServerBench extends Bench {
       : `a new client got ${ended} before a complete response`;
   }
 
-  /** A counter of the server's kernel (nstat(8)), since the lab was opened. */
-  async counted(name: string): Promise<number> {
-    await this.lab.server.count();
-    return this.lab.timeline.of('counted').findLast(({ host }) => host === 'server')?.counters[name] ?? 0;
+  /** The program's processes; undefined if they are on another machine. */
+  get processes(): number[] | undefined {
+    if (!isEnterable(this.lab.server)) return undefined;
+    return [this.program.pid, ...descendantsOf([this.program.pid])];
+  }
+
+  /** A counter of a host's kernel (nstat(8)), since the lab was opened. */
+  async counted(name: string, of: HostName = 'server'): Promise<number> {
+    await this.lab.host(of).count();
+    return this.lab.timeline.of('counted').findLast(({ host }) => host === of)?.counters[name] ?? 0;
   }
 }

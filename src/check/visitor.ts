@@ -18,6 +18,7 @@ export class Visitor {
   #response: AnswerReader;
   #isAsked = false;
   #received = 0;
+  #isClosed = false;
   /** `open` until the server's FIN, an RST, or another error (its errno) was read. */
   ended: 'open' | 'FIN' | 'RST' | (string & {}) = 'open';
 
@@ -64,7 +65,7 @@ export class Visitor {
 
   /** Reads what has arrived. Gives how many bytes there were so far, with the greeting. */
   async read(): Promise<number> {
-    while (this.ended === 'open') {
+    while (this.ended === 'open' && !this.#isClosed) {
       const data = await this.#orEnd(() => this.#channel.receive());
       if (!data) break;
       if (data.length > 0) this.#take(Buffer.from(data));
@@ -139,8 +140,17 @@ export class Visitor {
   }
 
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     await this.#channel.end();
     await this.#bench.lab.client.close(this.#socket);
+  }
+
+  /** Closes once the server has sent its FIN, as clients do. */
+  async closeIfEnded(): Promise<void> {
+    if (this.#isClosed) return;
+    await this.read();
+    if (this.ended !== 'open') await this.close();
   }
 
   abort(): Promise<void> {

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { ifThere, withSystemErrors } from './files.ts';
 import { check, libc } from './libc.ts';
 import { needDescriptors, SPAWN_DESCRIPTORS } from './limits.ts';
-import { systemPath } from './system-command.ts';
+import { systemCommand, systemPath, UTIL_LINUX } from './system-command.ts';
 
 /** When a process started, in ticks since boot: with its number it names the process for good (proc_pid_stat(5)). */
 export function processStartTime(pid: number): string | undefined {
@@ -247,4 +247,35 @@ export function execute(path: string, args: string[], environment: NodeJS.Proces
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   check(libc.execve(path, [path, ...args, null], [...variables, null]), 'execve', path);
   throw new Error('unreachable');
+}
+
+/** What processes have used so far, or use now. */
+export interface Usage {
+  cpuMs: number;
+  /** Resident memory, in bytes: pages that processes share count for each of them. */
+  resident: number;
+}
+
+/** Of all these processes together; undefined if none of them exists. */
+export function usageOf(pids: readonly number[]): Usage | undefined {
+  const [CLK_TCK, PAGESIZE] = [2, 30];
+  const tickMs = 1000 / Number(libc.sysconf(CLK_TCK));
+  const page = Number(libc.sysconf(PAGESIZE));
+  const stats = pids.map(statOf).filter(({ length }) => length > 21);
+  if (stats.length === 0) return undefined;
+  const sum = (...fields: number[]) =>
+    stats.reduce((total, stat) => total + fields.reduce((one, field) => one + Number(stat[field]), 0), 0);
+  // utime, stime and rss (proc_pid_stat(5)).
+  return { cpuMs: sum(11, 12) * tickMs, resident: sum(21) * page };
+}
+
+/** How many descriptors a process has open; undefined if it has exited. */
+export function descriptorsOf(pid: number): number | undefined {
+  return ifThere(() => readdirSync(`/proc/${pid}/fd`).length);
+}
+
+/** Sets the soft limit of a process for descriptors (prlimit(1)). Gives whether it could. */
+export function limitDescriptors(pid: number, most: number): boolean {
+  const prlimit = systemCommand('prlimit', UTIL_LINUX);
+  return spawnSync(prlimit, ['--pid', String(pid), `--nofile=${most}:`]).status === 0;
 }

@@ -9,25 +9,39 @@ const [mode = 'echo', port = '80', host] = process.argv.slice(2);
 const modes = {
   // Echoes what it receives, and closes when its peer does.
   echo: () => listen({}, (socket) => socket.pipe(socket)),
-  // Also what comes before a FIN; ends what is idle, and takes its leave when it is told to.
+  // Answers whole lines, also before a FIN; ends what is idle; and finishes the requests in progress when it is told to end.
   careful: () => {
-    /** @type {Set<net.Socket>} */
-    const busy = new Set();
+    /** @type {Map<net.Socket, string>} */
+    const begun = new Map();
+    let isOver = false;
+    const endIdle = () => {
+      for (const [socket, line] of begun) if (line === '') socket.end();
+    };
     const server = listen({ allowHalfOpen: true }, (socket) => {
-      socket.setTimeout(300, () => socket.destroy());
-      socket.pipe(socket);
-      busy.add(socket);
-      socket.on('close', () => busy.delete(socket));
+      begun.set(socket, '');
+      socket.setTimeout(300, () => begun.get(socket) === '' && socket.destroy());
+      socket.on('data', (data) => {
+        const lines = `${begun.get(socket)}${data}`.split('\n');
+        begun.set(socket, lines.pop() ?? '');
+        for (const line of lines) socket.write(`${line}\n`);
+        if (isOver) endIdle();
+      });
+      socket.on('end', () => socket.end());
+      socket.on('close', () => begun.delete(socket));
     });
     process.on('SIGTERM', () => {
-      server.close();
-      for (const socket of busy) setTimeout(() => socket.destroySoon(), 50);
+      isOver = true;
+      // First what is in the accept queue is accepted.
+      setTimeout(() => {
+        server.close();
+        endIdle();
+      }, 50);
     });
   },
   // Never answers.
   mute: () => listen({}, (socket) => socket.resume()),
   // Never closes: the leak.
-  leak: () => listen({ allowHalfOpen: true }, (socket) => socket.resume()),
+  leak: () => listen({ allowHalfOpen: true }, (socket) => socket.on('data', (data) => socket.write(data))),
   // Takes a while, and forgets the answer when its peer's FIN comes, or SIGTERM.
   hasty: () =>
     listen({ allowHalfOpen: true }, (socket) => {
@@ -77,6 +91,10 @@ const modes = {
   },
   // Closes first.
   curt: () => listen({}, (socket) => socket.on('data', (data) => socket.end(data))),
+  // Takes no more than that many at a time, and closes the others.
+  limited: () => {
+    listen({}, (socket) => socket.pipe(socket)).maxConnections = 50;
+  },
   // SIGTERM does nothing to it.
   stubborn: () => {
     process.on('SIGTERM', () => {});

@@ -96,5 +96,5 @@ function firstLost(bench: ClientBench, dead: ReadonlyMap<Call, number>): Sent | 
 
 /** Whether it certainly requires a response. */
 function isRequest({ options, requests }: ClientBench, lost: Sent): boolean {
-  return requests.every(isHttpRequest) && (options.secure !== undefined || isHttpRequest(dataOf(lost)));
+  return requests.every(isHttpRequest) && (options.tls !== undefined || isHttpRequest(dataOf(lost)));
 }

@@ -16,9 +16,9 @@ export const serves: Probe<ServerBench> = {
   async run(bench) {
     const visitor = await bench.visit();
     const within = seconds(bench.withinMs);
+    const tookMs = await visitor?.exchange();
     await bench.mustBeReachable(visitor);
     if (!visitor) return fault('not-established', `no connection was established within ${within}`, ADVICE);
-    const tookMs = await visitor.exchange();
     const { ended, problem } = visitor;
     if (tookMs === undefined)
       return ended === 'open'

@@ -26,7 +26,7 @@ export const stopped: Probe<ServerBench> = {
     if (!idle) return unknown('not-established', 'no connection was established');
     await idle.exchange();
     if (request.length < 2) return stopIdle(bench);
-    const progress = (await inProgress(bench, request.length - 1)) ?? (await inProgress(bench, 1));
+    const progress = await bench.inProgress();
     if (!progress)
       return unknown(
         'not-in-progress',
@@ -43,35 +43,15 @@ export const stopped: Probe<ServerBench> = {
     await bench.until(isGone);
     // What a program has written before its end may still be on its way.
     await bench.until(isOver, 500);
-    const exited = await bench.until(() => bench.program.status !== undefined);
+    const exited = await bench.until(async () => {
+      // A client closes too when the server does.
+      await idle.closeIfEnded();
+      await busy.closeIfEnded();
+      return bench.program.status !== undefined;
+    });
     return judge(bench, busy, exited && bench.lab.nowMs() - startMs);
   },
 };
-
-/**
- * A request that the server has read in part, so that its response can't be complete before the rest is sent; undefined if the
- * server does not read it, or answers without the rest.
- */
-async function inProgress(
-  bench: ServerBench,
-  bytes: number,
-): Promise<{ busy: Visitor; rest: Buffer } | undefined> {
-  const { request } = bench.talk;
-  const busy = await bench.visit();
-  if (!busy) return undefined;
-  await bench.until(async () => (await busy.isGreeted()) || busy.ended !== 'open');
-  await busy.send(request.subarray(0, bytes));
-  const isRead = await bench.until(async () => {
-    const row = await bench.serverRow(busy);
-    return row !== undefined && row.inode !== 0 && row.receiveQueue === 0;
-  });
-  // An echo answers each byte.
-  await bench.until(() => busy.isAnswered(), ANSWERS_WITHIN_MS);
-  const isHeld = isRead !== undefined && busy.ended === 'open' && !(await busy.isAnswered());
-  return isHeld ? { busy, rest: request.subarray(bytes) } : undefined;
-}
-
-const ANSWERS_WITHIN_MS = 100;
 
 async function judge(bench: ServerBench, busy: Visitor, exitMs: number | undefined): Promise<Finding> {
   const { stopSignal = 'SIGTERM' } = bench.options;

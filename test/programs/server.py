@@ -1,0 +1,74 @@
+# A server of the tests that blocks, as many do: `server.py MODE PORT [FILE]`.
+#   quick    says something and closes at once
+#   defer    has the kernel keep a connection until the client has sent something (TCP_DEFER_ACCEPT)
+#   sync     serves one connection after the other
+#   threads  serves each in a thread
+#   leaver   the same, but goes on working for a client that has left, and keeps its descriptor
+#   spins    the same as threads, but tries accept() again at once when it fails
+#   crashes  the same as threads, but an error of accept() ends it
+#   deaf     on SIGTERM closes its listener with what is queued, and finishes what is in progress; accepts now and then
+#   keeper   refuses to start while the process of its PID file exists, and never removes it
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+mode, port = sys.argv[1], int(sys.argv[2])
+
+
+def serve(sock):
+    try:
+        if mode == "quick":
+            sock.sendall(b"554 no service\r\n")
+        else:
+            while data := sock.recv(65536):
+                sock.sendall(data)
+            if mode == "leaver":
+                time.sleep(600)
+    except OSError:
+        if mode == "leaver":
+            time.sleep(600)
+    sock.close()
+
+
+if mode == "keeper":
+    path = sys.argv[3]
+    if os.path.exists(path):
+        old = int(open(path).read())
+        try:
+            os.kill(old, 0)
+            sys.exit(f"already running as {old}")
+        except ProcessLookupError:
+            pass
+    with open(path, "w") as file:
+        file.write(str(os.getpid()))
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("", port))
+if mode == "defer":
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
+listener.listen(511)
+over = []
+if mode == "deaf":
+    signal.signal(signal.SIGTERM, lambda *_: over.append(True))
+    listener.setblocking(False)
+while True:
+    if mode == "deaf":
+        time.sleep(0.3)
+        if over:
+            break
+    try:
+        connection, _ = listener.accept()
+    except OSError:
+        if mode == "crashes":
+            raise
+        if mode != "spins":
+            time.sleep(0.05)
+        continue
+    if mode == "sync":
+        serve(connection)
+    else:
+        threading.Thread(target=serve, args=(connection,), daemon=mode != "deaf").start()
+listener.close()
