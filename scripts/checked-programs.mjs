@@ -83,7 +83,7 @@ function wordsOf(command) {
 
 /** @param {string} within */
 function patience(within) {
-  return ['--only', 'peer-vanishes-idle', '--within', within, '--json'];
+  return ['--only', 'peer-vanishes-idle', 'idle-timeout', '--within', within, '--json'];
 }
 
 const wanted = process.argv.slice(2);
