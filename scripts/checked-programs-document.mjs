@@ -1,78 +1,127 @@
-import { EXPLAINED } from './checked-programs-explained.mjs';
+import { CAUSES, NOT_CHECKED } from './checked-programs-explained.mjs';
 
 /**
- * The part of the output of `tcplab check --json` that the page shows.
- * @typedef {{ command: string, probes: { id: string, verdict: string, says: string }[] }} Report
+ * What `tcplab check --json` found in a program, as far as the page shows it.
+ * @typedef {object} Found
+ * @property {string} version
+ * @property {'server' | 'client'} target
+ * @property {string} command
+ * @property {string[]} options
+ * @property {{ id: string, verdict: string, code: string, says: string }[]} probes
  */
 
 const HEAD = `# Results of check for well-known programs
 
 This page shows what \`tcplab check\` finds in programs that are widely used, each with the shortest possible
-configuration and \`--within 3s\`. \`npm run docs:programs\` generates the page on a machine that has the programs. Times
-in milliseconds are those of that machine and that run.
+configuration. \`npm run docs:programs\` generates it on a machine that has the programs. Times are those of that machine.
 
-A **risk** is not a bug in the program. It is a default that you should know about and may want to change. Each risk
-and fault was confirmed once with \`tcplab hold\` and \`ss -tano\`, and is explained below its table.
+A **risk** is not a bug in the program. It is a default that you should know about and may want to change. Each risk and
+fault was confirmed once by other means, and the means are named. [check-tests.md](check-tests.md) explains the tests.
+
+| mark | means |
+|---|---|
+| + | good |
+| ? | unknown: the section of the program says why, if it says more than that tcplab waited no longer |
+| w | unknown: still waiting after \`--within\`, so only a longer run would tell |
+| **R** | risk |
+| **F** | fault |
 `;
 
-const KEPT = '*From an earlier run: the program was not installed when the other results were generated.*';
+const MARKS = /** @type {Record<string, string>} */ ({
+  good: '+',
+  unknown: '?',
+  risk: '**R**',
+  fault: '**F**',
+});
+
+/** Codes of an unknown result that the table says completely. */
+const PLAIN = ['still-waiting', 'not-run', 'no-reuse', 'no-request'];
 
 /**
- * @param {{ name: string, target: string }} program
- * @param {string} version
- * @param {Report} report
+ * The whole page.
+ * @param {Record<string, Found>} found by the name of the program
  */
-export function section({ name, target }, version, { command, probes }) {
-  const lines = [`## ${name} ${version}`, '', `\`${command}\` (${target})`, ''];
-  lines.push('| test | verdict | found |', '|---|---|---|');
-  for (const { id, verdict, says } of probes)
-    lines.push(`| ${id} | ${mark(verdict)} | ${says.replaceAll('|', '\\|')} |`);
-  const noted = probes.flatMap(({ id, verdict }) => {
-    if (verdict !== 'risk' && verdict !== 'fault') return [];
-    return [`- **${id}**: ${EXPLAINED[name]?.[id] ?? EXPLAINED['*']?.[id] ?? 'not explained yet.'}`];
+export function document(found) {
+  const programs = Object.entries(found);
+  const servers = programs.filter(([, { target }]) => target === 'server');
+  const clients = programs.filter(([, { target }]) => target === 'client');
+  return [
+    HEAD,
+    '## Servers\n',
+    ...overview(servers),
+    '\n## Clients\n',
+    ...overview(clients),
+    '\n## Not checked\n',
+    ...NOT_CHECKED.map((line) => `- ${line}`),
+    '',
+    ...programs.map(section),
+  ].join('\n');
+}
+
+/**
+ * One row per program. The names of the tests are too long for columns, so a list below has their numbers.
+ * @param {[string, Found][]} programs
+ */
+function overview(programs) {
+  const ids = [...new Set(programs.flatMap(([, { probes }]) => probes.map(({ id }) => id)))];
+  const rows = programs.map(([name, { version, probes }]) => {
+    const marks = ids.map((id) => mark(probes.find((probe) => probe.id === id)));
+    return `| [${name}](#${anchor(name, version)}) ${version} | ${marks.join(' | ')} |`;
   });
-  return [...lines, '', ...noted, ''].join('\n');
+  return [
+    `| program | ${ids.map((_, index) => index + 1).join(' | ')} |`,
+    `|---|${ids.map(() => '---|').join('')}`,
+    ...rows,
+    '',
+    `The tests: ${ids.map((id, index) => `${index + 1} ${id}`).join(', ')}.`,
+  ];
 }
 
-/** @param {string} verdict */
-function mark(verdict) {
-  return verdict === 'good' ? 'good' : verdict === 'unknown' ? '–' : `**${verdict}**`;
-}
-
-/**
- * The whole page. A program that is not installed here keeps the section of an earlier run, with a note. Throws if there is
- * none, because a page without a program would not show that it is missing.
- * @param {string} before the page as it was
- * @param {string[]} names of all programs, in their order
- * @param {ReadonlyMap<string, string>} looked the new sections, by name
- */
-export function document(before, names, looked) {
-  const old = sectionsOf(before);
-  const lost = names.filter((name) => !looked.has(name) && !sectionOf(old, name));
-  if (lost.length > 0)
-    throw new Error(`neither installed nor on the page: ${lost.join(', ')}. Install them and run this again`);
-  const sections = names.map((name) => looked.get(name) ?? kept(sectionOf(old, name) ?? ''));
-  return `${HEAD}\n${sections.join('\n')}`;
+/** @param {Found['probes'][number] | undefined} probe */
+function mark(probe) {
+  if (!probe || probe.code === 'not-run') return '–';
+  return probe.code === 'still-waiting' ? 'w' : MARKS[probe.verdict];
 }
 
 /**
- * The sections of a page, without the introduction.
- * @param {string} text
- */
-function sectionsOf(text) {
-  return text.split(/^(?=## )/m).slice(1);
-}
-
-/**
- * @param {string[]} sections
+ * As GitHub makes it from a title.
  * @param {string} name
+ * @param {string} version
  */
-function sectionOf(sections, name) {
-  return sections.find((text) => text.startsWith(`## ${name} `));
+function anchor(name, version) {
+  return `${name} ${version}`
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+}
+
+/** @param {[string, Found]} program */
+function section([name, { version, command, options, probes }]) {
+  const lines = [`### ${name} ${version}`, '', `\`${command}\``, '', `Options: \`${options.join(' ')}\``, ''];
+  for (const { id, verdict, code, says } of probes) {
+    const isTold =
+      verdict === 'risk' || verdict === 'fault' || (verdict === 'unknown' && !PLAIN.includes(code));
+    if (!isTold) continue;
+    lines.push(`- ${id}: **${verdict}**: ${escaped(says)}.${cause(name, id, code, verdict)}`);
+  }
+  for (const text of Object.values(CAUSES[name]?.notes ?? {})) lines.push(`- ${text}`);
+  if (lines.at(-1) === '') lines.push('No risk and no fault.');
+  return `${lines.join('\n')}\n`;
+}
+
+/**
+ * @param {string} name
+ * @param {string} id
+ * @param {string} code
+ * @param {string} verdict
+ */
+function cause(name, id, code, verdict) {
+  const text = CAUSES[name]?.[id] ?? CAUSES['*']?.[`${id} ${code}`];
+  if (text) return ` ${text}`;
+  return verdict === 'unknown' ? '' : ' Not confirmed yet.';
 }
 
 /** @param {string} text */
-function kept(text) {
-  const [title = '', ...rest] = `${text.trimEnd()}\n`.split('\n');
-  return rest.includes(KEPT) ? [title, ...rest].join('\n') : [title, '', KEPT, ...rest].join('\n');
+function escaped(text) {
+  return text.replaceAll('*', '\\*').replaceAll('<', '\\<');
 }

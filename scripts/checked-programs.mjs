@@ -1,60 +1,113 @@
 #!/usr/bin/env node
-// Generates docs/checked-programs.md: what `tcplab check` finds in well-known programs. A program that is not installed here
-// keeps its section. `npm run docs:programs` tests all of them; `-- NAME...` tests some, and then writes nothing.
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Generates docs/checked-programs.md: what `tcplab check` finds in well-known programs. `npm run docs:programs` tests all of
+// them, and `-- NAME...` some. What was found is kept in checked-programs-found.json, so that a program that is not installed
+// here, or was not asked for, keeps its results. `-- --page` only writes the page anew.
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
-import { document, section } from './checked-programs-document.mjs';
+import { document } from './checked-programs-document.mjs';
 import { PROGRAMS } from './checked-programs-list.mjs';
 
-/** @typedef {import('./checked-programs-list.mjs').Looked} Looked */
+/** @typedef {import('./checked-programs-files.mjs').Looked} Looked */
+/** @typedef {import('./checked-programs-document.mjs').Found} Found */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const page = join(root, 'docs/checked-programs.md');
-
-/** @param {Looked} program */
-function versionOf({ version: [program = '', ...args] }) {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  if (status !== 0) return undefined;
-  const [line = ''] = (stdout || stderr).trim().split('\n');
-  return /v?\d+(\.\d+)*/.exec(line.replace(/^\/.*\/|x86_64|aarch64|pc-linux-gnu/g, ''))?.[0];
-}
+const kept = join(root, 'scripts/checked-programs-found.json');
 
 /**
+ * The installed version; undefined if the program is not installed.
  * @param {Looked} program
  * @param {string} folder
  */
-function reportOf({ target, options = [], command }, folder) {
-  const asked = ['check', target, ...options, '--within', '3s', '--json', '--', command(folder)];
-  const args = [join(root, 'dist/cli/main.js'), ...asked];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 });
+function versionOf({ package: from }, folder) {
+  const [, name = '', version = ''] = /^npm:(.+)@(.+)$/.exec(from) ?? [];
+  if (name) {
+    if (existsSync(join(folder, 'node_modules', name))) return version;
+    const args = ['install', '--prefix', folder, '--no-audit', '--no-fund', `${name}@${version}`];
+    const { status, stderr } = spawnSync('npm', args, { encoding: 'utf8' });
+    if (status !== 0) process.stderr.write(stderr);
+    return status === 0 ? version : undefined;
+  }
+  const shown = spawnSync('dpkg-query', ['-W', '-f', '${Version}', from], { encoding: 'utf8' });
+  if (shown.status !== 0) return undefined;
+  // Without the epoch, and what Debian adds.
+  return shown.stdout
+    .replace(/^\d+:/, '')
+    .replace(/(\+dfsg\d*)?(-[^-]*)?$/, '')
+    .replace(/-.*/, '');
+}
+
+/**
+ * What a check found.
+ * @param {string[]} asked its arguments
+ * @returns {Promise<{ command: string, probes: Found['probes'] }>}
+ */
+async function reportOf(asked) {
+  const args = [join(root, 'dist/cli/main.js'), 'check', ...asked];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (!stdout) throw new Error(`${args.join(' ')}: ${stderr}`);
   // The folder has a different name in every run.
   return JSON.parse(stdout.replaceAll(folder, 'FOLDER'));
 }
 
-build(root);
+const WITHIN = ['--within', '8s', '--json'];
+
+/**
+ * @param {Looked} program
+ * @returns {Promise<Omit<Found, 'version'>>}
+ */
+async function foundIn({ target, options = [], idle, command: commandIn }) {
+  const command = wordsOf(commandIn(folder));
+  const [{ probes, command: shown }, ...patient] = await Promise.all([
+    reportOf([target, ...options, ...WITHIN, '--', ...command]),
+    ...(idle ? [reportOf([target, ...options, ...patience(idle), '--', ...command])] : []),
+  ]);
+  const all = probes.map((probe) => patient[0]?.probes.find(({ id }) => id === probe.id) ?? probe);
+  const kept = all.map(({ id, verdict, code, says }) => ({ id, verdict, code, says }));
+  return { target, command: shown, options, probes: kept };
+}
+
+/**
+ * Without a shell in between, which would get the stop signal instead of the program.
+ * @param {string} command
+ */
+function wordsOf(command) {
+  return /['"|;]/.test(command) ? [command] : command.split(' ');
+}
+
+/** @param {string} within */
+function patience(within) {
+  return ['--only', 'peer-vanishes-idle', 'idle-timeout', '--within', within, '--json'];
+}
+
 const wanted = process.argv.slice(2);
+const names = wanted.filter((word) => !word.startsWith('--'));
+/** @returns {Record<string, Found>} */
+const keptBefore = () => (existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {});
 const folder = mkdtempSync(join(tmpdir(), 'tcplab-programs-'));
 try {
   chmodSync(folder, 0o755);
-  /** @type {Map<string, string>} */
-  const looked = new Map();
-  for (const program of PROGRAMS) {
-    if (wanted.length > 0 && !wanted.includes(program.name)) continue;
-    const version = versionOf(program);
-    process.stderr.write(`${program.name}${version ? ` ${version}` : ': not installed'}\n`);
-    if (version) looked.set(program.name, section(program, version, reportOf(program, folder)));
+  if (!wanted.includes('--page')) {
+    if (!wanted.includes('--built')) build(root);
+    for (const program of PROGRAMS) {
+      const { name } = program;
+      if (names.length > 0 && !names.includes(name)) continue;
+      const version = versionOf(program, folder);
+      process.stderr.write(`${name}${version ? ` ${version}` : ': not installed'}\n`);
+      if (!version) continue;
+      const anew = { version, ...(await foundIn(program)) };
+      const found = { ...keptBefore(), [name]: anew };
+      const inOrder = PROGRAMS.flatMap(({ name }) => (found[name] ? [[name, found[name]]] : []));
+      writeFileSync(kept, `${JSON.stringify(Object.fromEntries(inOrder), null, 2)}\n`);
+    }
   }
-  if (wanted.length > 0) {
-    process.stdout.write([...looked.values()].join('\n'));
-  } else {
-    const names = PROGRAMS.map(({ name }) => name);
-    writeFileSync(page, document(readFileSync(page, 'utf8'), names, looked));
-  }
+  writeFileSync(page, document(keptBefore()));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

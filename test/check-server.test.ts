@@ -267,6 +267,11 @@ describe.concurrent('what a server is like', { timeout: 180_000 }, () => {
     expect(all).toMatchObject({ verdict: 'good', code: 'finished' });
   });
 
+  it('gets it without a shell in between, if its command is a text that needs no shell', async () => {
+    const command = `${process.execPath} ${programs}/server.mjs echo`;
+    expect(await check('stopped', command, ...LINE)).toMatchObject({ verdict: 'fault', code: 'answer-cut' });
+  });
+
   it('gets its words as they are, without a shell', async () => {
     const script = 'require("net").createServer((s) => s.end(process.argv[1])).listen(80)';
     const words = [process.execPath, '-e', script, '$HOME "*"'];

@@ -97,6 +97,11 @@ export abstract class Bench implements AsyncDisposable {
     return this.#program;
   }
 
+  /** When the program exited, in milliseconds of the lab. */
+  get exitMs(): number | undefined {
+    return this.lab.timeline.of('program-ended').at(-1)?.atMs;
+  }
+
   protected started(program: Program): void {
     this.#program = program;
   }

@@ -199,11 +199,6 @@ export class ClientBench extends Bench {
     return (await this.sockets()).some((row) => row.local.port === port && isInUse(row));
   }
 
-  /** When it exited, in milliseconds of the lab. */
-  get exitMs(): number | undefined {
-    return this.lab.timeline.of('program-ended').at(-1)?.atMs;
-  }
-
   /** How often it has tried to connect. */
   attempts(): number {
     return attemptsIn(this.sent()).length;

@@ -59,6 +59,16 @@ export class ServerBench extends Bench {
         startListening(lab, lab.server, this.options.command, waitFor, this.options.start),
       ),
     );
+    if (this.talk.isStarting) await this.until(() => this.#isReady(), startWithinMs);
+  }
+
+  /** Whether a client gets another answer than that the server is starting. */
+  async #isReady(): Promise<boolean> {
+    const visitor = await this.visit();
+    await visitor?.exchange();
+    const { problem = null } = visitor ?? {};
+    await visitor?.abort();
+    return problem === null || !this.talk.isStarting?.(problem);
   }
 
   /**

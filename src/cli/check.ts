@@ -249,7 +249,10 @@ function targetNamed(what: string): Target {
   });
 }
 
-/** A single word is a shell command, unless it is the name of a program. The first of several words must be a program. */
+/**
+ * A single text is a shell command, unless a shell would only split it into the words of a program: the shell in between would
+ * get the stop signal. The first of several words must be a program.
+ */
 function commandOf(words: string[], isElsewhere: boolean): ProgramCommand {
   const [program] = words;
   if (program === undefined || words.join('').trim() === '') {
@@ -257,9 +260,21 @@ function commandOf(words: string[], isElsewhere: boolean): ProgramCommand {
       hint: 'give its command after `--`: tcplab check server --port 8080 -- node server.js',
     });
   }
-  const isForShell = words.length === 1 && !/^[\w@%+,./-]+$/.test(program);
-  if (!isForShell && !isElsewhere) findProgram(program);
-  return isForShell ? program : words;
+  const split = words.length === 1 ? program.trim().split(/\s+/) : words;
+  if (words.length === 1 && !/^[\w@%+,./-]+(\s+[\w@%+,.:/={}-]+)*\s*$/.test(program)) return program;
+  if (split.length > words.length && (isElsewhere || !isProgram(split[0] ?? ''))) return program;
+  if (!isElsewhere) findProgram(split[0] ?? '');
+  return split;
+}
+
+function isProgram(name: string): boolean {
+  try {
+    findProgram(name);
+    return true;
+  } catch (error) {
+    if (!(error instanceof TcplabError)) throw error;
+    return false;
+  }
 }
 
 async function pageOf(report: CheckReport, results: ProbeResult[]): Promise<string> {

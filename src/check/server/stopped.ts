@@ -49,7 +49,7 @@ export const stopped: Probe<ServerBench> = {
       await busy.closeIfEnded();
       return bench.program.status !== undefined;
     });
-    return judge(bench, busy, exited && bench.lab.nowMs() - startMs);
+    return judge(bench, busy, exited && bench.exitMs && bench.exitMs - startMs);
   },
 };
 

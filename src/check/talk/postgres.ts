@@ -5,6 +5,9 @@ const SSL_REQUEST = 80_877_103;
 const GSS_REQUEST = 80_877_104;
 const CANCEL_REQUEST = 80_877_102;
 
+/** The error of a server that is starting: it listens before that. */
+const CANNOT_CONNECT_NOW = '(57P03)';
+
 function int(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
@@ -40,7 +43,7 @@ function messageReader(): AnswerReader {
       const fields = seen.subarray(5).toString('utf8').split('\0');
       const field = (letter: string) => fields.find((text) => text.startsWith(letter))?.slice(1) ?? '';
       // A healthy server refuses a login; one without resources gives an error of class 53 or 57.
-      return /^5[37]/.test(field('C')) ? `${field('S')}: ${field('M')}` : null;
+      return /^5[37]/.test(field('C')) ? `${field('S')}: ${field('M')} (${field('C')})` : null;
     },
   };
 }
@@ -123,6 +126,7 @@ export const POSTGRES: Talk = {
   request: startup({ user: 'postgres', database: 'postgres' }),
   greeting: () => null,
   response: messageReader,
+  isStarting: (problem) => problem.endsWith(CANNOT_CONNECT_NOW),
   welcome: Buffer.alloc(0),
   responder: () => respond,
 };

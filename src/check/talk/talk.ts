@@ -11,6 +11,8 @@ export interface Talk {
   greeting(): AnswerReader | null;
   /** Reads a server's response to the request. */
   response(): AnswerReader;
+  /** Whether a problem says that the server listens, and is not ready yet. */
+  isStarting?(problem: string): boolean;
   /** What tcplab says first as the server; empty if the client speaks first. */
   readonly welcome: Buffer;
   /** What tcplab responds as the server: one for each connection. */
