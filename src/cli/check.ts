@@ -89,17 +89,17 @@ export function checkCommand(): Command {
         .default('fault'),
     )
     .option('--baseline <file>', 'JSON of an earlier check: what it found is known, and does not fail')
-    .option('--jobs <n>', 'how many tests run side by side; 1 for one by one', parseJobs, 6)
+    .option('--jobs <n>', 'number of tests that run side by side; 1 for one by one', parseJobs, 6)
     .optionsGroup(OPTION_GROUPS.talk);
   addTalkOptions(command)
     .optionsGroup(OPTION_GROUPS.program)
     .option('--user <name>', 'user that the program runs as; without root: your own')
     .addOption(
-      new Option('--stop-signal <signal>', 'what a supervisor sends to stop the program')
+      new Option('--stop-signal <signal>', 'signal by which a supervisor stops the program')
         .choices(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'])
         .default('SIGTERM'),
     )
-    .option('--signal-group', 'send it to all processes of the program, and not only to the first')
+    .option('--signal-group', 'stop signal to all processes of the program, and not only to the first')
     .optionsGroup(OPTION_GROUPS.output)
     .option('--ladder', 'sequence diagram of each test whose result is not good')
     .option('--json', 'JSON on standard output (schema/check.schema.json)')

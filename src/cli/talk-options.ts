@@ -37,7 +37,10 @@ export function addTalkOptions(command: Command): Command {
     .option('--expect <text>', 'server: text that its response contains')
     .option('--greeting <text>', 'text that the server says first; in `check client`, tcplab says it')
     .option('--answer <text>', 'client: text that tcplab responds with')
-    .option('--tls [name]', "all in TLS; name: the server's (SNI, certificate), otherwise localhost");
+    .option(
+      '--tls [name]',
+      "TLS on all connections; name: the server's (SNI, certificate), otherwise localhost",
+    );
 }
 
 /** Throws USAGE for options that do not go together. */
