@@ -54,7 +54,7 @@ export const CAUSES = {
     'slow-clients':
       'Confirmed by a script: one connection sends the first byte of a request, and a second client gets no response. Without setExecutor() one thread serves all connections.',
     'too-many':
-      'Confirmed with `ulimit -n 40` and 60 connections: the thread HTTP-Dispatcher dies of an ExceptionInInitializerError, and the process exits with status 0.',
+      'Confirmed with `ulimit -n 40` and 60 connections. The thread HTTP-Dispatcher dies of an error, and the process exits.',
     drains: 'The JVM has no handler for SIGTERM that waits for anything: it exits with all connections.',
   },
   PostgreSQL: {
@@ -89,7 +89,7 @@ export const CAUSES = {
 /** What could not be tested, and why. */
 export const NOT_CHECKED = [
   '`ws` as a client: the response to its upgrade depends on a random key, and `--answer` is one text.',
-  '`too-many` of lighttpd, uvicorn and `python3 -m http.server`: without a free descriptor they spin, and tcplab records their output and calls for minutes.',
+  '`too-many` of lighttpd, uvicorn and `python3 -m http.server`: with it, the tests beside it took far longer than the programs did, so it was left out.',
   'SSH clients beyond the first packets: tcplab plays no key exchange, so all tests that need a served client are left out.',
   'Python packages that Debian does not have, and Go modules: only the registries of Debian and npm were in reach.',
   'The connections of PostgreSQL, MariaDB and sshd after the login: tcplab asks these servers only for their answer to a login.',
