@@ -158,7 +158,8 @@ const CASES: Case[] = [
 /** What these find depends on a timer of the program's own, which takes longer than a test may: they are `unknown` first. */
 const WAITS_LONG = ['peer-vanishes-idle', 'peer-vanishes-in-flight'];
 
-describe.concurrent('a server', () => {
+// On a busy machine each waits for the others.
+describe.concurrent('a server', { timeout: 180_000 }, () => {
   it.each(CASES)('%s: %s', async (id, expected, command, says, options = []) => {
     const talk = options.includes('--http') ? [] : LINE;
     const {
@@ -178,7 +179,8 @@ describe.concurrent('a server', () => {
   });
 
   it('is checked by tests that each pass and fail here', () => {
-    for (const { id } of SERVER_PROBES) {
+    // In TLS: check-talk.test.ts.
+    for (const { id } of SERVER_PROBES.filter(({ needsTls }) => !needsTls)) {
       const found = CASES.filter(([of]) => of === id).map(([, found]) => found);
       expect([id, found.some((one) => one.startsWith('good'))]).toEqual([id, true]);
       const isBad = WAITS_LONG.includes(id) ? /^unknown/ : /^(risk|fault)/;
@@ -187,7 +189,7 @@ describe.concurrent('a server', () => {
   });
 });
 
-describe.concurrent('what a server is like', () => {
+describe.concurrent('what a server is like', { timeout: 180_000 }, () => {
   it('is shown in its own words, if it says something and closes at once, and that is one fault', async () => {
     const { probes, status } = await report(python('quick'), ...LINE, '--within', '3s');
     expect(status).toBe(1);

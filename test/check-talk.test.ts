@@ -13,6 +13,37 @@ async function check(...args: string[]): Promise<CheckReport['probes'][number]> 
   return (JSON.parse(stdout) as CheckReport).probes[0] as CheckReport['probes'][number];
 }
 
+/** Python raises SSLEOFError if it does not suppress an end without close_notify. */
+const STRICT = `
+import socket, ssl
+plain = socket.create_connection(('{server}', {port}))
+secure = ssl.create_default_context().wrap_socket(plain, server_hostname='localhost', suppress_ragged_eofs=False)
+secure.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n')
+while secure.recv(4096): pass
+`;
+
+const HTTPS = `
+const { readFileSync: read } = require('fs');
+const keys = { key: read('key.pem'), cert: read('cert.pem') };
+require('https').createServer(keys, (_, to) => to.end('hi')).listen(443);
+`;
+
+/** Says nothing in TLS before it closes. */
+const RUDE = `
+import os, socket, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('cert.pem', 'key.pem')
+listener = socket.create_server(('', 443))
+while True:
+    try:
+        secure = context.wrap_socket(listener.accept()[0], server_side=True)
+        secure.recv(4096)
+        secure.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi')
+        os.close(secure.detach())
+    except OSError:
+        pass
+`;
+
 describe.concurrent('the ready words serve real clients', () => {
   it.each([
     ['redis', ['redis-cli', '-h', '{server}', '-p', '{port}', 'get', 'name']],
@@ -82,7 +113,7 @@ describe.concurrent('the ready words ask real servers', () => {
   });
 });
 
-describe.concurrent('in TLS', () => {
+describe.concurrent('in TLS', { timeout: 180_000 }, () => {
   it.each([
     ['curl', ['curl', '-sS', 'https://{server}:{port}/']],
     ['curl by --cacert', ['curl', '-sS', '--cacert', '{ca}', 'https://{server}:{port}/']],
@@ -105,7 +136,10 @@ describe.concurrent('in TLS', () => {
       'https://{server}:{port}/',
     ];
     const refused = await check('client', '--only', 'is-served', '--tls', '--', ...strict);
-    expect(refused).toMatchObject({ verdict: 'unknown', says: expect.stringMatching(/certificate/) });
+    expect(refused).toMatchObject({
+      verdict: 'unknown',
+      says: expect.stringMatching(/exited with status 60/),
+    });
     const plain = await check(
       'client',
       '--only',
@@ -121,19 +155,41 @@ describe.concurrent('in TLS', () => {
     });
   });
 
-  it('a server of Node is served, closes, and is reset', async () => {
+  /** Runs a program in a folder that has a key and a certificate. */
+  const server = async (...program: string[]) => {
     const folder = temporaryFolder();
     const { certificate, key } = await makeAuthority(['127.0.0.1'], ['localhost']);
     writeFileSync(join(folder, 'key.pem'), key);
     writeFileSync(join(folder, 'cert.pem'), certificate);
-    const script = `const { readFileSync: read } = require('fs');
-      require('https').createServer({ key: read('key.pem'), cert: read('cert.pem') }, (_, to) => to.end('hi')).listen(443)`;
-    const line = `cd ${folder} && exec node -e "${script}"`;
+    writeFileSync(join(folder, 'program'), program.at(-1) ?? '');
+    return `cd ${folder} && exec ${program[0]} program`;
+  };
+
+  it('a server of Node is served, closes, and is reset', async () => {
+    const line = await server('node', HTTPS);
     for (const id of ['serves', 'peer-closes', 'peer-resets']) {
       const probe = await check('server', '--only', id, '--port', '443', '--talk', 'https', '--', line);
       expect([id, probe.verdict]).toEqual([id, 'good']);
     }
     const plain = await check('server', '--only', 'serves', '--port', '443', '--talk', 'http', '--', line);
     expect(plain.verdict).not.toBe('good');
+  });
+
+  it.each([
+    ['one of Node', 'node', HTTPS, 'good notified'],
+    ['one that closes its socket alone', 'python3', RUDE, 'risk not-notified'],
+  ])('a server, %s, is found out: %s', async (_, runtime, program, found) => {
+    const options = ['--only', 'close-notify', '--port', '443', '--talk', 'https'];
+    const { verdict, code } = await check('server', ...options, '--', await server(runtime, program));
+    expect(`${verdict} ${code}`).toBe(found);
+  });
+
+  it.each([
+    ['curl', ['curl', '-sS', 'https://{server}:{port}/'], 'fault reported-success'],
+    ['one that insists on close_notify', ['python3', '-c', STRICT], 'good reported'],
+  ])('%s is %s after a FIN without close_notify', async (_, command, found) => {
+    const options = ['--only', 'cut-without-close-notify', '--tls'];
+    const { verdict, code } = await check('client', ...options, '--', ...command);
+    expect(`${verdict} ${code}`).toBe(found);
   });
 });

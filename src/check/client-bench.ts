@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { DIST } from '../dist.ts';
 import { TcplabError } from '../error.ts';
 import { counted } from '../evidence/counted.ts';
@@ -129,19 +131,17 @@ export class ClientBench extends Bench {
       this.#deedMs = first.atMs;
       return;
     }
-    const { status } = this.program;
-    const ended = status === undefined ? '' : `; it exited with status ${status}`;
-    const said = status === undefined || this.lastWords === null ? '' : `: ${this.lastWords}`;
     throw new NeverConnected(
       'TIMEOUT',
-      `the client did not try to connect to the server's address and port${ended}${said}`,
+      `the client did not try to connect to the server's address and port${this.#howItEnded()}`,
     );
   }
 
   async #prepareTrust(): Promise<Trust | undefined> {
     const { tls } = this.options;
     if (!tls || this.#trust) return this.#trust;
-    const { makeAuthority } = (await import(AUTHORITY.href)) as typeof import('./tls/authority.ts');
+    const load = createRequire(import.meta.url);
+    const { makeAuthority } = load(fileURLToPath(AUTHORITY)) as typeof import('./tls/authority.ts');
     const names = [...new Set([tls.name, 'localhost', 'server'])];
     this.#authority = await makeAuthority([this.lab.server.address], names);
     this.#trust = trustIn(this.#authority.authority);
@@ -177,7 +177,15 @@ export class ClientBench extends Bench {
       [this.requests, 'its request was not complete'],
     ] as const;
     const missing = why.find(([seen]) => seen.length === 0)?.[1];
-    throw new TcplabError('TIMEOUT', missing ?? 'it closed its connection before the server could respond');
+    const what = missing ?? 'it closed its connection before the server could respond';
+    throw new TcplabError('TIMEOUT', what + this.#howItEnded());
+  }
+
+  /** `; it exited with status 60: certificate has expired`, or nothing. */
+  #howItEnded(): string {
+    const { status } = this.program;
+    if (status === undefined) return '';
+    return `; it exited with status ${status}${this.lastWords === null ? '' : `: ${this.lastWords}`}`;
   }
 
   /** What it sent to the server's port, so far. */

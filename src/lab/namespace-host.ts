@@ -245,8 +245,7 @@ export class NamespaceHost implements EnterableHost {
       if (this.#readPackets() > 0 && this.#nowMs() < lastMs) continue;
       this.#rules.report(rules);
       const changed = countedSince(this.#counters, counters);
-      this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters: changed });
-      return;
+      return this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters: changed });
     }
   }
 
@@ -389,9 +388,7 @@ export class NamespaceHost implements EnterableHost {
     return fd;
   }
 
-  #nowMs(): number {
-    return this.#toMs(monotonicNs());
-  }
+  #nowMs = (): number => this.#toMs(monotonicNs());
 
   #toMs(ns: bigint): number {
     return Number(ns - this.#options.startNs) / 1e6;

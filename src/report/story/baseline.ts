@@ -1,7 +1,7 @@
 import type { ProbeResult } from '../../check/probe.ts';
 
 /** A finding by what stays the same from run to run. */
-export interface KnownFinding {
+interface KnownFinding {
   id: string;
   code: string;
 }

@@ -32,7 +32,7 @@ export interface CheckReport extends Report {
 }
 
 /** The options that the findings depend on. */
-export interface CheckedWith {
+interface CheckedWith {
   port: number;
   family: Family;
   firewall: FirewallKind;
