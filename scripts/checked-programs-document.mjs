@@ -6,14 +6,15 @@ import { CAUSES, NOT_CHECKED } from './checked-programs-explained.mjs';
  * @property {string} version
  * @property {'server' | 'client'} target
  * @property {string} command
- * @property {string[]} options
+ * @property {string} options
  * @property {{ id: string, verdict: string, code: string, says: string }[]} probes
  */
 
 const HEAD = `# Results of check for well-known programs
 
 This page shows what \`tcplab check\` finds in programs that are widely used, each with the shortest possible
-configuration. \`npm run docs:programs\` generates it on a machine that has the programs. Times are those of that machine.
+configuration and \`--within 8s\`. \`npm run docs:programs\` generates it on a machine that has the programs. Times are
+those of that machine.
 
 A **risk** is not a bug in the program. It is a default that you should know about and may want to change. Each risk and
 fault was confirmed once by other means, and the means are named. [check-tests.md](check-tests.md) explains the tests.
@@ -21,10 +22,11 @@ fault was confirmed once by other means, and the means are named. [check-tests.m
 | mark | means |
 |---|---|
 | + | good |
-| ? | unknown: the section of the program says why, if it says more than that tcplab waited no longer |
-| w | unknown: still waiting after \`--within\`, so only a longer run would tell |
+| w | unknown: still waiting after 8 s, so only a longer \`--within\` would tell |
+| ? | unknown for another reason, such as a response that is too small for the test |
 | **R** | risk |
 | **F** | fault |
+| – | not run, because the healthy exchange did not succeed |
 `;
 
 const MARKS = /** @type {Record<string, string>} */ ({
@@ -34,8 +36,11 @@ const MARKS = /** @type {Record<string, string>} */ ({
   fault: '**F**',
 });
 
-/** Codes of an unknown result that the table says completely. */
-const PLAIN = ['still-waiting', 'not-run', 'no-reuse', 'no-request'];
+/** Codes of an unknown result that say nothing about the program. */
+const PLAIN = [
+  ...['still-waiting', 'not-run', 'no-reuse', 'no-request', 'too-small', 'window-not-filled', 'no-name'],
+  ...['no-drain', 'not-limited', 'not-tls'],
+];
 
 /**
  * The whole page.
@@ -73,7 +78,7 @@ function overview(programs) {
     `|---|${ids.map(() => '---|').join('')}`,
     ...rows,
     '',
-    `The tests: ${ids.map((id, index) => `${index + 1} ${id}`).join(', ')}.`,
+    ...ids.map((id, index) => `${index + 1}. \`${id}\``),
   ];
 }
 
@@ -97,16 +102,30 @@ function anchor(name, version) {
 
 /** @param {[string, Found]} program */
 function section([name, { version, command, options, probes }]) {
-  const lines = [`### ${name} ${version}`, '', `\`${command}\``, '', `Options: \`${options.join(' ')}\``, ''];
-  for (const { id, verdict, code, says } of probes) {
-    const isTold =
-      verdict === 'risk' || verdict === 'fault' || (verdict === 'unknown' && !PLAIN.includes(code));
-    if (!isTold) continue;
-    lines.push(`- ${id}: **${verdict}**: ${escaped(says)}.${cause(name, id, code, verdict)}`);
-  }
-  for (const text of Object.values(CAUSES[name]?.notes ?? {})) lines.push(`- ${text}`);
+  const lines = [
+    `### ${name} ${version}`,
+    '',
+    `\`${command}\``,
+    '',
+    `Options: \`${`${options} --within 8s`.trim()}\``,
+    '',
+  ];
+  for (const { id, verdict, code, says } of probes)
+    if (isTold(verdict, code))
+      lines.push(`- ${id}: **${verdict}**: ${escaped(says)}.${cause(name, id, code, verdict)}`);
+  const idle = probes.find(({ id, code }) => id === 'peer-vanishes-idle' && code === 'closed');
+  if (idle) lines.push(`- Its idle timeout: ${escaped(idle.says)}.`);
   if (lines.at(-1) === '') lines.push('No risk and no fault.');
   return `${lines.join('\n')}\n`;
+}
+
+/**
+ * Whether the section has a line for it, and not only the table a mark.
+ * @param {string} verdict
+ * @param {string} code
+ */
+function isTold(verdict, code) {
+  return verdict === 'risk' || verdict === 'fault' || (verdict === 'unknown' && !PLAIN.includes(code));
 }
 
 /**

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Generates docs/checked-programs.md: what `tcplab check` finds in well-known programs. `npm run docs:programs` tests all of
-// them, and `-- NAME...` some. What was found is kept in checked-programs-found.json, so that a program that is not installed
-// here, or was not asked for, keeps its results. `-- --page` only writes the page anew.
+// them, and `-- NAME...` some. The results are kept in checked-programs-found.json, so that a program that is not installed
+// here, or was not named, keeps its own. `-- --page` only writes the page from them.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,10 +33,10 @@ function versionOf({ package: from }, folder) {
     if (status !== 0) process.stderr.write(stderr);
     return status === 0 ? version : undefined;
   }
-  const shown = spawnSync('dpkg-query', ['-W', '-f', '${Version}', from], { encoding: 'utf8' });
+  const shown = spawnSync('dpkg-query', ['-W', from], { encoding: 'utf8' });
   if (shown.status !== 0) return undefined;
   // Without the epoch, and what Debian adds.
-  return shown.stdout
+  return (shown.stdout.trim().split('\t')[1] ?? '')
     .replace(/^\d+:/, '')
     .replace(/(\+dfsg\d*)?(-[^-]*)?$/, '')
     .replace(/-.*/, '');
@@ -62,15 +62,15 @@ const WITHIN = ['--within', '8s', '--json'];
  * @param {Looked} program
  * @returns {Promise<Omit<Found, 'version'>>}
  */
-async function foundIn({ target, options = [], idle, command: commandIn }) {
+async function foundIn({ target, options = [], idle, without = [], command: commandIn }) {
   const command = wordsOf(commandIn(folder));
   const [{ probes, command: shown }, ...patient] = await Promise.all([
-    reportOf([target, ...options, ...WITHIN, '--', ...command]),
+    reportOf([target, ...options, ...onlyOthers(target, without), ...WITHIN, '--', ...command]),
     ...(idle ? [reportOf([target, ...options, ...patience(idle), '--', ...command])] : []),
   ]);
   const all = probes.map((probe) => patient[0]?.probes.find(({ id }) => id === probe.id) ?? probe);
   const kept = all.map(({ id, verdict, code, says }) => ({ id, verdict, code, says }));
-  return { target, command: shown, options, probes: kept };
+  return { target, command: shown, options: options.join(' '), probes: kept };
 }
 
 /**
@@ -79,6 +79,19 @@ async function foundIn({ target, options = [], idle, command: commandIn }) {
  */
 function wordsOf(command) {
   return /['"|;]/.test(command) ? [command] : command.split(' ');
+}
+
+/**
+ * @param {string} target
+ * @param {string[]} without
+ */
+function onlyOthers(target, without) {
+  if (without.length === 0) return [];
+  const args = [join(root, 'dist/cli/main.js'), 'check', target, '--list', '--json'];
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  /** @type {{ id: string }[]} */
+  const tests = JSON.parse(stdout);
+  return ['--only', ...tests.map(({ id }) => id).filter((id) => !without.includes(id))];
 }
 
 /** @param {string} within */

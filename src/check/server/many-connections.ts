@@ -42,7 +42,9 @@ export const manyConnections: Probe<ServerBench> = {
     const areOpen = async () => (await openNow()) >= CLIENTS;
     let accepted = await bench.until(areOpen);
     // With TCP_DEFER_ACCEPT (Apache) the kernel passes them on after their first byte, and so long shows SYN-RECEIVED.
-    if (!accepted && bench.talks && (await bench.countInState('SYN-RECEIVED')) > 0) {
+    const isDeferred = async () =>
+      (await bench.countInState('SYN-RECEIVED')) > 0 && (await bench.counted('TcpExtListenOverflows')) === 0;
+    if (!accepted && bench.talks && (await isDeferred())) {
       await Promise.all(visitors.map((visitor) => visitor.ask()));
       accepted = await bench.until(areOpen);
     }

@@ -93,7 +93,8 @@ function respond(type: number, head: number, body: Buffer, used: number, isV5: b
 /** MQTT 3.1.1 (and 5.0 as a server), OASIS: mqtt-v3.1.1, mqtt-v5.0. */
 export const MQTT: Talk = {
   name: 'mqtt',
-  request: connect('tcplab'),
+  // Without an identifier, the broker gives each client its own; of two with the same one it closes the first.
+  request: connect(''),
   greeting: () => null,
   response: connackReader,
   welcome: Buffer.alloc(0),
