@@ -32,6 +32,8 @@ export class HostKernelEvents implements Watcher {
   readonly #options: Options;
   /** The calls that have not returned, by their thread. */
   readonly #calling = new Map<number, ProgramCall>();
+  /** The threads whose last accept() failed for want of descriptors: a loop does that a hundred thousand times a second. */
+  readonly #withoutDescriptors = new Set<number>();
   /** The processes that made calls here: the exit of others does not affect a connection. */
   readonly #callers = new Set<number>();
   /** Its sockets by the kernel's address of them, in the order in which they were first named. */
@@ -145,14 +147,24 @@ export class HostKernelEvents implements Watcher {
   }
 
   #seeCall(called: ProgramCall): void {
-    const { name: host, shared, toMs, emit } = this.#options;
-    const { atNs, pid, thread, comm, call, fd, detail, local, remote } = called;
+    const { shared } = this.#options;
+    const { pid, thread, call } = called;
     // The owner of a process that has exited can no longer be read.
     if (shared && !this.#callers.has(pid) && !this.runs(pid)) return;
     this.#calling.set(thread, called);
     this.#callers.add(pid);
+    if (!this.#isWithheld(call, thread)) this.#emitCall(called);
+  }
+
+  #emitCall({ atNs, pid, thread, comm, call, fd, detail, local, remote }: ProgramCall): void {
+    const { name: host, toMs, emit } = this.#options;
     const who = { host, pid, thread, name: comm };
     emit({ type: 'program-call', atMs: toMs(atNs), ...who, call, fd, detail, local, remote });
+  }
+
+  /** Until its return shows that it does not fail as the one before. */
+  #isWithheld(call: string, thread: number): boolean {
+    return call.startsWith('accept') && this.#withoutDescriptors.has(thread);
   }
 
   #seeReturn(returned: ProgramReturn): void {
@@ -161,6 +173,12 @@ export class HostKernelEvents implements Watcher {
     const called = this.#calling.get(thread);
     if (called?.call !== call) return;
     this.#calling.delete(thread);
+    const isWithheld = this.#isWithheld(call, thread);
+    const isFailure = result === 'EMFILE' || result === 'ENFILE';
+    if (isWithheld && isFailure) return;
+    if (isWithheld) this.#emitCall(called);
+    if (isFailure) this.#withoutDescriptors.add(thread);
+    else this.#withoutDescriptors.delete(thread);
     const who = { host, pid, thread, name: comm };
     const tookMs = Number(atNs - called.atNs) / 1e6;
     // What was closed has no ends any more.

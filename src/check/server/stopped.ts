@@ -1,3 +1,4 @@
+import { counted } from '../../evidence/counted.ts';
 import { seconds } from '../describe.ts';
 import { type Advice, type Finding, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
@@ -63,10 +64,14 @@ async function judge(bench: ServerBench, busy: Visitor, exitMs: number | undefin
       ? `still running ${seconds(bench.withinMs)} after ${stopSignal}`
       : `exited ${seconds(exitMs)} after ${stopSignal}`;
   if (!isWhole) {
-    const says = `${exit}; the response in progress was cut: ${bytes} bytes, then ${ENDED[busy.ended] ?? busy.ended}`;
+    const then = ENDED[busy.ended] ?? busy.ended;
+    const says =
+      bytes === 0
+        ? `${exit}; a request that was still arriving got ${then} and no response`
+        : `${exit}; the response to a request that was still arriving was cut: ${counted(bytes, 'byte')}, then ${then}`;
     return fault('answer-cut', says, CUT, numbers);
   }
-  const says = `${exit}; the response in progress was complete`;
+  const says = `${exit}; a request that was still arriving got its response`;
   return exitMs === undefined ? risk('stays', says, STAYS, numbers) : good('finished', says, numbers);
 }
 
