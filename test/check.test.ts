@@ -172,6 +172,21 @@ describe('tcplab check', () => {
     expect(stdout).toMatch(/^fault {4}serves: /);
     expect(stdout.match(/^unknown /gm)).toHaveLength(1);
     expect(stdout.replace(/\s+/g, ' ')).toContain('keeps-time-wait: not run, since `serves` is fault');
+    const only = await tcplab(
+      'check',
+      'server',
+      '--only',
+      'peer-closes',
+      '--within',
+      '1s',
+      ...TALK,
+      '--',
+      server('mute'),
+    );
+    expect(only.status).toBe(3);
+    expect(only.stdout.replace(/\s+/g, ' ')).toContain(
+      'since `serves` is fault: no complete response within 1.0 s',
+    );
   });
 
   it('gives a program its time to be there, however soon it has to answer then', async () => {

@@ -71,7 +71,8 @@ export async function runCheck({
   const failed = first.result.verdict === 'fault' || first.result.verdict === 'unknown';
   const waiting: Task[] = [];
   for (const task of others.filter(isWanted)) {
-    if (failed && (task.restsOnService || !first.isStarted)) inOrder.add(notRun(task.probe, first));
+    if (failed && (task.restsOnService || !first.isStarted))
+      inOrder.add(notRun(task.probe, first, isWanted(service)));
     else waiting.push(task);
   }
 
@@ -138,13 +139,18 @@ interface Task {
 /** The code of a test that was not run. */
 export const NOT_RUN = 'not-run';
 
-function notRun({ id, title, purpose }: AboutProbe, { result, isStarted }: Outcome): ProbeResult {
+/** `isShown`: whether the result that it rests on is shown as well. */
+function notRun(
+  { id, title, purpose }: AboutProbe,
+  { result, isStarted }: Outcome,
+  isShown: boolean,
+): ProbeResult {
   const because = isStarted
     ? `since \`${result.id}\` is ${result.verdict}`
     : 'since the program was not there';
   return {
     ...{ id, title, purpose },
-    ...unknown(NOT_RUN, `not run, ${because}`),
+    ...unknown(NOT_RUN, `not run, ${because}${isShown ? '' : `: ${result.says}`}`),
     said: null,
     durationMs: 0,
     timeline: null,
