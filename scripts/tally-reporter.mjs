@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 
 /**
  * @typedef {object} Tally
- * @property {{ name: string, state: 'passed' | 'failed' | 'skipped', reason?: string }[]} tests
+ * @property {{ name: string, state: 'passed' | 'failed' | 'skipped', reason?: string, tries?: number }[]} tests
  * @property {string[]} errors what failed outside of any test
  */
 
@@ -51,6 +51,7 @@ function fateOf(test) {
       return {
         name,
         state: result.state,
+        tries: 1 + (test.diagnostic()?.retryCount ?? 0),
         ...(result.errors?.[0] ? { reason: result.errors[0].message } : {}),
       };
     case 'skipped':

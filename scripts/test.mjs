@@ -171,6 +171,9 @@ function summarize(outcomes, { tests, errors }) {
 
   const lines = ['', 'Steps'];
   for (const { name, outcome, detail } of outcomes) lines.push(`  ${outcome.padEnd(8)} ${name}, ${detail}`);
+  const again = tests.filter(({ state, tries = 1 }) => state === 'passed' && tries > 1);
+  if (again.length > 0)
+    lines.push('Passed at a second try only', ...again.map((test) => `  ${nameWithReason(test)}`));
   if (excused.length > 0) lines.push('Skipped', ...excused.map((test) => `  ${nameWithReason(test)}`));
   if (failures.length > 0) lines.push('Failed', ...failures.map((failure) => `  ${failure.trimEnd()}`));
   lines.push('', `${passed} passed, ${failures.length} failed, ${excused.length} skipped`);

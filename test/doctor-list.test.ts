@@ -230,8 +230,8 @@ describe.concurrent('what is wrong', () => {
 
 it('what goes on is shown in one line, which is cut where the terminal ends', async () => {
   const probes = ['check', 'server', '--only', 'half-finished-handshakes', '--within', '100ms'];
-  const { stdout } = await inTerminal([...probes, '--', 'sleep 10']);
-  expect(stdout).toMatch(/\[K1 of 1: half-finished-handshakes: .*…\r/);
+  const { stdout } = await inTerminal([...probes, '--', 'sleep 10'], undefined, 40);
+  expect(stdout).toMatch(/\[Krunning: serves: a client .*…\r/);
   expect(tooWide(stdout)).toEqual([]);
 });
 

@@ -382,7 +382,7 @@ describe('an agent that can’t start is reported in one message', () => {
     expect(await refused(`exec:sh ${fake}`)).toEqual({
       status: 1,
       stderr: expect.stringMatching(
-        /uses tcplab\.agent\/99, and this tcplab uses tcplab\.agent\/1\n.*tcplab 9\.9\.9 runs there/,
+        /uses tcplab\.agent\/99, and this tcplab uses tcplab\.agent\/2\n.*tcplab 9\.9\.9 runs there/,
       ),
     });
   });

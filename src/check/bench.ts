@@ -182,7 +182,10 @@ export abstract class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.lab[Symbol.asyncDispose]();
-    this.#pass();
+    try {
+      await this.lab[Symbol.asyncDispose]();
+    } finally {
+      this.#pass();
+    }
   }
 }

@@ -15,6 +15,7 @@ import { type Channel, PlainChannel } from './channel.ts';
 import { attemptsIn, endsByServer, type Sent, sentByClient } from './client-wire.ts';
 import { asOption, seconds } from './describe.ts';
 import { type Advice, type Finding, fault, good, type Numbers, risk, unknown } from './finding.ts';
+import { isHttpRequest } from './talk/http.ts';
 import type { Reply } from './talk/talk.ts';
 import type { Authority } from './tls/authority.ts';
 import { TlsChannel } from './tls/tls-channel.ts';
@@ -149,8 +150,11 @@ export class ClientBench extends Bench {
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
-    this.#trust?.[Symbol.dispose]();
-    await super[Symbol.asyncDispose]();
+    try {
+      this.#trust?.[Symbol.dispose]();
+    } finally {
+      await super[Symbol.asyncDispose]();
+    }
   }
 
   /**
@@ -186,6 +190,11 @@ export class ClientBench extends Bench {
     const { status } = this.program;
     if (status === undefined) return '';
     return `; it exited with status ${status}${this.lastWords === null ? '' : `: ${this.lastWords}`}`;
+  }
+
+  /** Whether its request certainly requires a response: some clients only send. */
+  get needsAnswer(): boolean {
+    return !['auto', 'none'].includes(this.talk.name) || this.requests.every(isHttpRequest);
   }
 
   /** What it sent to the server's port, so far. */
@@ -263,6 +272,8 @@ export class ClientBench extends Bench {
         const numbers = { status, tookMs, attempts };
         if (CRASHES.has(status)) return fault('crashed', says, CRASH_ADVICE, numbers);
         if (status !== 0) return good('reported', says, numbers);
+        if (!this.needsAnswer)
+          return unknown('reported-success', `${says}; it may not require a response`, numbers);
         return onSuccess('reported-success', `${says}, which reports success`, STATUS_ADVICE, numbers);
       }
       case 'let go': {

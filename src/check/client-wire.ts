@@ -69,3 +69,6 @@ export function endsByServer(timeline: Timeline, serverPort: number): number[] {
     return isEnd && !left.has(port) ? atMs : [];
   });
 }
+
+/** At most as long: the alert with which TLS closes. */
+export const TLS_ALERT = 40;

@@ -24,6 +24,7 @@ export interface RunCheckOptions extends CheckOptions {
   /** How many tests run side by side, each in its own lab. */
   jobs?: number;
   onBegin?: (probe: AboutProbe) => void;
+  onEnd?: (probe: AboutProbe) => void;
   /** Is called with each result, in the order of the catalogue. */
   onDone?: (result: ProbeResult) => void;
 }
@@ -40,6 +41,7 @@ export async function runCheck({
   only,
   jobs = JOBS,
   onBegin,
+  onEnd,
   onDone,
   ...options
 }: RunCheckOptions): Promise<ProbeResult[]> {
@@ -62,7 +64,11 @@ export async function runCheck({
   const inOrder = new InOrder(wanted, onDone);
   const runOne = async ({ probe, run }: Task): Promise<Outcome> => {
     onBegin?.(probe);
-    return run();
+    try {
+      return await run();
+    } finally {
+      onEnd?.(probe);
+    }
   };
 
   const [service, ...others] = tasks as [Task, ...Task[]];
@@ -80,13 +86,18 @@ export async function runCheck({
   const work = async () => {
     for (let task = waiting.shift(); task; task = waiting.shift()) {
       const isAlone = alone.length > 0 || jobs === 1;
-      const outcome = await runOne(task);
+      const outcome = await runOne(task).catch((error: unknown) => {
+        // Nothing more is started: the check is over.
+        waiting.length = 0;
+        throw error;
+      });
       // Another copy may have held a file, such as its PID file.
       if (!outcome.isStarted && !isAlone) alone.push(task, ...waiting.splice(0));
       else inOrder.add(outcome.result);
     }
   };
-  await Promise.all(Array.from({ length: jobs }, work));
+  const ended = await Promise.allSettled(Array.from({ length: jobs }, work));
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
   for (const task of alone) inOrder.add((await runOne(task)).result);
   return inOrder.results;
 }

@@ -5,8 +5,8 @@ import type { Bench } from './bench.ts';
 import type { Channel } from './channel.ts';
 import type { AnswerReader } from './talk/talk.ts';
 
-/** How much of what a program says is shown, in bytes. */
-const SAID_KEPT = 300;
+/** How much of what a program says is kept: the head of an HTTP response, in bytes. */
+const SAID_KEPT = 8192;
 
 /** A client of tcplab, with one connection to the program. */
 export class Visitor {
@@ -104,6 +104,11 @@ export class Visitor {
   async isAnswered(): Promise<boolean> {
     await this.read();
     return this.#bench.talk.request.length === 0 ? await this.isGreeted() : this.#response.isWhole;
+  }
+
+  /** Whether the response is complete, and one that a healthy server gives. */
+  async isServed(): Promise<boolean> {
+    return (await this.isAnswered()) && this.problem === null;
   }
 
   /** Why the response, though complete, is none that a healthy server gives; null if it is one. */

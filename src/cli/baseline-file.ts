@@ -25,8 +25,8 @@ export async function readBaseline(path: string, target: Target): Promise<Found[
   if (format !== CHECK_FORMAT || !Array.isArray(probes))
     throw refuse(`this is not JSON of \`tcplab check\` (expected the format ${CHECK_FORMAT})`);
   if (of !== target) throw refuse(`this is of a ${printable(String(of))}, and not of a ${target}`);
-  return probes.map((probe: Record<string, unknown>) => {
-    const { id, code, verdict } = probe;
+  return probes.map((probe: Record<string, unknown> | null) => {
+    const { id, code, verdict } = probe ?? {};
     if ([id, code, verdict].some((value) => typeof value !== 'string'))
       throw refuse('a test in it has no id, code or verdict');
     return { id, code, verdict } as Found;

@@ -190,12 +190,12 @@ async function check(what: string, words: string[], options: Options): Promise<v
     jobs: options.jobs,
     stopSignal: options.stopSignal,
     signalGroup: options.signalGroup ?? false,
-    onBegin: ({ id }) => {
+    onBegin: ({ id, title }) => {
       running.add(id);
-      progress.show(`running: ${[...running].join(', ')}`);
+      progress.show(`running: ${running.size === 1 ? `${id}: ${title}` : [...running].join(', ')}`);
     },
+    onEnd: ({ id }) => running.delete(id),
     onDone: (result) => {
-      running.delete(result.id);
       if (options.json) return;
       progress.clear();
       if (isNotRun(result)) notRun.push(result);
@@ -235,11 +235,14 @@ async function check(what: string, words: string[], options: Options): Promise<v
 }
 
 function exitStatus({ probes, baseline, options }: CheckReport): number {
-  if (probes.every(({ verdict }) => verdict === 'unknown')) return EXIT.machineCannot;
   const isKnown = ({ id, code }: ProbeReport) =>
     baseline?.known.some((one) => one.id === id && one.code === code) ?? false;
   const fails = probes.some((probe) => failsBy(probe, options.failOn) && !isKnown(probe));
-  return fails ? EXIT.notProven : EXIT.proven;
+  if (fails) return EXIT.notProven;
+  // A check whose healthy exchange failed has looked at nothing that rests on it.
+  return probes.some(isNotRun) || probes.every(({ verdict }) => verdict === 'unknown')
+    ? EXIT.machineCannot
+    : EXIT.proven;
 }
 
 function targetNamed(what: string): Target {

@@ -1,6 +1,7 @@
 import type { ClientBench } from '../client-bench.ts';
 import { type Advice, fault, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
+import { isHttpRequest } from '../talk/http.ts';
 
 const ADVICE: Advice = {
   why: 'Anyone on the way can send a FIN. Only close_notify, which is encrypted, says that the response is complete (RFC 8446, 6.1): without it, half of a response counts as a whole one.',
@@ -18,12 +19,12 @@ export const cutWithoutCloseNotify: Probe<ClientBench> = {
   restsOnService: true,
   needsTls: true,
   async run(bench) {
-    if (!['http', 'https', 'auto'].includes(bench.talk.name))
-      return unknown('no-http', 'only responses of HTTP may end with the connection');
     await bench.meet(async (call) => {
       await call.send(Buffer.from(PART));
       await call.closeAbruptly();
     });
+    if (!bench.requests.every(isHttpRequest))
+      return unknown('no-http', 'only responses of HTTP may end with the connection');
     return bench.judge(await bench.reaction(), ADVICE, {
       onSuccess: (code, says, _, numbers) => fault(code, says, ADVICE, numbers),
     });

@@ -1,6 +1,6 @@
 import type { Call } from '../call.ts';
 import { type ClientBench, STATUS_ADVICE } from '../client-bench.ts';
-import { dataOf } from '../client-wire.ts';
+import { dataOf, TLS_ALERT } from '../client-wire.ts';
 import { type Advice, type Finding, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import { isHttpRequest } from '../talk/http.ts';
@@ -16,9 +16,6 @@ const TWICE_ADVICE: Advice = {
 };
 
 const IDEMPOTENT = /^(GET|HEAD|PUT|DELETE|OPTIONS|TRACE) /;
-
-/** At most as long: the alert with which TLS closes. */
-const TLS_ALERT = 40;
 
 export const finCrossesRequest: Probe<ClientBench> = {
   id: 'fin-crosses-request',

@@ -42,7 +42,7 @@ export const leavesNothing: Probe<ClientBench> = {
         ...numbers,
         notUsed,
       });
-    return bench.stillWaiting(after, OPEN, numbers);
+    return unknown('idle', `${after}; the program still runs, and may use them again`, numbers);
   },
 };
 

@@ -1,6 +1,6 @@
 import type { Call } from '../call.ts';
 import { type ClientBench, STATUS_ADVICE } from '../client-bench.ts';
-import { attemptsIn, dataOf, type Sent } from '../client-wire.ts';
+import { attemptsIn, dataOf, type Sent, TLS_ALERT } from '../client-wire.ts';
 import { seconds } from '../describe.ts';
 import { type Advice, fault, good, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
@@ -88,9 +88,11 @@ async function answerLast(
 /** The first data that the client sent on one of the dead connections. */
 function firstLost(bench: ClientBench, dead: ReadonlyMap<Call, number>): Sent | undefined {
   const answered = new Map([...dead].map(([call, port]) => [port, call.answeredMs ?? 0]));
+  // In TLS a goodbye (close_notify) may be all that comes.
+  const least = bench.options.tls ? TLS_ALERT : 0;
   return bench.sent().find(({ atMs, segment }) => {
     const answeredMs = answered.get(segment.source.port);
-    return answeredMs !== undefined && segment.length > 0 && atMs > answeredMs;
+    return answeredMs !== undefined && segment.length > least && atMs > answeredMs;
   });
 }
 

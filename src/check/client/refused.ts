@@ -1,4 +1,5 @@
 import type { ClientBench } from '../client-bench.ts';
+import { attemptsIn } from '../client-wire.ts';
 import { type Advice, risk } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 
@@ -9,6 +10,7 @@ const ADVICE: Advice = {
 
 /** More attempts than this in the time given are a storm: pauses would allow fewer. */
 const MANY = 50;
+const AT_ONCE_MS = 200;
 
 export const refused: Probe<ClientBench> = {
   id: 'refused',
@@ -17,7 +19,10 @@ export const refused: Probe<ClientBench> = {
   restsOnService: false,
   async run(bench) {
     await bench.start();
-    const isStorm = () => bench.attempts() > MANY;
+    const times = () => attemptsIn(bench.sent()).map(({ atMs }) => atMs);
+    const first = times()[0] ?? 0;
+    // A program may open several connections side by side: that is not a retry.
+    const isStorm = () => times().filter((atMs) => atMs > first + AT_ONCE_MS).length > MANY;
     const reaction = await bench.reaction({ orWhen: isStorm });
     if (!isStorm()) return bench.judge(reaction, ADVICE);
     await bench.program.stop(0);

@@ -25,10 +25,10 @@ export const clientLeaves: Probe<ServerBench> = {
       const { busy } = progress;
       const inode = (await bench.serverRow(busy))?.inode;
       if (!inode) return unknown('not-accepted', 'the connection was not accepted');
+      const isHeld = () => socketHolders(bench.processes ?? []).some((one) => one.inode === inode);
+      if (!isHeld()) return unknown('not-visible', "the program's descriptors can't be seen");
       await (by === 'RST' ? busy.abort() : busy.close());
-      const closed = await bench.until(
-        () => !socketHolders(bench.processes ?? []).some((one) => one.inode === inode),
-      );
+      const closed = await bench.until(() => !isHeld());
       if (!closed)
         return fault(
           'descriptor-stays',
@@ -38,6 +38,8 @@ export const clientLeaves: Probe<ServerBench> = {
         );
       took[`${by === 'RST' ? 'reset' : 'fin'}Ms`] = closed.tookMs;
     }
+    const wrong = await bench.whatIsWrong();
+    if (wrong) return fault('not-served-after', `after clients left, ${wrong}`, ADVICE, took);
     const { resetMs = 0, finMs = 0 } = took;
     const says = `the descriptor was closed ${seconds(resetMs)} after RST and ${seconds(finMs)} after FIN`;
     return good('descriptor-closed', says, took);

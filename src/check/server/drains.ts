@@ -45,9 +45,10 @@ export const drains: Probe<ServerBench> = {
     const late = await bench.connect();
     await bench.until(async () => (await late.isConnected()) || late.ended !== 'open');
     if (late.ended === 'open') await late.ask();
-    const fates = { queued: await fateOf(bench, queued), new: await fateOf(bench, late) };
     await busy.send(rest);
-    const says = `in progress: ${await fateOf(bench, busy)}; in the accept queue: ${fates.queued}; new: ${fates.new}`;
+    const held = await fateOf(bench, busy);
+    const fates = { queued: await fateOf(bench, queued), new: await fateOf(bench, late) };
+    const says = `in progress: ${held}; in the accept queue: ${fates.queued}; new: ${fates.new}`;
     if (fates.new === 'no reply' || fates.new === 'cut') return risk('new-not-served', says, NEW);
     if (fates.queued !== 'answered') return risk('queued-lost', says, QUEUED);
     return good('drained', says);
@@ -59,7 +60,7 @@ const ENDS_WITHIN_MS = 300;
 
 async function fateOf(bench: ServerBench, visitor: Visitor): Promise<Fate> {
   await bench.until(async () => (await visitor.isAnswered()) || visitor.ended !== 'open');
-  if (await visitor.isAnswered()) return 'answered';
+  if (await visitor.isServed()) return 'answered';
   if (visitor.ended === 'ECONNREFUSED') return 'refused';
   return visitor.ended === 'open' ? 'no reply' : 'cut';
 }

@@ -46,7 +46,12 @@ export const idleTimeout: Probe<ServerBench> = {
     await racing.ask();
     await bench.lab.client.liftRule(rule);
     await bench.until(async () => (await racing.isAnswered()) || racing.ended !== 'open');
-    const isLost = hasClosed !== undefined && !(await racing.isAnswered());
+    if (!hasClosed)
+      return unknown(
+        'not-closed',
+        `closes idle connections after ${seconds(timeoutMs)}, but not the second one`,
+      );
+    const isLost = !(await racing.isServed());
     const then = isLost
       ? `a request sent just then is lost (${racing.ended})`
       : 'a request sent just then is answered';

@@ -1,3 +1,4 @@
+import type { SocketRow } from '../../tcp/socket-row.ts';
 import { type Advice, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
@@ -42,7 +43,9 @@ export const keepsTimeWait: Probe<ServerBench> = {
     if (closed === 0) return unknown('not-accepted', 'no connection was accepted');
     const atServer = await bench.countInState('TIME-WAIT');
     const rows = await bench.lab.client.observe();
-    const atClient = rows.filter(({ state }) => state === 'TIME-WAIT').length;
+    const { serverPort } = bench.lab;
+    const isOurs = ({ state, remote }: SocketRow) => state === 'TIME-WAIT' && remote.port === serverPort;
+    const atClient = rows.filter(isOurs).length;
     const says = `after ${closed} connections: ${atServer} in TIME-WAIT at the server, ${atClient} at the client`;
     const numbers = { connections: closed, atServer, atClient };
     if (atServer > 0) return risk('at-server', says, ADVICE, numbers);

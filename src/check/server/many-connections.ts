@@ -5,8 +5,8 @@ import type { ServerBench } from '../server-bench.ts';
 
 const CLIENTS = 300;
 
-/** A client that had to send its SYN or its final ACK again waited for at least this long. */
-const RETRANSMITTED_MS = 900;
+/** A client that waits in the accept queue for as long waits as for a lost SYN. */
+const LATE_MS = 900;
 
 const BACKLOG: Advice = {
   why: 'After a restart or a failover, all clients reconnect at once. When the accept queue is full, the kernel drops the SYN or the final ACK, and the client waits 1 s or more for the retransmission.',
@@ -14,7 +14,7 @@ const BACKLOG: Advice = {
 };
 
 const LIMIT: Advice = {
-  why: 'The kernel queued all connections, but the program took only some of them: it has a limit, or too few workers. The other clients believe to be connected, and wait.',
+  why: 'The kernel queued all connections, but the program took only some of them: it has a limit, or too few workers. The other clients believe that they are connected, and wait.',
   fix: 'Raise the limit on connections, or the number of workers (worker_connections, max_connections, MaxStartups, --workers), or refuse what is too much at once.',
 };
 
@@ -35,8 +35,15 @@ export const manyConnections: Probe<ServerBench> = {
   restsOnService: true,
   async run(bench) {
     const visitors = await Promise.all(Array.from({ length: CLIENTS }, () => bench.connect()));
+    const startMs = bench.lab.nowMs();
+    let wasQueuedLate = false;
     const openNow = async () => {
       const rows = await bench.lab.server.observe();
+      // tcplab may have looked late; what the queue holds then is the program's.
+      const queued = rows.find(
+        ({ state, local }) => state === 'LISTEN' && local.port === bench.lab.serverPort,
+      );
+      wasQueuedLate ||= (queued?.receiveQueue ?? 0) > 0 && bench.lab.nowMs() - startMs > LATE_MS;
       return rows.filter(({ state, inode }) => state === 'ESTABLISHED' && inode !== 0).length;
     };
     const areOpen = async () => (await openNow()) >= CLIENTS;
@@ -73,14 +80,14 @@ export const manyConnections: Probe<ServerBench> = {
       const took = seconds(accepted.tookMs);
       if (overflows > 0)
         return risk('overflow', `all accepted, but only after ${took} (${queue})`, BACKLOG, numbers);
-      if (accepted.tookMs > RETRANSMITTED_MS)
+      if (wasQueuedLate)
         return risk('accepted-late', `all accepted, but only after ${took} (${queue})`, SLOW, numbers);
       return good('accepted', `all accepted within ${took} (${queue})`, numbers);
     }
-    if (refused > 0 && overflows === 0)
+    if (refused > 0 && overflows === 0 && open + refused >= CLIENTS)
       return good(
         'refused',
-        `${refused} of ${CLIENTS} were closed by the server at once, ${open} were open (${queue}); afterwards a new client was served`,
+        `${refused} of ${CLIENTS} were closed by the server, ${open} were open (${queue}); afterwards a new client was served`,
         numbers,
       );
     // It has taken all that the kernel had for it: the missing ones did not fit into the queue.

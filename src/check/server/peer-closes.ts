@@ -4,8 +4,13 @@ import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
 
 const LEAK: Advice = {
-  why: 'Until the program closes too, the connection stays in CLOSE-WAIT, which has no timeout. Each one leaks a descriptor, until accept() and open() fail with EMFILE.',
+  why: 'Until the program closes too, the connection stays in CLOSE-WAIT, which has no timeout. A program that never closes leaks a descriptor for each, until accept() and open() fail with EMFILE.',
   fix: 'Call close() when a read returns 0 (end of file), on every path, also after errors. Poll idle connections for EPOLLRDHUP.',
+};
+
+const ENDS: Advice = {
+  why: 'One client that closes ends the service for everyone.',
+  fix: 'Handle the end of each connection by itself, and go on serving the others.',
 };
 
 export const peerCloses: Probe<ServerBench> = {
@@ -35,6 +40,8 @@ export const peerCloses: Probe<ServerBench> = {
           waitedMs: bench.withinMs,
         },
       );
+    const wrong = await bench.whatIsWrong();
+    if (wrong) return fault('not-served-after', `after a client closed, ${wrong}`, ENDS);
     if (wasFirst) return good('server-closed-first', 'the server closed before the client');
     const { tookMs } = closed;
     return good('closed', `closed ${seconds(tookMs)} after the client's FIN`, { tookMs });

@@ -23,6 +23,8 @@ export const peerHalfCloses: Probe<ServerBench> = {
     await visitor.shutdown();
     const over = await bench.until(async () => (await visitor.isAnswered()) || visitor.ended !== 'open');
     const tookMs = over?.tookMs ?? bench.withinMs;
+    if (visitor.problem !== null && (await visitor.isAnswered()))
+      return risk('other-answer', `the server answered ${visitor.problem}`, ADVICE, { tookMs });
     if (await visitor.isAnswered())
       return good('answered', `complete response in ${seconds(tookMs)}`, { tookMs });
     const bytes = await visitor.read();

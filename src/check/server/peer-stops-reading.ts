@@ -21,17 +21,23 @@ export const peerStopsReading: Probe<ServerBench> = {
     if (!bench.talks) return unknown('no-request', 'tcplab sent no request: use --http, --talk or --request');
     const visitor = await bench.visit({ receiveBuffer: SMALL_BUFFER });
     if (!visitor) return unknown('not-established', 'no connection was established');
+    let wasFull = false;
     const full = await bench.until(async () => {
       await visitor.ask(Math.ceil(AT_A_TIME / bench.talk.request.length));
       if (visitor.ended !== 'open') return 'ended' as const;
       const row = await bench.serverRow(visitor);
       if (row?.state !== 'ESTABLISHED') return 'ended' as const;
-      return row.timer === 'probe' && row.sendQueue > 0 ? ('full' as const) : undefined;
+      wasFull ||= row.timer === 'probe' && row.sendQueue > 0;
+      return wasFull ? ('full' as const) : undefined;
     });
     const wrong = await bench.whatIsWrong();
     if (wrong) return fault('others-not-served', `while one client did not read, ${wrong}`, ADVICE);
     if (full?.value === 'full') return good('others-served', 'zero window, and other clients were served');
-    if (full?.value === 'ended') return good('closed', 'the server closed that connection and served others');
+    if (full?.value === 'ended')
+      return unknown(
+        'closed',
+        'the server closed the connection before its window was full; it served others',
+      );
     return unknown(
       'window-not-filled',
       'the responses were too small to fill the receive window; other clients were served',

@@ -1,5 +1,5 @@
 import { asOption, seconds } from '../describe.ts';
-import { type Advice, good, risk, unknown } from '../finding.ts';
+import { type Advice, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
 
@@ -12,6 +12,11 @@ const PATIENCE_MS = 130_000;
 const ADVICE: Advice = {
   why: 'When a phone loses coverage, a cable is pulled or a NAT drops its entry, no FIN arrives. The connection keeps its descriptor, buffers and session.',
   fix: 'Close idle connections after a timeout, or set SO_KEEPALIVE with TCP_KEEPIDLE of a few minutes. Set TCP_USER_TIMEOUT to limit unacknowledged data as well.',
+};
+
+const ENDS: Advice = {
+  why: 'One client that vanishes ends the service for everyone.',
+  fix: 'Handle the errors of each connection by itself (ETIMEDOUT, EHOSTUNREACH), and go on serving the others.',
 };
 
 export const peerVanishesIdle: Probe<ServerBench> = {
@@ -33,6 +38,11 @@ export const peerVanishesIdle: Probe<ServerBench> = {
     });
     if (gone) {
       const { tookMs } = gone;
+      const { status } = bench.program;
+      if (status !== undefined)
+        return fault('ended', `the program exited with status ${status} after ${seconds(tookMs)}`, ENDS, {
+          status,
+        });
       return good('closed', `the server closed after ${seconds(tookMs)}`, { tookMs });
     }
     const row = await bench.serverRow(visitor);

@@ -1,5 +1,5 @@
 import { asOption, roughly, seconds } from '../describe.ts';
-import { type Advice, good, risk, unknown } from '../finding.ts';
+import { type Advice, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
 
@@ -9,6 +9,11 @@ const SOON_MS = 60_000;
 const ADVICE: Advice = {
   why: 'The kernel keeps retransmitting until the limit that tcp_retries2 sets, about 15 min by default. Until then the program sees no error.',
   fix: 'Set TCP_USER_TIMEOUT to the longest silence that you allow, or give writes a timeout in the program.',
+};
+
+const ENDS: Advice = {
+  why: 'One client that vanishes ends the service for everyone.',
+  fix: 'Handle the errors of each connection by itself (ETIMEDOUT, EHOSTUNREACH), and go on serving the others.',
 };
 
 export const peerVanishesInFlight: Probe<ServerBench> = {
@@ -38,6 +43,11 @@ export const peerVanishesInFlight: Probe<ServerBench> = {
     const row = await bench.serverRow(visitor);
     if (gone) {
       const { tookMs } = gone;
+      const { status } = bench.program;
+      if (status !== undefined)
+        return fault('ended', `the program exited with status ${status} after ${seconds(tookMs)}`, ENDS, {
+          status,
+        });
       const rest = row ? `; the kernel sends the rest (${row.state})` : '';
       return good('closed', `the server closed after ${seconds(tookMs)}${rest}`, { tookMs });
     }

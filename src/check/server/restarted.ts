@@ -35,7 +35,7 @@ export const restarted: Probe<ServerBench> = {
     } catch (error) {
       if (!(error instanceof TcplabError)) throw error;
       // Only then its end has to do with them.
-      return /EADDRINUSE|address (is )?already in use/i.test(bench.program.output) || left > 0
+      return /EADDRINUSE|address (is )?already in use/i.test(error.message)
         ? fault('not-restarted', `with ${left} connections in TIME-WAIT: ${error.message}`, ADVICE, numbers)
         : unknown('not-restarted', error.message, numbers);
     }

@@ -20,6 +20,7 @@ export const serves: Probe<ServerBench> = {
     await bench.mustBeReachable(visitor);
     if (!visitor) return fault('not-established', `no connection was established within ${within}`, ADVICE);
     const { ended, problem } = visitor;
+    if (ended.startsWith('ERR_')) return unknown('tls-failed', `TLS failed: ${ended}`);
     if (tookMs === undefined)
       return ended === 'open'
         ? fault('no-answer', `no complete response within ${within}`, ADVICE)

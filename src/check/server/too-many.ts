@@ -30,6 +30,10 @@ export const tooMany: Probe<ServerBench> = {
   async run(bench) {
     const processes = bench.processes;
     if (!processes) return unknown('elsewhere', 'the program runs on another machine');
+    // What it opens at its first request is none of what clients use up.
+    const first = await bench.visit();
+    await first?.exchange();
+    await first?.close();
     const inode = (await bench.listener())?.inode;
     const holders = [
       ...new Set(socketHolders(processes).flatMap((one) => (one.inode === inode ? one.pid : []))),

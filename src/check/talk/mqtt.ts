@@ -104,6 +104,8 @@ export const MQTT: Talk = {
       const found = packetIn(heard);
       if (!found) return undefined;
       const { type, body, used } = found;
+      // What is too short for its kind is not MQTT.
+      if ([PUBLISH, SUBSCRIBE].includes(type) && body.length < 5) return undefined;
       if (type === CONNECT) isV5 = body[6] === 5;
       return respond(type, heard[0] ?? 0, body, used, isV5);
     };

@@ -60,7 +60,7 @@ function packetReader(): AnswerReader {
     get problem() {
       // Its first packet has the number 0, and no packet of a login is long.
       if (seen.length >= 4 && (seen[2] !== 0 || (seen[3] ?? 0) > 2)) return "the response is not MySQL's";
-      if (!isWhole() || seen[4] !== 0xff) return null;
+      if (!isWhole() || seen[4] !== 0xff || seen.length < 7) return null;
       const code = seen.readUInt16LE(5);
       return DENIED.includes(code) ? null : `error ${code}: ${seen.subarray(7).toString('latin1').trim()}`;
     },

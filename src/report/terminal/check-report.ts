@@ -107,7 +107,8 @@ interface Layout {
  * and how to fix it.
  */
 export function formatProbe(result: ProbeResult, layout: Layout & { ladder: boolean }): string {
-  const { id, title, verdict, says, advice, said, timeline } = result;
+  const { id, title, verdict, advice, said, timeline } = result;
+  const says = printable(result.says);
   const { style, ladder } = layout;
   const width = widthOf(layout);
   const colour = colourOf(verdict, style);
