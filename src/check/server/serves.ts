@@ -8,6 +8,8 @@ const ADVICE: Advice = {
   fix: 'Check the command and --port. Check the request and the expected response: --http PATH, --talk NAME, or --request TEXT with --expect TEXT.',
 };
 
+const SPEAKS_WITHIN_MS = 200;
+
 export const serves: Probe<ServerBench> = {
   id: 'serves',
   title: 'a client sends a request and reads the response',
@@ -32,7 +34,11 @@ export const serves: Probe<ServerBench> = {
         { tookMs },
       );
     if (bench.talks) return good('answered', `complete response in ${seconds(tookMs)}`, { tookMs });
-    if (await bench.isAccepted(visitor)) return good('accepted', 'accepted; tcplab sent no request');
+    if (await bench.isAccepted(visitor)) {
+      // What it says first is shown.
+      await bench.until(async () => (await visitor.read()) > 0 || visitor.ended !== 'open', SPEAKS_WITHIN_MS);
+      return good('accepted', 'accepted; tcplab sent no request');
+    }
     // TCP_DEFER_ACCEPT, or a program that is stuck: without a request nobody can know.
     return unknown(
       'not-accepted',
