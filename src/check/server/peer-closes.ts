@@ -24,6 +24,11 @@ export const peerCloses: Probe<ServerBench> = {
     await visitor.exchange();
     // A connection that nobody accepted is the kernel's: nothing of it can leak in the program.
     if (!(await bench.isAccepted(visitor))) return unknown('not-accepted', 'the connection was not accepted');
+    // A server that closes after its response does it about now.
+    await bench.until(async () => {
+      await visitor.read();
+      return visitor.ended !== 'open';
+    }, LEAVES_WITHIN_MS);
     const wasFirst = visitor.ended !== 'open';
     await visitor.close();
     const closed = await bench.until(async () => {
@@ -47,5 +52,7 @@ export const peerCloses: Probe<ServerBench> = {
     return good('closed', `closed ${seconds(tookMs)} after the client's FIN`, { tookMs });
   },
 };
+
+const LEAVES_WITHIN_MS = 100;
 
 const OPEN = new Set(['ESTABLISHED', 'CLOSE-WAIT']);
