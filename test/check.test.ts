@@ -230,8 +230,10 @@ describe('tcplab check', () => {
     const before = await run('leak', '--json');
     expect(before.status).toBe(1);
     writeFileSync(file, before.stdout);
-    const same = await run('leak', '--baseline', file, '--json');
+    const junit = join(temporaryFolder(), 'report.xml');
+    const same = await run('leak', '--baseline', file, '--json', '--junit', junit);
     expect(same.status).toBe(0);
+    expect(readFileSync(junit, 'utf8')).toMatch(/failures="0"[\s\S]*<skipped message="fault: /);
     const report = JSON.parse(same.stdout) as CheckReport;
     expect(validate(report), JSON.stringify(validate.errors)).toBe(true);
     const known = [{ id: 'peer-closes', code: 'close-wait' }];

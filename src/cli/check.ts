@@ -6,7 +6,7 @@ import type { FirewallKind } from '../lab/firewall.ts';
 import { shellWord } from '../lab/shell-word.ts';
 import { formatGithub } from '../report/files/check-github.ts';
 import { formatCheckJunit } from '../report/files/check-junit.ts';
-import { compareWith, failsBy } from '../report/story/baseline.ts';
+import { compareWith, failsBy, isKnown } from '../report/story/baseline.ts';
 import { TOOL, thisMachine } from '../report/story/run-started.ts';
 import {
   CHECK_FORMAT,
@@ -15,7 +15,6 @@ import {
   formatNotRun,
   formatProbe,
   isNotRun,
-  type ProbeReport,
   probeReport,
 } from '../report/terminal/check-report.ts';
 import { styleFor } from '../report/terminal/style.ts';
@@ -235,9 +234,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
 }
 
 function exitStatus({ probes, baseline, options }: CheckReport): number {
-  const isKnown = ({ id, code }: ProbeReport) =>
-    baseline?.known.some((one) => one.id === id && one.code === code) ?? false;
-  const fails = probes.some((probe) => failsBy(probe, options.failOn) && !isKnown(probe));
+  const fails = probes.some((probe) => failsBy(probe, options.failOn) && !isKnown(baseline, probe));
   if (fails) return EXIT.notProven;
   // A check whose healthy exchange failed has looked at nothing that rests on it.
   return probes.some(isNotRun) || probes.every(({ verdict }) => verdict === 'unknown')

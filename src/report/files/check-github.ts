@@ -1,18 +1,17 @@
 import { printable } from '../../printable.ts';
-import type { CheckReport, ProbeReport } from '../terminal/check-report.ts';
+import { isKnown } from '../story/baseline.ts';
+import type { CheckReport } from '../terminal/check-report.ts';
 
 /**
- * Faults, risks and what is not known, as commands that GitHub Actions shows as annotations
+ * Faults and risks, as commands that GitHub Actions shows as annotations
  * (docs.github.com: Workflow commands). A finding of the baseline is a notice.
  */
 export function formatGithub({ target, probes, baseline }: CheckReport): string {
-  const isKnown = ({ id, code }: ProbeReport) =>
-    baseline?.known.some((one) => one.id === id && one.code === code) ?? false;
   return probes
     .filter(({ verdict }) => verdict === 'fault' || verdict === 'risk')
     .map((probe) => {
       const { id, title, verdict, says, why, fix } = probe;
-      const level = isKnown(probe) ? 'notice' : verdict === 'fault' ? 'error' : 'warning';
+      const level = isKnown(baseline, probe) ? 'notice' : verdict === 'fault' ? 'error' : 'warning';
       const text = [`${title}: ${says}`, why, fix].filter(Boolean).join('\n');
       return `::${level} title=${property(`tcplab check ${target}: ${id}`)}::${escaped(text)}\n`;
     })

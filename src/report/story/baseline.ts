@@ -23,6 +23,11 @@ export function failsBy({ verdict }: Pick<ProbeResult, 'verdict'>, failOn: 'faul
   return verdict === 'fault' || (failOn === 'risk' && verdict === 'risk');
 }
 
+/** Whether the baseline has the finding. */
+export function isKnown(baseline: BaselineReport | null, { id, code }: Pick<Found, 'id' | 'code'>): boolean {
+  return baseline?.known.some((one) => one.id === id && one.code === code) ?? false;
+}
+
 export function compareWith(before: readonly Found[], now: readonly Found[]): BaselineReport {
   const findings = (results: readonly Found[]) => results.filter((result) => failsBy(result, 'risk'));
   const isIn = (results: readonly Found[], { id, code }: Found) =>
