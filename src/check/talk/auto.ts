@@ -1,7 +1,5 @@
 import { httpInterim, httpReply, isHttpRequest } from './http.ts';
-import { replyOf, type Talk, textTalk } from './talk.ts';
-
-const LINE = Buffer.from(`${'x'.repeat(1000)}\n`);
+import { LINE, replyOf, type Talk, textTalk } from './talk.ts';
 
 /** tcplab says nothing as a client; as a server it answers HTTP with HTTP, and all else with a line. */
 export const AUTO: Talk = {

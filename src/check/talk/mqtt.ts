@@ -1,4 +1,4 @@
-import { type AnswerReader, type Reply, replyOf, type Talk } from './talk.ts';
+import { type AnswerReader, messageReader, type Reply, replyOf, type Talk } from './talk.ts';
 
 const CONNECT = 1;
 const CONNACK = 0x20;
@@ -22,21 +22,14 @@ function connect(client: string): Buffer {
 }
 
 function connackReader(): AnswerReader {
-  let seen: Buffer = Buffer.alloc(0);
-  const isWhole = () => seen.length >= 4;
-  return {
-    push(data) {
-      if (!isWhole()) seen = Buffer.concat([seen, data]);
-    },
-    end() {},
-    get isWhole() {
-      return isWhole();
-    },
-    get problem() {
-      if (seen[0] !== CONNACK) return 'the response is not MQTT';
-      return isWhole() && seen[3] !== 0 ? `CONNACK with return code ${seen[3]}` : null;
-    },
-  };
+  return messageReader(isConnack, (seen) => {
+    if (seen[0] !== CONNACK) return 'the response is not MQTT';
+    return isConnack(seen) && seen[3] !== 0 ? `CONNACK with return code ${seen[3]}` : null;
+  });
+}
+
+function isConnack(seen: Buffer): boolean {
+  return seen.length >= 4;
 }
 
 /** The first control packet (MQTT 3.1.1, 2.2): its length in bytes of seven bits each. */

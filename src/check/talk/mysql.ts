@@ -1,4 +1,4 @@
-import { type AnswerReader, type Reply, replyOf, type Talk } from './talk.ts';
+import { type AnswerReader, joined, messageReader, type Reply, replyOf, type Talk } from './talk.ts';
 
 const PLUGIN = 'mysql_native_password\0';
 
@@ -8,7 +8,7 @@ const CONNECT_WITH_DB = 8;
 const UTF8 = 33;
 
 function packet(sequence: number, ...parts: (Buffer | string)[]): Buffer {
-  const body = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+  const body = joined(...parts);
   const head = Buffer.alloc(4);
   head.writeUIntLE(body.length, 0, 3);
   head[3] = sequence;
@@ -46,26 +46,21 @@ function login(user: string): Buffer {
 
 /** One packet; an error is a problem, except that of a wrong password, which a healthy server gives. */
 function packetReader(): AnswerReader {
-  let seen: Buffer = Buffer.alloc(0);
-  const isWhole = () => seen.length >= 4 && seen.length >= 4 + seen.readUIntLE(0, 3);
-  const DENIED = [1045, 1698, 1251];
-  return {
-    push(data) {
-      if (!isWhole()) seen = Buffer.concat([seen, data]);
-    },
-    end() {},
-    get isWhole() {
-      return isWhole();
-    },
-    get problem() {
-      // Its first packet has the number 0, and no packet of a login is long.
-      if (seen.length >= 4 && (seen[2] !== 0 || (seen[3] ?? 0) > 2)) return "the response is not MySQL's";
-      if (!isWhole() || seen[4] !== 0xff || seen.length < 7) return null;
-      const code = seen.readUInt16LE(5);
-      return DENIED.includes(code) ? null : `error ${code}: ${seen.subarray(7).toString('latin1').trim()}`;
-    },
-  };
+  return messageReader(isWhole, (seen) => {
+    // Its first packet has the number 0, and no packet of a login is long.
+    if (seen.length >= 4 && (seen[2] !== 0 || (seen[3] ?? 0) > 2)) return "the response is not MySQL's";
+    if (!isWhole(seen) || seen[4] !== 0xff || seen.length < 7) return null;
+    const code = seen.readUInt16LE(5);
+    return DENIED.has(code) ? null : `error ${code}: ${seen.subarray(7).toString('latin1').trim()}`;
+  });
 }
+
+function isWhole(seen: Buffer): boolean {
+  return seen.length >= 4 && seen.length >= 4 + seen.readUIntLE(0, 3);
+}
+
+/** ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_NOT_SUPPORTED_AUTH_MODE. */
+const DENIED: ReadonlySet<number> = new Set([1045, 1698, 1251]);
 
 const ok = (sequence: number) => packet(sequence, Buffer.of(0, 0, 0), int(2, 2), int(0, 2));
 

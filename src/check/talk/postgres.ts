@@ -1,4 +1,4 @@
-import { type AnswerReader, type Reply, replyOf, type Talk } from './talk.ts';
+import { type AnswerReader, joined, messageReader, type Reply, replyOf, type Talk } from './talk.ts';
 
 const PROTOCOL = 196_608;
 const SSL_REQUEST = 80_877_103;
@@ -15,7 +15,7 @@ function int(value: number): Buffer {
 }
 
 function message(type: string, ...parts: (Buffer | string)[]): Buffer {
-  const body = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+  const body = joined(...parts);
   return Buffer.concat([Buffer.from(type), int(body.length + 4), body]);
 }
 
@@ -25,27 +25,20 @@ function startup(parameters: Record<string, string>): Buffer {
 }
 
 /** The first message: an authentication request, or an error. */
-function messageReader(): AnswerReader {
-  let seen: Buffer = Buffer.alloc(0);
-  const isWhole = () => seen.length >= 5 && seen.length >= 1 + seen.readUInt32BE(1);
-  return {
-    push(data) {
-      if (!isWhole()) seen = Buffer.concat([seen, data]);
-    },
-    end() {},
-    get isWhole() {
-      return isWhole();
-    },
-    get problem() {
-      const type = String.fromCharCode(seen[0] ?? 0);
-      if (!'RE'.includes(type)) return "the response is not PostgreSQL's";
-      if (!isWhole() || type === 'R') return null;
-      const fields = seen.subarray(5).toString('utf8').split('\0');
-      const field = (letter: string) => fields.find((text) => text.startsWith(letter))?.slice(1) ?? '';
-      // A healthy server refuses a login; one without resources gives an error of class 53 or 57.
-      return /^5[37]/.test(field('C')) ? `${field('S')}: ${field('M')} (${field('C')})` : null;
-    },
-  };
+function firstMessage(): AnswerReader {
+  return messageReader(isWhole, (seen) => {
+    const type = String.fromCharCode(seen[0] ?? 0);
+    if (!'RE'.includes(type)) return "the response is not PostgreSQL's";
+    if (!isWhole(seen) || type === 'R') return null;
+    const fields = seen.subarray(5).toString('utf8').split('\0');
+    const field = (letter: string) => fields.find((text) => text.startsWith(letter))?.slice(1) ?? '';
+    // A healthy server refuses a login; one without resources gives an error of class 53 or 57.
+    return /^5[37]/.test(field('C')) ? `${field('S')}: ${field('M')} (${field('C')})` : null;
+  });
+}
+
+function isWhole(seen: Buffer): boolean {
+  return seen.length >= 5 && seen.length >= 1 + seen.readUInt32BE(1);
 }
 
 const READY = message('Z', 'I');
@@ -125,7 +118,7 @@ export const POSTGRES: Talk = {
   name: 'postgres',
   request: startup({ user: 'postgres', database: 'postgres' }),
   greeting: () => null,
-  response: messageReader,
+  response: firstMessage,
   isStarting: (problem) => problem.endsWith(CANNOT_CONNECT_NOW),
   welcome: Buffer.alloc(0),
   responder: () => respond,

@@ -1,4 +1,4 @@
-import { type AnswerReader, type Reply, replyOf, type Talk } from './talk.ts';
+import { type AnswerReader, messageReader, type Reply, replyOf, type Talk } from './talk.ts';
 
 /** The protocol of Redis (RESP2, https://redis.io/docs/latest/develop/reference/protocol-spec/). */
 export const REDIS: Talk = {
@@ -12,20 +12,14 @@ export const REDIS: Talk = {
 
 /** A simple string or an error: one line. */
 function lineReader(): AnswerReader {
-  let line = '';
-  return {
-    push(data) {
-      if (!line.endsWith('\r\n')) line += data.toString('latin1');
-    },
-    end() {},
-    get isWhole() {
-      return line.includes('\r\n');
-    },
-    get problem() {
+  return messageReader(
+    (seen) => seen.includes('\r\n'),
+    (seen) => {
+      const line = seen.toString('latin1');
       if (!/^[-+:$*]/.test(line)) return 'the response is not RESP';
       return line.startsWith('-') ? line.trim() : null;
     },
-  };
+  );
 }
 
 const VALUE = 'x'.repeat(1000);

@@ -1,4 +1,4 @@
-import { type AnswerReader, type Responder, replyOf, type Talk } from './talk.ts';
+import { type AnswerReader, messageReader, type Responder, replyOf, type Talk } from './talk.ts';
 
 /** SMTP (RFC 5321): the server speaks first. */
 export const SMTP: Talk = {
@@ -12,22 +12,18 @@ export const SMTP: Talk = {
 
 /** A reply of one or more lines (RFC 5321, 4.2): the last one has a space after its code. */
 function replyReader(): AnswerReader {
-  let seen = '';
-  const last = () => /^(\d)\d\d(?: [^\n]*)?\n/m.exec(seen);
-  return {
-    push(data) {
-      if (!last()) seen += data.toString('latin1');
+  return messageReader(
+    (seen) => lastLine(seen) !== null,
+    (seen) => {
+      if (!/^\d{3}/.test(seen.toString('latin1'))) return 'the response is not SMTP';
+      const last = lastLine(seen);
+      return last && Number(last[1]) >= 4 ? last[0].trim() : null;
     },
-    end() {},
-    get isWhole() {
-      return last() !== null;
-    },
-    get problem() {
-      if (!/^\d{3}/.test(seen)) return 'the response is not SMTP';
-      const found = last();
-      return found && Number(found[1]) >= 4 ? found[0].trim() : null;
-    },
-  };
+  );
+}
+
+function lastLine(seen: Buffer): RegExpExecArray | null {
+  return /^(\d)\d\d(?: [^\n]*)?\n/m.exec(seen.toString('latin1'));
 }
 
 function responder(): Responder {

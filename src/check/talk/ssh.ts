@@ -1,4 +1,4 @@
-import { type AnswerReader, replyOf, type Talk } from './talk.ts';
+import { type AnswerReader, messageReader, replyOf, type Talk } from './talk.ts';
 
 /**
  * SSH as far as both ends speak in clear (RFC 4253, 4.2 and 7): the version, and the server's offer of algorithms. As the
@@ -18,34 +18,17 @@ export const SSH: Talk = {
 
 /** Lines before the version are allowed; without a version it is a refusal, such as that of MaxStartups. */
 function versionReader(): AnswerReader {
-  let seen = '';
-  return {
-    push(data) {
-      if (seen.length < 1000) seen += data.toString('latin1');
-    },
-    end() {},
-    get isWhole() {
-      return /^SSH-[^\n]*\n/m.test(seen);
-    },
-    get problem() {
-      return /^SSH-/m.test(seen) ? null : 'the response is not SSH';
-    },
-  };
+  return messageReader(
+    (seen) => /^SSH-[^\n]*\n/m.test(seen.toString('latin1')),
+    (seen) => (/^SSH-/m.test(seen.toString('latin1')) ? null : 'the response is not SSH'),
+  );
 }
 
 function packetReader(): AnswerReader {
-  let seen: Buffer = Buffer.alloc(0);
-  const isWhole = () => seen.length >= 4 && seen.length >= 4 + seen.readUInt32BE(0);
-  return {
-    push(data) {
-      if (!isWhole()) seen = Buffer.concat([seen, data]);
-    },
-    end() {},
-    get isWhole() {
-      return isWhole();
-    },
-    problem: null,
-  };
+  return messageReader(
+    (seen) => seen.length >= 4 && seen.length >= 4 + seen.readUInt32BE(0),
+    () => null,
+  );
 }
 
 /** SSH_MSG_DISCONNECT by application (RFC 4253, 11.1), before any key exchange. */

@@ -38,7 +38,7 @@ export interface Reply {
   /** How many of the bytes heard the request had. */
   used: number;
   answer: Buffer;
-  /** An byte of the answer before which it is not complete, nor could a client take it for complete. */
+  /** A part of the answer, in bytes, that is not complete, and that no client can take for complete. */
   cut: number;
   /** Whether the server closes after it. */
   closes: boolean;
@@ -63,6 +63,34 @@ export function textReader(expected: Buffer = Buffer.alloc(0)): AnswerReader {
   };
 }
 
+/** No first message of a protocol is longer, in bytes. */
+const MOST_READ = 65_536;
+
+/** Reads a first message: up to where `isWhole`. `problemOf` gets what has come so far, also before that. */
+export function messageReader(
+  isWhole: (seen: Buffer) => boolean,
+  problemOf: (seen: Buffer) => string | null,
+): AnswerReader {
+  let seen: Buffer = Buffer.alloc(0);
+  return {
+    push(data) {
+      if (!isWhole(seen) && seen.length < MOST_READ) seen = Buffer.concat([seen, data]);
+    },
+    end() {},
+    get isWhole() {
+      return isWhole(seen);
+    },
+    get problem() {
+      return problemOf(seen);
+    },
+  };
+}
+
+/** Bytes and texts, one after the other. */
+export function joined(...parts: (Buffer | string)[]): Buffer {
+  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+}
+
 export interface TextTalk {
   greeting?: Buffer | undefined;
   request?: Buffer | undefined;
@@ -80,8 +108,7 @@ export function textTalk({ greeting, request = NOTHING, expect, answer }: TextTa
     greeting: () => (greeting ? textReader(greeting) : null),
     response: () => textReader(expect),
     welcome: greeting ?? NOTHING,
-    responder: () => (heard) =>
-      heard.length === 0 ? undefined : replyOf(heard.length, answer ?? DEFAULT_ANSWER),
+    responder: () => (heard) => (heard.length === 0 ? undefined : replyOf(heard.length, answer ?? LINE)),
   };
 }
 
@@ -90,4 +117,5 @@ export function replyOf(used: number, answer: Buffer, closes = false): Reply {
   return { used, answer, cut: Math.floor(answer.length / 2), closes };
 }
 
-const DEFAULT_ANSWER = Buffer.from(`${'x'.repeat(1000)}\n`);
+/** The answer to what is no protocol that tcplab knows. */
+export const LINE: Buffer = Buffer.from(`${'x'.repeat(1000)}\n`);
