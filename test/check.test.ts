@@ -295,6 +295,7 @@ describe('tcplab check', () => {
     ['check server --http / --expect-status 4O4 -- true', /'4O4' is not an HTTP status/],
     ['check server --talk redis --http / -- true', /--talk redis can't be used with --http/],
     ['check server --talk resp -- true', /Allowed choices are http, https, redis/],
+    ['check server --only close-notify -- true', /the test 'close-notify' requires TLS\n.*--tls/],
     ['check server --json --github -- true', /--github can't be used with --json/],
     ['check server --baseline /no/such/file -- true', /\/no\/such\/file/],
     ['check server --http index -- true', /'index' is not a path\n.*--http \//],

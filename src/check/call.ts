@@ -53,7 +53,7 @@ export class Call {
 
   /** Whether the client has left and the server has nothing more to say. A client may close its half and wait. */
   get isOver(): boolean {
-    return this.hasLeft && this.#answers === this.requests;
+    return this.hasLeft && this.#answers === this.requests && this.#unsent.length === 0;
   }
 
   /** Reads, and gives the response to a request that is complete now. A client that stays silent gets one as well. */

@@ -13,7 +13,7 @@ import { ServerBench } from './server-bench.ts';
 export type Target = 'server' | 'client';
 
 /** The tests of a target, without the code. */
-export function probesOf(target: Target): readonly AboutProbe[] {
+export function probesOf(target: Target): readonly (AboutProbe & Pick<Probe<never>, 'needsTls'>)[] {
   return target === 'server' ? SERVER_PROBES : CLIENT_PROBES;
 }
 

@@ -126,12 +126,6 @@ export class ServerBench extends Bench {
     return isHeld ? { busy, rest: request.subarray(bytes) } : undefined;
   }
 
-  /** Connects, and waits until a process of the program has accepted. Gives undefined if that does not happen in time. */
-  async visitAccepted(): Promise<Visitor | undefined> {
-    const visitor = await this.visit();
-    return visitor && (await this.isAccepted(visitor)) ? visitor : undefined;
-  }
-
   /** Starts to connect and does not wait. */
   async connect(receiveBuffer?: number): Promise<Visitor> {
     const { lab } = this;
@@ -166,8 +160,8 @@ export class ServerBench extends Bench {
 
   async listener(): Promise<SocketRow | undefined> {
     const rows = await this.lab.server.observe();
-    const { client, server } = { client: { address: '', port: 0 }, server: this.lab.serverEndpoint() };
-    return listenerOf(rows, endOf({ client, server }, 'server', 'LISTEN'));
+    const connection = { client: { address: '', port: 0 }, server: this.lab.serverEndpoint() };
+    return listenerOf(rows, endOf(connection, 'server', 'LISTEN'));
   }
 
   /** How many sockets of the program's port are in a state. */

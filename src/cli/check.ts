@@ -141,7 +141,11 @@ async function check(what: string, words: string[], options: Options): Promise<v
   const target = targetNamed(what);
   const tests = probesOf(target);
   for (const id of options.only ?? []) {
-    if (tests.some((probe) => probe.id === id)) continue;
+    const test = tests.find((probe) => probe.id === id);
+    if (test?.needsTls && !tlsOf(options)) {
+      throw new TcplabError('USAGE', `the test '${id}' requires TLS`, { hint: 'add --tls' });
+    }
+    if (test) continue;
     const ids = tests.map((probe) => probe.id);
     throw new TcplabError('USAGE', `no test of a ${target} is called '${id}'`, {
       hint: suggestion(id, ids, `\`tcplab check ${target} --list\` shows all`),

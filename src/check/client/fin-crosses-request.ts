@@ -55,13 +55,15 @@ export const finCrossesRequest: Probe<ClientBench> = {
     await lab.server.liftRule(idle.rule);
     const request = lost.value;
     const isRepeated = () =>
-      bench.requests.slice(before).some((next) => bench.options.tls || isSame(next, request));
+      bench.requests.slice(before).some((next) => bench.options.tls || isLike(next, request));
     await bench.until(async () => {
       await bench.step();
       return isRepeated() || bench.program.status !== undefined;
     });
     await bench.reaction();
-    return judged(bench, request, isRepeated());
+    // In TLS nobody can see what was lost.
+    const isSame = !bench.options.tls && bench.requests.slice(before).some((next) => next.equals(request));
+    return judged(bench, request, { isRepeated: isRepeated(), isSame });
   },
 };
 
@@ -83,12 +85,16 @@ function requestAfterAnswer(
 }
 
 /** Whether a request has the same first line as another one; if it is not HTTP, the same bytes. */
-function isSame(next: Buffer, lost: Buffer): boolean {
+function isLike(next: Buffer, lost: Buffer): boolean {
   const length = isHttpRequest(lost) ? lost.indexOf('\r\n') : lost.length;
   return next.subarray(0, length).equals(lost.subarray(0, length));
 }
 
-function judged(bench: ClientBench, lost: Buffer, isRepeated: boolean): Finding {
+function judged(
+  bench: ClientBench,
+  lost: Buffer,
+  { isRepeated, isSame }: { isRepeated: boolean; isSame: boolean },
+): Finding {
   const { status } = bench.program;
   const request = bench.options.tls ? (bench.requests.at(-1) ?? lost) : lost;
   const isHttp = isHttpRequest(request);
@@ -104,9 +110,12 @@ function judged(bench: ClientBench, lost: Buffer, isRepeated: boolean): Finding 
         `${says}; tcplab can't tell whether this request may be executed twice`,
         numbers,
       );
-    return mayRepeat
-      ? good('repeated', says, numbers)
-      : risk('sent-twice', `${says}, although the server may have executed it`, TWICE_ADVICE, numbers);
+    if (mayRepeat) return good('repeated', says, numbers);
+    if (!isSame) {
+      const other = `another ${method} to the same target followed; whether it is the lost one can't be seen; ${how}`;
+      return unknown('same-target', other, numbers);
+    }
+    return risk('sent-twice', `${says}, although the server may have executed it`, TWICE_ADVICE, numbers);
   }
   const says = `the ${method} got no response and was not repeated; ${how}`;
   // Without HTTP it may have been a goodbye.

@@ -32,6 +32,7 @@ export class TlsChannel implements Channel {
   /** The peer's close_notify has arrived. */
   #isNotified = false;
   #isWireOver = false;
+  /** Why TLS failed, in Node's or OpenSSL's words. */
   #failure: string | null = null;
 
   constructor(host: Host, socket: SocketNumber, options: TlsRole) {
@@ -67,11 +68,6 @@ export class TlsChannel implements Channel {
     const { name: servername, protocols: ALPNProtocols } = options;
     const how = { socket: this.#wire, servername, ALPNProtocols, rejectUnauthorized: false };
     return connect(how).on('secureConnect', isReady);
-  }
-
-  /** Why TLS failed, in Node's or OpenSSL's words; null if it did not. */
-  get failure(): string | null {
-    return this.#failure;
   }
 
   /** Whether the peer has said that nothing more comes (RFC 8446, 6.1): without it, an attacker may have cut the data. */
