@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeAuthority } from '../src/check/tls/authority.ts';
 import type { CheckReport } from '../src/report/terminal/check-report.ts';
-import { tcplab, temporaryFolder } from './cli.ts';
+import { eventually, Program, TCPLAB, tcplab, temporaryFolder } from './cli.ts';
 
 /** tcplab speaks with real programs, in clear and in TLS. */
 
@@ -191,5 +191,26 @@ describe.concurrent('in TLS', { timeout: 180_000 }, () => {
     const options = ['--only', 'cut-without-close-notify', '--tls'];
     const { verdict, code } = await check('client', ...options, '--', ...command);
     expect(`${verdict} ${code}`).toBe(found);
+  });
+
+  it.each([
+    ['the authority', ['--tls'], 'https://{server}:{port}/'],
+    ['names', ['--only', 'first-address-dead'], 'http://{name}:{port}/'],
+  ])('Ctrl-C leaves no folder of %s', async (_, options, url) => {
+    const folder = temporaryFolder();
+    const words = [
+      'check',
+      'client',
+      ...options,
+      '--',
+      'sh',
+      '-c',
+      `curl -s ${url}; ls ${folder} >&2; sleep 60`,
+    ];
+    const running = new Program([...TCPLAB, ...words], { TMPDIR: folder });
+    await eventually('its folder', () => readdirSync(folder).length > 0);
+    running.kill('SIGINT');
+    await running.ended;
+    expect(readdirSync(folder)).toEqual([]);
   });
 });

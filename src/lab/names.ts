@@ -1,14 +1,13 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { TcplabError } from '../error.ts';
 import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
 import { addressBytes } from '../tcp/endpoint.ts';
 import { type EnterableHost, isEnterable } from './host.ts';
 import type { Lab } from './lab.ts';
+import { TemporaryFolder } from './temporary-folder.ts';
 
 const DNS_PORT = 53;
 
@@ -21,9 +20,9 @@ export type NameTable = Readonly<Record<string, readonly string[]>>;
  */
 export class Names implements AsyncDisposable {
   readonly #socket: Socket;
-  readonly #folder: string;
+  readonly #folder: TemporaryFolder;
 
-  private constructor(socket: Socket, folder: string) {
+  private constructor(socket: Socket, folder: TemporaryFolder) {
     this.#socket = socket;
     this.#folder = folder;
   }
@@ -43,11 +42,11 @@ export class Names implements AsyncDisposable {
       return opened;
     });
     await once(socket, 'listening');
-    const folder = mkdtempSync(join(tmpdir(), 'tcplab-names-'));
-    writeFileSync(join(folder, 'resolv.conf'), `nameserver ${server.address}\n`);
+    const folder = new TemporaryFolder('tcplab-names-');
+    folder.write('resolv.conf', `nameserver ${server.address}\n`);
     if (existsSync(NSSWITCH_CONF)) {
       const others = readFileSync(NSSWITCH_CONF, 'utf8').replace(/^\s*hosts:.*\n?/gm, '');
-      writeFileSync(join(folder, 'nsswitch.conf'), `${others}\nhosts: files dns\n`);
+      folder.write('nsswitch.conf', `${others}\nhosts: files dns\n`);
     }
     return new Names(socket, folder);
   }
@@ -56,11 +55,11 @@ export class Names implements AsyncDisposable {
   around(command: string | readonly string[]): string[] {
     const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
     const unshare = systemCommand('unshare', UTIL_LINUX);
-    return [unshare, '--mount', '--', '/bin/sh', '-ec', MOUNT, this.#folder, ...argv];
+    return [unshare, '--mount', '--', '/bin/sh', '-ec', MOUNT, this.#folder.path, ...argv];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder[Symbol.dispose]();
     this.#socket.close();
   }
 }

@@ -1,7 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { TemporaryFolder } from '../../lab/temporary-folder.ts';
 
 /** The file of an authority, for `{ca}` in a command, and the environment by which programs trust it. */
 export interface Trust extends Disposable {
@@ -14,34 +12,22 @@ export interface Trust extends Disposable {
  * REQUESTS_CA_BUNDLE, Node NODE_EXTRA_CA_CERTS, git GIT_SSL_CAINFO, and Java a trust store of its own. All users may read it.
  */
 export function trustIn(pem: string): Trust {
-  const folder = mkdtempSync(join(tmpdir(), 'tcplab-ca-'));
-  chmodSync(folder, 0o755);
-  const write = (name: string, data: string | Buffer) => {
-    const path = join(folder, name);
-    writeFileSync(path, data, { mode: 0o644 });
-    return path;
+  const folder = new TemporaryFolder('tcplab-ca-');
+  const file = folder.write('ca.pem', pem);
+  const store = folder.write('ca.jks', javaKeyStore(new X509Certificate(pem).raw));
+  const java = [`Store=${store}`, 'StoreType=JKS', `StorePassword=${PASSWORD}`];
+  return {
+    file,
+    environment: {
+      SSL_CERT_FILE: file,
+      CURL_CA_BUNDLE: file,
+      REQUESTS_CA_BUNDLE: file,
+      NODE_EXTRA_CA_CERTS: file,
+      GIT_SSL_CAINFO: file,
+      JAVA_TOOL_OPTIONS: java.map((word) => `-Djavax.net.ssl.trust${word}`).join(' '),
+    },
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  try {
-    const file = write('ca.pem', pem);
-    const store = write('ca.jks', javaKeyStore(new X509Certificate(pem).raw));
-    const java = [`Store=${store}`, 'StoreType=JKS', `StorePassword=${PASSWORD}`];
-    return {
-      file,
-      environment: {
-        SSL_CERT_FILE: file,
-        CURL_CA_BUNDLE: file,
-        REQUESTS_CA_BUNDLE: file,
-        NODE_EXTRA_CA_CERTS: file,
-        GIT_SSL_CAINFO: file,
-        JAVA_TOOL_OPTIONS: java.map((word) => `-Djavax.net.ssl.trust${word}`).join(' '),
-      },
-      [Symbol.dispose]: remove,
-    };
-  } catch (error) {
-    remove();
-    throw error;
-  }
 }
 
 const PASSWORD = 'changeit';
