@@ -14,7 +14,8 @@ const ADVICE: Advice = {
   fix: 'Close idle connections after a timeout, or set SO_KEEPALIVE with TCP_KEEPIDLE of a few minutes. Set TCP_USER_TIMEOUT to limit unacknowledged data as well.',
 };
 
-const ENDS: Advice = {
+/** For a program that exits because one client is gone. */
+export const ENDS: Advice = {
   why: 'One client that vanishes ends the service for everyone.',
   fix: 'Handle the errors of each connection by itself (ETIMEDOUT, EHOSTUNREACH), and go on serving the others.',
 };

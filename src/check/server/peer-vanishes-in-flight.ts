@@ -2,6 +2,7 @@ import { asOption, roughly, seconds } from '../describe.ts';
 import { type Advice, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
+import { ENDS } from './peer-vanishes-idle.ts';
 
 /** A program that waits longer keeps buffers, locks and a pool slot for a client that no longer exists. */
 const SOON_MS = 60_000;
@@ -9,11 +10,6 @@ const SOON_MS = 60_000;
 const ADVICE: Advice = {
   why: 'The kernel keeps retransmitting until the limit that tcp_retries2 sets, about 15 min by default. Until then the program sees no error.',
   fix: 'Set TCP_USER_TIMEOUT to the longest silence that you allow, or give writes a timeout in the program.',
-};
-
-const ENDS: Advice = {
-  why: 'One client that vanishes ends the service for everyone.',
-  fix: 'Handle the errors of each connection by itself (ETIMEDOUT, EHOSTUNREACH), and go on serving the others.',
 };
 
 export const peerVanishesInFlight: Probe<ServerBench> = {

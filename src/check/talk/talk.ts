@@ -117,5 +117,5 @@ export function replyOf(used: number, answer: Buffer, closes = false): Reply {
   return { used, answer, cut: Math.floor(answer.length / 2), closes };
 }
 
-/** The answer to what is no protocol that tcplab knows. */
+/** The answer to a protocol that tcplab does not know. */
 export const LINE: Buffer = Buffer.from(`${'x'.repeat(1000)}\n`);
