@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Connection, endOf } from '../src/evidence/connection.ts';
@@ -450,10 +452,10 @@ describe('forecasts and this kernel', () => {
     // Not all at once: the machine should be on time.
     for (let first = 0; first < CASES.length; first += AT_ONCE) {
       const some = CASES.slice(first, first + AT_ONCE);
-      observations.push(...(await Promise.allSettled(some.map((one) => observe(one)))));
+      observations.push(...(await onTime(() => Promise.allSettled(some.map((one) => observe(one))))));
     }
     if (process.env['TCPLAB_TABLE']) process.stdout.write(tableOf(observations));
-  });
+  }, 240_000);
 
   afterAll(() => rmSync(FOLDER, { recursive: true }));
 
@@ -562,11 +564,35 @@ const AT_ONCE = 20;
 /** A look that takes longer does not tell when it read the row. */
 const LOOK_MS = 50;
 
+const NEAR_MS = 250;
+/** The labs themselves keep a processor busy for less. */
+const STILL_MS = 1000;
+
 /** Within a tenth or 250 ms: timers fire up to an eighth late, and the end is seen when next looked for. */
 function expectNear(actualMs: number, expectedMs: number, what: string): void {
-  const allowedMs = Math.max(250, expectedMs / 10);
+  const allowedMs = Math.max(NEAR_MS, expectedMs / 10);
   const text = `${what}: ${actualMs.toFixed(0)} ms, forecast or expected ${expectedMs.toFixed(0)} ms`;
   expect(Math.abs(actualMs - expectedMs), text).toBeLessThanOrEqual(allowedMs);
+}
+
+/** Sleeps for 50 ms at a time until its standard input ends, and prints the longest that took, in milliseconds. */
+const LONGEST_SLEEP = `import select, sys, time
+most, last = 0, time.monotonic()
+while not select.select([sys.stdin], [], [], 0.05)[0]:
+    now = time.monotonic()
+    most, last = max(most, now - last), now
+print(round(1000 * max(most, time.monotonic() - last)))`;
+
+/** Once more when the machine stood still meanwhile: a virtual one that is moved or saved sends nothing on time. */
+async function onTime<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const sleeper = spawn('python3', ['-c', LONGEST_SLEEP], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const result = await work();
+    sleeper.stdin.end();
+    const longestMs = Number(await text(sleeper.stdout));
+    if (longestMs < STILL_MS) return result;
+    process.stderr.write(`the machine stood still for ${longestMs} ms: observing once more\n`);
+  }
 }
 
 async function observe(one: Case): Promise<Observation> {
@@ -768,7 +794,7 @@ async function program(
 ): Promise<Brought> {
   const name = `${act} ${JSON.stringify(options)} ${server}`;
   if ('TCP_RTO_MAX_MS' in options && !HAS_RTO_MAX) throw new Error(`this kernel can't do ${name}`);
-  const go = join(FOLDER, name);
+  const go = join(mkdtempSync(join(FOLDER, 'program-')), name);
   const listener = await listening(lab, (socket) => lab.server.setOption(socket, 'SO_RCVBUF', 4096));
   if (server === 'silent') await silence(lab);
   const { address, port } = lab.serverEndpoint();

@@ -18,21 +18,25 @@ export function realtimeNs(): bigint {
   return time.readBigInt64LE(0) * 1_000_000_000n + time.readBigInt64LE(8);
 }
 
-/**
- * What to subtract from CLOCK_REALTIME, with which packets are stamped, to get CLOCK_MONOTONIC. Of some readings
- * the tightest: good to a microsecond.
- */
+/** What to subtract from CLOCK_REALTIME to get CLOCK_MONOTONIC, between two limits. */
+export interface OffsetReading {
+  leastNs: bigint;
+  mostNs: bigint;
+}
+
+export function readOffset(): OffsetReading {
+  const before = monotonicNs();
+  const realtime = realtimeNs();
+  return { leastNs: realtime - monotonicNs(), mostNs: realtime - before };
+}
+
+/** What to subtract from CLOCK_REALTIME to get CLOCK_MONOTONIC. Of some readings the tightest: good to a microsecond. */
 export function realtimeOffsetNs(): bigint {
-  let [best, offset] = [2n ** 62n, 0n];
-  for (let reading = 0; reading < 5; reading++) {
-    const before = monotonicNs();
-    const realtime = realtimeNs();
-    const width = monotonicNs() - before;
-    if (width >= best) continue;
-    best = width;
-    offset = realtime - before - width / 2n;
-  }
-  return offset;
+  const readings = Array.from({ length: 5 }, readOffset);
+  const { leastNs, mostNs } = readings.reduce((best, one) =>
+    one.mostNs - one.leastNs < best.mostNs - best.leastNs ? one : best,
+  );
+  return (leastNs + mostNs) / 2n;
 }
 
 /**

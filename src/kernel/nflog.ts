@@ -1,4 +1,6 @@
 import { SystemError } from '../error.ts';
+import { monotonicNs } from './clock.ts';
+import { toMonotonicNs } from './day-clock.ts';
 import { DisposableStack } from './disposable-stack.ts';
 import {
   attribute,
@@ -36,7 +38,7 @@ export interface LoggedPacket {
   /** The rule's log prefix, which identifies the rule. */
   prefix: string;
   hook: 'in' | 'out';
-  /** Nanoseconds since 1970; null where the kernel gives none (nothing that leaves has a stamp yet). */
+  /** The kernel's stamp, nanoseconds (CLOCK_MONOTONIC); null where it gives none (nothing that leaves has a stamp yet). */
   atNs: bigint | null;
   /** From the IP header on. */
   packet: Buffer;
@@ -46,6 +48,9 @@ export interface LoggedPacket {
 export class PacketLog {
   readonly #netlink: NetlinkSocket;
   #lost = false;
+  /** When it was read last: all from before that was read then. */
+  #calledNs = monotonicNs();
+  #doubtNs = 0n;
 
   /** Binds the group in the namespace in which the thread is now. Every packet is delivered at once, none is gathered. */
   constructor(group: number) {
@@ -73,6 +78,23 @@ export class PacketLog {
 
   /** What has been logged since the last call. */
   read(): LoggedPacket[] {
+    const sinceNs = this.#calledNs;
+    this.#calledNs = monotonicNs();
+    const packets = this.#readAll();
+    const stamped = packets.filter(
+      (packet): packet is LoggedPacket & { atNs: bigint } => packet.atNs !== null,
+    );
+    const { atNs, doubtNs } = toMonotonicNs(
+      stamped.map((packet) => packet.atNs),
+      sinceNs,
+    );
+    for (const [index, packet] of stamped.entries()) packet.atNs = atNs[index] as bigint;
+    if (doubtNs > this.#doubtNs) this.#doubtNs = doubtNs;
+    return packets;
+  }
+
+  /** Still stamped by the clock of the day. */
+  #readAll(): LoggedPacket[] {
     const packets: LoggedPacket[] = [];
     // Packets may arrive faster than they are read.
     while (packets.length < MOST) {
@@ -90,6 +112,13 @@ export class PacketLog {
     const lost = this.#lost;
     this.#lost = false;
     return lost;
+  }
+
+  /** By how much stamps since the last call may be wrong, because the clock of the day was set (nanoseconds). */
+  takeDoubt(): bigint {
+    const doubtNs = this.#doubtNs;
+    this.#doubtNs = 0n;
+    return doubtNs;
   }
 
   close(): void {

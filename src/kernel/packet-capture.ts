@@ -1,6 +1,7 @@
 import { ETHER_TYPE } from '../tcp/headers.ts';
 import { completeChecksum } from '../tcp/segment.ts';
-import { realtimeNs } from './clock.ts';
+import { monotonicNs, realtimeNs } from './clock.ts';
+import { toMonotonicNs } from './day-clock.ts';
 import { DisposableStack } from './disposable-stack.ts';
 import { closeLater } from './late-close.ts';
 import { check, lastErrno, libc } from './libc.ts';
@@ -28,7 +29,7 @@ const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
 export interface CapturedPacket {
   direction: 'sent' | 'received';
-  /** The kernel's stamp: nanoseconds since 1970 (CLOCK_REALTIME). */
+  /** The kernel's stamp, nanoseconds (CLOCK_MONOTONIC). */
   atNs: bigint;
   /** From the IP header on, with its TCP checksum as it is on a wire, also where a card has yet to fill it in. */
   packet: Buffer;
@@ -45,6 +46,9 @@ export class PacketCapture {
   readonly #interface: number;
   readonly #name: string;
   #closed: Promise<void> | undefined;
+  /** When it was read last: all from before that was read then. */
+  #calledNs = monotonicNs();
+  #doubtNs = 0n;
   /** Whether the interface was set down at some time. */
   #wasDown = false;
   #reportedDeleted = false;
@@ -78,8 +82,19 @@ export class PacketCapture {
 
   /** The same one by one: none of it is kept. */
   *packets(): Generator<CapturedPacket> {
-    for (const frame of this.#read())
-      if (frame.etherType === ETHER_TYPE.ipv4 || frame.etherType === ETHER_TYPE.ipv6) yield frame;
+    const sinceNs = this.#calledNs;
+    this.#calledNs = monotonicNs();
+    for (const frames of this.#batches()) {
+      const { atNs, doubtNs } = toMonotonicNs(
+        frames.map(({ stampNs }) => stampNs),
+        sinceNs,
+      );
+      if (doubtNs > this.#doubtNs) this.#doubtNs = doubtNs;
+      for (const [index, { etherType, direction, packet }] of frames.entries()) {
+        if (etherType === ETHER_TYPE.ipv4 || etherType === ETHER_TYPE.ipv6)
+          yield { direction, atNs: atNs[index] as bigint, packet };
+      }
+    }
   }
 
   /** Sends a frame without a receiver (an EtherType for experiments, IEEE 802). A link that is down loses it. */
@@ -91,8 +106,8 @@ export class PacketCapture {
   /** Whether a probe has come that the kernel stamped on arrival: one stamped when it is read is younger than this call. */
   takeProbe(): boolean {
     const calledNs = realtimeNs();
-    const frames = [...this.#read()];
-    return frames.some(({ etherType, atNs }) => etherType === PROBE && atNs < calledNs);
+    const frames = [...this.#batches()].flat();
+    return frames.some(({ etherType, stampNs }) => etherType === PROBE && stampNs < calledNs);
   }
 
   /**
@@ -118,6 +133,13 @@ export class PacketCapture {
     return statistics.readUInt32LE(4);
   }
 
+  /** By how much stamps since the last call may be wrong, because the clock of the day was set (nanoseconds). */
+  takeDoubt(): bigint {
+    const doubtNs = this.#doubtNs;
+    this.#doubtNs = 0n;
+    return doubtNs;
+  }
+
   /**
    * When this is over, the descriptor is gone. The kernel frees the socket 10 to 20 ms later, when no CPU can still be
    * handling a packet for it (net/packet/af_packet.c, packet_release). Until then its namespace exists, with the interface
@@ -129,7 +151,7 @@ export class PacketCapture {
   }
 
   /** A busy interface may deliver faster than this reads: packets that arrive after the call are for the next one. */
-  *#read(): Generator<Frame> {
+  *#batches(): Generator<Frame[]> {
     const calledNs = realtimeNs();
     for (;;) {
       batch.prepare();
@@ -147,14 +169,16 @@ export class PacketCapture {
       const frames = Array.from({ length: count }, (_, index) => batch.parse(index)).filter(
         (one) => one !== undefined,
       );
-      yield* frames;
-      if (count < BATCH || (frames.at(-1)?.atNs ?? 0n) > calledNs) return;
+      yield frames;
+      if (count < BATCH || (frames.at(-1)?.stampNs ?? 0n) > calledNs) return;
     }
   }
 }
 
-interface Frame extends CapturedPacket {
+interface Frame extends Omit<CapturedPacket, 'atNs'> {
   etherType: number;
+  /** By the clock of the day (CLOCK_REALTIME). */
+  stampNs: bigint;
 }
 
 const BATCH = 64;
@@ -202,33 +226,33 @@ class Batch {
   parse(index: number): Frame | undefined {
     const length = Math.min(this.#bytes.readUInt32LE(this.#message(index) + 56), DATA);
     if (length === 0) return undefined;
-    const { atNs, isPartial } = this.#parseControl(index);
+    const { stampNs, isPartial } = this.#parseControl(index);
     const [name, data] = [this.#name(index), this.#data(index)];
     const packet = Buffer.from(this.#bytes.subarray(data, data + length));
     return {
       direction: this.#bytes.readUInt8(name + 10) === PACKET_OUTGOING ? 'sent' : 'received',
-      atNs,
+      stampNs,
       etherType: this.#bytes.readUInt16BE(name + 2),
       packet: isPartial ? completeChecksum(packet) : packet,
     };
   }
 
   /** A list of struct cmsghdr (16 bytes, aligned to 8), each with its data: struct timespec (16), struct tpacket_auxdata (20). */
-  #parseControl(index: number): { atNs: bigint; isPartial: boolean } {
-    let [atNs, isPartial] = [0n, false];
+  #parseControl(index: number): { stampNs: bigint; isPartial: boolean } {
+    let [stampNs, isPartial] = [0n, false];
     let at = this.#control(index);
     const end = at + Number(this.#bytes.readBigUInt64LE(this.#message(index) + 40));
     while (at + 16 <= end) {
       const length = Number(this.#bytes.readBigUInt64LE(at));
       const [level, type] = [this.#bytes.readInt32LE(at + 8), this.#bytes.readInt32LE(at + 12)];
       if (level === SOL_SOCKET && type === SO_TIMESTAMPNS) {
-        atNs = this.#bytes.readBigInt64LE(at + 16) * 1_000_000_000n + this.#bytes.readBigInt64LE(at + 24);
+        stampNs = this.#bytes.readBigInt64LE(at + 16) * 1_000_000_000n + this.#bytes.readBigInt64LE(at + 24);
       } else if (level === SOL_PACKET && type === PACKET_AUXDATA) {
         isPartial = (this.#bytes.readUInt32LE(at + 16) & TP_STATUS_CSUMNOTREADY) !== 0;
       }
       at += Math.max(16, (length + 7) & ~7);
     }
-    return { atNs, isPartial };
+    return { stampNs, isPartial };
   }
 
   #message = (index: number): number => index * MESSAGE;

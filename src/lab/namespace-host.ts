@@ -4,6 +4,7 @@ import { TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
+import { followDayClock } from '../kernel/day-clock.ts';
 import { DisposableStack } from '../kernel/disposable-stack.ts';
 import { followInto, isFollowedInto, stopFollowingInto, untilCloseEmitted } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
@@ -357,6 +358,8 @@ export class NamespaceHost implements EnterableHost {
     show: (result: T) => string = () => 'ok',
   ): T {
     const fd = this.#fd(socket);
+    // What the call sends is stamped by another clock than the call.
+    followDayClock();
     const startNs = monotonicNs();
     try {
       const result = work(fd);

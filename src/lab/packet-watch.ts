@@ -1,13 +1,11 @@
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
-import { monotonicNs, realtimeNs, realtimeOffsetNs } from '../kernel/clock.ts';
+import { monotonicNs } from '../kernel/clock.ts';
 import { type LoggedPacket, PacketLog } from '../kernel/nflog.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
 import { decodePacket, type WirePacket } from '../tcp/segment.ts';
 
 /** The NFLOG group of all rules of a host that is the lab's own. */
 export const LOG_GROUP = 1;
-
-const STEP_NS = 1_000_000n;
 
 interface Options {
   name: HostName;
@@ -24,7 +22,6 @@ export class PacketWatch {
   readonly #options: Options;
   readonly #captures: PacketCapture[];
   readonly #log: PacketLog;
-  #realtimeOffsetNs: bigint = realtimeOffsetNs();
   /** Nothing was lost before that. */
   #readMs: number;
 
@@ -47,27 +44,25 @@ export class PacketWatch {
    */
   read(droppedAtNs: (packet: Buffer) => bigint | undefined): number {
     const { name: host, emit } = this.#options;
-    this.#followClock();
     const sinceMs = this.#readMs;
     this.#readMs = this.#nowMs();
     let count = 0;
     for (const capture of this.#captures) count += this.#readCapture(capture);
     const logged = this.#log.read();
+    const missed = (what: string) =>
+      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
     for (const capture of this.#captures) {
       const lost = capture.takeLost();
-      if (lost > 0) {
-        const what = `the capture lost ${lost} packets because its buffer was full`;
-        emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
-      }
+      if (lost > 0) missed(`the capture lost ${lost} packets because its buffer was full`);
       const deleted = capture.takeDeleted();
-      if (deleted !== undefined) {
-        const what = `interface ${deleted} was deleted: the capture sees no packet after that`;
-        emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
-      }
+      if (deleted !== undefined)
+        missed(`interface ${deleted} was deleted: the capture sees no packet after that`);
     }
-    if (this.#log.takeLost()) {
-      const what = 'the packet log overflowed: some dropped packets are missing';
-      emit({ type: 'lost', atMs: this.#nowMs(), witness: 'packets', host, what, sinceMs });
+    if (this.#log.takeLost()) missed('the packet log overflowed: some dropped packets are missing');
+    for (const source of [...this.#captures, this.#log]) {
+      const doubtUs = Math.ceil(Number(source.takeDoubt()) / 1000);
+      if (doubtUs > 0)
+        missed(`the system clock was set: times of packets may be wrong by ${doubtUs / 1000} ms`);
     }
     const stamps = this.#stampsOf(logged, droppedAtNs);
     for (const [index, { hook, prefix, packet }] of logged.entries()) {
@@ -88,7 +83,7 @@ export class PacketWatch {
     return logged
       .toReversed()
       .map(({ atNs, packet }) => {
-        if (atNs !== null) return this.#stampMs(atNs);
+        if (atNs !== null) return this.#toMs(atNs);
         const droppedNs = droppedAtNs(packet);
         nextMs = Math.min(nextMs, droppedNs === undefined ? nextMs : this.#toMs(droppedNs));
         return nextMs;
@@ -104,22 +99,10 @@ export class PacketWatch {
       const wire = this.#decode(packet);
       if (!wire) continue;
       const bytes = packet.toString('base64');
-      emit({ type: 'captured', atMs: this.#stampMs(atNs), host, direction, wire, bytes });
+      emit({ type: 'captured', atMs: this.#toMs(atNs), host, direction, wire, bytes });
       count++;
     }
     return count;
-  }
-
-  /** Packets have timestamps of the time-of-day clock, which may be set. Its small changes would only blur their order. */
-  #followClock(): void {
-    const isStep = (offsetNs: bigint) => {
-      const steppedNs = offsetNs - this.#realtimeOffsetNs;
-      return steppedNs > STEP_NS || steppedNs < -STEP_NS;
-    };
-    // A single interrupted reading looks like a step of the clock.
-    if (!isStep(realtimeNs() - monotonicNs())) return;
-    const nowNs = realtimeOffsetNs();
-    if (isStep(nowNs)) this.#realtimeOffsetNs = nowNs;
   }
 
   #decode(packet: Buffer): WirePacket | undefined {
@@ -135,11 +118,6 @@ export class PacketWatch {
 
   closeLog(): void {
     this.#log.close();
-  }
-
-  /** Packets are stamped by the clock of the day. */
-  #stampMs(atNs: bigint): number {
-    return this.#toMs(atNs - this.#realtimeOffsetNs);
   }
 
   #nowMs(): number {
