@@ -18,10 +18,10 @@ const MOST_STRETCHES = 16;
 const stretches: DayClockStretch[] = [{ offsetNs: realtimeOffsetNs(), fromNs: 0n, toNs: null }];
 let readNs = monotonicNs();
 
-/** Stamps as times of CLOCK_MONOTONIC. */
+/** A stamp as a time of CLOCK_MONOTONIC. */
 export interface Translated {
-  atNs: bigint[];
-  /** By how much they may be wrong, because the clock of the day was set meanwhile; zero when they are right. */
+  atNs: bigint;
+  /** By how much it may be wrong, because the clock of the day was set meanwhile; zero when it is right. */
   doubtNs: bigint;
 }
 
@@ -30,15 +30,12 @@ export interface Translated {
  * were read, in the order in which they were made, and none of them before `sinceNs` (CLOCK_MONOTONIC). None is later than
  * this call.
  */
-export function toMonotonicNs(stampsNs: readonly bigint[], sinceNs: bigint): Translated {
+export function toMonotonicNs(stampsNs: readonly bigint[], sinceNs: bigint): Translated[] {
   followDayClock();
   return translate(stampsNs, sinceNs, readNs, stretches);
 }
 
-/**
- * Compares the clocks. The more often that is done, the better is known when one of them was set. Takes a microsecond.
- */
-export function followDayClock(): void {
+function followDayClock(): void {
   const { leastNs, mostNs } = readOffset();
   const lastNs = readNs;
   readNs = monotonicNs();
@@ -65,31 +62,26 @@ export function translate(
   sinceNs: bigint,
   nowNs: bigint,
   stretches: readonly DayClockStretch[],
-): Translated {
+): Translated[] {
   const possible = stretches.filter(({ toNs }) => toNs === null || toNs > sinceNs);
   const [newest] = possible as [DayClockStretch];
-  const plain = stampsNs.map((stampNs) => earlier(stampNs - newest.offsetNs, nowNs));
-  if (possible.length === 1 && plain.every((atNs) => atNs > sinceNs - SET_NS))
-    return { atNs: plain, doubtNs: 0n };
-  let [nextNs, doubtNs] = [nowNs, 0n];
-  const atNs = stampsNs
+  const plain = stampsNs.map((stampNs) => ({ atNs: earlier(stampNs - newest.offsetNs, nowNs), doubtNs: 0n }));
+  if (possible.length === 1 && plain.every(({ atNs }) => atNs > sinceNs - SET_NS)) return plain;
+  let nextNs = nowNs;
+  return stampsNs
     .toReversed()
     .map((stampNs) => {
       const fitting = possible
         .map(({ offsetNs, fromNs, toNs }) => ({ atNs: stampNs - offsetNs, fromNs, toNs: toNs ?? nowNs }))
         .filter(({ atNs, fromNs, toNs }) => atNs >= later(fromNs, sinceNs) && atNs <= earlier(toNs, nextNs))
         .map(({ atNs }) => atNs);
-      const [first = later(sinceNs, earlier(stampNs - newest.offsetNs, nextNs))] = fitting;
+      const [atNs = later(sinceNs, earlier(stampNs - newest.offsetNs, nextNs))] = fitting;
       const others = fitting.length === 0 ? [sinceNs, nextNs] : fitting;
-      doubtNs = others.reduce(
-        (most, other) => later(most, other > first ? other - first : first - other),
-        doubtNs,
-      );
-      nextNs = first;
-      return first;
+      const doubtNs = others.reduce((most, other) => later(most, later(other - atNs, atNs - other)), 0n);
+      nextNs = atNs;
+      return { atNs, doubtNs };
     })
     .reverse();
-  return { atNs, doubtNs };
 }
 
 function later(one: bigint, other: bigint): bigint {

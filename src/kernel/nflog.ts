@@ -40,6 +40,8 @@ export interface LoggedPacket {
   hook: 'in' | 'out';
   /** The kernel's stamp, nanoseconds (CLOCK_MONOTONIC); null where it gives none (nothing that leaves has a stamp yet). */
   atNs: bigint | null;
+  /** By how much that may be wrong, because the clock of the day was set (nanoseconds). */
+  doubtNs: bigint;
   /** From the IP header on. */
   packet: Buffer;
 }
@@ -50,7 +52,6 @@ export class PacketLog {
   #lost = false;
   /** When it was read last: all from before that was read then. */
   #calledNs = monotonicNs();
-  #doubtNs = 0n;
 
   /** Binds the group in the namespace in which the thread is now. Every packet is delivered at once, none is gathered. */
   constructor(group: number) {
@@ -84,12 +85,11 @@ export class PacketLog {
     const stamped = packets.filter(
       (packet): packet is LoggedPacket & { atNs: bigint } => packet.atNs !== null,
     );
-    const { atNs, doubtNs } = toMonotonicNs(
-      stamped.map((packet) => packet.atNs),
+    const times = toMonotonicNs(
+      stamped.map(({ atNs }) => atNs),
       sinceNs,
     );
-    for (const [index, packet] of stamped.entries()) packet.atNs = atNs[index] as bigint;
-    if (doubtNs > this.#doubtNs) this.#doubtNs = doubtNs;
+    for (const [index, packet] of stamped.entries()) Object.assign(packet, times[index]);
     return packets;
   }
 
@@ -112,13 +112,6 @@ export class PacketLog {
     const lost = this.#lost;
     this.#lost = false;
     return lost;
-  }
-
-  /** By how much stamps since the last call may be wrong, because the clock of the day was set (nanoseconds). */
-  takeDoubt(): bigint {
-    const doubtNs = this.#doubtNs;
-    this.#doubtNs = 0n;
-    return doubtNs;
   }
 
   close(): void {
@@ -145,6 +138,7 @@ function parse(body: Buffer): LoggedPacket {
     prefix: attributes.get(NFULA_PREFIX)?.subarray(0, -1).toString() ?? '',
     hook: hook === NF_INET_LOCAL_IN ? 'in' : 'out',
     atNs: stamp ? stamp.readBigUInt64BE(0) * 1_000_000_000n + stamp.readBigUInt64BE(8) * 1000n : null,
+    doubtNs: 0n,
     packet: Buffer.from(attributes.get(NFULA_PAYLOAD) ?? Buffer.alloc(0)),
   };
 }

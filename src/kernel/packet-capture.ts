@@ -1,7 +1,7 @@
 import { ETHER_TYPE } from '../tcp/headers.ts';
 import { completeChecksum } from '../tcp/segment.ts';
 import { monotonicNs, realtimeNs } from './clock.ts';
-import { toMonotonicNs } from './day-clock.ts';
+import { type Translated, toMonotonicNs } from './day-clock.ts';
 import { DisposableStack } from './disposable-stack.ts';
 import { closeLater } from './late-close.ts';
 import { check, lastErrno, libc } from './libc.ts';
@@ -27,10 +27,9 @@ const TP_STATUS_CSUMNOTREADY = 8;
 const PROBE = 0x88b5;
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
-export interface CapturedPacket {
+/** `atNs` is the kernel's stamp. */
+export interface CapturedPacket extends Translated {
   direction: 'sent' | 'received';
-  /** The kernel's stamp, nanoseconds (CLOCK_MONOTONIC). */
-  atNs: bigint;
   /** From the IP header on, with its TCP checksum as it is on a wire, also where a card has yet to fill it in. */
   packet: Buffer;
 }
@@ -48,7 +47,6 @@ export class PacketCapture {
   #closed: Promise<void> | undefined;
   /** When it was read last: all from before that was read then. */
   #calledNs = monotonicNs();
-  #doubtNs = 0n;
   /** Whether the interface was set down at some time. */
   #wasDown = false;
   #reportedDeleted = false;
@@ -85,14 +83,13 @@ export class PacketCapture {
     const sinceNs = this.#calledNs;
     this.#calledNs = monotonicNs();
     for (const frames of this.#batches()) {
-      const { atNs, doubtNs } = toMonotonicNs(
+      const times = toMonotonicNs(
         frames.map(({ stampNs }) => stampNs),
         sinceNs,
       );
-      if (doubtNs > this.#doubtNs) this.#doubtNs = doubtNs;
       for (const [index, { etherType, direction, packet }] of frames.entries()) {
         if (etherType === ETHER_TYPE.ipv4 || etherType === ETHER_TYPE.ipv6)
-          yield { direction, atNs: atNs[index] as bigint, packet };
+          yield { direction, packet, ...(times[index] as Translated) };
       }
     }
   }
@@ -133,13 +130,6 @@ export class PacketCapture {
     return statistics.readUInt32LE(4);
   }
 
-  /** By how much stamps since the last call may be wrong, because the clock of the day was set (nanoseconds). */
-  takeDoubt(): bigint {
-    const doubtNs = this.#doubtNs;
-    this.#doubtNs = 0n;
-    return doubtNs;
-  }
-
   /**
    * When this is over, the descriptor is gone. The kernel frees the socket 10 to 20 ms later, when no CPU can still be
    * handling a packet for it (net/packet/af_packet.c, packet_release). Until then its namespace exists, with the interface
@@ -175,7 +165,7 @@ export class PacketCapture {
   }
 }
 
-interface Frame extends Omit<CapturedPacket, 'atNs'> {
+interface Frame extends Omit<CapturedPacket, keyof Translated> {
   etherType: number;
   /** By the clock of the day (CLOCK_REALTIME). */
   stampNs: bigint;

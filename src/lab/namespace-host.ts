@@ -4,7 +4,6 @@ import { TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
-import { followDayClock } from '../kernel/day-clock.ts';
 import { DisposableStack } from '../kernel/disposable-stack.ts';
 import { followInto, isFollowedInto, stopFollowingInto, untilCloseEmitted } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
@@ -55,6 +54,8 @@ interface NamespaceHostOptions {
   /** Where others use the machine as well. */
   shared?: SharedMachine;
   watch: KernelWatch;
+  /** Reads the packets of the lab's other host too, where that is on this machine. */
+  readPackets?: () => void;
   clientPorts: PortBlock;
   /** When the lab's clock was zero: CLOCK_MONOTONIC, nanoseconds. */
   startNs: bigint;
@@ -204,7 +205,9 @@ export class NamespaceHost implements EnterableHost {
     const bytes = packet.toString('base64');
     // Before it is sent: a rule of this host may refuse it, and then no socket has sent what that rule dropped.
     if (wire) this.#options.emit({ type: 'crafted', atMs, host: this.name, wire, bytes });
+    this.#readAllPackets();
     kernel.sendPacket(this.#rawSocket, packet, segment.destination.address);
+    this.#readAllPackets();
   }
 
   async holdBack(): Promise<boolean> {
@@ -243,7 +246,7 @@ export class NamespaceHost implements EnterableHost {
       this.#programs.checkOwners(await this.observe());
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // A packet that arrives during the count may be counted or not: repeat until none does.
-      if (this.#readPackets() > 0 && this.#nowMs() < lastMs) continue;
+      if (this.readPackets() > 0 && this.#nowMs() < lastMs) continue;
       this.#rules.report(rules);
       const changed = countedSince(this.#counters, counters);
       return this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters: changed });
@@ -295,7 +298,7 @@ export class NamespaceHost implements EnterableHost {
     this.#tableWatch.hasGuests ||= this.#programs.areThere;
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    this.#readPackets();
+    this.readPackets();
     this.#programs.findOwners(rows);
     if (this.#tableWatch.isNews(rows)) {
       const atMs = this.#nowMs();
@@ -336,7 +339,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   /** Reads the kernel events first, which have the time of each logged drop. Returns how many packets there were. */
-  #readPackets(): number {
+  readPackets(): number {
     this.#options.watch.read();
     const calledNs = monotonicNs();
     const count = this.#packets?.read((packet) => this.#kernelEvents.droppedAtNs(packet)) ?? 0;
@@ -358,8 +361,8 @@ export class NamespaceHost implements EnterableHost {
     show: (result: T) => string = () => 'ok',
   ): T {
     const fd = this.#fd(socket);
-    // What the call sends is stamped by another clock than the call.
-    followDayClock();
+    // Packets are stamped by a clock that may be set: what is read at once has its time all the same.
+    this.#readAllPackets();
     const startNs = monotonicNs();
     try {
       const result = work(fd);
@@ -370,7 +373,13 @@ export class NamespaceHost implements EnterableHost {
       throw error;
     } finally {
       this.#options.watch.read(this.#kernelEvents);
+      this.#readAllPackets();
     }
+  }
+
+  #readAllPackets(): void {
+    if (this.#options.readPackets) this.#options.readPackets();
+    else this.readPackets();
   }
 
   #emitCall(call: string, socket: SocketNumber, detail: string, result: string, startNs: bigint): void {

@@ -29,9 +29,13 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
   undo.defer(() => inBoth((name) => captures[name].close()));
   const clientPorts = clientPort === undefined ? takePortBlock(watch.slot) : portBlockAt(clientPort);
   let [lastRule, lastProgram] = [0, 0];
+  const opened: NamespaceHost[] = [];
+  const readPackets = () => {
+    for (const host of opened) host.readPackets();
+  };
   const open = (name: HostName) => {
     const host = new NamespaceHost({
-      ...{ name, family, firewall, watch, clientPorts, startNs, emit },
+      ...{ name, family, firewall, watch, clientPorts, startNs, readPackets, emit },
       namespace: namespaces[name],
       capture: captures[name],
       logGroup: LOG_GROUP,
@@ -44,6 +48,7 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
       nextProgram: () => ++lastProgram,
     });
     undo.defer(() => host.dispose());
+    opened.push(host);
     return host;
   };
   const hosts = { client: open('client'), server: open('server') };

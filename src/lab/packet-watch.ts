@@ -22,6 +22,8 @@ export class PacketWatch {
   readonly #options: Options;
   readonly #captures: PacketCapture[];
   readonly #log: PacketLog;
+  /** By how much times since the last call may be wrong. */
+  #doubtNs = 0n;
   /** Nothing was lost before that. */
   #readMs: number;
 
@@ -59,22 +61,27 @@ export class PacketWatch {
         missed(`interface ${deleted} was deleted: the capture sees no packet after that`);
     }
     if (this.#log.takeLost()) missed('the packet log overflowed: some dropped packets are missing');
-    for (const source of [...this.#captures, this.#log]) {
-      const doubtUs = Math.ceil(Number(source.takeDoubt()) / 1000);
-      if (doubtUs > 0)
-        missed(`the system clock was set: times of packets may be wrong by ${doubtUs / 1000} ms`);
-    }
     const stamps = this.#stampsOf(logged, droppedAtNs);
-    for (const [index, { hook, prefix, packet }] of logged.entries()) {
+    for (const [index, { hook, prefix, packet, doubtNs }] of logged.entries()) {
       const wire = this.#decode(packet);
       // Another owner's rule may log to the same group.
       if (!wire || !/^[1-9]\d*$/.test(prefix)) continue;
       const atMs = stamps[index] ?? this.#nowMs();
+      this.#doubt(doubtNs);
       const bytes = packet.toString('base64');
       emit({ type: 'dropped', atMs, host, rule: Number(prefix), hook, wire, bytes });
       count++;
     }
+    if (this.#doubtNs > 0n) {
+      const doubtMs = Math.ceil(Number(this.#doubtNs) / 1000) / 1000;
+      missed(`the system clock was set: times of packets may be wrong by ${doubtMs} ms`);
+      this.#doubtNs = 0n;
+    }
     return count;
+  }
+
+  #doubt(doubtNs: bigint): void {
+    if (doubtNs > this.#doubtNs) this.#doubtNs = doubtNs;
   }
 
   /** A rule logs a packet, replies to it, then drops it, so no packet can be later than the one logged after it. */
@@ -95,9 +102,10 @@ export class PacketWatch {
   #readCapture(capture: PacketCapture): number {
     const { name: host, emit } = this.#options;
     let count = 0;
-    for (const { atNs, direction, packet } of capture.packets()) {
+    for (const { atNs, doubtNs, direction, packet } of capture.packets()) {
       const wire = this.#decode(packet);
       if (!wire) continue;
+      this.#doubt(doubtNs);
       const bytes = packet.toString('base64');
       emit({ type: 'captured', atMs: this.#toMs(atNs), host, direction, wire, bytes });
       count++;
