@@ -142,6 +142,19 @@ const CASES: Case[] = [
     WAITED,
   ],
   [
+    'reload',
+    'good handed-over',
+    python('reuse'),
+    /^\d+ clients? in the old copy's accept queue got a response/,
+  ],
+  [
+    'reload',
+    'risk queued-lost',
+    python('abrupt'),
+    /^\d+ of \d+ clients? in the old copy's accept queue got no/,
+  ],
+  ['reload', 'unknown no-second-copy', node('echo'), /it exited with status 1: .*EADDRINUSE/],
+  [
     'keeps-time-wait',
     'good at-client',
     node('echo'),
@@ -161,7 +174,7 @@ const WAITS_LONG = ['peer-vanishes-idle', 'peer-vanishes-in-flight'];
 // On a busy machine each waits for the others.
 describe.concurrent('a server', { timeout: 180_000 }, () => {
   it.each(CASES)('%s: %s', async (id, expected, command, says, options = []) => {
-    const talk = options.includes('--http') ? [] : LINE;
+    const talk = options.some((option) => ['--http', '--greeting'].includes(option)) ? [] : LINE;
     const {
       status,
       verdict,

@@ -29,6 +29,7 @@ import { peerResets } from './server/peer-resets.ts';
 import { peerStopsReading } from './server/peer-stops-reading.ts';
 import { peerVanishesIdle } from './server/peer-vanishes-idle.ts';
 import { peerVanishesInFlight } from './server/peer-vanishes-in-flight.ts';
+import { reload } from './server/reload.ts';
 import { restarted } from './server/restarted.ts';
 import { serves } from './server/serves.ts';
 import { slowClients } from './server/slow-clients.ts';
@@ -56,6 +57,7 @@ export const SERVER_PROBES: readonly [Probe<ServerBench>, ...Probe<ServerBench>[
   stopped,
   drains,
   restarted,
+  reload,
   keepsTimeWait,
   closeNotify,
 ];

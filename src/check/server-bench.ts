@@ -1,10 +1,17 @@
 import { endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import { errorLine } from '../evidence/program-ends.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
 import { descendantsOf } from '../kernel/process.ts';
 import { isEnterable, type SocketNumber } from '../lab/host.ts';
 import { stageOf } from '../scenario/reach.ts';
-import { ListensElsewhere, nameOf, startListening, wentToBackground } from '../scenario/started-program.ts';
+import {
+  commandIn,
+  ListensElsewhere,
+  nameOf,
+  startListening,
+  wentToBackground,
+} from '../scenario/started-program.ts';
 import type { Turn } from '../scenario/turn.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
@@ -22,6 +29,9 @@ const EXITS_WITHIN_MS = 300;
 
 /** How soon a server answers that does not wait for the rest of a request. */
 const ANSWERS_WITHIN_MS = 100;
+
+/** What became of a client's request. */
+export type Fate = 'answered' | 'refused' | 'cut' | 'no reply';
 
 /** A lab whose server is the program. */
 export class ServerBench extends Bench {
@@ -60,6 +70,35 @@ export class ServerBench extends Bench {
       ),
     );
     if (this.talk.isStarting) await this.until(() => this.#isReady(), startWithinMs);
+  }
+
+  /**
+   * Starts a second copy beside the first, and waits until it listens on the same port too: then it is the program from now on.
+   * Gives null, or why there is no second copy as a clause.
+   */
+  async startBeside(): Promise<string | null> {
+    const { lab, options } = this;
+    const listeners = () => this.countInState('LISTEN');
+    const before = await listeners();
+    const other = await lab.server.start(commandIn(lab, options.command), options.start);
+    const listens = async () => (await listeners()) > before;
+    await this.until(async () => other.status !== undefined || (await listens()), this.startWithinMs);
+    if (other.status !== undefined)
+      return `it exited with status ${other.status}${clause(errorLine(other.output))}`;
+    if (!(await listens())) {
+      await other.stop(EXITS_WITHIN_MS);
+      return `it did not listen on port ${lab.serverPort} within ${seconds(this.startWithinMs)}`;
+    }
+    this.started(other);
+    return null;
+  }
+
+  /** Waits for what becomes of a request that was sent. */
+  async fateOf(visitor: Visitor): Promise<Fate> {
+    await this.until(async () => (await visitor.isAnswered()) || visitor.ended !== 'open');
+    if (await visitor.isServed()) return 'answered';
+    if (visitor.ended === 'ECONNREFUSED') return 'refused';
+    return visitor.ended === 'open' ? 'no reply' : 'cut';
   }
 
   /** Whether a client gets another answer than that the server is starting. */
@@ -204,4 +243,8 @@ export class ServerBench extends Bench {
     await this.lab.host(of).count();
     return this.lab.timeline.of('counted').findLast(({ host }) => host === of)?.counters[name] ?? 0;
   }
+}
+
+function clause(text: string | undefined): string {
+  return text === undefined ? '' : `: ${text}`;
 }

@@ -3,6 +3,7 @@ import type { ProbeResult } from '../check/probe.ts';
 import { probesOf, runCheck, type Target } from '../check/run-check.ts';
 import { TcplabError } from '../error.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
+import { settingsAsked } from '../lab/settings.ts';
 import { shellWord } from '../lab/shell-word.ts';
 import { formatGithub } from '../report/files/check-github.ts';
 import { formatCheckJunit } from '../report/files/check-junit.ts';
@@ -169,7 +170,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
   const junit = options.junit === undefined ? undefined : new OutputFile(options.junit);
   const known = options.baseline === undefined ? undefined : await readBaseline(options.baseline, target);
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
-  settingsOf(options, [target]);
+  const settings = settingsAsked(settingsOf(options, [target]));
   await using hosts = await openHosts(options);
   const { privilege } = hosts;
   const startedAt = new Date();
@@ -220,11 +221,20 @@ async function check(what: string, words: string[], options: Options): Promise<v
       firewall: options.firewall,
       withinMs: options.within,
       talk: talk.name,
+      http: options.http ?? null,
+      expectStatus: options.expectStatus ?? null,
+      request: options.request ?? null,
+      expect: options.expect ?? null,
+      greeting: options.greeting ?? null,
+      answer: options.answer ?? null,
       tls: tls?.name ?? null,
       stopSignal: options.stopSignal,
       signalGroup: options.signalGroup ?? false,
       user: options.user ?? null,
       failOn: options.failOn,
+      only: options.only ?? null,
+      jobs: options.jobs,
+      settings: settings ?? null,
     },
     baseline: known === undefined ? null : compareWith(known, results),
     probes: results.map(probeReport),

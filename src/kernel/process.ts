@@ -249,24 +249,20 @@ export function execute(path: string, args: string[], environment: NodeJS.Proces
   throw new Error('unreachable');
 }
 
-/** What processes have used so far, or use now. */
-export interface Usage {
-  cpuMs: number;
-  /** Resident memory, in bytes: pages that processes share count for each of them. */
-  resident: number;
-}
-
-/** Of all these processes together; undefined if none of them exists. */
-export function usageOf(pids: readonly number[]): Usage | undefined {
-  const [CLK_TCK, PAGESIZE] = [2, 30];
+/** The processor time that these processes have used together, in milliseconds; undefined if none of them exists. */
+export function processorMsOf(pids: readonly number[]): number | undefined {
+  const CLK_TCK = 2;
   const tickMs = 1000 / Number(libc.sysconf(CLK_TCK));
-  const page = Number(libc.sysconf(PAGESIZE));
   const stats = pids.map(statOf).filter(({ length }) => length > 21);
   if (stats.length === 0) return undefined;
-  const sum = (...fields: number[]) =>
-    stats.reduce((total, stat) => total + fields.reduce((one, field) => one + Number(stat[field]), 0), 0);
-  // utime, stime and rss (proc_pid_stat(5)).
-  return { cpuMs: sum(11, 12) * tickMs, resident: sum(21) * page };
+  // utime and stime (proc_pid_stat(5)).
+  return stats.reduce((total, stat) => total + (Number(stat[11]) + Number(stat[12])) * tickMs, 0);
+}
+
+/** The memory that these processes use together, in bytes: a page that some of them share counts once (Pss, proc_pid_smaps(5)). */
+export function memoryOf(pids: readonly number[]): number {
+  const texts = pids.map((pid) => ifThere(() => readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? '');
+  return texts.reduce((total, text) => total + Number(/^Pss: +(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024, 0);
 }
 
 /** How many descriptors a process has open; undefined if it has exited. */

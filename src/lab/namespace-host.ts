@@ -1,6 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { fstatSync } from 'node:fs';
-import { TcplabError } from '../error.ts';
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
@@ -37,6 +35,7 @@ import { PacketWatch } from './packet-watch.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
 import type { SharedMachine } from './shared-machine.ts';
+import { SocketDescriptors } from './socket-descriptors.ts';
 import { TableWatch } from './table-watch.ts';
 
 interface NamespaceHostOptions {
@@ -79,9 +78,8 @@ export class NamespaceHost implements EnterableHost {
   readonly #programs: NamespacePrograms;
   readonly #rules: HostRules;
   readonly #kernelEvents: HostKernelEvents;
-  readonly #sockets = new Map<SocketNumber, number>();
+  readonly #sockets: SocketDescriptors;
   #rawSocket: number | undefined;
-  #lastSocket = 0;
   #ending: Ending | undefined;
 
   constructor(options: NamespaceHostOptions) {
@@ -89,6 +87,7 @@ export class NamespaceHost implements EnterableHost {
     this.#options = options;
     this.name = options.name;
     this.address = options.address;
+    this.#sockets = new SocketDescriptors(options.name);
     this.#namespace = options.namespace;
     const { capture, shared, watch } = options;
     const clock = { nowMs: () => this.#nowMs(), toMs: (ns: bigint) => this.#toMs(ns) };
@@ -115,7 +114,7 @@ export class NamespaceHost implements EnterableHost {
     const fd = this.#namespace.enter(() => kernel.openTcpSocket(family));
     // A port that was named may have TIME-WAITs of the lab before.
     if (shared) kernel.setOption(fd, 'SO_REUSEADDR', 1);
-    return this.#adopt(fd);
+    return this.#sockets.add(fd);
   }
 
   async bind(socket: SocketNumber, local: Endpoint): Promise<void> {
@@ -132,9 +131,9 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async accept(listener: SocketNumber): Promise<SocketNumber | undefined> {
-    const fd = kernel.accept(this.#fd(listener));
+    const fd = kernel.accept(this.#sockets.of(listener));
     if (fd === undefined) return undefined;
-    const socket = this.#adopt(fd);
+    const socket = this.#sockets.add(fd);
     this.#emitCall('accept', listener, `gives socket ${socket}`, 'ok', monotonicNs());
     return socket;
   }
@@ -158,7 +157,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async receive(socket: SocketNumber): Promise<Uint8Array | undefined> {
-    return kernel.receive(this.#fd(socket));
+    return kernel.receive(this.#sockets.of(socket));
   }
 
   async setOption(socket: SocketNumber, option: SocketOption, value: number): Promise<void> {
@@ -166,19 +165,19 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async takeError(socket: SocketNumber): Promise<string | null> {
-    return kernel.takeError(this.#fd(socket));
+    return kernel.takeError(this.#sockets.of(socket));
   }
 
   async localEndpoint(socket: SocketNumber): Promise<Endpoint> {
-    return kernel.localEndpoint(this.#fd(socket));
+    return kernel.localEndpoint(this.#sockets.of(socket));
   }
 
   async remoteEndpoint(socket: SocketNumber): Promise<Endpoint | undefined> {
-    return kernel.remoteEndpoint(this.#fd(socket));
+    return kernel.remoteEndpoint(this.#sockets.of(socket));
   }
 
   async openSockets(): Promise<{ socket: SocketNumber; inode: number }[]> {
-    return [...this.#sockets].map(([socket, fd]) => ({ socket, inode: fstatSync(fd).ino }));
+    return this.#sockets.inodes();
   }
 
   within<T>(work: () => T): T {
@@ -322,8 +321,7 @@ export class NamespaceHost implements EnterableHost {
       () => watch.remove(this.#kernelEvents),
       () => this.#programs.end(),
       () => {
-        for (const fd of this.#sockets.values()) kernel.close(fd);
-        this.#sockets.clear();
+        for (const fd of this.#sockets.takeAll()) kernel.close(fd);
       },
       () => endOrphans(this.#table, this.#ours(this.#table.readAllButBound())),
       // Reads the kernel's last events, so that they do not reach the next lab.
@@ -360,8 +358,7 @@ export class NamespaceHost implements EnterableHost {
     work: (fd: number) => T,
     show: (result: T) => string = () => 'ok',
   ): T {
-    const fd = this.#fd(socket);
-    // Packets are stamped by a clock that may be set: what is read at once has its time all the same.
+    const fd = this.#sockets.of(socket);
     this.#readAllPackets();
     const startNs = monotonicNs();
     try {
@@ -377,6 +374,7 @@ export class NamespaceHost implements EnterableHost {
     }
   }
 
+  /** Their stamps are of a clock that may be set: those read now are of before, and those read next of after. */
   #readAllPackets(): void {
     if (this.#options.readPackets) this.#options.readPackets();
     else this.readPackets();
@@ -386,18 +384,6 @@ export class NamespaceHost implements EnterableHost {
     const atMs = this.#toMs(startNs);
     const tookMs = this.#nowMs() - atMs;
     this.#options.emit({ type: 'call', atMs, host: this.name, call, socket, detail, result, tookMs });
-  }
-
-  #adopt(fd: number): SocketNumber {
-    const socket = ++this.#lastSocket;
-    this.#sockets.set(socket, fd);
-    return socket;
-  }
-
-  #fd(socket: SocketNumber): number {
-    const fd = this.#sockets.get(socket);
-    if (fd === undefined) throw new TcplabError('USAGE', `the ${this.name} has no open socket ${socket}`);
-    return fd;
   }
 
   #nowMs = (): number => this.#toMs(monotonicNs());

@@ -2,7 +2,8 @@
 // `deadline`: waits no longer than two seconds. `careless`: always ends with 0. `leaks`: never closes. `retries`: at once, some
 // two thousand times. `backoff`: five times, with pauses. `upload`: sends more than any buffer holds. `stays`: does not end.
 // `crashes`: on an error. `more`: opens five connections, one after the other, and closes none. `happy`: tries all addresses.
-// `again`: keeps running after an error, and tries again once.
+// `again`: keeps running after an error, and tries again once. `pool`: twenty connections at once, and all that failed again
+// every 400 ms.
 import net from 'node:net';
 
 const [host, port, ...words] = process.argv.slice(2);
@@ -22,6 +23,7 @@ function attempt() {
     socket.destroy();
     if (status === 1 && has('retries') && attempts < 2000) return void setImmediate(attempt);
     if (status === 1 && has('backoff') && attempts < 6) return void setTimeout(attempt, 25 * 2 ** attempts);
+    if (has('pool')) return void (status === 1 && setTimeout(attempt, 400));
     if (has('again')) return void setTimeout(attempts === 1 ? attempt : () => {}, 200);
     process.exit(has('careless') ? 0 : status);
   };
@@ -35,5 +37,5 @@ function attempt() {
   socket.on('error', () => finish(1));
 }
 
-if (has('again')) setInterval(() => {}, 1000);
-attempt();
+if (has('again') || has('pool')) setInterval(() => {}, 1000);
+for (let n = has('pool') ? 20 : 1; n > 0; n--) attempt();

@@ -24,7 +24,7 @@ async function ask(isAgain = false) {
       request.on('error', reject);
       request.on('response', (response) => response.on('error', reject).on('end', resolve).resume());
       if (has('upload')) request.on('continue', () => request.end(Buffer.alloc(2_000_000)));
-      else request.end(has('post') ? 'order' : '');
+      else request.end(has('post') ? (isAgain && has('differs') ? 'other' : 'order') : '');
     });
   } catch (error) {
     if (isAgain || !has('repeats') || !request.reusedSocket) throw error;

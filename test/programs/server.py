@@ -7,6 +7,8 @@
 #   spins    the same as threads, but tries accept() again at once when it fails
 #   crashes  the same as threads, but an error of accept() ends it
 #   deaf     on SIGTERM closes its listener with what is queued, and finishes what is in progress; accepts now and then
+#   reuse    the same as threads, beside other copies (SO_REUSEPORT); on SIGTERM accepts what is queued, then ends
+#   abrupt   the same, but on SIGTERM ends with what is queued
 #   keeper   refuses to start while the process of its PID file exists, and never removes it
 import os
 import signal
@@ -46,15 +48,20 @@ if mode == "keeper":
         file.write(str(os.getpid()))
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+copies = mode in ("reuse", "abrupt")
+if copies:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 listener.bind(("", port))
 if mode == "defer":
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
 listener.listen(511)
 over = []
-if mode == "deaf":
+if mode == "deaf" or copies:
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
     listener.setblocking(False)
 while True:
+    if mode == "abrupt" and over:
+        break
     if mode == "deaf":
         time.sleep(0.3)
         if over:
@@ -64,11 +71,13 @@ while True:
     except OSError:
         if mode == "crashes":
             raise
+        if mode == "reuse" and over:
+            break
         if mode != "spins":
             time.sleep(0.05)
         continue
     if mode == "sync":
         serve(connection)
     else:
-        threading.Thread(target=serve, args=(connection,), daemon=mode != "deaf").start()
+        threading.Thread(target=serve, args=(connection,), daemon=mode != "deaf" and not copies).start()
 listener.close()

@@ -13,6 +13,8 @@ const MANY = 50;
 
 /** An attempt that follows a failed one sooner was made at once. */
 const PAUSE_MS = 20;
+/** A pool makes many connections at once, and then waits for longer than this. On a busy machine, so does nothing else. */
+const REST_MS = 200;
 
 const STORM_ADVICE: Advice = {
   why: 'While the server starts again, each client takes a processor and fills its accept queue: the restart takes longer.',
@@ -89,9 +91,15 @@ function pausesOf(times: readonly number[]): number[] {
   return times.slice(1).map((time, index) => time - (times[index] ?? time));
 }
 
-/** How many attempts followed a failed one at once. On a busy machine some come later. */
+/** How many attempts followed a failed one at once, without a rest among them: the most in a row. */
 function quickIn(pauses: readonly number[]): number {
-  return pauses.filter((pause) => pause < PAUSE_MS).length;
+  let [most, run] = [0, 0];
+  for (const pause of pauses) {
+    if (pause >= REST_MS) run = 0;
+    else if (pause < PAUSE_MS) run++;
+    most = Math.max(most, run);
+  }
+  return most;
 }
 
 /** ` with pauses of 1.0 s, 2.0 s`: the first ones. */

@@ -1,7 +1,6 @@
 import { type Advice, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
-import type { Visitor } from '../visitor.ts';
 
 const QUEUED: Advice = {
   why: 'Closing the listener resets all connections in its accept queue. Their clients are connected and have sent a request, and a POST must not be sent twice.',
@@ -12,9 +11,6 @@ const NEW: Advice = {
   why: 'During the drain clients still come, until the load balancer has noticed. One that is accepted and not served waits for its timeout instead of trying another server.',
   fix: 'Close the listener when the drain begins, so that new clients are refused at once, or serve them until the end.',
 };
-
-/** What became of a client's request. */
-type Fate = 'answered' | 'refused' | 'cut' | 'no reply';
 
 export const drains: Probe<ServerBench> = {
   id: 'drains',
@@ -46,8 +42,8 @@ export const drains: Probe<ServerBench> = {
     await bench.until(async () => (await late.isConnected()) || late.ended !== 'open');
     if (late.ended === 'open') await late.ask();
     await busy.send(rest);
-    const held = await fateOf(bench, busy);
-    const fates = { queued: await fateOf(bench, queued), new: await fateOf(bench, late) };
+    const held = await bench.fateOf(busy);
+    const fates = { queued: await bench.fateOf(queued), new: await bench.fateOf(late) };
     const says = `in progress: ${held}; in the accept queue: ${fates.queued}; new: ${fates.new}`;
     if (fates.new === 'no reply' || fates.new === 'cut') return risk('new-not-served', says, NEW);
     if (fates.queued !== 'answered') return risk('queued-lost', says, QUEUED);
@@ -57,10 +53,3 @@ export const drains: Probe<ServerBench> = {
 
 /** A program without a drain has exited by then. */
 const ENDS_WITHIN_MS = 300;
-
-async function fateOf(bench: ServerBench, visitor: Visitor): Promise<Fate> {
-  await bench.until(async () => (await visitor.isAnswered()) || visitor.ended !== 'open');
-  if (await visitor.isServed()) return 'answered';
-  if (visitor.ended === 'ECONNREFUSED') return 'refused';
-  return visitor.ended === 'open' ? 'no reply' : 'cut';
-}

@@ -1,4 +1,4 @@
-import { usageOf } from '../../kernel/process.ts';
+import { memoryOf } from '../../kernel/process.ts';
 import { type Advice, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
@@ -32,7 +32,7 @@ export const slowReader: Probe<ServerBench> = {
         `a response of ${bytes} bytes is too small to tell: request one of at least ${megabytes(LARGE)}`,
         { bytes },
       );
-    const memory = () => usageOf(bench.processes ?? [])?.resident ?? 0;
+    const memory = () => memoryOf(bench.processes ?? []);
     const before = memory();
     for (let client = 0; client < CLIENTS; client++) {
       const visitor = await bench.visit({ receiveBuffer: SMALL_BUFFER });

@@ -1,4 +1,4 @@
-import { descriptorsOf, limitDescriptors, socketHolders, usageOf } from '../../kernel/process.ts';
+import { descriptorsOf, limitDescriptors, processorMsOf, socketHolders } from '../../kernel/process.ts';
 import { seconds } from '../describe.ts';
 import { type Advice, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
@@ -48,8 +48,8 @@ export const tooMany: Probe<ServerBench> = {
       return rows.filter(({ state, inode }) => state === 'ESTABLISHED' && inode !== 0).length;
     };
     await bench.until(() => bench.program.status !== undefined, SETTLES_WITHIN_MS);
-    const before = usageOf(processes)?.cpuMs ?? 0;
-    const usedMs = () => (usageOf(processes)?.cpuMs ?? 0) - before;
+    const before = processorMsOf(processes) ?? 0;
+    const usedMs = () => (processorMsOf(processes) ?? 0) - before;
     const isOver = () => usedMs() >= BUSY_MS || bench.program.status !== undefined;
     const spins = await bench.until(isOver, MEASURED_MS);
     const cpuMs = Math.round(usedMs());

@@ -1,7 +1,7 @@
 import type { Advice, ProbeVerdict } from '../../check/finding.ts';
 import type { ProbeResult } from '../../check/probe.ts';
 import { NOT_RUN, type Target } from '../../check/run-check.ts';
-import type { HostName } from '../../evidence/events.ts';
+import type { HostName, LabSettings } from '../../evidence/events.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { FirewallKind } from '../../lab/firewall.ts';
@@ -39,6 +39,13 @@ interface CheckedWith {
   withinMs: number;
   /** The protocol: the word of --talk, `http`, `text` or `auto`. */
   talk: string;
+  /** What the options of these names said; null for those that were not given. */
+  http: string | null;
+  expectStatus: string | null;
+  request: string | null;
+  expect: string | null;
+  greeting: string | null;
+  answer: string | null;
   /** The server's name in TLS; null without TLS. */
   tls: string | null;
   stopSignal: string;
@@ -46,6 +53,11 @@ interface CheckedWith {
   /** As which user the program ran; null if as the one who ran tcplab. */
   user: string | null;
   failOn: 'fault' | 'risk';
+  /** The tests that were asked for; null if all. */
+  only: string[] | null;
+  jobs: number;
+  /** What was set in the lab; null if nothing was. */
+  settings: LabSettings | null;
 }
 
 export interface ProbeReport extends Omit<ProbeResult, 'timeline' | 'advice'> {
