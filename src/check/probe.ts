@@ -15,6 +15,8 @@ export interface Probe<Bench> {
   restsOnService: boolean;
   /** Whether it has something to test in TLS only; without TLS it is not run. */
   needsTls?: true;
+  /** Whether it may have to wait for as long as it is allowed to (--within): then it starts before the others. */
+  mayWait?: true;
   run(bench: Bench): Promise<Finding>;
 }
 

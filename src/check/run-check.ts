@@ -29,7 +29,7 @@ export interface RunCheckOptions extends CheckOptions {
   onDone?: (result: ProbeResult) => void;
 }
 
-const JOBS = 6;
+const JOBS = 8;
 
 /**
  * Runs the tests, each with a new start of the program in a lab of its own. The first test, a healthy exchange, runs first and
@@ -81,6 +81,8 @@ export async function runCheck({
       inOrder.add(notRun(task.probe, first, isWanted(service)));
     else waiting.push(task);
   }
+
+  waiting.sort((one, other) => Number(other.mayWait) - Number(one.mayWait));
 
   const alone: Task[] = [];
   const work = async () => {
@@ -144,6 +146,7 @@ interface Task {
   probe: AboutProbe;
   restsOnService: boolean;
   needsTls: boolean;
+  mayWait: boolean;
   run: () => Promise<Outcome>;
 }
 
@@ -173,7 +176,7 @@ function task<B extends Bench>(
   open: () => Promise<B>,
   start: (bench: B) => Promise<void> = async () => {},
 ): Task {
-  const { id, title, purpose, restsOnService, needsTls = false } = probe;
+  const { id, title, purpose, restsOnService, needsTls = false, mayWait = false } = probe;
   const run: Task['run'] = async () => {
     await using bench = await open();
     const startMs = performance.now();
@@ -186,7 +189,7 @@ function task<B extends Bench>(
       isStarted,
     };
   };
-  return { probe: { id, title, purpose }, restsOnService, needsTls, run };
+  return { probe: { id, title, purpose }, restsOnService, needsTls, mayWait, run };
 }
 
 const SAID_SHOWN = 200;

@@ -89,7 +89,7 @@ export function checkCommand(): Command {
         .default('fault'),
     )
     .option('--baseline <file>', 'JSON of an earlier check: what it found is known, and does not fail')
-    .option('--jobs <n>', 'number of tests that run side by side; 1 for one by one', parseJobs, 6)
+    .option('--jobs <n>', 'number of tests that run side by side; 1 for one by one', parseJobs, 8)
     .optionsGroup(OPTION_GROUPS.talk);
   addTalkOptions(command)
     .optionsGroup(OPTION_GROUPS.program)

@@ -13,6 +13,7 @@ export const neverAccepted: Probe<ClientBench> = {
   purpose:
     'A server that has stopped accepting looks healthy from outside: its kernel completes the handshake and even acknowledges the request.',
   restsOnService: false,
+  mayWait: true,
   async run(bench) {
     await bench.listenOnly();
     await bench.start();

@@ -13,6 +13,7 @@ export const neverAnswered: Probe<ClientBench> = {
   purpose:
     'The server hangs, but its kernel acknowledges the request. Only the program itself can end the wait.',
   restsOnService: false,
+  mayWait: true,
   async run(bench) {
     await bench.meet(async () => {});
     return bench.judge(await bench.reaction(), ADVICE, { isThere: true });

@@ -17,6 +17,7 @@ export const poolDead: Probe<ClientBench> = {
   purpose:
     'A firewall or NAT has forgotten the idle connections, or the server has moved. Requests on these connections are lost; new connections work.',
   restsOnService: true,
+  mayWait: true,
   async run(bench) {
     const dead = new Map<Call, number>();
     let lost: Sent | undefined;

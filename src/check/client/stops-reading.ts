@@ -14,6 +14,7 @@ export const stopsReading: Probe<ClientBench> = {
   purpose:
     'A server that hangs in the middle of an upload acknowledges each window probe, so TCP waits without end.',
   restsOnService: false,
+  mayWait: true,
   async run(bench) {
     await bench.listenOnly({ receiveBuffer: 1 });
     await bench.start();

@@ -13,6 +13,7 @@ export const synDropped: Probe<ClientBench> = {
   purpose:
     'A firewall that drops packets, or a host that is down, sends no reply. The client should not wait for minutes.',
   restsOnService: false,
+  mayWait: true,
   async run(bench) {
     await bench.listenOnly();
     await bench.lab.server.setRule({ hook: 'in', destinationPort: bench.lab.serverPort, fate: 'drop' });

@@ -12,6 +12,7 @@ export const vanishesInAnswer: Probe<ClientBench> = {
   title: 'the server vanishes during its response',
   purpose: 'A host loses its power, a cable its plug: nothing more arrives, not even a FIN.',
   restsOnService: true,
+  mayWait: true,
   async run(bench) {
     await bench.meet(async (call, reply) => {
       await call.answerPart(reply);

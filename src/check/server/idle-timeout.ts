@@ -17,6 +17,7 @@ export const idleTimeout: Probe<ServerBench> = {
   title: 'an idle connection, used just as the server closes it',
   purpose: 'The race of every connection pool: the end with the shorter idle timeout closes first.',
   restsOnService: true,
+  mayWait: true,
   async run(bench) {
     if (!bench.talks) return unknown('no-request', 'tcplab sent no request: use --http, --talk or --request');
     const [idle, racing] = [await bench.visit(), await bench.visit()];

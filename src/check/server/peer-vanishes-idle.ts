@@ -26,6 +26,7 @@ export const peerVanishesIdle: Probe<ServerBench> = {
   purpose:
     'A phone loses coverage, a NAT drops its entry: no FIN arrives, and the server must notice by a timer.',
   restsOnService: true,
+  mayWait: true,
   async run(bench) {
     const visitor = await bench.visit();
     if (!visitor) return unknown('not-established', 'no connection was established');

@@ -17,6 +17,7 @@ export const peerVanishesInFlight: Probe<ServerBench> = {
   title: 'the client vanishes while a response is in flight',
   purpose: 'A client that is gone acknowledges nothing. The server must notice by a timer, and let go.',
   restsOnService: true,
+  mayWait: true,
   async run(bench) {
     if (!bench.talks) return unknown('no-request', 'tcplab sent no request: use --http, --talk or --request');
     const visitor = await bench.visit();
