@@ -9,6 +9,7 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { CROWD_PORTS } from '../lab/client-ports.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
+import { announceLab } from '../lab/open-labs.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { TimelineRecorder } from '../report/files/timeline/recorder.ts';
 import { hostLines } from '../report/story/host-lines.ts';
@@ -155,6 +156,7 @@ async function hold(name: string | undefined, rest: string[], options: Options):
     firewall: options.firewall,
     ...(options.port === undefined ? {} : { serverPort: options.port }),
   });
+  using _ = hosts.areElsewhere ? undefined : announceLab(lab, scenario.id, new Date());
   const file = options.timeline === undefined ? undefined : new OutputFile(options.timeline);
   const recorder =
     file &&

@@ -75,6 +75,7 @@ interface Libc {
   fsconfig(number: number, fd: number, command: number, key: null, value: null, aux: number): number;
   fsmount(number: number, fd: number, flags: number, attributes: number): number;
   bpf(number: number, command: number, attributes: Uint8Array, size: number): number;
+  seccomp(number: number, operation: number, flags: number, program: Uint8Array): number;
   pidfdOpen(number: number, pid: number, flags: number): number;
   pidfdGetfd(number: number, process: number, fd: number, flags: number): number;
   sysconf(name: number): number;
@@ -84,6 +85,7 @@ interface Libc {
   prctl(option: number, ...args: [number, number, number, number]): number;
   waitpid(pid: number, status: null, options: number): number;
   execve(path: string, args: (string | null)[], environment: (string | null)[]): number;
+  memfd_create(name: string, flags: number): number;
 }
 
 export const libc: Libc = {
@@ -123,6 +125,9 @@ export const libc: Libc = {
   fsmount: lib.func('long syscall(long number, int fd, unsigned int flags, unsigned int attributes)'),
   // Has no wrapper in any C library.
   bpf: lib.func('long syscall(long number, int command, uint8_t *attributes, unsigned int size)'),
+  seccomp: lib.func(
+    'long syscall(long number, unsigned int operation, unsigned int flags, uint8_t *program)',
+  ),
   pidfdOpen: lib.func('long syscall(long number, int pid, unsigned int flags)'),
   pidfdGetfd: lib.func('long syscall(long number, int process, int fd, unsigned int flags)'),
   sysconf: lib.func('long sysconf(int name)'),
@@ -134,6 +139,7 @@ export const libc: Libc = {
   ),
   waitpid: lib.func('int waitpid(int pid, void *status, int options)'),
   execve: lib.func('int execve(const char *path, const char **arguments, const char **environment)'),
+  memfd_create: lib.func('int memfd_create(const char *name, unsigned int flags)'),
 };
 
 /** Of memory, in bytes. */

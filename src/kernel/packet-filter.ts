@@ -1,9 +1,17 @@
-import koffi from 'koffi';
 import { addressBytes } from '../tcp/endpoint.ts';
 import { IPV4, IPV6, PROTOCOL } from '../tcp/headers.ts';
+import {
+  AND,
+  type Instruction,
+  JUMP_IF_EQUAL,
+  LOAD_BYTE,
+  LOAD_WORD,
+  RETURN,
+  withFilter,
+} from './filter-program.ts';
 import { check, libc } from './libc.ts';
 
-// socket(7), Documentation/networking/filter.rst; include/uapi/linux/filter.h
+// socket(7)
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 
@@ -12,29 +20,12 @@ const SO_ATTACH_FILTER = 26;
  * destination: a machine may have much else to tell.
  */
 export function attachPeerFilter(fd: number, peer: string): void {
-  const filter = filterFor(addressBytes(peer));
-  const program = Buffer.alloc(8 * filter.length);
-  for (const [index, [code, ifTrue, ifFalse, operand]] of filter.entries()) {
-    program.writeUInt16LE(code, 8 * index);
-    program.writeUInt8(ifTrue, 8 * index + 2);
-    program.writeUInt8(ifFalse, 8 * index + 3);
-    program.writeUInt32LE(operand, 8 * index + 4);
-  }
-  // struct sock_fprog (16 bytes, aligned to 8): the count, and where the instructions are.
-  const header = Buffer.alloc(16);
-  header.writeUInt16LE(filter.length, 0);
-  header.writeBigUInt64LE(BigInt(koffi.address(program)), 8);
-  check(
-    libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, header, header.length),
-    'setsockopt',
-    'packet filter',
-  );
+  withFilter(filterFor(addressBytes(peer)), (program) => {
+    const attached = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length);
+    check(attached, 'setsockopt', 'packet filter');
+  });
 }
 
-/** An instruction of classic BPF (struct sock_filter, 8 bytes, aligned to 4): what it does, where to go on if true and if not, its operand. */
-type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, operand: number];
-
-const [LOAD_WORD, LOAD_BYTE, AND, JUMP_IF_EQUAL, RETURN] = [0x20, 0x30, 0x54, 0x15, 0x06];
 const [WHOLE, NOTHING] = [0xffff, 0];
 
 function filterFor(peer: Uint8Array): Instruction[] {

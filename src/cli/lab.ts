@@ -1,0 +1,91 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { TcplabError } from '../error.ts';
+import { Lab } from '../lab/lab.ts';
+import { announceLab, openLabs } from '../lab/open-labs.ts';
+import { durationOption } from './arguments.ts';
+import { newCommand } from './commands.ts';
+import { helpEnd } from './help.ts';
+import { untilSignal } from './interrupt.ts';
+import { ensurePrivilege } from './privileges.ts';
+
+interface Options {
+  ipv6?: boolean;
+  for?: number;
+  list?: boolean;
+  json?: boolean;
+}
+
+const DEFAULT_NAME = 'lab';
+/** The longest that a timer of Node waits: 25 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+export function labCommand(): Command {
+  return newCommand('lab')
+    .description(
+      'Open two hosts with a wire between them and nothing in them, until Ctrl-C. Other terminals get in with ' +
+        '`tcplab enter client` and `tcplab enter server`.',
+    )
+    .argument('[name]', 'name of the lab, if you want several', DEFAULT_NAME)
+    .option('--ipv6', 'IPv6 between the hosts')
+    .addOption(durationOption('--for <duration>', 'time after which the lab ends, such as 45m'))
+    .option('--list', 'the labs that are open, which you can enter')
+    .option('--json', 'with --list: as JSON')
+    .addHelpText(
+      'after',
+      helpEnd(
+        ['tcplab lab', 'tcplab lab monday --ipv6', 'tcplab lab --list', 'tcplab enter server -- ss -tan'],
+        'Nothing is left on the machine when it ends. Shells that are still inside keep their host, without the wire, until they exit.',
+        'Exit status: 0 ended, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
+      ),
+    )
+    .action(lab);
+}
+
+async function lab(name: string, options: Options): Promise<void> {
+  if (options.list) return list(options.json ?? false);
+  if (options.json)
+    throw new TcplabError('USAGE', '--json requires --list', { hint: 'tcplab lab --list --json' });
+  mustBeName(name);
+  if (openLabs().some((one) => one.name === name))
+    throw new TcplabError('USAGE', `a lab with the name ${name} is open already`, {
+      hint: `give this one another name: tcplab lab ${name}-2`,
+    });
+  ensurePrivilege();
+  const signal = untilSignal();
+  await using opened = await Lab.open({ family: options.ipv6 ? 'ipv6' : 'ipv4' });
+  using _ = announceLab(opened, name, new Date());
+  const flag = name === DEFAULT_NAME ? '' : ` --lab ${name}`;
+  process.stdout.write(
+    `Lab ${name}: client ${opened.client.address}, server ${opened.server.address}\n` +
+      `  tcplab enter client${flag}\n  tcplab enter server${flag}\nCtrl-C ends it.\n`,
+  );
+  const enough = new AbortController();
+  const time = pause(options.for ?? LONGEST_MS, undefined, { signal: enough.signal }).catch(() => {});
+  await Promise.race([signal, time]);
+  enough.abort();
+}
+
+function list(isJson: boolean): void {
+  const labs = openLabs();
+  if (isJson) {
+    const about = labs.map(({ name, pid, startedAt, addresses }) => ({ name, pid, startedAt, addresses }));
+    process.stdout.write(`${JSON.stringify(about)}\n`);
+    return;
+  }
+  if (labs.length === 0) process.stdout.write('No lab is open. `tcplab lab` opens one.\n');
+  for (const { name, pid, addresses, startedAt } of labs) {
+    const since = new Date(startedAt).toTimeString().slice(0, 5);
+    process.stdout.write(
+      `${name}  client ${addresses.client}, server ${addresses.server}, process ${pid}, since ${since}\n`,
+    );
+  }
+}
+
+/** It is typed, and shown in prompts. */
+function mustBeName(name: string): void {
+  if (/^[A-Za-z0-9][\w.-]{0,30}$/.test(name)) return;
+  throw new TcplabError('USAGE', `'${name}' can't be the name of a lab`, {
+    hint: 'use up to 31 letters, digits, dots, hyphens and underscores: tcplab lab monday',
+  });
+}
