@@ -315,7 +315,11 @@ export class ClientBench extends Bench {
 
   /** `192.168.2.11:80 in ESTABLISHED`, for connections that are left over. */
   describe(rows: readonly SocketRow[]): string {
-    return rows.map(({ remote, state }) => `${formatEndpoint(remote)} in ${state}`).join(', ');
+    const all = rows.map(({ remote, state }) => `${formatEndpoint(remote)} in ${state}`);
+    return [...new Set(all)]
+      .map((one) => ({ one, count: all.filter((other) => other === one).length }))
+      .map(({ one, count }) => (count > 1 ? `${count} to ${one}` : one))
+      .join(', ');
   }
 }
 

@@ -1,8 +1,9 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { endOf } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
 import { errorLine } from '../evidence/program-ends.ts';
 import { listenerOf } from '../evidence/witness/socket-table.ts';
-import { descendantsOf } from '../kernel/process.ts';
+import { descendantsOf, socketHolders } from '../kernel/process.ts';
 import { isEnterable, type SocketNumber } from '../lab/host.ts';
 import { stageOf } from '../scenario/reach.ts';
 import {
@@ -31,11 +32,13 @@ const EXITS_WITHIN_MS = 300;
 const ANSWERS_WITHIN_MS = 100;
 
 /** What became of a client's request. */
-export type Fate = 'answered' | 'refused' | 'cut' | 'no reply';
+export type Fate = 'answered' | 'answered with an error' | 'refused' | 'cut' | 'no reply';
 
 /** A lab whose server is the program. */
 export class ServerBench extends Bench {
   #visitors = 0;
+  /** How the connection of the last client of `whatIsWrong` ended. */
+  lastEnded: Visitor['ended'] = 'open';
 
   static async open(options: CheckOptions, turn: Turn): Promise<ServerBench> {
     const pass = await turn.take();
@@ -78,10 +81,15 @@ export class ServerBench extends Bench {
    */
   async startBeside(): Promise<string | null> {
     const { lab, options } = this;
-    const listeners = () => this.countInState('LISTEN');
-    const before = await listeners();
     const other = await lab.server.start(commandIn(lab, options.command), options.start);
-    const listens = async () => (await listeners()) > before;
+    const listens = async () => {
+      const rows = await lab.server.observe();
+      const listeners = rows.filter(
+        ({ state, local }) => state === 'LISTEN' && local.port === lab.serverPort,
+      );
+      const inodes = socketHolders([other.pid, ...descendantsOf([other.pid])]).map(({ inode }) => inode);
+      return listeners.some(({ inode }) => inodes.includes(inode));
+    };
     await this.until(async () => other.status !== undefined || (await listens()), this.startWithinMs);
     if (other.status !== undefined)
       return `it exited with status ${other.status}${clause(errorLine(other.output))}`;
@@ -96,7 +104,7 @@ export class ServerBench extends Bench {
   /** Waits for what becomes of a request that was sent. */
   async fateOf(visitor: Visitor): Promise<Fate> {
     await this.until(async () => (await visitor.isAnswered()) || visitor.ended !== 'open');
-    if (await visitor.isServed()) return 'answered';
+    if (await visitor.isAnswered()) return visitor.problem === null ? 'answered' : 'answered with an error';
     if (visitor.ended === 'ECONNREFUSED') return 'refused';
     return visitor.ended === 'open' ? 'no reply' : 'cut';
   }
@@ -128,12 +136,20 @@ export class ServerBench extends Bench {
     await lab.server.count();
     const owners = lab.timeline.of('socket-owned').filter(({ inode }) => inode === listener.inode);
     if (owners.every(({ pid }) => pid === this.program.pid)) return;
-    await this.until(() => this.program.status !== undefined, EXITS_WITHIN_MS);
-    if (this.program.status === 0) throw wentToBackground(this.program, named);
+    await this.until(() => this.program.exitStatus !== undefined, EXITS_WITHIN_MS);
+    if (this.program.exitStatus === 0) throw wentToBackground(this.program, named);
+  }
+
+  /** A shell may exit at any time, with the program in the background: then nothing can be told of the program's end. */
+  async #mustBeInForeground(): Promise<void> {
+    const { program, lab, options } = this;
+    if (program.exitStatus === 0 && (await this.listener()))
+      throw wentToBackground(program, nameOf(lab, lab.server, options.command));
   }
 
   /** Connects. Gives undefined if the connection is not established in time. `receiveBuffer`: SO_RCVBUF, in bytes. */
   async visit({ receiveBuffer }: { receiveBuffer?: number } = {}): Promise<Visitor | undefined> {
+    await this.#mustBeInForeground();
     const visitor = await this.connect(receiveBuffer);
     const isOver = async () => (await visitor.isConnected()) || visitor.ended !== 'open';
     return (await this.until(isOver)) && (await visitor.isConnected()) ? visitor : undefined;
@@ -168,6 +184,8 @@ export class ServerBench extends Bench {
   /** Starts to connect and does not wait. */
   async connect(receiveBuffer?: number): Promise<Visitor> {
     const { lab } = this;
+    // Many of them follow each other: Ctrl-C has its turn.
+    await turn();
     const own = this.#visitors < 10;
     const client = own
       ? lab.nextClientEndpoint()
@@ -203,6 +221,14 @@ export class ServerBench extends Bench {
     return listenerOf(rows, endOf(connection, 'server', 'LISTEN'));
   }
 
+  /** The connections to its port that a process of the program has open, in any state. */
+  async held(): Promise<SocketRow[]> {
+    const rows = await this.lab.server.observe();
+    return rows.filter(
+      ({ state, inode, local }) => state !== 'LISTEN' && inode !== 0 && local.port === this.lab.serverPort,
+    );
+  }
+
   /** How many sockets of the program's port are in a state. */
   async countInState(state: SocketRow['state']): Promise<number> {
     const rows = await this.lab.server.observe();
@@ -211,6 +237,7 @@ export class ServerBench extends Bench {
 
   /** Tests a new client: null if it is served, or what is wrong as a clause. */
   async whatIsWrong(): Promise<string | null> {
+    await this.#mustBeInForeground();
     const { status } = this.program;
     if (status !== undefined) return `the program exited with status ${status}`;
     const visitor = await this.visit();
@@ -224,6 +251,7 @@ export class ServerBench extends Bench {
     const tookMs = await visitor.exchange();
     const isServed = tookMs !== undefined && (this.talks || (await this.isAccepted(visitor)));
     const { ended, problem } = visitor;
+    this.lastEnded = ended;
     await visitor.close();
     if (isServed) return problem && `a new client got ${problem}`;
     if (tookMs !== undefined) return `a new connection was not accepted within ${seconds(this.withinMs)}`;

@@ -249,14 +249,20 @@ export function execute(path: string, args: string[], environment: NodeJS.Proces
   throw new Error('unreachable');
 }
 
-/** The processor time that these processes have used together, in milliseconds; undefined if none of them exists. */
-export function processorMsOf(pids: readonly number[]): number | undefined {
-  const CLK_TCK = 2;
-  const tickMs = 1000 / Number(libc.sysconf(CLK_TCK));
-  const stats = pids.map(statOf).filter(({ length }) => length > 21);
-  if (stats.length === 0) return undefined;
-  // utime and stime (proc_pid_stat(5)).
-  return stats.reduce((total, stat) => total + (Number(stat[11]) + Number(stat[12])) * tickMs, 0);
+/**
+ * For how long the busiest thread of these processes has run or waited for a processor, in milliseconds: one that never sleeps does
+ * so all the time, however busy the machine is (/proc/PID/task/TID/schedstat). By the thread, so that two readings can be compared.
+ */
+export function busyMsOfThreads(pids: readonly number[]): Map<string, number> {
+  const threads = pids.flatMap((pid) =>
+    (ifThere(() => readdirSync(`/proc/${pid}/task`)) ?? []).map((tid) => `/proc/${pid}/task/${tid}`),
+  );
+  return new Map(
+    threads.flatMap((path) => {
+      const [ran, waited] = ifThere(() => readFileSync(`${path}/schedstat`, 'utf8'))?.split(' ') ?? [];
+      return waited === undefined ? [] : [[path, (Number(ran) + Number(waited)) / 1e6]];
+    }),
+  );
 }
 
 /** The memory that these processes use together, in bytes: a page that some of them share counts once (Pss, proc_pid_smaps(5)). */

@@ -9,8 +9,8 @@ const PR_SET_NO_NEW_PRIVS = 38;
 
 /**
  * From now on setgroups(2) does nothing and succeeds, in this process and all that come of it. The user namespace of an ordinary
- * user refuses it (user_namespaces(7)), and a program that gives up root for good, such as tcpdump(8), ends then: but there
- * are no groups to give up. Programs that are set-user-ID do not get their user any more.
+ * user refuses it (user_namespaces(7)), and a program that gives up root for good, such as tcpdump(8), ends then: but it has
+ * only one group, which it keeps. Programs that are set-user-ID do not get their user any more.
  */
 export function ignoreSetgroups(): void {
   check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'prctl', 'PR_SET_NO_NEW_PRIVS');

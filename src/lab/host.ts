@@ -112,6 +112,11 @@ export interface EnterableHost extends Host {
   within<T>(work: () => T): T;
   /** Whether what runs now is such work. */
   isWithin(): boolean;
+  /**
+   * From now on nothing is read of what the kernel prints of this host: a program that spins makes more calls than can be read. The
+   * timeline says so.
+   */
+  loseKernelEvents(why: string): void;
 }
 
 export function isEnterable(host: Host): host is EnterableHost {

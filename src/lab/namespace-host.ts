@@ -1,23 +1,19 @@
 import type { ChildProcess } from 'node:child_process';
-import type { HostName, TimelineEvent } from '../evidence/events.ts';
+import type { HostName } from '../evidence/events.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import { type CounterTexts, countedSince, readCounters } from '../kernel/counters.ts';
 import { DisposableStack } from '../kernel/disposable-stack.ts';
 import { followInto, isFollowedInto, stopFollowingInto, untilCloseEmitted } from '../kernel/follow.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
-import type { PacketCapture } from '../kernel/packet-capture.ts';
-import type { Neighbour } from '../kernel/rtnetlink.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
-import { type Endpoint, type Family, formatEndpoint } from '../tcp/endpoint.ts';
+import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
 import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../tcp/segment.ts';
 import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
-import type { PortBlock } from './client-ports.ts';
 import { Ending } from './ending.ts';
 import { NOBODY } from './event-owners.ts';
-import type { FirewallKind } from './firewall.ts';
 import {
   COUNTED_WITHIN_MS,
   type EnterableHost,
@@ -27,43 +23,15 @@ import {
 } from './host.ts';
 import { HostKernelEvents } from './host-kernel-events.ts';
 import { HostRules } from './host-rules.ts';
-import type { KernelWatch } from './kernel-watch.ts';
+import type { NamespaceHostOptions } from './namespace-host-options.ts';
 import { markedProcesses, NamespacePrograms, processesOfNamespace } from './namespace-programs.ts';
 import { findNeighbour, loseNeighbour } from './neighbour.ts';
 import { endOrphans } from './orphans.ts';
 import { PacketWatch } from './packet-watch.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
-import type { SharedMachine } from './shared-machine.ts';
 import { SocketDescriptors } from './socket-descriptors.ts';
 import { TableWatch } from './table-watch.ts';
-
-interface NamespaceHostOptions {
-  name: HostName;
-  address: string;
-  family: Family;
-  firewall: FirewallKind;
-  namespace: NetworkNamespace;
-  /** Of its interface, in this namespace; undefined where there is none. The host closes it. */
-  capture: PacketCapture | undefined;
-  /** The NFLOG group of its rules. */
-  logGroup: number;
-  /** The host at the other end of the wire, where the wire is the lab's own. */
-  neighbour?: Neighbour;
-  /** Where others use the machine as well. */
-  shared?: SharedMachine;
-  watch: KernelWatch;
-  /** Reads the packets of the lab's other host too, where that is on this machine. */
-  readPackets?: () => void;
-  clientPorts: PortBlock;
-  /** When the lab's clock was zero: CLOCK_MONOTONIC, nanoseconds. */
-  startNs: bigint;
-  /** The lab's next rule number. */
-  nextRule: () => number;
-  /** The number of the lab's next program. */
-  nextProgram: () => number;
-  emit: (event: TimelineEvent) => void;
-}
 
 /** A host that is a network namespace of this machine: the lab's own, or one that others use as well. */
 export class NamespaceHost implements EnterableHost {
@@ -221,6 +189,11 @@ export class NamespaceHost implements EnterableHost {
     watch.read();
   }
 
+  loseKernelEvents(why: string): void {
+    this.#options.watch.remove(this.#kernelEvents);
+    this.#kernelEvents.lose(why);
+  }
+
   async watchLoopback(): Promise<void> {
     this.#namespace.enter(() => this.#packets?.addLoopback(this.address));
   }
@@ -245,7 +218,7 @@ export class NamespaceHost implements EnterableHost {
       this.#programs.checkOwners(await this.observe());
       const [rules, counters] = [this.#rules.count(), this.#namespace.enter(readCounters)];
       // A packet that arrives during the count may be counted or not: repeat until none does.
-      if (this.readPackets() > 0 && this.#nowMs() < lastMs) continue;
+      if (this.#readPackets() > 0 && this.#nowMs() < lastMs) continue;
       this.#rules.report(rules);
       const changed = countedSince(this.#counters, counters);
       return this.#options.emit({ type: 'counted', atMs: this.#nowMs(), host: this.name, counters: changed });
@@ -297,7 +270,7 @@ export class NamespaceHost implements EnterableHost {
     this.#tableWatch.hasGuests ||= this.#programs.areThere;
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    this.readPackets();
+    this.#readPackets();
     this.#programs.findOwners(rows);
     if (this.#tableWatch.isNews(rows)) {
       const atMs = this.#nowMs();
@@ -336,13 +309,17 @@ export class NamespaceHost implements EnterableHost {
     ]);
   }
 
-  /** Reads the kernel events first, which have the time of each logged drop. Returns how many packets there were. */
-  readPackets(): number {
-    this.#options.watch.read();
+  /** Gives how many packets there were. The kernel events, which have the time of each logged drop, are read before. */
+  takePackets(): number {
     const calledNs = monotonicNs();
     const count = this.#packets?.read((packet) => this.#kernelEvents.droppedAtNs(packet)) ?? 0;
     this.#kernelEvents.knowLogs(calledNs);
     return count;
+  }
+
+  #readPackets(): number {
+    this.#options.watch.read();
+    return this.takePackets();
   }
 
   #ours(rows: SocketRow[]): SocketRow[] {
@@ -377,7 +354,7 @@ export class NamespaceHost implements EnterableHost {
   /** Their stamps are of a clock that may be set: those read now are of before, and those read next of after. */
   #readAllPackets(): void {
     if (this.#options.readPackets) this.#options.readPackets();
-    else this.readPackets();
+    else this.#readPackets();
   }
 
   #emitCall(call: string, socket: SocketNumber, detail: string, result: string, startNs: bigint): void {

@@ -31,7 +31,8 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
   let [lastRule, lastProgram] = [0, 0];
   const opened: NamespaceHost[] = [];
   const readPackets = () => {
-    for (const host of opened) host.readPackets();
+    watch.read();
+    for (const host of opened) host.takePackets();
   };
   const open = (name: HostName) => {
     const host = new NamespaceHost({

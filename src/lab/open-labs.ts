@@ -27,7 +27,7 @@ type Announced = Pick<OpenLab, 'name' | 'startedAt' | 'addresses'> & { networks:
 export function announceLab(lab: Lab, name: string, startedAt: Date): Disposable {
   const open = (host: HostName) => {
     const at = lab.host(host);
-    if (!isEnterable(at)) throw new Error('a host elsewhere is entered there');
+    if (!isEnterable(at)) throw new Error('only a host on this machine can be entered');
     return at.within(() => openSync('/proc/thread-self/ns/net', 'r'));
   };
   const networks = { client: open('client'), server: open('server') };

@@ -14,6 +14,8 @@ export interface Program {
   readonly command: string;
   /** As a shell gives it: 128 and the signal's number when a signal ended it. Undefined while it runs. */
   readonly status: number | undefined;
+  /** That of the process that was started, as soon as it exits: others of its group may run on, and then `status` comes later. */
+  readonly exitStatus: number | undefined;
   /** With its status. */
   readonly ended: Promise<number>;
   /** The end of its output so far, of both streams. */
@@ -39,6 +41,7 @@ export class SpawnedProgram implements Program {
   readonly ended: Promise<number>;
   readonly #child: ChildProcess;
   #status: number | undefined;
+  #exitStatus: number | undefined;
   #output = '';
   #emitted = 0;
 
@@ -67,11 +70,12 @@ export class SpawnedProgram implements Program {
     }
     this.ended = new Promise((resolve) => {
       child.once('exit', async (code, signal) => {
+        const status = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+        this.#exitStatus = status;
         await this.#groupGone();
         // 'exit' can fire before the last output has been read from the pipe. Yield to the event loop so that it is.
         await turn();
         await turn();
-        const status = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
         this.#status = status;
         emit({ type: 'program-ended', atMs: nowMs(), host, program: number, status, signal });
         resolve(status);
@@ -98,6 +102,10 @@ export class SpawnedProgram implements Program {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  get exitStatus(): number | undefined {
+    return this.#exitStatus;
   }
 
   get status(): number | undefined {

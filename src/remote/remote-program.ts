@@ -37,6 +37,10 @@ export class RemoteProgram implements Program {
     this.#end(event.status);
   }
 
+  get exitStatus(): number | undefined {
+    return this.status;
+  }
+
   get status(): number | undefined {
     return this.#status;
   }

@@ -60,7 +60,7 @@ export async function startListening(
     await waitFor({ failure: `${named} did not listen on port ${local.port}` }, async () => {
       listeners = (await host.observe()).filter(({ state }) => state === 'LISTEN');
       if (listeners.some((row) => listensFor(row, local))) {
-        if (program.status === undefined) return true;
+        if (program.exitStatus === undefined) return true;
         throw wentToBackground(program, named);
       }
       // The parent of a daemon may exit before its child listens.
@@ -87,10 +87,10 @@ export async function startListening(
 const LISTENS_WITHIN_MS = 2000;
 
 /** For a program that listens, while the process that was started has exited. */
-export function wentToBackground({ status }: Program, named: string): WentToBackground {
+export function wentToBackground({ exitStatus }: Program, named: string): WentToBackground {
   return new WentToBackground(
     'TIMEOUT',
-    `${named} went into the background: it listens, but the process that was started has exited with status ${status}; have it stay in the foreground (nginx -g 'daemon off;', --foreground, no -d)`,
+    `${named} went into the background: it listens, but the process that was started has exited with status ${exitStatus}; have it stay in the foreground (nginx -g 'daemon off;', --foreground, no -d)`,
   );
 }
 

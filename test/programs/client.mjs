@@ -1,6 +1,6 @@
 // A client of the tests: `client.mjs HOST PORT WORD …`. It asks, and ends with 0 when the answer is whole, else with 1.
 // `deadline`: waits no longer than two seconds. `careless`: always ends with 0. `leaks`: never closes. `retries`: at once, some
-// two thousand times. `backoff`: five times, with pauses. `upload`: sends more than any buffer holds. `stays`: does not end.
+// twenty thousand times. `backoff`: five times, with pauses. `upload`: sends more than any buffer holds. `stays`: does not end.
 // `crashes`: on an error. `more`: opens five connections, one after the other, and closes none. `happy`: tries all addresses.
 // `again`: keeps running after an error, and tries again once. `pool`: twenty connections at once, and all that failed again
 // every 400 ms.
@@ -21,7 +21,7 @@ function attempt() {
     if (has('crashes') && status === 1) process.kill(process.pid, 'SIGSEGV');
     if (has('leaks') || has('stays') || has('more')) return void setInterval(() => {}, 1000);
     socket.destroy();
-    if (status === 1 && has('retries') && attempts < 2000) return void setImmediate(attempt);
+    if (status === 1 && has('retries') && attempts < 20_000) return void setImmediate(attempt);
     if (status === 1 && has('backoff') && attempts < 6) return void setTimeout(attempt, 25 * 2 ** attempts);
     if (has('pool')) return void (status === 1 && setTimeout(attempt, 400));
     if (has('again')) return void setTimeout(attempts === 1 ? attempt : () => {}, 200);

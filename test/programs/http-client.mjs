@@ -1,5 +1,5 @@
 // An HTTP client of the tests: `http-client.mjs HOST PORT WORD …`. It ends with 0 when all answers are whole, else with 1.
-// `twice`: two requests, one after the other. `four`: four at once. `post`, `head`, `keyed`: with an Idempotency-Key.
+// `twice`: two requests, one after the other. `four`: four at once. `post`, `head`, `delete`, `keyed`: with an Idempotency-Key.
 // `close`: a connection for each. `deadline`: waits no longer than two seconds. `repeats`: a request that failed on a connection
 // that was used before, once. `careless`: always ends with 0. `stays`: does not end. `upload`: 2 MB after 100 Continue.
 // `http10`: reads until the server closes.
@@ -9,7 +9,10 @@ import net from 'node:net';
 const [host, port, ...words] = process.argv.slice(2);
 const has = (/** @type {string} */ word) => words.includes(word);
 const agent = new http.Agent({ keepAlive: !has('close') });
-const method = has('post') || has('upload') ? 'POST' : has('head') ? 'HEAD' : 'GET';
+const method =
+  has('post') || has('upload') ? 'POST' : has('head') ? 'HEAD' : has('delete') ? 'DELETE' : 'GET';
+
+let orders = 0;
 
 /** @type {(isAgain?: boolean) => Promise<void>} */
 async function ask(isAgain = false) {
@@ -24,7 +27,7 @@ async function ask(isAgain = false) {
       request.on('error', reject);
       request.on('response', (response) => response.on('error', reject).on('end', resolve).resume());
       if (has('upload')) request.on('continue', () => request.end(Buffer.alloc(2_000_000)));
-      else request.end(has('post') ? (isAgain && has('differs') ? 'other' : 'order') : '');
+      else request.end(has('post') ? `order ${isAgain && !has('differs') ? orders : ++orders}` : '');
     });
   } catch (error) {
     if (isAgain || !has('repeats') || !request.reusedSocket) throw error;

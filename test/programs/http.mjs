@@ -1,5 +1,6 @@
 // An HTTP server of the tests: `http.mjs PORT [status=404] [late=MS] [graceful]`. `late`: each answer takes that long.
-// `large=MB`, `stream=MB`: its size. `idle=MS`: its idle timeout.
+// `large=MB`, `stream=MB`: its size. `idle=MS`: its idle timeout;
+// `liar`: announces a minute all the same.
 import { createServer } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 
@@ -8,6 +9,13 @@ const of = (name) => Number(words.find((word) => word.startsWith(`${name}=`))?.s
 const server = createServer((_, answer) => {
   answer.statusCode = of('status') || 200;
   if (words.includes('graceful') && isOver) answer.setHeader('Connection', 'close');
+  if (words.includes('liar'))
+    answer.setHeaders(
+      new Map([
+        ['Connection', 'keep-alive'],
+        ['Keep-Alive', 'timeout=60'],
+      ]),
+    );
   // Keeps all of a large answer in memory, or makes it piece by piece.
   if (of('large') > 0) answer.end(Buffer.alloc(of('large') * 2 ** 20, 'x'));
   else if (of('stream') > 0) pipeline(Readable.from(pieces(of('stream'))), answer, () => {});

@@ -9,6 +9,7 @@
 #   deaf     on SIGTERM closes its listener with what is queued, and finishes what is in progress; accepts now and then
 #   reuse    the same as threads, beside other copies (SO_REUSEPORT); on SIGTERM accepts what is queued, then ends
 #   abrupt   the same, but on SIGTERM ends with what is queued
+#   cutter   on SIGTERM closes its listener, answers no more, and cuts what is in progress a second later
 #   keeper   refuses to start while the process of its PID file exists, and never removes it
 import os
 import signal
@@ -26,6 +27,8 @@ def serve(sock):
             sock.sendall(b"554 no service\r\n")
         else:
             while data := sock.recv(65536):
+                if mode == "cutter" and over:
+                    time.sleep(600)
                 sock.sendall(data)
             if mode == "leaver":
                 time.sleep(600)
@@ -56,11 +59,11 @@ if mode == "defer":
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
 listener.listen(511)
 over = []
-if mode == "deaf" or copies:
+if mode in ("deaf", "cutter") or copies:
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
     listener.setblocking(False)
 while True:
-    if mode == "abrupt" and over:
+    if mode in ("abrupt", "cutter") and over:
         break
     if mode == "deaf":
         time.sleep(0.3)
@@ -81,3 +84,6 @@ while True:
     else:
         threading.Thread(target=serve, args=(connection,), daemon=mode != "deaf" and not copies).start()
 listener.close()
+if mode == "cutter":
+    time.sleep(1)
+    os._exit(0)

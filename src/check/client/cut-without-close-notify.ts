@@ -25,6 +25,8 @@ export const cutWithoutCloseNotify: Probe<ClientBench> = {
     });
     if (!bench.requests.every(isHttpRequest))
       return unknown('no-http', 'only responses of HTTP may end with the connection');
+    if (bench.requests.some((request) => request.toString('latin1', 0, 5) === 'HEAD '))
+      return unknown('no-body', 'the response to HEAD has no body that could be cut');
     return bench.judge(await bench.reaction(), ADVICE, {
       onSuccess: (code, says, _, numbers) => fault(code, says, ADVICE, numbers),
     });

@@ -3,7 +3,7 @@ import { type ClientBench, STATUS_ADVICE } from '../client-bench.ts';
 import { dataOf, TLS_ALERT } from '../client-wire.ts';
 import { type Advice, type Finding, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
-import { isHttpRequest } from '../talk/http.ts';
+import { isHttpRequest, isLike } from '../talk/http.ts';
 
 const ERROR_ADVICE: Advice = {
   why: 'Each time a server or load balancer closes an idle connection in that moment, a request fails although the server is healthy.',
@@ -56,6 +56,7 @@ export const finCrossesRequest: Probe<ClientBench> = {
     const request = lost.value;
     const isRepeated = () =>
       bench.requests.slice(before).some((next) => bench.options.tls || isLike(next, request));
+    const wasSent = bench.requests.some((earlier) => earlier.equals(request));
     await bench.until(async () => {
       await bench.step();
       return isRepeated() || bench.program.status !== undefined;
@@ -63,7 +64,8 @@ export const finCrossesRequest: Probe<ClientBench> = {
     await bench.reaction();
     // In TLS nobody can see what was lost.
     const isSame = !bench.options.tls && bench.requests.slice(before).some((next) => next.equals(request));
-    return judged(bench, request, { isRepeated: isRepeated(), isSame });
+    const isFollowed = bench.requests.length > before;
+    return judged(bench, request, { isRepeated: isRepeated(), isSame: isSame && !wasSent, isFollowed });
   },
 };
 
@@ -84,16 +86,10 @@ function requestAfterAnswer(
   return sent && dataOf(sent);
 }
 
-/** Whether a request has the same first line as another one; if it is not HTTP, the same bytes. */
-function isLike(next: Buffer, lost: Buffer): boolean {
-  const length = isHttpRequest(lost) ? lost.indexOf('\r\n') : lost.length;
-  return next.subarray(0, length).equals(lost.subarray(0, length));
-}
-
 function judged(
   bench: ClientBench,
   lost: Buffer,
-  { isRepeated, isSame }: { isRepeated: boolean; isSame: boolean },
+  { isRepeated, isSame, isFollowed }: { isRepeated: boolean; isSame: boolean; isFollowed: boolean },
 ): Finding {
   const { status } = bench.program;
   const request = bench.options.tls ? (bench.requests.at(-1) ?? lost) : lost;
@@ -110,7 +106,7 @@ function judged(
         `${says}; tcplab can't tell whether this request may be executed twice`,
         numbers,
       );
-    if (mayRepeat) return good('repeated', says, numbers);
+    if (mayRepeat && !bench.options.tls) return good('repeated', says, numbers);
     if (!isSame) {
       const other = `another ${method} to the same target followed; whether it is the lost one can't be seen; ${how}`;
       return unknown('same-target', other, numbers);
@@ -119,7 +115,8 @@ function judged(
   }
   const says = `the ${method} got no response and was not repeated; ${how}`;
   // Without HTTP it may have been a goodbye.
-  if (status === undefined || (status === 0 && !isHttp)) return unknown('not-repeated', says, numbers);
+  if (status === undefined || (status === 0 && (!isHttp || isFollowed || method === 'DELETE')))
+    return unknown('not-repeated', says, numbers);
   if (status === 0) return fault('reported-success', says, STATUS_ADVICE, numbers);
   return isHttp && mayRepeat
     ? risk('not-repeated', says, ERROR_ADVICE, numbers)

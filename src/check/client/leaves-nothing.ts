@@ -34,9 +34,9 @@ export const leavesNothing: Probe<ClientBench> = {
     if (left.some(({ state }) => state === 'CLOSE-WAIT')) return fault('close-wait', says, LEAK, numbers);
     const after = `${says} after ${seconds(bench.withinMs)}`;
     // The program still runs, and may use them again.
-    if (bench.calls.some(({ requests }) => requests > 1))
-      return good('pool', `${after}; used again`, numbers);
     const notUsed = openedBesideIdle(bench);
+    if (notUsed <= MANY && bench.calls.some(({ requests }) => requests > 1))
+      return good('pool', `${after}; used again`, numbers);
     if (left.length > MANY && notUsed > MANY)
       return risk('left-open', `${after}; ${notUsed} were opened while another one was idle`, OPEN, {
         ...numbers,

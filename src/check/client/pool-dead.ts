@@ -4,7 +4,7 @@ import { attemptsIn, dataOf, type Sent, TLS_ALERT } from '../client-wire.ts';
 import { seconds } from '../describe.ts';
 import { type Advice, fault, good, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
-import { isHttpRequest } from '../talk/http.ts';
+import { isHttpRequest, isLike } from '../talk/http.ts';
 
 const ADVICE: Advice = {
   why: 'No error arrives: until the kernel gives up, after about 15 min, each request on a dead connection waits for it.',
@@ -19,6 +19,7 @@ export const poolDead: Probe<ClientBench> = {
   restsOnService: true,
   mayWait: true,
   async run(bench) {
+    const isTls = bench.options.tls !== undefined;
     const dead = new Map<Call, number>();
     let lost: Sent | undefined;
     let isServed = false;
@@ -27,7 +28,8 @@ export const poolDead: Probe<ClientBench> = {
         dead.set(call, await answerLast(bench, call, () => call.answer(reply)));
       else {
         await call.answer(reply);
-        isServed ||= lost !== undefined;
+        // Another thread of the program may be served meanwhile.
+        isServed ||= lost !== undefined && (isTls || isLike(call.lastRequest, dataOf(lost)));
       }
     });
     await bench.listen();
@@ -99,5 +101,6 @@ function firstLost(bench: ClientBench, dead: ReadonlyMap<Call, number>): Sent | 
 
 /** Whether it certainly requires a response. */
 function isRequest({ options, requests }: ClientBench, lost: Sent): boolean {
+  if (dataOf(lost).toString('latin1', 0, 7) === 'DELETE ') return false;
   return requests.every(isHttpRequest) && (options.tls !== undefined || isHttpRequest(dataOf(lost)));
 }

@@ -11,6 +11,10 @@ const ENOUGH = 5;
 /** More attempts than this without a pause are a storm. */
 const MANY = 50;
 
+/** A pool has made all its connections by then, and rests. */
+const ROUND_MS = 1000;
+const MORE_THAN_A_POOL = 500;
+
 /** An attempt that follows a failed one sooner was made at once. */
 const PAUSE_MS = 20;
 /** A pool makes many connections at once, and then waits for longer than this. On a busy machine, so does nothing else. */
@@ -38,9 +42,8 @@ export const retries: Probe<ClientBench> = {
     await bench.until(async () => {
       await bench.step();
       const pauses = pausesOf(times());
-      const quick = quickIn(pauses);
-      const shown = pauses.length >= ENOUGH - 1 && quick < pauses.length / 2;
-      return shown || quick > MANY || bench.program.status !== undefined;
+      const shown = pauses.length >= ENOUGH - 1 && longestRun(pauses).quick < pauses.length / 2;
+      return shown || isStorm(pauses) || bench.program.status !== undefined;
     });
     const pauses = pausesOf(times());
     const attempts = pauses.length + 1;
@@ -50,7 +53,7 @@ export const retries: Probe<ClientBench> = {
       mostPauseMs: pauses.length > 0 ? Math.max(...pauses) : null,
     };
     const tried = `${counted(attempts, 'attempt')}${textOf(pauses)}`;
-    if (quickIn(pauses) > MANY) {
+    if (isStorm(pauses)) {
       await bench.program.stop(0);
       return risk(
         'retry-storm',
@@ -91,13 +94,24 @@ function pausesOf(times: readonly number[]): number[] {
   return times.slice(1).map((time, index) => time - (times[index] ?? time));
 }
 
-/** How many attempts followed a failed one at once, without a rest among them: the most in a row. */
-function quickIn(pauses: readonly number[]): number {
-  let [most, run] = [0, 0];
+/** A pool makes many connections at once as well, but then it rests. */
+function isStorm(pauses: readonly number[]): boolean {
+  const { quick, lastedMs } = longestRun(pauses);
+  return quick > MORE_THAN_A_POOL || (quick > MANY && lastedMs > ROUND_MS);
+}
+
+/** The attempts that followed each other without a rest: how many of them did so at once, and how long it went on. */
+function longestRun(pauses: readonly number[]): { quick: number; lastedMs: number } {
+  let [most, run] = [
+    { quick: 0, lastedMs: 0 },
+    { quick: 0, lastedMs: 0 },
+  ];
   for (const pause of pauses) {
-    if (pause >= REST_MS) run = 0;
-    else if (pause < PAUSE_MS) run++;
-    most = Math.max(most, run);
+    run =
+      pause >= REST_MS
+        ? { quick: 0, lastedMs: 0 }
+        : { quick: run.quick + Number(pause < PAUSE_MS), lastedMs: run.lastedMs + pause };
+    if (run.quick > most.quick) most = run;
   }
   return most;
 }

@@ -1,6 +1,11 @@
-import { type Advice, good, risk, unknown } from '../finding.ts';
+import { type Advice, fault, good, risk, unknown } from '../finding.ts';
 import type { Probe } from '../probe.ts';
 import type { ServerBench } from '../server-bench.ts';
+
+const CUT: Advice = {
+  why: 'The server waits for its requests in progress, and cuts one all the same: a user sees an error at each deployment.',
+  fix: 'Wait until each request in progress has its response, and set the deadline for that longer than the slowest takes.',
+};
 
 const QUEUED: Advice = {
   why: 'Closing the listener resets all connections in its accept queue. Their clients are connected and have sent a request, and a POST must not be sent twice.',
@@ -45,8 +50,9 @@ export const drains: Probe<ServerBench> = {
     const held = await bench.fateOf(busy);
     const fates = { queued: await bench.fateOf(queued), new: await bench.fateOf(late) };
     const says = `in progress: ${held}; in the accept queue: ${fates.queued}; new: ${fates.new}`;
+    if (held === 'cut' || held === 'no reply') return fault('answer-cut', says, CUT);
     if (fates.new === 'no reply' || fates.new === 'cut') return risk('new-not-served', says, NEW);
-    if (fates.queued !== 'answered') return risk('queued-lost', says, QUEUED);
+    if (!fates.queued.startsWith('answered')) return risk('queued-lost', says, QUEUED);
     return good('drained', says);
   },
 };

@@ -38,7 +38,9 @@ export const idleTimeout: Probe<ServerBench> = {
     }
     // Not the time until this test goes on: others may run before it does.
     const { tookMs: timeoutMs } = closed;
-    if (timeoutMs < AT_ONCE_MS) return good('closes-after-response', 'the server closes after its response');
+    const said = Buffer.concat(bench.said).toString('latin1');
+    if (timeoutMs < AT_ONCE_MS || /^connection:.*\bclose\b/im.test(said))
+      return good('closes-after-response', 'the server closes after its response');
     const hasClosed = await bench.until(async () => {
       const row = await bench.serverRow(racing);
       return row === undefined || row.state !== 'ESTABLISHED';
@@ -59,7 +61,11 @@ export const idleTimeout: Probe<ServerBench> = {
     const says = `closes idle connections after ${seconds(timeoutMs)}; ${then}`;
     const numbers = { timeoutMs };
     if (!isLost || timeoutMs >= OF_PROXIES_MS) return good('timeout', says, numbers);
-    if (/^keep-alive:.*timeout=/im.test(Buffer.concat(bench.said).toString('latin1')))
+    const announcedS = Number(/^keep-alive:.*\btimeout=(\d+)/im.exec(said)?.[1] ?? Number.NaN);
+    // It counts in whole seconds.
+    if (announcedS * 1000 > timeoutMs + 1000)
+      return risk('sooner-than-announced', `${says}; Keep-Alive announces ${announcedS} s`, ADVICE, numbers);
+    if (!Number.isNaN(announcedS))
       return good('announced', `${says}; the timeout is announced in Keep-Alive`, numbers);
     return risk('shorter-than-proxies', says, ADVICE, numbers);
   },

@@ -26,7 +26,9 @@ export const reload: Probe<ServerBench> = {
   restsOnService: true,
   async run(bench) {
     if (!bench.talks) return unknown('no-request', 'tcplab sent no request: use --http, --talk or --request');
+    if (!bench.processes) return unknown('elsewhere', 'the program runs on another machine');
     const old = bench.program;
+    const oldListener = (await bench.listener())?.inode;
     // A client of the old copy, which stays.
     const first = await bench.visit();
     await first?.exchange();
@@ -34,7 +36,7 @@ export const reload: Probe<ServerBench> = {
     if (why !== null)
       return unknown(
         'no-second-copy',
-        `a second copy does not run beside the first: ${why}. So a restart has a gap, in which clients are refused`,
+        `a second copy does not run beside the first: ${why}. This test is for programs that share their port (SO_REUSEPORT); a restart of others has a gap, in which clients are refused`,
       );
     // A program that stands still accepts nothing.
     old.signal('SIGSTOP');
@@ -53,11 +55,25 @@ export const reload: Probe<ServerBench> = {
     const isQueued = async (visitor: Visitor) => (await bench.serverRow(visitor))?.inode === 0;
     const queued: Visitor[] = [];
     for (const visitor of await waiting()) if (await isQueued(visitor)) queued.push(visitor);
+    // Both copies have a queue: only what is in the old one's counts.
+    const rows = await bench.lab.server.observe();
+    const inOld =
+      rows.find(({ inode, state }) => state === 'LISTEN' && inode === oldListener)?.receiveQueue ?? 0;
+    if (bench.program.status !== undefined)
+      return unknown(
+        'no-second-copy',
+        `a second copy listened beside the first, and exited with status ${bench.program.status}`,
+      );
+    if (inOld !== queued.length)
+      return unknown(
+        'not-queued',
+        `${queued.length} clients wait, of which only ${inOld} are in the old copy's accept queue`,
+      );
     const { stopSignal = 'SIGTERM', signalGroup = false } = bench.options;
     old.signal(stopSignal, signalGroup ? 'group' : 'process');
     old.signal('SIGCONT');
     let lost = 0;
-    for (const visitor of queued) if ((await bench.fateOf(visitor)) !== 'answered') lost++;
+    for (const visitor of queued) if (!(await bench.fateOf(visitor)).startsWith('answered')) lost++;
     const exited = await bench.until(() => old.status !== undefined);
     const wrong = await bench.whatIsWrong();
     const numbers = { clients: CLIENTS, queued: queued.length, lost };

@@ -22,15 +22,22 @@ export const serves: Probe<ServerBench> = {
     await bench.mustBeReachable(visitor);
     if (!visitor) return fault('not-established', `no connection was established within ${within}`, ADVICE);
     const { ended, problem } = visitor;
-    if (ended.startsWith('ERR_')) return unknown('tls-failed', `TLS failed: ${ended}`);
-    if (tookMs === undefined)
+    if (ended.startsWith('ERR_'))
+      return unknown(
+        'tls-failed',
+        `TLS failed: ${ended}${ended === 'ERR_SSL_WRONG_VERSION_NUMBER' ? '; the server may not speak TLS: leave --tls out' : ''}`,
+      );
+    if (tookMs === undefined) {
+      const isOther = bench.talk.name === 'text' && bench.said.length > 0;
+      const other = isOther ? ': what it sent is not what --greeting or --expect says' : '';
       return ended === 'open'
-        ? fault('no-answer', `no complete response within ${within}`, ADVICE)
-        : fault('ended-early', `the server sent ${ended} before a complete response`, ADVICE);
+        ? fault('no-answer', `no complete response within ${within}${other}`, ADVICE)
+        : fault('ended-early', `the server sent ${ended} before a complete response${other}`, ADVICE);
+    }
     if (problem !== null)
       return unknown(
         'unexpected-answer',
-        `the server answered ${problem}; if that is right, name it: --expect-status`,
+        `unexpected answer: ${problem}${problem.startsWith('HTTP ') ? '; if that is right: --expect-status' : ''}`,
         { tookMs },
       );
     if (bench.talks) return good('answered', `complete response in ${seconds(tookMs)}`, { tookMs });

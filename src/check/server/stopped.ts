@@ -56,7 +56,7 @@ export const stopped: Probe<ServerBench> = {
 
 async function judge(bench: ServerBench, busy: Visitor, exitMs: number | undefined): Promise<Finding> {
   const { stopSignal = 'SIGTERM' } = bench.options;
-  const isWhole = await busy.isServed();
+  const isWhole = await busy.isAnswered();
   const bytes = await busy.read();
   const numbers = { exitMs: exitMs ?? null, bytes };
   const exit =
@@ -71,6 +71,12 @@ async function judge(bench: ServerBench, busy: Visitor, exitMs: number | undefin
         : `${exit}; the response to a request that was still arriving was cut: ${counted(bytes, 'byte')}, then ${then}`;
     return fault('answer-cut', says, CUT, numbers);
   }
+  if (busy.problem !== null)
+    return unknown(
+      'unexpected-answer',
+      `${exit}; a request that was still arriving got ${busy.problem}`,
+      numbers,
+    );
   const says = `${exit}; a request that was still arriving got its response`;
   return exitMs === undefined ? stays(bench, says, numbers) : good('finished', says, numbers);
 }

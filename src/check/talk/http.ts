@@ -193,3 +193,12 @@ function endOfBody(head: string, heard: Buffer, start: number): number {
     if (at >= heard.length) return Number.POSITIVE_INFINITY;
   }
 }
+
+/** Whether a request has the same method and path as another one; if it is not HTTP, the same bytes. */
+export function isLike(next: Buffer, lost: Buffer): boolean {
+  if (!isHttpRequest(lost)) return next.equals(lost);
+  // A new attempt may have another query, as for a nonce.
+  const target = (request: Buffer) =>
+    request.toString('latin1', 0, request.indexOf('\r\n')).split(/[ ?]/, 2).join(' ');
+  return isHttpRequest(next) && target(next) === target(lost);
+}
