@@ -4,7 +4,21 @@ import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { eventually, Program, REPOSITORY, run, TCPLAB, tcplab, tcplabHere, temporaryFolder } from './cli.ts';
 
-const NAMES = ['run', 'hold', 'ui', 'check', 'explain', 'doctor', 'list', 'arcs', 'exec', 'replay', 'clean'];
+const NAMES = [
+  'run',
+  'hold',
+  'ui',
+  'lab',
+  'enter',
+  'check',
+  'explain',
+  'doctor',
+  'list',
+  'arcs',
+  'exec',
+  'replay',
+  'clean',
+];
 
 /** Lines of a help text that are too wide, without what is to be copied as it is. */
 function tooWide(text: string, width: number): string[] {
@@ -44,7 +58,7 @@ describe.concurrent('tcplab --help', () => {
   it('groups the commands by what a user wants, and hides the agent', async () => {
     const { stdout } = await tcplab('--help');
     expect(stdout).toMatch(
-      /\nMake a state:\n {2}run [\s\S]*\n {2}hold [\s\S]*\n {2}ui .*\nJudge a program:\n {2}check .*\nExplain:\n {2}explain .*\nMore: /,
+      /\nMake a state:\n {2}run [\s\S]*\n {2}hold [\s\S]*\n {2}ui .*\n {2}lab .*\nJudge a program:\n {2}check .*\nExplain:\n {2}explain .*\nMore: /,
     );
     for (const name of NAMES) expect(stdout).toMatch(new RegExp(`^( {2}|More: .*)${name}\\b`, 'm'));
     expect(stdout).not.toContain('agent');

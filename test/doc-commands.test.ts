@@ -47,7 +47,7 @@ async function outcomeOf(shown: Shown): Promise<{ status: number | null; output:
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
-    if (howRun(shown) === 'until Ctrl-C' && /held|in [A-Z\d-]+, reached|http:/.test(output))
+    if (howRun(shown) === 'until Ctrl-C' && /held|in [A-Z\d-]+, reached|http:|Ctrl-C ends it/.test(output))
       child.kill('SIGINT');
   });
   const [status] = (await once(child, 'close')) as [number | null];

@@ -30,7 +30,7 @@ export const COMMANDS: Readonly<Record<CommandName, About>> = {
   hold: { group: 'make', argument: '<name>', summary: 'put a connection into a state and keep it there' },
   ui: { group: 'make', summary: 'do it in the browser: click a state and watch' },
   lab: { group: 'make', summary: 'two empty hosts, for your own hands' },
-  enter: { group: 'make', argument: '<client|server>', summary: 'a shell inside a host of a lab' },
+  enter: { group: 'more', summary: 'a shell inside a host of a lab' },
   check: {
     group: 'judge',
     argument: '<server|client>',

@@ -28,7 +28,7 @@ export function labCommand(): Command {
     )
     .argument('[name]', 'name of the lab, if you want several', DEFAULT_NAME)
     .option('--ipv6', 'IPv6 between the hosts')
-    .addOption(durationOption('--for <duration>', 'time after which the lab ends, such as 45m'))
+    .addOption(durationOption('--for <duration>', 'time after which the lab ends, such as 600s'))
     .option('--list', 'the labs that are open, which you can enter')
     .option('--json', 'with --list: as JSON')
     .addHelpText(

@@ -91,7 +91,6 @@ function newProgram(): Command {
       helpEnd(
         [
           'tcplab close-wait                     # hold a state and watch it',
-          'tcplab hold fin-wait-1 --on client -- ss -tan',
           'tcplab check server --port 8080 --http / -- node server.js',
         ],
         "A name is a scenario, a state in any spelling (CLOSE-WAIT, close_wait, ESTAB) or a transition ('SYN-SENT>CLOSED'). " +
