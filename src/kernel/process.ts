@@ -249,20 +249,34 @@ export function execute(path: string, args: string[], environment: NodeJS.Proces
   throw new Error('unreachable');
 }
 
-/**
- * For how long the busiest thread of these processes has run or waited for a processor, in milliseconds: one that never sleeps does
- * so all the time, however busy the machine is (/proc/PID/task/TID/schedstat). By the thread, so that two readings can be compared.
- */
-export function busyMsOfThreads(pids: readonly number[]): Map<string, number> {
+/** For how long a thread has run, and for how long it has waited for a processor, in milliseconds. */
+export interface ThreadTimes {
+  ranMs: number;
+  waitedMs: number;
+}
+
+/** Of all threads of these processes, by the thread, so that two readings can be compared (/proc/PID/task/TID/schedstat). */
+export function timesOfThreads(pids: readonly number[]): Map<string, ThreadTimes> {
   const threads = pids.flatMap((pid) =>
     (ifThere(() => readdirSync(`/proc/${pid}/task`)) ?? []).map((tid) => `/proc/${pid}/task/${tid}`),
   );
   return new Map(
     threads.flatMap((path) => {
       const [ran, waited] = ifThere(() => readFileSync(`${path}/schedstat`, 'utf8'))?.split(' ') ?? [];
-      return waited === undefined ? [] : [[path, (Number(ran) + Number(waited)) / 1e6]];
+      return waited === undefined
+        ? []
+        : [[path, { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 }]];
     }),
   );
+}
+
+/** The most that one thread has of `measure` more than in an earlier reading, in milliseconds. */
+export function mostSince(
+  before: ReadonlyMap<string, ThreadTimes>,
+  now: ReadonlyMap<string, ThreadTimes>,
+  measure: (times: ThreadTimes) => number,
+): number {
+  return Math.max(0, ...[...now].map(([path, times]) => measure(times) - measure(before.get(path) ?? times)));
 }
 
 /** The memory that these processes use together, in bytes: a page that some of them share counts once (Pss, proc_pid_smaps(5)). */
