@@ -10,7 +10,6 @@ import { join } from 'node:path';
  * @property {string} package the Debian package, whose version the page shows; or `npm:NAME@VERSION`
  * @property {string[]} [options] of `tcplab check`
  * @property {string} [idle] how long peer-vanishes-idle waits; default: as long as the others
- * @property {string[]} [without] tests that are left out; the page says why
  * @property {(folder: string) => string} command starts the program; writes its files into the folder first
  */
 

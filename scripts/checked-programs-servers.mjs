@@ -99,7 +99,6 @@ frontend all
   },
   {
     ...{ name: 'lighttpd', target: 'server', package: 'lighttpd', options: HTTP },
-    without: ['too-many'],
     command: (folder) => {
       const configuration = `server.port = 8080
 server.document-root = "${served(folder)}"
@@ -153,7 +152,6 @@ server.listen({ port: 8080, host: '0.0.0.0' });
   },
   {
     ...{ name: 'uvicorn', target: 'server', package: 'uvicorn', options: HTTP },
-    without: ['too-many'],
     command: (folder) => {
       file(folder, 'asgi.py', ASGI);
       return `uvicorn --host 0.0.0.0 --port 8080 --app-dir ${folder} asgi:app`;
@@ -206,7 +204,6 @@ web.run_app(app, port=8080)
   ),
   {
     ...{ name: 'python3 -m http.server', target: 'server', package: 'python3', options: HTTP },
-    without: ['too-many'],
     command: (folder) => `/usr/bin/python3 -m http.server 8080 --directory ${served(folder)}`,
   },
   {

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Generates docs/checked-programs.md: what `tcplab check` finds in well-known programs. `npm run docs:programs` tests all of
 // them, and `-- NAME...` some. The results are kept in checked-programs-found.json, so that a program that is not installed
-// here, or was not named, keeps its own. `-- --page` only writes the page from them.
+// here, or was not named, keeps its own; with `-- --quick`, so do the two tests that wait for minutes. `-- --page` only writes the
+// page from them.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,18 +58,23 @@ async function reportOf(asked) {
 }
 
 const WITHIN = ['--within', '8s', '--json'];
+/** These wait for the program's own timeouts. */
+const LONG = ['peer-vanishes-idle', 'idle-timeout'];
 
 /**
  * @param {Looked} program
  * @returns {Promise<Omit<Found, 'version'>>}
  */
-async function foundIn({ target, options = [], idle, without = [], command: commandIn }) {
+async function foundIn({ name, target, options = [], idle, command: commandIn }) {
   const command = wordsOf(commandIn(folder));
   const [{ probes, command: shown }, ...patient] = await Promise.all([
-    reportOf([target, ...options, ...onlyOthers(target, without), ...WITHIN, '--', ...command]),
-    ...(idle ? [reportOf([target, ...options, ...patience(idle), '--', ...command])] : []),
+    reportOf([target, ...options, ...WITHIN, '--', ...command]),
+    ...(idle && !isQuick ? [reportOf([target, ...options, ...patience(idle), '--', ...command])] : []),
   ]);
-  const all = probes.map((probe) => patient[0]?.probes.find(({ id }) => id === probe.id) ?? probe);
+  const before =
+    idle && isQuick ? (keptBefore()[name]?.probes ?? []).filter(({ id }) => LONG.includes(id)) : [];
+  const long = patient[0]?.probes ?? before;
+  const all = probes.map((probe) => long.find(({ id }) => id === probe.id) ?? probe);
   const kept = all.map(({ id, verdict, code, says }) => ({ id, verdict, code, says }));
   return { target, command: shown, options: options.join(' '), probes: kept };
 }
@@ -81,25 +87,13 @@ function wordsOf(command) {
   return /['"|;]/.test(command) ? [command] : command.split(' ');
 }
 
-/**
- * @param {string} target
- * @param {string[]} without
- */
-function onlyOthers(target, without) {
-  if (without.length === 0) return [];
-  const args = [join(root, 'dist/cli/main.js'), 'check', target, '--list', '--json'];
-  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-  /** @type {{ id: string }[]} */
-  const tests = JSON.parse(stdout);
-  return ['--only', ...tests.map(({ id }) => id).filter((id) => !without.includes(id))];
-}
-
 /** @param {string} within */
 function patience(within) {
-  return ['--only', 'peer-vanishes-idle', 'idle-timeout', '--within', within, '--json'];
+  return ['--only', ...LONG, '--within', within, '--json'];
 }
 
 const wanted = process.argv.slice(2);
+const isQuick = wanted.includes('--quick');
 const names = wanted.filter((word) => !word.startsWith('--'));
 /** @returns {Record<string, Found>} */
 const keptBefore = () => (existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {});

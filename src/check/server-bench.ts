@@ -7,6 +7,7 @@ import { descendantsOf, socketHolders } from '../kernel/process.ts';
 import { isEnterable, type SocketNumber } from '../lab/host.ts';
 import { stageOf } from '../scenario/reach.ts';
 import {
+  type Command,
   commandIn,
   ListensElsewhere,
   nameOf,
@@ -63,13 +64,23 @@ export class ServerBench extends Bench {
     return this.talk.request.length > 0;
   }
 
-  /** Starts it, for the first time or again. Throws TIMEOUT if it does not listen in time. */
-  async start(): Promise<void> {
+  /**
+   * Starts it, for the first time or again. Throws TIMEOUT if it does not listen in time. `descriptors`: how many it may open
+   * (RLIMIT_NOFILE).
+   */
+  async start({ descriptors }: { descriptors?: number } = {}): Promise<void> {
     const { lab, startWithinMs } = this;
+    const { command } = this.options;
     const { waitFor } = stageOf(lab, { withinMs: startWithinMs });
     this.started(
       await this.letOthers(() =>
-        startListening(lab, lab.server, this.options.command, waitFor, this.options.start),
+        startListening(
+          lab,
+          lab.server,
+          descriptors === undefined ? command : limited(command, descriptors),
+          waitFor,
+          this.options.start,
+        ),
       ),
     );
     if (this.talk.isStarting) await this.until(() => this.#isReady(), startWithinMs);
@@ -221,6 +232,16 @@ export class ServerBench extends Bench {
     return listenerOf(rows, endOf(connection, 'server', 'LISTEN'));
   }
 
+  /** The processes that have a listener on its port open. */
+  async holders(): Promise<number[]> {
+    const rows = await this.lab.server.observe();
+    const inodes = rows
+      .filter(({ state, local }) => state === 'LISTEN' && local.port === this.lab.serverPort)
+      .map(({ inode }) => inode);
+    const all = socketHolders(this.processes ?? []).filter(({ inode }) => inodes.includes(inode));
+    return [...new Set(all.map(({ pid }) => pid))];
+  }
+
   /** The connections to its port that a process of the program has open, in any state. */
   async held(): Promise<SocketRow[]> {
     const rows = await this.lab.server.observe();
@@ -275,4 +296,12 @@ export class ServerBench extends Bench {
 
 function clause(text: string | undefined): string {
   return text === undefined ? '' : `: ${text}`;
+}
+
+/** The same command with a limit of open descriptors, soft and hard: Node raises the soft one. */
+function limited(command: Command, descriptors: number): Command {
+  const limit = `ulimit -n ${descriptors}`;
+  return typeof command === 'string'
+    ? `${limit}; ${command}`
+    : ['/bin/sh', '-c', `${limit}; exec "$0" "$@"`, ...command];
 }

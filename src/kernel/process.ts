@@ -1,9 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { ifThere, withSystemErrors } from './files.ts';
 import { check, libc } from './libc.ts';
 import { needDescriptors, SPAWN_DESCRIPTORS } from './limits.ts';
-import { systemCommand, systemPath, UTIL_LINUX } from './system-command.ts';
+import { systemPath } from './system-command.ts';
 
 /** When a process started, in ticks since boot: with its number it names the process for good (proc_pid_stat(5)). */
 export function processStartTime(pid: number): string | undefined {
@@ -288,10 +288,4 @@ export function memoryOf(pids: readonly number[]): number {
 /** How many descriptors a process has open; undefined if it has exited. */
 export function descriptorsOf(pid: number): number | undefined {
   return ifThere(() => readdirSync(`/proc/${pid}/fd`).length);
-}
-
-/** Sets the soft limit of a process for descriptors (prlimit(1)). Gives whether it could. */
-export function limitDescriptors(pid: number, most: number): boolean {
-  const prlimit = systemCommand('prlimit', UTIL_LINUX);
-  return spawnSync(prlimit, ['--pid', String(pid), `--nofile=${most}:`]).status === 0;
 }
