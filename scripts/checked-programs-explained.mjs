@@ -13,6 +13,12 @@ export const CAUSES = {
       'Confirmed with `ss -Htanp`: as many connections have a process, and the others wait in the accept queue (`ss -Hltn`).',
     'many-connections overflow':
       'Confirmed with `ss -Hltn`, which shows the backlog, and `nstat -az TcpExtListenOverflows`, with 300 connections of a script.',
+    'reload queued-lost':
+      'Confirmed by a script with two copies on one port: it stops the first one, connects 16 clients, and sends SIGTERM and SIGCONT: those that waited get RST. A reload that passes the listener on is another way of starting the program.',
+    'too-many spins':
+      'Confirmed with `ulimit -n 40` and 60 connections: /proc/PID/stat counts a whole second of processor time in each second.',
+    'drains answer-cut':
+      'It is what `stopped` reports, and was confirmed with it: the request in progress reads the end of the connection.',
     'fin-crosses-request not-repeated':
       'Confirmed by a script that resets the connection at the second request: the client reports the error and does not connect again.',
     'first-address-refuses gave-up':
@@ -25,7 +31,13 @@ export const CAUSES = {
       'Confirmed by a script that sends a request without its last byte, then SIGTERM, then that byte. With SIGQUIT, which nginx documents as the graceful shutdown, the same script reads the whole response: use `--stop-signal SIGQUIT`.',
     'idle-timeout': 'It is the default of keepalive_timeout, 75 s.',
   },
+  caddy: {
+    drains:
+      'Confirmed with the script of `reload`: clients in the accept queue of the copy that ends get RST. Go accepts what is queued, or closes first, as it happens.',
+  },
   Apache: {
+    'many-connections':
+      'Confirmed with 300 connections of a script and `ss -Hltn`: the accept queue holds 91 of them for one second and 18 for two. The event MPM starts one process more each second.',
     'idle-timeout': 'Confirmed in the configuration that Debian ships: `KeepAliveTimeout 5`.',
     stopped:
       'Confirmed by the same script as for nginx, which reads an RST. apachectl documents SIGTERM as stopping at once, and SIGWINCH as graceful: use `--stop-signal SIGWINCH`.',
@@ -89,7 +101,6 @@ export const CAUSES = {
 /** What could not be tested, and why. */
 export const NOT_CHECKED = [
   '`ws` as a client: the response to its upgrade depends on a random key, and `--answer` is one text.',
-  '`too-many` of lighttpd, uvicorn and `python3 -m http.server`: with it, the tests beside it took far longer than the programs did, so it was left out.',
   'SSH clients beyond the first packets: tcplab plays no key exchange, so all tests that need a served client are left out.',
   'Python packages that Debian does not have, and Go modules: only the registries of Debian and npm were in reach.',
   'The connections of PostgreSQL, MariaDB and sshd after the login: tcplab asks these servers only for their answer to a login.',

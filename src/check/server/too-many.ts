@@ -1,3 +1,4 @@
+import { TcplabError } from '../../error.ts';
 import { descriptorsOf, mostSince, timesOfThreads } from '../../kernel/process.ts';
 import { isEnterable } from '../../lab/host.ts';
 import { type Advice, fault, good, risk, unknown } from '../finding.ts';
@@ -39,7 +40,12 @@ export const tooMany: Probe<ServerBench> = {
     // As LimitNOFILE and `ulimit -n` do: some programs go by the limit that they find when they start.
     const most = needed + FREE;
     await bench.program.stop();
-    await bench.start({ descriptors: most });
+    try {
+      await bench.start({ descriptors: most });
+    } catch (error) {
+      if (!(error instanceof TcplabError) || error.code !== 'TIMEOUT') throw error;
+      return unknown('not-started', `the program does not start with a limit of ${most} descriptors`);
+    }
     const holders = await bench.holders();
     const processes = bench.processes ?? [];
     // What it does on its own, without clients.
