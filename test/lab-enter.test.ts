@@ -114,6 +114,32 @@ describe.each([
     expect(typed.stdout).toContain(`server of lab ${lab.name}`);
   });
 
+  it('lets a shell read commands from a pipe, and says nothing of its own', async (context) => {
+    await using lab = open(context);
+    await lab.program.until(/Ctrl-C ends it/);
+    const piped = await run(['sh', '-c', `echo 'echo $TCPLAB_HOST' | "$@"`, 'sh', ...lab.command('server')]);
+    expect(piped).toEqual({ status: 0, stdout: 'server\n', stderr: '' });
+  });
+
+  it('ends with Ctrl-C; what is inside keeps its host, without the wire', async (context) => {
+    const lab = open(context);
+    await lab.program.until(/Ctrl-C ends it/);
+    const inside = new Program(
+      lab.command(
+        'server',
+        'sh',
+        '-c',
+        'echo in; while grep -q eth0 /proc/net/dev; do sleep 0.05; done; cat /proc/net/dev',
+      ),
+    );
+    await inside.until(/in/);
+    lab.program.kill('SIGINT');
+    expect(await lab.program.ended).toMatchObject({ status: 0, stderr: '' });
+    const { status, stdout } = await inside.ended;
+    expect({ status, hasLoopback: stdout.includes('lo:') }).toEqual({ status: 0, hasLoopback: true });
+    expect(stdout).not.toContain('eth0');
+  });
+
   it('leaves nothing when it is killed with shells inside, but these', async (context) => {
     const lab = open(context);
     await lab.program.until(/Ctrl-C ends it/);

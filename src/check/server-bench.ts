@@ -93,14 +93,7 @@ export class ServerBench extends Bench {
   async startBeside(): Promise<string | null> {
     const { lab, options } = this;
     const other = await lab.server.start(commandIn(lab, options.command), options.start);
-    const listens = async () => {
-      const rows = await lab.server.observe();
-      const listeners = rows.filter(
-        ({ state, local }) => state === 'LISTEN' && local.port === lab.serverPort,
-      );
-      const inodes = socketHolders([other.pid, ...descendantsOf([other.pid])]).map(({ inode }) => inode);
-      return listeners.some(({ inode }) => inodes.includes(inode));
-    };
+    const listens = async () => (await this.holders([other.pid, ...descendantsOf([other.pid])])).length > 0;
     await this.until(async () => other.status !== undefined || (await listens()), this.startWithinMs);
     if (other.status !== undefined)
       return `it exited with status ${other.status}${clause(errorLine(other.output))}`;
@@ -232,14 +225,14 @@ export class ServerBench extends Bench {
     return listenerOf(rows, endOf(connection, 'server', 'LISTEN'));
   }
 
-  /** The processes that have a listener on its port open. */
-  async holders(): Promise<number[]> {
+  /** Which processes have a listener on its port open; of the program's, unless others are given. */
+  async holders(processes: readonly number[] = this.processes ?? []): Promise<number[]> {
     const rows = await this.lab.server.observe();
-    const inodes = rows
-      .filter(({ state, local }) => state === 'LISTEN' && local.port === this.lab.serverPort)
-      .map(({ inode }) => inode);
-    const all = socketHolders(this.processes ?? []).filter(({ inode }) => inodes.includes(inode));
-    return [...new Set(all.map(({ pid }) => pid))];
+    const listeners = rows.filter(
+      ({ state, local }) => state === 'LISTEN' && local.port === this.lab.serverPort,
+    );
+    const inodes = new Set(listeners.map(({ inode }) => inode));
+    return [...new Set(socketHolders(processes).flatMap(({ inode, pid }) => (inodes.has(inode) ? pid : [])))];
   }
 
   /** The connections to its port that a process of the program has open, in any state. */

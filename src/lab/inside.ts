@@ -69,6 +69,7 @@ export PATH
 if [ $# -gt 0 ]; then exec "$@"; fi
 shell=$SHELL
 [ -n "$shell" ] || shell=/bin/sh
+if ! [ -t 0 ]; then exec "$shell"; fi
 title="$host of lab $TCPLAB_LAB"
 if [ -t 1 ]; then printf '\033]0;%s\007' "$title"; fi
 case $shell in

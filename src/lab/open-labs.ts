@@ -45,7 +45,9 @@ export function announceLab(lab: Lab, name: string, startedAt: Date): Disposable
 export function openLabs(): OpenLab[] {
   const own = readlinkSync('/proc/self/ns/user');
   return memoryFilesNamed(MEMORY_FILE)
-    .map(({ pid, text }) => {
+    .flatMap(({ pid, text }) => {
+      // Of a lab that opens just now, the file may still be empty.
+      if (text === '') return [];
       const { networks, ...about } = JSON.parse(text) as Announced;
       const userNamespace = `/proc/${pid}/ns/user`;
       const isOther = ifThere(() => readlinkSync(userNamespace)) !== own;
