@@ -149,6 +149,8 @@ const CASES: Case[] = [
   ['retries', 'good', 'reported', client(), /status 1 .*\(1 attempt\)/],
   ['retries', 'risk', 'retry-storm', client('retries'), /attempts without a pause/],
   ['fin-crosses-request', 'good', 'repeated', http('twice', 'repeats'), /^the GET was repeated on another/],
+  ['fin-crosses-request', 'good', 'repeated', http('twice', 'nonce', 'repeats'), /^the GET was repeated on/],
+  ['fin-crosses-request', 'good', 'repeated', http('twice', 'head', 'repeats'), /^the HEAD was repeated on/],
   ['fin-crosses-request', 'risk', 'not-repeated', http('twice'), /^the GET got no response .* status 1/],
   ['fin-crosses-request', 'risk', 'sent-twice', http('twice', 'post', 'repeats'), /^the POST was repeated/],
   [
@@ -202,6 +204,14 @@ const CASES: Case[] = [
     /^exited with status 1 after .*\(1 attempt, 1 to/,
   ],
   ['first-address-dead', 'unknown', 'still-waiting', named(), /^not served by the second/, WAITED],
+  [
+    'first-address-dead',
+    'unknown',
+    'goes-on',
+    named('happy', 'beside', 'stays'),
+    /attempts to the first address go on/,
+    '4s',
+  ],
   ['first-address-dead', 'unknown', 'no-name', client(), /the command has no \{name\}/],
   [
     'first-address-refuses',
@@ -229,6 +239,14 @@ const CASES: Case[] = [
     'left-open',
     client('more'),
     /^5 connections.*[34] were opened while another/,
+    WAITED,
+  ],
+  [
+    'leaves-nothing',
+    'risk',
+    'left-open',
+    http('twice', 'leaky', 'stays'),
+    /were opened while another/,
     WAITED,
   ],
   ['leaves-nothing', 'unknown', 'idle', client('stays'), /in ESTABLISHED left open after 1\.0 s/, WAITED],
