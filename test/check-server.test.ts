@@ -237,7 +237,7 @@ describe.concurrent('what a server is like', { timeout: 180_000 }, () => {
     ['with setsid', `setsid -f ${process.execPath} ${programs}/server.mjs echo; exit 0`],
     ['with &', `${process.execPath} ${programs}/server.mjs echo & exit 0`],
   ])(
-    'is not the program any more, if it went into the background %s: that is said, and it is ended',
+    'is not the program any more, if it went into the background %s, and tcplab says so and ends it',
     async (_, daemon) => {
       const { status, probes } = await report(daemon, '--only', 'serves', 'stopped');
       expect(status).toBe(3);
