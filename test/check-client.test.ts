@@ -55,7 +55,7 @@ const CASES: Case[] = [
     /^keeps running .*; does it understand the response\?/,
     WAITED,
   ],
-  ['is-served', 'good', 'served', http('four', 'deadline'), /\(4 connections\)/],
+  ['is-served', 'good', 'served', http('four'), /\(4 connections\)/],
   ['is-served', 'good', 'served', http('twice'), /\(1 connection\)/],
   ['is-served', 'good', 'served', http('twice', 'close'), /\(2 connections\)/],
   ['is-served', 'good', 'served', http('http10'), /status 0/],
@@ -231,7 +231,7 @@ const CASES: Case[] = [
   ],
   ['first-address-unreachable', 'risk', 'gave-up', named(), /^exited with status 1/],
   ['leaves-nothing', 'good', 'none-left', client(), /^1 connection, none left open/],
-  ['leaves-nothing', 'good', 'none-left', http('four', 'deadline'), /^4 connections, none left open/],
+  ['leaves-nothing', 'good', 'none-left', http('four'), /^4 connections, none left open/],
   ['leaves-nothing', 'good', 'pool', http('twice', 'stays'), /; used again/, WAITED],
   [
     'leaves-nothing',
