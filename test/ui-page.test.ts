@@ -341,13 +341,66 @@ describe('a lab and its tab', () => {
     expect(ui.labs.count).toBe(1);
   });
 
-  it('end together when the lab ends first, which the page says', async () => {
+  it('leave the last scene, which can be saved, when the lab ends first', async () => {
     await using there = await visit(ui.url);
     const { page } = there;
-    await clickState(page, 'LISTEN');
+    await clickState(page, 'FIN-WAIT-1');
     await eventually('a stream', () => ui.streams.count === 1);
+    const rows = await page.locator('.item.flight').count();
     await ui.labs.end((await messageOf(ui, page)).id);
     await page.getByText('This lab has ended.').waitFor();
+    await page.getByText('at the end: client FIN-WAIT-1, server ESTABLISHED').waitFor();
+    expect(await page.locator('.item.flight').count()).toBeGreaterThanOrEqual(rows);
+    expect(await page.locator('.panel button').allTextContents()).toEqual([
+      ...['Timeline', 'Packets (pcapng)', 'Report (HTML)', 'Commands'],
+    ]);
+    const [saved] = await Promise.all([page.waitForEvent('download'), press(page, 'Save: Timeline')]);
+    expect(await text(await saved.createReadStream())).toContain('"state":"FIN-WAIT-1"');
     await clickState(page, 'ESTABLISHED');
+    await page.locator('.live-place:not(.is-over)').waitFor();
+  });
+
+  it('are the same after a reload, after Back, and in a second tab, which may go its own way', async () => {
+    // A lab outlives a page that is away for a moment.
+    await using ui = await startUi({ unwatchedMs: 60_000 });
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'CLOSE-WAIT');
+    const { id } = await messageOf(ui, page);
+    const shows = (one: Page) => one.locator(`#live[data-lab="${id}"][data-server="CLOSE-WAIT"]`).waitFor();
+    await page.reload();
+    await shows(page);
+    await page.goto('about:blank');
+    await page.goBack();
+    await shows(page);
+    await using other = await visit(ui.url);
+    await shows(other.page);
+    await clickState(other.page, 'LISTEN');
+    expect((await messageOf(ui, page)).id).toBe(id);
+    expect(ui.labs.count).toBe(2);
+    await other.page.reload();
+    await other.page.locator('#live[data-server="LISTEN"]').waitFor();
+  });
+
+  it('go to the last state that was clicked, however quickly the clicks follow each other', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await page.evaluate(`for (const state of ['SYN-SENT', 'CLOSING', 'LAST-ACK', 'FIN-WAIT-2'])
+      document.querySelector('.node[data-state="' + state + '"]').dispatchEvent(new MouseEvent('click', { bubbles: true }))`);
+    expect(await page.locator('.news').textContent()).toBe('Opening FIN-WAIT-2 …');
+    await page.locator('#live[data-client="FIN-WAIT-2"]:not([aria-busy])').waitFor();
+    await eventually('one lab', () => ui.labs.count === 1);
+  });
+
+  it('part when tcplab ends: the page says so, and counts down nothing', async () => {
+    const own = await startUi();
+    await using there = await visit(own.url);
+    const { page } = there;
+    await clickState(page, 'FIN-WAIT-1');
+    await page.locator('.countdown').first().waitFor();
+    await own[Symbol.asyncDispose]();
+    await page.getByText(/tcplab can’t be reached: .* This is what was last seen/).waitFor();
+    expect(await page.locator('.countdown').first().isVisible()).toBe(false);
+    expect(await page.locator('.item.flight').count()).toBeGreaterThan(0);
   });
 });

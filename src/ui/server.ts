@@ -134,6 +134,7 @@ export class UiServer implements AsyncDisposable {
       const live = await labs.create(parseCreate(await readJson(request)));
       answer(response, 201, live.message);
     };
+    const list: Handler = (_request, response) => answer(response, 200, { labs: labs.ids });
     const look: Handler = (_request, response, id = '') => answer(response, 200, labs.get(id).message);
     const end: Handler = async (_request, response, id = '') => {
       await labs.end(labs.get(id).id);
@@ -149,7 +150,7 @@ export class UiServer implements AsyncDisposable {
     };
     const watch: Handler = (request, response, id = '') => streams.open(id, request, response);
     const download: Handler = async (_request, response, id = '', name = '') => {
-      const [live, found] = [labs.get(id), downloadNamed(name)];
+      const [live, found] = [labs.getRecorded(id), downloadNamed(name)];
       if (!found) throw new Refusal(404, 'no such download');
       const content = await contentOf(found, live);
       const disposition = `attachment; filename="${live.scenario.id}.${name}"`;
@@ -158,7 +159,7 @@ export class UiServer implements AsyncDisposable {
         .end(content);
     };
     return [
-      [/^\/api\/labs$/, { POST: create }],
+      [/^\/api\/labs$/, { GET: list, POST: create }],
       [/^\/api\/labs\/([\w-]+)$/, { GET: look, DELETE: end }],
       [/^\/api\/labs\/([\w-]+)\/acts$/, { POST: act }],
       [/^\/api\/labs\/([\w-]+)\/events$/, { GET: watch }],

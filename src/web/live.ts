@@ -1,6 +1,6 @@
 import type { View } from '../report/pages/view-model.ts';
 import type { ActRequest, CreateRequest, LabMessage } from '../ui/model.ts';
-import { Api } from './api.ts';
+import { Api, UNREACHABLE } from './api.ts';
 import { html, setAttribute, setText } from './nodes.ts';
 import { Panel } from './panel.ts';
 import { createScene, type Scene } from './scene.ts';
@@ -9,6 +9,8 @@ type State = CreateRequest['state'];
 
 /** Where the token is kept while the tab is open: it is taken out of the address, which browsers remember and share. */
 const KEPT = 'tcplab-token';
+/** The id of the lab that this tab shows. */
+const KEPT_LAB = 'tcplab-lab';
 
 /** Nothing has happened yet: the diagram alone. */
 const NOTHING: View = {
@@ -30,6 +32,8 @@ class LivePage {
   #message: LabMessage | undefined;
   #stop = new AbortController();
   #isBusy = false;
+  /** The last state that was asked for while another one is opened. */
+  #wanted: State | undefined;
 
   constructor(api: Api, main: HTMLElement) {
     this.#api = api;
@@ -43,22 +47,49 @@ class LivePage {
     return createScene({ live: true, onState: (state) => void this.#goTo(state) });
   }
 
-  /** A fresh lab, in place of the one that is there. */
+  /** The lab that this tab showed before it was loaded again, else the newest one that is open. */
+  async resume(): Promise<void> {
+    const kept = sessionStorage.getItem(KEPT_LAB);
+    try {
+      const ids = await this.#api.labs();
+      const id = ids.find((one) => one === kept) ?? ids[0];
+      // The user may have chosen a state meanwhile.
+      if (id !== undefined && !this.#isBusy && !this.#message) this.#enter(await this.#api.look(id));
+      else if (kept !== null && !this.#message)
+        setText(this.#trouble, 'The lab that was shown here has ended.');
+    } catch (error) {
+      this.#say(error);
+    }
+  }
+
+  /** A fresh lab, in place of the one that is there. Of several that are asked for meanwhile, the last one. */
   async #goTo(state: State): Promise<void> {
+    this.#wanted = state;
+    setText(this.#news, `Opening ${state} …`);
     if (this.#isBusy) return;
     this.#isBusy = true;
-    const focused = stateWithFocus(this.#scene.element);
     setAttribute(this.#main, 'aria-busy', 'true');
     try {
-      const message = await this.#api.create({ state, replaces: this.#message?.id ?? null });
-      this.#enter(message);
-      if (focused !== undefined) focusState(this.#scene.element, focused);
+      for (let next = this.#takeWanted(); next; next = this.#takeWanted()) {
+        const message = await this.#api.create({ state: next, replaces: this.#message?.id ?? null });
+        const focused = stateWithFocus(this.#scene.element);
+        this.#enter(message);
+        if (focused !== undefined) focusState(this.#scene.element, focused);
+      }
     } catch (error) {
+      this.#wanted = undefined;
+      this.#sayStates();
       this.#say(error);
     } finally {
       this.#isBusy = false;
       setAttribute(this.#main, 'aria-busy', null);
     }
+  }
+
+  #takeWanted(): State | undefined {
+    const wanted = this.#wanted;
+    this.#wanted = undefined;
+    return wanted;
   }
 
   #enter(message: LabMessage): void {
@@ -73,6 +104,7 @@ class LivePage {
     this.#place.className = 'live-place';
     this.#place.replaceChildren(this.#scene.element, this.#panel.element);
     setText(this.#trouble, '');
+    sessionStorage.setItem(KEPT_LAB, message.id);
     this.#show(message);
     const stop = new AbortController();
     this.#stop = stop;
@@ -82,11 +114,16 @@ class LivePage {
         onMessage: (next) => this.#show(next),
         onOver: (why) => {
           if (stop.signal.aborted) return;
-          this.#leave();
+          this.#freeze();
           setText(this.#trouble, why);
         },
         onConnected: (isConnected) => {
-          setText(this.#trouble, isConnected ? '' : 'The connection to tcplab was lost. Reconnecting …');
+          if (this.#panel) this.#panel.isStale = !isConnected;
+          this.#place.classList.toggle('is-stale', !isConnected);
+          setText(
+            this.#trouble,
+            isConnected ? '' : `${UNREACHABLE}. This is what was last seen. Reconnecting …`,
+          );
         },
       },
       stop.signal,
@@ -104,8 +141,19 @@ class LivePage {
       client: stateNow(message.view, 'client'),
       server: stateNow(message.view, 'server'),
     };
-    setText(this.#news, `client ${client}, server ${server}`);
+    this.#sayStates();
     Object.assign(this.#main.dataset, { lab: message.id, revision: message.revision, client, server });
+  }
+
+  #sayStates(): void {
+    const view = this.#message?.view;
+    if (this.#wanted !== undefined) return;
+    setText(
+      this.#news,
+      view
+        ? `client ${stateNow(view, 'client')}, server ${stateNow(view, 'server')}`
+        : 'Choose a state in the diagram.',
+    );
   }
 
   async #act(request: ActRequest): Promise<void> {
@@ -135,9 +183,11 @@ class LivePage {
 
   async #end(): Promise<void> {
     const id = this.#message?.id;
-    this.#leave();
+    if (id === undefined) return;
     try {
-      if (id !== undefined) await this.#api.end(id);
+      await this.#api.end(id);
+      this.#freeze();
+      setText(this.#trouble, 'This lab has ended.');
     } catch (error) {
       this.#say(error);
     }
@@ -150,6 +200,20 @@ class LivePage {
     this.#message = undefined;
   }
 
+  /** The lab has ended: its last scene stays, until another one is chosen. */
+  #freeze(): void {
+    this.#stop.abort();
+    this.#panel?.freeze();
+    this.#place.classList.add('is-over');
+    sessionStorage.removeItem(KEPT_LAB);
+    const view = this.#message?.view;
+    if (view)
+      setText(
+        this.#news,
+        `at the end: client ${stateNow(view, 'client')}, server ${stateNow(view, 'server')}`,
+      );
+  }
+
   #leave(): void {
     this.#close();
     this.#panel = undefined;
@@ -158,7 +222,7 @@ class LivePage {
     this.#place.className = 'live-place no-lab';
     this.#place.replaceChildren(this.#scene.element);
     for (const name of ['lab', 'revision', 'client', 'server']) delete this.#main.dataset[name];
-    setText(this.#news, 'Choose a state in the diagram.');
+    this.#sayStates();
     setText(this.#trouble, '');
   }
 
@@ -193,7 +257,7 @@ function takeToken(): string | null {
 
 const main = document.getElementById('live');
 const token = takeToken();
-if (main && token !== null) new LivePage(new Api(token), main);
+if (main && token !== null) void new LivePage(new Api(token), main).resume();
 else if (main)
   main.textContent =
     'This page needs its access token. Open the complete URL that `tcplab ui` printed, including the part after #.';

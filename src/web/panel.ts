@@ -45,6 +45,7 @@ export class Panel {
   readonly #connect: Control;
   readonly #listen: Control;
   readonly #programs: HTMLElement;
+  readonly #save: HTMLElement;
 
   constructor(options: PanelOptions) {
     this.#options = options;
@@ -59,6 +60,7 @@ export class Panel {
       ([name, text]) => this.#control(text, () => options.onDownload(name), `Save: ${text}`).element,
     );
     const group = (...content: HTMLElement[]) => html('div', { class: 'controls' }, ...content);
+    this.#save = part('Save', group(...downloads));
     this.element = html(
       'section',
       { class: 'panel', 'aria-label': 'Actions' },
@@ -68,7 +70,7 @@ export class Panel {
       part('Rules', this.#rules.element, this.#ruleForm()),
       part('Destroy a socket', this.#destroyable.element),
       this.#programs,
-      part('Save', group(...downloads)),
+      this.#save,
       group(this.#control('End this lab', options.onEnd).element),
     );
   }
@@ -87,9 +89,20 @@ export class Panel {
     this.#programs.hidden = !mayRunPrograms;
   }
 
+  /** Whether nothing has been heard of the lab for a while. */
+  set isStale(isStale: boolean) {
+    this.#timers.isStale = isStale;
+  }
+
   /** Stops its timers. */
   end(): void {
     this.#timers.end();
+  }
+
+  /** The lab has ended: what happened in it can be saved, and nothing else. */
+  freeze(): void {
+    this.end();
+    this.element.replaceChildren(this.#save);
   }
 
   #control(text: string, press: () => void, label: string = text): Control {
