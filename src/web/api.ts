@@ -97,7 +97,7 @@ export class Api {
   ): Promise<Response> {
     const headers = { ...init.headers, Authorization: `Bearer ${this.#token}` };
     const response = await fetch(path, { ...init, headers }).catch((error: unknown) => {
-      // What a browser says of it differs, and helps nobody.
+      // Each browser has other words for it, which help nobody.
       throw init.signal?.aborted ? error : new Error(UNREACHABLE);
     });
     if (response.ok) return response;
