@@ -169,6 +169,18 @@ describe('the live page', () => {
     expect(complaintsOf(there, ui)).toEqual([]);
   });
 
+  it('says for how long a state is held, and that it was, once it is over', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'FIN-WAIT-2');
+    const verdict = page.locator('.verdict');
+    await page.getByText(/^FIN-WAIT-2 held for 0\.[5-9] s · proven$/).waitFor();
+    await page.getByText(/^FIN-WAIT-2 held for [1-9](\.\d)? s · proven$/).waitFor();
+    await press(page, 'Close: server, socket 2');
+    await page.getByText(/^FIN-WAIT-2 was held for .* s, until TIME-WAIT \(FIN\) · proven$/).waitFor();
+    expect(await verdict.getAttribute('class')).toBe('verdict proven past');
+  });
+
   it('acts: each act changes the page, the API and ss', async () => {
     await using there = await visit(ui.url);
     const { page } = there;
@@ -385,9 +397,10 @@ describe('a lab and its tab', () => {
   it('go to the last state that was clicked, however quickly the clicks follow each other', async () => {
     await using there = await visit(ui.url);
     const { page } = there;
-    await page.evaluate(`for (const state of ['SYN-SENT', 'CLOSING', 'LAST-ACK', 'FIN-WAIT-2'])
-      document.querySelector('.node[data-state="' + state + '"]').dispatchEvent(new MouseEvent('click', { bubbles: true }))`);
-    expect(await page.locator('.news').textContent()).toBe('Opening FIN-WAIT-2 …');
+    const news = await page.evaluate(`for (const state of ['SYN-SENT', 'CLOSING', 'LAST-ACK', 'FIN-WAIT-2'])
+      document.querySelector('.node[data-state="' + state + '"]').dispatchEvent(new MouseEvent('click', { bubbles: true }));
+      document.querySelector('.news').textContent`);
+    expect(news).toBe('Opening FIN-WAIT-2 …');
     await page.locator('#live[data-client="FIN-WAIT-2"]:not([aria-busy])').waitFor();
     await eventually('one lab', () => ui.labs.count === 1);
   });

@@ -119,6 +119,7 @@ class LivePage {
         },
         onConnected: (isConnected) => {
           if (this.#panel) this.#panel.isStale = !isConnected;
+          if (!isConnected) this.#scene.end();
           this.#place.classList.toggle('is-stale', !isConnected);
           setText(
             this.#trouble,
@@ -135,7 +136,7 @@ class LivePage {
     // The response to an action and the stream have the same content: the second to arrive has nothing new.
     if (last?.id === message.id && message.revision <= last.revision) return;
     this.#message = message;
-    this.#scene.show(message.view);
+    this.#scene.show(message.view, message.nowMs);
     this.#panel?.show(message);
     const { client, server } = {
       client: stateNow(message.view, 'client'),
@@ -197,6 +198,7 @@ class LivePage {
   #close(): void {
     this.#stop.abort();
     this.#panel?.end();
+    this.#scene.end();
     this.#message = undefined;
   }
 
@@ -204,6 +206,7 @@ class LivePage {
   #freeze(): void {
     this.#stop.abort();
     this.#panel?.freeze();
+    this.#scene.end();
     this.#place.classList.add('is-over');
     sessionStorage.removeItem(KEPT_LAB);
     const view = this.#message?.view;
