@@ -13,7 +13,8 @@ import { eventually, IS_ROOT, REPOSITORY } from './cli.ts';
 /** The live page in a real browser: it, the API and `ss` inside the namespaces say the same, whatever is done. */
 
 const WEB = join(REPOSITORY, 'dist/web');
-const UNWATCHED_MS = 500;
+/** A page on a busy machine may need a second to open its stream. */
+const UNWATCHED_MS = 2000;
 
 type Sockets = Record<HostName, string[]>;
 
@@ -181,6 +182,39 @@ describe('the live page', () => {
     expect(await verdict.getAttribute('class')).toBe('verdict proven past');
   });
 
+  it('has in view what matters, without scrolling, and keeps the diagram where it is', async () => {
+    // A window of 1280 × 720, without what the browser itself shows around a page.
+    await using there = await visit(ui.url, { width: 1280, height: 600 });
+    const { page } = there;
+    const places = () =>
+      page.evaluate<Record<string, number[]>>(`Object.fromEntries([...document.querySelectorAll('.node')]
+        .map((node) => [node, node.querySelector('rect').getBoundingClientRect()])
+        .map(([node, { left, top, right, bottom }]) => [node.dataset.state, [left, top, right, bottom].map(Math.round)]))`);
+    const before = await places();
+    for (const state of ['FIN-WAIT-1', 'TIME-WAIT'] as const) {
+      await clickState(page, state);
+      expect(await places(), state).toEqual(before);
+    }
+    const news = page.locator('.item.flight').last();
+    for (const part of [
+      page.locator('.verdict'),
+      news,
+      page.locator('.scrubber'),
+      button(page, 'New connection'),
+    ]) {
+      const box = await part.boundingBox();
+      expect(
+        (box?.y ?? -1) >= 0 && (box?.y ?? 0) + (box?.height ?? 0) <= 600,
+        (await part.textContent()) ?? '',
+      ).toBe(true);
+    }
+    for (const [left, top, right, bottom] of Object.values(before) as [number, number, number, number][])
+      expect(left >= 0 && top >= 0 && right <= 1280 && bottom <= 600).toBe(true);
+    expect(
+      await page.evaluate('[document.documentElement.scrollHeight, document.documentElement.scrollWidth]'),
+    ).toEqual([600, 1280]);
+  });
+
   it('acts: each act changes the page, the API and ss', async () => {
     await using there = await visit(ui.url);
     const { page } = there;
@@ -330,10 +364,10 @@ describe('a lab and its tab', () => {
     await using there = await visit(ui.url);
     const { page } = there;
     await clickState(page, 'SYN-SENT');
-    // The client retransmits its SYN after 1 s, which is longer than a lab lasts unwatched.
+    // The client retransmits its SYN after 1, 2 and 3 s, which is longer than a lab lasts unwatched.
     const flights = () => page.locator('.item.flight').count();
     const before = await flights();
-    await eventually('another SYN', async () => (await flights()) > before);
+    await eventually('three more SYNs', async () => (await flights()) > before + 2);
     expect(ui.labs.count).toBe(1);
     await page.close();
     await eventually('the lab over', () => ui.labs.count === 0);
