@@ -1,5 +1,5 @@
 import type { LabOptions } from '../lab/lab.ts';
-import { scenariosOf } from '../scenario/catalogue.ts';
+import { CATALOGUE, scenariosOf } from '../scenario/catalogue.ts';
 import { Turn } from '../scenario/turn.ts';
 import { LiveLab } from './live-lab.ts';
 import type { CreateRequest } from './model.ts';
@@ -63,10 +63,15 @@ export class Labs implements AsyncDisposable {
     return this.#ended.get(id) ?? this.get(id);
   }
 
-  /** A fresh lab in the first scenario of a state. */
-  async create({ state, replaces }: CreateRequest): Promise<LiveLab> {
-    const [scenario] = scenariosOf(state);
-    if (!scenario) throw new Refusal(404, `no scenario holds ${state}`);
+  /** A fresh lab in a scenario, or in the first one of a state. */
+  async create({ replaces, ...goal }: CreateRequest): Promise<LiveLab> {
+    const scenario =
+      'scenario' in goal ? CATALOGUE.find(({ id }) => id === goal.scenario) : scenariosOf(goal.state)[0];
+    if (!scenario)
+      throw new Refusal(
+        404,
+        'scenario' in goal ? `no scenario is named '${goal.scenario}'` : `no scenario holds ${goal.state}`,
+      );
     const { most, mayRunPrograms } = this.#options;
     const isReplaced = replaces !== null && this.#isReplaceable(replaces);
     if (this.count - (isReplaced ? 1 : 0) >= most && !(await this.#makeRoom())) {

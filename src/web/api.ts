@@ -1,4 +1,11 @@
-import type { ActAnswer, ActRequest, CreateRequest, LabMessage, Refused } from '../ui/model.ts';
+import type {
+  ActAnswer,
+  ActRequest,
+  CreateRequest,
+  LabMessage,
+  Refused,
+  ScenarioChoice,
+} from '../ui/model.ts';
 import { withNews } from './news.ts';
 
 /** The server rejected the request, with a reason. */
@@ -35,6 +42,11 @@ export class Api {
   async labs(): Promise<string[]> {
     const { labs } = await (await this.#fetch('/api/labs')).json();
     return labs;
+  }
+
+  async scenarios(): Promise<ScenarioChoice[]> {
+    const { scenarios } = await (await this.#fetch('/api/scenarios')).json();
+    return scenarios;
   }
 
   async look(id: string): Promise<LabMessage> {

@@ -1,14 +1,13 @@
 import type { View } from '../report/pages/view-model.ts';
-import type { ActRequest, CreateRequest, LabMessage } from '../ui/model.ts';
+import type { ActRequest, Goal, LabMessage, ScenarioChoice } from '../ui/model.ts';
+import { parseHash, takeToken } from './access.ts';
 import { Api, UNREACHABLE } from './api.ts';
 import { html, setAttribute, setText } from './nodes.ts';
 import { Panel } from './panel.ts';
 import { createScene, type Scene } from './scene.ts';
 
-type State = CreateRequest['state'];
+type State = ScenarioChoice['state'];
 
-/** Where the token is kept while the tab is open: it is taken out of the address, which browsers remember and share. */
-const KEPT = 'tcplab-token';
 /** The id of the lab that this tab shows. */
 const KEPT_LAB = 'tcplab-lab';
 
@@ -33,7 +32,7 @@ class LivePage {
   #stop = new AbortController();
   #isBusy = false;
   /** The last state that was asked for while another one is opened. */
-  #wanted: State | undefined;
+  #wanted: Goal | undefined;
 
   constructor(api: Api, main: HTMLElement) {
     this.#api = api;
@@ -44,17 +43,22 @@ class LivePage {
   }
 
   #newScene(): Scene {
-    return createScene({ live: true, onState: (state) => void this.#goTo(state) });
+    return createScene({ live: true, onState: (state) => void this.#goTo({ state }) });
   }
 
-  /** The lab that this tab showed before it was loaded again, else the newest one that is open. */
-  async resume(): Promise<void> {
+  /** The lab that this tab showed before it was loaded again; else the scenario of its address; else the newest lab that is open. */
+  async resume(scenario: string | null): Promise<void> {
     const kept = sessionStorage.getItem(KEPT_LAB);
     try {
+      void this.#offerScenarios();
       const ids = await this.#api.labs();
-      const id = ids.find((one) => one === kept) ?? ids[0];
+      const same = ids.find((one) => one === kept);
+      const message = same === undefined ? undefined : await this.#api.look(same);
+      if (scenario !== null && message?.view.name !== scenario) return this.#goTo({ scenario });
+      const id = same ?? ids[0];
       // The user may have chosen a state meanwhile.
-      if (id !== undefined && !this.#isBusy && !this.#message) this.#enter(await this.#api.look(id));
+      if (id !== undefined && !this.#isBusy && !this.#message)
+        this.#enter(message ?? (await this.#api.look(id)));
       else if (kept !== null && !this.#message)
         setText(this.#trouble, 'The lab that was shown here has ended.');
     } catch (error) {
@@ -62,16 +66,38 @@ class LivePage {
     }
   }
 
+  /** All scenarios, below the states that they hold. */
+  async #offerScenarios(): Promise<void> {
+    const scenarios = await this.#api.scenarios();
+    const states = [...new Set(scenarios.map(({ state }) => state))];
+    const groups = states.map((state) =>
+      html(
+        'optgroup',
+        { label: state },
+        ...scenarios
+          .filter((one) => one.state === state)
+          .map(({ id, title }) => html('option', { value: id }, `${id}: ${title}`)),
+      ),
+    );
+    const select = html('select', {}, html('option', { value: '' }, 'Open a scenario …'), ...groups);
+    select.addEventListener('change', () => {
+      const scenario = select.value;
+      select.value = '';
+      if (scenario !== '') void this.#goTo({ scenario });
+    });
+    document.querySelector('.live-head')?.append(html('label', {}, 'Scenarios ', select));
+  }
+
   /** A fresh lab, in place of the one that is there. Of several that are asked for meanwhile, the last one. */
-  async #goTo(state: State): Promise<void> {
-    this.#wanted = state;
-    setText(this.#news, `Opening ${state} …`);
+  async #goTo(goal: Goal): Promise<void> {
+    this.#wanted = goal;
+    setText(this.#news, `Opening ${'scenario' in goal ? goal.scenario : goal.state} …`);
     if (this.#isBusy) return;
     this.#isBusy = true;
     setAttribute(this.#main, 'aria-busy', 'true');
     try {
       for (let next = this.#takeWanted(); next; next = this.#takeWanted()) {
-        const message = await this.#api.create({ state: next, replaces: this.#message?.id ?? null });
+        const message = await this.#api.create({ ...next, replaces: this.#message?.id ?? null });
         const focused = stateWithFocus(this.#scene.element);
         this.#enter(message);
         if (focused !== undefined) focusState(this.#scene.element, focused);
@@ -86,7 +112,7 @@ class LivePage {
     }
   }
 
-  #takeWanted(): State | undefined {
+  #takeWanted(): Goal | undefined {
     const wanted = this.#wanted;
     this.#wanted = undefined;
     return wanted;
@@ -105,6 +131,8 @@ class LivePage {
     this.#place.replaceChildren(this.#scene.element, this.#panel.element);
     setText(this.#trouble, '');
     sessionStorage.setItem(KEPT_LAB, message.id);
+    // An address that can be passed on: it has no token.
+    history.replaceState(null, '', `#scenario=${message.view.name}`);
     this.#show(message);
     const stop = new AbortController();
     this.#stop = stop;
@@ -249,18 +277,20 @@ function focusState(scene: HTMLElement, state: string): void {
   scene.querySelector<HTMLElement | SVGElement>(`[data-state="${CSS.escape(state)}"]`)?.focus();
 }
 
-function takeToken(): string | null {
-  const given = location.hash.slice(1);
-  if (given !== '') {
-    sessionStorage.setItem(KEPT, given);
-    history.replaceState(null, '', location.pathname);
-  }
-  return sessionStorage.getItem(KEPT);
+/** What the address says, which is then free of the token. */
+function takeHash(): ReturnType<typeof parseHash> {
+  const said = parseHash(location.hash);
+  history.replaceState(null, '', said.scenario === null ? location.pathname : `#scenario=${said.scenario}`);
+  return said;
 }
 
 const main = document.getElementById('live');
-const token = takeToken();
-if (main && token !== null) void new LivePage(new Api(token), main).resume();
-else if (main)
+const said = takeHash();
+const token = await takeToken(said.token);
+if (main && token !== null) {
+  const page = new LivePage(new Api(token), main);
+  void page.resume(said.scenario);
+  addEventListener('hashchange', () => void page.resume(takeHash().scenario));
+} else if (main)
   main.textContent =
     'This page needs its access token. Open the complete URL that `tcplab ui` printed, including the part after #.';
