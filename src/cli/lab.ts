@@ -14,6 +14,7 @@ interface Options {
   for?: number;
   list?: boolean;
   json?: boolean;
+  lesson?: string | true;
 }
 
 const DEFAULT_NAME = 'lab';
@@ -29,6 +30,7 @@ export function labCommand(): Command {
     .argument('[name]', 'name of the lab, if you want several', DEFAULT_NAME)
     .option('--ipv6', 'IPv6 between the hosts')
     .addOption(durationOption('--for <duration>', 'time after which the lab ends, such as 600s'))
+    .option('--lesson [name]', 'an exercise to do in it: a name, or a file; without one, lists them')
     .option('--list', 'the labs that are open, which you can enter')
     .option('--json', 'with --list: as JSON')
     .addHelpText(
@@ -43,6 +45,11 @@ export function labCommand(): Command {
 }
 
 async function lab(name: string, options: Options): Promise<void> {
+  if (options.lesson === true) return (await import('./lab-lesson.ts')).listLessons();
+  const lesson =
+    options.lesson === undefined
+      ? undefined
+      : await (await import('./lesson-files.ts')).lessonNamed(options.lesson);
   if (options.list) return list(options.json ?? false);
   if (options.json)
     throw new TcplabError('USAGE', '--json requires --list', { hint: 'tcplab lab --list --json' });
@@ -62,7 +69,9 @@ async function lab(name: string, options: Options): Promise<void> {
   );
   const enough = new AbortController();
   const time = pause(options.for ?? LONGEST_MS, undefined, { signal: enough.signal }).catch(() => {});
-  await Promise.race([signal, time]);
+  const over = Promise.race([signal, time]);
+  if (lesson) process.exitCode = await (await import('./lab-lesson.ts')).doLesson(opened, lesson, over);
+  else await over;
   enough.abort();
 }
 

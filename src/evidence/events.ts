@@ -6,6 +6,7 @@ import type { State } from '../tcp/state.ts';
 import type { Condition } from './condition-names.ts';
 import type { HostName } from './host-name.ts';
 import type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
+import type { LessonEvent } from './lesson-events.ts';
 
 export { type HostName, otherHost } from './host-name.ts';
 export type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
@@ -335,6 +336,7 @@ export type TimelineEvent =
   | Held
   | GaveUp
   | Noted
+  | LessonEvent
   | Lost;
 
 /**

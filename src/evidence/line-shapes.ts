@@ -241,6 +241,9 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   },
   'gave-up': { atMs, scenario: id, held, why: text() },
   noted: { atMs, text: text() },
+  'lesson-begun': { atMs, name: text(), digest: text(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal') },
+  'lesson-answer': { atMs, step: whole(1), text: text() },
+  'lesson-hint': { atMs, step: whole(1) },
   lost: {
     atMs,
     witness: oneOf('packets', 'kernel-events'),

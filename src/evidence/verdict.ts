@@ -52,6 +52,11 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   const claim = timeline.of('claimed')[0];
   const gaveUp = timeline.of('gave-up')[0];
   if (!claim) return unproven(gaveUp?.why ?? 'no state was claimed');
+  return weighClaim(timeline, claim, hold);
+}
+
+/** Weighs a claim that need not be on the timeline. */
+export function weighClaim(timeline: Timeline, claim: Claimed, hold: Held | undefined): Verdict {
   if (!hold || hold.samples < 2) return unproven('tcplab did not observe the state for the whole hold');
   const held = testimonies(timeline, claim, claim.held.host, claim.held.state, hold);
   const peerAt = peerHost(claim.connection, claim.held.host);
