@@ -7,7 +7,7 @@ import { eventually, TCPLAB } from './cli.ts';
 /** A lesson that is being done: the lab's process, and shells in its hosts that a test types into. */
 export class LessonLab implements AsyncDisposable {
   static #last = 0;
-  readonly name = `lesson-${process.pid}-${++LessonLab.#last}`;
+  readonly name: string = `lesson-${process.pid}-${++LessonLab.#last}`;
   readonly #tcplab: readonly string[];
   readonly #guide: ChildProcess;
   readonly #terminals = new Map<string, Terminal>();
@@ -162,7 +162,10 @@ class Looker {
 
   constructor(command: readonly string[]) {
     const [program = '', ...args] = [...command, '--', 'sh'];
-    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...ENVIRONMENT } });
+    this.#child = spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...ENVIRONMENT },
+    });
     this.#child.stdout?.setEncoding('utf8').on('data', (data: string) => {
       this.#output += data;
     });

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Samples } from '../evidence/samples.ts';
 import type { Lab } from '../lab/lab.ts';
+import { LabWatch } from '../lab/lab-watch.ts';
 import type { Lesson } from '../lesson/lesson.ts';
 import { wrapBeside } from '../report/terminal/layout.ts';
 import { EXIT } from './exit.ts';
@@ -16,19 +16,19 @@ export async function doLesson(lab: Lab, lesson: Lesson, over: Promise<unknown>)
     isOver = true;
   });
   const print = (...lines: string[]) => process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-  const { timeline } = lab;
+  const watch = new LabWatch(lab);
+  const { timeline } = watch;
   const nowMs = () => lab.nowMs();
   const guide = new LessonGuide({ lesson, timeline, nowMs, print, stream: process.stdout });
   guide.begin();
-  const looks = new Samples(lab.nowMs());
   while (!isOver) {
-    const startMs = lab.nowMs();
-    await lab.observe();
-    looks.add(lab.nowMs());
-    guide.look(startMs, looks.held(startMs).unseen ?? []);
+    await watch.look();
+    const { atMs, unseen } = watch.looks;
+    guide.look(atMs, unseen ?? []);
     await Promise.race([ended, pause(LOOK_EVERY_MS)]);
   }
   guide.close();
+  watch.end();
   return guide.isDone ? EXIT.proven : EXIT.notProven;
 }
 

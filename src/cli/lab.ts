@@ -60,7 +60,10 @@ async function lab(name: string, options: Options): Promise<void> {
     });
   ensurePrivilege();
   const signal = untilSignal();
-  await using opened = await Lab.open({ family: options.ipv6 ? 'ipv6' : 'ipv4' });
+  await using opened = await Lab.open({
+    family: options.ipv6 ? 'ipv6' : 'ipv4',
+    watched: lesson !== undefined,
+  });
   using _ = announceLab(opened, name, new Date());
   const flag = name === DEFAULT_NAME ? '' : ` --lab ${name}`;
   process.stdout.write(

@@ -52,11 +52,6 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
   const claim = timeline.of('claimed')[0];
   const gaveUp = timeline.of('gave-up')[0];
   if (!claim) return unproven(gaveUp?.why ?? 'no state was claimed');
-  return weighClaim(timeline, claim, hold);
-}
-
-/** Weighs a claim that need not be on the timeline. */
-export function weighClaim(timeline: Timeline, claim: Claimed, hold: Held | undefined): Verdict {
   if (!hold || hold.samples < 2) return unproven('tcplab did not observe the state for the whole hold');
   const held = testimonies(timeline, claim, claim.held.host, claim.held.state, hold);
   const peerAt = peerHost(claim.connection, claim.held.host);
@@ -78,10 +73,43 @@ export function weighClaim(timeline: Timeline, claim: Claimed, hold: Held | unde
     const because = `nothing read the socket tables for ${unseen}: the scenario's condition may have been broken`;
     return { word: 'unproven', because, held, peer };
   }
-  const agreeing = held.filter(({ agrees }) => agrees === true);
-  if (agreeing.length >= ENOUGH) return { word: 'proven', because: null, held, peer };
-  const blind = held.filter(({ agrees }) => agrees === null).map(({ witness, why }) => `${witness}: ${why}`);
-  return { word: 'unproven', because: `too few witnesses could see it (${blind.join('; ')})`, held, peer };
+  return { ...enoughAgree(held), held, peer };
+}
+
+/** Of one end, where nothing claims more than its state: no condition, and nothing of its peer. */
+export interface EndVerdict {
+  word: VerdictWord;
+  because: string | null;
+  witnesses: Testimony[];
+}
+
+/**
+ * Weighs whether an end was in a state from `fromMs` to `atMs` of a hold, by what a timeline has of it. `byPackets`: the end by
+ * which the packets know it, where that is another: a listener shows only in what it answers to a client.
+ */
+export function judgeEnd(
+  timeline: Timeline,
+  end: ConnectionEnd,
+  state: State,
+  hold: Held,
+  byPackets: ConnectionEnd = end,
+): EndVerdict {
+  const witnesses = ALL.map((witness) =>
+    testify(witness, timeline, witness === packets ? byPackets : end, state, hold),
+  );
+  const against = witnesses.find(({ agrees }) => agrees === false);
+  if (against) return { word: 'disproven', because: `${against.witness}: ${against.why}`, witnesses };
+  if (hold.samples < 2) return { word: 'unproven', because: 'it was read only once', witnesses };
+  return { ...enoughAgree(witnesses), witnesses };
+}
+
+function enoughAgree(witnesses: readonly Testimony[]): Pick<Verdict, 'word' | 'because'> {
+  const agreeing = witnesses.filter(({ agrees }) => agrees === true);
+  if (agreeing.length >= ENOUGH) return { word: 'proven', because: null };
+  const blind = witnesses
+    .filter(({ agrees }) => agrees === null)
+    .map(({ witness, why }) => `${witness}: ${why}`);
+  return { word: 'unproven', because: `too few witnesses could see it (${blind.join('; ')})` };
 }
 
 /** The timer that ended the state claimed of an end: then a forecast has come true. */

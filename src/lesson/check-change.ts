@@ -1,7 +1,8 @@
+import type { Connection } from '../evidence/connection.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { stateHistoryOf, type Transition } from '../evidence/transitions.ts';
+import { seenOn } from '../evidence/watch/seen-connections.ts';
 import type { Done, Seen, StepCheck } from './check.ts';
-import { connectionsOn } from './ends.ts';
 import type { ChangeGoal } from './lesson.ts';
 import { connectionWords } from './words.ts';
 
@@ -28,7 +29,7 @@ export function checkChange(goal: ChangeGoal, { timeline }: Seen, before: Done |
 }
 
 interface Change {
-  connection: ReturnType<typeof connectionsOn>[number];
+  connection: Connection;
   transition: Transition;
 }
 
@@ -52,7 +53,7 @@ function missingOf(
 }
 
 function changesOn(timeline: Timeline): Change[] {
-  return connectionsOn(timeline).flatMap((connection) =>
+  return seenOn(timeline).connections.flatMap(({ connection }) =>
     stateHistoryOf(timeline, connection).transitions.map((transition) => ({ connection, transition })),
   );
 }

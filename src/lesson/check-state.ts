@@ -1,19 +1,18 @@
 import { brokenCondition } from '../evidence/conditions.ts';
-import { type Connection, endOf } from '../evidence/connection.ts';
+import { endOf } from '../evidence/connection.ts';
 import type { Claimed, Held } from '../evidence/events.ts';
 import { HOSTS, type HostName, otherHost } from '../evidence/host-name.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import { type Verdict, weighClaim } from '../evidence/verdict.ts';
+import { type EndVerdict, judgeEnd } from '../evidence/verdict.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
-import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import type { Done, Seen, StepCheck } from './check.ts';
-import { connectionsOn, listenersOn, type Stay, statesNow, staysOf } from './ends.ts';
+import { type Candidate, candidatesFor, type Span, spansOf, statesNow, wantedOf } from './ends.ts';
 import type { StateGoal } from './lesson.ts';
 import { meansAgainst } from './means.ts';
 import { conditionWords, connectionWords, differenceWords, statesWords } from './words.ts';
 
-/** What was found of one connection: whether it fits, else how near it came. */
+/** What was found of one connection. */
 interface Attempt {
   result: StepCheck;
   /** How near it came to the goal: of several that miss it, the nearest one is shown. */
@@ -21,14 +20,11 @@ interface Attempt {
   lastMs: number;
 }
 
-const RANK = { inStates: 3, wasInStates: 2, isOther: 1 };
+const RANK = { isInStates: 3, wasInStates: 2, isOther: 1, isOver: 0 };
 
 /** Whether a connection has been in the states of a goal, for long enough and by its means, since the step before. */
 export function checkState(goal: StateGoal, seen: Seen, before: Done | undefined): StepCheck {
-  const { timeline } = seen;
-  const connections =
-    goal.held.state === 'LISTEN' ? listenersOn(timeline, goal.held.host) : connectionsOn(timeline);
-  const attempts = connections.map((connection) => attempt(goal, connection, seen, before));
+  const attempts = candidatesFor(seen.timeline, goal).map((one) => attempt(goal, one, seen, before));
   const done = attempts.find(({ result }) => result.isDone);
   if (done) return done.result;
   const [nearest] = attempts.sort((a, b) => b.rank - a.rank || b.lastMs - a.lastMs);
@@ -41,147 +37,139 @@ function nothingYet({ held }: StateGoal): string {
     : 'there is no connection between the client and the server yet';
 }
 
-function wantedOf({ held, peer }: StateGoal): Partial<Record<HostName, State>> {
-  return { [held.host]: held.state, ...(peer ? { [otherHost(held.host)]: peer } : {}) };
-}
-
-function attempt(goal: StateGoal, connection: Connection, seen: Seen, before: Done | undefined): Attempt {
-  const { timeline, untilMs } = seen;
+function attempt(goal: StateGoal, candidate: Candidate, seen: Seen, before: Done | undefined): Attempt {
+  const { untilMs } = seen;
   const sinceMs = before?.atMs ?? 0;
-  const wanted = wantedOf(goal);
-  const stays = staysOf(timeline, connection, wanted, untilMs).filter((stay) => stay.untilMs > sinceMs);
-  let last: string | undefined;
-  for (const stay of stays) {
-    const result = checkStay(goal, connection, stay, seen);
-    if (result.isDone) return { result, rank: Number.POSITIVE_INFINITY, lastMs: stay.untilMs };
-    last = result.missing;
+  const spans = spansOf(candidate, wantedOf(goal), untilMs).filter((span) => span.untilMs > sinceMs);
+  let result: StepCheck | undefined;
+  for (const span of spans) {
+    result = checkSpan(goal, candidate, span, seen);
+    if (result.isDone) return { result, rank: Number.POSITIVE_INFINITY, lastMs: span.untilMs };
   }
-  const lastMs = stays.at(-1)?.untilMs ?? 0;
-  const isNow = lastMs === untilMs;
-  if (last !== undefined)
-    return {
-      result: { isDone: false, missing: last },
-      rank: isNow ? RANK.inStates : RANK.wasInStates,
-      lastMs,
-    };
-  const now = statesNow(timeline, connection, wanted);
-  const fitting = HOSTS.filter((host) => wanted[host] !== undefined && wanted[host] === now[host]).length;
+  const lastMs = spans.at(-1)?.untilMs ?? candidate.firstMs;
+  if (result) return { result, rank: lastMs === untilMs ? RANK.isInStates : RANK.wasInStates, lastMs };
+  const now = statesNow(candidate);
+  const fitting = HOSTS.filter((host) => wantedOf(goal)[host] === now[host]).length;
   const isOver = now.client === 'CLOSED' && now.server === 'CLOSED';
   return {
     result: { isDone: false, missing: otherStates(goal, now) },
-    rank: isOver ? 0 : RANK.isOther + fitting / 4,
+    rank: isOver ? RANK.isOver : RANK.isOther + fitting / 4,
     lastMs,
   };
 }
 
 function otherStates(goal: StateGoal, now: Record<HostName, State>): string {
   const wanted = wantedOf(goal);
-  const differing = HOSTS.filter((host) => wanted[host] !== undefined && wanted[host] !== now[host]);
-  const why = differing.flatMap((host) => {
-    const words = differenceWords(wanted[host] as State, now[host]);
+  const why = HOSTS.flatMap((host) => {
+    const state = wanted[host];
+    const words = state && state !== now[host] ? differenceWords(state, now[host]) : null;
     return words === null ? [] : `${host}: ${words}`;
   });
   const shown = Object.fromEntries(HOSTS.flatMap((host) => (wanted[host] ? [[host, now[host]]] : [])));
-  return [
-    `now ${statesWords(shown)}; the step asks for ${statesWords(wanted)}`,
-    ...(why.length > 0 ? [`(${why.join('; ')})`] : []),
-  ].join(' ');
+  const found = `now ${statesWords(shown)}; the step asks for ${statesWords(wanted)}`;
+  return why.length > 0 ? `${found} (${why.join('; ')})` : found;
 }
 
-/** Whether some part of a stay that is long enough is as the goal asks for. */
-function checkStay(goal: StateGoal, connection: Connection, stay: Stay, seen: Seen): StepCheck {
-  const { timeline } = seen;
-  const lastStartMs = stay.untilMs - goal.forMs;
-  if (lastStartMs < stay.fromMs) {
-    const lastedMs = stay.untilMs - stay.fromMs;
-    const part = weigh(goal, connection, stay, seen);
-    if (part.flaw !== null) return { isDone: false, missing: part.flaw };
-    const been = stay.untilMs === seen.untilMs ? 'have been so' : 'were so';
-    return {
-      isDone: false,
-      missing: `${statesWords(wantedOf(goal))} ${been} for ${seconds(lastedMs)}; the step asks for ${seconds(goal.forMs)}`,
-    };
-  }
-  let flaw: string | undefined;
-  for (const fromMs of startsIn(timeline, stay, lastStartMs)) {
+/** Whether some part of a span that is long enough is as the goal asks for. */
+function checkSpan(goal: StateGoal, candidate: Candidate, span: Span, seen: Seen): StepCheck {
+  const lastStartMs = span.untilMs - goal.forMs;
+  if (lastStartMs < span.fromMs) return tooShort(goal, candidate, span, seen);
+  let missing = '';
+  for (const fromMs of startsIn(seen.timeline, span, lastStartMs)) {
     const part = { fromMs, untilMs: fromMs + goal.forMs };
-    const found = weigh(goal, connection, part, seen);
-    if (found.flaw === null) {
-      const agreeing = found.verdict.held.filter(({ agrees }) => agrees).map(({ witness }) => witness);
-      const what = `${statesWords(wantedOf(goal))} for ${seconds(goal.forMs)}, ${connectionWords(connection)}`;
-      return {
-        isDone: true,
-        fromMs,
-        atMs: part.untilMs,
-        found: `${what} (${agreeing.join(', ')})`,
-        connection,
-      };
-    }
-    flaw = found.flaw;
+    const { flaw, verdict } = weigh(goal, candidate, part, seen);
+    if (flaw === null) return { isDone: true, ...doneWith(goal, candidate, part, verdict) };
+    missing = flaw;
   }
-  return { isDone: false, missing: flaw ?? '' };
+  return { isDone: false, missing };
 }
 
-/** Where a hold can begin: with the stay, whenever a table changed in it, and as late as possible. At most so many are tried. */
+function tooShort(goal: StateGoal, candidate: Candidate, span: Span, seen: Seen): StepCheck {
+  const { flaw } = weigh(goal, candidate, span, seen);
+  const isNow = span.untilMs === seen.untilMs;
+  const been = isNow ? 'not for long enough yet' : `only for ${seconds(span.untilMs - span.fromMs)}`;
+  const short = `${statesWords(wantedOf(goal))}: ${been}; the step asks for ${seconds(goal.forMs)}`;
+  // Two looks are needed before any witness can agree.
+  return { isDone: false, missing: isNow ? short : (flaw ?? short) };
+}
+
+function doneWith(
+  goal: StateGoal,
+  { connection }: Candidate,
+  { fromMs, untilMs }: Span,
+  { witnesses }: EndVerdict,
+): Omit<Done, 'isDone'> {
+  const agreeing = witnesses.filter(({ agrees }) => agrees).map(({ witness }) => witness);
+  const what = `${statesWords(wantedOf(goal))} for ${seconds(goal.forMs)}, ${connectionWords(connection)}`;
+  return { fromMs, atMs: untilMs, found: `${what} (${agreeing.join(', ')})`, connection };
+}
+
+/** How many beginnings of a hold are tried at most. */
 const MOST_STARTS = 100;
 
-function startsIn(timeline: Timeline, { fromMs }: Stay, lastMs: number): number[] {
+/** Where a hold can begin: with the span, whenever a table changed in it, and as late as possible. */
+function startsIn(timeline: Timeline, { fromMs }: Span, lastMs: number): number[] {
   const changes = timeline
     .after('sockets', fromMs)
     .map(({ atMs }) => atMs)
     .filter((atMs) => atMs < lastMs);
   const starts = [fromMs, ...changes, lastMs];
-  return starts.length <= MOST_STARTS
-    ? starts
-    : [...starts.slice(0, MOST_STARTS / 2), ...starts.slice(-MOST_STARTS / 2)];
+  if (starts.length <= MOST_STARTS) return starts;
+  return [...starts.slice(0, MOST_STARTS / 2), ...starts.slice(-MOST_STARTS / 2)];
 }
 
-/** What is wrong with a stay, however long it is; null if nothing is. */
+/** The word of the witnesses on the held end, and what is wrong with a part of a span, however long it is; null if nothing is. */
 function weigh(
   goal: StateGoal,
-  connection: Connection,
-  { fromMs, untilMs }: Stay,
+  { connection }: Candidate,
+  { fromMs, untilMs }: Span,
   { timeline, unseen }: Seen,
-): { flaw: string | null; verdict: Verdict } {
-  const claim: Claimed = {
-    type: 'claimed',
-    atMs: fromMs,
-    scenario: 'lesson',
-    held: goal.held,
-    peer: goal.peer,
-    connection,
-    reachedMs: 0,
-  };
+): { flaw: string | null; verdict: EndVerdict } {
+  const { held, peer } = goal;
   const gaps = unseen.filter((gap) => gap.fromMs < untilMs && gap.toMs > fromMs);
-  const hold: Held = { type: 'held', atMs: untilMs, fromMs, samples: 2, unseen: gaps };
-  const verdict = weighClaim(timeline, claim, hold);
+  const samples = untilMs > fromMs ? 2 : 1;
+  const hold: Held = { type: 'held', atMs: untilMs, fromMs, samples, unseen: gaps };
+  const judged = (host: HostName, state: State) =>
+    judgeEnd(timeline, endOf(connection, host, state), state, hold);
+  const verdict = judged(held.host, held.state);
+  const ofPeer = peer ? judged(otherHost(held.host), peer) : null;
+  const isRefuted = ofPeer?.word === 'disproven';
+  const doubt = isRefuted
+    ? `${otherHost(held.host)}: ${ofPeer.because}`
+    : isEnough(goal, verdict)
+      ? null
+      : `${held.host}: ${verdict.because}`;
   const flaw =
-    (isEnough(goal, verdict) ? null : `${statesWords(wantedOf(goal))}: ${verdict.because}`) ??
-    flawOfConditions(goal, claim, hold, timeline) ??
+    (doubt === null ? null : `${statesWords(wantedOf(goal))} can't be confirmed. ${doubt}`) ??
+    flawOfConditions(goal, { connection, held, peer, atMs: fromMs }, hold, timeline) ??
     meansAgainst(goal, connection, hold, timeline);
   return { flaw, verdict };
 }
 
-/** No segment shows a listener, so of that the socket table is enough. */
-function isEnough({ held }: StateGoal, verdict: Verdict): boolean {
-  const isSeen = verdict.held.some(({ witness, agrees }) => witness === 'socket-table' && agrees === true);
-  return verdict.word === 'proven' || (held.state === 'LISTEN' && verdict.word === 'unproven' && isSeen);
+/** No segment shows a listener before a client comes, so of that the socket table is enough. */
+function isEnough({ held }: StateGoal, { word, witnesses }: EndVerdict): boolean {
+  const isListed = witnesses.some(({ witness, agrees }) => witness === 'socket-table' && agrees === true);
+  return word === 'proven' || (held.state === 'LISTEN' && word === 'unproven' && isListed);
 }
 
-function flawOfConditions(goal: StateGoal, claim: Claimed, hold: Held, timeline: Timeline): string | null {
-  const { host, state } = goal.held;
+function flawOfConditions(
+  goal: StateGoal,
+  about: Pick<Claimed, 'connection' | 'held' | 'peer' | 'atMs'>,
+  hold: Held,
+  timeline: Timeline,
+): string | null {
+  const { connection, held } = about;
   for (const condition of goal.conditions) {
-    const because = brokenCondition(timeline, { ...claim, conditions: [condition] }, hold);
+    const claim: Claimed = { type: 'claimed', scenario: '', reachedMs: 0, ...about, conditions: [condition] };
+    const because = brokenCondition(timeline, claim, hold);
     if (because === null) continue;
-    const row = rowIn(timeline, claim, hold);
-    return conditionWords(condition, host, row ?? { state, inode: -1 }, because);
+    const table = timeline
+      .of('sockets')
+      .findLast(({ host, atMs }) => host === held.host && atMs <= hold.atMs);
+    const row = table && rowOf(table.rows, endOf(connection, held.host, held.state));
+    return conditionWords(condition, held, row, because);
   }
   return null;
-}
-
-function rowIn(timeline: Timeline, { connection, held }: Claimed, hold: Held): SocketRow | undefined {
-  const table = timeline.of('sockets').findLast(({ host, atMs }) => host === held.host && atMs <= hold.atMs);
-  return table && rowOf(table.rows, endOf(connection, held.host, held.state));
 }
 
 function seconds(ms: number): string {

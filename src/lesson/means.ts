@@ -1,5 +1,6 @@
 import { type Connection, endOf } from '../evidence/connection.ts';
 import type { Held } from '../evidence/events.ts';
+import { ruleWords } from '../evidence/foreign-rules.ts';
 import { HOSTS, type HostName } from '../evidence/host-name.ts';
 import { passages } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
@@ -79,6 +80,15 @@ function ownersOf(timeline: Timeline, host: HostName, inode: number | undefined)
 /** A rule that may drop packets, in force in either host between the connection's first sign and the end of the hold. */
 function ruleInForce(connection: Connection, hold: Held, timeline: Timeline): string | null {
   const sinceMs = passages(timeline, connection)[0]?.atMs ?? hold.fromMs;
-  void sinceMs;
+  for (const host of HOSTS) {
+    const seen = timeline.of('rules-seen').filter((one) => one.host === host && one.atMs <= hold.atMs);
+    const first = seen.findLastIndex(({ atMs }) => atMs <= sinceMs);
+    for (const { rules, unread } of seen.slice(Math.max(first, 0))) {
+      const rule = rules.find(({ mayDrop }) => mayDrop);
+      if (rule)
+        return `a rule was in force in the ${host} (${ruleWords(rule)}); the step asks for a way without rules`;
+      if (unread !== null) return `there are ${unread} in the ${host}; the step asks for a way without rules`;
+    }
+  }
   return null;
 }

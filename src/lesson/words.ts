@@ -86,20 +86,22 @@ const ASKED: Partial<Record<Condition, string>> = {
   'accept-deferred': 'a listener with TCP_DEFER_ACCEPT',
 };
 
-/** What the evidence says against a condition, in the words of somebody who wants to know what to do next. */
+/** What the evidence has against a condition, in the words of somebody who wants to know what to do next. */
 export function conditionWords(
   condition: Condition,
-  host: HostName,
-  { state, inode }: Pick<SocketRow, 'state' | 'inode'>,
+  { host, state }: { host: HostName; state: State },
+  row: SocketRow | undefined,
   because: string,
 ): string {
-  const asked = ASKED[condition] ?? condition;
-  const isNeverAccepted = inode === 0 && (state === 'CLOSE-WAIT' || state === 'ESTABLISHED');
-  if (condition === 'descriptor-open' && isNeverAccepted) {
-    return `the ${host} is in ${state}, but its socket has no process: that is a connection never accepted; the step asks for ${asked}`;
-  }
-  if (condition === 'descriptor-open' && inode === 0) {
-    return `the ${host} is in ${state}, but its socket has no process: its program has closed it or exited; the step asks for ${asked}`;
-  }
-  return `the ${host} is in ${state}, but ${because}; the step asks for ${asked}`;
+  const why = condition === 'descriptor-open' && row?.inode === 0 ? withoutProcess(state) : because;
+  return `the ${host} is in ${state}, but ${why}; the step asks for ${ASKED[condition] ?? condition}`;
+}
+
+/** Linux lists no descriptor for it: who had it, the state tells. */
+function withoutProcess(state: State): string {
+  const isUnaccepted = state === 'CLOSE-WAIT' || state === 'ESTABLISHED';
+  const why = isUnaccepted
+    ? 'that is a connection never accepted'
+    : 'its program has closed it, or has exited';
+  return `its socket has no process: ${why}`;
 }
