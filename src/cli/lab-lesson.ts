@@ -2,33 +2,50 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Lab } from '../lab/lab.ts';
 import { LabWatch } from '../lab/lab-watch.ts';
 import type { Lesson } from '../lesson/lesson.ts';
+import { TimelineRecorder } from '../report/files/timeline/recorder.ts';
+import { labStarted } from '../report/story/run-started.ts';
 import { wrapBeside } from '../report/terminal/layout.ts';
 import { EXIT } from './exit.ts';
 import { shippedLessons } from './lesson-files.ts';
 import { LessonGuide } from './lesson-guide.ts';
+import type { OutputFile } from './output-file.ts';
 
+/** How often the socket tables are read. */
 const LOOK_EVERY_MS = 100;
 
-/** Leads through a lesson in a lab that is open, until the lab is over. Gives the exit status. */
-export async function doLesson(lab: Lab, lesson: Lesson, over: Promise<unknown>): Promise<number> {
+interface Options {
+  lesson: Lesson;
+  privilege: string;
+  record: OutputFile | undefined;
+}
+
+/** Leads through a lesson in a lab that others enter, until the lab is over. Gives the exit status. */
+export async function doLesson(lab: Lab, over: Promise<unknown>, options: Options): Promise<number> {
+  const { lesson, record } = options;
+  const started = labStarted(lab.timeline, options.privilege, { id: 'lesson', heldBy: '' });
+  const recorder = record && new TimelineRecorder(started, lab.timeline, (text) => record.write(text));
+  const watch = new LabWatch(lab);
   let isOver = false;
   const ended = over.then(() => {
     isOver = true;
   });
-  const print = (...lines: string[]) => process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-  const watch = new LabWatch(lab);
-  const { timeline } = watch;
-  const nowMs = () => lab.nowMs();
-  const guide = new LessonGuide({ lesson, timeline, nowMs, print, stream: process.stdout });
-  guide.begin();
+  const guide = new LessonGuide({
+    lesson,
+    timeline: lab.timeline,
+    nowMs: () => lab.nowMs(),
+    stream: process.stdout,
+  });
   while (!isOver) {
     await watch.look();
-    const { atMs, unseen } = watch.looks;
-    guide.look(atMs, unseen ?? []);
+    guide.look(watch.looks);
     await Promise.race([ended, pause(LOOK_EVERY_MS)]);
   }
+  await watch.look();
+  guide.look(watch.looks);
   guide.close();
   watch.end();
+  recorder?.end();
+  record?.close();
   return guide.isDone ? EXIT.proven : EXIT.notProven;
 }
 

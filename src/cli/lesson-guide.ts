@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
-import type { Unseen } from '../evidence/events.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import { type Answer, LessonProgress } from '../lesson/check.ts';
+import type { Looks } from '../evidence/watch/view.ts';
+import { LessonProgress } from '../lesson/check.ts';
 import { answersIn } from '../lesson/grade.ts';
 import type { Lesson, TypedLine } from '../lesson/lesson.ts';
 import { introLines, noteLines, solutionLines, stepLines } from '../report/terminal/lesson-text.ts';
@@ -15,7 +15,6 @@ interface Options {
   lesson: Lesson;
   timeline: Timeline;
   nowMs: () => number;
-  print: (...lines: string[]) => void;
   stream: NodeJS.WriteStream;
 }
 
@@ -24,40 +23,35 @@ export class LessonGuide {
   readonly #lesson: Lesson;
   readonly #timeline: Timeline;
   readonly #nowMs: () => number;
-  readonly #print: (...lines: string[]) => void;
   readonly #stream: NodeJS.WriteStream;
   readonly #progress: LessonProgress;
   readonly #input: Interface;
   #hints = 0;
   #missing = { text: '', sinceMs: 0, isShown: true };
 
-  constructor({ lesson, timeline, nowMs, print, stream }: Options) {
+  constructor({ lesson, timeline, nowMs, stream }: Options) {
     this.#lesson = lesson;
     this.#timeline = timeline;
     this.#nowMs = nowMs;
-    this.#print = print;
     this.#stream = stream;
     this.#progress = new LessonProgress(lesson);
     const { name, digest } = lesson;
     timeline.add({ type: 'lesson-begun', atMs: nowMs(), name, digest });
     this.#input = createInterface({ input: process.stdin, terminal: false });
     this.#input.on('line', (line) => this.#hear(line.trim()));
+    this.#print(...introLines(lesson, this.#layout));
+    this.#showStep();
   }
 
   get isDone(): boolean {
     return this.#progress.current === undefined;
   }
 
-  begin(): void {
-    this.#print(...introLines(this.#lesson, this.#layout));
-    this.#showStep();
-  }
-
-  /** All that happened before `untilMs` is on the timeline. */
-  look(untilMs: number, unseen: readonly Unseen[]): void {
+  /** Goes on as far as the timeline shows. */
+  look({ atMs: untilMs, unseen = [] }: Looks): void {
     if (this.isDone) return;
-    const answers: Answer[] = answersIn(this.#timeline);
-    const done = this.#progress.check({ timeline: this.#timeline, untilMs, unseen }, answers);
+    const timeline = this.#timeline;
+    const done = this.#progress.check({ timeline, untilMs, unseen }, answersIn(timeline));
     for (const [index, { found }] of done.entries()) {
       const number = this.#progress.done.length - done.length + index + 1;
       this.#say(`Step ${number} is done: ${found}`, this.#layout.style.good);
@@ -73,6 +67,10 @@ export class LessonGuide {
   get #layout() {
     const columns = Math.min(this.#stream.columns || 80, WIDEST);
     return { style: styleFor(this.#stream), columns };
+  }
+
+  #print(...lines: readonly string[]): void {
+    this.#stream.write(lines.map((line) => `${line}\n`).join(''));
   }
 
   #say(text: string, tone: (text: string) => string = (plain) => plain): void {

@@ -59,3 +59,8 @@ function seenIn(timeline: Timeline): Seen {
 export function answersIn(timeline: Timeline): Answer[] {
   return timeline.of('lesson-answer').map(({ step, atMs, text }) => ({ step: step - 1, atMs, text }));
 }
+
+/** The name of the lesson that was done in a lab; undefined if none was. */
+export function lessonIn(timeline: Timeline): string | undefined {
+  return timeline.of('lesson-begun')[0]?.name;
+}

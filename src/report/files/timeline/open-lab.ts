@@ -34,6 +34,8 @@ export class OpenLab {
       throw new LineError(line, `expected events in the order of time, found ${found}`);
     }
     if (event.type === 'claimed' || event.type === 'gave-up') this.#claim(event, line);
+    // In a lab that was only watched nothing is claimed.
+    if (event.type === 'watched') this.#isWhole = true;
     if (event.type === 'held') this.#hold(event, line);
     if ('wire' in event) mustMatchBytes(event, line);
     if ('rule' in event) {
