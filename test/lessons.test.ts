@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseLesson } from '../src/lesson/parse.ts';
-import { needRoot, REPOSITORY, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
+import { needRoot, REPOSITORY, run, TCPLAB, tcplabAsOrdinaryUser, temporaryFolder } from './cli.ts';
 import { LessonLab } from './lesson-lab.ts';
 
 const FOLDER = join(REPOSITORY, 'lessons');
@@ -14,17 +14,18 @@ describe.each([
   ['as root', false],
   ['as an ordinary user', true],
 ] as const)('each lesson is done in the way that its last hint shows, %s', (_, isOrdinary) => {
-  it.each(LESSONS)('$name', { timeout: 90_000 }, async (lesson) => {
+  it.each(LESSONS)('$name', { timeout: 120_000 }, async (lesson) => {
     const tcplab = isOrdinary ? tcplabAsOrdinaryUser() : TCPLAB;
-    await using lab = new LessonLab(['--lesson', lesson.name], tcplab);
-    for (const [index, { goal, solution }] of lesson.steps.entries()) {
-      await lab.until(new RegExp(`Step ${index + 1}: `));
-      for (const line of solution) await lab.type(line);
-      if (goal.kind === 'question') lab.tell(goal.answers[0] ?? '');
-      await lab.until(new RegExp(`Step ${index + 1} is done: `));
-    }
-    await lab.until(/All \d+ steps are done/);
+    const record = join(process.env['KEEP'] ?? temporaryFolder(), `${lesson.name}.ndjson`);
+    await using lab = new LessonLab(['--lesson', lesson.name, '--record', '/dev/stderr'], tcplab);
+    await lab.do(lesson);
     expect(await lab.end()).toBe(0);
+    lab.saveRecord(record);
+    const { status, stdout } = await run([...TCPLAB, 'lab', '--grade', record, '--json']);
+    expect(JSON.parse(stdout).records[0].grade.steps).toEqual(
+      lesson.steps.map(({ title }) => expect.objectContaining({ title, isDone: true })),
+    );
+    expect(status).toBe(0);
   });
 });
 void needRoot;
