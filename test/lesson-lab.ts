@@ -129,7 +129,6 @@ export class LessonLab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
-    writeFileSync('/tmp/keep/last.ndjson', this.stderr); // DEBUG
   }
 }
 

@@ -36,6 +36,7 @@ export async function doLesson(lab: Lab, over: Promise<unknown>, options: Option
     stream: process.stdout,
   });
   while (!isOver) {
+    for (const host of guide.countsOf) await lab.host(host).count();
     await watch.look();
     guide.look(watch.looks);
     await Promise.race([ended, pause(LOOK_EVERY_MS)]);

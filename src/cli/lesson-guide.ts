@@ -1,4 +1,5 @@
 import { createInterface, type Interface } from 'node:readline';
+import { HOSTS, type HostName } from '../evidence/host-name.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import type { Looks } from '../evidence/watch/view.ts';
 import { LessonProgress } from '../lesson/check.ts';
@@ -45,6 +46,12 @@ export class LessonGuide {
 
   get isDone(): boolean {
     return this.#progress.current === undefined;
+  }
+
+  /** The host whose counters the current step needs, if any. */
+  get countsOf(): HostName[] {
+    const { goal } = this.#progress.current ?? {};
+    return goal?.kind === 'state' ? HOSTS.filter((host) => goal.counted[host] !== undefined) : [];
   }
 
   /** Goes on as far as the timeline shows. */

@@ -43,7 +43,7 @@ function attempt(goal: StateGoal, candidate: Candidate, seen: Seen, before: Done
   const spans = spansOf(candidate, wantedOf(goal), untilMs).filter((span) => span.untilMs > sinceMs);
   let result: StepCheck | undefined;
   for (const span of spans) {
-    result = checkSpan(goal, candidate, span, seen);
+    result = checkSpan(goal, candidate, span, seen, sinceMs);
     if (result.isDone) return { result, rank: Number.POSITIVE_INFINITY, lastMs: span.untilMs };
   }
   const lastMs = spans.at(-1)?.untilMs ?? candidate.firstMs;
@@ -71,21 +71,27 @@ function otherStates(goal: StateGoal, now: Record<HostName, State>): string {
 }
 
 /** Whether some part of a span that is long enough is as the goal asks for. */
-function checkSpan(goal: StateGoal, candidate: Candidate, span: Span, seen: Seen): StepCheck {
+function checkSpan(
+  goal: StateGoal,
+  candidate: Candidate,
+  span: Span,
+  seen: Seen,
+  sinceMs: number,
+): StepCheck {
   const lastStartMs = span.untilMs - goal.forMs;
-  if (lastStartMs < span.fromMs) return tooShort(goal, candidate, span, seen);
+  if (lastStartMs < span.fromMs) return tooShort(goal, candidate, span, seen, sinceMs);
   let missing = '';
   for (const fromMs of startsIn(seen.timeline, span, lastStartMs)) {
     const part = { fromMs, untilMs: fromMs + goal.forMs };
-    const { flaw, verdict } = weigh(goal, candidate, part, seen);
+    const { flaw, verdict } = weigh(goal, candidate, part, seen, sinceMs);
     if (flaw === null) return { isDone: true, ...doneWith(goal, candidate, part, verdict) };
     missing = flaw;
   }
   return { isDone: false, missing };
 }
 
-function tooShort(goal: StateGoal, candidate: Candidate, span: Span, seen: Seen): StepCheck {
-  const { flaw } = weigh(goal, candidate, span, seen);
+function tooShort(goal: StateGoal, candidate: Candidate, span: Span, seen: Seen, sinceMs: number): StepCheck {
+  const { flaw } = weigh(goal, candidate, span, seen, sinceMs);
   const isNow = span.untilMs === seen.untilMs;
   const been = isNow ? 'not for long enough yet' : `only for ${seconds(span.untilMs - span.fromMs)}`;
   const short = `${statesWords(wantedOf(goal))}: ${been}; the step asks for ${seconds(goal.forMs)}`;
@@ -124,6 +130,7 @@ function weigh(
   { connection }: Candidate,
   { fromMs, untilMs }: Span,
   { timeline, unseen }: Seen,
+  sinceMs: number,
 ): { flaw: string | null; verdict: EndVerdict } {
   const { held, peer } = goal;
   const gaps = unseen.filter((gap) => gap.fromMs < untilMs && gap.toMs > fromMs);
@@ -142,7 +149,7 @@ function weigh(
   const flaw =
     (doubt === null ? null : `${statesWords(wantedOf(goal))} can't be confirmed. ${doubt}`) ??
     flawOfConditions(goal, { connection, held, peer, atMs: fromMs }, hold, timeline) ??
-    meansAgainst(goal, connection, hold, timeline);
+    meansAgainst(goal, connection, hold, timeline, sinceMs);
   return { flaw, verdict };
 }
 

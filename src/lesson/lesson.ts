@@ -47,6 +47,8 @@ export interface StateGoal {
   without: 'rules'[];
   /** The states through which an end must have come, in this order. */
   through: Partial<Record<HostName, State[]>>;
+  /** A counter of a host's kernel, by its name in nstat(8), that must have grown since the step before. */
+  counted: Partial<Record<HostName, string>>;
   /** The program that must have the socket of an end open. */
   program: Partial<Record<HostName, string>>;
 }

@@ -15,10 +15,12 @@ export function meansAgainst(
   connection: Connection,
   hold: Held,
   timeline: Timeline,
+  sinceMs: number,
 ): string | null {
   return (
     (goal.without.includes('rules') ? ruleInForce(connection, hold, timeline) : null) ??
     pathMissed(goal, connection, hold, timeline) ??
+    notCounted(goal, timeline, sinceMs) ??
     otherProgram(goal, connection, hold, timeline)
   );
 }
@@ -47,6 +49,18 @@ function isWithin(states: readonly State[], path: readonly State[]): boolean {
   let at = 0;
   for (const state of path) if (state === states[at]) at++;
   return at === states.length;
+}
+
+function notCounted({ counted }: StateGoal, timeline: Timeline, sinceMs: number): string | null {
+  for (const host of HOSTS) {
+    const name = counted[host];
+    if (name === undefined) continue;
+    const own = timeline.of('counted').filter((one) => one.host === host);
+    const before = own.findLast(({ atMs }) => atMs <= sinceMs)?.counters[name] ?? 0;
+    const now = own.at(-1)?.counters[name] ?? 0;
+    if (now <= before) return `the kernel of the ${host} has not counted ${name}; the step asks for that`;
+  }
+  return null;
 }
 
 function otherProgram(

@@ -17,6 +17,7 @@ interface Block {
   without?: 'rules'[] | undefined;
   through?: Record<string, string[]> | undefined;
   program?: Record<string, string> | undefined;
+  counted?: Record<string, string> | undefined;
   change?: string | undefined;
   by?: Trigger | undefined;
   question?: string | undefined;
@@ -36,6 +37,7 @@ const BLOCK: Shape<Block> = object<Block>({
   without: optional(list(oneOf('rules'))),
   through: optional(map(list(text()))),
   program: optional(map(text(SOME, 'the name of a program'))),
+  counted: optional(map(text(/^\w+$/, 'a counter of nstat, such as TcpExtSyncookiesRecv'))),
   change: optional(text()),
   by: optional(oneOf(...TRIGGERS)),
   question: optional(text(SOME, 'a question')),
@@ -45,7 +47,7 @@ const BLOCK: Shape<Block> = object<Block>({
 });
 
 const KINDS = {
-  state: ['client', 'server', 'for', 'and', 'without', 'through', 'program'],
+  state: ['client', 'server', 'for', 'and', 'without', 'through', 'program', 'counted'],
   change: ['change', 'by'],
   question: ['question', 'answers'],
 } as const;
@@ -104,7 +106,7 @@ function stateOf(block: Block, fail: Fail): Goal {
   if (!host) throw fail('', 'expected client or server, with the state to reach');
   const held = { host, state: stateNamed(block[host] ?? '', host, fail) };
   const peer = other ? stateNamed(block[other] ?? '', other, fail) : null;
-  for (const key of ['through', 'program'] as const) {
+  for (const key of ['through', 'program', 'counted'] as const) {
     const strange = Object.keys(block[key] ?? {}).find((name) => name !== 'client' && name !== 'server');
     if (strange !== undefined) throw fail(key, `'${key}': expected client or server, found ${strange}`);
   }
@@ -120,6 +122,7 @@ function stateOf(block: Block, fail: Fail): Goal {
     conditions: block.and ?? [],
     without: block.without ?? [],
     through: Object.fromEntries(through),
+    counted: block.counted ?? {},
     program: block.program ?? {},
   };
 }
