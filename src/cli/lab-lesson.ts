@@ -17,12 +17,14 @@ interface Options {
   lesson: Lesson;
   privilege: string;
   record: OutputFile | undefined;
+  /** Of the lab in the record. */
+  scenario: { id: string; heldBy: string };
 }
 
 /** Leads through a lesson in a lab that others enter, until the lab is over. Gives the exit status. */
 export async function doLesson(lab: Lab, over: Promise<unknown>, options: Options): Promise<number> {
   const { lesson, record } = options;
-  const started = labStarted(lab.timeline, options.privilege, { id: 'lesson', heldBy: '' });
+  const started = labStarted(lab.timeline, options.privilege, options.scenario);
   const recorder = record && new TimelineRecorder(started, lab.timeline, (text) => record.write(text));
   const watch = new LabWatch(lab);
   let isOver = false;

@@ -36,8 +36,6 @@ export class OpenLab {
       throw new LineError(line, `expected events in the order of time, found ${found}`);
     }
     if (event.type === 'claimed' || event.type === 'gave-up') this.#claim(event, line);
-    // In a lab that was only watched nothing is claimed.
-    if (event.type === 'watched') this.#isWhole = true;
     if (event.type === 'held') this.#hold(event, line);
     if (event.type === 'lab-opened') this.#isWatched = event.watched === true;
     if (event.type === 'watched') this.#watch(event, line);
