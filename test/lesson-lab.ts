@@ -53,6 +53,23 @@ export class LessonLab implements AsyncDisposable {
     return [...this.#terminals].map(([place, { output }]) => `--- ${place}\n${output}`).join('\n');
   }
 
+  /** How much there is so far: of the lab's own output, and of the terminals of the hosts without a name. */
+  get marks(): Marks {
+    const length = (host: HostName) => this.#terminals.get(`${host}/`)?.output.length ?? 0;
+    return { lab: this.stdout.length, client: length('client'), server: length('server') };
+  }
+
+  /** Waits until a line of the lab, or of a host's terminal, shows this since the marks were set. */
+  async untilShown(pattern: RegExp, at: HostName | null, since: Marks): Promise<void> {
+    const shown = () =>
+      at === null
+        ? joined(this.stdout.slice(since.lab))
+        : (this.#terminals.get(`${at}/`)?.output.slice(since[at]) ?? '');
+    await eventually(String(pattern), () => pattern.test(shown())).catch((error: Error) => {
+      throw new Error(`${error.message}\n${shown()}\n${this.#typed}`);
+    });
+  }
+
   /** A line to the guide: an answer, or `hint`. */
   tell(line: string): void {
     this.#guide.stdin?.write(`${line}\n`);
@@ -130,6 +147,17 @@ export class LessonLab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
   }
+}
+
+interface Marks {
+  lab: number;
+  client: number;
+  server: number;
+}
+
+/** Lines that were wrapped are indented. */
+function joined(text: string): string {
+  return text.replaceAll(/\n {14,}/g, ' ');
 }
 
 const KEYS: Record<string, string> = { 'Ctrl-C': '\x03', 'Ctrl-D': '\x04', 'Ctrl-Z': '\x1a' };

@@ -98,7 +98,7 @@ function ruleInForce(connection: Connection, hold: Held, timeline: Timeline): st
     const seen = timeline.of('rules-seen').filter((one) => one.host === host && one.atMs <= hold.atMs);
     const first = seen.findLastIndex(({ atMs }) => atMs <= sinceMs);
     for (const { rules, unread } of seen.slice(Math.max(first, 0))) {
-      const rule = rules.find(({ mayDrop }) => mayDrop);
+      const rule = rules.find(({ effect }) => effect === 'may drop');
       if (rule)
         return `a rule was in force in the ${host} (${ruleWords(rule)}); the step asks for a way without rules`;
       if (unread !== null) return `there are ${unread} in the ${host}; the step asks for a way without rules`;
