@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseLesson } from '../src/lesson/parse.ts';
-import { needRoot, REPOSITORY, run, TCPLAB, tcplabAsOrdinaryUser, temporaryFolder } from './cli.ts';
+import { REPOSITORY, run, TCPLAB, tcplabAsOrdinaryUser, temporaryFolder } from './cli.ts';
 import { LessonLab } from './lesson-lab.ts';
 
 const FOLDER = join(REPOSITORY, 'lessons');
@@ -14,9 +14,12 @@ describe.each([
   ['as root', false],
   ['as an ordinary user', true],
 ] as const)('each lesson is done in the way that its last hint shows, %s', (_, isOrdinary) => {
+  let ordinary: string[] | undefined;
+
   it.each(LESSONS)('$name', { timeout: 120_000 }, async (lesson) => {
-    const tcplab = isOrdinary ? tcplabAsOrdinaryUser() : TCPLAB;
-    const record = join(process.env['KEEP'] ?? temporaryFolder(), `${lesson.name}.ndjson`);
+    if (isOrdinary) ordinary ??= tcplabAsOrdinaryUser();
+    const tcplab = ordinary ?? TCPLAB;
+    const record = join(temporaryFolder(), `${lesson.name}.ndjson`);
     await using lab = new LessonLab(['--lesson', lesson.name, '--record', '/dev/stderr'], tcplab);
     await lab.do(lesson);
     expect(await lab.end()).toBe(0);
@@ -28,4 +31,3 @@ describe.each([
     expect(status).toBe(0);
   });
 });
-void needRoot;

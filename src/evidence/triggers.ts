@@ -19,7 +19,7 @@ interface Segments {
   possible: readonly Step[];
 }
 
-/** Between a segment and what the kernel prints of it. */
+/** The longest time between a segment and the kernel event that it causes. */
 const SAME_MOMENT_MS = 0.5;
 
 /** Finds the transition of a change that no segment explains, by the calls at that time and the timer before it. */

@@ -1,9 +1,10 @@
 import { brokenCondition } from '../evidence/conditions.ts';
-import { endOf } from '../evidence/connection.ts';
+import { type ConnectionEnd, endOf } from '../evidence/connection.ts';
 import type { Claimed, Held } from '../evidence/events.ts';
 import { HOSTS, type HostName, otherHost } from '../evidence/host-name.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { type EndVerdict, judgeEnd } from '../evidence/verdict.ts';
+import { packets } from '../evidence/witness/packets.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { State } from '../tcp/state.ts';
 import type { Done, Seen, StepCheck } from './check.ts';
@@ -143,7 +144,7 @@ function weigh(
   const isRefuted = ofPeer?.word === 'disproven';
   const doubt = isRefuted
     ? `${otherHost(held.host)}: ${ofPeer.because}`
-    : isEnough(goal, verdict)
+    : isEnough(goal, endOf(connection, held.host, held.state), verdict, { timeline, hold })
       ? null
       : `${held.host}: ${verdict.because}`;
   const flaw =
@@ -153,10 +154,28 @@ function weigh(
   return { flaw, verdict };
 }
 
-/** No segment shows a listener before a client comes, so of that the socket table is enough. */
-function isEnough({ held }: StateGoal, { word, witnesses }: EndVerdict): boolean {
+/**
+ * Two witnesses agree; or the socket table shows it all the time, and the packets fit, though they would fit another state too:
+ * without root tcplab sees no calls of programs, so that a SYN may always have been followed by close(). No segment shows a
+ * listener before a client comes.
+ */
+function isEnough({ held }: StateGoal, end: ConnectionEnd, verdict: EndVerdict, about: About): boolean {
+  const { word, witnesses } = verdict;
   const isListed = witnesses.some(({ witness, agrees }) => witness === 'socket-table' && agrees === true);
-  return word === 'proven' || (held.state === 'LISTEN' && word === 'unproven' && isListed);
+  if (word !== 'unproven' || !isListed) return word === 'proven';
+  return held.state === 'LISTEN' || packetsFit(end, held.state, about);
+}
+
+interface About {
+  timeline: Timeline;
+  hold: Held;
+}
+
+/** What the packets show all through a hold may be this state. */
+function packetsFit(end: ConnectionEnd, state: State, { timeline, hold }: About): boolean {
+  const seen = packets.follow(timeline, end).filter(({ atMs }) => atMs <= hold.atMs);
+  const first = seen.findLastIndex(({ atMs }) => atMs <= hold.fromMs);
+  return first >= 0 && seen.slice(first).every(({ states }) => states.includes(state));
 }
 
 function flawOfConditions(

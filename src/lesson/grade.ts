@@ -2,7 +2,7 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { type Answer, type Done, LessonProgress, type Seen } from './check.ts';
 import type { Lesson } from './lesson.ts';
 
-/** A lesson as its evidence shows it: computed anew, whatever a record says of itself. */
+/** A lesson as its evidence shows it. */
 export interface Grade {
   lesson: string;
   title: string;

@@ -43,7 +43,7 @@ interface Section {
   block: { line: number; source: string } | null;
 }
 
-/** Parts of the text that begin with `## …`, and what is before the first. Lines in code are no headings. */
+/** Parts of the text that begin with `## …`, and what is before the first. A line of code is never a heading. */
 function sectionsOf(text: string, wrong: Wrong): Section[] {
   const sections: Section[] = [{ line: 1, lines: [], block: null }];
   let fence: { marks: string; line: number; block: string[] | null } | undefined;

@@ -5,7 +5,7 @@ import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 
-/** What a lesson says of what it sees. */
+/** The sentences in which a lesson reports what it sees. */
 
 export function connectionWords({ client, server }: Connection): string {
   if (client.port === 0) return formatEndpoint(server);
@@ -18,7 +18,7 @@ export function statesWords(states: Partial<Record<HostName, State>>): string {
   return HOSTS.flatMap((host) => (states[host] ? `the ${host} in ${states[host]}` : [])).join(' and ');
 }
 
-/** States that are taken for another: what is between the one that is seen and the one that is asked for. */
+/** For a state that a step requires, and one that is seen in its place: the event or the call that makes the difference. */
 const BETWEEN: Partial<Record<State, Partial<Record<State, string>>>> = {
   'SYN-SENT': {
     CLOSED: 'connect() has not sent a SYN, or has failed',
