@@ -2,7 +2,7 @@ import { isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from '
 import { TcplabError } from './error.ts';
 
 /** A part of a YAML text; absent where there is nothing. */
-export type YamlNode = Node | null | undefined;
+type YamlNode = Node | null | undefined;
 
 export interface YamlText {
   contents: YamlNode;

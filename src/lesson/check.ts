@@ -25,7 +25,7 @@ export interface Done {
   connection: Connection | null;
 }
 
-export interface Missing {
+interface Missing {
   isDone: false;
   /** What is not as the step asks for, and what is there in its place. */
   missing: string;

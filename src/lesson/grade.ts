@@ -14,7 +14,7 @@ export interface Grade {
   hints: number;
 }
 
-export interface StepGrade {
+interface StepGrade {
   title: string;
   isDone: boolean;
   /** In milliseconds since the lab was opened; null if it is not done. */

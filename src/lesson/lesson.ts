@@ -63,7 +63,7 @@ export interface ChangeGoal {
   by: Trigger | null;
 }
 
-export interface QuestionGoal {
+interface QuestionGoal {
   kind: 'question';
   question: string;
   /** Each of them is right. */

@@ -21,7 +21,7 @@ export function stepLines({ title, text, goal }: LessonStep, number: number, lay
 }
 
 /** Paragraphs and lists fill the width; code stays as it is. */
-export function markdownLines(text: string, { columns, style }: Layout): string[] {
+function markdownLines(text: string, { columns, style }: Layout): string[] {
   const lines: string[] = [];
   let [paragraph, isCode]: [string[], boolean] = [[], false];
   const flush = () => {
