@@ -190,7 +190,9 @@ describe('a record that was changed', { timeout: 120_000 }, () => {
   const inCloseWait = WRONG_WAYS.find(({ lesson, what }) => lesson === 'last-ack' && what === 'CLOSE-WAIT');
 
   it('with LAST-ACK in place of CLOSE-WAIT in the socket table is refused by the packets', async () => {
-    const record = await goWrong(inCloseWait as WrongWay);
+    // Long enough for the step.
+    const way = inCloseWait as WrongWay;
+    const record = await goWrong({ ...way, lines: [...way.lines, 'client: sleep 3'] });
     expect((await graded(record)).stdout).toMatch(/its program has not closed yet/);
     const doctored = record
       .replaceAll('"state":"CLOSE-WAIT"', '"state":"LAST-ACK"')

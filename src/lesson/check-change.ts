@@ -1,7 +1,9 @@
-import type { Connection } from '../evidence/connection.ts';
+import { type Connection, endOf } from '../evidence/connection.ts';
+import { packetFoldOf } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { stateHistoryOf, type Transition } from '../evidence/transitions.ts';
 import { seenOn } from '../evidence/watch/seen-connections.ts';
+import { stateInTable } from '../evidence/witness/socket-table.ts';
 import type { Done, Seen, StepCheck } from './check.ts';
 import type { ChangeGoal } from './lesson.ts';
 import { connectionWords } from './words.ts';
@@ -25,7 +27,39 @@ export function checkChange(goal: ChangeGoal, { timeline }: Seen, before: Done |
     const found = `${goal.host} ${asked}, ${connectionWords(connection)} (${seenBy.join(', ')})`;
     return { isDone: true, fromMs: atMs, atMs, found, connection };
   }
+  const possible = goal.by === null ? undefined : possibleChange(goal, timeline, sinceMs);
+  if (possible) {
+    const { connection, atMs } = possible;
+    const found = `${goal.host} ${asked}, ${connectionWords(connection)} (packets: most likely, socket-table)`;
+    return { isDone: true, fromMs: atMs, atMs, found, connection };
+  }
   return { isDone: false, missing: missingOf(goal, asked, right[0], same[0], changes[0]) };
+}
+
+/**
+ * A segment that makes the change arrived, and the table shows the end in its new state from then on. Without root tcplab sees no
+ * calls of programs, so that such an end may always have been closed by one just before.
+ */
+function possibleChange(
+  { host, from, to, by }: ChangeGoal,
+  timeline: Timeline,
+  sinceMs: number,
+): { connection: Connection; atMs: number } | undefined {
+  if (seesCalls(timeline)) return undefined;
+  for (const { connection } of seenOn(timeline).connections) {
+    const step = packetFoldOf(timeline, connection, host).end.possibleSteps.find(
+      (one) => one.atMs >= sinceMs && one.from === from && one.to === to && one.arc?.trigger === by,
+    );
+    const table = step && timeline.after('sockets', step.atMs).find((one) => one.host === host);
+    const rows = table?.rows ?? timeline.of('sockets').findLast((one) => one.host === host)?.rows ?? [];
+    if (step && stateInTable(rows, endOf(connection, host, to)) === to)
+      return { connection, atMs: step.atMs };
+  }
+  return undefined;
+}
+
+function seesCalls(timeline: Timeline): boolean {
+  return timeline.of('lab-opened')[0]?.kernelEvents?.noCalls === null;
 }
 
 interface Change {
