@@ -9,6 +9,7 @@ import { EXIT } from './exit.ts';
 import { shippedLessons } from './lesson-files.ts';
 import { LessonGuide } from './lesson-guide.ts';
 import type { OutputFile } from './output-file.ts';
+import { WATCHED } from './watch-lab.ts';
 
 /** How often the socket tables are read. */
 const LOOK_EVERY_MS = 100;
@@ -17,14 +18,12 @@ interface Options {
   lesson: Lesson;
   privilege: string;
   record: OutputFile | undefined;
-  /** Of the lab in the record. */
-  scenario: { id: string; heldBy: string };
 }
 
 /** Leads through a lesson in a lab that others enter, until the lab is over. Gives the exit status. */
 export async function doLesson(lab: Lab, over: Promise<unknown>, options: Options): Promise<number> {
   const { lesson, record } = options;
-  const started = labStarted(lab.timeline, options.privilege, options.scenario);
+  const started = labStarted(lab.timeline, options.privilege, WATCHED);
   const recorder = record && new TimelineRecorder(started, lab.timeline, (text) => record.write(text));
   const watch = new LabWatch(lab);
   let isOver = false;

@@ -123,7 +123,7 @@ async function lab(name: string, options: Options): Promise<void> {
   }
   if (lesson) {
     const { doLesson } = await import('./lab-lesson.ts');
-    process.exitCode = await doLesson(opened, end, { lesson, privilege, record: file, scenario: WATCHED });
+    process.exitCode = await doLesson(opened, end, { lesson, privilege, record: file });
   }
   await end;
   enough.abort();
