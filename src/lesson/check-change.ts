@@ -4,8 +4,8 @@ import type { Timeline } from '../evidence/timeline.ts';
 import { stateHistoryOf, type Transition } from '../evidence/transitions.ts';
 import { seenOn } from '../evidence/watch/seen-connections.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
-import type { Done, Seen, StepCheck } from './check.ts';
 import type { ChangeGoal } from './lesson.ts';
+import type { Done, Seen, StepCheck } from './step-check.ts';
 import { connectionWords } from './words.ts';
 
 /** A change that one witness alone has seen may be its mistake. */

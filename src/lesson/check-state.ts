@@ -7,10 +7,10 @@ import { type EndVerdict, judgeEnd } from '../evidence/verdict.ts';
 import { packets } from '../evidence/witness/packets.ts';
 import { rowOf } from '../evidence/witness/socket-table.ts';
 import type { State } from '../tcp/state.ts';
-import type { Done, Seen, StepCheck } from './check.ts';
 import { type Candidate, candidatesFor, type Span, spansOf, statesNow, wantedOf } from './ends.ts';
 import type { StateGoal } from './lesson.ts';
 import { meansAgainst } from './means.ts';
+import type { Done, Seen, StepCheck } from './step-check.ts';
 import { conditionWords, connectionWords, differenceWords, statesWords } from './words.ts';
 
 /** What was found of one connection. */

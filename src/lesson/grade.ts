@@ -1,6 +1,7 @@
 import type { Timeline } from '../evidence/timeline.ts';
-import { type Answer, type Done, LessonProgress, type Seen } from './check.ts';
+import { LessonProgress } from './check.ts';
 import type { Lesson } from './lesson.ts';
+import type { Answer, Done, Seen } from './step-check.ts';
 
 /** A lesson as its evidence shows it. */
 export interface Grade {
