@@ -282,7 +282,7 @@ export function tcplabAsOrdinaryUser(): string[] {
   if (!IS_ROOT) return ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--', ...TCPLAB];
   const folder = temporaryFolder();
   chmodSync(folder, 0o755);
-  for (const path of ['package.json', 'dist', ...runtimePackages()]) {
+  for (const path of ['package.json', 'dist', 'lessons', ...runtimePackages()]) {
     cpSync(join(REPOSITORY, path), join(folder, path), { recursive: true });
   }
   const home = join(folder, 'home');

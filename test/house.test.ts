@@ -18,14 +18,27 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   remote: ['tcp', 'evidence', 'kernel', 'lab'],
   scenario: ['tcp', 'evidence', 'kernel', 'lab'],
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
-  report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
+  lesson: ['tcp', 'evidence'],
+  report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check', 'lesson'],
   testing: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'report'],
   ui: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
   // What needs Node is not for a browser, see `faultsOfBrowser`.
   web: ['tcp', 'evidence', 'lab', 'report', 'ui'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'check', 'report', 'testing', 'ui'],
+  cli: [
+    'tcp',
+    'evidence',
+    'kernel',
+    'lab',
+    'remote',
+    'scenario',
+    'check',
+    'lesson',
+    'report',
+    'testing',
+    'ui',
+  ],
 };
-const FOR_ALL = ['src/dist.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
+const FOR_ALL = ['src/dist.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts', 'src/yaml-text.ts'];
 const OF_ALL = 'src/index.ts';
 /** The folders of report/, in their order: `story` knows none of the forms. */
 const ROOMS: Record<string, readonly string[]> = {

@@ -2,35 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { AsyncDisposableStack } from '../src/kernel/disposable-stack.ts';
 import { eventually, IS_ROOT, needRoot, Program, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
-
-/** A lab that is open, with a name that no other test uses. */
-class OpenLab implements AsyncDisposable {
-  static #last = 0;
-  readonly name = `test-${process.pid}-${++OpenLab.#last}`;
-  readonly program: Program;
-  readonly #tcplab: readonly string[];
-
-  constructor(tcplab: readonly string[], ...options: string[]) {
-    this.#tcplab = tcplab;
-    this.program = new Program([...tcplab, 'lab', this.name, ...options]);
-  }
-
-  inside(host: string, script: string): Promise<{ status: number; stdout: string; stderr: string }> {
-    return run(this.command(host, 'sh', '-c', script));
-  }
-
-  command(host: string, ...argv: string[]): string[] {
-    return [...this.#tcplab, 'enter', host, '--lab', this.name, ...(argv.length > 0 ? ['--', ...argv] : [])];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.program.kill('SIGINT');
-    await this.program.ended;
-  }
-}
-
-const isListening = (lab: OpenLab, port: number) => async () =>
-  (await lab.inside('server', `ss -Htln 'sport = ${port}'`)).stdout.includes('LISTEN');
+import { isListening, OpenLab } from './open-lab.ts';
 
 const networkOfMachine = () => [
   readFileSync('/proc/net/dev', 'utf8').split('\n').length,
@@ -102,6 +74,27 @@ describe.each([
       stderr: expect.stringContaining('would leave files on the machine'),
     });
     expect(there()).toEqual(before);
+  });
+
+  it('hides nothing of the machine where no usual folder is empty', async (context) => {
+    needRoot(context, 'to fill those folders, in a mount namespace');
+    await using lab = open(context);
+    await lab.program.until(/Ctrl-C ends it/);
+    const folders = '/srv /media /mnt /opt /var/opt /var/local /usr/local/src';
+    const fill = `for one in ${folders}; do [ -d $one ] || continue; mount -t tmpfs full $one; touch $one/kept; done`;
+    const look = `for one in ${folders}; do [ ! -d $one ] || ls $one/kept; done; getent hosts server`;
+    const command = lab.command('client', 'sh', '-c', look);
+    const inside = await run(['unshare', '--mount', 'sh', '-ec', `${fill}; exec "$@"`, 'sh', ...command]);
+    expect(inside).toMatchObject({ status: 0, stderr: '' });
+    expect(inside.stdout).toMatch(/\/opt\/kept\n.*192\.168\.2\.11 +server/s);
+  });
+
+  it('lets ping through', async (context) => {
+    await using lab = open(context);
+    await lab.program.until(/Ctrl-C ends it/);
+    const ping = await lab.inside('client', 'ping -c 1 -W 5 server');
+    if (ping.stderr.includes('not found')) return context.skip('needs ping (iputils-ping)');
+    expect(ping).toMatchObject({ status: 0, stdout: expect.stringContaining('1 received') });
   });
 
   it('shows in the prompt of a shell which host it is', async (context) => {

@@ -67,13 +67,14 @@ describe('as a package', () => {
       .filter((path) => !path.startsWith('node_modules/'));
     const foreign = own.filter(
       (path) =>
-        !/^(dist\/.*\.(c?js(\.map)?|d\.c?ts)|dist\/licenses\.txt|examples\/[\w./-]+|dist\/web\/\w+\.css|schema\/[\w.]+\.json|docs\/.*\.md|docs\/images\/\w+\.(png|svg)|[A-Z]+(\.md)?|(dist\/cli\/)?package\.json)$/.test(
+        !/^(dist\/.*\.(c?js(\.map)?|d\.c?ts)|dist\/licenses\.txt|examples\/[\w./-]+|dist\/web\/\w+\.css|schema\/[\w.]+\.json|lessons\/[\w-]+\.md|docs\/.*\.md|docs\/images\/\w+\.(png|svg)|[A-Z]+(\.md)?|(dist\/cli\/)?package\.json)$/.test(
           path,
         ),
     );
     expect(foreign).toEqual([]);
     expect(own).toContain('schema/run.schema.json');
     expect(own).toContain('docs/timeline.md');
+    expect(own).toContain('lessons/close-wait.md');
     expect(own.filter((path) => /\.test\./.test(path) && !path.startsWith('examples/'))).toEqual([]);
   });
 

@@ -1,18 +1,28 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import { Lab } from '../lab/lab.ts';
 import { announceLab, openLabs } from '../lab/open-labs.ts';
+import type { Lesson } from '../lesson/lesson.ts';
 import { durationOption } from './arguments.ts';
 import { newCommand } from './commands.ts';
-import { helpEnd } from './help.ts';
+import { helpEnd, OPTION_GROUPS } from './help.ts';
 import { untilSignal } from './interrupt.ts';
+import { OutputFile } from './output-file.ts';
 import { ensurePrivilege } from './privileges.ts';
+import { keepMemorySmall } from './small-memory.ts';
+import { watchLab } from './watch-lab.ts';
 
 interface Options {
   ipv6?: boolean;
   for?: number;
   list?: boolean;
+  watch?: boolean;
+  timeline?: string;
+  lesson?: string | true;
+  record?: string;
+  grade?: string[];
+  csv?: boolean;
   json?: boolean;
 }
 
@@ -30,40 +40,110 @@ export function labCommand(): Command {
     .option('--ipv6', 'IPv6 between the hosts')
     .addOption(durationOption('--for <duration>', 'time after which the lab ends, such as 600s'))
     .option('--list', 'the labs that are open, which you can enter')
-    .option('--json', 'with --list: as JSON')
+    .option(
+      '--lesson [lesson]',
+      'an exercise to do in it: a name or a file; without one, lists them (docs/lessons.md)',
+    )
+    .option('--grade <files...>', 'records of lessons to compute again from their evidence, as a table')
+    .option('--watch', 'show what happens in there: connections, states and who proves them, segments, rules')
+    .option(
+      '--json',
+      'with --list or --grade: as JSON; with --watch: a line of JSON for each piece of news (docs/lab.md)',
+    )
+    .option('--csv', 'with --grade: as CSV')
+    .addOption(
+      new Option('--record <file>', 'with --lesson: what was done and seen, to hand in').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    )
+    .addOption(
+      new Option('--timeline <file>', 'with --watch: all events (docs/timeline.md)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    )
     .addHelpText(
       'after',
       helpEnd(
-        ['tcplab lab', 'tcplab lab monday --ipv6', 'tcplab lab --list', 'tcplab enter server -- ss -tan'],
+        [
+          'tcplab lab',
+          'tcplab lab --watch',
+          'tcplab lab monday --ipv6',
+          'tcplab lab --lesson close-wait --record close-wait.ndjson',
+          'tcplab lab --grade class/*.ndjson',
+          'tcplab lab --list',
+          'tcplab enter server -- ss -tan',
+        ],
         'Nothing is left on the machine when it ends. Shells that are still inside keep their host, without the wire, until they exit.',
-        'Exit status: 0 ended, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
+        'Exit status: 0 ended, 1 a lesson or a record is not complete, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
       ),
     )
     .action(lab);
 }
 
 async function lab(name: string, options: Options): Promise<void> {
+  mustFitTogether(options);
   if (options.list) return list(options.json ?? false);
-  if (options.json)
-    throw new TcplabError('USAGE', '--json requires --list', { hint: 'tcplab lab --list --json' });
+  if (options.grade) return (await import('./lab-grade.ts')).grade(options.grade, options);
+  if (options.lesson === true) return (await import('./lab-lesson.ts')).listLessons();
+  if (options.timeline !== undefined && !options.watch)
+    throw new TcplabError('USAGE', '--timeline requires --watch', {
+      hint: `tcplab lab --watch --timeline ${options.timeline}`,
+    });
+  const lesson = options.lesson === undefined ? undefined : await lessonNamed(options.lesson);
   mustBeName(name);
   if (openLabs().some((one) => one.name === name))
     throw new TcplabError('USAGE', `a lab with the name ${name} is open already`, {
       hint: `give this one another name: tcplab lab ${name}-2`,
     });
-  ensurePrivilege();
+  const privilege = ensurePrivilege();
+  const path = options.timeline ?? options.record;
+  const file = path === undefined ? undefined : new OutputFile(path);
   const signal = untilSignal();
-  await using opened = await Lab.open({ family: options.ipv6 ? 'ipv6' : 'ipv4' });
+  if (options.watch || lesson) keepMemorySmall();
+  await using opened = await Lab.open({
+    family: options.ipv6 ? 'ipv6' : 'ipv4',
+    ...(options.watch || lesson ? { watched: true } : {}),
+  });
   using _ = announceLab(opened, name, new Date());
   const flag = name === DEFAULT_NAME ? '' : ` --lab ${name}`;
-  process.stdout.write(
+  const output = options.json ? process.stderr : process.stdout;
+  output.write(
     `Lab ${name}: client ${opened.client.address}, server ${opened.server.address}\n` +
       `  tcplab enter client${flag}\n  tcplab enter server${flag}\nCtrl-C ends it.\n`,
   );
   const enough = new AbortController();
   const time = pause(options.for ?? LONGEST_MS, undefined, { signal: enough.signal }).catch(() => {});
-  await Promise.race([signal, time]);
+  const end = Promise.race([signal, time]);
+  if (options.watch) {
+    await watchLab(opened, end, {
+      privilege,
+      json: options.json ?? false,
+      timeline: file,
+    });
+  }
+  if (lesson) {
+    const { doLesson } = await import('./lab-lesson.ts');
+    process.exitCode = await doLesson(opened, end, { lesson, privilege, record: file });
+  }
+  await end;
   enough.abort();
+}
+
+/** Loaded only now, because few labs need it. */
+async function lessonNamed(wanted: string): Promise<Lesson> {
+  return (await import('./lesson-files.ts')).lessonNamed(wanted);
+}
+
+function mustFitTogether({ json, csv, record, list, watch, grade, lesson }: Options): void {
+  const wrong = (message: string, hint: string) => new TcplabError('USAGE', message, { hint });
+  if (json && !list && !watch && !grade)
+    throw wrong('--json requires --list, --watch or --grade', 'tcplab lab --list --json');
+  if (csv && !grade) throw wrong('--csv requires --grade', 'tcplab lab --grade FILE --csv');
+  if (csv && json) throw wrong("--csv can't be combined with --json", 'choose one of them');
+  if (record !== undefined && typeof lesson !== 'string')
+    throw wrong('--record requires --lesson', `tcplab lab --lesson close-wait --record ${record}`);
+  if (watch && lesson !== undefined)
+    throw wrong("--watch can't be combined with --lesson", 'a lesson shows what it needs; remove --watch');
 }
 
 function list(isJson: boolean): void {

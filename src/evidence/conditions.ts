@@ -160,7 +160,10 @@ function deferS(timeline: Timeline, { connection }: Claimed, untilMs: number): n
     );
   const read = timeline
     .of('socket-options')
-    .findLast(({ host, local }) => host === 'server' && local.port === connection.server.port);
+    .findLast(
+      ({ atMs, host, local }) =>
+        atMs <= untilMs && host === 'server' && local.port === connection.server.port,
+    );
   return Number(set?.detail.split(' ')[1] ?? read?.options?.['TCP_DEFER_ACCEPT'] ?? 0);
 }
 

@@ -5,6 +5,7 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import type { ConnectionEnd } from './connection.ts';
 import type { Counted, HostName, SocketsSeen } from './events.ts';
+import { hasGuests } from './foreign-rules.ts';
 import { concernsEnd, isAbortive, programCalls } from './program-calls.ts';
 import { repliesTo } from './replies.ts';
 import type { Timeline } from './timeline.ts';
@@ -17,6 +18,9 @@ interface Segments {
   /** The changes that they leave possible, and do not show by themselves. */
   possible: readonly Step[];
 }
+
+/** The longest time between a segment and the kernel event that it causes. */
+const SAME_MOMENT_MS = 0.5;
 
 /** Finds the transition of a change that no segment explains, by the calls at that time and the timer before it. */
 export class CallsAndTimers {
@@ -36,7 +40,7 @@ export class CallsAndTimers {
     this.#timeline = timeline;
     this.#end = end;
     this.#segments = segments;
-    const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
+    const hasProgram = hasGuests(timeline, end.host);
     this.#isWatched = hasProgram && seesCalls(timeline, end.host);
     this.#isHidden = hasProgram && !this.#isWatched;
     this.#actions = [...ownActions(timeline, end), ...programActions(timeline, end)];
@@ -84,14 +88,18 @@ export class CallsAndTimers {
   arcAt(from: State, to: State, sinceMs: number, untilMs: number): Arc | null {
     const byCall = this.#arcOfCall(from, to, sinceMs, untilMs);
     if (byCall) return byCall;
+    const isIt = (step: Step) => step.from === from && step.to === to;
+    const bySegment = this.#segments.possible.filter(isIt);
+    // A segment that came just then decides, in whichever of the ways the end got there.
+    const then = bySegment.find(({ atMs }) => Math.abs(atMs - untilMs) < SAME_MOMENT_MS)?.arc;
+    if (then && sinceMs === untilMs) return then;
     // It was ended by a call for which the table has no arc, not by a timer.
     if (to === 'CLOSED' && this.isEndedByCall(sinceMs, untilMs)) return null;
     const timer = this.#timerBefore(from, untilMs);
     const other = timer?.trigger ?? this.#errorBefore(sinceMs, untilMs);
     const candidates = taken(from, to);
     const byOther = candidates.find(({ trigger }) => trigger === other);
-    const bySegment = this.#segments.possible.find((step) => step.from === from && step.to === to)?.arc;
-    const found = byOther ?? bySegment ?? this.#arcOfArrival(from, to, sinceMs, untilMs);
+    const found = byOther ?? bySegment[0]?.arc ?? this.#arcOfArrival(from, to, sinceMs, untilMs);
     if (found || !this.#isHidden || (from !== 'CLOSED' && from !== 'LISTEN')) return found;
     // The program's call is unseen, but nothing else leads from one state to the other.
     return candidates.find(({ trigger }) => ['listen', 'connect', 'close'].includes(trigger)) ?? null;

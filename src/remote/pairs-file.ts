@@ -1,5 +1,6 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
 import { TcplabError } from '../error.ts';
+import { readYaml } from '../yaml-text.ts';
 import { isPlace, parsePlace, unknownHost } from './place.ts';
 
 /** Two hosts between which scenarios run. */
@@ -16,19 +17,7 @@ const KEYS = ['name', 'client', 'server'];
  * of an error, and what was expected there.
  */
 export function parsePairs(text: string, path: string): NamedPair[] {
-  const lines = new LineCounter();
-  const document = parseYaml(text, lines, path);
-  const wrong = (node: Node | null | undefined, what: string): TcplabError => {
-    const { line, col } = lines.linePos(node?.range?.[0] ?? 0);
-    return new TcplabError('USAGE', `${path}:${line}:${col}: ${what}`, { hint: EXAMPLE });
-  };
-  const [error] = document.errors;
-  if (error) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    const said = error.message.split(/ at line \d+/)[0];
-    throw new TcplabError('USAGE', `${path}:${line}:${col}: invalid YAML: ${said}`, { hint: EXAMPLE });
-  }
-  const { contents } = document;
+  const { contents, wrong } = readYaml(text, { path, hint: EXAMPLE });
   if (!isSeq(contents)) throw wrong(contents, 'expected a list of pairs');
   if (contents.items.length === 0) throw wrong(contents, 'the list of pairs is empty');
   const names = new Set<string>();
@@ -42,15 +31,6 @@ export function parsePairs(text: string, path: string): NamedPair[] {
 }
 
 const EXAMPLE = 'write a pair as - { client: ssh:user@a, server: ssh:user@b } (docs/hosts.md)';
-
-function parseYaml(text: string, lineCounter: LineCounter, path: string): ReturnType<typeof parseDocument> {
-  try {
-    return parseDocument(text, { lineCounter });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new TcplabError('USAGE', `${path}: invalid YAML: it is nested too deeply`, { hint: EXAMPLE });
-  }
-}
 
 function pairOf(
   map: YAMLMap,
