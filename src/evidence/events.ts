@@ -6,9 +6,11 @@ import type { State } from '../tcp/state.ts';
 import type { Condition } from './condition-names.ts';
 import type { HostName } from './host-name.ts';
 import type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
+import type { RulesSeen } from './seen-rules.ts';
 
 export { type HostName, otherHost } from './host-name.ts';
 export type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
+export type { RulesSeen, SeenRule } from './seen-rules.ts';
 
 /** Raised when a reader of the old form would misread the new one. */
 export const TIMELINE_FORMAT = 'tcplab.timeline/1';
@@ -38,6 +40,8 @@ export interface LabOpened extends TimedEvent {
   hosts?: Record<HostName, HostAbout>;
   /** What was set before anything happened, because it was asked for; absent where nothing was. */
   settings?: LabSettings | undefined;
+  /** Others act in its hosts, and tcplab only watches: connections, rules and sysctls are theirs, and nothing is claimed. */
+  watched?: boolean | undefined;
 }
 
 /** A call that tcplab made in a host, as strace would show it. */
@@ -124,6 +128,8 @@ export interface SocketsSeen extends AtHost {
   /** How long it took to read it, up to `atMs`. */
   tookMs: number;
   rows: SocketRow[];
+  /** When the look before began, which found the same as the event before. Only in a lab that is watched. */
+  sameUntilMs?: number | undefined;
 }
 
 /** A tracepoint of the kernel fired for a socket of this host. */
@@ -284,6 +290,15 @@ export interface Unseen {
   toMs: number;
 }
 
+/** The last event of a lab that was watched: its socket tables were read so often, from `fromMs` to `atMs`. */
+export interface Watched extends TimedEvent {
+  type: 'watched';
+  fromMs: number;
+  samples: number;
+  /** As of a hold. */
+  unseen?: Unseen[] | undefined;
+}
+
 /** The state was not reached: the expected state, and the states found instead. */
 interface GaveUp extends TimedEvent {
   type: 'gave-up';
@@ -333,6 +348,8 @@ export type TimelineEvent =
   | SocketOptionsRead
   | Claimed
   | Held
+  | Watched
+  | RulesSeen
   | GaveUp
   | Noted
   | Lost;

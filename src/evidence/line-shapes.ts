@@ -13,7 +13,9 @@ import {
   TIMELINE_FORMAT,
   type TimelineLine,
 } from './events.ts';
+import type { SeenRule } from './seen-rules.ts';
 import {
+  boolean,
   type Fields,
   isObject,
   list,
@@ -70,6 +72,15 @@ const settings = object({
 }) as Shape<LabSettings>;
 const atMs = number();
 const rule = whole(1);
+const unseen = optional(list(object({ fromMs: number(0), toMs: number(0) })));
+const seenRule: Shape<SeenRule> = object({
+  chain: text(),
+  handle: nullable(whole(1)),
+  hook: nullable(text()),
+  text: text(),
+  packets: nullable(whole()),
+  mayDrop: boolean(),
+});
 const program = whole(1);
 
 const sequence: Shape<SequenceNumber> = whole(0, 2 ** 32 - 1);
@@ -169,6 +180,7 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     kernelEvents: optional(kernelEventsAbout),
     hosts: optional(object({ client: hostAbout, server: hostAbout })),
     settings: optional(settings),
+    watched: optional(boolean()),
   },
   call: {
     atMs,
@@ -187,7 +199,15 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   'sysctl-written': { atMs, host, name: text(), value: text() },
   'rule-counted': { atMs, host, rule, packets: whole() },
   counted: { atMs, host, counters: map(whole(Number.MIN_SAFE_INTEGER)) },
-  sockets: { atMs, host, rows: list(socketRow), tookMs: number(0) },
+  sockets: { atMs, host, rows: list(socketRow), tookMs: number(0), sameUntilMs: optional(atMs) },
+  'rules-seen': {
+    atMs,
+    host,
+    tookMs: number(0),
+    sameUntilMs: nullable(atMs),
+    rules: list(seenRule),
+    unread: nullable(text()),
+  },
   kernel: {
     atMs,
     host,
@@ -237,8 +257,9 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
     atMs,
     fromMs: number(0),
     samples: whole(),
-    unseen: optional(list(object({ fromMs: number(0), toMs: number(0) }))),
+    unseen,
   },
+  watched: { atMs, fromMs: number(0), samples: whole(), unseen },
   'gave-up': { atMs, scenario: id, held, why: text() },
   noted: { atMs, text: text() },
   lost: {

@@ -27,7 +27,7 @@ export type BlindSince = Record<HostName, number | null>;
 interface About {
   connection: Connection;
   /** Whether arriving packets may be dropped on a host without a report. */
-  mayDrop: (host: HostName) => boolean;
+  mayDrop: (host: HostName, atMs: number) => boolean;
   /** A rule in nft's words, by its number. */
   textOf: (rule: number) => string;
 }
@@ -81,7 +81,7 @@ export class Reading {
         const reason = why !== undefined && evenIf.includes(why) ? undefined : why;
         const isRefused = joins.dropOf(event) || hasWrongChecksum(event);
         const given = isRefused ? undefined : this.#inputs[host].received(atMs, seen, reason);
-        inputs.push(given && this.#about.mayDrop(host) ? { ...given, maybe: true } : given);
+        inputs.push(given && this.#about.mayDrop(host, atMs) ? { ...given, maybe: true } : given);
         if (joins.isStray(event) && !this.#isUnsure(event, blindSince))
           passage?.(this.#strayPassage(event, joins), event);
       } else if (isDeparture(event)) {

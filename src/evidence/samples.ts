@@ -30,7 +30,12 @@ export class Samples {
 
   /** A hold of so many looks that ended at `atMs`. */
   held(atMs: number): Held {
+    return { type: 'held', ...this.looks(atMs) };
+  }
+
+  /** The same for anything else that tcplab looks at. */
+  looks(atMs: number): Omit<Held, 'type'> {
     const unseen = this.#unseen.length > 0 ? { unseen: [...this.#unseen] } : {};
-    return { type: 'held', atMs, fromMs: this.#fromMs, samples: this.#samples, ...unseen };
+    return { atMs, fromMs: this.#fromMs, samples: this.#samples, ...unseen };
   }
 }

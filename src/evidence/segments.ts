@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts';
 import { dropWords } from './drop-reasons.ts';
 import type { HostName, KernelDropped } from './events.ts';
+import { isWatched, rulesThatDropped, ruleWords } from './foreign-rules.ts';
 import type { SeenInput } from './inputs.ts';
 import { trafficOn } from './packet-index.ts';
 import type { Passage } from './passage.ts';
@@ -62,7 +63,14 @@ export function inputsOf(
 }
 
 /** Why the kernel dropped it, in words for the middle of a sentence. */
-export function wordsOfDrop(timeline: Timeline, { host, reason }: KernelDropped): string {
+export function wordsOfDrop(timeline: Timeline, drop: KernelDropped): string {
+  const { host, reason } = drop;
+  if (reason === 'NETFILTER_DROP' && isWatched(timeline)) {
+    const rules = rulesThatDropped(timeline, drop).map(ruleWords);
+    return rules.length > 1
+      ? `one of ${rules.length} rules (${rules.join(' | ')})`
+      : (rules[0] ?? 'netfilter (rule unknown)');
+  }
   const mayBeOurs = reason === 'NETFILTER_DROP' && hasLostPackets(timeline, host);
   return mayBeOurs ? 'netfilter (rule unknown: a log overflowed)' : dropWords(reason);
 }

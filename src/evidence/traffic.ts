@@ -238,7 +238,7 @@ export class Traffic {
   #newReading(): Reading {
     return new Reading(this.#origins, {
       connection: this.#connection,
-      mayDrop: (host) => mayDropUnseen(this.#timeline, host),
+      mayDrop: (host, atMs) => mayDropUnseen(this.#timeline, host, atMs),
       textOf: (rule) => this.#textOfRule(rule),
     });
   }

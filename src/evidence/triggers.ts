@@ -5,6 +5,7 @@ import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import type { ConnectionEnd } from './connection.ts';
 import type { Counted, HostName, SocketsSeen } from './events.ts';
+import { hasGuests } from './foreign-rules.ts';
 import { concernsEnd, isAbortive, programCalls } from './program-calls.ts';
 import { repliesTo } from './replies.ts';
 import type { Timeline } from './timeline.ts';
@@ -36,7 +37,7 @@ export class CallsAndTimers {
     this.#timeline = timeline;
     this.#end = end;
     this.#segments = segments;
-    const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
+    const hasProgram = hasGuests(timeline, end.host);
     this.#isWatched = hasProgram && seesCalls(timeline, end.host);
     this.#isHidden = hasProgram && !this.#isWatched;
     this.#actions = [...ownActions(timeline, end), ...programActions(timeline, end)];

@@ -73,10 +73,43 @@ function weigh(timeline: Timeline, hold: Held | undefined): Verdict {
     const because = `nothing read the socket tables for ${unseen}: the scenario's condition may have been broken`;
     return { word: 'unproven', because, held, peer };
   }
-  const agreeing = held.filter(({ agrees }) => agrees === true);
-  if (agreeing.length >= ENOUGH) return { word: 'proven', because: null, held, peer };
-  const blind = held.filter(({ agrees }) => agrees === null).map(({ witness, why }) => `${witness}: ${why}`);
-  return { word: 'unproven', because: `too few witnesses could see it (${blind.join('; ')})`, held, peer };
+  return { ...enoughAgree(held), held, peer };
+}
+
+/** Of one end, where nothing claims more than its state: no condition, and nothing of its peer. */
+export interface EndVerdict {
+  word: VerdictWord;
+  because: string | null;
+  witnesses: Testimony[];
+}
+
+/**
+ * Weighs whether an end was in a state from `fromMs` to `atMs` of a hold, by what a timeline has of it. `byPackets`: the end by
+ * which the packets know it, where that is another: a listener shows only in what it answers to a client.
+ */
+export function judgeEnd(
+  timeline: Timeline,
+  end: ConnectionEnd,
+  state: State,
+  hold: Held,
+  byPackets: ConnectionEnd = end,
+): EndVerdict {
+  const witnesses = ALL.map((witness) =>
+    testify(witness, timeline, witness === packets ? byPackets : end, state, hold),
+  );
+  const against = witnesses.find(({ agrees }) => agrees === false);
+  if (against) return { word: 'disproven', because: `${against.witness}: ${against.why}`, witnesses };
+  if (hold.samples < 2) return { word: 'unproven', because: 'it was read only once', witnesses };
+  return { ...enoughAgree(witnesses), witnesses };
+}
+
+function enoughAgree(witnesses: readonly Testimony[]): Pick<Verdict, 'word' | 'because'> {
+  const agreeing = witnesses.filter(({ agrees }) => agrees === true);
+  if (agreeing.length >= ENOUGH) return { word: 'proven', because: null };
+  const blind = witnesses
+    .filter(({ agrees }) => agrees === null)
+    .map(({ witness, why }) => `${witness}: ${why}`);
+  return { word: 'unproven', because: `too few witnesses could see it (${blind.join('; ')})` };
 }
 
 /** The timer that ended the state claimed of an end: then a forecast has come true. */

@@ -7,6 +7,7 @@ import { notInstalled } from './system-command.ts';
 const OUTPUT_JSON = 1 << 4;
 const OUTPUT_HANDLE = 1 << 3;
 const OUTPUT_ECHO = 1 << 5;
+const OUTPUT_STATELESS = 1 << 2;
 
 type Context = bigint;
 
@@ -61,6 +62,13 @@ export class Nftables {
     return output ? (JSON.parse(output) as { nftables: NftObject[] }).nftables : [];
   }
 
+  /** All that is set, also by others: in JSON, and as nft prints it, with handles and without counters. */
+  listAll(): { objects: NftObject[]; text: string } {
+    const objects = this.runJson('list ruleset');
+    this.#lib.setFlags(this.#context, OUTPUT_HANDLE | OUTPUT_STATELESS);
+    return { objects, text: this.#run('list ruleset') };
+  }
+
   close(): void {
     this.#lib.destroy(this.#context);
   }
@@ -73,15 +81,28 @@ export class Nftables {
 }
 
 /** The parts of nft's JSON that are read here. */
-interface NftObject {
+export interface NftObject {
+  chain?: NftChain;
   rule?: NftRule;
   add?: { rule?: NftRule };
 }
 
-interface NftRule {
+interface NftChain {
+  family: string;
+  table: string;
+  name: string;
+  /** Of a base chain. */
+  hook?: string;
+  policy?: string;
+}
+
+export interface NftRule {
+  family: string;
+  table: string;
+  chain: string;
   handle: number;
   comment?: string;
-  expr: { counter?: { packets: number; bytes: number } }[];
+  expr: ({ counter?: { packets: number; bytes: number } } & Record<string, unknown>)[];
 }
 
 function load(): LibNftables | undefined {

@@ -2,7 +2,7 @@ import { TcplabError } from '../error.ts';
 import { host as hostName, milliseconds, mustFit, port, work } from '../evidence/arguments.ts';
 import { type HostName, TIMELINE_FORMAT, type TimelineEvent } from '../evidence/events.ts';
 import { settle } from '../evidence/packet-index.ts';
-import { type Fields, object, oneOf, optional } from '../evidence/shape.ts';
+import { boolean, type Fields, object, oneOf, optional } from '../evidence/shape.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
@@ -22,6 +22,8 @@ export interface LabOptions extends Settings {
   firewall?: FirewallKind;
   /** The port of the server; default: 80, or a free port if the hosts are not the lab's own. */
   serverPort?: number | undefined;
+  /** Others act in it, in any way they like, and tcplab only watches. */
+  watched?: boolean;
   /** Opens the two hosts; default: two namespaces of the lab's own. */
   hosts?: OpenPair | undefined;
 }
@@ -30,6 +32,7 @@ export const LAB_FIELDS: Fields<LabOptions> = {
   family: optional(oneOf('ipv4', 'ipv6')),
   firewall: optional(oneOf('nft', 'iptables')),
   serverPort: optional(port),
+  watched: optional(boolean()),
   hosts: optional(work<OpenPair>()),
   ...SETTING_FIELDS,
 };
@@ -84,7 +87,7 @@ export class Lab implements AsyncDisposable {
   static async open(options: LabOptions = {}): Promise<Lab> {
     mustFit('Lab.open() options', LAB, options, "example: Lab.open({ family: 'ipv6', serverPort: 8080 })");
     const { family = 'ipv4', firewall = 'nft', serverPort, hosts = openNamespacePair } = options;
-    const { clientPort } = options;
+    const { clientPort, watched = false } = options;
     const settings = settingsAsked(options);
     const startNs = monotonicNs();
     const startedAt = new Date().toISOString();
@@ -94,7 +97,7 @@ export class Lab implements AsyncDisposable {
     const emit = (event: TimelineEvent) => {
       if (!isOver) timeline.add(event);
     };
-    const pair = await hosts({ family, firewall, serverPort, clientPort, startNs, emit });
+    const pair = await hosts({ family, firewall, serverPort, clientPort, watched, startNs, emit });
     timeline.add({
       type: 'lab-opened',
       atMs: 0,
@@ -103,6 +106,7 @@ export class Lab implements AsyncDisposable {
       family,
       ...pair.about,
       settings,
+      ...(watched ? { watched } : {}),
     });
     const endTimeline = () => {
       isOver = true;

@@ -22,6 +22,8 @@ export interface NamespaceHostOptions {
   neighbour?: Neighbour;
   /** Where others use the machine as well. */
   shared?: SharedMachine;
+  /** Whether others act in there, and this process only watches. */
+  watched?: boolean;
   watch: KernelWatch;
   /** Reads the packets of the lab's other host too, where that is on this machine. */
   readPackets?: () => void;

@@ -30,6 +30,7 @@ import { endOrphans } from './orphans.ts';
 import { PacketWatch } from './packet-watch.ts';
 import type { Program } from './program.ts';
 import type { Rule } from './rule.ts';
+import { RulesWatch } from './rules-watch.ts';
 import { SocketDescriptors } from './socket-descriptors.ts';
 import { TableWatch } from './table-watch.ts';
 
@@ -45,6 +46,10 @@ export class NamespaceHost implements EnterableHost {
   readonly #counters: CounterTexts;
   readonly #programs: NamespacePrograms;
   readonly #rules: HostRules;
+  /** Of others, where they are watched. */
+  readonly #rulesWatch: RulesWatch | undefined;
+  /** When the last look began. */
+  #lookedMs: number | undefined;
   readonly #kernelEvents: HostKernelEvents;
   readonly #sockets: SocketDescriptors;
   #rawSocket: number | undefined;
@@ -74,6 +79,10 @@ export class NamespaceHost implements EnterableHost {
     });
     this.#tableWatch = new TableWatch(this.#table, { isNew: !shared });
     watch.add(this.#kernelEvents);
+    if (options.watched) {
+      this.#rulesWatch = new RulesWatch({ ...options, ...clock });
+      this.#programs.admitOthers();
+    }
     undo.move();
   }
 
@@ -270,12 +279,17 @@ export class NamespaceHost implements EnterableHost {
     this.#tableWatch.hasGuests ||= this.#programs.areThere;
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    this.#readPackets();
+    const packets = this.#readPackets();
+    const rules = this.#rulesWatch?.read(packets > 0);
+    if (rules) this.#options.emit(rules);
     this.#programs.findOwners(rows);
     if (this.#tableWatch.isNews(rows)) {
       const atMs = this.#nowMs();
-      this.#options.emit({ type: 'sockets', atMs, tookMs: atMs - startMs, host: this.name, rows });
+      const sameUntilMs = this.#options.watched ? this.#lookedMs : undefined;
+      const since = sameUntilMs === undefined ? {} : { sameUntilMs };
+      this.#options.emit({ type: 'sockets', atMs, tookMs: atMs - startMs, host: this.name, rows, ...since });
     }
+    this.#lookedMs = startMs;
     return rows;
   }
 
@@ -302,6 +316,7 @@ export class NamespaceHost implements EnterableHost {
       () => untilCloseEmitted(),
       () => this.#rawSocket !== undefined && kernel.close(this.#rawSocket),
       () => this.#rules.close(),
+      () => this.#rulesWatch?.close(),
       () => shared && this.#namespace.enter(() => shared.restore()),
       () => this.#table.close(),
       () => stopFollowingInto(this.#namespace),

@@ -13,7 +13,7 @@ import { layWire } from './wire.ts';
 
 /** Two namespaces of this machine and a veth pair between them, which exist only as long as their lab. */
 export const openNamespacePair: OpenPair = async (request): Promise<HostPair> => {
-  const { family, firewall, serverPort = SERVER_PORT, clientPort, startNs, emit } = request;
+  const { family, firewall, serverPort = SERVER_PORT, clientPort, watched, startNs, emit } = request;
   // Loads the library now, so that the first rule does not have to; or finds that there is no such command.
   if (firewall === 'nft') hasNftables();
   else new Iptables(family);
@@ -36,7 +36,7 @@ export const openNamespacePair: OpenPair = async (request): Promise<HostPair> =>
   };
   const open = (name: HostName) => {
     const host = new NamespaceHost({
-      ...{ name, family, firewall, watch, clientPorts, startNs, readPackets, emit },
+      ...{ name, family, firewall, watched, watch, clientPorts, startNs, readPackets, emit },
       namespace: namespaces[name],
       capture: captures[name],
       logGroup: LOG_GROUP,

@@ -112,14 +112,21 @@ export class NamespacePrograms {
   #input: SilentPipe | undefined;
   #stopWatching: (() => void) | undefined;
   #areThere = false;
+  #othersAreThere = false;
 
   /** Whether there are any, or were. */
   get areThere(): boolean {
-    return this.#areThere;
+    return this.#areThere || this.#othersAreThere;
   }
 
   constructor(options: Options) {
     this.#options = options;
+  }
+
+  /** Others run programs here, which are not the lab's: their sockets are searched for, and they go on when it ends. */
+  admitOthers(): void {
+    this.#options.onProgram?.();
+    this.#othersAreThere = true;
   }
 
   async start(number: number, command: string | readonly string[], options: StartOptions): Promise<Program> {
@@ -176,7 +183,7 @@ export class NamespacePrograms {
 
   /** Finds out which process has a socket open, once for each socket that the table shows, and how it has set its timers. */
   findOwners(rows: readonly SocketRow[]): void {
-    if (!this.#areThere) return;
+    if (!this.areThere) return;
     this.#findNewOwners(rows);
     for (const row of rows.filter(({ inode }) => inode !== 0).slice(0, MOST_READ)) this.#readOptions(row);
   }
@@ -206,7 +213,7 @@ export class NamespacePrograms {
 
   /** Searches again for the owners of all sockets: a child may have inherited one, and its parent closed it. */
   checkOwners(rows: readonly SocketRow[]): void {
-    if (!this.#areThere) return;
+    if (!this.areThere) return;
     const { name: host, processes, nowMs, emit } = this.#options;
     const inodes = new Set(rows.map(({ inode }) => inode));
     const holders = socketHolders(processes.living()).filter(({ inode }) => inodes.has(inode));

@@ -29,6 +29,8 @@ export interface PairRequest {
   serverPort: number | undefined;
   /** The first of the client's ports; the hosts decide if it is not given. */
   clientPort: number | undefined;
+  /** Others act in both hosts, and tcplab only watches: what they do is searched for, and none of it ends with the lab. */
+  watched: boolean;
   /** When the lab's clock was zero: CLOCK_MONOTONIC of this machine, nanoseconds. */
   startNs: bigint;
   emit: (event: TimelineEvent) => void;

@@ -3,6 +3,7 @@ import type { Call, Fact } from '../../tcp/known.ts';
 import type { Segment } from '../../tcp/segment.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { Called, HostName } from '../events.ts';
+import { hasGuests } from '../foreign-rules.ts';
 import { concernsEnd, isAbortive, programCalls } from '../program-calls.ts';
 import type { Timeline } from '../timeline.ts';
 import { kernelChanges } from './kernel-events.ts';
@@ -26,7 +27,7 @@ export interface EndCalls {
 export function callsOfEnd(timeline: Timeline, end: ConnectionEnd): EndCalls {
   const own = ownCallsOfEnd(timeline, end);
   const isByHand = timeline.of('lab-opened').length === 0;
-  const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
+  const hasProgram = hasGuests(timeline, end.host);
   const byKernel = whyKernelUnsure(timeline, end.host) === null ? listeningByKernel(timeline, end) : [];
   if (own) return { ...own, facts: [...own.facts, ...byKernel] };
   if (isByHand && !hasProgram)

@@ -3,6 +3,7 @@ import type { Fact } from '../../tcp/fold.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { ConnectionEnd } from '../connection.ts';
 import type { HostName } from '../events.ts';
+import { hasGuests, isWatched, mayHaveDropped } from '../foreign-rules.ts';
 import type { Timeline } from '../timeline.ts';
 import { arrivals, callsOfEnd, type EndCalls } from './end-calls.ts';
 import { kernelChanges } from './kernel-events.ts';
@@ -55,15 +56,18 @@ export class EndFacts {
   }
 }
 
-/** On a shared host another owner's rule may drop what arrived, unless the kernel reports each drop. */
-export function mayDropUnseen(timeline: Timeline, host: HostName): boolean {
-  const about = timeline.of('lab-opened')[0]?.hosts?.[host];
+/** Where others set rules, one may drop what arrived, unless the kernel reports each drop. */
+export function mayDropUnseen(timeline: Timeline, host: HostName, atMs: number): boolean {
+  const opened = timeline.of('lab-opened')[0];
+  if (opened?.watched)
+    return opened.kernelEvents?.noDrops !== null && mayHaveDropped(timeline, host, 'received', atMs);
+  const about = opened?.hosts?.[host];
   return about !== undefined && about.kernelEvents?.noDrops !== null;
 }
 
-/** A new network namespace has the kernel's defaults (net/ipv4/tcp_ipv4.c, tcp_sk_init); those of a machine are not known. */
+/** A new network namespace has the kernel's defaults (net/ipv4/tcp_ipv4.c, tcp_sk_init); others may set any value. */
 function sysctlsAtFirst(timeline: Timeline, host: HostName) {
-  const isOurs = timeline.of('lab-opened')[0]?.hosts === undefined;
+  const isOurs = timeline.of('lab-opened')[0]?.hosts === undefined && !isWatched(timeline);
   return isOurs && !linger2(timeline, host)
     ? { rfc1337: false, finTimeoutMs: 60_000 }
     : { rfc1337: isOurs ? false : null, finTimeoutMs: null };
@@ -179,8 +183,7 @@ interface TableFacts {
 /** A program may accept between two looks at the table; what tcplab accepts is on the timeline. */
 function isAcceptSeen(timeline: Timeline, end: ConnectionEnd): boolean {
   const { calls, listener } = callsOfEnd(timeline, end);
-  const hasProgram = timeline.of('program-started').some(({ host }) => host === end.host);
-  return calls === 'all' && listener !== null && !hasProgram;
+  return calls === 'all' && listener !== null && !hasGuests(timeline, end.host);
 }
 
 /** More wait than the backlog (include/net/sock.h, sk_acceptq_is_full): for `ss`, Recv-Q is beyond Send-Q. */

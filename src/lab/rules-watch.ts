@@ -1,0 +1,70 @@
+import type { HostName, RulesSeen } from '../evidence/events.ts';
+import { legacyTables } from '../kernel/legacy-tables.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
+import { NftGeneration } from '../kernel/nft-generation.ts';
+import { Nftables } from '../kernel/nftables.ts';
+import { rulesOf } from './foreign-ruleset.ts';
+
+/** So often they are read even if nothing seems to have changed: packets that no capture shows move counters too. */
+const EVERY_MS = 1000;
+
+interface Options {
+  name: HostName;
+  namespace: NetworkNamespace;
+  nowMs: () => number;
+}
+
+/** Reads the rules that others set in a host, whenever they or their counters may have changed. It never changes one. */
+export class RulesWatch {
+  readonly #options: Options;
+  readonly #generation: NftGeneration;
+  readonly #nftables: Nftables;
+  /** When the last reading began, and what it found. */
+  #last: { ms: number; generation: number; shown: string } | undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+    [this.#generation, this.#nftables] = options.namespace.enter(() => [new NftGeneration(), new Nftables()]);
+  }
+
+  /** What is there, if it is something new. `hasPackets`: packets have passed since the last call. */
+  read(hasPackets: boolean): RulesSeen | undefined {
+    const { name: host, namespace, nowMs } = this.#options;
+    const startMs = nowMs();
+    const generation = this.#generation.read();
+    const before = this.#last;
+    const isSame = before?.generation === generation && !hasPackets;
+    if (before && isSame && startMs - before.ms < EVERY_MS) return undefined;
+    const { rules, unread } = namespace.enter(() => ({
+      rules: rulesOf(this.#nftables.listAll()),
+      unread: unreadWords(legacyTables()),
+    }));
+    const shown = JSON.stringify([rules, unread]);
+    this.#last = { ms: startMs, generation, shown };
+    // Before the first rule there is nothing to say.
+    if (shown === (before?.shown ?? NOTHING)) return undefined;
+    const atMs = nowMs();
+    return {
+      type: 'rules-seen',
+      atMs,
+      host,
+      tookMs: atMs - startMs,
+      sameUntilMs: before?.ms ?? null,
+      rules,
+      unread,
+    };
+  }
+
+  close(): void {
+    this.#generation.close();
+    this.#nftables.close();
+  }
+}
+
+const NOTHING = JSON.stringify([[], null]);
+
+function unreadWords(tables: readonly string[]): string | null {
+  return tables.length > 0
+    ? `rules of iptables-legacy (${tables.join(', ')}), which tcplab does not read`
+    : null;
+}
