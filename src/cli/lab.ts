@@ -1,22 +1,29 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TcplabError } from '../error.ts';
 import { Lab } from '../lab/lab.ts';
 import { announceLab, openLabs } from '../lab/open-labs.ts';
 import { durationOption } from './arguments.ts';
 import { newCommand } from './commands.ts';
-import { helpEnd } from './help.ts';
+import { helpEnd, OPTION_GROUPS } from './help.ts';
 import { untilSignal } from './interrupt.ts';
+import { OutputFile } from './output-file.ts';
 import { ensurePrivilege } from './privileges.ts';
+import { keepMemorySmall } from './small-memory.ts';
+import { watchLab } from './watch-lab.ts';
 
 interface Options {
   ipv6?: boolean;
   for?: number;
   list?: boolean;
+  watch?: boolean;
+  timeline?: string;
   json?: boolean;
 }
 
 const DEFAULT_NAME = 'lab';
+/** In the place of a scenario, in the saved timeline of a lab that was watched. */
+const WATCHED = { id: 'watched', heldBy: '' };
 /** The longest that a timer of Node waits: 25 days. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -30,11 +37,26 @@ export function labCommand(): Command {
     .option('--ipv6', 'IPv6 between the hosts')
     .addOption(durationOption('--for <duration>', 'time after which the lab ends, such as 600s'))
     .option('--list', 'the labs that are open, which you can enter')
-    .option('--json', 'with --list: as JSON')
+    .option('--watch', 'show what happens in there: connections, states and who proves them, segments, rules')
+    .option(
+      '--json',
+      'with --list: as JSON; with --watch: a line of JSON for each piece of news (docs/lab.md)',
+    )
+    .addOption(
+      new Option('--timeline <file>', 'with --watch: all events (docs/timeline.md)').helpGroup(
+        OPTION_GROUPS.output,
+      ),
+    )
     .addHelpText(
       'after',
       helpEnd(
-        ['tcplab lab', 'tcplab lab monday --ipv6', 'tcplab lab --list', 'tcplab enter server -- ss -tan'],
+        [
+          'tcplab lab',
+          'tcplab lab --watch',
+          'tcplab lab monday --ipv6',
+          'tcplab lab --list',
+          'tcplab enter server -- ss -tan',
+        ],
         'Nothing is left on the machine when it ends. Shells that are still inside keep their host, without the wire, until they exit.',
         'Exit status: 0 ended, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
       ),
@@ -44,25 +66,44 @@ export function labCommand(): Command {
 
 async function lab(name: string, options: Options): Promise<void> {
   if (options.list) return list(options.json ?? false);
-  if (options.json)
-    throw new TcplabError('USAGE', '--json requires --list', { hint: 'tcplab lab --list --json' });
+  if (options.json && !options.watch)
+    throw new TcplabError('USAGE', '--json requires --list or --watch', { hint: 'tcplab lab --list --json' });
+  if (options.timeline !== undefined && !options.watch)
+    throw new TcplabError('USAGE', '--timeline requires --watch', {
+      hint: `tcplab lab --watch --timeline ${options.timeline}`,
+    });
   mustBeName(name);
   if (openLabs().some((one) => one.name === name))
     throw new TcplabError('USAGE', `a lab with the name ${name} is open already`, {
       hint: `give this one another name: tcplab lab ${name}-2`,
     });
-  ensurePrivilege();
+  const privilege = ensurePrivilege();
+  const file = options.timeline === undefined ? undefined : new OutputFile(options.timeline);
   const signal = untilSignal();
-  await using opened = await Lab.open({ family: options.ipv6 ? 'ipv6' : 'ipv4' });
+  if (options.watch) keepMemorySmall();
+  await using opened = await Lab.open({
+    family: options.ipv6 ? 'ipv6' : 'ipv4',
+    ...(options.watch ? { watched: true } : {}),
+  });
   using _ = announceLab(opened, name, new Date());
   const flag = name === DEFAULT_NAME ? '' : ` --lab ${name}`;
-  process.stdout.write(
+  const output = options.json ? process.stderr : process.stdout;
+  output.write(
     `Lab ${name}: client ${opened.client.address}, server ${opened.server.address}\n` +
       `  tcplab enter client${flag}\n  tcplab enter server${flag}\nCtrl-C ends it.\n`,
   );
   const enough = new AbortController();
   const time = pause(options.for ?? LONGEST_MS, undefined, { signal: enough.signal }).catch(() => {});
-  await Promise.race([signal, time]);
+  const end = Promise.race([signal, time]);
+  if (options.watch) {
+    await watchLab(opened, end, {
+      privilege,
+      json: options.json ?? false,
+      timeline: file,
+      scenario: WATCHED,
+    });
+  }
+  await end;
   enough.abort();
 }
 

@@ -32,6 +32,8 @@ export interface SeenConnection {
   connection: Connection;
   /** When its first packet or socket was seen. */
   firstMs: number;
+  /** The same of the last one so far. */
+  lastMs: number;
   ends: Record<HostName, SeenEnd>;
 }
 
@@ -116,11 +118,15 @@ class SeenIndex implements Seen {
     const { client, server } = connection;
     const key = `${formatEndpoint(client)} ${formatEndpoint(server)}`;
     const known = this.#byKey.get(key);
-    if (known) return known;
+    if (known) {
+      known.lastMs = atMs;
+      return known;
+    }
     const seen: SeenConnection = {
       number: this.connections.length + 1,
       connection,
       firstMs: atMs,
+      lastMs: atMs,
       ends: {
         client: { host: 'client', local: client, remote: server, stays: [], row: null },
         server: { host: 'server', local: server, remote: client, stays: [], row: null },

@@ -8,6 +8,7 @@ import {
   otherHost,
 } from '../../evidence/events.ts';
 import { foreignDrops } from '../../evidence/foreign-drops.ts';
+import { isWatched } from '../../evidence/foreign-rules.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
 import {
   type Passage,
@@ -20,6 +21,7 @@ import { mustBeTimeline, type Timeline } from '../../evidence/timeline.ts';
 import { stateHistoryOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
 import { judge, type Testimony, unseenTime, type VerdictWord } from '../../evidence/verdict.ts';
+import { mayDropUnseen } from '../../evidence/witness/end-known.ts';
 import { rowOf, socketTable } from '../../evidence/witness/socket-table.ts';
 import type { WitnessName } from '../../evidence/witness/witness.ts';
 import { formatEndpoint } from '../../tcp/endpoint.ts';
@@ -49,7 +51,10 @@ export interface SegmentReport {
   seq: number | null;
   ack: number | null;
   length: number;
-  /** `delivered`, `lost`, `unseen`, or `dropped: ` and the rule, or else why the kernel dropped it. */
+  /**
+   * `delivered`, `lost`, `unseen`, or `dropped: ` and the rule, or else why the kernel dropped it. In a lab that is watched without
+   * root, `arrived; ` and what may have become of it.
+   */
   fate: string;
   /** When the other host's capture saw it; null when it did not. */
   receivedAtMs: number | null;
@@ -202,7 +207,7 @@ export function failedResult(
   };
 }
 
-function witnessReports(testimonies: Testimony[]): Partial<Record<WitnessKey, WitnessReport>> {
+export function witnessReports(testimonies: Testimony[]): Partial<Record<WitnessKey, WitnessReport>> {
   return Object.fromEntries(
     testimonies.map(({ witness, says, agrees, why }) => [
       KEYS[witness],
@@ -275,6 +280,9 @@ export function countersOf(timeline: Timeline, host: HostName): Record<string, n
   return timeline.of('counted').findLast((event) => event.host === host)?.counters ?? {};
 }
 
+/** Of a segment that a capture saw arrive, where nothing reports whether a rule then dropped it. */
+export const ARRIVED = 'arrived; a rule may have dropped it';
+
 export function segmentReports(all: readonly Passage[], timeline: Timeline): SegmentReport[] {
   const rules = ruleTexts(timeline);
   return all.map(({ atMs, host, wire, numbers, arrivedMs, fate, origin }) => {
@@ -289,14 +297,21 @@ export function segmentReports(all: readonly Passage[], timeline: Timeline): Seg
       seq: numbers?.seq ?? null,
       ack: numbers?.ack ?? null,
       length: segment?.length ?? 0,
-      fate: fateText(timeline, fate, rules),
+      fate: fateText(timeline, fate, rules, { host, arrivedMs }),
       receivedAtMs: arrivedMs,
       ...(origin === 'crafted' ? { crafted: true } : {}),
     };
   });
 }
 
-function fateText(timeline: Timeline, fate: Passage['fate'], rules: ReadonlyMap<number, string>): string {
+function fateText(
+  timeline: Timeline,
+  fate: Passage['fate'],
+  rules: ReadonlyMap<number, string>,
+  { host, arrivedMs }: Pick<Passage, 'host' | 'arrivedMs'>,
+): string {
+  if (fate === 'delivered' && arrivedMs !== null && isWatched(timeline))
+    return mayDropUnseen(timeline, otherHost(host), arrivedMs) ? ARRIVED : fate;
   if (typeof fate === 'string') return fate;
   return `dropped: ${'dropped' in fate ? rules.get(fate.dropped.rule) : wordsOfDrop(timeline, fate.discarded)}`;
 }

@@ -17,12 +17,17 @@ export function segmentLegend(columns: number, isToItself = false): string[] {
 
 /**
  * One segment: `0.0021 s  client → server  [F.] FIN      seq 1 ack 1  ✗ rule 1`; `crafted` where tcplab made it. On more than one line where it has to
- * be.
+ * be. `ofConnection` names its connection, where there are several.
  */
-export function segmentLines(segment: SegmentReport, columns: number, isToItself = false): string[] {
+export function segmentLines(
+  segment: SegmentReport,
+  columns: number,
+  isToItself = false,
+  ofConnection = '',
+): string[] {
   const isNarrow = columns < COLUMNS_FOR_HOSTS;
   const arrow = segment.host === 'client' ? '→' : '←';
-  const time = timeLabel(segment.atMs, columns);
+  const time = timeLabel(segment.atMs, columns) + ofConnection;
   const hosts = isToItself ? `${segment.host} → itself` : `client ${arrow} server`;
   const label = isNarrow ? `${time}${arrow} ` : `${time}${hosts}  `;
   const what = summary(segment, isNarrow);

@@ -1,0 +1,70 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Lab } from '../lab/lab.ts';
+import { LabWatch } from '../lab/lab-watch.ts';
+import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
+import { TimelineRecorder } from '../report/files/timeline/recorder.ts';
+import { labStarted } from '../report/story/run-started.ts';
+import { WatchNewsFeed } from '../report/story/watch-news.ts';
+import { segmentLegend } from '../report/terminal/segment-line.ts';
+import { styleFor } from '../report/terminal/style.ts';
+import { newsLines } from '../report/terminal/watch-lines.ts';
+import { watchStatusLines } from '../report/terminal/watch-status.ts';
+import type { OutputFile } from './output-file.ts';
+import { Screen } from './screen.ts';
+
+/** How often the socket tables are read; and while something goes on. */
+const LOOK_EVERY_MS = 150;
+const LOOK_SOON_MS = 25;
+/** For so long after the last event. */
+const SOON_FOR_MS = 500;
+
+interface WatchOptions {
+  privilege: string;
+  json: boolean;
+  timeline: OutputFile | undefined;
+  /** Of the lab in the saved timeline. */
+  scenario: { id: string; heldBy: string };
+}
+
+/** Shows what others do in a lab, until it is enough. */
+export async function watchLab(lab: Lab, enough: Promise<unknown>, options: WatchOptions): Promise<void> {
+  const { json, timeline: file } = options;
+  const started = labStarted(lab.timeline, options.privilege, options.scenario);
+  const recorder = file && new TimelineRecorder(started, lab.timeline, (text) => file.write(text));
+  const watch = new LabWatch(lab);
+  const feed = new WatchNewsFeed();
+  using screen = new Screen(json ? process.stderr : process.stdout);
+  const style = styleFor(screen.stream);
+  let isOver = false;
+  const ended = enough.then(() => {
+    isOver = true;
+  });
+  const tell = (last = false) => {
+    const news = feed.next(lab.timeline, watch.looks, last);
+    if (json) process.stdout.write(news.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    else screen.print(...news.flatMap((one) => newsLines(one, screen.columns, style)));
+  };
+  if (!json) screen.print(...segmentLegend(screen.columns).map(style.dim));
+  let [added, newsMs] = [-1, 0];
+  while (!isOver) {
+    const tables = await watch.look();
+    const nowMs = lab.nowMs();
+    if (lab.timeline.added !== added) [added, newsMs] = [lab.timeline.added, nowMs];
+    tell();
+    if (screen.isLive && !json) {
+      const sysctls = { client: await readTcpSysctls(lab.client), server: await readTcpSysctls(lab.server) };
+      const now = { timeline: lab.timeline, tables, sysctls, nowMs, verdictOf: feed.verdictOf.bind(feed) };
+      screen.update((columns) => [
+        ...watchStatusLines(now, { style, columns }),
+        style.dim('Ctrl-C ends the lab'),
+      ]);
+    }
+    await Promise.race([ended, pause(nowMs - newsMs < SOON_FOR_MS ? LOOK_SOON_MS : LOOK_EVERY_MS)]);
+  }
+  await watch.look();
+  watch.end();
+  tell(true);
+  screen.finish();
+  recorder?.end();
+  file?.close();
+}
