@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { HostName } from '../evidence/events.ts';
 import type { Lab } from '../lab/lab.ts';
 import { LabWatch } from '../lab/lab-watch.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
@@ -9,12 +10,15 @@ import { segmentLegend } from '../report/terminal/segment-line.ts';
 import { styleFor } from '../report/terminal/style.ts';
 import { newsLines } from '../report/terminal/watch-lines.ts';
 import { watchStatusLines } from '../report/terminal/watch-status.ts';
+import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { OutputFile } from './output-file.ts';
 import { Screen } from './screen.ts';
 
 /** How often the socket tables are read; and while something goes on. */
 const LOOK_EVERY_MS = 150;
 const LOOK_SOON_MS = 25;
+/** Those that forecasts depend on: others may change them at any time. */
+const SYSCTLS_EVERY_MS = 2000;
 /** For so long after the last event. */
 const SOON_FOR_MS = 500;
 
@@ -45,14 +49,18 @@ export async function watchLab(lab: Lab, enough: Promise<unknown>, options: Watc
     else screen.print(...news.flatMap((one) => newsLines(one, screen.columns, style)));
   };
   if (!json) screen.print(...segmentLegend(screen.columns).map(style.dim));
-  let [added, newsMs] = [-1, 0];
+  let [added, newsMs, sysctlsMs] = [-1, 0, 0];
+  let sysctls: Record<HostName, TcpSysctls> | undefined;
   while (!isOver) {
     const tables = await watch.look();
     const nowMs = lab.nowMs();
     if (lab.timeline.added !== added) [added, newsMs] = [lab.timeline.added, nowMs];
     tell();
     if (screen.isLive && !json) {
-      const sysctls = { client: await readTcpSysctls(lab.client), server: await readTcpSysctls(lab.server) };
+      if (!sysctls || nowMs - sysctlsMs > SYSCTLS_EVERY_MS) {
+        sysctls = { client: await readTcpSysctls(lab.client), server: await readTcpSysctls(lab.server) };
+        sysctlsMs = nowMs;
+      }
       const now = { timeline: lab.timeline, tables, sysctls, nowMs, verdictOf: feed.verdictOf.bind(feed) };
       screen.update((columns) => [
         ...watchStatusLines(now, { style, columns }),

@@ -61,7 +61,7 @@ function suspectsAt(timeline: Timeline, host: HostName, direction: Direction, at
   // The reading before the change found nothing new: what came until then, no counter has counted.
   const isCalm = after === undefined || (after.sameUntilMs !== null && atMs <= after.sameUntilMs);
   const isThere = (rule: SeenRule) =>
-    rule.mayDrop && (rule.hook === null || HOOKS[direction].includes(rule.hook));
+    rule.effect === 'may drop' && (rule.hook === null || HOOKS[direction].includes(rule.hook));
   const old = (before?.rules ?? []).filter(isThere);
   const isUnread = (before?.unread ?? null) !== null || (!isCalm && after.unread !== null);
   if (isCalm) return { rules: old.filter(({ packets }) => packets === null), isUnread };

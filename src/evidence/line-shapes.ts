@@ -73,13 +73,13 @@ const settings = object({
 const atMs = number();
 const rule = whole(1);
 const unseen = optional(list(object({ fromMs: number(0), toMs: number(0) })));
-const seenRule: Shape<SeenRule> = object({
+const seenRule = object<SeenRule>({
   chain: text(),
   handle: nullable(whole(1)),
   hook: nullable(text()),
   text: text(),
   packets: nullable(whole()),
-  mayDrop: boolean(),
+  effect: oneOf('may drop', 'goes on'),
 });
 const program = whole(1);
 

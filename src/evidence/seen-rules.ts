@@ -13,7 +13,7 @@ export interface SeenRule {
   /** How many packets it has matched, by its own counter; null if it has none, as rules of nft by default. */
   packets: number | null;
   /** Whether a packet that it matches may end there. */
-  mayDrop: boolean;
+  effect: 'may drop' | 'goes on';
 }
 
 /** What others have set in a host's packet filter. Recorded when something in it changed, the counters included. */

@@ -12,7 +12,14 @@ export function rulesOf({ objects, text }: { objects: readonly NftObject[]; text
     hooks.set(name, chain.hook);
     if (chain.policy === 'drop') {
       const { hook } = chain;
-      policies.push({ chain: name, handle: null, hook, text: 'policy drop', packets: null, mayDrop: true });
+      policies.push({
+        chain: name,
+        handle: null,
+        hook,
+        text: 'policy drop',
+        packets: null,
+        effect: 'may drop',
+      });
     }
   }
   const rules = objects.flatMap(({ rule }): SeenRule[] => {
@@ -26,7 +33,7 @@ export function rulesOf({ objects, text }: { objects: readonly NftObject[]; text
         hook: hooks.get(chain) ?? null,
         text: words.get(`${table} ${rule.handle}`) ?? 'a rule that nft can’t print',
         packets: rule.expr.find(({ counter }) => counter)?.counter?.packets ?? null,
-        mayDrop: !rule.expr.every(isHarmless),
+        effect: rule.expr.every(isHarmless) ? 'goes on' : 'may drop',
       },
     ];
   });

@@ -276,7 +276,8 @@ export class NamespaceHost implements EnterableHost {
 
   async observe(): Promise<SocketRow[]> {
     const startMs = this.#nowMs();
-    this.#tableWatch.hasGuests ||= this.#programs.areThere;
+    // Of bound sockets a watch shows nothing: it need not pay for each poll.
+    if (!this.#options.watched) this.#tableWatch.hasGuests ||= this.#programs.areThere;
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
     const packets = this.#readPackets();

@@ -35,8 +35,10 @@ export type WatchNews =
 /** What the witnesses say of a state in which an end was found, or a listener: when it is judged, and when that changes. */
 export interface StateNews {
   news: 'state';
-  /** When a look first showed it. */
+  /** When this became known: with the first verdict when a look first showed the state, at the end when the last one did. */
   atMs: number;
+  /** When a look first showed it. */
+  fromMs: number;
   host: HostName;
   /** Null for a listener. */
   connection: number | null;
@@ -168,7 +170,8 @@ export class WatchNewsFeed {
       return [
         {
           news: 'state',
-          atMs: stay.fromMs,
+          atMs: hasEnded ? stay.fromMs + heldMs : told ? looks.atMs : stay.fromMs,
+          fromMs: stay.fromMs,
           host: end.host,
           connection,
           address: formatEndpoint(end.local),

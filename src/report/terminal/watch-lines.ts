@@ -27,9 +27,7 @@ export function newsLines(news: WatchNews, columns: number, style: Style): strin
       return lines(`${news.host ?? 'both hosts'}: ${news.what}`).map(style.bad);
     case 'state': {
       const { tone, text } = stateText(news);
-      return wrapBeside(timeLabel(news.atMs + (news.isOver ? news.heldMs : 0), columns), text, columns).map(
-        style[tone],
-      );
+      return wrapBeside(label, text, columns).map(style[tone]);
     }
   }
 }

@@ -22,6 +22,8 @@ export class OpenLab {
   #claimedMs: number | undefined;
   #isWhole = false;
   #isHeld = false;
+  /** Others acted in it, and nothing may be claimed. */
+  #isWatched = false;
 
   constructor(scenario: string) {
     this.#scenario = scenario;
@@ -35,6 +37,8 @@ export class OpenLab {
     }
     if (event.type === 'claimed' || event.type === 'gave-up') this.#claim(event, line);
     if (event.type === 'held') this.#hold(event, line);
+    if (event.type === 'lab-opened') this.#isWatched = event.watched === true;
+    if (event.type === 'watched') this.#watch(event, line);
     if ('wire' in event) mustMatchBytes(event, line);
     if ('rule' in event) {
       const rule = `rule ${event.rule} of the ${event.host}`;
@@ -52,10 +56,20 @@ export class OpenLab {
       if (!this.#rules.has(rule)) throw new LineError(number, `expected a rule of this lab, found ${rule}`);
     }
     if (this.#isWhole) return this.#timeline;
+    if (this.#isWatched) throw new LineError(line, 'expected watched before a lab that is watched ends', CUT);
     throw new LineError(line, `expected claimed or gave-up before the lab of ${this.#scenario} ends`, CUT);
   }
 
+  #watch({ fromMs, atMs }: Extract<TimelineEvent, { type: 'watched' }>, line: number): void {
+    if (!this.#isWatched) throw new LineError(line, 'expected watched only in a lab that is watched');
+    if (this.#isWhole) throw new LineError(line, 'expected one watched in a lab, found a second');
+    if (fromMs > atMs) throw new LineError(line, `watched: expected fromMs up to ${atMs}, found ${fromMs}`);
+    this.#isWhole = true;
+  }
+
   #claim({ type, scenario, atMs }: Extract<TimelineEvent, { scenario: string }>, line: number): void {
+    if (this.#isWatched)
+      throw new LineError(line, `expected no claim in a lab that is watched, found ${type}`);
     if (this.#isWhole)
       throw new LineError(line, `expected one claimed or gave-up in a lab, found a second: ${type}`);
     if (scenario !== this.#scenario) {
