@@ -22,8 +22,6 @@ interface Options {
 }
 
 const DEFAULT_NAME = 'lab';
-/** In the place of a scenario, in the saved timeline of a lab that was watched. */
-const WATCHED = { id: 'watched', heldBy: '' };
 /** The longest that a timer of Node waits: 25 days. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -100,7 +98,6 @@ async function lab(name: string, options: Options): Promise<void> {
       privilege,
       json: options.json ?? false,
       timeline: file,
-      scenario: WATCHED,
     });
   }
   await end;

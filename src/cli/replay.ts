@@ -9,6 +9,7 @@ import { EXIT } from './exit.ts';
 import { helpEnd } from './help.ts';
 import { readInput } from './input-file.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
+import { replayWatched, WATCHED } from './watch-lab.ts';
 
 export function replayCommand(): Command {
   const command = newCommand('replay')
@@ -43,13 +44,22 @@ async function replay(file: string, options: OutputOptions): Promise<void> {
   }
   let fold: RunFold | undefined;
   let index = 0;
+  let isWatched = false;
   try {
     for await (const piece of readTimeline(readInput(file), name)) {
-      if (piece instanceof Timeline || piece.type === 'scenario-failed') {
+      if (piece instanceof Timeline && piece.of('lab-opened')[0]?.watched) {
+        replayWatched(piece, options.json ?? false);
+        isWatched = true;
+      } else if (piece instanceof Timeline || piece.type === 'scenario-failed') {
         fold?.lab(index++, piece);
       } else if (piece.type === 'run-started') {
+        if (piece.scenarios.some(({ id }) => id === WATCHED.id)) {
+          refuseFiles(options);
+          continue;
+        }
         fold = new RunFold(piece, await openOutputs(options, piece));
       } else {
+        if (isWatched) continue;
         const results = fold?.end(piece.durationMs).results ?? [];
         const proven = results.every(({ verdict }) => verdict === 'proven');
         process.exitCode = proven ? EXIT.proven : EXIT.notProven;
@@ -58,6 +68,20 @@ async function replay(file: string, options: OutputOptions): Promise<void> {
   } catch (error) {
     if (error instanceof Error) fold?.fail(error.message);
     throw error;
+  }
+}
+
+/** Of a lab that was watched, there is no result of a scenario. */
+function refuseFiles(options: OutputOptions): void {
+  for (const name of ['tap', 'junit', 'report', 'pcap', 'ladder'] as const) {
+    if (!options[name]) continue;
+    throw new TcplabError(
+      'USAGE',
+      `--${name} needs the result of a scenario, and this lab was only watched`,
+      {
+        hint: 'without it, replay prints what was seen; with --json, as lines of JSON',
+      },
+    );
   }
 }
 

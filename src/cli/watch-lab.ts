@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { HostName } from '../evidence/events.ts';
+import type { Timeline } from '../evidence/timeline.ts';
 import type { Lab } from '../lab/lab.ts';
 import { LabWatch } from '../lab/lab-watch.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
@@ -22,18 +23,19 @@ const SYSCTLS_EVERY_MS = 2000;
 /** For so long after the last event. */
 const SOON_FOR_MS = 500;
 
+/** In the place of a scenario, in the saved timeline of a lab that was watched. */
+export const WATCHED = { id: 'watched', heldBy: '' };
+
 interface WatchOptions {
   privilege: string;
   json: boolean;
   timeline: OutputFile | undefined;
-  /** Of the lab in the saved timeline. */
-  scenario: { id: string; heldBy: string };
 }
 
 /** Shows what others do in a lab, until it is enough. */
 export async function watchLab(lab: Lab, enough: Promise<unknown>, options: WatchOptions): Promise<void> {
   const { json, timeline: file } = options;
-  const started = labStarted(lab.timeline, options.privilege, options.scenario);
+  const started = labStarted(lab.timeline, options.privilege, WATCHED);
   const recorder = file && new TimelineRecorder(started, lab.timeline, (text) => file.write(text));
   const watch = new LabWatch(lab);
   const feed = new WatchNewsFeed();
@@ -75,4 +77,19 @@ export async function watchLab(lab: Lab, enough: Promise<unknown>, options: Watc
   screen.finish();
   recorder?.end();
   file?.close();
+}
+
+/** Prints the same of a saved timeline. */
+export function replayWatched(timeline: Timeline, json: boolean): void {
+  const looks = timeline.of('watched')[0];
+  if (!looks) return;
+  const news = new WatchNewsFeed().next(timeline, looks, true);
+  const columns = process.stdout.columns || 80;
+  const lines = json
+    ? news.map((one) => JSON.stringify(one))
+    : [
+        ...segmentLegend(columns),
+        ...news.flatMap((one) => newsLines(one, columns, styleFor(process.stdout))),
+      ];
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }

@@ -1,4 +1,4 @@
-import type { HostName, SeenRule } from '../../evidence/events.ts';
+import type { HostName, RulesSeen, SeenRule } from '../../evidence/events.ts';
 import { ruleWords } from '../../evidence/foreign-rules.ts';
 import { PassageFeed } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
@@ -10,7 +10,7 @@ import {
   type Stay,
   seenOn,
 } from '../../evidence/watch/seen-connections.ts';
-import { isOpen, judgeStay, type Looks, rulesInForce } from '../../evidence/watch/view.ts';
+import { isOpen, judgeStay, type Looks } from '../../evidence/watch/view.ts';
 import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { State } from '../../tcp/state.ts';
 import {
@@ -49,6 +49,8 @@ export interface StateNews {
   because: string | null;
   witnesses: Partial<Record<WitnessKey, WitnessReport>>;
   heldMs: number;
+  /** Whether this is the first news of it. */
+  isNew: boolean;
   /** Whether the end is no longer in it. */
   isOver: boolean;
   /** The processes that have its socket open. None: it was never accepted, or closed; or they were not found. */
@@ -89,13 +91,14 @@ export class WatchNewsFeed {
   readonly #done = new Map<SeenConnection, number>();
   readonly #rules: Record<HostName, Map<string, SeenRule>> = { client: new Map(), server: new Map() };
   #unread: Record<HostName, string | null> = { client: null, server: null };
+  #rulesSeen = 0;
   #lost = 0;
 
   /** `looks`: how long it was watched so far. `isOver`: nothing comes after that. */
   next(timeline: Timeline, looks: Looks, isOver = false): WatchNews[] {
     const news: WatchNews[] = [];
     const { connections, listeners } = seenOn(timeline);
-    for (const host of ['client', 'server'] as const) news.push(...this.#newRules(timeline, host, looks));
+    news.push(...this.#newRules(timeline));
     for (const end of listeners) news.push(...this.#newStates(timeline, end, null, looks, isOver));
     for (const seen of connections)
       if (this.#done.get(seen) !== seen.lastMs) news.push(...this.#of(timeline, seen, looks, isOver));
@@ -180,6 +183,7 @@ export class WatchNewsFeed {
           because: verdict.because,
           witnesses: witnessReports(verdict.witnesses),
           heldMs,
+          isNew: told === undefined,
           isOver: hasEnded,
           processes,
           hasNoDescriptor,
@@ -188,9 +192,14 @@ export class WatchNewsFeed {
     });
   }
 
-  #newRules(timeline: Timeline, host: HostName, looks: Looks): RuleNews[] {
-    const { rules, unread } = rulesInForce(timeline, host, Number.POSITIVE_INFINITY);
-    const atMs = timeline.of('rules-seen').findLast((event) => event.host === host)?.atMs ?? looks.atMs;
+  #newRules(timeline: Timeline): RuleNews[] {
+    const seen = timeline.of('rules-seen');
+    const news = seen.slice(this.#rulesSeen).flatMap((event) => this.#changesBy(event));
+    this.#rulesSeen = seen.length;
+    return news;
+  }
+
+  #changesBy({ atMs, host, rules, unread }: RulesSeen): RuleNews[] {
     const before = this.#rules[host];
     const now = new Map(rules.map((rule) => [`${rule.chain} ${rule.handle}`, rule]));
     this.#rules[host] = now;

@@ -36,17 +36,17 @@ const TONES = { proven: 'good', disproven: 'bad', unproven: 'unsure' } as const;
 
 /** `1  server CLOSE-WAIT, python3 (4711): proven (socket table, packets, kernel events)` */
 function stateText(news: StateNews): { tone: 'good' | 'bad' | 'unsure' | 'dim'; text: string } {
-  const { host, state, verdict, because, witnesses, heldMs, isOver, connection, address } = news;
+  const { host, state, verdict, because, witnesses, heldMs, isNew, isOver, connection, address } = news;
   const end = connection === null ? `${host} ${state} on ${address}` : `${connection}  ${host} ${state}`;
   const agreeing = Object.entries(witnesses).filter(([, report]) => report.agrees);
   const names = agreeing.map(([key]) => WITNESS_NAMES[key as WitnessKey]).join(', ');
   const why = because === null ? ` (${names})` : `: ${because}`;
-  if (isOver)
+  if (isOver && !isNew)
     return {
       tone: 'dim',
       text: `${end} is over after ${formatMs(heldMs)}: ${verdict}${because === null ? '' : why}`,
     };
-  const who = holderText(news);
+  const who = isOver ? `for ${formatMs(heldMs)}` : holderText(news);
   return { tone: TONES[verdict], text: `${end}${who ? `, ${who}` : ''}: ${verdict}${why}` };
 }
 
