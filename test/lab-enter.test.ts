@@ -2,35 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { AsyncDisposableStack } from '../src/kernel/disposable-stack.ts';
 import { eventually, IS_ROOT, needRoot, Program, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
-
-/** A lab that is open, with a name that no other test uses. */
-class OpenLab implements AsyncDisposable {
-  static #last = 0;
-  readonly name = `test-${process.pid}-${++OpenLab.#last}`;
-  readonly program: Program;
-  readonly #tcplab: readonly string[];
-
-  constructor(tcplab: readonly string[], ...options: string[]) {
-    this.#tcplab = tcplab;
-    this.program = new Program([...tcplab, 'lab', this.name, ...options]);
-  }
-
-  inside(host: string, script: string): Promise<{ status: number; stdout: string; stderr: string }> {
-    return run(this.command(host, 'sh', '-c', script));
-  }
-
-  command(host: string, ...argv: string[]): string[] {
-    return [...this.#tcplab, 'enter', host, '--lab', this.name, ...(argv.length > 0 ? ['--', ...argv] : [])];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.program.kill('SIGINT');
-    await this.program.ended;
-  }
-}
-
-const isListening = (lab: OpenLab, port: number) => async () =>
-  (await lab.inside('server', `ss -Htln 'sport = ${port}'`)).stdout.includes('LISTEN');
+import { isListening, OpenLab } from './open-lab.ts';
 
 const networkOfMachine = () => [
   readFileSync('/proc/net/dev', 'utf8').split('\n').length,

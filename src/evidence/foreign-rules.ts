@@ -44,7 +44,10 @@ export function mayHaveDropped(
  * The rules that can have stopped a packet which netfilter did stop, at that moment: one, if no other can have. None, if it was
  * another that could not be read.
  */
-export function rulesThatDropped(timeline: Timeline, { host, direction, atMs }: KernelDropped): SeenRule[] {
+export function rulesThatDropped(
+  timeline: Timeline,
+  { host, direction, atMs }: Pick<KernelDropped, 'host' | 'direction' | 'atMs'>,
+): SeenRule[] {
   const { rules, isUnread } = suspectsAt(timeline, host, direction, atMs);
   return isUnread ? [] : rules;
 }

@@ -8,7 +8,7 @@ import {
   otherHost,
 } from '../../evidence/events.ts';
 import { foreignDrops } from '../../evidence/foreign-drops.ts';
-import { isWatched } from '../../evidence/foreign-rules.ts';
+import { isWatched, rulesThatDropped, ruleWords } from '../../evidence/foreign-rules.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
 import {
   type Passage,
@@ -280,9 +280,6 @@ export function countersOf(timeline: Timeline, host: HostName): Record<string, n
   return timeline.of('counted').findLast((event) => event.host === host)?.counters ?? {};
 }
 
-/** Of a segment that a capture saw arrive, where nothing reports whether a rule then dropped it. */
-export const ARRIVED = 'arrived; a rule may have dropped it';
-
 export function segmentReports(all: readonly Passage[], timeline: Timeline): SegmentReport[] {
   const rules = ruleTexts(timeline);
   return all.map(({ atMs, host, wire, numbers, arrivedMs, fate, origin }) => {
@@ -304,6 +301,13 @@ export function segmentReports(all: readonly Passage[], timeline: Timeline): Seg
   });
 }
 
+/** Of a segment that a capture saw arrive, where nothing reports whether a rule then dropped it; null if none can have. */
+function arrivedText(timeline: Timeline, host: HostName, atMs: number): string | null {
+  if (!mayDropUnseen(timeline, host, atMs)) return null;
+  const rules = rulesThatDropped(timeline, { host, atMs, direction: 'received' }).map(ruleWords);
+  return `arrived; may have been dropped by ${rules.length > 0 ? rules.join(' or ') : 'a rule'}`;
+}
+
 function fateText(
   timeline: Timeline,
   fate: Passage['fate'],
@@ -311,7 +315,7 @@ function fateText(
   { host, arrivedMs }: Pick<Passage, 'host' | 'arrivedMs'>,
 ): string {
   if (fate === 'delivered' && arrivedMs !== null && isWatched(timeline))
-    return mayDropUnseen(timeline, otherHost(host), arrivedMs) ? ARRIVED : fate;
+    return arrivedText(timeline, otherHost(host), arrivedMs) ?? fate;
   if (typeof fate === 'string') return fate;
   return `dropped: ${'dropped' in fate ? rules.get(fate.dropped.rule) : wordsOfDrop(timeline, fate.discarded)}`;
 }
