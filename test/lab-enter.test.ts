@@ -76,6 +76,27 @@ describe.each([
     expect(there()).toEqual(before);
   });
 
+  it('hides nothing of the machine where no usual folder is empty', async (context) => {
+    needRoot(context, 'to fill those folders, in a mount namespace');
+    await using lab = open(context);
+    await lab.program.until(/Ctrl-C ends it/);
+    const folders = '/srv /media /mnt /opt /var/opt /var/local /usr/local/src';
+    const fill = `for one in ${folders}; do [ -d $one ] || continue; mount -t tmpfs full $one; touch $one/kept; done`;
+    const look = `for one in ${folders}; do [ ! -d $one ] || ls $one/kept; done; getent hosts server`;
+    const command = lab.command('client', 'sh', '-c', look);
+    const inside = await run(['unshare', '--mount', 'sh', '-ec', `${fill}; exec "$@"`, 'sh', ...command]);
+    expect(inside).toMatchObject({ status: 0, stderr: '' });
+    expect(inside.stdout).toMatch(/\/opt\/kept\n.*192\.168\.2\.11 +server/s);
+  });
+
+  it('lets ping through', async (context) => {
+    await using lab = open(context);
+    await lab.program.until(/Ctrl-C ends it/);
+    const ping = await lab.inside('client', 'ping -c 1 -W 5 server');
+    if (ping.stderr.includes('not found')) return context.skip('needs ping (iputils-ping)');
+    expect(ping).toMatchObject({ status: 0, stdout: expect.stringContaining('1 received') });
+  });
+
   it('shows in the prompt of a shell which host it is', async (context) => {
     await using lab = open(context);
     await lab.program.until(/Ctrl-C ends it/);

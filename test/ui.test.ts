@@ -9,7 +9,7 @@ import { readTimeline } from '../src/report/files/timeline/read.ts';
 import type { ActRequest, LabMessage } from '../src/ui/model.ts';
 import { UiServer } from '../src/ui/server.ts';
 import { withNews } from '../src/web/news.ts';
-import { eventually, IS_ROOT, Program, REPOSITORY, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
+import { eventually, IS_ROOT, Program, REPOSITORY, run, TCPLAB, tcplabAsOrdinaryUser } from './cli.ts';
 
 /** The live page's server, by what it answers; what a browser makes of it is in ui-page.test.ts. */
 
@@ -561,7 +561,8 @@ describe('tcplab ui', () => {
     ['as it is', () => TCPLAB],
     ['as an ordinary user', () => tcplabAsOrdinaryUser()],
   ])('is reached from outside of its labs, and Ctrl-C leaves nothing, %s', async (_who, command) => {
-    const program = new Program([...command(), 'ui']);
+    const argv = command();
+    const program = new Program([...argv, 'ui']);
     await program.until(/Ctrl-C/);
     const [, port = '', token = ''] = /http:\/\/127\.0\.0\.1:(\d+)\/#([\w-]+)/.exec(program.stdout) ?? [];
     const ui = { port: Number(port), token };
@@ -571,8 +572,11 @@ describe('tcplab ui', () => {
     const created = await ask(ui, { method: 'POST', path: '/api/labs', headers, body });
     expect(created.status, created.body).toBe(201);
     expect((JSON.parse(created.body) as LabMessage).view.verdict?.word).toBe('proven');
-    const path = `/api/labs/${(JSON.parse(created.body) as LabMessage).id}/downloads/report.html`;
+    const { id, enterAs } = JSON.parse(created.body) as LabMessage;
+    const path = `/api/labs/${id}/downloads/report.html`;
     expect((await ask(ui, { path, headers })).body).toMatch(/^<!doctype html>.*close-wait, 1 of 1 proven/s);
+    const table = await run([...argv, 'enter', 'server', '--lab', `${enterAs}`, '--', 'ss', '-tan']);
+    expect(table.stdout).toContain('CLOSE-WAIT');
     program.kill('SIGINT');
     expect(await program.ended).toMatchObject({ status: 0, stderr: '' });
     expect(program.offspring()).toEqual([]);

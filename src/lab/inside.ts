@@ -38,9 +38,15 @@ export function environmentInside(lab: OpenLab, host: HostName): NodeJS.ProcessE
 const FURNISH = String.raw`
 own=$1 host=$2 other=$3 peer=$4
 shift 4
-for folder in /srv /media /mnt /opt; do
-  if [ -d $folder ] && [ -z "$(ls -A $folder)" ]; then break; fi
+folder=
+for one in /srv /media /mnt /opt /var/opt /var/local /usr/local/src; do
+  if [ -d $one ] && [ -z "$(ls -A $one)" ]; then folder=$one; break; fi
 done
+[ -n "$folder" ] || folder=$(find /usr /var /etc -xdev -type d -empty -print -quit 2>/dev/null) || :
+if [ -z "$folder" ]; then
+  echo "tcplab: this machine has no empty folder on which a shell's own files can be mounted; make one: mkdir /srv" >&2
+  exit 3
+fi
 mount -t tmpfs -o mode=755 tcplab $folder
 { echo "$own $host"; echo "$other $peer"; cat /etc/hosts; } > $folder/hosts
 mount --bind $folder/hosts /etc/hosts

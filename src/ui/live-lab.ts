@@ -5,7 +5,9 @@ import { type Claimed, type HostName, otherHost } from '../evidence/events.ts';
 import { Samples } from '../evidence/samples.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
+import { isEnterable } from '../lab/host.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
+import { announceLab } from '../lab/open-labs.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { viewOf } from '../report/pages/view.ts';
 import type { View } from '../report/pages/view-model.ts';
@@ -28,6 +30,9 @@ const NO_NEWS: ViewNews = { values: {}, lists: {} };
 /** A page that is further behind is sent the whole. */
 const VIEWS_KEPT = 32;
 
+/** That had a name of their own. */
+let labs = 0;
+
 /** A lab that a page shows and controls. */
 export class LiveLab implements AsyncDisposable {
   readonly id: string = randomBytes(12).toString('base64url');
@@ -35,6 +40,8 @@ export class LiveLab implements AsyncDisposable {
   readonly lab: Lab;
   readonly #sysctls: Record<HostName, TcpSysctls>;
   readonly #mayRunPrograms: boolean;
+  readonly #enterAs: string | null;
+  #announced: Disposable | undefined;
   readonly #turn = new Turn();
   readonly #watchers = new Set<() => void>();
   /** When the last watcher left, on the clock of this process. */
@@ -62,6 +69,9 @@ export class LiveLab implements AsyncDisposable {
     this.scenario = scenario;
     this.#sysctls = sysctls;
     this.#mayRunPrograms = mayRunPrograms;
+    const canBeEntered = isEnterable(lab.client) && isEnterable(lab.server);
+    this.#enterAs = canBeEntered ? `ui-${process.pid}-${++labs}` : null;
+    if (this.#enterAs !== null) this.#announced = announceLab(lab, this.#enterAs, new Date());
     this.#claim = lab.timeline.of('claimed')[0];
     if (this.#claim) this.#hold = new Samples(this.#claim.atMs);
     this.#drops = true;
@@ -143,6 +153,8 @@ export class LiveLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#announced?.[Symbol.dispose]();
+    this.#announced = undefined;
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -251,7 +263,15 @@ export class LiveLab implements AsyncDisposable {
     this.#restText = restText;
     if (!isNew) return;
     const revision = (this.#message?.revision ?? 0) + 1;
-    this.#message = { id: this.id, revision, nowMs, mayRunPrograms: this.#mayRunPrograms, view, ...rest };
+    this.#message = {
+      id: this.id,
+      revision,
+      nowMs,
+      mayRunPrograms: this.#mayRunPrograms,
+      enterAs: this.#enterAs,
+      view,
+      ...rest,
+    };
     this.#views.set(revision, view);
     this.#views.delete(revision - VIEWS_KEPT);
     for (const watcher of this.#watchers) watcher();

@@ -17,6 +17,8 @@ export interface LabMessage {
   timers: TimerView[];
   hosts: Record<HostName, HostActs>;
   mayRunPrograms: boolean;
+  /** By which `tcplab enter --lab` knows it; null if its hosts can't be entered from this machine. */
+  enterAs: string | null;
 }
 
 /** The same, for a page that has the message of another revision. */

@@ -5,6 +5,7 @@ import type { RuleView } from '../report/pages/view-model.ts';
 import { FLAG_NAMES } from '../report/words/flags.ts';
 import type { ActRequest, HostActs, LabMessage, SocketAct, SocketView } from '../ui/model.ts';
 import { Control, choice, Keyed, part } from './controls.ts';
+import { EnterCommands } from './enter-commands.ts';
 import { html, setText } from './nodes.ts';
 import { Timers } from './timers.ts';
 
@@ -46,6 +47,7 @@ export class Panel {
   readonly #listen: Control;
   readonly #programs: HTMLElement;
   readonly #save: HTMLElement;
+  readonly #enter = new EnterCommands();
 
   constructor(options: PanelOptions) {
     this.#options = options;
@@ -70,12 +72,13 @@ export class Panel {
       part('Rules', this.#rules.element, this.#ruleForm()),
       part('Destroy a socket', this.#destroyable.element),
       this.#programs,
+      this.#enter.element,
       this.#save,
       group(this.#control('End this lab', options.onEnd).element),
     );
   }
 
-  show({ sockets, hosts, timers, view, nowMs, mayRunPrograms }: LabMessage): void {
+  show({ sockets, hosts, timers, view, nowMs, mayRunPrograms, enterAs }: LabMessage): void {
     this.#sockets.show(sockets.map((socket) => [`${socket.host} ${socket.socket}`, socket]));
     this.#connect.set(hosts.client.connect);
     this.#listen.set(hosts.server.listen);
@@ -87,6 +90,7 @@ export class Panel {
     this.#destroyable.show(destroyable.map((one) => [`${one.host} ${one.local} ${one.remote}`, one]));
     this.#timers.show(timers, nowMs);
     this.#programs.hidden = !mayRunPrograms;
+    this.#enter.show(enterAs);
   }
 
   /** Whether nothing has been heard of the lab for a while. */
