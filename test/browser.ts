@@ -36,12 +36,16 @@ export interface Visit extends AsyncDisposable {
 interface Look {
   colorScheme?: 'light' | 'dark';
   width?: number;
+  height?: number;
 }
 
 /** Opens an address; a page that is not there fails. Playwright gives each its fresh profile. */
-export async function visit(url: string, { colorScheme = 'light', width = 1200 }: Look = {}): Promise<Visit> {
+export async function visit(
+  url: string,
+  { colorScheme = 'light', width = 1200, height = 900 }: Look = {},
+): Promise<Visit> {
   browser ??= await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
-  const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
+  const context = await browser.newContext({ colorScheme, viewport: { width, height } });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));

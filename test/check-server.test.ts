@@ -88,6 +88,7 @@ const CASES: Case[] = [
     ['--within', '4s'],
   ],
   ['many-connections', 'good refused', node('limited'), /^\d+ of 300 were closed by the server, /, WAITED],
+  ['many-connections', 'unknown refused-after', python('limits'), /; a limit for each address would do/],
   ['many-connections', 'risk limit', python('sync'), /^only 1 of 300 were open after 1\.0 s/, WAITED],
   ['slow-clients', 'good others-served', node('echo'), /^a new client was served in .* beside/],
   [
@@ -99,9 +100,19 @@ const CASES: Case[] = [
   ],
   ['slow-reader', 'good bounded', web('stream=16'), /^each client .* takes \d/, HTTP],
   ['slow-reader', 'risk unbounded', web('large=16'), /^each client .* takes 1\d\.\d MB/, HTTP],
+  ['slow-reader', 'good bounded', web('stream=16', 'warms'), /^each client .* takes \d/, HTTP],
+  ['slow-reader', 'unknown new-processes', python('forks'), /started processes for its clients/, HTTP],
   ['slow-reader', 'unknown too-small', web(), /is too small to tell/, HTTP],
   ['client-leaves', 'good descriptor-closed', node('echo'), /^the descriptor was closed/],
   ['client-leaves', 'fault descriptor-stays', python('leaver'), /1\.0 s after the client's FIN/, WAITED],
+  [
+    'client-leaves',
+    'unknown still-waiting',
+    python('lingers'),
+    /still open 1\.0 s .*; --within 60s would tell/,
+    WAITED,
+  ],
+  ['idle-timeout', 'good closes-after-response', web('curt'), /closes after its response/, HTTP],
   ['idle-timeout', 'risk shorter-than-proxies', node('careful'), /is lost \((FIN|RST)\)/],
   ['idle-timeout', 'good announced', web('idle=300'), /announced in Keep-Alive/, HTTP],
   ['idle-timeout', 'risk sooner-than-announced', web('idle=300', 'liar'), /Keep-Alive announces 60 s/, HTTP],
@@ -222,14 +233,19 @@ describe.concurrent('what a server is like', { timeout: 180_000 }, () => {
     expect(other).toMatchObject({ status: 0, verdict: 'good' });
   });
 
-  it('is not the program any more, if it went into the background: it hears so, and is ended', async () => {
-    const daemon = `setsid -f ${process.execPath} ${programs}/server.mjs echo; exit 0`;
-    const { status, probes } = await report(daemon, '--only', 'serves', 'stopped');
-    expect(status).toBe(3);
-    expect(probes).toMatchObject([{ verdict: 'unknown', code: 'went-to-background' }, { code: 'not-run' }]);
-    expect(probes[0]?.says).toMatch(/have it stay in the foreground/);
-    expect(allLiving().filter((pid) => commandOf(pid).includes(daemon))).toEqual([]);
-  });
+  it.each([
+    ['with setsid', `setsid -f ${process.execPath} ${programs}/server.mjs echo; exit 0`],
+    ['with &', `${process.execPath} ${programs}/server.mjs echo & exit 0`],
+  ])(
+    'is not the program any more, if it went into the background %s, and tcplab says so and ends it',
+    async (_, daemon) => {
+      const { status, probes } = await report(daemon, '--only', 'serves', 'stopped');
+      expect(status).toBe(3);
+      expect(probes).toMatchObject([{ verdict: 'unknown', code: 'went-to-background' }, { code: 'not-run' }]);
+      expect(probes[0]?.says).toMatch(/have it stay in the foreground/);
+      expect(allLiving().filter((pid) => commandOf(pid).includes(daemon))).toEqual([]);
+    },
+  );
 
   it.each([
     ['another port', node('echo 8081'), /it listens on .*:8081: use --port 8081/],

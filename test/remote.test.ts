@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ScenarioResult } from '../src/report/story/result.ts';
 import type { RunReport } from '../src/report/story/run-report.ts';
+import type { CheckReport } from '../src/report/terminal/check-report.ts';
 import type { PairsReport } from '../src/report/terminal/pairs-report.ts';
 import { assertState, createLab } from '../src/testing/index.ts';
 import { IS_ROOT, inTime, needRoot, REPOSITORY, resultsIn, run, TCPLAB, tcplabHere } from './cli.ts';
@@ -177,7 +178,9 @@ describe('other commands', () => {
       ...['--only', 'serves', 'many-connections', 'keeps-time-wait'],
       ...['--', process.execPath, server, 'echo', '8080'],
     );
-    const { probes } = JSON.parse(stdout) as { probes: { id: string; verdict: string; says: string }[] };
+    const { probes, options } = JSON.parse(stdout) as CheckReport;
+    // Side by side, the copies of the program would take each other's port.
+    expect(options.jobs).toBe(1);
     const said = probes.map(({ id, says }) => `${id}: ${says}`).join('; ');
     const verdicts = probes.map(({ id, verdict }) => `${id} ${verdict}`);
     expect(verdicts, said).toEqual(['serves good', 'many-connections good', 'keeps-time-wait good']);

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { HostName } from '../src/evidence/events.ts';
 import { setLoopbackUp } from '../src/kernel/rtnetlink.ts';
+import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { STATES, type State } from '../src/tcp/state.ts';
 import type { LabMessage } from '../src/ui/model.ts';
 import { type UiOptions, UiServer } from '../src/ui/server.ts';
@@ -13,7 +14,8 @@ import { eventually, IS_ROOT, REPOSITORY } from './cli.ts';
 /** The live page in a real browser: it, the API and `ss` inside the namespaces say the same, whatever is done. */
 
 const WEB = join(REPOSITORY, 'dist/web');
-const UNWATCHED_MS = 500;
+/** A page on a busy machine may need a second to open its stream. */
+const UNWATCHED_MS = 2000;
 
 type Sockets = Record<HostName, string[]>;
 
@@ -150,6 +152,10 @@ describe('the live page', () => {
     ui = await startUi();
   });
   afterAll(() => ui[Symbol.asyncDispose]());
+  // A page that opens shows the newest lab that is there.
+  beforeEach(async () => {
+    for (const id of ui.labs.ids) await ui.labs.end(id);
+  });
 
   it('takes a lab to each state that is clicked: page, API and ss agree', async () => {
     await using there = await visit(ui.url);
@@ -167,6 +173,71 @@ describe('the live page', () => {
       await eventually('the one before over', () => ui.labs.count === 1);
     }
     expect(complaintsOf(there, ui)).toEqual([]);
+  });
+
+  it('says for how long a state is held, and that it was, once it is over', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'FIN-WAIT-2');
+    const verdict = page.locator('.verdict');
+    const heldS = async () =>
+      Number(/^FIN-WAIT-2 held for ([\d.]+) s · proven$/.exec((await verdict.textContent()) ?? '')?.[1]);
+    await eventually('seconds', async () => (await heldS()) >= 1);
+    const before = await heldS();
+    await eventually('more of them', async () => (await heldS()) > before);
+    await press(page, 'Close: server, socket 2');
+    await page.getByText(/^FIN-WAIT-2 was held for .* s, until TIME-WAIT \(FIN\) · proven$/).waitFor();
+    expect(await verdict.getAttribute('class')).toBe('verdict proven past');
+  });
+
+  it('has in view what matters, without scrolling, and keeps the diagram where it is', async () => {
+    // A window of 1280 × 720, without what the browser itself shows around a page.
+    await using there = await visit(ui.url, { width: 1280, height: 600 });
+    const { page } = there;
+    const places = () =>
+      page.evaluate<Record<string, number[]>>(`Object.fromEntries([...document.querySelectorAll('.node')]
+        .map((node) => [node, node.querySelector('rect').getBoundingClientRect()])
+        .map(([node, { left, top, right, bottom }]) => [node.dataset.state, [left, top, right, bottom].map(Math.round)]))`);
+    const before = await places();
+    for (const state of ['FIN-WAIT-1', 'TIME-WAIT'] as const) {
+      await clickState(page, state);
+      expect(await places(), state).toEqual(before);
+    }
+    const news = page.locator('.item.flight').last();
+    for (const part of [
+      page.locator('.verdict'),
+      news,
+      page.locator('.scrubber'),
+      button(page, 'New connection'),
+    ]) {
+      const box = await part.boundingBox();
+      expect(
+        (box?.y ?? -1) >= 0 && (box?.y ?? 0) + (box?.height ?? 0) <= 600,
+        (await part.textContent()) ?? '',
+      ).toBe(true);
+    }
+    for (const [left, top, right, bottom] of Object.values(before) as [number, number, number, number][])
+      expect(left >= 0 && top >= 0 && right <= 1280 && bottom <= 600).toBe(true);
+    expect(
+      await page.evaluate('[document.documentElement.scrollHeight, document.documentElement.scrollWidth]'),
+    ).toEqual([600, 1280]);
+  });
+
+  it('opens each scenario: from its list, and by an address that any tab of the browser may carry', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await page.getByLabel('Scenarios').selectOption('zero-window');
+    await page.getByText(/^ESTABLISHED held for .* · proven$/).waitFor();
+    expect(page.url()).toBe(`http://127.0.0.1:${ui.port}/#scenario=zero-window`);
+    expect(await page.getByLabel('Scenarios').locator('option').count()).toBe(CATALOGUE.length + 1);
+    // As a link on somebody's slide: another tab of the same browser, without the token.
+    const tab = await page.context().newPage();
+    await tab.goto(`http://127.0.0.1:${ui.port}/#scenario=accept-queue-full`);
+    await tab.getByRole('heading', { name: /^accept-queue-full: / }).waitFor();
+    expect(await page.locator('h2').textContent()).toMatch(/^zero-window: /);
+    await tab.evaluate("location.hash = '#scenario=no-such-thing'");
+    await tab.getByText("no scenario is named 'no-such-thing'").waitFor();
+    await tab.close();
   });
 
   it('acts: each act changes the page, the API and ss', async () => {
@@ -235,7 +306,7 @@ describe('the live page', () => {
     );
     expect((await messageOf(ui, page)).view.rules[0]?.counts.at(-1)?.packets).toBeGreaterThan(0);
     await page
-      .getByText(/FIN|data or FIN timer in/)
+      .getByText(/(FIN|data or FIN) timer in/)
       .first()
       .waitFor();
     await page.getByRole('button', { name: /^Remove: server in/ }).click();
@@ -302,7 +373,7 @@ describe('the live page', () => {
     await there.page.reload();
     await stateNode(there.page, 'LISTEN').waitFor();
     await using other = await visit(`http://127.0.0.1:${ui.port}/`);
-    expect(await other.page.locator('#live').textContent()).toContain('tcplab ui');
+    await other.page.getByText('Open the complete URL that `tcplab ui` printed').waitFor();
     expect(await other.page.locator('.node').count()).toBe(0);
   });
 });
@@ -318,10 +389,10 @@ describe('a lab and its tab', () => {
     await using there = await visit(ui.url);
     const { page } = there;
     await clickState(page, 'SYN-SENT');
-    // The client retransmits its SYN after 1 s, which is longer than a lab lasts unwatched.
+    // The client retransmits its SYN after 1, 2 and 3 s, which is longer than a lab lasts unwatched.
     const flights = () => page.locator('.item.flight').count();
     const before = await flights();
-    await eventually('another SYN', async () => (await flights()) > before);
+    await eventually('three more SYNs', async () => (await flights()) > before + 2);
     expect(ui.labs.count).toBe(1);
     await page.close();
     await eventually('the lab over', () => ui.labs.count === 0);
@@ -341,13 +412,67 @@ describe('a lab and its tab', () => {
     expect(ui.labs.count).toBe(1);
   });
 
-  it('end together when the lab ends first, which the page says', async () => {
+  it('leave the last scene, which can be saved, when the lab ends first', async () => {
     await using there = await visit(ui.url);
     const { page } = there;
-    await clickState(page, 'LISTEN');
+    await clickState(page, 'FIN-WAIT-1');
     await eventually('a stream', () => ui.streams.count === 1);
+    const rows = await page.locator('.item.flight').count();
     await ui.labs.end((await messageOf(ui, page)).id);
     await page.getByText('This lab has ended.').waitFor();
+    await page.getByText('at the end: client FIN-WAIT-1, server ESTABLISHED').waitFor();
+    expect(await page.locator('.item.flight').count()).toBeGreaterThanOrEqual(rows);
+    expect(await page.locator('.panel button').allTextContents()).toEqual([
+      ...['Timeline', 'Packets (pcapng)', 'Report (HTML)', 'Commands'],
+    ]);
+    const [saved] = await Promise.all([page.waitForEvent('download'), press(page, 'Save: Timeline')]);
+    expect(await text(await saved.createReadStream())).toContain('"state":"FIN-WAIT-1"');
     await clickState(page, 'ESTABLISHED');
+    await page.locator('.live-place:not(.is-over)').waitFor();
+  });
+
+  it('are the same after a reload, after Back, and in a second tab, which may go its own way', async () => {
+    // A lab outlives a page that is away for a moment.
+    await using ui = await startUi({ unwatchedMs: 60_000 });
+    await using there = await visit(ui.url);
+    const { page } = there;
+    await clickState(page, 'CLOSE-WAIT');
+    const { id } = await messageOf(ui, page);
+    const shows = (one: Page) => one.locator(`#live[data-lab="${id}"][data-server="CLOSE-WAIT"]`).waitFor();
+    await page.reload();
+    await shows(page);
+    await page.goto('about:blank');
+    await page.goBack();
+    await shows(page);
+    await using other = await visit(ui.url);
+    await shows(other.page);
+    await clickState(other.page, 'LISTEN');
+    expect((await messageOf(ui, page)).id).toBe(id);
+    expect(ui.labs.count).toBe(2);
+    await other.page.reload();
+    await other.page.locator('#live[data-server="LISTEN"]').waitFor();
+  });
+
+  it('go to the last state that was clicked, however quickly the clicks follow each other', async () => {
+    await using there = await visit(ui.url);
+    const { page } = there;
+    const news = await page.evaluate(`for (const state of ['SYN-SENT', 'CLOSING', 'LAST-ACK', 'FIN-WAIT-2'])
+      document.querySelector('.node[data-state="' + state + '"]').dispatchEvent(new MouseEvent('click', { bubbles: true }));
+      document.querySelector('.news').textContent`);
+    expect(news).toBe('Opening FIN-WAIT-2 …');
+    await page.locator('#live[data-client="FIN-WAIT-2"]:not([aria-busy])').waitFor();
+    await eventually('one lab', () => ui.labs.count === 1);
+  });
+
+  it('part when tcplab ends: the page says so, and counts down nothing', async () => {
+    const own = await startUi();
+    await using there = await visit(own.url);
+    const { page } = there;
+    await clickState(page, 'FIN-WAIT-1');
+    await page.locator('.countdown').first().waitFor();
+    await own[Symbol.asyncDispose]();
+    await page.getByText(/tcplab can’t be reached: .* This is what was last seen/).waitFor();
+    expect(await page.locator('.countdown').first().isVisible()).toBe(false);
+    expect(await page.locator('.item.flight').count()).toBeGreaterThan(0);
   });
 });

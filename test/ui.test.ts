@@ -440,6 +440,7 @@ describe('who gets in', () => {
   });
 
   it('opens so many labs and no more', async () => {
+    const stream = await follow(ui, lab.id);
     const second = await create(ui, 'LISTEN');
     const third = await call(ui, 'POST', '/api/labs', { state: 'LISTEN', replaces: null });
     expect([third.status, third.body]).toEqual([429, expect.stringContaining('2 labs are already open')]);
@@ -448,6 +449,7 @@ describe('who gets in', () => {
     expect((await call(ui, 'GET', `/api/labs/${second.id}`)).status).toBe(404);
     expect((await call(ui, 'DELETE', `/api/labs/${instead.id}`)).status).toBe(204);
     expect((await call(ui, 'DELETE', `/api/labs/${instead.id}`)).status).toBe(404);
+    stream.close();
     await expectUnchanged();
   });
 
@@ -507,6 +509,21 @@ describe('a lab by its API', () => {
     expect((await call(ui, 'GET', `/api/labs/${watched.id}`)).status).toBe(200);
     await call(ui, 'DELETE', `/api/labs/${watched.id}`);
     await eventually('word of its end', () => stream.text().includes('event: over'));
+  });
+
+  it('ends the lab that nobody has watched for the longest, where there is no room for another one', async () => {
+    await using small = await UiServer.start({ webFolder: WEB, maxLabs: 2 });
+    const [first, second] = [await create(small, 'LISTEN'), await create(small, 'LISTEN')];
+    for (const lab of [second, first]) (await follow(small, lab.id)).close();
+    await eventually('nobody', () => small.streams.count === 0);
+    const third = await create(small, 'SYN-SENT');
+    const { labs } = JSON.parse((await call(small, 'GET', '/api/labs')).body) as { labs: string[] };
+    expect(labs).toEqual([third.id, expect.stringMatching(`^(${first.id}|${second.id})$`)]);
+    // What happened in the other one can still be saved.
+    const gone = labs.includes(first.id) ? second : first;
+    expect((await call(small, 'GET', `/api/labs/${gone.id}`)).status).toBe(404);
+    const saved = await call(small, 'GET', `/api/labs/${gone.id}/downloads/timeline.ndjson`);
+    expect(saved.status).toBe(200);
   });
 
   it('saves a timeline that replay reads, packets that tshark reads, and the commands', async () => {

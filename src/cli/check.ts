@@ -32,6 +32,7 @@ import {
   addHostOptions,
   addLabOptions,
   type EndOptions,
+  jobsOf,
   openHosts,
   partsOf,
 } from './host-options.ts';
@@ -89,7 +90,7 @@ export function checkCommand(): Command {
         .default('fault'),
     )
     .option('--baseline <file>', 'JSON of an earlier check: what it found is known, and does not fail')
-    .option('--jobs <n>', 'number of tests that run side by side; 1 for one by one', parseJobs, 8)
+    .option('--jobs <n>', 'number of tests that run side by side; on remote hosts always 1', parseJobs, 8)
     .optionsGroup(OPTION_GROUPS.talk);
   addTalkOptions(command)
     .optionsGroup(OPTION_GROUPS.program)
@@ -173,6 +174,8 @@ async function check(what: string, words: string[], options: Options): Promise<v
   const settings = settingsAsked(settingsOf(options, [target]));
   await using hosts = await openHosts(options);
   const { privilege } = hosts;
+  // On remote hosts, all copies of the program would have one network, and its port.
+  const jobs = jobsOf(hosts, options);
   const startedAt = new Date();
   const style = styleFor(process.stdout);
   const layout = { style, width: process.stdout.columns, ladder: options.ladder ?? false };
@@ -191,7 +194,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
     withinMs: options.within,
     lab: hosts.lab,
     only: options.only,
-    jobs: options.jobs,
+    jobs,
     stopSignal: options.stopSignal,
     signalGroup: options.signalGroup ?? false,
     onBegin: ({ id, title }) => {
@@ -233,7 +236,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
       user: options.user ?? null,
       failOn: options.failOn,
       only: options.only ?? null,
-      jobs: options.jobs,
+      jobs,
       settings: settings ?? null,
     },
     baseline: known === undefined ? null : compareWith(known, results),

@@ -1,3 +1,4 @@
+import { SystemError } from '../error.ts';
 import type { HostName } from '../evidence/events.ts';
 import type { Host } from '../lab/host.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
@@ -172,5 +173,10 @@ async function destroy(
   );
   if (!row || row.state === 'LISTEN')
     throw new Refusal(409, `the ${host.name} has no connection ${local} ${remote}`);
-  await host.destroySocket(row.local, row.remote);
+  try {
+    await host.destroySocket(row.local, row.remote);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.errno !== 'ENOENT') throw error;
+    throw new Refusal(409, `the connection ${local} ${remote} of the ${host.name} has just ended`);
+  }
 }

@@ -44,6 +44,8 @@ export class LiveLab implements AsyncDisposable {
   #announced: Disposable | undefined;
   readonly #turn = new Turn();
   readonly #watchers = new Set<() => void>();
+  /** When the last watcher left, on the clock of this process. */
+  unwatchedMs = 0;
   readonly #claim: Claimed | undefined;
   #hold: Samples | undefined;
   #message: LabMessage | undefined;
@@ -111,11 +113,16 @@ export class LiveLab implements AsyncDisposable {
     this.#lookAfter(0);
     return () => {
       this.#watchers.delete(watcher);
+      this.unwatchedMs = performance.now();
     };
   }
 
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
   get isWatched(): boolean {
-    return this.#watchers.size > 0;
+    return this.watchers > 0;
   }
 
   /** Performs an action and reads its effect, for a client that has the message of that revision. */
@@ -139,9 +146,9 @@ export class LiveLab implements AsyncDisposable {
     return { ...this.messageSince(since), refused };
   }
 
-  /** Brings the timeline up to now, and returns it with the hold so far. */
+  /** Brings the timeline up to now, and returns it with the hold so far; of a lab that has ended, all that there was. */
   async recorded(): Promise<Timeline> {
-    await this.#inTurn(() => this.#look());
+    if (!this.#isOver) await this.#inTurn(() => this.#look());
     return this.#timelineSoFar();
   }
 

@@ -90,11 +90,20 @@ export type ActRequest =
   | { act: 'destroy'; host: HostName; local: string; remote: string }
   | { act: 'run'; host: HostName; command: string };
 
-export interface CreateRequest {
+/** A state, of which the first scenario is opened, or the id of a scenario. */
+export type Goal = { state: State } | { scenario: string };
+
+/** What can be opened, in the order of the catalogue. */
+export interface ScenarioChoice {
+  id: string;
+  title: string;
   state: State;
+}
+
+export type CreateRequest = Goal & {
   /** The lab that this one takes the place of. */
   replaces: string | null;
-}
+};
 
 /** The lab after an act. What the kernel refused was done all the same: it is on the timeline with its errno. */
 export type ActAnswer = (LabMessage | LabNews) & { refused: string | null };

@@ -1,4 +1,4 @@
-import { nullable, object, oneOf, type Shape, tagged, text, whole } from '../evidence/shape.ts';
+import { isObject, nullable, object, oneOf, type Shape, tagged, text, whole } from '../evidence/shape.ts';
 import { FATES } from '../lab/fate.ts';
 import { STATES } from '../tcp/state.ts';
 import type { ActRequest, CreateRequest, SocketAct } from './model.ts';
@@ -13,10 +13,9 @@ const endpoint = text(/^[0-9a-f.:[\]*]{1,64}$/, 'an address and a port');
 
 const onSocket = <A extends SocketAct>(act: A) => object({ act: oneOf(act), host, socket });
 
-const CREATE: Shape<CreateRequest> = object({
-  state: oneOf(...STATES),
-  replaces: nullable(text(/^[\w-]{1,64}$/, 'the id of a lab')),
-});
+const replaces = nullable(text(/^[\w-]{1,64}$/, 'the id of a lab'));
+const BY_STATE = object({ state: oneOf(...STATES), replaces });
+const BY_SCENARIO = object({ scenario: text(/^[a-z0-9-]{1,64}$/, 'the id of a scenario'), replaces });
 
 const ACT: Shape<ActRequest> = tagged('act', {
   close: onSocket('close'),
@@ -44,7 +43,8 @@ const ACT: Shape<ActRequest> = tagged('act', {
 });
 
 export function parseCreate(value: unknown): CreateRequest {
-  return taken(CREATE, value);
+  const isByScenario = isObject(value) && 'scenario' in value;
+  return isByScenario ? taken(BY_SCENARIO, value) : taken(BY_STATE, value);
 }
 
 export function parseAct(value: unknown): ActRequest {

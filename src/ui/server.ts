@@ -2,10 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { TcplabError } from '../error.ts';
 import type { LabOptions } from '../lab/lab.ts';
+import { CATALOGUE } from '../scenario/catalogue.ts';
 import { readJson } from './body.ts';
 import { contentOf, downloadNamed } from './downloads.ts';
 import { type PageFile, pageFiles } from './files.ts';
 import { Labs } from './labs.ts';
+import type { ScenarioChoice } from './model.ts';
 import { Refusal, reportFault } from './refusal.ts';
 import { parseAct, parseCreate } from './requests.ts';
 import { checkSource, checkToken, HEADERS, hostsOf, newToken } from './security.ts';
@@ -134,6 +136,11 @@ export class UiServer implements AsyncDisposable {
       const live = await labs.create(parseCreate(await readJson(request)));
       answer(response, 201, live.message);
     };
+    const list: Handler = (_request, response) => answer(response, 200, { labs: labs.ids });
+    const choices: Handler = (_request, response) =>
+      answer(response, 200, {
+        scenarios: CATALOGUE.map(({ id, title, held }): ScenarioChoice => ({ id, title, state: held.state })),
+      });
     const look: Handler = (_request, response, id = '') => answer(response, 200, labs.get(id).message);
     const end: Handler = async (_request, response, id = '') => {
       await labs.end(labs.get(id).id);
@@ -149,7 +156,7 @@ export class UiServer implements AsyncDisposable {
     };
     const watch: Handler = (request, response, id = '') => streams.open(id, request, response);
     const download: Handler = async (_request, response, id = '', name = '') => {
-      const [live, found] = [labs.get(id), downloadNamed(name)];
+      const [live, found] = [labs.getRecorded(id), downloadNamed(name)];
       if (!found) throw new Refusal(404, 'no such download');
       const content = await contentOf(found, live);
       const disposition = `attachment; filename="${live.scenario.id}.${name}"`;
@@ -158,7 +165,8 @@ export class UiServer implements AsyncDisposable {
         .end(content);
     };
     return [
-      [/^\/api\/labs$/, { POST: create }],
+      [/^\/api\/scenarios$/, { GET: choices }],
+      [/^\/api\/labs$/, { GET: list, POST: create }],
       [/^\/api\/labs\/([\w-]+)$/, { GET: look, DELETE: end }],
       [/^\/api\/labs\/([\w-]+)\/acts$/, { POST: act }],
       [/^\/api\/labs\/([\w-]+)\/events$/, { GET: watch }],

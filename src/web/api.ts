@@ -1,4 +1,11 @@
-import type { ActAnswer, ActRequest, CreateRequest, LabMessage, Refused } from '../ui/model.ts';
+import type {
+  ActAnswer,
+  ActRequest,
+  CreateRequest,
+  LabMessage,
+  Refused,
+  ScenarioChoice,
+} from '../ui/model.ts';
 import { withNews } from './news.ts';
 
 /** The server rejected the request, with a reason. */
@@ -19,6 +26,8 @@ interface Follower {
   onConnected: (isConnected: boolean) => void;
 }
 
+export const UNREACHABLE = 'tcplab can’t be reached: its process has ended, or the network is down';
+
 const RETRY_MS = { first: 250, most: 5000 };
 
 /** What the server offers. The token is sent in a header, so that it is never in a URL. */
@@ -27,6 +36,21 @@ export class Api {
 
   constructor(token: string) {
     this.#token = token;
+  }
+
+  /** The ids of the labs that are open, the newest first. */
+  async labs(): Promise<string[]> {
+    const { labs } = await (await this.#fetch('/api/labs')).json();
+    return labs;
+  }
+
+  async scenarios(): Promise<ScenarioChoice[]> {
+    const { scenarios } = await (await this.#fetch('/api/scenarios')).json();
+    return scenarios;
+  }
+
+  async look(id: string): Promise<LabMessage> {
+    return (await this.#fetch(`/api/labs/${id}`)).json();
   }
 
   create(request: CreateRequest): Promise<LabMessage> {
@@ -84,7 +108,10 @@ export class Api {
     init: RequestInit & { headers?: Record<string, string> } = {},
   ): Promise<Response> {
     const headers = { ...init.headers, Authorization: `Bearer ${this.#token}` };
-    const response = await fetch(path, { ...init, headers });
+    const response = await fetch(path, { ...init, headers }).catch((error: unknown) => {
+      // Each browser has other words for it, which help nobody.
+      throw init.signal?.aborted ? error : new Error(UNREACHABLE);
+    });
     if (response.ok) return response;
     const refused = (await response.json().catch(() => undefined)) as Refused | undefined;
     throw new ApiError(

@@ -1,14 +1,15 @@
 import type { View } from '../report/pages/view-model.ts';
-import type { ActRequest, CreateRequest, LabMessage } from '../ui/model.ts';
-import { Api } from './api.ts';
+import type { ActRequest, Goal, LabMessage, ScenarioChoice } from '../ui/model.ts';
+import { parseHash, takeToken } from './access.ts';
+import { Api, UNREACHABLE } from './api.ts';
 import { html, setAttribute, setText } from './nodes.ts';
 import { Panel } from './panel.ts';
 import { createScene, type Scene } from './scene.ts';
 
-type State = CreateRequest['state'];
+type State = ScenarioChoice['state'];
 
-/** Where the token is kept while the tab is open: it is taken out of the address, which browsers remember and share. */
-const KEPT = 'tcplab-token';
+/** The id of the lab that this tab shows. */
+const KEPT_LAB = 'tcplab-lab';
 
 /** Nothing has happened yet: the diagram alone. */
 const NOTHING: View = {
@@ -30,6 +31,8 @@ class LivePage {
   #message: LabMessage | undefined;
   #stop = new AbortController();
   #isBusy = false;
+  /** The last state that was asked for while another one is opened. */
+  #wanted: Goal | undefined;
 
   constructor(api: Api, main: HTMLElement) {
     this.#api = api;
@@ -40,25 +43,79 @@ class LivePage {
   }
 
   #newScene(): Scene {
-    return createScene({ live: true, onState: (state) => void this.#goTo(state) });
+    return createScene({ live: true, onState: (state) => void this.#goTo({ state }) });
   }
 
-  /** A fresh lab, in place of the one that is there. */
-  async #goTo(state: State): Promise<void> {
+  /** The lab that this tab showed before it was loaded again; else the scenario of its address; else the newest lab that is open. */
+  async resume(scenario: string | null): Promise<void> {
+    const kept = sessionStorage.getItem(KEPT_LAB);
+    try {
+      void this.#offerScenarios();
+      const ids = await this.#api.labs();
+      const same = ids.find((one) => one === kept);
+      const message = same === undefined ? undefined : await this.#api.look(same);
+      if (scenario !== null && message?.view.name !== scenario) return this.#goTo({ scenario });
+      const id = same ?? ids[0];
+      // The user may have chosen a state meanwhile.
+      if (id !== undefined && !this.#isBusy && !this.#message)
+        this.#enter(message ?? (await this.#api.look(id)));
+      else if (kept !== null && !this.#message)
+        setText(this.#trouble, 'The lab that was shown here has ended.');
+    } catch (error) {
+      this.#say(error);
+    }
+  }
+
+  /** All scenarios, below the states that they hold. */
+  async #offerScenarios(): Promise<void> {
+    const scenarios = await this.#api.scenarios();
+    const states = [...new Set(scenarios.map(({ state }) => state))];
+    const groups = states.map((state) =>
+      html(
+        'optgroup',
+        { label: state },
+        ...scenarios
+          .filter((one) => one.state === state)
+          .map(({ id, title }) => html('option', { value: id }, `${id}: ${title}`)),
+      ),
+    );
+    const select = html('select', {}, html('option', { value: '' }, 'Open a scenario …'), ...groups);
+    select.addEventListener('change', () => {
+      const scenario = select.value;
+      select.value = '';
+      if (scenario !== '') void this.#goTo({ scenario });
+    });
+    document.querySelector('.live-head')?.append(html('label', {}, 'Scenarios ', select));
+  }
+
+  /** A fresh lab, in place of the one that is there. Of several that are asked for meanwhile, the last one. */
+  async #goTo(goal: Goal): Promise<void> {
+    this.#wanted = goal;
+    setText(this.#news, `Opening ${'scenario' in goal ? goal.scenario : goal.state} …`);
     if (this.#isBusy) return;
     this.#isBusy = true;
-    const focused = stateWithFocus(this.#scene.element);
     setAttribute(this.#main, 'aria-busy', 'true');
     try {
-      const message = await this.#api.create({ state, replaces: this.#message?.id ?? null });
-      this.#enter(message);
-      if (focused !== undefined) focusState(this.#scene.element, focused);
+      for (let next = this.#takeWanted(); next; next = this.#takeWanted()) {
+        const message = await this.#api.create({ ...next, replaces: this.#message?.id ?? null });
+        const focused = stateWithFocus(this.#scene.element);
+        this.#enter(message);
+        if (focused !== undefined) focusState(this.#scene.element, focused);
+      }
     } catch (error) {
+      this.#wanted = undefined;
+      this.#sayStates();
       this.#say(error);
     } finally {
       this.#isBusy = false;
       setAttribute(this.#main, 'aria-busy', null);
     }
+  }
+
+  #takeWanted(): Goal | undefined {
+    const wanted = this.#wanted;
+    this.#wanted = undefined;
+    return wanted;
   }
 
   #enter(message: LabMessage): void {
@@ -73,6 +130,9 @@ class LivePage {
     this.#place.className = 'live-place';
     this.#place.replaceChildren(this.#scene.element, this.#panel.element);
     setText(this.#trouble, '');
+    sessionStorage.setItem(KEPT_LAB, message.id);
+    // An address that can be passed on: it has no token.
+    history.replaceState(null, '', `#scenario=${message.view.name}`);
     this.#show(message);
     const stop = new AbortController();
     this.#stop = stop;
@@ -82,11 +142,17 @@ class LivePage {
         onMessage: (next) => this.#show(next),
         onOver: (why) => {
           if (stop.signal.aborted) return;
-          this.#leave();
+          this.#freeze();
           setText(this.#trouble, why);
         },
         onConnected: (isConnected) => {
-          setText(this.#trouble, isConnected ? '' : 'The connection to tcplab was lost. Reconnecting …');
+          if (this.#panel) this.#panel.isStale = !isConnected;
+          if (!isConnected) this.#scene.end();
+          this.#place.classList.toggle('is-stale', !isConnected);
+          setText(
+            this.#trouble,
+            isConnected ? '' : `${UNREACHABLE}. This is what was last seen. Reconnecting …`,
+          );
         },
       },
       stop.signal,
@@ -98,14 +164,25 @@ class LivePage {
     // The response to an action and the stream have the same content: the second to arrive has nothing new.
     if (last?.id === message.id && message.revision <= last.revision) return;
     this.#message = message;
-    this.#scene.show(message.view);
+    this.#scene.show(message.view, message.nowMs);
     this.#panel?.show(message);
     const { client, server } = {
       client: stateNow(message.view, 'client'),
       server: stateNow(message.view, 'server'),
     };
-    setText(this.#news, `client ${client}, server ${server}`);
+    this.#sayStates();
     Object.assign(this.#main.dataset, { lab: message.id, revision: message.revision, client, server });
+  }
+
+  #sayStates(): void {
+    const view = this.#message?.view;
+    if (this.#wanted !== undefined) return;
+    setText(
+      this.#news,
+      view
+        ? `client ${stateNow(view, 'client')}, server ${stateNow(view, 'server')}`
+        : 'Choose a state in the diagram.',
+    );
   }
 
   async #act(request: ActRequest): Promise<void> {
@@ -135,9 +212,11 @@ class LivePage {
 
   async #end(): Promise<void> {
     const id = this.#message?.id;
-    this.#leave();
+    if (id === undefined) return;
     try {
-      if (id !== undefined) await this.#api.end(id);
+      await this.#api.end(id);
+      this.#freeze();
+      setText(this.#trouble, 'This lab has ended.');
     } catch (error) {
       this.#say(error);
     }
@@ -147,7 +226,23 @@ class LivePage {
   #close(): void {
     this.#stop.abort();
     this.#panel?.end();
+    this.#scene.end();
     this.#message = undefined;
+  }
+
+  /** The lab has ended: its last scene stays, until another one is chosen. */
+  #freeze(): void {
+    this.#stop.abort();
+    this.#panel?.freeze();
+    this.#scene.end();
+    this.#place.classList.add('is-over');
+    sessionStorage.removeItem(KEPT_LAB);
+    const view = this.#message?.view;
+    if (view)
+      setText(
+        this.#news,
+        `at the end: client ${stateNow(view, 'client')}, server ${stateNow(view, 'server')}`,
+      );
   }
 
   #leave(): void {
@@ -158,7 +253,7 @@ class LivePage {
     this.#place.className = 'live-place no-lab';
     this.#place.replaceChildren(this.#scene.element);
     for (const name of ['lab', 'revision', 'client', 'server']) delete this.#main.dataset[name];
-    setText(this.#news, 'Choose a state in the diagram.');
+    this.#sayStates();
     setText(this.#trouble, '');
   }
 
@@ -182,18 +277,20 @@ function focusState(scene: HTMLElement, state: string): void {
   scene.querySelector<HTMLElement | SVGElement>(`[data-state="${CSS.escape(state)}"]`)?.focus();
 }
 
-function takeToken(): string | null {
-  const given = location.hash.slice(1);
-  if (given !== '') {
-    sessionStorage.setItem(KEPT, given);
-    history.replaceState(null, '', location.pathname);
-  }
-  return sessionStorage.getItem(KEPT);
+/** What the address says, which is then free of the token. */
+function takeHash(): ReturnType<typeof parseHash> {
+  const said = parseHash(location.hash);
+  history.replaceState(null, '', said.scenario === null ? location.pathname : `#scenario=${said.scenario}`);
+  return said;
 }
 
 const main = document.getElementById('live');
-const token = takeToken();
-if (main && token !== null) new LivePage(new Api(token), main);
-else if (main)
+const said = takeHash();
+const token = await takeToken(said.token);
+if (main && token !== null) {
+  const page = new LivePage(new Api(token), main);
+  void page.resume(said.scenario);
+  addEventListener('hashchange', () => void page.resume(takeHash().scenario));
+} else if (main)
   main.textContent =
     'This page needs its access token. Open the complete URL that `tcplab ui` printed, including the part after #.';

@@ -46,6 +46,7 @@ export class Panel {
   readonly #connect: Control;
   readonly #listen: Control;
   readonly #programs: HTMLElement;
+  readonly #save: HTMLElement;
   readonly #enter = new EnterCommands();
 
   constructor(options: PanelOptions) {
@@ -61,6 +62,7 @@ export class Panel {
       ([name, text]) => this.#control(text, () => options.onDownload(name), `Save: ${text}`).element,
     );
     const group = (...content: HTMLElement[]) => html('div', { class: 'controls' }, ...content);
+    this.#save = part('Save', group(...downloads));
     this.element = html(
       'section',
       { class: 'panel', 'aria-label': 'Actions' },
@@ -71,7 +73,7 @@ export class Panel {
       part('Destroy a socket', this.#destroyable.element),
       this.#programs,
       this.#enter.element,
-      part('Save', group(...downloads)),
+      this.#save,
       group(this.#control('End this lab', options.onEnd).element),
     );
   }
@@ -91,9 +93,20 @@ export class Panel {
     this.#enter.show(enterAs);
   }
 
+  /** Whether nothing has been heard of the lab for a while. */
+  set isStale(isStale: boolean) {
+    this.#timers.isStale = isStale;
+  }
+
   /** Stops its timers. */
   end(): void {
     this.#timers.end();
+  }
+
+  /** The lab has ended: what happened in it can be saved, and nothing else. */
+  freeze(): void {
+    this.end();
+    this.element.replaceChildren(this.#save);
   }
 
   #control(text: string, press: () => void, label: string = text): Control {

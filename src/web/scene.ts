@@ -7,6 +7,7 @@ import { html, newId, setText } from './nodes.ts';
 import { Player } from './player.ts';
 import { Scrubber } from './scrubber.ts';
 import { Tables } from './tables.ts';
+import { verdictLine } from './verdict-line.ts';
 import { ViewTimeline } from './view-timeline.ts';
 import { witnessTable } from './witnesses.ts';
 
@@ -22,10 +23,14 @@ interface SceneOptions {
 /** One lab on a page: all that a view contains, at the time of one cursor. */
 export interface Scene {
   readonly element: HTMLElement;
-  /** Shows a view, or a longer one of the same lab; scroll, focus and cursor stay. */
-  show(view: View): void;
+  /** Shows a view, or a longer one of the same lab; scroll, focus and cursor stay. `nowMs`: on the lab's clock; default: its end. */
+  show(view: View, nowMs?: number): void;
   seek(atMs: number): void;
+  /** What is shown is no longer of the present. */
+  end(): void;
 }
+
+const TICK_MS = 250;
 
 export function createScene(options: SceneOptions): Scene {
   return new LabScene(options);
@@ -49,6 +54,9 @@ class LabScene implements Scene {
   #step = 0;
   #follows: boolean;
   #frame = 0;
+  /** The lab's clock, less this page's. */
+  #aheadMs = 0;
+  #ticking: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ live, onState }: SceneOptions) {
     this.#live = live;
@@ -83,7 +91,8 @@ class LabScene implements Scene {
     this.element.addEventListener('keydown', (event) => this.#key(event));
   }
 
-  show(view: View): void {
+  show(view: View, nowMs: number = view.toMs): void {
+    this.#aheadMs = nowMs - performance.now();
     if (view === (this.#waiting ?? this.#timeline?.view)) return;
     this.#waiting = view;
     this.#later();
@@ -104,9 +113,7 @@ class LabScene implements Scene {
     const atMs = before?.steps[this.#step];
     this.#timeline = new ViewTimeline(view);
     setText(this.#title, view.title === '' ? view.name : `${view.name}: ${view.title}`);
-    const { verdict } = view;
-    this.#verdict.className = `verdict ${verdict?.word ?? 'none'}`;
-    setText(this.#verdict, verdict ? `${verdict.word}${verdict.because ? `: ${verdict.because}` : ''}` : '');
+    this.#drawVerdict(view);
     const said = JSON.stringify(view.witnesses);
     if (said !== this.#said) this.#witnesses.replaceChildren(witnessTable(view.witnesses));
     this.#said = said;
@@ -114,6 +121,20 @@ class LabScene implements Scene {
     this.#ladder.show(this.#timeline);
     const last = this.#timeline.steps.length - 1;
     this.#step = this.#follows || atMs === undefined ? last : this.#timeline.stepAt(atMs);
+  }
+
+  /** While a state is held, its verdict is of the present: it counts on. */
+  #drawVerdict(view: View): void {
+    const isHeld = this.#live && view.hold?.toMs === null;
+    const past = this.#live && !isHeld ? ' past' : '';
+    this.#verdict.className = `verdict ${view.verdict?.word ?? 'none'}${past}`;
+    setText(this.#verdict, verdictLine(view, performance.now() + this.#aheadMs));
+    clearTimeout(this.#ticking);
+    if (isHeld) this.#ticking = setTimeout(() => this.#drawVerdict(view), TICK_MS);
+  }
+
+  end(): void {
+    clearTimeout(this.#ticking);
   }
 
   #goTo(step: number): void {

@@ -30,6 +30,11 @@ export class Timers {
     this.#draw();
   }
 
+  /** What is not known to run any more is not counted down. */
+  set isStale(isStale: boolean) {
+    this.element.hidden = isStale;
+  }
+
   end(): void {
     clearInterval(this.#interval);
   }

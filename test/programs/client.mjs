@@ -3,7 +3,7 @@
 // twenty thousand times. `backoff`: five times, with pauses. `upload`: sends more than any buffer holds. `stays`: does not end.
 // `crashes`: on an error. `more`: opens five connections, one after the other, and closes none. `happy`: tries all addresses.
 // `again`: keeps running after an error, and tries again once. `pool`: twenty connections at once, and all that failed again
-// every 400 ms.
+// every 400 ms. `beside`: another part of it goes on trying, with whatever address comes first.
 import net from 'node:net';
 
 const [host, port, ...words] = process.argv.slice(2);
@@ -24,6 +24,14 @@ function attempt() {
     if (status === 1 && has('retries') && attempts < 20_000) return void setImmediate(attempt);
     if (status === 1 && has('backoff') && attempts < 6) return void setTimeout(attempt, 25 * 2 ** attempts);
     if (has('pool')) return void (status === 1 && setTimeout(attempt, 400));
+    const once = () => {
+      const socket = net.connect({ host, port: Number(port), autoSelectFamily: false });
+      setTimeout(() => {
+        socket.destroy();
+        once();
+      }, 300);
+    };
+    if (has('beside')) once();
     if (has('again')) return void setTimeout(attempts === 1 ? attempt : () => {}, 200);
     process.exit(has('careless') ? 0 : status);
   };
@@ -37,5 +45,13 @@ function attempt() {
   socket.on('error', () => finish(1));
 }
 
+const once = () => {
+  const socket = net.connect({ host, port: Number(port), autoSelectFamily: false });
+  setTimeout(() => {
+    socket.destroy();
+    once();
+  }, 300);
+};
+if (has('beside')) once();
 if (has('again') || has('pool')) setInterval(() => {}, 1000);
 for (let n = has('pool') ? 20 : 1; n > 0; n--) attempt();

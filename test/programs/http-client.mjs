@@ -2,7 +2,7 @@
 // `twice`: two requests, one after the other. `four`: four at once. `post`, `head`, `delete`, `keyed`: with an Idempotency-Key.
 // `close`: a connection for each. `deadline`: waits no longer than two seconds. `repeats`: a request that failed on a connection
 // that was used before, once. `careless`: always ends with 0. `stays`: does not end. `upload`: 2 MB after 100 Continue.
-// `http10`: reads until the server closes.
+// `http10`: reads until the server closes. `nonce`: another query each time. `leaky`: opens four more, used once, before the two.
 import http from 'node:http';
 import net from 'node:net';
 
@@ -15,13 +15,14 @@ const method =
 let orders = 0;
 
 /** @type {(isAgain?: boolean) => Promise<void>} */
-async function ask(isAgain = false) {
+async function ask(isAgain = false, by = agent) {
   const headers = {
     ...(has('keyed') ? { 'Idempotency-Key': 'one' } : {}),
     ...(has('upload') ? { Expect: '100-continue' } : {}),
   };
   const signal = has('deadline') ? AbortSignal.timeout(2000) : undefined;
-  const request = http.request({ host, port, agent, method, headers, signal });
+  const path = has('nonce') ? `/?nonce=${Math.random()}` : '/';
+  const request = http.request({ host, port, path, agent: by, method, headers, signal });
   try {
     await new Promise((resolve, reject) => {
       request.on('error', reject);
@@ -51,7 +52,10 @@ function ask10() {
 try {
   if (has('http10')) await ask10();
   else if (has('four')) await Promise.all([ask(), ask(), ask(), ask()]);
-  else for (let n = has('twice') ? 2 : 1; n > 0; n--) await ask();
+  else {
+    for (let n = has('leaky') ? 4 : 0; n > 0; n--) await ask(false, new http.Agent({ keepAlive: true }));
+    for (let n = has('twice') ? 2 : 1; n > 0; n--) await ask();
+  }
 } catch (error) {
   console.error(String(error));
   if (!has('careless')) process.exitCode = 1;

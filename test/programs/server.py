@@ -4,6 +4,9 @@
 #   sync     serves one connection after the other
 #   threads  serves each in a thread
 #   leaver   the same, but goes on working for a client that has left, and keeps its descriptor
+#   lingers  the same as threads, but keeps the descriptor after it has sent its FIN
+#   limits   the same as threads, but closes at once each connection after the first hundred of an address
+#   forks    answers each HTTP request with 16 MB, in a process for each connection
 #   spins    the same as threads, but tries accept() again at once when it fails
 #   crashes  the same as threads, but an error of accept() ends it
 #   deaf     on SIGTERM closes its listener with what is queued, and finishes what is in progress; accepts now and then
@@ -19,6 +22,7 @@ import threading
 import time
 
 mode, port = sys.argv[1], int(sys.argv[2])
+LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % 2**24 + b"x" * 2**24
 
 
 def serve(sock):
@@ -29,8 +33,11 @@ def serve(sock):
             while data := sock.recv(65536):
                 if mode == "cutter" and over:
                     time.sleep(600)
-                sock.sendall(data)
+                sock.sendall(LARGE if mode == "forks" else data)
             if mode == "leaver":
+                time.sleep(600)
+            if mode == "lingers":
+                sock.shutdown(socket.SHUT_WR)
                 time.sleep(600)
     except OSError:
         if mode == "leaver":
@@ -59,6 +66,7 @@ if mode == "defer":
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 10)
 listener.listen(511)
 over = []
+seen = 0
 if mode in ("deaf", "cutter") or copies:
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
     listener.setblocking(False)
@@ -79,7 +87,14 @@ while True:
         if mode != "spins":
             time.sleep(0.05)
         continue
-    if mode == "sync":
+    if mode == "limits" and (seen := seen + 1) > 100:
+        connection.close()
+    elif mode == "forks":
+        if os.fork() == 0:
+            serve(connection)
+            os._exit(0)
+        connection.close()
+    elif mode == "sync":
         serve(connection)
     else:
         threading.Thread(target=serve, args=(connection,), daemon=mode != "deaf" and not copies).start()

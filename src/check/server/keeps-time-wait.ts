@@ -19,9 +19,11 @@ export const keepsTimeWait: Probe<ServerBench> = {
   restsOnService: true,
   async run(bench) {
     let closed = 0;
+    let missing = 'established';
     for (let time = 0; time < TIMES; time++) {
       const visitor = await bench.visit();
       if (!visitor) break;
+      missing = 'accepted';
       await visitor.exchange();
       if (!(await bench.isAccepted(visitor))) break;
       // A server that closes after its response does it about now.
@@ -40,7 +42,7 @@ export const keepsTimeWait: Probe<ServerBench> = {
       }
       closed++;
     }
-    if (closed === 0) return unknown('not-accepted', 'no connection was accepted');
+    if (closed === 0) return unknown(`not-${missing}`, `no connection was ${missing}`);
     const atServer = await bench.countInState('TIME-WAIT');
     const rows = await bench.lab.client.observe();
     const { serverPort } = bench.lab;
