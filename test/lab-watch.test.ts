@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, it, type TestContext } from 'vitest';
 import type { StateNews, WatchNews } from '../src/report/story/watch-news.ts';
 import {
@@ -7,12 +8,17 @@ import {
   IS_ROOT,
   needRoot,
   Program,
+  REPOSITORY,
   run,
   TCPLAB,
   tcplabAsOrdinaryUser,
   temporaryFolder,
 } from './cli.ts';
 import { isListening, OpenLab } from './open-lab.ts';
+
+const validate: ValidateFunction = new Ajv2020().compile(
+  JSON.parse(readFileSync(join(REPOSITORY, 'schema/watch.schema.json'), 'utf8')) as object,
+);
 
 /** A lab that is watched, with the news so far. */
 class WatchedLab extends OpenLab {
@@ -27,14 +33,14 @@ class WatchedLab extends OpenLab {
       .map((line) => JSON.parse(line) as WatchNews);
   }
 
-  /** The states of one end that were told, of one connection, or of listeners. */
+  /** The states of one end in the news, of one connection, or of listeners. */
   states(host: string, connection: number | null = 1): StateNews[] {
     return this.news.filter(
       (one): one is StateNews => one.news === 'state' && one.host === host && one.connection === connection,
     );
   }
 
-  /** Waits until the end is told to be in the state, with this verdict. */
+  /** Waits until the end is reported in the state, with this verdict. */
   told(host: string, state: string, verdict = 'proven', connection: number | null = 1): Promise<StateNews> {
     return eventually(`${host} ${state} ${verdict} in ${this.program.stdout}`, () =>
       this.states(host, connection).findLast((one) => one.state === state && one.verdict === verdict),
@@ -177,6 +183,7 @@ describe.each([
     for (const one of [server, client]) one.kill('SIGKILL');
     if (isOrdinary) return;
     const replayed = await run([...TCPLAB, 'replay', file, '--json']);
+    for (const one of lab.news) expect(validate(one), JSON.stringify(validate.errors)).toBe(true);
     const states = (lines: string) =>
       lines.split('\n').flatMap((line) => {
         const one = line ? (JSON.parse(line) as WatchNews) : undefined;

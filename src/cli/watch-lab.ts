@@ -16,7 +16,7 @@ import type { OutputFile } from './output-file.ts';
 import { Screen } from './screen.ts';
 
 /** How often the socket tables are read; and while something goes on. */
-const LOOK_EVERY_MS = 150;
+const LOOK_EVERY_MS = 200;
 const LOOK_SOON_MS = 25;
 /** Those that forecasts depend on: others may change them at any time. */
 const SYSCTLS_EVERY_MS = 2000;

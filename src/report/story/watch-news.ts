@@ -32,7 +32,7 @@ export type WatchNews =
   | RuleNews
   | { news: 'lost'; atMs: number; witness: 'packets' | 'kernel-events'; host: HostName | null; what: string };
 
-/** What the witnesses say of a state in which an end was found, or a listener: when it is judged, and when that changes. */
+/** What the witnesses report about a state in which an end was found, or a listener: when it is judged, and when that changes. */
 export interface StateNews {
   news: 'state';
   /** When this became known: with the first verdict when a look first showed the state, at the end when the last one did. */
@@ -133,7 +133,7 @@ export class WatchNewsFeed {
     return news;
   }
 
-  /** A connection without sockets costs nothing more once its last state is told. */
+  /** A connection without sockets costs nothing more once its last state is printed. */
   #forgetIfQuiet(seen: SeenConnection, looks: Looks): void {
     const stays = [...seen.ends.client.stays, ...seen.ends.server.stays];
     const isTold = stays.every(
