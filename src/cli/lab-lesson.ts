@@ -12,7 +12,7 @@ import type { OutputFile } from './output-file.ts';
 import { WATCHED } from './watch-lab.ts';
 
 /** How often the socket tables are read. */
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 150;
 
 interface Options {
   lesson: Lesson;
@@ -43,7 +43,6 @@ export async function doLesson(lab: Lab, over: Promise<unknown>, options: Option
     await Promise.race([ended, pause(LOOK_EVERY_MS)]);
   }
   await watch.look();
-  guide.look(watch.looks);
   guide.close();
   watch.end();
   recorder?.end();

@@ -10,6 +10,8 @@ import { styleFor } from '../report/terminal/style.ts';
 
 /** What is missing is shown when it has stayed the same for so long: in between, things are under way. */
 const STEADY_MS = 1000;
+/** How often a step is checked while nothing happens. */
+const CHECK_EVERY_MS = 500;
 const WIDEST = 90;
 
 interface Options {
@@ -28,6 +30,8 @@ export class LessonGuide {
   readonly #progress: LessonProgress;
   readonly #input: Interface;
   #hints = 0;
+  /** What was on the timeline at the last check, and when that was. */
+  #checked: { added: number; atMs: number } = { added: -1, atMs: 0 };
   #missing = { text: '', sinceMs: 0, isShown: true };
 
   constructor({ lesson, timeline, nowMs, stream }: Options) {
@@ -58,6 +62,10 @@ export class LessonGuide {
   look({ atMs: untilMs, unseen = [] }: Looks): void {
     if (this.isDone) return;
     const timeline = this.#timeline;
+    // Without news, only the time goes on.
+    const isNews = timeline.added !== this.#checked.added;
+    if (!isNews && untilMs - this.#checked.atMs < CHECK_EVERY_MS) return;
+    this.#checked = { added: timeline.added, atMs: untilMs };
     const done = this.#progress.check({ timeline, untilMs, unseen }, answersIn(timeline));
     for (const [index, { found }] of done.entries()) {
       const number = this.#progress.done.length - done.length + index + 1;
