@@ -1,0 +1,94 @@
+import { stateWord } from './words.ts';
+
+/** A line of a paste, or several that a terminal or a mail program has broken. */
+export interface Line {
+  /** Of its first part, from 1. */
+  number: number;
+  text: string;
+}
+
+const CSI = '\\x1b\\[[0-?]*[ -/]*[@-~]';
+const OSC = '\\x1b\\][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)';
+/** Colors and other control sequences of a terminal (ECMA-48), and characters that show nothing. */
+const UNSHOWN = new RegExp(`${CSI}|${OSC}|\\x1b[@-_]|[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\u200b\\ufeff]`, 'g');
+
+/** A longer line is cut: no table has any. */
+const LONGEST = 16_384;
+
+/** The lines of a paste without what steers a terminal. A carriage return within a line begins it again, as on a terminal. */
+export function shownLines(text: string): Line[] {
+  return text.split('\n').map((raw, index) => {
+    const shown = raw.slice(0, LONGEST).replace(UNSHOWN, '').replaceAll('\u00a0', ' ').replace(/\r+$/, '');
+    return { number: index + 1, text: shown.slice(shown.lastIndexOf('\r') + 1) };
+  });
+}
+
+/** Where rows begin. What begins like this does not continue the line before. */
+const BEGINS =
+  /^\s*(?:tcp(?:4|6|46)?|udp6?|udplite6?|raw6?|unix|u_\w+|nl|ipv[46]|icmp6?|TCP|UDP|Proto|Netid|Active|Every|sl|COMMAND|Recv-Q)\s|^\s*\d+:\s+[\dA-Fa-f]{8}/;
+const LSOF = /^\S+\s+\d+\s.*\sIPv[46]\s/;
+const STATELESS = /^\s*\d+\s+\d+\s+\S+:\S+\s+\S+:\S+/;
+const PROMPT = /^(?:\S.{0,79}?)?[$#%❯]\s/;
+/** What follows a row on the lines that `ss -i`, `-m` and `-e` add. */
+const INFO =
+  /^\s+(?:ts|sack|ecn\w*|cubic|bbr\d?|reno|dctcp|vegas|westwood|htcp|skmem:|wscale:|rto:|cwnd:|mss:|\w+ (?:wscale|rto|cwnd|mss):)/;
+/** The columns on the right of a row, alone on a line. */
+const TAIL =
+  /^\s*(?:users:\(\(|timer:\(|ino:\d|uid:\d|\d+\/\S|-\s*$|(?:off|on|keepalive|timewait|probe) \(\d|\((?:LISTEN|ESTABLISHED|[A-Z]+_[A-Z0-9]+)\))/;
+
+function begins(text: string): boolean {
+  const [first, second] = text.trim().split(/\s+/, 2);
+  return (
+    BEGINS.test(text) ||
+    LSOF.test(text) ||
+    STATELESS.test(text) ||
+    PROMPT.test(text) ||
+    (stateWord(first) !== undefined && /^\d+$/.test(second ?? '')) ||
+    /^(State|Local)\s/.test(text)
+  );
+}
+
+/** A table with the lines joined that belong together: those of `ss -i`, and those that were broken at the edge of a terminal. */
+export function joinedLines(lines: readonly Line[]): Line[] {
+  const edge = edgeOf(lines);
+  const joined: Line[] = [];
+  /** The columns of the line before, if something may follow it. */
+  let columns: number | undefined;
+  for (const { number, text } of lines) {
+    const last = joined.at(-1);
+    const isNew = last === undefined || columns === undefined || text.trim() === '' || begins(text);
+    const isBroken = edge !== undefined && columns === edge;
+    if (!isNew && (isBroken || INFO.test(text) || TAIL.test(text))) {
+      last.text += isBroken && !INFO.test(text) ? text : ` ${text.trimStart()}`;
+    } else {
+      joined.push({ number, text });
+    }
+    columns = text.trim() === '' ? undefined : columnsOf(text);
+  }
+  return joined;
+}
+
+/** The column at which lines were broken: the longest lines end there, and what follows them begins no row. */
+function edgeOf(lines: readonly Line[]): number | undefined {
+  const columns = lines.map(({ text }) => columnsOf(text));
+  const edge = columns.reduce((most, one) => Math.max(most, one), 0);
+  if (edge < NARROWEST) return undefined;
+  let [broken, whole] = [0, 0];
+  columns.forEach((one, index) => {
+    const next = lines[index + 1]?.text;
+    if (one !== edge || next === undefined || next.trim() === '') return;
+    if (begins(next) || INFO.test(next)) whole++;
+    else broken++;
+  });
+  return broken > 0 && (broken > 1 || whole <= 3) ? edge : undefined;
+}
+
+const NARROWEST = 40;
+
+/** With tabs, as a terminal shows them. */
+function columnsOf(text: string): number {
+  if (!text.includes('\t')) return text.length;
+  let columns = 0;
+  for (const character of text) columns += character === '\t' ? 8 - (columns % 8) : 1;
+  return columns;
+}
