@@ -14,16 +14,31 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   tcp: [],
   evidence: ['tcp'],
   kernel: ['tcp'],
+  tables: ['tcp'],
+  diagnosis: ['tcp', 'evidence', 'kernel', 'tables'],
   lab: ['tcp', 'evidence', 'kernel'],
   remote: ['tcp', 'evidence', 'kernel', 'lab'],
   scenario: ['tcp', 'evidence', 'kernel', 'lab'],
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
-  report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
+  report: ['tcp', 'evidence', 'kernel', 'tables', 'diagnosis', 'lab', 'scenario', 'check'],
   testing: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'report'],
   ui: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
   // What needs Node is not for a browser, see `faultsOfBrowser`.
   web: ['tcp', 'evidence', 'lab', 'report', 'ui'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'check', 'report', 'testing', 'ui'],
+  cli: [
+    'tcp',
+    'evidence',
+    'kernel',
+    'tables',
+    'diagnosis',
+    'lab',
+    'remote',
+    'scenario',
+    'check',
+    'report',
+    'testing',
+    'ui',
+  ],
 };
 const FOR_ALL = ['src/dist.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
 const OF_ALL = 'src/index.ts';

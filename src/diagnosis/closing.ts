@@ -68,7 +68,13 @@ function behindData(socket: SeenSocket, state: State, scene: Scene, orphan: bool
     ],
   } as const;
   if (gone === null)
-    return { ...common, evidence: [...common.evidence], ends: never('While the peer replies to the window probes, nothing ends it: it lasts until the peer reads.') };
+    return {
+      ...common,
+      evidence: [...common.evidence],
+      ends: never(
+        'While the peer replies to the window probes, nothing ends it: it lasts until the peer reads.',
+      ),
+    };
   return {
     ...common,
     evidence: [...common.evidence],
@@ -85,18 +91,22 @@ export function judgeFinWait2(socket: SeenSocket, scene: Scene): Finding {
   const { timer, owners, inode, info } = socket;
   const { known } = scene;
   const finTimeoutS = known.sysctls.finTimeoutS;
-  const isHeld = (owners !== null && owners.length > 0) || (inode !== null && inode > 0) || timer?.kind === 'none';
+  const isHeld =
+    (owners !== null && owners.length > 0) || (inode !== null && inode > 0) || timer?.kind === 'none';
   const other = scene.otherEnd(socket);
   const [closer] = other?.state === 'CLOSE-WAIT' ? (other.owners ?? []) : [];
   const evidence = [
     'This end has closed, and the peer has acknowledged that and not closed.',
-    ...(closer ? [`The peer is in this table: ${closer.name ?? 'process'} (pid ${closer.pid}) in CLOSE-WAIT.`] : []),
+    ...(closer
+      ? [`The peer is in this table: ${closer.name ?? 'process'} (pid ${closer.pid}) in CLOSE-WAIT.`]
+      : []),
   ];
   const common = { holds: 'peer-did-not-close', culprit: 'peer' } as const;
   if (isHeld && timer?.kind !== 'time-wait') {
     return {
       ...common,
-      since: info?.lastAckMs == null ? null : since(info.lastAckMs, 100, 'lastack: the acknowledgment of the FIN'),
+      since:
+        info?.lastAckMs == null ? null : since(info.lastAckMs, 100, 'lastack: the acknowledgment of the FIN'),
       ends: never(
         `No timer runs: tcp_fin_timeout applies only after close(), and the program has called only shutdown(). It lasts until the peer closes, or this program does (and then tcp_fin_timeout more).`,
       ),
@@ -142,7 +152,8 @@ export function judgeTimeWait({ timer }: SeenSocket): Finding {
   return {
     holds: '2msl',
     culprit: 'nobody',
-    since: left === null ? null : since(Math.max(0, TIME_WAIT_MS - left), 500, '60 s − what is left of the timer'),
+    since:
+      left === null ? null : since(Math.max(0, TIME_WAIT_MS - left), 500, '60 s − what is left of the timer'),
     ends: byTimer({
       ms: left ?? TIME_WAIT_MS,
       toleranceMs: left === null ? TIME_WAIT_MS : 1000,

@@ -1,7 +1,7 @@
 import type { TableRow } from '../tables/row.ts';
-import { judge } from './judge.ts';
 import type { Group } from './diagnosis.ts';
 import type { GroupOrigin } from './groups.ts';
+import { judge } from './judge.ts';
 import { Scene } from './scene.ts';
 import { actOf, certainOf, labOf, whatOf } from './words.ts';
 
@@ -17,7 +17,8 @@ export function withCounts(groups: readonly Origin[], counts: readonly TableRow[
     const alike = all.filter(({ state }) => state === row.state);
     const shown = alike.reduce((sum, { count }) => sum + count, 0);
     const [only, ...more] = alike;
-    const isBiased = alike.length > 0 && alike.every(({ isOneProcess, tables }) => isOneProcess && tables === 1);
+    const isBiased =
+      alike.length > 0 && alike.every(({ isOneProcess, tables }) => isOneProcess && tables === 1);
     if (only && row.count <= shown && !isBiased) continue;
     if (only && more.length === 0 && !isBiased) {
       all = all.map((group) => (group === only ? { ...only, count: row.count, shown } : group));
@@ -49,10 +50,16 @@ function bare(row: TableRow, instead: readonly Origin[], scene: Scene): Origin {
     uid: null,
     evidence: [`Counted ${row.count}; the count shows no ends.`, ...shown],
     lines: row.line > 0 ? [row.line] : [],
-    isWrong: finding.culprit !== 'nobody',
+    wrong: finding.culprit !== 'nobody',
     tables: 1,
     isOneProcess: false,
   };
   const about = { ...group, service: null, isPassing: false };
-  return { ...group, what: whatOf(about), act: actOf(about), certain: certainOf(about, scene), lab: labOf(about) };
+  return {
+    ...group,
+    what: whatOf(about),
+    act: actOf(about),
+    certain: certainOf(about, scene),
+    lab: labOf(about),
+  };
 }

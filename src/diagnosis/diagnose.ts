@@ -39,6 +39,12 @@ export function diagnose({ sockets, entries, counts, tables, facts, known }: See
   };
 }
 
-function reported({ tables: _tables, isOneProcess: _one, shown: _shown, owned: _owned, ...group }: Group & GroupOrigin): Group {
+function reported({
+  tables: _tables,
+  isOneProcess: _one,
+  shown: _shown,
+  owned: _owned,
+  ...group
+}: Group & GroupOrigin): Group {
   return group;
 }

@@ -91,7 +91,7 @@ export interface Group extends Omit<Finding, 'isPassing'> {
   lab: string;
   /** The first lines of the text that show it. At most 20. */
   lines: number[];
-  isWrong: boolean;
+  wrong: boolean;
 }
 
 export interface Verdict {

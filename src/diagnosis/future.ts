@@ -1,16 +1,19 @@
-import { forecast, type Forecast, waitedMs } from '../tcp/forecast.ts';
+import type { SeenSocket } from '../tables/join.ts';
+import { type Forecast, forecast, waitedMs } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 import { SYSCTL_NAMES, type TcpSysctls } from '../tcp/sysctls.ts';
 import { type Peculiarities, type Schedule, schedule, type Waiting } from '../tcp/timers.ts';
-import type { SeenSocket } from '../tables/join.ts';
 import type { Ends, Since } from './diagnosis.ts';
 import type { Known } from './known.ts';
 
 const NOWHERE = { address: '0.0.0.0', port: 0 };
 
 /** A socket of a table in the form that forecasts take. A retransmission timeout that the table does not show is that of a peer nearby. */
-function timed(socket: SeenSocket, state: State): Omit<SocketRow, 'receiveQueue' | 'sendQueue' | 'uid' | 'cookie'> {
+function timed(
+  socket: SeenSocket,
+  state: State,
+): Omit<SocketRow, 'receiveQueue' | 'sendQueue' | 'uid' | 'cookie'> {
   const { timer, info } = socket;
   return {
     state,

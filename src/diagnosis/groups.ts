@@ -64,7 +64,9 @@ function withOwners(drafts: readonly Draft[]): Draft[] {
   const unknown = drafts.filter(({ showsOwner }) => !showsOwner);
   const gone = new Set<Draft>();
   for (const draft of unknown) {
-    const [alike, ...others] = drafts.filter((other) => other.owners.length > 0 && other.place === draft.place);
+    const [alike, ...others] = drafts.filter(
+      (other) => other.owners.length > 0 && other.place === draft.place,
+    );
     if (!alike || others.length > 0) continue;
     alike.owned ??= alike.members;
     alike.members += draft.members;
@@ -113,7 +115,10 @@ function add(
     socket && owners.length === 0 && state === 'FIN-WAIT-2' ? 'orphan' : '',
   ].join(' ');
   const showsOwner = row.owners !== null;
-  const key = `${place} ${owners.map(({ pid }) => pid).sort().join()} ${showsOwner}`;
+  const key = `${place} ${owners
+    .map(({ pid }) => pid)
+    .sort()
+    .join()} ${showsOwner}`;
   let draft = drafts.get(key);
   if (!draft) {
     draft = {
@@ -163,14 +168,14 @@ function widened(range: Range | null, value: number | null): Range | null {
 
 function finished(draft: Draft, scene: Scene): Group & GroupOrigin {
   const { state, conntrack, first, members, service } = draft;
-  const isWrong = first.culprit !== 'nobody' && first.culprit !== null && draft.passing < members;
+  const wrong: boolean = first.culprit !== 'nobody' && first.culprit !== null && draft.passing < members;
   const group = {
     state,
     ...(conntrack === null ? {} : { conntrack }),
     count: members,
     local: service === 'peer' ? draft.local.withAnyPort : draft.local.text,
     peer: service === 'local' ? draft.peer.withAnyPort : draft.peer.text,
-    owner: ownerOf(draft.owners),
+    owner: ownerOf(draft.owners, first.holds),
     holders: draft.holders.map(({ name, pid, fd }) => ({ name, pid, fd })),
     uid: draft.uid,
     holds: first.holds,
@@ -179,7 +184,7 @@ function finished(draft: Draft, scene: Scene): Group & GroupOrigin {
     ends: endsOf(first.ends, draft),
     evidence: evidenceOf(draft),
     lines: draft.lines,
-    isWrong,
+    wrong,
     ...(draft.owned === undefined ? {} : { owned: draft.owned }),
     tables: draft.tables,
     isOneProcess: draft.isOneProcess,
@@ -194,14 +199,14 @@ function finished(draft: Draft, scene: Scene): Group & GroupOrigin {
   };
 }
 
-/** The parent first: a process that inherits a descriptor is younger. */
-function ownerOf(owners: readonly Owner[]): GroupOwner | null {
+/** The parent first: a process that inherits a descriptor is younger. Of a listener it does not matter who else holds it. */
+function ownerOf(owners: readonly Owner[], holds: Finding['holds']): GroupOwner | null {
   const programs = [...new Map(owners.map(({ pid, name }) => [pid, { name, pid }])).values()].sort(
     (a, b) => a.pid - b.pid,
   );
   const [owner, also] = programs;
   if (!owner) return null;
-  return also ? { ...owner, also } : owner;
+  return also && holds !== 'listening' ? { ...owner, also } : owner;
 }
 
 function sinceOf(first: Since | null, range: Range | null): Since | null {
@@ -242,7 +247,8 @@ class Pattern {
       this.#first = endpoint;
       return;
     }
-    if (endpoint.port !== this.#first.port || endpoint.service !== this.#first.service) this.#isOnePort = false;
+    if (endpoint.port !== this.#first.port || endpoint.service !== this.#first.service)
+      this.#isOnePort = false;
     if (endpoint.address === this.#first.address) return;
     this.#isOneAddress = false;
     this.#octets ??= octetsOf(this.#first.address);

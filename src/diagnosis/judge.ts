@@ -34,7 +34,9 @@ export function judge(socket: SeenSocket, scene: Scene): Finding {
         holds: 'closed',
         culprit: 'nobody',
         since: null,
-        ends: byProgram('There is no connection: it is bound, or its connection has ended, and the program holds it.'),
+        ends: byProgram(
+          'There is no connection: it is bound, or its connection has ended, and the program holds it.',
+        ),
         evidence: [],
       };
   }

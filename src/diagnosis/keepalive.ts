@@ -7,11 +7,22 @@ import type { Known } from './known.ts';
  * The end of a connection whose keepalive probes are not answered. A table shows how long the running interval has left, and neither
  * the interval nor the limit. The interval is at least what is left of it; on average what is left is half.
  */
-export function keepaliveEnd(leftMs: number, sent: number, { sysctls }: Known, options: KeepaliveOptions = {}): Ends {
+export function keepaliveEnd(
+  leftMs: number,
+  sent: number,
+  { sysctls }: Known,
+  options: KeepaliveOptions = {},
+): Ends {
   const probes = options.probes ?? sysctls.keepaliveProbes;
   const more = Math.max(0, probes - sent);
   const end = (intervalMs: number) => leftMs + more * intervalMs;
-  const dependsOn = ['TCP_KEEPIDLE', 'TCP_KEEPINTVL', 'TCP_KEEPCNT', NAMES.keepaliveIntervalS, NAMES.keepaliveProbes];
+  const dependsOn = [
+    'TCP_KEEPIDLE',
+    'TCP_KEEPINTVL',
+    'TCP_KEEPCNT',
+    NAMES.keepaliveIntervalS,
+    NAMES.keepaliveProbes,
+  ];
   if (options.intervalMs !== undefined)
     return byTimer({
       ms: end(options.intervalMs),

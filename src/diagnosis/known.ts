@@ -20,7 +20,7 @@ const DEFAULT_PORTS = [32_768, 60_999] as const;
 
 export function knownFrom(sysctls: ReadonlyMap<string, string>, errnos: readonly string[] = []): Known {
   const [first, last] = (sysctls.get('net.ipv4.ip_local_port_range') ?? '').split(/\s+/).map(Number);
-  const hasPorts = first !== undefined && last !== undefined && last >= first;
+  const hasPorts = first !== undefined && last !== undefined && first > 0 && last >= first;
   return {
     sysctls: parseSysctls((name) => sysctls.get(name) ?? NEWER[name]),
     areDefaults: ![...sysctls.keys()].some((name) => /tcp_(fin_timeout|retries2|orphan_retries)/.test(name)),

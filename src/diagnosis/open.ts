@@ -20,7 +20,10 @@ export function judgeEstablished(socket: SeenSocket, scene: Scene): Finding {
   if (timer?.kind === 'keepalive')
     evidence.push('The keepalive timer has not sent a probe yet: that is no proof that the peer is alive.');
   if (sendQueue) {
-    const flight = timer === null ? 'the table shows no timer, so they may be in flight or unanswered' : 'no retransmission yet';
+    const flight =
+      timer === null
+        ? 'the table shows no timer, so they may be in flight or unanswered'
+        : 'no retransmission yet';
     evidence.push(`Send-Q: ${sendQueue} bytes are not acknowledged; ${flight}.`);
   }
   return {
@@ -44,7 +47,8 @@ export function judgeCloseWait(socket: SeenSocket, scene: Scene): Finding {
   if (sending) return sending;
   const { receiveQueue, sendQueue } = socket;
   const evidence = [];
-  if (receiveQueue === 0) evidence.push('Recv-Q 0: the program has read the end of file, and has not closed.');
+  if (receiveQueue === 0)
+    evidence.push('Recv-Q 0: the program has read the end of file, and has not closed.');
   if (receiveQueue === 1)
     evidence.push('Recv-Q 1 is the FIN itself: the program has not called read() since it arrived.');
   if (receiveQueue !== null && receiveQueue > 1)
@@ -65,7 +69,11 @@ export function judgeCloseWait(socket: SeenSocket, scene: Scene): Finding {
 /** Nothing has been acknowledged since the FIN arrived, if nothing was sent. */
 function sinceFin({ info }: SeenSocket): Finding['since'] {
   if (info?.lastAckMs == null) return null;
-  return since(info.lastAckMs, 100, 'lastack: nothing has arrived since the FIN (longer, if it sent data after the FIN)');
+  return since(
+    info.lastAckMs,
+    100,
+    'lastack: nothing has arrived since the FIN (longer, if it sent data after the FIN)',
+  );
 }
 
 function notAccepted({ state }: SeenSocket): Finding {
@@ -89,10 +97,14 @@ function judgeSending(socket: SeenSocket, scene: Scene): Finding | undefined {
       holds: 'peer-not-reading',
       culprit: 'peer',
       since: null,
-      ends: never('While the peer replies to the window probes, nothing ends it: it lasts until the peer reads.'),
+      ends: never(
+        'While the peer replies to the window probes, nothing ends it: it lasts until the peer reads.',
+      ),
       evidence: [
         `The persist timer runs and Send-Q is ${sendQueue ?? 'not shown'}: the peer's receive window is full` +
-          (answered ? ', and it replies to the window probes.' : `; ${timer.count} window probes are not answered.`),
+          (answered
+            ? ', and it replies to the window probes.'
+            : `; ${timer.count} window probes are not answered.`),
         ...readerHere(socket, scene),
       ],
     };
@@ -106,7 +118,9 @@ function judgeSending(socket: SeenSocket, scene: Scene): Finding | undefined {
       culprit: 'peer',
       since: null,
       ends: never('It lasts until the peer reads.'),
-      evidence: [`Send-Q ${sendQueue}, and the other end is in this table: its Recv-Q is ${other.receiveQueue}.`],
+      evidence: [
+        `Send-Q ${sendQueue}, and the other end is in this table: its Recv-Q is ${other.receiveQueue}.`,
+      ],
     };
   }
   const future = futureOf(socket, state ?? 'ESTABLISHED', scene.known, { orphan: false });
@@ -117,7 +131,11 @@ function judgeSending(socket: SeenSocket, scene: Scene): Finding | undefined {
     since:
       future?.waitedMs == null
         ? null
-        : since(future.waitedMs, info?.rtoMs == null ? Math.max(1000, future.waitedMs / 4) : 500, 'the retransmissions and their timer'),
+        : since(
+            future.waitedMs,
+            info?.rtoMs == null ? Math.max(1000, future.waitedMs / 4) : 500,
+            'the retransmissions and their timer',
+          ),
     ends: byTimer({
       ms: gone,
       toleranceMs: gone === null ? 0 : info?.rtoMs == null ? 60_000 : gone / 20,

@@ -19,10 +19,14 @@ export function judgeListen({ receiveQueue, sendQueue }: SeenSocket): Finding {
       holds: 'accept-queue-full',
       culprit: 'this program',
       ends: byProgram('The queue is full until the program calls accept(); until then Linux drops new SYNs.'),
-      evidence: [`Recv-Q ${receiveQueue} connections wait in the accept queue, and the backlog (Send-Q) is ${sendQueue}.`],
+      evidence: [
+        `Recv-Q ${receiveQueue} connections wait in the accept queue, and the backlog (Send-Q) is ${sendQueue}.`,
+      ],
     };
   const room =
-    sendQueue === null ? 'the table does not show the backlog, so whether the queue is full' : `the backlog is ${sendQueue}`;
+    sendQueue === null
+      ? 'the table does not show the backlog, so whether the queue is full'
+      : `the backlog is ${sendQueue}`;
   return {
     ...listening,
     evidence: [
@@ -43,7 +47,9 @@ export function judgeSynSent(socket: SeenSocket, scene: Scene): Finding {
     holds: 'synack-missing',
     culprit: isFull ? 'this program' : 'network',
     since:
-      future?.waitedMs == null ? null : since(future.waitedMs, 1000, 'the retransmissions of the SYN and their timer'),
+      future?.waitedMs == null
+        ? null
+        : since(future.waitedMs, 1000, 'the retransmissions of the SYN and their timer'),
     ends: byTimer({
       ms: gone ?? plan.endMs,
       toleranceMs: gone === null ? (plan.endMs ?? 0) : 4000,
@@ -51,7 +57,9 @@ export function judgeSynSent(socket: SeenSocket, scene: Scene): Finding {
       says: `${gone === null ? 'At most so long: the table shows no timer. ' : ''}Then connect() fails with ETIMEDOUT, unless a SYN-ACK arrives. The program's own timeout may come first.`,
     }),
     evidence: [
-      timer === null ? 'The SYN has no answer.' : `The SYN has no answer after ${timer.count} retransmissions.`,
+      timer === null
+        ? 'The SYN has no answer.'
+        : `The SYN has no answer after ${timer.count} retransmissions.`,
       ...(isFull ? ['The listener it connects to is in this table, and its accept queue is full.'] : []),
     ],
     isPassing: timer !== null && timer.count === 0,

@@ -28,7 +28,13 @@ export function usedUp(scene: Scene): PortUse[] {
     const key = `${local.address} ${endpointText(peer)}`;
     let use = uses.get(key);
     if (!use) {
-      use = { local: local.address, peer: endpointText(peer), used: 0, timeWait: 0, available: last - first + 1 };
+      use = {
+        local: local.address,
+        peer: endpointText(peer),
+        used: 0,
+        timeWait: 0,
+        available: last - first + 1,
+      };
       uses.set(key, use);
     }
     use.used++;
@@ -49,16 +55,18 @@ export function blamePorts<G extends Group>(groups: readonly G[], full: readonly
     return {
       ...group,
       culprit: 'this program',
-      isWrong: true,
+      wrong: true,
       what: 'The connections are over, and their ports are kept for 60 s: none is left for a new one.',
       act: 'This program: it must keep connections open and use them again, or let the peer close first.',
-      certain: 'See what connect() returns: strace -f -e trace=connect -p PID. See the range: sysctl net.ipv4.ip_local_port_range',
+      certain:
+        'See what connect() returns: strace -f -e trace=connect -p PID. See the range: sysctl net.ipv4.ip_local_port_range',
       evidence: [portsText(use), ...group.evidence],
     };
   });
 }
 
 export function portsText({ used, timeWait, available, local, peer }: PortUse): string {
-  const share = used >= available ? 'the next connect() there fails with EADDRNOTAVAIL' : `${available - used} are free`;
+  const share =
+    used >= available ? 'the next connect() there fails with EADDRNOTAVAIL' : `${available - used} are free`;
   return `${used} of ${available} ports of ${local} are in use towards ${peer} (${timeWait} in TIME-WAIT): ${share}.`;
 }

@@ -56,7 +56,10 @@ export class Scene {
     if (state === 'SYN-RECEIVED') return 'local';
     if (this.listenerAt(local)) return 'local';
     if (state === 'SYN-SENT' || this.listenerAt(peer)) return 'peer';
-    const [here, there] = [this.#localUses.get(endpointText(local)) ?? 0, this.#peerUses.get(endpointText(peer)) ?? 0];
+    const [here, there] = [
+      this.#localUses.get(endpointText(local)) ?? 0,
+      this.#peerUses.get(endpointText(peer)) ?? 0,
+    ];
     if (here !== there) return here > there ? 'local' : 'peer';
     const [localPort, peerPort] = [servicePort(local), servicePort(peer)];
     if (localPort === peerPort) return null;

@@ -30,11 +30,11 @@ function ends({ local, peer }: Group): string {
 
 /** A process that holds what another has opened. */
 function inherited(groups: readonly Group[]): string[] {
-  const listeners = groups.filter(({ state, owner }) => state === 'LISTEN' && owner?.also);
+  const listeners = groups.filter(({ state }) => state === 'LISTEN');
   return groups.flatMap(({ holds, owner, count }) => {
     if (holds !== 'program-did-not-close' || !owner || owner.also) return [];
-    const parent = listeners.find((group) => group.owner?.also?.pid === owner.pid)?.owner;
-    if (!parent) return [];
+    const parent = listeners.find(({ holders }) => holders.some(({ pid }) => pid === owner.pid))?.owner;
+    if (!parent || parent.pid === owner.pid) return [];
     return [
       `${owner.name ?? 'process'} (pid ${owner.pid}) alone holds ${count} connections that ${parent.name ?? 'process'} (pid ${parent.pid}) ` +
         'has accepted and closed: it has inherited the descriptors. They need close-on-exec (SOCK_CLOEXEC).',

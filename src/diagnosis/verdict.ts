@@ -23,14 +23,14 @@ const ORDER: readonly Holds[] = [
 ];
 
 export function worstFirst<G extends Group>(groups: readonly G[]): G[] {
-  const rank = ({ isWrong, holds, culprit }: Group) =>
-    (isWrong ? 0 : 100) + (isWrong && holds === '2msl' ? 1 : ORDER.indexOf(holds)) + (culprit === null ? 0.5 : 0);
+  const rank = ({ wrong, holds, culprit }: Group) =>
+    (wrong ? 0 : 100) + (wrong && holds === '2msl' ? 1 : ORDER.indexOf(holds)) + (culprit === null ? 0.5 : 0);
   return [...groups].sort((a, b) => rank(a) - rank(b) || b.count - a.count);
 }
 
 /** Of groups with the worst first. */
 export function verdictOf(groups: readonly Group[]): Verdict {
-  const wrong = groups.filter(({ isWrong }) => isWrong);
+  const wrong = groups.filter((group) => group.wrong);
   const [worst] = wrong;
   const unknown = groups.some(({ culprit }) => culprit === null);
   const leaks = leakOf(groups);
@@ -40,7 +40,7 @@ export function verdictOf(groups: readonly Group[]): Verdict {
 
 /** The program that holds the most connections that their peers have closed. */
 function leakOf(groups: readonly Group[]): Verdict['leaks'] {
-  const leaking = groups.filter(({ holds, isWrong }) => holds === 'program-did-not-close' && isWrong);
+  const leaking = groups.filter(({ holds, wrong }) => holds === 'program-did-not-close' && wrong);
   const programs = new Map<number, { name: string | null; pid: number; count: number }>();
   for (const { owner, count } of leaking) {
     for (const program of owner ? [owner, ...(owner.also ? [owner.also] : [])] : []) {
@@ -63,10 +63,13 @@ function sentence(
   const [worst] = wrong;
   if (!worst) {
     if (groups.length === 0) return 'No TCP sockets.';
-    return unknown ? "Nothing shown here is certainly stuck, and some of it can't be known." : `Nothing here is stuck: ${healthy(groups)}.`;
+    return unknown
+      ? "Nothing shown here is certainly stuck, and some of it can't be known."
+      : `Nothing here is stuck: ${healthy(groups)}.`;
   }
   if (leaks) {
-    const who = 'uid' in leaks ? `A program of user ${leaks.uid}` : `${leaks.name ?? 'A process'} (pid ${leaks.pid})`;
+    const who =
+      'uid' in leaks ? `A program of user ${leaks.uid}` : `${leaks.name ?? 'A process'} (pid ${leaks.pid})`;
     return `${who} does not close connections that its peers have closed.`;
   }
   return worst.what;

@@ -3,7 +3,10 @@ import type { Scene } from './scene.ts';
 
 /** The sentences about a group that do not depend on one socket's row. */
 
-type About = Pick<Group, 'state' | 'conntrack' | 'count' | 'holds' | 'culprit' | 'owner' | 'ends' | 'since' | 'peer' | 'local'> & {
+type About = Pick<
+  Group,
+  'state' | 'conntrack' | 'count' | 'holds' | 'culprit' | 'owner' | 'ends' | 'since' | 'peer' | 'local'
+> & {
   service: 'local' | 'peer' | null;
   isPassing: boolean;
 };
@@ -16,7 +19,9 @@ export function whatOf(group: About): string {
     case 'accept-queue-full':
       return 'The accept queue is full: the program does not call accept(), and new clients get no answer.';
     case 'open':
-      return state === 'conntrack' ? `conntrack has these connections in ${conntrack}.` : 'The connection is open.';
+      return state === 'conntrack'
+        ? `conntrack has these connections in ${conntrack}.`
+        : 'The connection is open.';
     case 'not-accepted':
       return state === 'CLOSE-WAIT'
         ? 'The client has closed a connection that the program never accepted.'
@@ -54,7 +59,9 @@ export function actOf(group: About): string {
   const { holds, owner, culprit, isPassing, service, state } = group;
   if (isPassing) return 'Nobody yet: this is younger than the first timeout. Look again.';
   const program = owner ? `${owner.name ?? 'process'} (pid ${owner.pid})` : 'the program that has it open';
-  const both = owner?.also ? `${program} and ${owner.also.name ?? 'process'} (pid ${owner.also.pid})` : program;
+  const both = owner?.also
+    ? `${program} and ${owner.also.name ?? 'process'} (pid ${owner.also.pid})`
+    : program;
   switch (holds) {
     case 'program-did-not-close':
       return owner?.also
@@ -113,7 +120,9 @@ export function certainOf(group: About, scene: Scene): string | null {
       return 'Look at the sockets of both ends: sudo ss -tanpoie';
     case 'fin-unanswered':
     case 'fin-behind-unsent-data':
-      return scene.known.areDefaults ? `Read the timers and this host's own sysctls: ss -tanoie; sysctl net.ipv4.tcp_orphan_retries` : null;
+      return scene.known.areDefaults
+        ? `Read the timers and this host's own sysctls: ss -tanoie; sysctl net.ipv4.tcp_orphan_retries`
+        : null;
     case 'data-unanswered':
     case 'keepalive-unanswered':
     case 'synack-missing':

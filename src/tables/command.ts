@@ -14,7 +14,8 @@ const TOOLS =
 const KNOWN = new RegExp(`^(?:\\S*/)?(?:${TOOLS})(?:\\s|$)`);
 const PROMPT = /^((?:\S.{0,79}?)?([$#%❯>]))\s+(\S.*)$/;
 /** `root@srv-1:~#`, `[root@a ~]#`, `bash-5.2#`, `/ #`, `app-1$`, or the sign alone. */
-const LIKE_A_PROMPT = /@|^\[|^(?:ba|z|da|k|)sh(?:-[\d.]+)?[$#%]$|^[\w.-]+(?::\S*)?\s?[$#%❯]$|^\/\S*\s?[$#%]$|^[$#%❯]$/;
+const LIKE_A_PROMPT =
+  /@|^\[|^(?:ba|z|da|k|)sh(?:-[\d.]+)?[$#%]$|^[\w.-]+(?::\S*)?\s?[$#%❯]$|^\/\S*\s?[$#%]$|^[$#%❯]$/;
 
 /** A prompt and what was typed behind it; also a command alone on its line. Undefined for any other text. */
 export function commandLine(text: string): CommandLine | undefined {
@@ -25,7 +26,8 @@ export function commandLine(text: string): CommandLine | undefined {
     return { prompt, command: typed, asRoot };
   }
   const bare = line.replace(/^\+\s+/, '');
-  const isCommand = /^(?:sudo\s+)?(?:ss|netstat|lsof|conntrack)\s+-{0,2}\w/.test(bare) && !/\d+\s+\S+:\d/.test(bare);
+  const isCommand =
+    /^(?:sudo\s+)?(?:ss|netstat|lsof|conntrack)\s+-{0,2}\w/.test(bare) && !/\d+\s+\S+:\d/.test(bare);
   if (isCommand || /^(?:sudo\s+)?cat\s+\/proc\//.test(bare))
     return { prompt: '', command: bare, asRoot: /^sudo\s/.test(bare) ? true : null };
   return undefined;
@@ -57,5 +59,8 @@ export function showsOneProcess(command: string | null): boolean {
 
 /** Whether a command leaves out lines: other states, or the rest of a long table. */
 export function leavesOut(command: string | null): boolean {
-  return command !== null && /\|\s*(?:e?grep|rg|awk|head|tail)\b|\sstate\s|\b(?:sport|dport|src|dst)\b/.test(command);
+  return (
+    command !== null &&
+    /\|\s*(?:e?grep|rg|awk|head|tail)\b|\sstate\s|\b(?:sport|dport|src|dst)\b/.test(command)
+  );
 }

@@ -31,7 +31,8 @@ export class FactReader {
   read(text: string, line: number): boolean {
     const named = SYSCTL.exec(text) ?? SYSCTL_FILE.exec(text);
     const value = named?.[2] ?? /^\s*(-?\d[\d \t]*)$/.exec(text)?.[1];
-    const name = named?.[1]?.replaceAll('/', '.') ?? (value === undefined ? undefined : this.#expected.shift());
+    const name =
+      named?.[1]?.replaceAll('/', '.') ?? (value === undefined ? undefined : this.#expected.shift());
     if (name !== undefined && value !== undefined) {
       this.#sysctls.set(name, value.trim());
       return true;
@@ -45,7 +46,8 @@ export class FactReader {
       this.#sockstat = { inUse: Number(inUse), orphans: Number(orphans), timeWait: Number(timeWait) };
       return true;
     }
-    const counted = /^TCP:\s+\d+ \(estab (\d+), closed \d+, orphaned (\d+),(?: synrecv \d+,)? timewait (\d+)/.exec(text);
+    const counted =
+      /^TCP:\s+\d+ \(estab (\d+), closed \d+, orphaned (\d+),(?: synrecv \d+,)? timewait (\d+)/.exec(text);
     if (!counted) return false;
     const [, established, orphaned, waiting] = counted;
     this.#summary = {

@@ -58,7 +58,9 @@ export function joinTables(tables: readonly Table[]): Joined {
 
 function keyOf({ state, local, peer }: TableRow): string {
   const here = local ? sameAny(local) : '';
-  return state === 'LISTEN' || state === 'CLOSED' ? `${state} ${here}` : `${here} ${peer ? endpointText(peer) : ''}`;
+  return state === 'LISTEN' || state === 'CLOSED'
+    ? `${state} ${here}`
+    : `${here} ${peer ? endpointText(peer) : ''}`;
 }
 
 /** ss writes `*` for a listener of both families, and the others `::`. */

@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts';
 import { stateWord } from './words.ts';
 
 /** A line of a paste, or several that a terminal or a mail program has broken. */
@@ -10,7 +11,10 @@ export interface Line {
 const CSI = '\\x1b\\[[0-?]*[ -/]*[@-~]';
 const OSC = '\\x1b\\][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)';
 /** Colors and other control sequences of a terminal (ECMA-48), and characters that show nothing. */
-const UNSHOWN = new RegExp(`${CSI}|${OSC}|\\x1b[@-_]|[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\u200b\\ufeff]`, 'g');
+const UNSHOWN = new RegExp(
+  `${CSI}|${OSC}|\\x1b[@-_]|[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\u200b\\ufeff]`,
+  'g',
+);
 
 /** A longer line is cut: no table has any. */
 const LONGEST = 16_384;
@@ -19,7 +23,7 @@ const LONGEST = 16_384;
 export function shownLines(text: string): Line[] {
   return text.split('\n').map((raw, index) => {
     const shown = raw.slice(0, LONGEST).replace(UNSHOWN, '').replaceAll('\u00a0', ' ').replace(/\r+$/, '');
-    return { number: index + 1, text: shown.slice(shown.lastIndexOf('\r') + 1) };
+    return { number: index + 1, text: printable(shown.slice(shown.lastIndexOf('\r') + 1)) };
   });
 }
 

@@ -79,6 +79,7 @@ export function foreignNetstat(text: string): string | undefined {
   const [first = '', ...rest] = tokensOf(text);
   if (/^tcp(4|6|46)$/.test(first) && /^\d+$/.test(rest[0] ?? '') && /\.(\d+|\*)$/.test(rest[2] ?? ''))
     return 'a row of netstat of macOS or BSD';
-  if (first === 'TCP' && parseEndpoint(rest[0] ?? '') && stateWord(rest[2])) return 'a row of netstat of Windows';
+  if (first === 'TCP' && parseEndpoint(rest[0] ?? '') && stateWord(rest[2]))
+    return 'a row of netstat of Windows';
   return undefined;
 }

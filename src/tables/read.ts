@@ -1,4 +1,3 @@
-import { printable } from '../printable.ts';
 import { commandLine, isPrompt, stateAsked, watchedCommand } from './command.ts';
 import { conntrackRow } from './conntrack.ts';
 import { countRow, isCountedHeader } from './counts.ts';
@@ -34,7 +33,8 @@ const AROUND: readonly RegExp[] = [
   /^\S* ?\d{4}-\d\d-\d\d[T ]\d\d:\d\d/,
 ];
 /** netstat says on standard error that it may not look. */
-const HIDDEN = /Not all processes could be identified|will not be shown, you would have to be root|No info could be read for "-p"/;
+const HIDDEN =
+  /Not all processes could be identified|will not be shown, you would have to be root|No info could be read for "-p"/;
 const OTHER =
   /^\s*(udp|udplite|raw|icmp|unix|u_str|u_dgr|u_seq|nl|p_raw|p_dgr|v_str|sctp|dccp)6?\s|\s(UDP|RAW)\s+\S+(:\S+)?$|^\s*ipv[46]\s+\d+\s+(udp|icmp)/;
 
@@ -90,7 +90,7 @@ class PasteReader {
       return;
     }
     if (this.#facts.read(text, line) || isCountedHeader(text)) return;
-    const kept = printable(text.length > KEPT ? `${text.slice(0, KEPT)}…` : text).trim();
+    const kept = (text.length > KEPT ? `${text.slice(0, KEPT)}…` : text).trim();
     this.#unread.push({ line, text: kept, why: whyUnread(text) });
   }
 
@@ -151,7 +151,10 @@ class PasteReader {
 
 /** The host that each table is of, as the prompts name them, if there are several. */
 function hostsOf(tables: readonly Draft[]): ReadonlyMap<Draft, string> {
-  const named = tables.map(({ prompt }) => /@([\w.-]+)/.exec(prompt)?.[1] ?? /^(?!(?:ba|da|z|k|)sh-)([\w.-]+)[:$#%]/.exec(prompt)?.[1]);
+  const named = tables.map(
+    ({ prompt }) =>
+      /@([\w.-]+)/.exec(prompt)?.[1] ?? /^(?!(?:ba|da|z|k|)sh-)([\w.-]+)[:$#%]/.exec(prompt)?.[1],
+  );
   if (new Set(named.filter((name) => name !== undefined)).size < 2) return new Map();
   let last = '';
   return new Map(
