@@ -146,6 +146,8 @@ function judgeSending(socket: SeenSocket, scene: Scene): Finding | undefined {
       `${sendQueue ?? 'Some'} bytes are not acknowledged after ${timer.count} retransmissions.`,
       ...(state === 'CLOSE-WAIT' ? ['The peer has closed its side; the program still sends.'] : []),
     ],
+    // One segment is lost now and then on any network.
+    isPassing: timer.count === 1,
   };
 }
 

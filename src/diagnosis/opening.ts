@@ -68,20 +68,33 @@ export function judgeSynSent(socket: SeenSocket, scene: Scene): Finding {
 
 export function judgeSynReceived(socket: SeenSocket, scene: Scene): Finding {
   const { timer } = socket;
-  const future = futureOf(socket, 'SYN-RECEIVED', scene.known, {});
-  const gone = future?.givesUpMs ?? future?.atMostMs ?? null;
+  const request = (timeouts: number | null) => ({
+    timeouts,
+    acknowledged: false,
+    synsMs: null,
+    crowded: false,
+  });
+  const endAfter = (timeouts: number | null) => {
+    const future = futureOf(socket, 'SYN-RECEIVED', scene.known, { request: request(timeouts) });
+    return future?.givesUpMs ?? future?.atMostMs ?? null;
+  };
+  // The fewest timeouts that fit what is left are the latest end. A count of timeouts is exact.
+  const gone = endAfter(timer?.countsAnswers ? 0 : null);
+  const spread = timer?.countsAnswers && gone !== null ? gone - (endAfter(null) ?? gone) : 0;
   return {
     holds: 'handshake-ack-missing',
     culprit: 'peer or network',
     since: null,
     ends: byTimer({
       ms: gone,
-      toleranceMs: gone === null ? 0 : Math.max(2000, gone / 8),
+      toleranceMs: gone === null ? 0 : Math.max(2000, gone / 8, spread),
       dependsOn: [NAMES.synackRetries],
       says:
         gone === null
           ? 'The kernel removes the request after its last SYN-ACK; when depends on how many it has sent and on how full the SYN queue is.'
-          : 'Then the kernel removes the request. A SYN of the client that arrives again makes it last longer.',
+          : spread > 2000
+            ? 'At most so long: the count of SYN-ACKs includes those that answered a repeated SYN. Then the kernel removes the request.'
+            : 'Then the kernel removes the request.',
     }),
     evidence: [
       timer === null

@@ -56,7 +56,12 @@ export class MachineSockets {
       receiveQueue: row.receiveQueue,
       sendQueue: row.sendQueue,
       owners: inode === 0 ? [] : owners,
-      timer: { kind: timer, leftMs: expiresMs, count: row.retransmits },
+      timer: {
+        kind: timer,
+        leftMs: expiresMs,
+        count: row.retransmits,
+        countsAnswers: state === 'SYN-RECEIVED',
+      },
       inode,
       uid,
       info: info && {

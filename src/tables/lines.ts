@@ -19,11 +19,16 @@ const UNSHOWN = new RegExp(
 /** A longer line is cut: no table has any. */
 const LONGEST = 16_384;
 
+/** How mail quotes a line, and what grep puts before it: a file, a number. */
+const QUOTED = /^\s*(?:>\s?)+(?=\S)/;
+const BY_GREP = /^[\w./+-]{1,80}:(?:\d{1,7}:)?(?=(?:tcp6?|udp6?|[A-Z][A-Z0-9-]{4,11})\s)/;
+
 /** The lines of a paste without what steers a terminal. A carriage return within a line begins it again, as on a terminal. */
 export function shownLines(text: string): Line[] {
   return text.split('\n').map((raw, index) => {
     const shown = raw.slice(0, LONGEST).replace(UNSHOWN, '').replaceAll('\u00a0', ' ').replace(/\r+$/, '');
-    return { number: index + 1, text: printable(shown.slice(shown.lastIndexOf('\r') + 1)) };
+    const last = printable(shown.slice(shown.lastIndexOf('\r') + 1));
+    return { number: index + 1, text: last.replace(QUOTED, '').replace(BY_GREP, '') };
   });
 }
 
@@ -52,18 +57,21 @@ function begins(text: string): boolean {
   );
 }
 
-/** A table with the lines joined that belong together: those of `ss -i`, and those that were broken at the edge of a terminal. */
-export function joinedLines(lines: readonly Line[]): Line[] {
-  const edge = edgeOf(lines);
+/**
+ * A table with the lines joined that belong together: those of `ss -i`, and those that were broken at the edge of a terminal.
+ * `isRow`: whether a line is a row by itself.
+ */
+export function joinedLines(lines: readonly Line[], isRow: (text: string) => boolean): Line[] {
+  const edge = edgeOf(lines, isRow);
   const joined: Line[] = [];
   /** The columns of the line before, if something may follow it. */
   let columns: number | undefined;
   for (const { number, text } of lines) {
     const last = joined.at(-1);
     const isNew = last === undefined || columns === undefined || text.trim() === '' || begins(text);
-    const isBroken = edge !== undefined && columns === edge;
+    const isBroken = edge !== undefined && columns === edge && !isNew && !isRow(text);
     if (!isNew && (isBroken || INFO.test(text) || TAIL.test(text))) {
-      last.text += isBroken && !INFO.test(text) ? text : ` ${text.trimStart()}`;
+      last.text += isBroken && !isApart(last.text, text) ? text : ` ${text.trimStart()}`;
     } else {
       joined.push({ number, text });
     }
@@ -72,8 +80,15 @@ export function joinedLines(lines: readonly Line[]): Line[] {
   return joined;
 }
 
+/** Whether a word ends where a line was broken. */
+function isApart(before: string, text: string): boolean {
+  return (
+    INFO.test(text) || (TAIL.test(text) && stateWord(before.trimEnd().split(/\s+/).at(-1)) !== undefined)
+  );
+}
+
 /** The column at which lines were broken: the longest lines end there, and what follows them begins no row. */
-function edgeOf(lines: readonly Line[]): number | undefined {
+function edgeOf(lines: readonly Line[], isRow: (text: string) => boolean): number | undefined {
   const columns = lines.map(({ text }) => columnsOf(text));
   const edge = columns.reduce((most, one) => Math.max(most, one), 0);
   if (edge < NARROWEST) return undefined;
@@ -81,7 +96,7 @@ function edgeOf(lines: readonly Line[]): number | undefined {
   columns.forEach((one, index) => {
     const next = lines[index + 1]?.text;
     if (one !== edge || next === undefined || next.trim() === '') return;
-    if (begins(next) || INFO.test(next)) whole++;
+    if (begins(next) || INFO.test(next) || isRow(next)) whole++;
     else broken++;
   });
   return broken > 0 && (broken > 1 || whole <= 3) ? edge : undefined;

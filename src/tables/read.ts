@@ -1,3 +1,4 @@
+import { columnsRow } from './columns.ts';
 import { commandLine, isPrompt, stateAsked, watchedCommand } from './command.ts';
 import { conntrackRow } from './conntrack.ts';
 import { countRow, isCountedHeader } from './counts.ts';
@@ -36,12 +37,13 @@ const AROUND: readonly RegExp[] = [
 const HIDDEN =
   /Not all processes could be identified|will not be shown, you would have to be root|No info could be read for "-p"/;
 const OTHER =
-  /^\s*(udp|udplite|raw|icmp|unix|u_str|u_dgr|u_seq|nl|p_raw|p_dgr|v_str|sctp|dccp)6?\s|\s(UDP|RAW)\s+\S+(:\S+)?$|^\s*ipv[46]\s+\d+\s+(udp|icmp)/;
+  /^\s*(udp|udplite|raw|icmp|unix|u_str|u_dgr|u_seq|nl|p_raw|p_dgr|v_str|sctp|dccp)6?\s|\s(UDP|RAW)\s+\S+(:\S+)?\s*$|^\s*ipv[46]\s+\d+\s+(udp|icmp)/;
 
 /** All that can be read of a paste: tables of whatever tools, one after another, and what stands between them. Reads any text in linear time. */
 export function readTables(text: string): Paste {
   const reader = new PasteReader();
-  for (const line of joinedLines(shownLines(text))) reader.read(line);
+  const lines = joinedLines(shownLines(text), (line) => rowIn(line) !== undefined);
+  for (const line of lines) reader.read(line);
   return reader.end();
 }
 
@@ -65,7 +67,7 @@ class PasteReader {
   #isNew = true;
 
   read({ number, text }: Line): void {
-    const row = this.#rowOf(text);
+    const row = OTHER.test(text) ? undefined : rowIn(text, this.#command?.command);
     if (row) {
       this.#add(row.tool, { ...row.row, line: number }, text);
     } else if (OTHER.test(text)) {
@@ -92,21 +94,6 @@ class PasteReader {
     if (this.#facts.read(text, line) || isCountedHeader(text)) return;
     const kept = (text.length > KEPT ? `${text.slice(0, KEPT)}…` : text).trim();
     this.#unread.push({ line, text: kept, why: whyUnread(text) });
-  }
-
-  #rowOf(text: string): { tool: Tool; row: TableRow } | undefined {
-    const only = this.#command && stateAsked(this.#command.command);
-    const isWide = /\s(-\w*W|--wide)/.test(this.#command?.command ?? '');
-    const found: [Tool, TableRow | undefined][] = [
-      ['netstat', netstatRow(text, isWide)],
-      ['/proc/net/tcp', procRow(text)],
-      ['conntrack', conntrackRow(text)],
-      ['lsof', lsofRow(text)],
-      ['ss', ssRow(text, only)],
-      ['counts', countRow(text)],
-    ];
-    const [tool, row] = found.find(([, one]) => one) ?? [];
-    return tool && row ? { tool, row } : undefined;
   }
 
   #add(tool: Tool, row: TableRow, text: string): void {
@@ -148,6 +135,25 @@ class PasteReader {
     };
   }
 }
+
+/** The row in a line, of whatever tool prints such rows. `command`: what was typed before it. */
+function rowIn(text: string, command = ''): { tool: Tool; row: TableRow } | undefined {
+  for (const [tool, read] of READERS) {
+    const row = read(text, command);
+    if (row) return { tool, row };
+  }
+  return undefined;
+}
+
+const READERS: readonly (readonly [Tool, (text: string, command: string) => TableRow | undefined])[] = [
+  ['netstat', (text, command) => netstatRow(text, /\s(-\w*W|--wide)/.test(command))],
+  ['/proc/net/tcp', procRow],
+  ['conntrack', conntrackRow],
+  ['lsof', lsofRow],
+  ['ss', (text, command) => ssRow(text, stateAsked(command))],
+  ['counts', countRow],
+  ['columns', columnsRow],
+];
 
 /** The host that each table is of, as the prompts name them, if there are several. */
 function hostsOf(tables: readonly Draft[]): ReadonlyMap<Draft, string> {

@@ -2,7 +2,15 @@ import type { SocketTimer } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
 
 /** What prints a table of sockets. */
-export type Tool = 'ss' | 'netstat' | 'lsof' | '/proc/net/tcp' | 'conntrack' | 'counts' | 'sock_diag';
+export type Tool =
+  | 'ss'
+  | 'netstat'
+  | 'lsof'
+  | '/proc/net/tcp'
+  | 'conntrack'
+  | 'counts'
+  | 'columns'
+  | 'sock_diag';
 
 /** One end of a connection, as a table shows it. */
 export interface TableEndpoint {
@@ -29,6 +37,8 @@ export interface TableTimer {
   leftMs: number | null;
   /** Retransmissions, or unanswered probes. */
   count: number;
+  /** Of a request: SYN-ACKs that answered a repeated SYN are in the count too (ss, sock_diag). Else it counts timeouts. */
+  countsAnswers?: boolean;
 }
 
 /** What `ss -i` adds, in milliseconds and bytes; null where a table does not show it. */

@@ -51,7 +51,7 @@ function rowAt(tokens: readonly string[], at: number, state: State, text: string
     local: parseEndpoint(tokens[at + 2] ?? '') ?? null,
     peer: peerOf(state, splitOwners(tokens[at + 3] ?? '')),
     owners: users.length > 0 ? users : null,
-    timer: timerOf(text),
+    timer: timerOf(text, state),
     inode: numberAfter(text, 'ino') ?? null,
     uid: numberAfter(text, 'uid') ?? null,
     info: infoOf(text),
@@ -79,12 +79,13 @@ const TIMERS: Readonly<Record<string, SocketTimer>> = {
   persist: 'probe',
 };
 
-function timerOf(text: string): TableTimer | null {
+function timerOf(text: string, state: State): TableTimer | null {
   const [, name = '', left = '', count] = /timer:\((\w+),([^,()]{0,20}),(\d+)\)/.exec(text) ?? [];
   const kind = TIMERS[name];
   const leftMs = parseLeft(left);
   if (!kind || leftMs === undefined) return null;
-  return { kind, leftMs: kind === 'none' ? null : leftMs, count: Number(count) };
+  const timer = { kind, leftMs: kind === 'none' ? null : leftMs, count: Number(count) };
+  return state === 'SYN-RECEIVED' ? { ...timer, countsAnswers: true } : timer;
 }
 
 /**
