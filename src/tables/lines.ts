@@ -1,36 +1,5 @@
-import { printable } from '../printable.ts';
+import type { Line } from './shown.ts';
 import { stateWord } from './words.ts';
-
-/** A line of a paste, or several that a terminal or a mail program has broken. */
-export interface Line {
-  /** Of its first part, from 1. */
-  number: number;
-  text: string;
-}
-
-const CSI = '\\x1b\\[[0-?]*[ -/]*[@-~]';
-const OSC = '\\x1b\\][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)';
-/** Colors and other control sequences of a terminal (ECMA-48), and characters that show nothing. */
-const UNSHOWN = new RegExp(
-  `${CSI}|${OSC}|\\x1b[@-_]|[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\u200b\\ufeff]`,
-  'g',
-);
-
-/** A longer line is cut: no table has any. */
-const LONGEST = 16_384;
-
-/** How mail quotes a line, and what grep puts before it: a file, a number. */
-const QUOTED = /^\s*(?:>\s?)+(?=\S)/;
-const BY_GREP = /^[\w./+-]{1,80}:(?:\d{1,7}:)?(?=(?:tcp6?|udp6?|[A-Z][A-Z0-9-]{4,11})\s)/;
-
-/** The lines of a paste without what steers a terminal. A carriage return within a line begins it again, as on a terminal. */
-export function shownLines(text: string): Line[] {
-  return text.split('\n').map((raw, index) => {
-    const shown = raw.slice(0, LONGEST).replace(UNSHOWN, '').replaceAll('\u00a0', ' ').replace(/\r+$/, '');
-    const last = printable(shown.slice(shown.lastIndexOf('\r') + 1));
-    return { number: index + 1, text: last.replace(QUOTED, '').replace(BY_GREP, '') };
-  });
-}
 
 /** Where rows begin. What begins like this does not continue the line before. */
 const BEGINS =
@@ -40,7 +9,7 @@ const STATELESS = /^\s*\d+\s+\d+\s+\S+:\S+\s+\S+:\S+/;
 const PROMPT = /^(?:\S.{0,79}?)?[$#%❯]\s/;
 /** What follows a row on the lines that `ss -i`, `-m` and `-e` add. */
 const INFO =
-  /^\s+(?:ts|sack|ecn\w*|cubic|bbr\d?|reno|dctcp|vegas|westwood|htcp|skmem:|wscale:|rto:|cwnd:|mss:|\w+ (?:wscale|rto|cwnd|mss):)/;
+  /^\s*(?:(?:ts|sack|ecn|ecnseen|fastopen|cubic|bbr\d?|reno|dctcp|vegas|westwood|htcp|bic|lp|nv|cdg)\s+)*(?:skmem|wscale|rto|cwnd|mss|rtt|bytes_\w+|segs_\w+):/;
 /** The columns on the right of a row, alone on a line. */
 const TAIL =
   /^\s*(?:users:\(\(|timer:\(|ino:\d|uid:\d|\d+\/\S|-\s*$|(?:off|on|keepalive|timewait|probe) \(\d|\((?:LISTEN|ESTABLISHED|[A-Z]+_[A-Z0-9]+)\))/;

@@ -15,8 +15,8 @@ export function lsofRow(text: string): TableRow | undefined {
   const peer = there === undefined ? undefined : parseEndpoint(there);
   if (!local || (there !== undefined && !peer)) return undefined;
   const type = tokens.findLastIndex((token, index) => index < tcp && /^IPv[46]$/.test(token));
-  const pid = tokens.findIndex((token, index) => index > 0 && /^\d+$/.test(token));
-  if (type < 0 || pid < 0 || pid > type) return undefined;
+  const pid = pidBefore(tokens, type);
+  if (pid === undefined) return undefined;
   const device = tokens[type + 1] ?? '';
   const fd = Number.parseInt(tokens[type - 1] ?? '', 10);
   const any = tokens[type] === 'IPv6' ? '::' : '0.0.0.0';
@@ -26,13 +26,22 @@ export function lsofRow(text: string): TableRow | undefined {
     peer: peer ?? null,
     owners: [
       {
-        name: unescaped(tokens.slice(0, pid).join(' ')),
+        name: unescaped(tokens[pid - 1] ?? ''),
         pid: Number(tokens[pid]),
         fd: Number.isNaN(fd) ? null : fd,
       },
     ],
     inode: /^\d+$/.test(device) ? Number(device) : null,
   });
+}
+
+/** COMMAND PID [TID TASKCMD] USER FD TYPE: a thread's number stands behind its process's. */
+function pidBefore(tokens: readonly string[], type: number): number | undefined {
+  const last = tokens.findLastIndex(
+    (token, index) => index <= type - 3 && index > 0 && /^\d{1,7}$/.test(token),
+  );
+  if (last < 1) return undefined;
+  return last > 1 && /^\d{1,7}$/.test(tokens[last - 1] ?? '') ? last - 1 : last;
 }
 
 /** lsof escapes a space in a name. */

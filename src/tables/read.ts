@@ -3,11 +3,12 @@ import { commandLine, isPrompt, stateAsked, watchedCommand } from './command.ts'
 import { conntrackRow } from './conntrack.ts';
 import { countRow, isCountedHeader } from './counts.ts';
 import { FactReader } from './facts.ts';
-import { joinedLines, type Line, shownLines } from './lines.ts';
+import { joinedLines } from './lines.ts';
 import { lsofRow } from './lsof.ts';
 import { foreignNetstat, NETSTAT_COLUMNS, netstatRow } from './netstat.ts';
 import { procRow } from './proc-net-tcp.ts';
 import type { Paste, Table, TableRow, Tool, UnreadLine } from './row.ts';
+import { type Line, shownLines } from './shown.ts';
 import { isStateless, ssRow } from './ss.ts';
 import { tokensOf } from './words.ts';
 
@@ -42,7 +43,9 @@ const OTHER =
 /** All that can be read of a paste: tables of whatever tools, one after another, and what stands between them. Reads any text in linear time. */
 export function readTables(text: string): Paste {
   const reader = new PasteReader();
-  const lines = joinedLines(shownLines(text), (line) => rowIn(line) !== undefined);
+  const lines = joinedLines(shownLines(text), (line) =>
+    WHOLE_ROWS.some(([, read]) => read(line, '') !== undefined),
+  );
   for (const line of lines) reader.read(line);
   return reader.end();
 }
@@ -145,15 +148,15 @@ function rowIn(text: string, command = ''): { tool: Tool; row: TableRow } | unde
   return undefined;
 }
 
-const READERS: readonly (readonly [Tool, (text: string, command: string) => TableRow | undefined])[] = [
+const WHOLE_ROWS: readonly (readonly [Tool, (text: string, command: string) => TableRow | undefined])[] = [
   ['netstat', (text, command) => netstatRow(text, /\s(-\w*W|--wide)/.test(command))],
   ['/proc/net/tcp', procRow],
   ['conntrack', conntrackRow],
   ['lsof', lsofRow],
   ['ss', (text, command) => ssRow(text, stateAsked(command))],
-  ['counts', countRow],
-  ['columns', columnsRow],
 ];
+/** These are so short that the end of a row that was broken may look like them. */
+const READERS: typeof WHOLE_ROWS = [...WHOLE_ROWS, ['counts', countRow], ['columns', columnsRow]];
 
 /** The host that each table is of, as the prompts name them, if there are several. */
 function hostsOf(tables: readonly Draft[]): ReadonlyMap<Draft, string> {

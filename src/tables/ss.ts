@@ -108,11 +108,13 @@ function infoOf(text: string): RowInfo | null {
   const has = /\s(?:cwnd|rto|lastsnd|lastrcv|lastack|mss):\d/.test(text);
   if (!has) return null;
   const rto = numberAfter(text, 'rto') ?? null;
+  // ss leaves out a zero: one is meant if what it prints after the ages is there.
+  const age = (name: string) =>
+    numberAfter(text, name) ?? (/\s(?:pacing_rate|rcv_space|rcv_ssthresh)[: ]/.test(text) ? 0 : null);
   return {
-    // ss leaves out a zero.
-    lastSentMs: rto === null ? null : (numberAfter(text, 'lastsnd') ?? 0),
-    lastReceivedMs: rto === null ? null : (numberAfter(text, 'lastrcv') ?? 0),
-    lastAckMs: rto === null ? null : (numberAfter(text, 'lastack') ?? 0),
+    lastSentMs: rto === null ? null : age('lastsnd'),
+    lastReceivedMs: rto === null ? null : age('lastrcv'),
+    lastAckMs: rto === null ? null : age('lastack'),
     rtoMs: rto,
     rttMs: numberAfter(text, 'rtt') ?? null,
     backoff: numberAfter(text, 'backoff') ?? 0,
