@@ -8,7 +8,8 @@ const MOST_WORDS = 8;
 /** Some columns of a table in any order, as awk or cut leave them: two ends and a state. Undefined for any other text. */
 export function columnsRow(text: string): TableRow | undefined {
   const tokens = tokensOf(text.replaceAll(',', ' '));
-  if (tokens.length > MOST_WORDS) return undefined;
+  // TCP is how netstat of Windows begins a row.
+  if (tokens.length > MOST_WORDS || tokens[0] === 'TCP') return undefined;
   const states = tokens.flatMap((token) => stateWord(token) ?? []);
   const ends = tokens.flatMap((token) => parseEndpoint(token) ?? []);
   const [state, ...otherStates] = states;

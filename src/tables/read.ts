@@ -154,9 +154,10 @@ const WHOLE_ROWS: readonly (readonly [Tool, (text: string, command: string) => T
   ['conntrack', conntrackRow],
   ['lsof', lsofRow],
   ['ss', (text, command) => ssRow(text, stateAsked(command))],
+  ['columns', columnsRow],
 ];
-/** These are so short that the end of a row that was broken may look like them. */
-const READERS: typeof WHOLE_ROWS = [...WHOLE_ROWS, ['counts', countRow], ['columns', columnsRow]];
+/** A count is so short that the end of a row that was broken may look like one. */
+const READERS: typeof WHOLE_ROWS = [...WHOLE_ROWS, ['counts', countRow]];
 
 /** The host that each table is of, as the prompts name them, if there are several. */
 function hostsOf(tables: readonly Draft[]): ReadonlyMap<Draft, string> {
