@@ -24,9 +24,9 @@ interface Options {
 export function whyCommand(): Command {
   return newCommand('why')
     .description(
-      'Explain the TCP sockets of this machine, of another host, or of a table that somebody pasted: which state, whose, ' +
-        'since when, what holds it, what ends it, and who has to act. Reads what ss, netstat, lsof, /proc/net/tcp and ' +
-        'conntrack print, with prompts, several after one another.',
+      'Explain the TCP sockets of this machine, of another host, or of a pasted table: the cause, the age and the end of ' +
+        'each group of like sockets, its program, and which side must act. Reads the output of ss, netstat, lsof, ' +
+        '/proc/net/tcp and conntrack, with prompts and wrapped lines.',
     )
     .argument(
       '[source]',

@@ -6,7 +6,7 @@ import type { Scene } from './scene.ts';
 
 const TIME_WAIT_MS = 60_000;
 
-/** More in the send queue than an initial window of ten segments (RFC 6928): the FIN can't have been sent, whoever does not answer. */
+/** More in the send queue than an initial window of ten segments (RFC 6928): the FIN can't have been sent. */
 const BEYOND_FIRST_WINDOW = 14_600;
 
 /** FIN-WAIT-1, CLOSING, LAST-ACK: this end has closed, and its FIN is not acknowledged. */

@@ -199,7 +199,7 @@ function finished(draft: Draft, scene: Scene): Group & GroupOrigin {
   };
 }
 
-/** The parent first: a process that inherits a descriptor is younger. Of a listener it does not matter who else holds it. */
+/** The parent first: a process that inherits a descriptor is younger. Other processes may hold a listener, too, without harm. */
 function ownerOf(owners: readonly Owner[], holds: Finding['holds']): GroupOwner | null {
   const programs = [...new Map(owners.map(({ pid, name }) => [pid, { name, pid }])).values()].sort(
     (a, b) => a.pid - b.pid,

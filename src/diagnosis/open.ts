@@ -18,7 +18,9 @@ export function judgeEstablished(socket: SeenSocket, scene: Scene): Finding {
   if (receiveQueue !== null && receiveQueue > 0) return notReading(socket, receiveQueue);
   const evidence = [];
   if (timer?.kind === 'keepalive')
-    evidence.push('The keepalive timer has not sent a probe yet: that is no proof that the peer is alive.');
+    evidence.push(
+      'The keepalive timer has not sent a probe yet: that does not prove that the peer is alive.',
+    );
   if (sendQueue) {
     const flight =
       timer === null

@@ -82,7 +82,7 @@ export class Scene {
     if (socket.owners && socket.owners.length > 0) return false;
     if (socket.inode !== null && socket.inode > 0) return false;
     if (socket.owners === null || socket.hidesOwners) return null;
-    // Whoever may see the owner of the listener sees that of its connections. Root may not: in a container, of another PID namespace.
+    // A user who may see the owner of the listener sees that of its connections. Root may not: in a container, of another PID namespace.
     const listener = this.listenerAt(socket.local);
     return listener?.owners && listener.owners.length > 0 ? true : null;
   }

@@ -14,7 +14,7 @@ import { knownFrom } from './known.ts';
 
 const PORT_RANGE = 'net.ipv4.ip_local_port_range';
 
-/** The sockets of a network namespace of this machine, again and again. */
+/** The sockets of a network namespace of this machine, as often as they are read. */
 export class MachineSockets {
   readonly #namespace: NetworkNamespace;
   readonly #table: SocketTable;

@@ -85,7 +85,7 @@ export function actOf(group: About): string {
         ? 'This program: the listener on this machine must call accept().'
         : 'The network: the host is down, or a firewall drops the packets.';
     case 'handshake-ack-missing':
-      return 'The peer or the network: the clients do not answer, or the way back to them is broken.';
+      return 'The peer or the network: the clients do not answer, or their packets do not get back.';
     case 'data-unanswered':
     case 'keepalive-unanswered':
     case 'fin-unanswered':
@@ -153,7 +153,7 @@ const LABS: Readonly<Partial<Record<string, string>>> = {
   CLOSED: 'bound',
 };
 
-/** Fewer SYNs without an answer are no flood. */
+/** Fewer SYNs without an answer are not a flood. */
 const FLOOD = 20;
 
 export function labOf(group: About): string {

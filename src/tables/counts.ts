@@ -11,7 +11,7 @@ export function countRow(text: string): TableRow | undefined {
   return rowOf({ state, count: Number(count) });
 }
 
-/** What `uniq -c` makes of netstat's header and of lines without that column: a number, and at most a word that is no state. */
+/** What `uniq -c` makes of netstat's header and of lines without that column: a number, and at most a word that is not a state. */
 export function isCountedHeader(text: string): boolean {
   return /^\s*\d{1,9}(\s+(Foreign|State|\(servers|established\)|Address|Local|Recv-Q|and|Proto))?\s*$/.test(
     text,

@@ -46,7 +46,7 @@ export function parseEndpoint(text: string): TableEndpoint | undefined {
   return address === undefined || port === undefined ? undefined : { address, ...port, isCut: false };
 }
 
-/** Ports of which no number is in the table, and names of services that are no numbers. */
+/** Ports of which no number is in the table, and names of services that are not numbers. */
 function parsePort(text: string): Pick<TableEndpoint, 'port' | 'service'> | undefined {
   if (text === '*') return { port: null, service: null };
   if (/^\d{1,5}$/.test(text)) {

@@ -1,7 +1,7 @@
 import type { Line } from './shown.ts';
 import { stateWord } from './words.ts';
 
-/** Where rows begin. What begins like this does not continue the line before. */
+/** Where rows begin. Such a line does not continue the one before. */
 const BEGINS =
   /^\s*(?:tcp(?:4|6|46)?|udp6?|udplite6?|raw6?|unix|u_\w+|nl|ipv[46]|icmp6?|TCP|UDP|Proto|Netid|Active|Every|sl|COMMAND|Recv-Q)\s|^\s*\d+:\s+[\dA-Fa-f]{8}/;
 const LSOF = /^\S+\s+\d+\s.*\sIPv[46]\s/;

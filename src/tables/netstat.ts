@@ -3,7 +3,7 @@ import { cutEndpoint, parseEndpoint } from './endpoint.ts';
 import { type Owner, rowOf, type TableEndpoint, type TableRow, type TableTimer } from './row.ts';
 import { isNumber, MOST_BEFORE, stateWord, tokensOf } from './words.ts';
 
-/** net-tools prints no more of an address and its port than this, unless it is told to (-W). */
+/** net-tools prints no more of an address and its port than this, without -W. */
 export const NETSTAT_COLUMNS = 23;
 
 /** A row of netstat of net-tools or BusyBox, with whatever its options add. Undefined for any other text. */
@@ -65,7 +65,7 @@ function timerOf([, name = '', left, retransmits, probes]: RegExpExecArray): Tab
   return { kind, leftMs: kind === 'none' ? null : Number(left) * 1000, count: Number(count) };
 }
 
-/** Without -W an address is cut so that it fits its column with its port; what is left of it may look like another address. */
+/** Without -W an address is cut so that it fits its column with its port; the rest may look like another address. */
 function endpoint(text: string, isWide: boolean): TableEndpoint | undefined {
   const whole = parseEndpoint(text);
   if (isWide || text.length !== NETSTAT_COLUMNS || (whole && IS_IPV4.test(whole.address))) return whole;

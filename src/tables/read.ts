@@ -139,7 +139,7 @@ class PasteReader {
   }
 }
 
-/** The row in a line, of whatever tool prints such rows. `command`: what was typed before it. */
+/** The row in a line, of whatever tool prints such rows. `command`: the command line before it. */
 function rowIn(text: string, command = ''): { tool: Tool; row: TableRow } | undefined {
   for (const [tool, read] of READERS) {
     const row = read(text, command);
