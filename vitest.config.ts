@@ -11,7 +11,7 @@ const SLOW_ARCS = 'test/slow-arcs.test.ts';
 /** What one process serves, one file after the other: none of them starts tcplab, or changes what its process has. */
 const SHARED = [
   'src/**/*.test.ts',
-  'test/{cells,counters,fold-and-kernel,ipv6,news,state-names,testing-arguments,web}.test.ts',
+  'test/{cells,counters,fold-and-kernel,ipv6,news,state-names,testing-arguments,web,why-tables}.test.ts',
 ];
 const NOT_SHARED = ['src/kernel/late-close.test.ts', 'src/remote/{leftovers,place}.test.ts'];
 

@@ -66,7 +66,7 @@ export function shapeOf(output) {
 export function howRun({ command, language }) {
   if (language !== 'console' || !/^(?:tcplab|tshark) /.test(command)) return 'not';
   // `tcplab ui`, and `tcplab hold`, which a state in place of a command means as well.
-  const isHeld = /^tcplab (?!(?:run|check|exec|explain|arcs|replay|list|clean|doctor)\b|-)/.test(command);
+  const isHeld = /^tcplab (?!(?:run|check|exec|why|explain|arcs|replay|list|clean|doctor)\b|-)/.test(command);
   const isEndless = isHeld && !/ --(?:on|for|help)\b/.test(command);
   return isEndless ? 'until Ctrl-C' : 'to its end';
 }

@@ -10,7 +10,13 @@ import { commandsIn, howRun, shapeOf, statusOf } from './blocks.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The pages whose commands are run, here and by test/doc-commands.test.ts. */
-export const PAGES = ['README.md', 'docs/first-hour.md', 'docs/recipes.md', 'docs/what-proven-means.md'];
+export const PAGES = [
+  'README.md',
+  'docs/first-hour.md',
+  'docs/recipes.md',
+  'docs/why.md',
+  'docs/what-proven-means.md',
+];
 
 /** A folder with the examples in it and `tcplab` on the PATH: where a reader of a page types its commands. */
 export class Reader {

@@ -1,16 +1,8 @@
+import { roughly, seconds } from '../evidence/durations.ts';
 import type { Forecast } from '../tcp/forecast.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 
-/** `340 ms`, `1.2 s`. */
-export function seconds(ms: number): string {
-  return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
-}
-
-/** `15 min`, for long times. */
-export function roughly(ms: number): string {
-  if (ms < 120_000) return seconds(ms);
-  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
-}
+export { roughly, seconds };
 
 /** A value for --within that is longer than a time: `20s`, `2m`. */
 export function asOption(ms: number): string {

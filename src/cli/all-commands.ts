@@ -8,6 +8,7 @@ export const ALL_COMMANDS: Commands = {
   lab: async () => (await import('./lab.ts')).labCommand(),
   enter: async () => (await import('./enter.ts')).enterCommand(),
   check: async () => (await import('./check.ts')).checkCommand(),
+  why: async () => (await import('./why.ts')).whyCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   list: async () => (await import('./list.ts')).listCommand(),

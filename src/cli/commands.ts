@@ -15,6 +15,7 @@ export type CommandName =
   | 'lab'
   | 'enter'
   | 'check'
+  | 'why'
   | 'explain'
   | 'doctor'
   | 'list'
@@ -36,6 +37,7 @@ export const COMMANDS: Readonly<Record<CommandName, About>> = {
     argument: '<server|client>',
     summary: 'run a program against network faults and report',
   },
+  why: { group: 'explain', summary: 'explain stuck sockets, live or pasted' },
   explain: { group: 'explain', argument: '<name>', summary: 'what a state means, what ends it, what to do' },
   doctor: { group: 'more', summary: 'check this machine and show how to fix problems' },
   list: { group: 'more', summary: 'list all scenarios' },

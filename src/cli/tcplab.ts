@@ -95,7 +95,7 @@ function newProgram(): Command {
         ],
         "A name is a scenario, a state in any spelling (CLOSE-WAIT, close_wait, ESTAB) or a transition ('SYN-SENT>CLOSED'). " +
           'Without a command, it means `hold`.',
-        'Exit status: 0 proven, 1 not proven, 2 invalid usage, 3 this machine lacks something (see `tcplab doctor`).',
+        'Exit status: 0 proven, 1 not proven, 2 invalid usage, 3 see `tcplab doctor`.',
       ),
     )
     .showHelpAfterError('see `tcplab --help`')

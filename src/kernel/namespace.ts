@@ -39,6 +39,16 @@ export class NetworkNamespace {
     return home;
   }
 
+  /** One that exists, by its file: /proc/PID/ns/net, or a mount below /run/netns (ip-netns(8)). To enter it needs CAP_SYS_ADMIN. */
+  static at(path: string): NetworkNamespace {
+    using undo = new DisposableStack();
+    const home = openFile(SELF);
+    undo.defer(() => closeSync(home));
+    const namespace = new NetworkNamespace(home, openFile(path));
+    undo.move();
+    return namespace;
+  }
+
   /**
    * Needs CAP_SYS_ADMIN in the current user namespace; throws with code MACHINE where that is missing. A few settings of
    * the new namespace come from `parent`, or else from the namespace in which the thread is.

@@ -40,6 +40,14 @@ export class SocketTable {
     return rows;
   }
 
+  /** Each row but those that are only bound, with how long ago it last sent and received; nothing is kept. */
+  visit(visitor: (row: SocketRow, ages: SocketAges | null) => void): void {
+    this.#netlink.dump(dumpRequest({ states: ALL_BUT_BOUND, info: true }), 'socket table', (datagram, at) => {
+      const end = at - 16 + datagram.readUInt32LE(at - 16);
+      visitor(rowAt(datagram, at), agesAt(datagram, infoAt(datagram, at + 72, end)));
+    });
+  }
+
   /**
    * The ports and the state of each row in a state, or in any, with nothing else read or kept of it: for tables of many thousands. No
    * `struct tcp_info` is asked for, which takes the kernel most of the time.
@@ -141,21 +149,42 @@ function addressAt(datagram: Buffer, at: number, isIpv6: boolean): string {
 
 /** struct tcp_info (aligned to 8; longer with each kernel), among the attributes from `from` to `to`; its times are in microseconds. */
 function infoAfter(datagram: Buffer, from: number, to: number): TcpInfo | null {
+  const at = infoAt(datagram, from, to);
+  if (at === null) return null;
+  return {
+    probes: datagram.readUInt8(at + 3),
+    backoff: datagram.readUInt8(at + 4),
+    rtoMs: datagram.readUInt32LE(at + 8) / 1000,
+    unacknowledged: datagram.readUInt32LE(at + 24),
+    rttMs: datagram.readUInt32LE(at + 68) / 1000,
+    congestionWindow: datagram.readUInt32LE(at + 80),
+    totalRetransmits: datagram.readUInt32LE(at + 100),
+  };
+}
+
+/** Where struct tcp_info begins; null if the row has none. */
+function infoAt(datagram: Buffer, from: number, to: number): number | null {
   for (let at = from; at + 4 <= to; ) {
     const length = datagram.readUInt16LE(at);
     if (length < 4) break;
-    if (datagram.readUInt16LE(at + 2) === INET_DIAG_INFO) {
-      return {
-        probes: datagram.readUInt8(at + 7),
-        backoff: datagram.readUInt8(at + 8),
-        rtoMs: datagram.readUInt32LE(at + 12) / 1000,
-        unacknowledged: datagram.readUInt32LE(at + 28),
-        rttMs: datagram.readUInt32LE(at + 72) / 1000,
-        congestionWindow: datagram.readUInt32LE(at + 84),
-        totalRetransmits: datagram.readUInt32LE(at + 104),
-      };
-    }
+    if (datagram.readUInt16LE(at + 2) === INET_DIAG_INFO) return at + 4;
     at += align(length);
   }
   return null;
+}
+
+/** How long ago a socket last sent data, and received data and an acknowledgment: unlike the other times of struct tcp_info in milliseconds. */
+export interface SocketAges {
+  lastSentMs: number;
+  lastReceivedMs: number;
+  lastAckMs: number;
+}
+
+function agesAt(datagram: Buffer, at: number | null): SocketAges | null {
+  if (at === null) return null;
+  return {
+    lastSentMs: datagram.readUInt32LE(at + 44),
+    lastReceivedMs: datagram.readUInt32LE(at + 52),
+    lastAckMs: datagram.readUInt32LE(at + 56),
+  };
 }

@@ -47,6 +47,7 @@ export function explainFailure(
   status: number | NodeJS.Signals,
   said: string,
   wasThere: boolean,
+  cannot = `cannot start an agent on ${place}`,
 ): TcplabError {
   const last = errorLine(said);
   const ended = typeof status === 'number' ? `exited with status ${status}` : `killed by ${status}`;
@@ -57,7 +58,6 @@ export function explainFailure(
       hint: 'its agent or watchdog undoes all changes made there, within 10 s',
     });
   }
-  const cannot = `cannot start an agent on ${place}`;
   if (!known) return new TcplabError('MACHINE', `${cannot}: ${last ?? ended}`);
   const [, means, hint] = known;
   return new TcplabError(

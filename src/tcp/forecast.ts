@@ -117,6 +117,19 @@ function keepsBeingAnswered(
   );
 }
 
+/**
+ * How long ago a segment was first sent that is still not acknowledged, by the count of retransmissions and the running timeout; null
+ * if nothing is retransmitted.
+ */
+export function waitedMs(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities = {}): number | null {
+  const orphan = options.orphan ?? isOrphan(row);
+  const waiting = row.timer === 'retransmission' ? waitingOf(row, orphan) : null;
+  if (!waiting || waiting === 'SYN-ACK' || row.expiresMs === null) return null;
+  const known = { ...options, orphan, ...measured(row, waiting, sysctls) };
+  const { planned, done } = since(schedule(waiting, sysctls, known), row, waiting);
+  return Math.max(0, (planned.offsetsMs[done] ?? planned.endMs ?? 0) - row.expiresMs);
+}
+
 function waitingOf({ state, timer, inode }: TimedRow, orphan: boolean): Waiting | null {
   switch (timer) {
     case 'none':
