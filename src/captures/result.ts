@@ -77,7 +77,9 @@ export function resultOf(
       durationMs: Math.max(0, lastMs - firstMs),
       notes,
     },
-    connections: connections.all.map((one) => connectionResult(one, placesOf(one, connections, given), { firstMs, lastMs, facts })),
+    connections: connections.all.map((one) =>
+      connectionResult(one, placesOf(one, connections, given), { firstMs, lastMs, facts }),
+    ),
   };
 }
 
@@ -88,14 +90,22 @@ interface Moments {
   facts: CaptureFacts;
 }
 
-function placesOf(connection: Connection, connections: Connections, given: GivenPlace | undefined): (Place | null)[] {
+function placesOf(
+  connection: Connection,
+  connections: Connections,
+  given: GivenPlace | undefined,
+): (Place | null)[] {
   if (given === undefined) return [...connections.placesOf(connection).values()];
   const server = connection.opener === 'b' ? 'a' : 'b';
   const at = given === 'between' ? given : given === 'server' ? server : otherOf(server);
   return [{ at, because: '--at says so', isSure: true }];
 }
 
-function connectionResult(one: Connection, places: (Place | null)[], { firstMs, lastMs, facts }: Moments): ConnectionResult {
+function connectionResult(
+  one: Connection,
+  places: (Place | null)[],
+  { firstMs, lastMs, facts }: Moments,
+): ConnectionResult {
   const place = overall(places) ?? presumed(one);
   const isNear = (name: Name) => place !== null && (place.at === name || place.at === 'both');
   const ends = { a: endResult(one, 'a', lastMs, isNear('a')), b: endResult(one, 'b', lastMs, isNear('b')) };
@@ -131,13 +141,14 @@ function overall(places: (Place | null)[]): Place | null {
 /** Segments that nothing answers were mostly captured where they were sent. */
 function presumed({ a, b }: Connection): Place | null {
   const [one, other] = [a.sender.segments, b.sender.segments];
-  if ((one > 0) === (other > 0)) return null;
+  if (one > 0 === other > 0) return null;
   return { at: one > 0 ? 'a' : 'b', because: 'only this end is in it', isSure: false };
 }
 
 function endResult(one: Connection, name: Name, atMs: number, isNear: boolean): EndResult {
   const [{ reading, sender }, peer] = [one[name], one[otherOf(name)].sender];
-  const isUnheard = (peer.fins > 1 && !peer.isFinAcknowledgedBy(sender)) || (peer.syns > 1 && sender.synAcks === 0);
+  const isUnheard =
+    (peer.fins > 1 && !peer.isFinAcknowledgedBy(sender)) || (peer.syns > 1 && sender.synAcks === 0);
   const found = reading.statesAt(atMs, { isNear, isUnheard, mayHoldBack: sender.mayHoldBack(peer) });
   const { states, why } = corrected(one, name, found);
   return {
@@ -162,7 +173,13 @@ function corrected(one: Connection, name: Name, found: { states: State[]; why: s
   const isDeaf = isOpener && own.syns > 2 && peer.synAcks > 2 && own.segments === own.syns;
   if (!isDeaf) return found;
   // All SYN-ACKs before the last are known not to have come: each was followed by another SYN.
-  return { ...found, states: [...found.states.filter((state) => state === 'SYN-SENT'), ...found.states.filter((state) => state === 'CLOSED')] };
+  return {
+    ...found,
+    states: [
+      ...found.states.filter((state) => state === 'SYN-SENT'),
+      ...found.states.filter((state) => state === 'CLOSED'),
+    ],
+  };
 }
 
 function closedFirstOf(one: Connection, isNear: (name: Name) => boolean): ConnectionResult['closedFirst'] {
@@ -172,7 +189,8 @@ function closedFirstOf(one: Connection, isNear: (name: Name) => boolean): Connec
   if (one.opener === 'both' || isNear(one.opener)) return 'nobody';
   // The opener's last exchange is over, and what it did then may be out of sight.
   const [own, peer] = [one[one.opener].sender, one[otherOf(one.opener)].sender];
-  const isOver = own.bytes + peer.bytes > 0 && own.unacknowledgedBy(peer) === 0 && peer.unacknowledgedBy(own) === 0;
+  const isOver =
+    own.bytes + peer.bytes > 0 && own.unacknowledgedBy(peer) === 0 && peer.unacknowledgedBy(own) === 0;
   return isOver && !own.answeredProbe && own.window !== 0 ? 'unknown' : 'nobody';
 }
 
@@ -184,7 +202,8 @@ function owedOf(one: Connection): string[] {
 function owedBy(one: Connection, name: Name): string[] {
   const [own, peer] = [one[name].sender, one[otherOf(name)].sender];
   if (peer.syns > 0 && own.segments === 0) return ['SYN-ACK'];
-  if (peer.synAcks > 0 && (own.acknowledges === null || (peer.syn !== null && own.acknowledges === peer.syn))) return ['ACK of SYN'];
+  if (peer.synAcks > 0 && (own.acknowledges === null || (peer.syn !== null && own.acknowledges === peer.syn)))
+    return ['ACK of SYN'];
   if (peer.fin !== null && !peer.isFinAcknowledgedBy(own)) return ['ACK of FIN'];
   const owed: string[] = [];
   if (own.window === 0) owed.push('window');
@@ -205,12 +224,15 @@ function unknownsOf(
     const { states } = ends[name];
     if (states.length > 1) unknown.push(`which of ${listed(states)} ${name} is in`);
   }
-  if (one.opener === 'unknown') unknown.push('who opened the connection: the capture begins after its handshake');
+  if (one.opener === 'unknown')
+    unknown.push('who opened the connection: the capture begins after its handshake');
   if (closedFirst === 'unknown') unknown.push('whether an end closed: its FIN may be out of sight');
-  if (one.hasGaps) unknown.push('what the segments held that the capture does not have, and an end acknowledged');
+  if (one.hasGaps)
+    unknown.push('what the segments held that the capture does not have, and an end acknowledged');
   if (place === null) unknown.push('where it was captured: --at tells it');
   else if (!place.isSure) unknown.push('for certain where it was captured: --at tells it');
-  if (facts.endedMs === null && facts.format !== 'tcpdump text') unknown.push('how long the capture went on after its last packet');
+  if (facts.endedMs === null && facts.format !== 'tcpdump text')
+    unknown.push('how long the capture went on after its last packet');
   return unknown;
 }
 

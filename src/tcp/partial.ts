@@ -48,7 +48,10 @@ export function endInMidstream(
       sinceMs: atMs,
       initialSent: seqAdd(sendNext, -1),
       sendNext,
-      acknowledged: state === 'FIN-WAIT-1' || state === 'LAST-ACK' || state === 'CLOSING' ? seqAdd(sendNext, -1) : sendNext,
+      acknowledged:
+        state === 'FIN-WAIT-1' || state === 'LAST-ACK' || state === 'CLOSING'
+          ? seqAdd(sendNext, -1)
+          : sendNext,
       finSent: ours ? seqAdd(sendNext, -1) : null,
       peerSyn: seqAdd(receiveNext, -1),
       receiveNext,
@@ -125,7 +128,9 @@ export function elapsed(end: End, atMs: number): End {
 export function outOfSight(end: End, atMs: number): End {
   const unseen = end.possibilities.flatMap((one) => {
     const more = UNSEEN[one.state ?? 'CLOSED'];
-    const fin = more ? [{ ...take(one, 'close', atMs, more), finSent: one.sendNext, sendNext: seqAdd(one.sendNext, 1) }] : [];
+    const fin = more
+      ? [{ ...take(one, 'close', atMs, more), finSent: one.sendNext, sendNext: seqAdd(one.sendNext, 1) }]
+      : [];
     const isAsked = one.unanswered !== null && isSyn(one.unanswered) && (one.state ?? 'CLOSED') === 'CLOSED';
     const request = isAsked ? [{ ...one, state: 'SYN-RECEIVED' as const, passive: true }] : [];
     return [...fin, ...request];
@@ -146,9 +151,14 @@ function ofEachKind(all: readonly Possibility[]): Possibility[] {
   for (const one of all) {
     const { state, finSent, finReceived, acknowledged, unanswered } = one;
     const isAcknowledged = finSent !== null && acknowledged === seqAdd(finSent, 1);
-    const kind = [state ?? 'CLOSED', finSent, finReceived !== null, isAcknowledged, unanswered !== null].join();
+    const kind = [
+      state ?? 'CLOSED',
+      finSent,
+      finReceived !== null,
+      isAcknowledged,
+      unanswered !== null,
+    ].join();
     if (!kinds.has(kind)) kinds.set(kind, one);
   }
   return [...kinds.values()];
 }
-

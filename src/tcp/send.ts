@@ -143,7 +143,8 @@ function canSend(socket: Possibility, { flags, length, ack, seq }: SeenSegment):
   const { state, passive, fastOpen, receiveNext, finSent, doubt } = socket;
   // A FIN that was only supposed shows as one by what its end does not send any more.
   const isSupposed = doubt === 'before the capture' || doubt === 'FIN or data';
-  if (isSupposed && finSent !== null && seqDistance(seqAdd(seq, length), finSent) > (length > 0 ? 0 : 1)) return false;
+  if (isSupposed && finSent !== null && seqDistance(seqAdd(seq, length), finSent) > (length > 0 ? 0 : 1))
+    return false;
   const isBare = length === 0 && !flags.includes('F');
   switch (state) {
     case 'CLOSED':

@@ -62,7 +62,9 @@ export class Connection {
     if (syn !== null && syns > 0) return syn !== seq;
     const peer = this[otherOf(from)].sender;
     // The SYNs of a simultaneous open cross.
-    return peer.synAcks > 0 || peer.syns === 0 ? this.a.sender.segments + this.b.sender.segments > 0 : syn !== null;
+    return peer.synAcks > 0 || peer.syns === 0
+      ? this.a.sender.segments + this.b.sender.segments > 0
+      : syn !== null;
   }
 
   add({ atMs, from, mayArrive, segment }: Arrival): void {
@@ -114,11 +116,17 @@ export class Connection {
 
   #beginInMidstream(from: Name, segment: SeenSegment, atMs: number, isFirstOfAll: boolean): void {
     const [side, peer] = [this[from], this[otherOf(from)]];
-    const isAnswerToProbe = !isFirstOfAll && segment.length === 0 && segment.ack === seqAdd(peer.sender.next ?? segment.seq, 1);
+    const isAnswerToProbe =
+      !isFirstOfAll && segment.length === 0 && segment.ack === seqAdd(peer.sender.next ?? segment.seq, 1);
     if (isAnswerToProbe) {
       // What came before it was one byte before what was expected: only now is that known.
       peer.sender.assume(segment.ack as SequenceNumber);
-      peer.reading.begin('sent', { ...segment, seq: segment.ack as SequenceNumber, ack: segment.seq }, atMs, true);
+      peer.reading.begin(
+        'sent',
+        { ...segment, seq: segment.ack as SequenceNumber, ack: segment.seq },
+        atMs,
+        true,
+      );
     }
     side.reading.begin('sent', segment, atMs, isAnswerToProbe);
     if (isFirstOfAll) peer.reading.begin('received', segment, atMs, false);

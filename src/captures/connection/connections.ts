@@ -16,6 +16,9 @@ interface Flow {
   lastInterface: number | null;
 }
 
+/** Gets each segment of a connection, in the order in which it is read. */
+export type OnSegment = (connection: Connection, sighted: Sighted, from: Name, mayArrive: boolean) => void;
+
 /** The connections of a capture. */
 export class Connections {
   readonly all: Connection[] = [];
@@ -25,19 +28,15 @@ export class Connections {
   copies = 0;
   firstMs: number | null = null;
   lastMs: number | null = null;
+  /** Whether the times of packets mean anything. */
+  hasTimes = true;
   readonly #flows = new Map<string, Flow>();
   /** By interface and the two addresses. */
   readonly #evidence = new Map<string, PlaceEvidence>();
   readonly #interfaces = new Map<string, Set<number>>();
-  readonly #hasTimes: boolean;
-  /** Each segment of a connection, in the order in which it is read. */
-  readonly #onSegment: ((connection: Connection, sighted: Sighted, from: Name, mayArrive: boolean) => void) | undefined;
+  readonly #onSegment: OnSegment | undefined;
 
-  constructor(
-    hasTimes = true,
-    onSegment?: (connection: Connection, sighted: Sighted, from: Name, mayArrive: boolean) => void,
-  ) {
-    this.#hasTimes = hasTimes;
+  constructor(onSegment?: OnSegment) {
     this.#onSegment = onSegment;
   }
 
@@ -58,7 +57,8 @@ export class Connections {
 
   /** Reads what waits for another sighting. */
   finish(): void {
-    for (const flow of this.#flows.values()) for (const sighted of flow.sightings.rest()) this.#read(flow, sighted);
+    for (const flow of this.#flows.values())
+      for (const sighted of flow.sightings.rest()) this.#read(flow, sighted);
   }
 
   /** Where the capture of a connection was, by interface. */
@@ -69,7 +69,9 @@ export class Connections {
     return new Map(
       interfaces.map((number) => [
         number,
-        this.#evidence.get(`${number} ${pair}`)?.of(a.endpoint.address, b.endpoint.address, by) ?? null,
+        this.#evidence
+          .get(`${number} ${pair}`)
+          ?.of(a.endpoint.address, b.endpoint.address, by, this.hasTimes) ?? null,
       ]),
     );
   }
@@ -82,7 +84,6 @@ export class Connections {
     let evidence = this.#evidence.get(key);
     if (!evidence) {
       evidence = new PlaceEvidence();
-      evidence.hasTimes = this.#hasTimes;
       this.#evidence.set(key, evidence);
       const interfaces = this.#interfaces.get(pair) ?? new Set();
       this.#interfaces.set(pair, interfaces.add(packet.interface));
@@ -113,7 +114,8 @@ export class Connections {
     if (wire.kind === 'icmp') {
       const { quoted } = wire.error;
       const { current } = flow;
-      if (current) current.addError(atMs, sameEndpoint(quoted.source, current.a.endpoint) ? 'a' : 'b', wire.error);
+      if (current)
+        current.addError(atMs, sameEndpoint(quoted.source, current.a.endpoint) ? 'a' : 'b', wire.error);
       return;
     }
     const { segment } = wire;
@@ -154,7 +156,9 @@ export class Connections {
     const pair = pairOf(connection.a.endpoint.address, connection.b.endpoint.address);
     if ((this.#interfaces.get(pair)?.size ?? 0) < 2) return true;
     const to = from === 'a' ? 'b' : 'a';
-    const near = [...this.placesOf(connection)].filter(([, place]) => place?.at === to).map(([number]) => number);
+    const near = [...this.placesOf(connection)]
+      .filter(([, place]) => place?.at === to)
+      .map(([number]) => number);
     return near.length === 0 || near.some((number) => interfaces.includes(number));
   }
 }

@@ -120,7 +120,9 @@ export class EndReading {
     end = elapsed(mayHoldBack ? end : withoutHeldFin(end), atMs);
     if (end.blind !== null) return { states: ANY, why: end.blind };
     const found = namesOf(end);
-    const states = isUnheard ? [...new Set([...before.filter((one) => found.includes(one)), ...found])] : found;
+    const states = isUnheard
+      ? [...new Set([...before.filter((one) => found.includes(one)), ...found])]
+      : found;
     return { states, why: states.length > 1 ? end.why : null };
   }
 

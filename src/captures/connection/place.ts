@@ -37,7 +37,17 @@ interface Host {
 }
 
 function newHost(): Host {
-  return { logs: 0, answers: 0, handshakeMs: 0, handshakes: 0, hops: null, out: 0, in: 0, partial: 0, whole: 0 };
+  return {
+    logs: 0,
+    answers: 0,
+    handshakeMs: 0,
+    handshakes: 0,
+    hops: null,
+    out: 0,
+    in: 0,
+    partial: 0,
+    whole: 0,
+  };
 }
 
 /** What the packets between two hosts, seen at one interface, show about where that is. */
@@ -49,7 +59,6 @@ export class PlaceEvidence {
   #isLoopback = false;
   /** The packets were seen coming in and going out: they were forwarded. */
   isForwarded = false;
-  hasTimes = true;
 
   add(packet: SeenPacket, key: string, isAgain: boolean): void {
     const { wire, atMs, hops, direction } = packet;
@@ -64,7 +73,8 @@ export class PlaceEvidence {
     else host.whole++;
     const from = `${source.address} ${source.port}`;
     const before = this.#before.get(key);
-    if (before && before.from !== from && !isAgain && this.hasTimes) this.#answered(host, atMs - before.atMs, before.flags, flags);
+    if (before && before.from !== from && !isAgain)
+      this.#answered(host, atMs - before.atMs, before.flags, flags);
     if (this.#before.size >= MOST_CONNECTIONS) this.#before.clear();
     this.#before.set(key, { atMs, from, flags });
   }
@@ -82,15 +92,17 @@ export class PlaceEvidence {
   }
 
   /** `opener`: the end that sent the SYN; null if that is not known. */
-  of(a: string, b: string, opener: 'a' | 'b' | null): Place | null {
-    if (this.#isLoopback || a === b) return { at: 'both', because: 'both ends are on this host', isSure: true };
+  of(a: string, b: string, opener: 'a' | 'b' | null, hasTimes: boolean): Place | null {
+    if (this.#isLoopback || a === b)
+      return { at: 'both', because: 'both ends are on this host', isSure: true };
     if (this.isForwarded) return { at: 'between', because: 'packets come in and go out', isSure: true };
     const [one, other] = [this.#host(a), this.#host(b)];
     const out = byDirection(one, other) ?? byChecksum(one, other);
     if (out) return out;
     const far = { a: !FIRST_HOPS.includes(one.hops), b: !FIRST_HOPS.includes(other.hops) };
-    if (far.a && far.b) return { at: 'between', because: 'the packets of both ends have passed routers', isSure: true };
-    const timed = this.#byTime(one, other, opener);
+    if (far.a && far.b)
+      return { at: 'between', because: 'the packets of both ends have passed routers', isSure: true };
+    const timed = hasTimes ? byTime(one, other, opener) : null;
     if (far.a || far.b) {
       const near = far.a ? 'b' : 'a';
       const because = `the packets of ${far.a ? 'a' : 'b'} have passed a router (${TTL} ${(far.a ? one : other).hops})`;
@@ -99,22 +111,6 @@ export class PlaceEvidence {
     if (this.#isTagged && timed?.isSure !== true)
       return { at: 'between', because: 'the frames have a VLAN tag, as on a mirror port', isSure: false };
     return timed;
-  }
-
-  #byTime(one: Host, other: Host, opener: 'a' | 'b' | null): Place | null {
-    const times = { a: meanMs(one), b: meanMs(other) };
-    if (times.a === null && times.b === null) return null;
-    if (times.a === null || times.b === null) {
-      const [slow, near] = times.a === null ? [times.b, 'a' as const] : [times.a, 'b' as const];
-      if ((slow ?? 0) < 0.1) return { at: times.a === null ? 'b' : 'a', because: `only ${times.a === null ? 'b' : 'a'} answers, in ${text(slow)}`, isSure: false };
-      return { at: near, because: `the other end takes ${text(slow)} to answer`, isSure: false };
-    }
-    const because = `a answers in ${text(times.a)}, b in ${text(times.b)}`;
-    const [fast, slow] = [Math.min(times.a, times.b), Math.max(times.a, times.b)];
-    const faster = times.a < times.b ? 'a' : 'b';
-    if (fast > NEAR_MS && slow < fast * FASTER) return { at: 'between', because, isSure: false };
-    if (slow >= fast * FASTER && slow > NEAR_MS / 3) return { at: faster, because, isSure: true };
-    return { at: byHandshake(one, other, opener) ?? faster, because, isSure: false };
   }
 
   #host(address: string): Host {
@@ -168,4 +164,25 @@ function meanMs({ logs, answers }: Host): number | null {
 function text(ms: number | null): string {
   if (ms === null) return 'no time';
   return ms < 1 ? `${Math.max(1, Math.round(ms * 1000))} µs` : `${ms.toFixed(1)} ms`;
+}
+
+function byTime(one: Host, other: Host, opener: 'a' | 'b' | null): Place | null {
+  const times = { a: meanMs(one), b: meanMs(other) };
+  if (times.a === null && times.b === null) return null;
+  if (times.a === null || times.b === null) {
+    const [slow, near] = times.a === null ? [times.b, 'a' as const] : [times.a, 'b' as const];
+    if ((slow ?? 0) < 0.1)
+      return {
+        at: times.a === null ? 'b' : 'a',
+        because: `only ${times.a === null ? 'b' : 'a'} answers, in ${text(slow)}`,
+        isSure: false,
+      };
+    return { at: near, because: `the other end takes ${text(slow)} to answer`, isSure: false };
+  }
+  const because = `a answers in ${text(times.a)}, b in ${text(times.b)}`;
+  const [fast, slow] = [Math.min(times.a, times.b), Math.max(times.a, times.b)];
+  const faster = times.a < times.b ? 'a' : 'b';
+  if (fast > NEAR_MS && slow < fast * FASTER) return { at: 'between', because, isSure: false };
+  if (slow >= fast * FASTER && slow > NEAR_MS / 3) return { at: faster, because, isSure: true };
+  return { at: byHandshake(one, other, opener) ?? faster, because, isSure: false };
 }

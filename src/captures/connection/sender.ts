@@ -1,5 +1,5 @@
-import { type Piece, receive } from '../../tcp/reassembly.ts';
 import { endOfSegment, furthest } from '../../tcp/possibility.ts';
+import { type Piece, receive } from '../../tcp/reassembly.ts';
 import { type SequenceNumber, seqAdd, seqDistance } from '../../tcp/sequence.ts';
 import type { SeenSegment } from '../../tcp/syn-options.ts';
 
@@ -127,7 +127,8 @@ export class Sender {
     const { seq, flags, length } = segment;
     if (this.next === null) return 'new';
     const isBare = end === seq;
-    if (!/[SFR]/.test(flags) && length <= 1 && seq === seqAdd(this.next, -1) && this.#isIdle(seq, peer)) return 'probe';
+    if (!/[SFR]/.test(flags) && length <= 1 && seq === seqAdd(this.next, -1) && this.#isIdle(seq, peer))
+      return 'probe';
     if (isBare || flags.includes('R')) return 'new';
     return seqDistance(end, this.next) <= 0 ? 'again' : 'new';
   }

@@ -58,7 +58,8 @@ export class Sightings {
       const { packet: other } = one;
       if (other.mark !== packet.mark || other.wire.kind !== 'tcp') continue;
       const { segment } = other.wire;
-      if (segment.seq !== seq || segment.ack !== ack || segment.flags !== flags || segment.length !== length) continue;
+      if (segment.seq !== seq || segment.ack !== ack || segment.flags !== flags || segment.length !== length)
+        continue;
       if (segment.source !== packet.wire.segment.source) continue;
       if (isCopy(one, packet)) return one;
     }

@@ -12,7 +12,14 @@ const BLOCK = {
   packet: 6,
 } as const;
 const BYTE_ORDER = 0x1a2b3c4d;
-const OPTION = { end: 0, timestampResolution: 9, timestampOffset: 14, flags: 2, dropped: 4, ended: 3 } as const;
+const OPTION = {
+  end: 0,
+  timestampResolution: 9,
+  timestampOffset: 14,
+  flags: 2,
+  dropped: 4,
+  ended: 3,
+} as const;
 const STATISTICS_DROPPED = 5;
 const LEAST_BLOCK = 12;
 /** A section may name so many interfaces, and no more. */
@@ -68,7 +75,8 @@ export class PcapngReader implements FrameReader {
     const block = this.#chunks.peek(length);
     if (!block) return undefined;
     const again = this.#number(block, length - 4);
-    if (again !== length) throw this.#wrong(`expected its length again at its end (${length}), found ${again}`);
+    if (again !== length)
+      throw this.#wrong(`expected its length again at its end (${length}), found ${again}`);
     this.#chunks.skip(length);
     this.#blocks++;
     return { type: this.#number(block, 0), body: block.subarray(8, length - 4) };
@@ -108,7 +116,8 @@ export class PcapngReader implements FrameReader {
       number: this.#allInterfaces++,
     };
     for (const [code, value] of this.#options(body, 8)) {
-      if (code === OPTION.timestampResolution && value.length === 1) found.unitMs = unitOf(value.readUInt8(0));
+      if (code === OPTION.timestampResolution && value.length === 1)
+        found.unitMs = unitOf(value.readUInt8(0));
       if (code === OPTION.timestampOffset && value.length === 8)
         found.offsetMs = Number(this.#isLittle ? value.readBigInt64LE(0) : value.readBigInt64BE(0)) * 1000;
     }
@@ -130,7 +139,8 @@ export class PcapngReader implements FrameReader {
 
   #packet(body: Buffer, index: number): Frame {
     const from = this.#interfaces[index];
-    if (!from) throw this.#wrong(`expected a packet of one of ${this.#interfaces.length} interfaces, found ${index}`);
+    if (!from)
+      throw this.#wrong(`expected a packet of one of ${this.#interfaces.length} interfaces, found ${index}`);
     const captured = body.length >= 20 ? this.#number(body, 12) : -1;
     if (captured < 0 || captured > body.length - 20)
       throw this.#wrong(`expected a packet within its block, found a length of ${captured}`);
@@ -155,7 +165,14 @@ export class PcapngReader implements FrameReader {
     const length = this.#number(body, 0);
     const captured = Math.min(length, from.snapLength || length, body.length - 4);
     const bytes = body.subarray(4, 4 + captured);
-    return { atMs: this.#blocks, interface: from.number, linkType: from.linkType, bytes, length, direction: null };
+    return {
+      atMs: this.#blocks,
+      interface: from.number,
+      linkType: from.linkType,
+      bytes,
+      length,
+      direction: null,
+    };
   }
 
   *#options(body: Buffer, from: number): Generator<[code: number, value: Buffer]> {

@@ -24,7 +24,8 @@ const LINK = {
   sll2: [276],
   ppp: [9, 50],
 } as const;
-const is = (kind: keyof typeof LINK, linkType: number) => (LINK[kind] as readonly number[]).includes(linkType);
+const is = (kind: keyof typeof LINK, linkType: number) =>
+  (LINK[kind] as readonly number[]).includes(linkType);
 
 export function isKnownLink(linkType: number): boolean {
   return (Object.keys(LINK) as (keyof typeof LINK)[]).some((kind) => is(kind, linkType));
@@ -42,12 +43,15 @@ export function carriedIn(frame: Frame): Carried | undefined {
   const { linkType, bytes, direction } = frame;
   if (is('ethernet', linkType)) return inEthernet(frame);
   if (is('raw', linkType)) return carried(frame, 0, direction, '');
-  if (is('null', linkType)) return bytes.length < 4 ? undefined : carried(frame, 4, direction, '', { isLoopback: true });
+  if (is('null', linkType))
+    return bytes.length < 4 ? undefined : carried(frame, 4, direction, '', { isLoopback: true });
   if (is('ppp', linkType)) return inPpp(frame);
   if (is('sll', linkType)) {
     if (bytes.length < 16) return undefined;
     const way = wayOf(bytes.readUInt16BE(0));
-    return behindType(frame, bytes.readUInt16BE(14), 16, way, '', { isLoopback: bytes.readUInt16BE(2) === ARPHRD_LOOPBACK });
+    return behindType(frame, bytes.readUInt16BE(14), 16, way, '', {
+      isLoopback: bytes.readUInt16BE(2) === ARPHRD_LOOPBACK,
+    });
   }
   if (is('sll2', linkType)) {
     if (bytes.length < 20) return undefined;
@@ -68,7 +72,9 @@ function inEthernet(frame: Frame): Carried | undefined {
   const { bytes, direction } = frame;
   if (bytes.length < 14) return undefined;
   const addresses = bytes.toString('latin1', 0, 12);
-  return behindType(frame, bytes.readUInt16BE(12), 14, direction, addresses, { isLoopback: addresses === NO_ADDRESSES });
+  return behindType(frame, bytes.readUInt16BE(12), 14, direction, addresses, {
+    isLoopback: addresses === NO_ADDRESSES,
+  });
 }
 
 const NO_ADDRESSES = '\0'.repeat(12);
