@@ -12,18 +12,31 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** A folder imports only from those above it, and the thin layer over the kernel from `tcp` alone. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   tcp: [],
+  captures: ['tcp'],
   evidence: ['tcp'],
   kernel: ['tcp'],
   lab: ['tcp', 'evidence', 'kernel'],
   remote: ['tcp', 'evidence', 'kernel', 'lab'],
   scenario: ['tcp', 'evidence', 'kernel', 'lab'],
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
-  report: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
+  report: ['tcp', 'captures', 'evidence', 'kernel', 'lab', 'scenario', 'check'],
   testing: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'report'],
   ui: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
   // What needs Node is not for a browser, see `faultsOfBrowser`.
   web: ['tcp', 'evidence', 'lab', 'report', 'ui'],
-  cli: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'check', 'report', 'testing', 'ui'],
+  cli: [
+    'tcp',
+    'captures',
+    'evidence',
+    'kernel',
+    'lab',
+    'remote',
+    'scenario',
+    'check',
+    'report',
+    'testing',
+    'ui',
+  ],
 };
 const FOR_ALL = ['src/dist.ts', 'src/error.ts', 'src/printable.ts', 'src/suggestion.ts'];
 const OF_ALL = 'src/index.ts';

@@ -174,7 +174,7 @@ function corrected(one: Connection, name: Name, found: { states: State[]; why: s
   if (!isDeaf) return found;
   // All SYN-ACKs before the last are known not to have come: each was followed by another SYN.
   return {
-    ...found,
+    why: 'each SYN-ACK but the last was lost, for another SYN followed it, and the last is taken as lost too',
     states: [
       ...found.states.filter((state) => state === 'SYN-SENT'),
       ...found.states.filter((state) => state === 'CLOSED'),

@@ -20,6 +20,7 @@ export type CommandName =
   | 'list'
   | 'arcs'
   | 'exec'
+  | 'read'
   | 'replay'
   | 'clean'
   | 'agent';
@@ -35,6 +36,11 @@ export const COMMANDS: Readonly<Record<CommandName, About>> = {
     group: 'judge',
     argument: '<server|client>',
     summary: 'run a program against network faults and report',
+  },
+  read: {
+    group: 'explain',
+    argument: '<capture>',
+    summary: 'what a pcap shows of both ends, and what it hides',
   },
   explain: { group: 'explain', argument: '<name>', summary: 'what a state means, what ends it, what to do' },
   doctor: { group: 'more', summary: 'check this machine and show how to fix problems' },

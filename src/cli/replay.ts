@@ -34,6 +34,15 @@ export function replayCommand(): Command {
 }
 
 async function replay(file: string, options: OutputOptions): Promise<void> {
+  await replayTimeline(file, readInput(file), options);
+}
+
+/** Prints and exports a saved timeline. `file`: its name, where `-` is standard input. */
+export async function replayTimeline(
+  file: string,
+  chunks: AsyncIterable<Uint8Array>,
+  options: OutputOptions,
+): Promise<void> {
   const name = file === '-' ? 'stdin' : file;
   for (const output of [options.junit, options.report]) {
     if (output === undefined || !isSameFile(file, output)) continue;
@@ -44,7 +53,7 @@ async function replay(file: string, options: OutputOptions): Promise<void> {
   let fold: RunFold | undefined;
   let index = 0;
   try {
-    for await (const piece of readTimeline(readInput(file), name)) {
+    for await (const piece of readTimeline(chunks, name)) {
       if (piece instanceof Timeline || piece.type === 'scenario-failed') {
         fold?.lab(index++, piece);
       } else if (piece.type === 'run-started') {

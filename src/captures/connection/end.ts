@@ -14,6 +14,7 @@ import { furthest } from '../../tcp/possibility.ts';
 import { type SequenceNumber, seqAdd, seqDistance } from '../../tcp/sequence.ts';
 import type { State } from '../../tcp/state.ts';
 import type { SeenSegment } from '../../tcp/syn-options.ts';
+import { reasonOf } from './reasons.ts';
 
 /** What a capture leaves open about an end, besides what it sends. */
 const KNOWN: Partial<Knowledge> = {
@@ -123,7 +124,8 @@ export class EndReading {
     const states = isUnheard
       ? [...new Set([...before.filter((one) => found.includes(one)), ...found])]
       : found;
-    return { states, why: states.length > 1 ? end.why : null };
+    const doubts = end.possibilities.flatMap(({ doubt }) => doubt ?? []);
+    return { states, why: states.length > 1 ? reasonOf(doubts) : null };
   }
 
   /** Whether a segment of it is among what is known of it. */
