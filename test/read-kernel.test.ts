@@ -49,7 +49,8 @@ describe('captures of every scenario', () => {
       if (!found) throw new Error(`the capture has no ${formatEndpoint(connection.client)}`);
       const client = found.a === formatEndpoint(connection.client) ? 'a' : 'b';
       const server = client === 'a' && !isSelf(connection) ? 'b' : 'a';
-      expect(found.ends[client].states).toContain(real.client);
+      // The SYNs of a flood are crafted: they have no socket, which no capture shows.
+      if (id !== 'syn-flood') expect(found.ends[client].states).toContain(real.client);
       expect(found.ends[server].states).toContain(isSelf(connection) ? real.client : real.server);
       if (process.env['TCPLAB_TABLE'])
         console.log(
@@ -103,6 +104,9 @@ function stateIn(lab: Lab, host: HostName, connection: Connection): State {
   const rows = lab.timeline.of('sockets').findLast((event) => event.host === host)?.rows ?? [];
   const own = host === 'client' || isSelf(connection) ? connection.client : connection.server;
   const other = host === 'client' ? connection.server : connection.client;
-  const row = rows.find(({ local, remote }) => sameEndpoint(local, own) && sameEndpoint(remote, other));
-  return row?.state ?? 'CLOSED';
+  const states = rows.flatMap(({ local, remote, state }) =>
+    sameEndpoint(local, own) && sameEndpoint(remote, other) ? [state] : [],
+  );
+  // Beside TIME-WAIT, the descriptor's own socket may be there as CLOSED.
+  return states.find((state) => state !== 'CLOSED') ?? 'CLOSED';
 }

@@ -39,7 +39,7 @@ export class Connection {
   /** The ends that an ICMP error refused. */
   unreachable: string | null = null;
   /** A later SYN took its ports. */
-  reused: { by: number; isAnswered: boolean } | null = null;
+  reused: { isAnswered: boolean } | null = null;
   readonly isSelf: boolean;
 
   constructor(number: number, a: Endpoint, b: Endpoint, atMs: number) {

@@ -11,7 +11,11 @@ export const MOST_CONNECTIONS = 50_000;
 interface Flow {
   sightings: Sightings;
   current: Connection | undefined;
+  /** The one that its ports were taken from. */
+  before?: Connection;
   key: string;
+  /** Of its first connection: they are numbered in the order of their first packets. */
+  number: number | null;
   /** Of the packet before. */
   lastInterface: number | null;
 }
@@ -30,6 +34,8 @@ export class Connections {
   lastMs: number | null = null;
   /** Whether the times of packets mean anything. */
   hasTimes = true;
+  /** How many connections have a number. */
+  #numbered = 0;
   readonly #flows = new Map<string, Flow>();
   /** By interface and the two addresses. */
   readonly #evidence = new Map<string, PlaceEvidence>();
@@ -59,6 +65,7 @@ export class Connections {
   finish(): void {
     for (const flow of this.#flows.values())
       for (const sighted of flow.sightings.rest()) this.#read(flow, sighted);
+    this.all.sort((one, other) => one.number - other.number);
   }
 
   /** Where the capture of a connection was, by interface. */
@@ -102,7 +109,8 @@ export class Connections {
         this.untold++;
         return undefined;
       }
-      flow = { sightings: new Sightings(), current: undefined, key, lastInterface: null };
+      const number = ++this.#numbered;
+      flow = { sightings: new Sightings(), current: undefined, key, number, lastInterface: null };
       this.#flows.set(key, flow);
     }
     return flow;
@@ -123,7 +131,8 @@ export class Connections {
     let connection = flow.current;
     const isFromA = (one: Connection) => one.isSelf || sameEndpoint(source, one.a.endpoint);
     if (connection?.isBegunAnewBy(isFromA(connection) ? 'a' : 'b', segment)) {
-      connection.reused = { by: this.all.length + 1, isAnswered: false };
+      connection.reused = { isAnswered: false };
+      flow.before = connection;
       connection = undefined;
     }
     if (!connection) {
@@ -134,7 +143,8 @@ export class Connections {
       // Of a SYN-ACK without its SYN, the receiver is the opener.
       const isAnswer = segment.flags.includes('S') && segment.flags.includes('.');
       const [a, b] = isAnswer ? [destination, source] : [source, destination];
-      connection = new Connection(this.all.length + 1, a, b, atMs);
+      connection = new Connection(flow.number ?? ++this.#numbered, a, b, atMs);
+      flow.number = null;
       this.all.push(connection);
       flow.current = connection;
     }
@@ -142,13 +152,9 @@ export class Connections {
     const mayArrive = this.#mayArrive(connection, from, sighted);
     this.#onSegment?.(connection, sighted, from, mayArrive);
     connection.add({ atMs, from, mayArrive, segment });
-    if (segment.flags.includes('S') && segment.ack !== null) this.#noteAnswer(connection);
-  }
-
-  /** A SYN-ACK shows that the connection before it on these ports is gone at both ends. */
-  #noteAnswer(connection: Connection): void {
-    const before = this.all.findLast(({ reused }) => reused?.by === connection.number);
-    if (before?.reused) before.reused.isAnswered = true;
+    // A SYN-ACK shows that the connection before it on these ports is gone at both ends.
+    if (flow.before?.reused && segment.flags.includes('S') && segment.ack !== null)
+      flow.before.reused.isAnswered = true;
   }
 
   /** Near its receiver, an interface that did not see a packet shows that it did not come. */

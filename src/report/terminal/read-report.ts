@@ -29,15 +29,20 @@ export function formatConnection(one: ConnectionResult, style: Style, width: num
     (isWaiting ? style.unsure : style.bold)(wrap(title, width)),
     ...names.flatMap((name) => endLines(one, name, style, width)),
     ...[...verdictLines(one)].flatMap((text) => wrapBeside('   ', text, width)),
-    ...(one.cannotKnow.length > 0
-      ? wrapBeside("   can't know: ", `${one.cannotKnow.join('; ')}.`, width).map((line) => style.dim(line))
-      : []),
+    ...unknownLines(one, width).map((line) => style.dim(line)),
   ];
+}
+
+/** What the lines above it do not say already. */
+function unknownLines({ cannotKnow }: ConnectionResult, width: number): string[] {
+  const others = cannotKnow.filter((text) => !text.startsWith('which of '));
+  return others.length === 0 ? [] : wrapBeside('   Unknown: ', `${others.join('; ')}.`, width);
 }
 
 function endLines({ ends, place }: ConnectionResult, name: Name, style: Style, width: number): string[] {
   const end = ends[name];
-  const near = place?.at === name || place?.at === 'both' ? ' (near the capture)' : '';
+  const isNear = place?.at === name || place?.at === 'both';
+  const near = isNear ? ` (${place?.isSure ? '' : 'probably '}near the capture)` : '';
   const [first = '', ...others] = end.states;
   const states = others.length === 0 ? first : `${first}, or ${others.join(', ')}`;
   const why =
