@@ -5,7 +5,7 @@ import { type GivenPlace, type ReadResult, resultOf } from '../src/captures/resu
 import type { State } from '../src/tcp/state.ts';
 import { REPOSITORY } from './cli.ts';
 
-/** Captures of real connections, and what a right answer says of them. */
+/** Captures of real connections, and the right answer for each. */
 
 export interface ExpectedEnd {
   /** What the capture leaves possible, by the rules of its author. */

@@ -60,7 +60,7 @@ function markOf(identification: number, options: Buffer | undefined): number {
   return hash >>> 0;
 }
 
-/** The addresses, the protocol and the length, added up (RFC 9293, 3.1), without a complement: what is there before an offload. */
+/** The addresses, the protocol and the length, added up (RFC 9293, 3.1), without a complement: the kernel leaves that to the NIC. */
 function hasPartialChecksum(packet: Buffer, isIpv4: boolean, length: number): boolean {
   const headerLength = isIpv4 ? (packet.readUInt8(0) & 0x0f) * 4 : IPV6.bytes;
   if (packet.length < headerLength + TCP.bytes) return false;

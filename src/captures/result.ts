@@ -5,7 +5,7 @@ import type { Connections } from './connection/connections.ts';
 import type { At, Place } from './connection/place.ts';
 import type { CaptureFacts } from './frame.ts';
 
-export const READ_FORMAT = 'tcplab.read/1';
+const READ_FORMAT = 'tcplab.read/1';
 
 /** What a capture shows of one end. */
 export interface EndResult {

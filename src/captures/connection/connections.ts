@@ -5,7 +5,7 @@ import { type Place, PlaceEvidence } from './place.ts';
 import { type Sighted, Sightings } from './sightings.ts';
 
 /** More connections than these are counted, and not followed. */
-export const MOST_CONNECTIONS = 50_000;
+const MOST_CONNECTIONS = 50_000;
 
 /** All packets between two endpoints. */
 interface Flow {

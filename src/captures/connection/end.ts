@@ -16,7 +16,7 @@ import type { State } from '../../tcp/state.ts';
 import type { SeenSegment } from '../../tcp/syn-options.ts';
 import { reasonOf } from './reasons.ts';
 
-/** What a capture leaves open about an end, besides what it sends. */
+/** What a capture does not show about an end, and what Linux does by default. */
 const KNOWN: Partial<Knowledge> = {
   // The default of net.ipv4.tcp_fin_timeout.
   finTimeoutMs: 60_000,

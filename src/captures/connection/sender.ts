@@ -133,7 +133,7 @@ export class Sender {
     return seqDistance(end, this.next) <= 0 ? 'again' : 'new';
   }
 
-  /** Of what it sent, the peer has acknowledged all: what begins one before the next is no retransmission. */
+  /** Of what it sent, the peer has acknowledged all: so a segment that begins one before the next is a probe. */
   #isIdle(seq: SequenceNumber, peer: Sender): boolean {
     return peer.acknowledges !== null && seqDistance(peer.acknowledges, seq) > 0;
   }

@@ -4,7 +4,7 @@ import { Chunks } from './chunks.ts';
 /** pcap-savefile(5): a header of 24 bytes, then records with a header of 16. */
 const [FILE_HEADER, RECORD_HEADER] = [24, 16];
 
-/** The magic numbers, in the byte order of whoever wrote them, and what a unit of their fractions is. */
+/** The magic numbers, in the byte order of the host that wrote them, and the unit of their fractions in milliseconds. */
 const MAGIC: ReadonlyMap<number, number> = new Map([
   [0xa1b2c3d4, 1e-3],
   [0xa1b23c4d, 1e-6],

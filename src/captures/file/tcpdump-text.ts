@@ -7,7 +7,7 @@ import type { SeenSegment, SynOptions } from '../../tcp/syn-options.ts';
 import type { CaptureFacts } from '../frame.ts';
 import type { SeenPacket } from '../packet.ts';
 
-/** What tcpdump prints of a packet longer than this is not read. */
+/** Characters of a line that are read; the rest of it is not. */
 const LONGEST_LINE = 16_384;
 /** Flows whose first numbers are remembered. */
 const MOST_FLOWS = 50_000;
@@ -138,7 +138,7 @@ export class TcpdumpText {
     };
   }
 
-  /** tcpdump counts from the first packet of a flow, and anew from each SYN; it prints those whole (print-tcp.c). */
+  /** tcpdump counts from the first packet of a flow, and again from each SYN, whose numbers it prints whole (print-tcp.c). */
   #numbers(
     source: Endpoint,
     destination: Endpoint,

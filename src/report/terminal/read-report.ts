@@ -93,7 +93,7 @@ function* verdictLines(one: ConnectionResult): Generator<string> {
   }
 }
 
-/** The worst first: what no timer ends, what waits, what was reset, what is open, what is over. */
+/** The worst first: connections that no timer ends, that wait, that were reset, that are open, that are over. */
 function rankOf({ owed, resetBy, ends }: ConnectionResult): number {
   if (owed.some((what) => / (FIN|window)$/.test(what) && !what.includes('ACK'))) return 0;
   if (owed.length > 0) return 1;
