@@ -49,20 +49,16 @@ describe('a capture', () => {
 
 describe('the check of captures', () => {
   const one = CASES['near-client-fin-wait-2'] as Case;
-  const wrong = (change: (end: ExpectedEnd) => void) => {
+  const wrong = (change: Partial<ExpectedEnd>) => {
     const other: Case = structuredClone(one);
-    change((other.connections[0] as Case['connections'][0]).ends.b);
+    Object.assign((other.connections[0] as Case['connections'][0]).ends.b, change);
     return other;
   };
 
   it.each([
-    [
-      'a true state that is left out',
-      wrong((end) => void (end.true = 'ESTABLISHED')),
-      'leaves out ESTABLISHED',
-    ],
-    ['a state that can’t be', wrong((end) => void (end.fit = ['CLOSE-WAIT', 'CLOSED'])), "LAST-ACK can't be"],
-    ['another order', wrong((end) => void (end.likely = 'CLOSED')), 'CLOSED is likelier'],
+    ['a true state that is left out', wrong({ true: 'ESTABLISHED' }), 'leaves out ESTABLISHED'],
+    ['a state that can’t be', wrong({ fit: ['CLOSE-WAIT', 'CLOSED'] }), "LAST-ACK can't be"],
+    ['another order', wrong({ likely: 'CLOSED' }), 'CLOSED is likelier'],
   ])('sees %s', async (_title, expected, fault) => {
     expect(faultsOf(await readBytes(bytesOf(one.file)), expected).join()).toContain(fault);
   });
