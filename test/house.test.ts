@@ -12,6 +12,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** A folder imports only from those above it, and the thin layer over the kernel from `tcp` alone. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   tcp: [],
+  captures: ['tcp'],
   evidence: ['tcp'],
   kernel: ['tcp'],
   tables: ['tcp'],
@@ -21,13 +22,25 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   scenario: ['tcp', 'evidence', 'kernel', 'lab'],
   check: ['tcp', 'evidence', 'kernel', 'lab', 'scenario'],
   lesson: ['tcp', 'evidence'],
-  report: ['tcp', 'evidence', 'kernel', 'tables', 'diagnosis', 'lab', 'scenario', 'check', 'lesson'],
+  report: [
+    'tcp',
+    'captures',
+    'evidence',
+    'kernel',
+    'tables',
+    'diagnosis',
+    'lab',
+    'scenario',
+    'check',
+    'lesson',
+  ],
   testing: ['tcp', 'evidence', 'kernel', 'lab', 'remote', 'scenario', 'report'],
   ui: ['tcp', 'evidence', 'kernel', 'lab', 'scenario', 'report'],
   // What needs Node is not for a browser, see `faultsOfBrowser`.
   web: ['tcp', 'evidence', 'lab', 'report', 'ui'],
   cli: [
     'tcp',
+    'captures',
     'evidence',
     'kernel',
     'tables',

@@ -14,6 +14,7 @@ export const ALL_COMMANDS: Commands = {
   list: async () => (await import('./list.ts')).listCommand(),
   arcs: async () => (await import('./arcs.ts')).arcsCommand(),
   exec: async () => (await import('./exec.ts')).execCommand(),
+  read: async () => (await import('./read.ts')).readCommand(),
   replay: async () => (await import('./replay.ts')).replayCommand(),
   clean: async () => (await import('./clean.ts')).cleanCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),

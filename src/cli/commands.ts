@@ -21,6 +21,7 @@ export type CommandName =
   | 'list'
   | 'arcs'
   | 'exec'
+  | 'read'
   | 'replay'
   | 'clean'
   | 'agent';
@@ -38,6 +39,11 @@ export const COMMANDS: Readonly<Record<CommandName, About>> = {
     summary: 'run a program against network faults and report',
   },
   why: { group: 'explain', summary: 'explain stuck sockets, live or pasted' },
+  read: {
+    group: 'explain',
+    argument: '<capture>',
+    summary: 'what a pcap shows of both ends, and what it hides',
+  },
   explain: { group: 'explain', argument: '<name>', summary: 'what a state means, what ends it, what to do' },
   doctor: { group: 'more', summary: 'check this machine and show how to fix problems' },
   list: { group: 'more', summary: 'list all scenarios' },

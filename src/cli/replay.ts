@@ -35,6 +35,15 @@ export function replayCommand(): Command {
 }
 
 async function replay(file: string, options: OutputOptions): Promise<void> {
+  await replayTimeline(file, readInput(file), options);
+}
+
+/** Prints and exports a saved timeline. `file`: its name, where `-` is standard input. */
+export async function replayTimeline(
+  file: string,
+  chunks: AsyncIterable<Uint8Array>,
+  options: OutputOptions,
+): Promise<void> {
   const name = file === '-' ? 'stdin' : file;
   for (const output of [options.junit, options.report]) {
     if (output === undefined || !isSameFile(file, output)) continue;
@@ -46,7 +55,7 @@ async function replay(file: string, options: OutputOptions): Promise<void> {
   let index = 0;
   let isWatched = false;
   try {
-    for await (const piece of readTimeline(readInput(file), name)) {
+    for await (const piece of readTimeline(chunks, name)) {
       if (piece instanceof Timeline && piece.of('lab-opened')[0]?.watched) {
         replayWatched(piece, options.json ?? false);
         isWatched = true;

@@ -93,8 +93,7 @@ function newProgram(): Command {
           'tcplab close-wait                     # hold a state and watch it',
           'tcplab check server --port 8080 --http / -- node server.js',
         ],
-        "A name is a scenario, a state in any spelling (CLOSE-WAIT, close_wait, ESTAB) or a transition ('SYN-SENT>CLOSED'). " +
-          'Without a command, it means `hold`.',
+        "A name: a scenario, a state in any spelling, a transition ('SYN-SENT>CLOSED').",
         'Exit status: 0 proven, 1 not proven, 2 invalid usage, 3 see `tcplab doctor`.',
       ),
     )

@@ -15,7 +15,10 @@ export type Doubt =
   | 'RST before a request'
   | 'ICMP ignored'
   | 'not delivered'
-  | 'timer';
+  | 'timer'
+  | 'before the capture'
+  | 'FIN or data'
+  | 'out of sight';
 
 const CALLS = 'the calls would decide';
 
@@ -63,6 +66,15 @@ const DOUBTS: Readonly<Record<Doubt, readonly [what: string, decides: string]>> 
   'not delivered': [
     'a firewall of this host may have dropped a segment that arrived',
     'kernel events would decide',
+  ],
+  'before the capture': ['what came before the capture is not known', 'an earlier capture would decide'],
+  'FIN or data': [
+    'what is missing from the capture may have been a FIN, or one byte of data',
+    'a capture without losses would decide',
+  ],
+  'out of sight': [
+    'a FIN or RST of an end far from the capture may have been lost before it was seen, or its host may have vanished',
+    'a capture at that end would decide',
   ],
   timer: ['a timer may have ended this state without a segment', 'kernel events would decide'],
 };

@@ -6,11 +6,15 @@ export const ETHER_TYPE = { ipv4: 0x0800, ipv6: 0x86dd } as const;
 /** Protocol numbers (RFC 791, RFC 8200: Next Header). */
 export const PROTOCOL = { icmp: 1, tcp: 6, icmpv6: 58 } as const;
 
+/** Headers of IPv6 in front of the payload that have their length in their second byte (RFC 8200, 4.3 to 4.6; RFC 4302, 2.2). */
+export const EXTENSION = { hopByHop: 0, routing: 43, fragment: 44, authentication: 51, options: 60 } as const;
+
 /** RFC 791, 3.1. The first byte has the version, and the header's length in words of 4 bytes. */
 export const IPV4 = {
   bytes: 20,
   typeOfService: 1,
   totalLength: 2,
+  identification: 4,
   flags: 6,
   timeToLive: 8,
   protocol: 9,

@@ -24,6 +24,8 @@ export interface Knowledge {
   readonly rfc1337: boolean | null;
   /** How long an orphan stays in FIN-WAIT-2; null if that is not known. */
   readonly finTimeoutMs: number | null;
+  /** Whether calls that end a socket without a segment are left out of account, as improbable. */
+  readonly withoutSilentEnds?: boolean;
 }
 
 export const NOTHING_KNOWN: Knowledge = {

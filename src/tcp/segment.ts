@@ -1,5 +1,5 @@
 import { addressBytes, addressText, type Endpoint, endpointOf } from './endpoint.ts';
-import { ICMP, IPV4, IPV6, PROTOCOL, TCP } from './headers.ts';
+import { EXTENSION, ICMP, IPV4, IPV6, PROTOCOL, TCP } from './headers.ts';
 import { type SequenceNumber, sequenceNumber } from './sequence.ts';
 
 /** A TCP segment as it stood on the wire (RFC 9293, 3.1), with the addresses of its IP header. */
@@ -44,10 +44,13 @@ const FLAG_LETTERS: readonly [mask: number, letter: string][] = [
   [0x80, 'W'],
 ];
 
-/** Reads a packet that starts with its IP header. Undefined for whatever is neither TCP nor an ICMP error about TCP. */
-export function decodePacket(packet: Uint8Array): WirePacket | undefined {
+/**
+ * Reads a packet that starts with its IP header. Undefined for whatever is neither TCP nor an ICMP error about TCP, and for
+ * fragments without the TCP header. `wireBytes`: its length on the wire, for a header that leaves it out (RFC 2675, 3; TSO).
+ */
+export function decodePacket(packet: Uint8Array, wireBytes?: number): WirePacket | undefined {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
-  const ip = decodeIp(bytes);
+  const ip = decodeIp(bytes, wireBytes);
   if (!ip) return undefined;
   const body = bytes.subarray(ip.headerLength);
   if (ip.protocol === PROTOCOL.tcp) {
@@ -207,27 +210,46 @@ function tcpHeaderLength(tcp: Buffer): number {
   return (tcp.readUInt8(TCP.dataOffset) >> 4) * 4;
 }
 
-function decodeIp(bytes: Buffer): IpHeader | undefined {
+const FRAGMENT_OFFSET = 0x1fff;
+
+function decodeIp(bytes: Buffer, wireBytes?: number): IpHeader | undefined {
   if (bytes.length >= IPV4.bytes && versionOf(bytes) === 4) {
+    if (bytes.readUInt16BE(IPV4.flags) & FRAGMENT_OFFSET) return undefined;
     return {
       source: bytes.subarray(IPV4.source, IPV4.source + 4),
       destination: bytes.subarray(IPV4.destination, IPV4.destination + 4),
       protocol: bytes.readUInt8(IPV4.protocol),
       headerLength: (bytes.readUInt8(0) & 0x0f) * 4,
-      totalLength: bytes.readUInt16BE(IPV4.totalLength),
+      totalLength: bytes.readUInt16BE(IPV4.totalLength) || (wireBytes ?? 0),
     };
   }
-  // Extension headers do not occur between two hosts on one wire.
-  if (bytes.length >= IPV6.bytes && versionOf(bytes) === 6) {
-    return {
+  if (bytes.length < IPV6.bytes || versionOf(bytes) !== 6) return undefined;
+  const payload = upperLayerOf(bytes);
+  const payloadLength = bytes.readUInt16BE(IPV6.payloadLength);
+  return (
+    payload && {
       source: bytes.subarray(IPV6.source, IPV6.source + 16),
       destination: bytes.subarray(IPV6.destination, IPV6.destination + 16),
-      protocol: bytes.readUInt8(IPV6.nextHeader),
-      headerLength: IPV6.bytes,
-      totalLength: IPV6.bytes + bytes.readUInt16BE(IPV6.payloadLength),
-    };
+      ...payload,
+      totalLength: payloadLength || wireBytes === undefined ? IPV6.bytes + payloadLength : wireBytes,
+    }
+  );
+}
+
+/** What comes behind the extension headers of IPv6, and where; undefined where they are cut, or for a later fragment. */
+function upperLayerOf(bytes: Buffer): Pick<IpHeader, 'protocol' | 'headerLength'> | undefined {
+  const extensions: readonly number[] = Object.values(EXTENSION);
+  let [protocol, headerLength] = [bytes.readUInt8(IPV6.nextHeader), IPV6.bytes as number];
+  while (extensions.includes(protocol)) {
+    if (headerLength + 8 > bytes.length) return undefined;
+    const size = bytes.readUInt8(headerLength + 1);
+    if (protocol === EXTENSION.fragment && bytes.readUInt16BE(headerLength + 2) >> 3 > 0) return undefined;
+    const next = bytes.readUInt8(headerLength);
+    if (protocol === EXTENSION.fragment) headerLength += 8;
+    else headerLength += protocol === EXTENSION.authentication ? (size + 2) * 4 : (size + 1) * 8;
+    protocol = next;
   }
-  return undefined;
+  return { protocol, headerLength };
 }
 
 function decodeTcp(body: Buffer, ip: IpHeader): Segment | undefined {

@@ -139,8 +139,12 @@ function sendSynAckAgain(socket: Possibility, segment: SeenSegment, at: Moment):
 }
 
 /** Whether a socket in such a state sends such a segment. */
-function canSend(socket: Possibility, { flags, length, ack }: SeenSegment): boolean {
-  const { state, passive, fastOpen, receiveNext } = socket;
+function canSend(socket: Possibility, { flags, length, ack, seq }: SeenSegment): boolean {
+  const { state, passive, fastOpen, receiveNext, finSent, doubt } = socket;
+  // A FIN that was only supposed shows as one by what its end does not send any more.
+  const isSupposed = doubt === 'before the capture' || doubt === 'FIN or data';
+  if (isSupposed && finSent !== null && seqDistance(seqAdd(seq, length), finSent) > (length > 0 ? 0 : 1))
+    return false;
   const isBare = length === 0 && !flags.includes('F');
   switch (state) {
     case 'CLOSED':
@@ -148,7 +152,9 @@ function canSend(socket: Possibility, { flags, length, ack }: SeenSegment): bool
     case 'SYN-SENT':
       return false;
     case 'SYN-RECEIVED':
-      return (isBare && ack === receiveNext) || !passive || fastOpen;
+      // A call that sends data waits for ESTABLISHED (net/ipv4/tcp.c, tcp_sendmsg_locked).
+      if (!passive) return length === 0 || doubt === null;
+      return (isBare && ack === receiveNext) || fastOpen;
     case 'FIN-WAIT-2':
     case 'TIME-WAIT':
       return isBare;

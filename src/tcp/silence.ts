@@ -1,12 +1,17 @@
 import type { Fact, Moment } from './known.ts';
 import { end, find, type Possibility, take, withDoubt } from './possibility.ts';
+import type { State } from './state.ts';
 import { couldSendFin } from './windows.ts';
 
 /** What changes an end without a segment: calls that send nothing, timers, and reports of other sources. */
 
+/** In these a call may end the socket without a segment. */
+const SILENT_ENDS: readonly (State | null)[] = ['SYN-SENT', 'CLOSING', 'LAST-ACK', 'LISTEN'];
+
 /** The same, with the possible effects of unseen calls. */
 export function withSilentCalls(socket: Possibility, { atMs, known }: Moment): Possibility[] {
   if (known.calls === 'all' || socket.gone) return [socket];
+  if (known.withoutSilentEnds && SILENT_ENDS.includes(socket.state)) return [socket];
   switch (socket.state) {
     case 'SYN-SENT':
       return [socket, withDoubt(take(socket, 'close', atMs), 'silent close')];

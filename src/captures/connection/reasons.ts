@@ -1,0 +1,21 @@
+import type { Doubt } from '../../tcp/doubts.ts';
+import { wordsOfDoubts } from '../../tcp/doubts.ts';
+
+/** What leaves more than one state open, in the terms of a capture. */
+const REASONS: Partial<Record<Doubt, string>> = {
+  'not delivered': 'nothing that it sent shows whether the last segments for it arrived',
+  'out of sight':
+    'far from the capture, a FIN or RST of it may be lost before it is seen, or its host may be gone',
+  'before the capture': 'the capture begins after its handshake',
+  'FIN or data': 'the capture misses a segment of this connection, which may have been a FIN',
+  'close behind data': 'a FIN may wait behind unsent data',
+  timer: 'a timer may have ended its state by now',
+};
+
+/** One sentence for all of them. */
+export function reasonOf(doubts: readonly Doubt[]): string {
+  const all = [...new Set(doubts)];
+  const own = all.flatMap((doubt) => REASONS[doubt] ?? []);
+  const others = all.filter((doubt) => REASONS[doubt] === undefined);
+  return [...own, ...(others.length > 0 ? [wordsOfDoubts(others, 'all')] : [])].join('; ');
+}
