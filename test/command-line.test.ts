@@ -58,7 +58,7 @@ describe.concurrent('tcplab --help', () => {
   it('groups the commands by what a user wants, and hides the agent', async () => {
     const { stdout } = await tcplab('--help');
     expect(stdout).toMatch(
-      /\nMake a state:\n {2}run [\s\S]*\n {2}hold [\s\S]*\n {2}ui .*\n {2}lab .*\nJudge a program:\n {2}check .*\nExplain:\n {2}read .*\n {2}explain .*\nMore: /,
+      /\nMake a state:\n {2}run [\s\S]*\n {2}hold [\s\S]*\n {2}ui .*\n {2}lab .*\nJudge a program:\n {2}check .*\nExplain:\n {2}why .*\n {2}read .*\n {2}explain .*\nMore: /,
     );
     for (const name of NAMES) expect(stdout).toMatch(new RegExp(`^( {2}|More: .*)${name}\\b`, 'm'));
     expect(stdout).not.toContain('agent');

@@ -114,7 +114,7 @@ export function since(ms: number, toleranceMs: number, from: string): Since {
   return { seconds: seconds(ms), tolerance: Math.max(0.1, seconds(toleranceMs)), from };
 }
 
-export function seconds(ms: number): number {
+function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }
 

@@ -66,7 +66,7 @@ function parseAddress(text: string): string | undefined {
 }
 
 /** In its short form (RFC 5952), and IPv4 inside IPv6 as IPv4; undefined if it is not an IPv6 address. */
-export function ipv6(text: string): string | undefined {
+function ipv6(text: string): string | undefined {
   if (!/^[\da-fA-F:]*(?:\d{1,3}(?:\.\d{1,3}){3})?$/.test(text)) return undefined;
   const hex = text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, ...parts: string[]) => {
     const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number);
@@ -101,7 +101,7 @@ export function isAny(address: string): boolean {
 }
 
 /** A port's number, or its name where that is all there is; `*` for any. */
-export function portText({ port, service }: TableEndpoint): string {
+function portText({ port, service }: TableEndpoint): string {
   return port === null ? (service ?? '*') : String(port);
 }
 

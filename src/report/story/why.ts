@@ -3,7 +3,7 @@ import type { Paste, Table, UnreadLine } from '../../tables/row.ts';
 import type { Report } from './run-report.ts';
 import { TOOL } from './run-started.ts';
 
-export const WHY_FORMAT = 'tcplab.why/1';
+const WHY_FORMAT = 'tcplab.why/1';
 
 /** Where the sockets are from. */
 export interface WhySource {
