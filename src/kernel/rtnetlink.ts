@@ -46,6 +46,8 @@ const CREATE = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
 export interface AddressWithPrefix {
   address: string;
   prefix: number;
+  /** The address at the other end of a point-to-point link, whose prefix it then is (ip-address(8)). */
+  peer?: string;
 }
 
 /** Another host on the same link. */
@@ -54,21 +56,22 @@ export interface Neighbour {
   linkAddress: Uint8Array;
 }
 
+/** An end of a veth pair. */
+export interface VethEnd {
+  interface: string;
+  /** 6 bytes. */
+  linkAddress: Uint8Array;
+}
+
 /**
- * Makes a veth pair (veth(4)): `name` here, its other end under the same name in another namespace. Each has the
- * link-layer address (6 bytes) that is given for it. By default each end has two queues per CPU, and each queue has a
+ * Makes a veth pair (veth(4)): one end here, the other one in another namespace. By default each end has two queues per CPU, and each queue has a
  * folder in sysfs. With one queue in each direction the pair takes a third less time, and saves more with more CPUs.
  */
-export function createVethPair(
-  name: string,
-  otherNamespace: number,
-  linkAddress: Uint8Array,
-  otherLinkAddress: Uint8Array,
-): void {
+export function createVethPair(here: VethEnd, otherNamespace: number, there: VethEnd): void {
   const peer = Buffer.concat([
     linkHeader(0, 0),
-    attribute(IFLA_IFNAME, text(name)),
-    attribute(IFLA_ADDRESS, Buffer.from(otherLinkAddress)),
+    attribute(IFLA_IFNAME, text(there.interface)),
+    attribute(IFLA_ADDRESS, Buffer.from(there.linkAddress)),
     attribute(IFLA_NET_NS_FD, u32(otherNamespace)),
     ...oneQueue(),
   ]);
@@ -78,12 +81,12 @@ export function createVethPair(
   ]);
   const body = [
     linkHeader(0, 0),
-    attribute(IFLA_IFNAME, text(name)),
-    attribute(IFLA_ADDRESS, Buffer.from(linkAddress)),
+    attribute(IFLA_IFNAME, text(here.interface)),
+    attribute(IFLA_ADDRESS, Buffer.from(here.linkAddress)),
     ...oneQueue(),
     attribute(IFLA_LINKINFO, info),
   ];
-  ask({ message: netlinkMessage(RTM_NEWLINK, CREATE, ...body), detail: `create veth ${name}` });
+  ask({ message: netlinkMessage(RTM_NEWLINK, CREATE, ...body), detail: `create veth ${here.interface}` });
 }
 
 function oneQueue(): Buffer[] {
@@ -217,7 +220,11 @@ function linkHeader(index: number, flags: number): Buffer {
 }
 
 /** Duplicate address detection would keep an IPv6 address unusable for a second, on a link without other hosts. */
-function newAddress(index: number, name: string, { address, prefix }: AddressWithPrefix): NetlinkRequest {
+function newAddress(
+  index: number,
+  name: string,
+  { address, prefix, peer = address }: AddressWithPrefix,
+): NetlinkRequest {
   const bytes = addressBytes(address);
   // struct ifaddrmsg (8 bytes, aligned to 4), with the index behind.
   const header = Buffer.from([
@@ -226,7 +233,7 @@ function newAddress(index: number, name: string, { address, prefix }: AddressWit
     bytes.length === 16 ? IFA_F_NODAD : 0,
     0,
   ]);
-  const body = [header, u32(index), attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)];
+  const body = [header, u32(index), attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, addressBytes(peer))];
   const message = netlinkMessage(RTM_NEWADDR, CREATE, ...body);
   return { message, detail: `give ${name} the address ${address}` };
 }
