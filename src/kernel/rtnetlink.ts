@@ -22,6 +22,7 @@ const RTM_DELNEIGH = 29;
 const RTM_NEWQDISC = 36;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
 const IFLA_NUM_TX_QUEUES = 31;
@@ -61,6 +62,8 @@ export interface VethEnd {
   interface: string;
   /** 6 bytes. */
   linkAddress: Uint8Array;
+  /** In bytes; default: 1500. */
+  mtu?: number;
 }
 
 /**
@@ -72,6 +75,7 @@ export function createVethPair(here: VethEnd, otherNamespace: number, there: Vet
     linkHeader(0, 0),
     attribute(IFLA_IFNAME, text(there.interface)),
     attribute(IFLA_ADDRESS, Buffer.from(there.linkAddress)),
+    ...mtuOf(there),
     attribute(IFLA_NET_NS_FD, u32(otherNamespace)),
     ...oneQueue(),
   ]);
@@ -83,10 +87,15 @@ export function createVethPair(here: VethEnd, otherNamespace: number, there: Vet
     linkHeader(0, 0),
     attribute(IFLA_IFNAME, text(here.interface)),
     attribute(IFLA_ADDRESS, Buffer.from(here.linkAddress)),
+    ...mtuOf(here),
     ...oneQueue(),
     attribute(IFLA_LINKINFO, info),
   ];
   ask({ message: netlinkMessage(RTM_NEWLINK, CREATE, ...body), detail: `create veth ${here.interface}` });
+}
+
+function mtuOf({ mtu }: VethEnd): Buffer[] {
+  return mtu === undefined ? [] : [attribute(IFLA_MTU, u32(mtu))];
 }
 
 function oneQueue(): Buffer[] {
