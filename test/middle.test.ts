@@ -63,7 +63,9 @@ describe.each(['ipv4', 'ipv6'] as const)('a relay over %s', (family) => {
     for (const lab of [front, back]) await lab.observe();
     await front.client.close(client);
     await waitFor('the FIN, passed on', async () => (await back.server.receive(server))?.length === 0);
-    await waitFor('FIN-WAIT-2', async () => (await back.observe()).client.some(({ state }) => state === 'FIN-WAIT-2'));
+    await waitFor('FIN-WAIT-2', async () =>
+      (await back.observe()).client.some(({ state }) => state === 'FIN-WAIT-2'),
+    );
     await back.server.close(server);
     await waitFor('the end', async () => {
       const rows = [...(await front.observe()).server, ...(await back.observe()).client];

@@ -292,7 +292,7 @@ export class ProxyBench extends Bench {
   }
 }
 
-/** When leftovers are looked at. */
+/** When tcplab looks at what is left. */
 const LEFT_AFTER_MS = 2000;
 
 export interface Told {

@@ -5,7 +5,7 @@ import { TcplabError } from '../error.ts';
 import { SERVER_PORT } from '../lab/addresses.ts';
 import { parsePort } from './arguments.ts';
 
-/** What is said of a relay between a client and a server. */
+/** The options of a relay between a client and a server. */
 export interface ProxyOptions {
   serverPort?: number;
   connect?: boolean;

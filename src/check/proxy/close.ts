@@ -18,7 +18,7 @@ function probe(by: By, title: string): ProxyProbe {
     id: 'close',
     by,
     title,
-    purpose: 'One end is done and leaves. The other one must be told, or it waits for ever.',
+    purpose: 'One end is done and leaves. The other one must be told, or it waits forever.',
     restsOnService: true,
     mayWait: true,
     async run(bench) {

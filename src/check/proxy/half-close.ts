@@ -18,7 +18,7 @@ const LOST: Advice = {
 };
 
 const SWALLOWED: Advice = {
-  why: 'The other end never learns that nothing more comes. If it answers only at the end of the input, both wait for ever.',
+  why: 'The other end never learns that nothing more comes. If it answers only at the end of the input, both wait forever.',
   fix: 'Pass a FIN on with shutdown(SHUT_WR) when a read returns 0 and what was read before is sent.',
 };
 

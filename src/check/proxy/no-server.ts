@@ -2,6 +2,8 @@ import { roughly, seconds } from '../describe.ts';
 import { type Advice, type Finding, fault, good, risk, unknown } from '../finding.ts';
 import { HELLO, type ProxyBench, type ProxyProbe, passed } from '../proxy-bench.ts';
 
+/** A relay that tries again does so by then (haproxy: after a second). */
+const MAY_RETRY_MS = 4000;
 /** How soon a relay has dropped its attempt for a client that has left. */
 const DROPS_WITHIN_MS = 1000;
 
@@ -15,7 +17,7 @@ const LATE: Advice = {
   fix: 'Give connect() a deadline of a few seconds. haproxy: timeout connect; nginx: proxy_connect_timeout; socat: connect-timeout; Node: a timer and destroy().',
 };
 
-/** What the client is told, if the relay can't connect. */
+/** What the client learns if the relay can't connect. */
 async function whatIsTold(bench: ProxyBench): Promise<Finding> {
   const startMs = bench.lab.nowMs();
   const dialled = await bench.dial();
@@ -32,15 +34,13 @@ async function whatIsTold(bench: ProxyBench): Promise<Finding> {
   if (status !== undefined) {
     const word = bench.way === 'connect' ? (`HTTP ${status}` as const) : 'told';
     const says =
-      bench.way === 'connect'
-        ? `the client was told: HTTP ${status}`
-        : `the client was told: SOCKS reply ${status}`;
+      bench.way === 'connect' ? `the client got HTTP ${status}` : `the client got SOCKS reply ${status}`;
     return passed(good('told', says, { status, syns }), word, null, left);
   }
   if (told) {
     const afterMs = Math.max(0, told.atMs - fromMs);
     const since = refusedMs === undefined ? "the relay's first SYN" : 'the refusal';
-    const says = `the client was told by ${told.as}, ${seconds(afterMs)} after ${synMs === undefined ? 'it connected' : since}`;
+    const says = `the client got ${told.as}, ${seconds(afterMs)} after ${synMs === undefined ? 'it connected' : since}`;
     return passed(
       good('told', says, { afterMs, syns, rst: told.as === 'RST' ? 1 : 0 }),
       'told',
@@ -52,21 +52,25 @@ async function whatIsTold(bench: ProxyBench): Promise<Finding> {
     return passed(
       unknown(
         'not-tried',
-        `the relay did not try to connect, and the client was not told within ${seconds(bench.withinMs)}`,
+        `the relay did not try to connect, and the client learned nothing within ${seconds(bench.withinMs)}`,
       ),
       'not told',
       null,
       left,
     );
-  const says = `the client was not told within ${seconds(bench.withinMs)}`;
+  const says = `the client learned nothing within ${seconds(bench.withinMs)}`;
   const trying = (await bench.relayRows('relayServerSide')).find(({ state }) => state === 'SYN-SENT');
-  if (!trying)
-    return passed(
-      fault('never-told', `${says}, and the relay no longer tries to connect`, NEVER_TOLD, { syns }),
-      'not told',
-      null,
-      left,
-    );
+  if (!trying) {
+    const tried = bench.passings.all({ leg: 'back', what: 'SYN', isFromRelay: true });
+    const sinceMs = bench.lab.nowMs() - Math.max(...tried.map(({ atMs }) => atMs));
+    const last = `${says}; the relay's last SYN was ${seconds(sinceMs)} ago`;
+    const numbers = { syns, sinceSynMs: sinceMs };
+    const finding =
+      sinceMs < MAY_RETRY_MS
+        ? unknown('may-retry', `${last}, and it may try again`, numbers)
+        : fault('never-told', last, NEVER_TOLD, numbers);
+    return passed(finding, 'not told', null, left);
+  }
   const { givesUpMs } = await bench.forecast(trying, 'client', {}, bench.back);
   await client?.close();
   const dropped = await bench.until(async () => {

@@ -4,7 +4,7 @@ import { HELLO, type ProxyProbe, passed } from '../proxy-bench.ts';
 
 const ADVICE: Advice = {
   why: 'A legitimate client does not reach the server. No other test can tell anything then.',
-  fix: 'Check the command, --port, and that the relay connects to {server} at {server_port}. For a proxy that is asked where to: --connect or --socks.',
+  fix: 'Check the command, --port, and that the relay connects to {server} at {server_port}. For a proxy that waits for a request: --connect or --socks.',
 };
 
 const ANSWER = Buffer.from('hello\n');

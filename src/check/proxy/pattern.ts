@@ -1,4 +1,4 @@
-/** A prime: what is lost in blocks of a power of two does not go unseen. */
+/** A prime, so that a loss of whole blocks (powers of two) shows too. */
 const PERIOD = 65_521;
 
 const TWICE = Buffer.alloc(2 * PERIOD);

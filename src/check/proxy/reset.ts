@@ -20,7 +20,7 @@ const END_FOR_CRASH: Advice = {
 };
 
 const NEVER_TOLD: Advice = {
-  why: 'One side of the relay is over, and the other side stays open: its descriptor leaks, and the end that is left waits for ever.',
+  why: 'One side of the relay is over, and the other side stays open: its descriptor leaks, and the end that is left waits forever.',
   fix: 'On any error of one side, close the other side as well.',
 };
 

@@ -11,7 +11,7 @@ const STAYS: Advice = {
 };
 
 const NOT_TOLD: Advice = {
-  why: 'The relay is gone, and an end was not told: it waits for ever.',
+  why: 'The relay is gone, and an end was not told: it waits forever.',
   fix: 'Find the process that still has the socket open: a child that was forked for the connection, for example.',
 };
 
@@ -48,11 +48,7 @@ export const stopped: ProxyProbe = {
     const within = seconds(bench.withinMs);
     if (over && one && other)
       return about(
-        good(
-          'ended',
-          `it exited, and both ends were told: the client by ${one.as}, the server by ${other.as}`,
-          numbers,
-        ),
+        good('ended', `it exited, the client got ${one.as}, and the server got ${other.as}`, numbers),
       );
     if (status !== undefined) {
       const who = one ? 'the server' : other ? 'the client' : 'neither end';

@@ -17,16 +17,16 @@ const GIVES_UP_MS = 8000;
 const PATIENCE_MS = 130_000;
 
 const NO_TIMER: Advice = {
-  why: 'A pulled cable, a NAT that forgets: no FIN comes. Unless the relay has an idle timeout of its own, both of its sockets stay for ever, and the end that is left is never told.',
+  why: 'A pulled cable, a NAT that forgets: no FIN comes. Unless the relay has an idle timeout of its own, both of its sockets stay forever, and the end that is left is never told.',
   fix: 'Set SO_KEEPALIVE on both sides, or an idle timeout. haproxy: option clitcpka and srvtcpka; nginx: so_keepalive=on, proxy_socket_keepalive on; socat: keepalive.',
 };
 
 const NOT_PASSED_ON: Advice = {
-  why: "The relay's own socket has ended, and the end that is left was not told: it waits for ever.",
+  why: "The relay's own socket has ended, and the end that is left learns nothing: it waits forever.",
   fix: 'On any error of one side (ETIMEDOUT, EHOSTUNREACH), close the other side as well.',
 };
 
-/** After an end has vanished: whether the other one is told. */
+/** After an end has vanished: whether the other one learns of it. */
 async function afterVanishing(
   bench: ProxyBench,
   ends: Ends,
@@ -49,12 +49,12 @@ async function afterVanishing(
   const numbers = { afterMs, givesUpMs, rst: told ? Number(told.as === 'RST') : null };
   if (told)
     return passed(
-      good('told', `the ${other.name} was told by ${told.as} after ${seconds(afterMs ?? 0)}`, numbers),
+      good('told', `the ${other.name} got ${told.as} after ${seconds(afterMs ?? 0)}`, numbers),
       'told',
       afterMs,
       left,
     );
-  const says = `the ${other.name} was not told within ${seconds(withinMs)}`;
+  const says = `the ${other.name} learned nothing within ${seconds(withinMs)}`;
   const about = (finding: Finding) => passed(finding, 'not told', null, left);
   if (!row)
     return about(

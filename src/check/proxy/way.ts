@@ -1,6 +1,6 @@
 import { addressBytes, type Endpoint, formatEndpoint } from '../../tcp/endpoint.ts';
 
-/** How a client has a relay connect: a relay that knows its server needs nothing; a proxy is asked. */
+/** How a client has a relay connect: one that knows its server needs nothing, and another one a request. */
 export type WayName = 'relay' | 'connect' | 'socks';
 
 /** What the proxy answered: `status` is of HTTP, or a reply code of SOCKS. */
