@@ -17,6 +17,7 @@ import { AF_INET, AF_INET6 } from './socket-address.ts';
 // rtnetlink(7); include/uapi/linux/rtnetlink.h, if_link.h, veth.h
 const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;
+const RTM_NEWROUTE = 24;
 const RTM_NEWNEIGH = 28;
 const RTM_DELNEIGH = 29;
 const RTM_NEWQDISC = 36;
@@ -33,6 +34,12 @@ const VETH_INFO_PEER = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_F_NODAD = 0x02;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RT_TABLE_MAIN = 254;
+const RTPROT_STATIC = 4;
+const RT_SCOPE_LINK = 253;
+const RTN_UNICAST = 1;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NUD_PERMANENT = 0x80;
@@ -47,7 +54,7 @@ const CREATE = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
 export interface AddressWithPrefix {
   address: string;
   prefix: number;
-  /** The address at the other end of a point-to-point link, whose prefix it then is (ip-address(8)). */
+  /** The one host at the other end of the link: it gets a route of its own, where no prefix leads to it. */
   peer?: string;
 }
 
@@ -117,6 +124,8 @@ export function configureLink(
     ...addresses.map((address) => newAddress(index, name, address)),
     setUp(LOOPBACK, 'the loopback'),
     setUp(index, name),
+    // Not by IFA_ADDRESS: for IPv6, the kernel makes that route in a work queue (net/ipv6/addrconf.c, addrconf_dad_completed).
+    ...addresses.flatMap(({ peer }) => (peer === undefined ? [] : newRoute(index, peer))),
     ...neighbours.map((neighbour) => newNeighbour(index, neighbour)),
   );
 }
@@ -150,6 +159,20 @@ export function setQueue(name: string, packets: number): void {
 function setUp(index: number, name: string): NetlinkRequest {
   const message = netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(index, IFF_UP));
   return { message, detail: `set ${name} up` };
+}
+
+/** struct rtmsg (12 bytes): to one host, which is on the link. */
+function newRoute(index: number, address: string): NetlinkRequest {
+  const bytes = addressBytes(address);
+  const header = Buffer.alloc(12);
+  header.writeUInt8(bytes.length === 16 ? AF_INET6 : AF_INET, 0);
+  header.writeUInt8(bytes.length * 8, 1);
+  header.writeUInt8(RT_TABLE_MAIN, 4);
+  header.writeUInt8(RTPROT_STATIC, 5);
+  header.writeUInt8(RT_SCOPE_LINK, 6);
+  header.writeUInt8(RTN_UNICAST, 7);
+  const body = [header, attribute(RTA_DST, bytes), attribute(RTA_OIF, u32(index))];
+  return { message: netlinkMessage(RTM_NEWROUTE, CREATE, ...body), detail: `set route to ${address}` };
 }
 
 function newNeighbour(index: number, { address, linkAddress }: Neighbour): NetlinkRequest {
@@ -229,11 +252,7 @@ function linkHeader(index: number, flags: number): Buffer {
 }
 
 /** Duplicate address detection would keep an IPv6 address unusable for a second, on a link without other hosts. */
-function newAddress(
-  index: number,
-  name: string,
-  { address, prefix, peer = address }: AddressWithPrefix,
-): NetlinkRequest {
+function newAddress(index: number, name: string, { address, prefix }: AddressWithPrefix): NetlinkRequest {
   const bytes = addressBytes(address);
   // struct ifaddrmsg (8 bytes, aligned to 4), with the index behind.
   const header = Buffer.from([
@@ -242,7 +261,7 @@ function newAddress(
     bytes.length === 16 ? IFA_F_NODAD : 0,
     0,
   ]);
-  const body = [header, u32(index), attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, addressBytes(peer))];
+  const body = [header, u32(index), attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)];
   const message = netlinkMessage(RTM_NEWADDR, CREATE, ...body);
   return { message, detail: `give ${name} the address ${address}` };
 }

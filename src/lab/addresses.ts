@@ -41,8 +41,8 @@ function endAt(host: HostName): WireEnd {
 export const WIRE: Record<HostName, WireEnd> = { client: endAt('client'), server: endAt('server') };
 
 /**
- * The wires of two labs that share a host: the client's to it, and its to the server. It has one address on both. A peer instead of
- * a network keeps the two apart.
+ * The wires of two labs that share a host: the client's to it, and its to the server. It has one address on both, and a
+ * route to each.
  */
 export const MIDDLE_WIRES: { front: Record<HostName, WireEnd>; back: Record<HostName, WireEnd> } = {
   front: { client: jumbo(endAt('client')), server: jumbo(middleEnd('eth0', 0x01, 'client')) },
