@@ -74,7 +74,7 @@ export function checkCommand(): Command {
         'peer closes, resets, vanishes, stops reading, or 300 clients connect at once. For each test it prints what the ' +
         'program did, why that matters, and how to fix it.',
     )
-    .argument('<server|client|proxy>', 'what the program is; a proxy is a relay between the two')
+    .argument('<kind>', 'server, client, or proxy (a relay between the two)')
     .argument('[command...]', 'after `--`: the program, as one shell command or as words')
     .option(
       '--port <port>',
@@ -131,7 +131,7 @@ export function checkCommand(): Command {
           'tcplab check server --sysctl server:tcp_retries2=5 --port 8080 -- ./server',
           'tcplab check server --port 8080 --http / --json -- ./server > known.json',
           'tcplab check server --port 8080 --http / --baseline known.json -- ./server',
-          'tcplab check proxy --port 8000 -- socat TCP-LISTEN:8000,fork TCP:{server}:{server_port}',
+          'tcplab check proxy --port 8000 -- ./relay 8000 {server} {server_port}',
           'tcplab check server --list',
         ],
         "The program gets 5s to start, or --within if that is longer. In a client's command, {server} and {port} are " +

@@ -33,7 +33,7 @@ export const COMMANDS: Readonly<Record<CommandName, About>> = {
   enter: { group: 'more', summary: 'a shell inside a host of a lab' },
   check: {
     group: 'judge',
-    argument: '<server|client>',
+    argument: '<kind>',
     summary: 'run a program against network faults and report',
   },
   explain: { group: 'explain', argument: '<name>', summary: 'what a state means, what ends it, what to do' },
