@@ -7,7 +7,7 @@ const ADDRESSES = { 1: 4, 4: 16 };
 
 /** What a request asks for, in HTTP (RFC 9110, 9.3.6): undefined while it is not complete. */
 function readConnect(heard) {
-  const found = /^CONNECT \[?([\d.a-f:]+?)\]?:(\d+) HTTP[^]*?\r\n\r\n/.exec(heard.toString('latin1'));
+  const found = /^CONNECT \[?([\d.a-f:]+?)\]?:(\d+) HTTP[\s\S]*?\r\n\r\n/.exec(heard.toString('latin1'));
   return found && { host: found[1], port: Number(found[2]), used: found[0].length };
 }
 
