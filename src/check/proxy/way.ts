@@ -38,7 +38,7 @@ function connectRequest(authority: string): Buffer {
 }
 
 /** The status of an HTTP response whose head is complete. */
-export function readHttp(heard: Buffer): Answer | undefined {
+function readHttp(heard: Buffer): Answer | undefined {
   const end = heard.indexOf('\r\n\r\n');
   const status = Number(/^HTTP\/1\.\d (\d{3})/.exec(heard.toString('latin1'))?.[1]);
   if (end < 0 || Number.isNaN(status)) return undefined;
