@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CLIENT_PROBES, SERVER_PROBES } from '../src/check/catalogue.ts';
+import { nameOfProbe } from '../src/check/probe.ts';
+import { PROXY_PROBES } from '../src/check/proxy/catalogue.ts';
 import { type CheckReport, formatProbe } from '../src/report/terminal/check-report.ts';
 import { styleFor } from '../src/report/terminal/style.ts';
 import { allLiving, REPOSITORY, tcplab, tcplabHere, temporaryFolder } from './cli.ts';
@@ -38,21 +40,25 @@ async function check(target: string, id: string, command: string, ...options: st
 }
 
 describe('a test of check', () => {
-  const all = [...SERVER_PROBES, ...CLIENT_PROBES];
+  const all = [...SERVER_PROBES, ...CLIENT_PROBES, ...PROXY_PROBES];
 
-  it.each(all.map((probe) => [probe.id, probe] as const))('%s has a short title and texts', (_, probe) => {
-    const { title, purpose } = probe;
-    expect(title.length).toBeLessThanOrEqual(60);
-    expect(title).toMatch(/[^.]$/);
-    expect(purpose).toMatch(/^[A-Z].*\.$/);
-  });
+  it.each(all.map((probe) => [nameOfProbe(probe), probe] as const))(
+    '%s has a short title and texts',
+    (_, probe) => {
+      const { title, purpose } = probe;
+      expect(title.length).toBeLessThanOrEqual(60);
+      expect(title).toMatch(/[^.]$/);
+      expect(purpose).toMatch(/^[A-Z].*\.$/);
+    },
+  );
 
   it('has its healthy exchange first, which rests on nothing', () => {
-    for (const [first, ...others] of [SERVER_PROBES, CLIENT_PROBES]) {
+    for (const [first, ...others] of [SERVER_PROBES, CLIENT_PROBES, PROXY_PROBES]) {
       expect(first.restsOnService).toBe(false);
       expect(others.length).toBeGreaterThan(8);
     }
-    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    for (const probes of [[...SERVER_PROBES, ...CLIENT_PROBES], PROXY_PROBES])
+      expect(new Set(probes.map(nameOfProbe)).size).toBe(probes.length);
   });
 
   const advice = {
@@ -277,8 +283,8 @@ describe('tcplab check', () => {
   });
 
   it.each([
-    ['check', /missing required argument 'server\|client'/],
-    ['check moon -- true', /unknown end 'moon': expected server or client/],
+    ['check', /missing required argument 'kind'/],
+    ['check moon -- true', /unknown end 'moon': expected server, client or proxy/],
     ['check server', /no program to check\n.*after `--`/],
     ['check server -- no-such-command', /no command 'no-such-command'/],
     ['check server -- no-such-command --now', /no command 'no-such-command'/],

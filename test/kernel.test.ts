@@ -143,12 +143,10 @@ describe('a system call that fails', () => {
     const [one, other] = [NetworkNamespace.create(), NetworkNamespace.create()];
     const make = () =>
       one.enter(() =>
-        createVethPair(
-          'wire',
-          other.fd,
-          Buffer.from('020000000001', 'hex'),
-          Buffer.from('020000000002', 'hex'),
-        ),
+        createVethPair({ interface: 'wire', linkAddress: Buffer.from('020000000001', 'hex') }, other.fd, {
+          interface: 'wire',
+          linkAddress: Buffer.from('020000000002', 'hex'),
+        }),
       );
     make();
     const failure = failureOf(make);

@@ -13,7 +13,13 @@ What each test does to a program, and what it is for. \`npm run docs\` generates
 /** The text of the page. */
 export async function checkPage() {
   const { CLIENT_PROBES, SERVER_PROBES } = await import(join(root, 'build/check/catalogue.js'));
-  return [HEAD, section('Servers', SERVER_PROBES), section('Clients', CLIENT_PROBES)].join('\n');
+  const { PROXY_PROBES } = await import(join(root, 'build/check/proxy/catalogue.js'));
+  return [
+    HEAD,
+    section('Servers', SERVER_PROBES),
+    section('Clients', CLIENT_PROBES),
+    section('Proxies', PROXY_PROBES),
+  ].join('\n');
 }
 
 /**

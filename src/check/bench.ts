@@ -61,6 +61,8 @@ export abstract class Bench implements AsyncDisposable {
   readonly lab: Lab;
   readonly stage: Stage;
   readonly options: CheckOptions;
+  /** Of a relay: the side of its server. */
+  readonly back?: Lab;
   /** What the program has said to tcplab, in all connections of the test. */
   readonly said: Buffer[] = [];
   readonly #turn: Turn;
@@ -153,10 +155,15 @@ export abstract class Bench implements AsyncDisposable {
   }
 
   /** What the kernel will do about an end without the program, and when. */
-  async forecast(row: SocketRow, host: HostName, known: Peculiarities = {}): Promise<Forecast> {
-    const sysctls = { [host]: await readTcpSysctls(this.lab.host(host)) };
-    const { timeline } = this.lab;
-    return outlookOf(host, row, { timeline, sysctls, tables: {}, nowMs: this.lab.nowMs() }, known);
+  async forecast(
+    row: SocketRow,
+    host: HostName,
+    known: Peculiarities = {},
+    lab: Lab = this.lab,
+  ): Promise<Forecast> {
+    const sysctls = { [host]: await readTcpSysctls(lab.host(host)) };
+    const { timeline } = lab;
+    return outlookOf(host, row, { timeline, sysctls, tables: {}, nowMs: lab.nowMs() }, known);
   }
 
   /** The same in words: a clause that follows `still open after 5 s`. */

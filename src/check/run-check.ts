@@ -1,5 +1,6 @@
 import { SettingError, TcplabError } from '../error.ts';
 import { adoptOrphans } from '../kernel/process.ts';
+import { SERVER_PORT } from '../lab/addresses.ts';
 import { EndedEarly, ListensElsewhere, WentToBackground } from '../scenario/started-program.ts';
 import { Turn } from '../scenario/turn.ts';
 import type { Bench, CheckOptions } from './bench.ts';
@@ -7,18 +8,23 @@ import { CLIENT_PROBES, SERVER_PROBES } from './catalogue.ts';
 import { ClientBench, NeverConnected } from './client-bench.ts';
 import { type Finding, unknown } from './finding.ts';
 import type { AboutProbe, Probe, ProbeResult } from './probe.ts';
+import { PROXY_PROBES } from './proxy/catalogue.ts';
+import type { WayName } from './proxy/way.ts';
+import { NotRelayed, ProxyBench } from './proxy-bench.ts';
 import { ServerBench } from './server-bench.ts';
 
 /** Which kind of program is tested. */
-export type Target = 'server' | 'client';
+export type Target = 'server' | 'client' | 'proxy';
 
 /** The tests of a target, without the code. */
 export function probesOf(target: Target): readonly (AboutProbe & Pick<Probe<never>, 'needsTls'>)[] {
-  return target === 'server' ? SERVER_PROBES : CLIENT_PROBES;
+  return { server: SERVER_PROBES, client: CLIENT_PROBES, proxy: PROXY_PROBES }[target];
 }
 
 export interface RunCheckOptions extends CheckOptions {
   target: Target;
+  /** Of a relay. */
+  proxy?: { way: WayName; serverPort: number };
   /** Ids; undefined for all. */
   only?: readonly string[] | undefined;
   /** How many tests run side by side, each in its own lab. */
@@ -38,6 +44,7 @@ const JOBS = 8;
  */
 export async function runCheck({
   target,
+  proxy = { way: 'relay', serverPort: SERVER_PORT },
   only,
   jobs = JOBS,
   onBegin,
@@ -49,15 +56,23 @@ export async function runCheck({
   adoptOrphans();
   const turn = new Turn();
   const tasks: readonly Task[] =
-    target === 'server'
-      ? SERVER_PROBES.map((probe) =>
+    target === 'proxy'
+      ? PROXY_PROBES.map((probe) =>
           task(
             probe,
-            () => ServerBench.open(options, turn),
-            (bench) => bench.start(),
+            () => ProxyBench.open({ ...options, ...proxy }, probe, turn),
+            (bench) => bench.start(probe),
           ),
         )
-      : CLIENT_PROBES.map((probe) => task(probe, () => ClientBench.open(options, turn)));
+      : target === 'server'
+        ? SERVER_PROBES.map((probe) =>
+            task(
+              probe,
+              () => ServerBench.open(options, turn),
+              (bench) => bench.start(),
+            ),
+          )
+        : CLIENT_PROBES.map((probe) => task(probe, () => ClientBench.open(options, turn)));
   const isWanted = ({ probe, needsTls }: Task) =>
     (!only || only.includes(probe.id)) && (!needsTls || options.tls !== undefined);
   const wanted = tasks.filter(isWanted);
@@ -117,7 +132,7 @@ class InOrder {
   }
 
   add(result: ProbeResult): void {
-    this.#results.set(result.id, result);
+    this.#results.set(keyOf(result), result);
     for (let next = this.results[this.#passed]; next; next = this.results[this.#passed]) {
       this.#passed++;
       this.#onDone?.(next);
@@ -128,12 +143,17 @@ class InOrder {
   get results(): ProbeResult[] {
     const results: ProbeResult[] = [];
     for (const { probe } of this.#tasks) {
-      const result = this.#results.get(probe.id);
+      const result = this.#results.get(keyOf(probe));
       if (!result) break;
       results.push(result);
     }
     return results;
   }
+}
+
+/** A relay has tests of the same name for its two ends. */
+function keyOf({ id, by = 'both' }: AboutProbe): string {
+  return `${id} ${by}`;
 }
 
 interface Outcome {
@@ -154,16 +174,12 @@ interface Task {
 export const NOT_RUN = 'not-run';
 
 /** `isShown`: whether the result that it rests on is shown as well. */
-function notRun(
-  { id, title, purpose }: AboutProbe,
-  { result, isStarted }: Outcome,
-  isShown: boolean,
-): ProbeResult {
+function notRun(about: AboutProbe, { result, isStarted }: Outcome, isShown: boolean): ProbeResult {
   const because = isStarted
     ? `since \`${result.id}\` is ${result.verdict}`
     : 'since the program was not there';
   return {
-    ...{ id, title, purpose },
+    ...aboutOf(about),
     ...unknown(NOT_RUN, `not run, ${because}${isShown ? '' : `: ${result.says}`}`),
     said: null,
     durationMs: 0,
@@ -176,20 +192,28 @@ function task<B extends Bench>(
   open: () => Promise<B>,
   start: (bench: B) => Promise<void> = async () => {},
 ): Task {
-  const { id, title, purpose, restsOnService, needsTls = false, mayWait = false } = probe;
+  const { restsOnService, needsTls = false, mayWait = false } = probe;
+  const about = aboutOf(probe);
   const run: Task['run'] = async () => {
     await using bench = await open();
     const startMs = performance.now();
     const { finding, isStarted } = await find(probe, bench, start);
     await bench.lab.count();
+    await bench.back?.count();
     const durationMs = performance.now() - startMs;
     const said = saidBy(bench);
+    const { timeline } = bench.lab;
+    const backTimeline = bench.back && { backTimeline: bench.back.timeline };
     return {
-      result: { id, title, purpose, ...finding, said, durationMs, timeline: bench.lab.timeline },
+      result: { ...about, ...finding, said, durationMs, timeline, ...backTimeline },
       isStarted,
     };
   };
-  return { probe: { id, title, purpose }, restsOnService, needsTls, mayWait, run };
+  return { probe: about, restsOnService, needsTls, mayWait, run };
+}
+
+function aboutOf({ id, by, title, purpose }: AboutProbe): AboutProbe {
+  return { id, ...(by && { by }), title, purpose };
 }
 
 const SAID_SHOWN = 200;
@@ -219,6 +243,8 @@ async function find<B extends Bench>(
     // Errors of a socket (EPIPE, ECONNRESET) come from what the program did.
     if (!(error instanceof TcplabError) || error instanceof SettingError || error.code === 'MACHINE')
       throw error;
+    if (error instanceof NotRelayed)
+      return { finding: unknown('not-relayed', error.message), isStarted: true };
     const isStarted = !(error instanceof NeverConnected);
     return { finding: unknown(isStarted ? 'no-answer' : 'never-connected', error.message), isStarted };
   }

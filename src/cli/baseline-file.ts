@@ -1,11 +1,12 @@
 import type { ProbeVerdict } from '../check/finding.ts';
+import type { By } from '../check/probe.ts';
 import type { Target } from '../check/run-check.ts';
 import { TcplabError } from '../error.ts';
 import { printable } from '../printable.ts';
 import { CHECK_FORMAT } from '../report/terminal/check-report.ts';
 import { readInput } from './input-file.ts';
 
-type Found = { id: string; code: string; verdict: ProbeVerdict };
+type Found = { id: string; by?: By; code: string; verdict: ProbeVerdict };
 
 /** The findings of an earlier `tcplab check --json`. Throws USAGE if the file is something else. */
 export async function readBaseline(path: string, target: Target): Promise<Found[]> {
@@ -26,9 +27,9 @@ export async function readBaseline(path: string, target: Target): Promise<Found[
     throw refuse(`this is not JSON of \`tcplab check\` (expected the format ${CHECK_FORMAT})`);
   if (of !== target) throw refuse(`this is of a ${printable(String(of))}, and not of a ${target}`);
   return probes.map((probe: Record<string, unknown> | null) => {
-    const { id, code, verdict } = probe ?? {};
+    const { id, by, code, verdict } = probe ?? {};
     if ([id, code, verdict].some((value) => typeof value !== 'string'))
       throw refuse('a test in it has no id, code or verdict');
-    return { id, code, verdict } as Found;
+    return { id, ...(by === undefined ? {} : { by }), code, verdict } as Found;
   });
 }

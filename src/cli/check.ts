@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { ProbeResult } from '../check/probe.ts';
+import { nameOfProbe, type ProbeResult } from '../check/probe.ts';
 import { probesOf, runCheck, type Target } from '../check/run-check.ts';
 import { TcplabError } from '../error.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
@@ -18,6 +18,7 @@ import {
   isNotRun,
   probeReport,
 } from '../report/terminal/check-report.ts';
+import { formatRelayTable } from '../report/terminal/relay-table.ts';
 import { styleFor } from '../report/terminal/style.ts';
 import type { Command as ProgramCommand } from '../scenario/started-program.ts';
 import { suggestion } from '../suggestion.ts';
@@ -38,11 +39,12 @@ import {
 } from './host-options.ts';
 import { OutputFile } from './output-file.ts';
 import { Progress } from './progress.ts';
+import { addProxyOptions, PROXY_WITHIN_MS, type ProxyOptions, proxyOf } from './proxy-options.ts';
 import { refuseSameFile } from './same-file.ts';
 import { settingsOf } from './settings-of.ts';
 import { addTalkOptions, type TalkOptions, talkOf, tlsOf } from './talk-options.ts';
 
-interface Options extends EndOptions, TalkOptions {
+interface Options extends EndOptions, TalkOptions, ProxyOptions {
   port: number;
   within: number;
   only?: string[];
@@ -72,9 +74,14 @@ export function checkCommand(): Command {
         'peer closes, resets, vanishes, stops reading, or 300 clients connect at once. For each test it prints what the ' +
         'program did, why that matters, and how to fix it.',
     )
-    .argument('<server|client>', 'the end that the program is')
+    .argument('<kind>', 'server, client, or proxy (a relay between the two)')
     .argument('[command...]', 'after `--`: the program, as one shell command or as words')
-    .option('--port <port>', 'port that the server listens on, or the client connects to', parsePort, 80)
+    .option(
+      '--port <port>',
+      'port that the server or proxy listens on, or the client connects to',
+      parsePort,
+      80,
+    )
     .addOption(
       durationOption(
         '--within <duration>',
@@ -92,7 +99,7 @@ export function checkCommand(): Command {
     .option('--baseline <file>', 'JSON of an earlier check: what it found is known, and does not fail')
     .option('--jobs <n>', 'number of tests that run side by side; on remote hosts always 1', parseJobs, 8)
     .optionsGroup(OPTION_GROUPS.talk);
-  addTalkOptions(command)
+  addProxyOptions(addTalkOptions(command))
     .optionsGroup(OPTION_GROUPS.program)
     .option('--user <name>', 'user that the program runs as; without root: your own')
     .addOption(
@@ -124,12 +131,15 @@ export function checkCommand(): Command {
           'tcplab check server --sysctl server:tcp_retries2=5 --port 8080 -- ./server',
           'tcplab check server --port 8080 --http / --json -- ./server > known.json',
           'tcplab check server --port 8080 --http / --baseline known.json -- ./server',
+          'tcplab check proxy --port 8000 -- ./relay 8000 {server} {server_port}',
           'tcplab check server --list',
         ],
         "The program gets 5s to start, or --within if that is longer. In a client's command, {server} and {port} are " +
           'replaced by the address and port to connect to, and with --tls {ca} by the file of the certificate ' +
           'authority, which SSL_CERT_FILE and like variables name as well. {name} in place of {server} is a name, ' +
           'so that tests can give it several addresses.',
+        'A proxy listens on --port and connects to {server} at {server_port}, where tcplab plays the server, as it plays the ' +
+          'client. Each test is done at both ends.',
         'Where an answer would need longer than --within, a test says so (unknown), and how long would tell.',
         ABOUT_HOSTS,
         'Exit status: 0 no fault; 1 a fault, or with --fail-on risk also a risk; 2 invalid usage; 3 not checked: the ' +
@@ -139,8 +149,9 @@ export function checkCommand(): Command {
     .action(check);
 }
 
-async function check(what: string, words: string[], options: Options): Promise<void> {
+async function check(what: string, words: string[], options: Options, called: Command): Promise<void> {
   const target = targetNamed(what);
+  const proxy = proxyOf(target, options, called);
   const tests = probesOf(target);
   for (const id of options.only ?? []) {
     const test = tests.find((probe) => probe.id === id);
@@ -154,7 +165,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
     });
   }
   if (options.list) {
-    const about = tests.map(({ id, title, purpose }) => ({ id, title, purpose }));
+    const about = tests.map(({ id, by, title, purpose }) => ({ id, ...(by && { by }), title, purpose }));
     if (options.json) process.stdout.write(`${JSON.stringify(about)}\n`);
     else for (const { id, title } of about) process.stdout.write(`${id}\t${title}\n`);
     return;
@@ -164,14 +175,19 @@ async function check(what: string, words: string[], options: Options): Promise<v
       hint: 'run with --github, and write a file with --junit or --report',
     });
   }
-  const command = commandOf(words, partsOf(target, options[target]).place !== undefined);
+  const isDefault = called.getOptionValueSource('within') === 'default';
+  const withinMs = proxy && isDefault ? PROXY_WITHIN_MS : options.within;
+  const command = commandOf(
+    words,
+    target !== 'proxy' && partsOf(target, options[target]).place !== undefined,
+  );
   const talk = talkOf(target, options);
   const tls = tlsOf(options);
   refuseSameFile({ junit: options.junit, report: options.report });
   const junit = options.junit === undefined ? undefined : new OutputFile(options.junit);
   const known = options.baseline === undefined ? undefined : await readBaseline(options.baseline, target);
   const html = options.report === undefined ? undefined : new OutputFile(options.report);
-  const settings = settingsAsked(settingsOf(options, [target]));
+  const settings = settingsAsked(settingsOf(options, target === 'proxy' ? [] : [target]));
   await using hosts = await openHosts(options);
   const { privilege } = hosts;
   // On remote hosts, all copies of the program would have one network, and its port.
@@ -191,17 +207,19 @@ async function check(what: string, words: string[], options: Options): Promise<v
     family: options.ipv6 ? 'ipv6' : 'ipv4',
     firewall: options.firewall,
     start: options.user === undefined ? {} : { user: options.user },
-    withinMs: options.within,
+    withinMs,
+    ...(proxy && { proxy }),
     lab: hosts.lab,
     only: options.only,
     jobs,
     stopSignal: options.stopSignal,
     signalGroup: options.signalGroup ?? false,
-    onBegin: ({ id, title }) => {
-      running.add(id);
-      progress.show(`running: ${running.size === 1 ? `${id}: ${title}` : [...running].join(', ')}`);
+    onBegin: (probe) => {
+      const name = nameOfProbe(probe);
+      running.add(name);
+      progress.show(`running: ${running.size === 1 ? `${name}: ${probe.title}` : [...running].join(', ')}`);
     },
-    onEnd: ({ id }) => running.delete(id),
+    onEnd: (probe) => running.delete(nameOfProbe(probe)),
     onDone: (result) => {
       if (options.json) return;
       progress.clear();
@@ -222,7 +240,7 @@ async function check(what: string, words: string[], options: Options): Promise<v
       port: options.port,
       family: options.ipv6 ? 'ipv6' : 'ipv4',
       firewall: options.firewall,
-      withinMs: options.within,
+      withinMs,
       talk: talk.name,
       http: options.http ?? null,
       expectStatus: options.expectStatus ?? null,
@@ -238,12 +256,16 @@ async function check(what: string, words: string[], options: Options): Promise<v
       only: options.only ?? null,
       jobs,
       settings: settings ?? null,
+      ...(proxy && { proxy }),
     },
     baseline: known === undefined ? null : compareWith(known, results),
     probes: results.map(probeReport),
   };
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-  else process.stdout.write(formatNotRun(notRun, layout) + formatCheckSummary(report, style));
+  else
+    process.stdout.write(
+      formatNotRun(notRun, layout) + formatRelayTable(results) + formatCheckSummary(report, style),
+    );
   junit?.finish(formatCheckJunit(report));
   if (html) html.finish(await pageOf(report, results));
   if (options.github) process.stdout.write(formatGithub(report));
@@ -260,8 +282,8 @@ function exitStatus({ probes, baseline, options }: CheckReport): number {
 }
 
 function targetNamed(what: string): Target {
-  if (what === 'server' || what === 'client') return what;
-  throw new TcplabError('USAGE', `unknown end '${what}': expected server or client`, {
+  if (what === 'server' || what === 'client' || what === 'proxy') return what;
+  throw new TcplabError('USAGE', `unknown end '${what}': expected server, client or proxy`, {
     hint: 'for example: tcplab check server --port 8080 -- node server.js',
   });
 }

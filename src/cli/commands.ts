@@ -35,7 +35,7 @@ export const COMMANDS: Readonly<Record<CommandName, About>> = {
   enter: { group: 'more', summary: 'a shell inside a host of a lab' },
   check: {
     group: 'judge',
-    argument: '<server|client>',
+    argument: '<kind>',
     summary: 'run a program against network faults and report',
   },
   why: { group: 'explain', summary: 'explain stuck sockets, live or pasted' },

@@ -76,6 +76,19 @@ export class NetworkNamespace {
     }
   }
 
+  /** The same namespace once more, with descriptors of its own: it exists until both are closed. */
+  again(): NetworkNamespace {
+    using undo = new DisposableStack();
+    const open = (fd: number) => {
+      const copy = openFile(`/proc/self/fd/${fd}`);
+      undo.defer(() => closeSync(copy));
+      return copy;
+    };
+    const again = new NetworkNamespace(open(this.#home), open(this.#fd), this.#isHome);
+    undo.move();
+    return again;
+  }
+
   /** For rtnetlink: this namespace's descriptor. */
   get fd(): number {
     return this.#fd;

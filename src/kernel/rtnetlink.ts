@@ -17,11 +17,13 @@ import { AF_INET, AF_INET6 } from './socket-address.ts';
 // rtnetlink(7); include/uapi/linux/rtnetlink.h, if_link.h, veth.h
 const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;
+const RTM_NEWROUTE = 24;
 const RTM_NEWNEIGH = 28;
 const RTM_DELNEIGH = 29;
 const RTM_NEWQDISC = 36;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
 const IFLA_NUM_TX_QUEUES = 31;
@@ -32,6 +34,12 @@ const VETH_INFO_PEER = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_F_NODAD = 0x02;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RT_TABLE_MAIN = 254;
+const RTPROT_STATIC = 4;
+const RT_SCOPE_LINK = 253;
+const RTN_UNICAST = 1;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NUD_PERMANENT = 0x80;
@@ -46,6 +54,8 @@ const CREATE = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
 export interface AddressWithPrefix {
   address: string;
   prefix: number;
+  /** The one host at the other end of the link: it gets a route of its own, where no prefix leads to it. */
+  peer?: string;
 }
 
 /** Another host on the same link. */
@@ -54,21 +64,25 @@ export interface Neighbour {
   linkAddress: Uint8Array;
 }
 
+/** An end of a veth pair. */
+export interface VethEnd {
+  interface: string;
+  /** 6 bytes. */
+  linkAddress: Uint8Array;
+  /** In bytes; default: 1500. */
+  mtu?: number;
+}
+
 /**
- * Makes a veth pair (veth(4)): `name` here, its other end under the same name in another namespace. Each has the
- * link-layer address (6 bytes) that is given for it. By default each end has two queues per CPU, and each queue has a
+ * Makes a veth pair (veth(4)): one end here, the other one in another namespace. By default each end has two queues per CPU, and each queue has a
  * folder in sysfs. With one queue in each direction the pair takes a third less time, and saves more with more CPUs.
  */
-export function createVethPair(
-  name: string,
-  otherNamespace: number,
-  linkAddress: Uint8Array,
-  otherLinkAddress: Uint8Array,
-): void {
+export function createVethPair(here: VethEnd, otherNamespace: number, there: VethEnd): void {
   const peer = Buffer.concat([
     linkHeader(0, 0),
-    attribute(IFLA_IFNAME, text(name)),
-    attribute(IFLA_ADDRESS, Buffer.from(otherLinkAddress)),
+    attribute(IFLA_IFNAME, text(there.interface)),
+    attribute(IFLA_ADDRESS, Buffer.from(there.linkAddress)),
+    ...mtuOf(there),
     attribute(IFLA_NET_NS_FD, u32(otherNamespace)),
     ...oneQueue(),
   ]);
@@ -78,12 +92,17 @@ export function createVethPair(
   ]);
   const body = [
     linkHeader(0, 0),
-    attribute(IFLA_IFNAME, text(name)),
-    attribute(IFLA_ADDRESS, Buffer.from(linkAddress)),
+    attribute(IFLA_IFNAME, text(here.interface)),
+    attribute(IFLA_ADDRESS, Buffer.from(here.linkAddress)),
+    ...mtuOf(here),
     ...oneQueue(),
     attribute(IFLA_LINKINFO, info),
   ];
-  ask({ message: netlinkMessage(RTM_NEWLINK, CREATE, ...body), detail: `create veth ${name}` });
+  ask({ message: netlinkMessage(RTM_NEWLINK, CREATE, ...body), detail: `create veth ${here.interface}` });
+}
+
+function mtuOf({ mtu }: VethEnd): Buffer[] {
+  return mtu === undefined ? [] : [attribute(IFLA_MTU, u32(mtu))];
 }
 
 function oneQueue(): Buffer[] {
@@ -105,6 +124,8 @@ export function configureLink(
     ...addresses.map((address) => newAddress(index, name, address)),
     setUp(LOOPBACK, 'the loopback'),
     setUp(index, name),
+    // Not by IFA_ADDRESS: for IPv6, the kernel makes that route in a work queue (net/ipv6/addrconf.c, addrconf_dad_completed).
+    ...addresses.flatMap(({ peer }) => (peer === undefined ? [] : newRoute(index, peer))),
     ...neighbours.map((neighbour) => newNeighbour(index, neighbour)),
   );
 }
@@ -138,6 +159,20 @@ export function setQueue(name: string, packets: number): void {
 function setUp(index: number, name: string): NetlinkRequest {
   const message = netlinkMessage(RTM_NEWLINK, NLM_F_ACK, linkHeader(index, IFF_UP));
   return { message, detail: `set ${name} up` };
+}
+
+/** struct rtmsg (12 bytes): to one host, which is on the link. */
+function newRoute(index: number, address: string): NetlinkRequest {
+  const bytes = addressBytes(address);
+  const header = Buffer.alloc(12);
+  header.writeUInt8(bytes.length === 16 ? AF_INET6 : AF_INET, 0);
+  header.writeUInt8(bytes.length * 8, 1);
+  header.writeUInt8(RT_TABLE_MAIN, 4);
+  header.writeUInt8(RTPROT_STATIC, 5);
+  header.writeUInt8(RT_SCOPE_LINK, 6);
+  header.writeUInt8(RTN_UNICAST, 7);
+  const body = [header, attribute(RTA_DST, bytes), attribute(RTA_OIF, u32(index))];
+  return { message: netlinkMessage(RTM_NEWROUTE, CREATE, ...body), detail: `set route to ${address}` };
 }
 
 function newNeighbour(index: number, { address, linkAddress }: Neighbour): NetlinkRequest {

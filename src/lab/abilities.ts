@@ -9,7 +9,7 @@ import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { systemCommand, UTIL_LINUX } from '../kernel/system-command.ts';
 import type { Family } from '../tcp/endpoint.ts';
-import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
+import { ADDRESSES, INTERFACE, WIRE } from './addresses.ts';
 import { IptablesFirewall } from './firewall-iptables.ts';
 import { openSource } from './kernel-watch.ts';
 import { FATES } from './rule.ts';
@@ -131,7 +131,7 @@ export async function tryAbilities(): Promise<Ability[]> {
       { name: 'veth', gives: 'link between the hosts', needed: true, mend: 'modprobe veth' },
       () =>
         here.enter(() => {
-          createVethPair(INTERFACE, there.fd, LINK_ADDRESSES.client, LINK_ADDRESSES.server);
+          createVethPair(WIRE.client, there.fd, WIRE.server);
           configureLink(INTERFACE, [ADDRESSES.client.ipv4]);
         }),
     );

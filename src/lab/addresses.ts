@@ -23,3 +23,45 @@ export const LINK_ADDRESSES: Record<HostName, Uint8Array> = {
   client: Uint8Array.of(0x02, 0, 0, 0, 0x02, 0x10),
   server: Uint8Array.of(0x02, 0, 0, 0, 0x02, 0x11),
 };
+
+/** One end of a wire. */
+export interface WireEnd {
+  interface: string;
+  linkAddress: Uint8Array;
+  /** In bytes; default: 1500. */
+  mtu?: number;
+  addresses: Record<Family, AddressWithPrefix>;
+}
+
+function endAt(host: HostName): WireEnd {
+  return { interface: INTERFACE, linkAddress: LINK_ADDRESSES[host], addresses: ADDRESSES[host] };
+}
+
+/** The wire of a lab. */
+export const WIRE: Record<HostName, WireEnd> = { client: endAt('client'), server: endAt('server') };
+
+/**
+ * The wires of two labs that share a host: the client's to it, and its to the server. It has one address on both, and a
+ * route to each.
+ */
+export const MIDDLE_WIRES: { front: Record<HostName, WireEnd>; back: Record<HostName, WireEnd> } = {
+  front: { client: jumbo(endAt('client')), server: jumbo(middleEnd('eth0', 0x01, 'client')) },
+  back: { client: jumbo(middleEnd('eth1', 0x02, 'server')), server: jumbo(endAt('server')) },
+};
+
+/** Through a relay go megabytes, twice: with jumbo frames that takes a sixth of the packets. */
+function jumbo(end: WireEnd): WireEnd {
+  return { ...end, mtu: 9000 };
+}
+
+function middleEnd(name: string, last: number, towards: HostName): WireEnd {
+  const { ipv4, ipv6 } = ADDRESSES[towards];
+  return {
+    interface: name,
+    linkAddress: Uint8Array.of(0x02, 0, 0, 0, 0x02, last),
+    addresses: {
+      ipv4: { address: '192.168.2.1', peer: ipv4.address, prefix: 32 },
+      ipv6: { address: 'fd00:2::1', peer: ipv6.address, prefix: 128 },
+    },
+  };
+}

@@ -1,6 +1,7 @@
 import type { HostName, TimelineEvent } from '../evidence/events.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { networkOf, processesWith } from '../kernel/process.ts';
+import type { Endpoint } from '../tcp/endpoint.ts';
 import type {
   KernelDrop,
   KernelEvent,
@@ -12,6 +13,7 @@ import type {
 import { decodePacket, headersOf, identityOf } from '../tcp/segment.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { Watcher } from './event-owners.ts';
+import type { Leg } from './leg.ts';
 import type { SharedMachine } from './shared-machine.ts';
 
 interface Options {
@@ -20,6 +22,7 @@ interface Options {
   namespace: NetworkNamespace;
   clientPorts: PortBlock;
   shared?: SharedMachine;
+  leg?: Leg;
   /** From CLOCK_MONOTONIC, nanoseconds, to milliseconds on the timeline. */
   toMs: (ns: bigint) => number;
   nowMs: () => number;
@@ -50,9 +53,9 @@ export class HostKernelEvents implements Watcher {
   }
 
   owns({ local, remote }: KernelEvent): boolean {
-    const { name, address, clientPorts, shared } = this.#options;
+    const { name, address, clientPorts } = this.#options;
     const client = name === 'client' ? local : remote;
-    if (shared && !shared.joins(local, remote)) return false;
+    if (!this.#mayJoin(local, remote)) return false;
     return local.address === address && client.port >= clientPorts.first && client.port <= clientPorts.last;
   }
 
@@ -108,9 +111,9 @@ export class HostKernelEvents implements Watcher {
   }
 
   #seeEvent(event: KernelEvent): void {
-    const { name: host, shared, toMs, emit } = this.#options;
+    const { name: host, toMs, emit } = this.#options;
     const { atNs, pid, namespace, name, local, remote } = event;
-    if (shared && !shared.joins(local, remote)) return;
+    if (!this.#mayJoin(local, remote)) return;
     const change = event.name === 'inet_sock_set_state' ? { from: event.from, to: event.to } : null;
     // Elsewhere the number is of another PID namespace, perhaps.
     const ran = namespace === null ? {} : { pid };
@@ -118,6 +121,12 @@ export class HostKernelEvents implements Watcher {
     emit({ type: 'kernel', atMs: toMs(atNs), host, name, local, remote, change, ...ran, ...which });
     // Another socket may get its address.
     if (name === 'tcp_destroy_sock') this.#sockets.delete(event.socket);
+  }
+
+  /** Whether a connection with these ends may be the lab's. */
+  #mayJoin(local: Endpoint, remote: Endpoint): boolean {
+    const { shared, leg } = this.#options;
+    return (shared ?? leg)?.joins(local, remote) ?? true;
   }
 
   #numberOf(socket: bigint): number {
@@ -132,7 +141,7 @@ export class HostKernelEvents implements Watcher {
       this.#undecided.push(drop);
       return;
     }
-    const { name: host, address, shared, toMs, emit } = this.#options;
+    const { name: host, address, leg, shared = leg, toMs, emit } = this.#options;
     const headers = headersOf(packet);
     const wire = headers && decodePacket(headers);
     if (!wire || (shared && !shared.concerns(wire))) return;
@@ -148,7 +157,8 @@ export class HostKernelEvents implements Watcher {
 
   #seeCall(called: ProgramCall): void {
     const { shared } = this.#options;
-    const { pid, thread, call } = called;
+    const { pid, thread, call, local, remote } = called;
+    if (this.#options.leg && !this.#mayJoin(local, remote)) return;
     // The owner of a process that has exited can no longer be read.
     if (shared && !this.#callers.has(pid) && !this.runs(pid)) return;
     this.#calling.set(thread, called);

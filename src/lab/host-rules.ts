@@ -9,6 +9,7 @@ import {
   type RuleCount,
   ruleSetEvent,
 } from './firewall.ts';
+import type { Leg } from './leg.ts';
 import { openFirewall } from './open-firewall.ts';
 import type { Rule } from './rule.ts';
 import type { SharedMachine } from './shared-machine.ts';
@@ -19,6 +20,7 @@ interface Options extends Omit<FirewallOptions, 'shared'> {
   kind: FirewallKind;
   namespace: NetworkNamespace;
   shared?: SharedMachine;
+  leg?: Leg;
   nowMs: () => number;
   emit: (event: TimelineEvent) => void;
 }
@@ -35,7 +37,7 @@ export class HostRules {
   }
 
   set(number: number, rule: Rule): void {
-    const { name, family, kind, logGroup, namespace, shared, nowMs, emit } = this.#options;
+    const { name, family, kind, logGroup, namespace, leg, shared = leg, nowMs, emit } = this.#options;
     namespace.enter(() => {
       this.#firewall ??= openFirewall(kind, { family, logGroup, ...(shared ? { shared } : {}) });
       this.#firewall.set(number, rule);

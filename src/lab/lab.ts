@@ -1,5 +1,5 @@
 import { TcplabError } from '../error.ts';
-import { host as hostName, milliseconds, mustFit, port, work } from '../evidence/arguments.ts';
+import { fitting, host as hostName, milliseconds, mustFit, port, work } from '../evidence/arguments.ts';
 import { type HostName, TIMELINE_FORMAT, type TimelineEvent } from '../evidence/events.ts';
 import { settle } from '../evidence/packet-index.ts';
 import { boolean, type Fields, object, oneOf, optional } from '../evidence/shape.ts';
@@ -26,6 +26,8 @@ export interface LabOptions extends Settings {
   watched?: boolean;
   /** Opens the two hosts; default: two namespaces of the lab's own. */
   hosts?: OpenPair | undefined;
+  /** When its clock is zero (CLOCK_MONOTONIC, nanoseconds), to compare its times with another lab's; default: now. */
+  startNs?: bigint | undefined;
 }
 
 export const LAB_FIELDS: Fields<LabOptions> = {
@@ -34,6 +36,7 @@ export const LAB_FIELDS: Fields<LabOptions> = {
   serverPort: optional(port),
   watched: optional(boolean()),
   hosts: optional(work<OpenPair>()),
+  startNs: optional(fitting('a bigint', (value) => typeof value === 'bigint')),
   ...SETTING_FIELDS,
 };
 const LAB = object<LabOptions>(LAB_FIELDS);
@@ -89,7 +92,7 @@ export class Lab implements AsyncDisposable {
     const { family = 'ipv4', firewall = 'nft', serverPort, hosts = openNamespacePair } = options;
     const { clientPort, watched = false } = options;
     const settings = settingsAsked(options);
-    const startNs = monotonicNs();
+    const { startNs = monotonicNs() } = options;
     const startedAt = new Date().toISOString();
     const timeline = new Timeline();
     let isOver = false;

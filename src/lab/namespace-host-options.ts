@@ -6,6 +6,7 @@ import type { Family } from '../tcp/endpoint.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { FirewallKind } from './firewall.ts';
 import type { KernelWatch } from './kernel-watch.ts';
+import type { Leg } from './leg.ts';
 import type { SharedMachine } from './shared-machine.ts';
 
 export interface NamespaceHostOptions {
@@ -24,6 +25,8 @@ export interface NamespaceHostOptions {
   shared?: SharedMachine;
   /** Whether others act in there, and this process only watches. */
   watched?: boolean;
+  /** Where another lab has this host as well. */
+  leg?: Leg;
   watch: KernelWatch;
   /** Reads the packets of the lab's other host too, where that is on this machine. */
   readPackets?: () => void;

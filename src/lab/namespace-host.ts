@@ -62,14 +62,15 @@ export class NamespaceHost implements EnterableHost {
     this.address = options.address;
     this.#sockets = new SocketDescriptors(options.name);
     this.#namespace = options.namespace;
-    const { capture, shared, watch } = options;
+    const { capture, shared, leg, watch } = options;
     const clock = { nowMs: () => this.#nowMs(), toMs: (ns: bigint) => this.#toMs(ns) };
     const processes = shared ? markedProcesses(shared.table) : processesOfNamespace(this.#namespace);
     const onProgram = () => watch.watchCalls(this.#kernelEvents);
     this.#programs = new NamespacePrograms({ ...options, ...clock, processes, onProgram });
     this.#rules = new HostRules({ ...options, ...clock, kind: options.firewall });
     this.#kernelEvents = new HostKernelEvents({ ...options, ...clock });
-    const concerns = shared && ((wire: WirePacket) => shared.concerns(wire));
+    const part = shared ?? leg;
+    const concerns = part && ((wire: WirePacket) => part.concerns(wire));
     [this.#packets, this.#table, this.#counters] = this.#namespace.enter(() => {
       const packets = capture && new PacketWatch({ ...options, capture, concerns });
       undo.defer(() => packets?.closeLog());
@@ -339,7 +340,7 @@ export class NamespaceHost implements EnterableHost {
   }
 
   #ours(rows: SocketRow[]): SocketRow[] {
-    const { shared } = this.#options;
+    const { leg, shared = leg } = this.#options;
     return shared ? rows.filter((row) => shared.isOurs(row)) : rows;
   }
 

@@ -45,7 +45,7 @@ export function inBoth(work: (host: HostName) => Promise<unknown>): Promise<void
 }
 
 /** Waits for all, even if some fail, and then throws all errors. */
-async function together(works: readonly Promise<unknown>[]): Promise<void> {
+export async function together(works: readonly Promise<unknown>[]): Promise<void> {
   const outcomes = await Promise.allSettled(works);
   throwTogether(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : [])));
 }

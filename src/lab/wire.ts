@@ -6,31 +6,32 @@ import { AsyncDisposableStack } from '../kernel/disposable-stack.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { PacketCapture } from '../kernel/packet-capture.ts';
 import { configureLink, createVethPair, disableOffloads } from '../kernel/rtnetlink.ts';
-import { ADDRESSES, INTERFACE, LINK_ADDRESSES } from './addresses.ts';
+import { WIRE, type WireEnd } from './addresses.ts';
 
 /** Joins two namespaces by a veth pair. Returns the capture of each end, once frames pass and have timestamps. */
 export async function layWire(
   namespaces: Record<HostName, NetworkNamespace>,
+  ends: Record<HostName, WireEnd> = WIRE,
 ): Promise<Record<HostName, PacketCapture>> {
   await using undo = new AsyncDisposableStack();
   const { client, server } = namespaces;
-  client.enter(() => createVethPair(INTERFACE, server.fd, LINK_ADDRESSES.client, LINK_ADDRESSES.server));
+  client.enter(() => createVethPair(ends.client, server.fd, ends.server));
   const open = (name: HostName) =>
     namespaces[name].enter(() => {
-      disableOffloads(INTERFACE);
-      const [own, other] = [ADDRESSES[name], ADDRESSES[otherHost(name)]];
-      const linkAddress = LINK_ADDRESSES[otherHost(name)];
+      const { interface: link, addresses: own } = ends[name];
+      disableOffloads(link);
+      const { addresses: other, linkAddress } = ends[otherHost(name)];
       // A neighbor found by ARP would count toward the 1024 that the kernel keeps for all namespaces together
       // (arp(7), gc_thresh3): many labs would take them from the machine's own network.
       const neighbours = [other.ipv4, other.ipv6].map(({ address }) => ({ address, linkAddress }));
-      configureLink(INTERFACE, [own.ipv4, own.ipv6], neighbours);
-      const capture = new PacketCapture(INTERFACE);
+      configureLink(link, [own.ipv4, own.ipv6], neighbours);
+      const capture = new PacketCapture(link);
       undo.defer(() => capture.close());
       return capture;
     });
   const captures = { client: open('client'), server: open('server') };
-  await untilReady(captures, 'client');
-  await untilReady(captures, 'server');
+  await untilReady(captures, ends, 'client');
+  await untilReady(captures, ends, 'server');
   undo.move();
   return captures;
 }
@@ -42,11 +43,15 @@ const PATIENCE_NS = 30_000_000_000n;
  * The kernel activates an interface, and starts to timestamp packets on arrival, in work queues: until then it drops packets,
  * or timestamps them when they are read. So frames are sent until one arrives with a timestamp of its own.
  */
-async function untilReady(captures: Record<HostName, PacketCapture>, from: HostName): Promise<void> {
+async function untilReady(
+  captures: Record<HostName, PacketCapture>,
+  ends: Record<HostName, WireEnd>,
+  from: HostName,
+): Promise<void> {
   const receiver = captures[otherHost(from)];
   const startNs = monotonicNs();
   while (monotonicNs() - startNs < PATIENCE_NS) {
-    captures[from].sendProbe(LINK_ADDRESSES[otherHost(from)]);
+    captures[from].sendProbe(ends[otherHost(from)].linkAddress);
     if (receiver.takeProbe()) return;
     await turn();
   }

@@ -1,3 +1,4 @@
+import { nameOfProbe } from '../../check/probe.ts';
 import { printable } from '../../printable.ts';
 import { isKnown } from '../story/baseline.ts';
 import type { CheckReport } from '../terminal/check-report.ts';
@@ -10,10 +11,10 @@ export function formatGithub({ target, probes, baseline }: CheckReport): string 
   return probes
     .filter(({ verdict }) => verdict === 'fault' || verdict === 'risk')
     .map((probe) => {
-      const { id, title, verdict, says, why, fix } = probe;
+      const { title, verdict, says, why, fix } = probe;
       const level = isKnown(baseline, probe) ? 'notice' : verdict === 'fault' ? 'error' : 'warning';
       const text = [`${title}: ${says}`, why, fix].filter(Boolean).join('\n');
-      return `::${level} title=${property(`tcplab check ${target}: ${id}`)}::${escaped(text)}\n`;
+      return `::${level} title=${property(`tcplab check ${target}: ${nameOfProbe(probe)}`)}::${escaped(text)}\n`;
     })
     .join('');
 }

@@ -1,3 +1,4 @@
+import { nameOfProbe } from '../../check/probe.ts';
 import { failsBy, isKnown } from '../story/baseline.ts';
 import type { CheckReport, ProbeReport } from '../terminal/check-report.ts';
 import { empty, escapeText, junitReport, open, seconds } from './xml.ts';
@@ -28,7 +29,7 @@ function fails(probe: ProbeReport, { options, baseline }: CheckReport): boolean 
 
 function testCase(probe: ProbeReport, report: CheckReport): string[] {
   const head = {
-    name: probe.id,
+    name: nameOfProbe(probe),
     classname: `tcplab.check.${report.target}`,
     time: seconds(probe.durationMs),
   };
@@ -39,7 +40,8 @@ function contentOf(probe: ProbeReport, report: CheckReport): string {
   const { verdict, says, why, fix, evidence } = probe;
   if (verdict === 'good') return `<system-out>${escapeText(says)}</system-out>`;
   if (verdict === 'unknown') return empty('skipped', { message: says });
-  const details = escapeText([says, `Matters: ${why}`, `Fix: ${fix}`, '', evidence.ladder].join('\n'));
+  const ladders = [evidence.ladder, ...(probe.backEvidence ? ['', probe.backEvidence.ladder] : [])];
+  const details = escapeText([says, `Matters: ${why}`, `Fix: ${fix}`, '', ...ladders].join('\n'));
   if (fails(probe, report)) return `${open('failure', { type: verdict, message: says })}${details}</failure>`;
   // Readers show what was skipped, and hide what a passed test has printed.
   return `${empty('skipped', { message: `${verdict}: ${says}` })}<system-out>${details}</system-out>`;

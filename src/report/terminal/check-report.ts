@@ -1,5 +1,6 @@
-import type { Advice, ProbeVerdict } from '../../check/finding.ts';
-import type { ProbeResult } from '../../check/probe.ts';
+import type { Advice, Passage, ProbeVerdict } from '../../check/finding.ts';
+import { nameOfProbe, type ProbeResult } from '../../check/probe.ts';
+import type { WayName } from '../../check/proxy/way.ts';
 import { NOT_RUN, type Target } from '../../check/run-check.ts';
 import type { HostName, LabSettings } from '../../evidence/events.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
@@ -14,6 +15,7 @@ import type { MachineReport, Report } from '../story/run-report.ts';
 import { formatMs } from '../words/time.ts';
 import { formatLadder } from './ladder/ladder.ts';
 import { pad, wrap } from './layout.ts';
+import { leftText } from './relay-table.ts';
 import { type Style, styleFor } from './style.ts';
 
 export const CHECK_FORMAT = 'tcplab.check/2';
@@ -58,13 +60,27 @@ interface CheckedWith {
   jobs: number;
   /** What was set in the lab; null if nothing was. */
   settings: LabSettings | null;
+  /** Of a relay only. */
+  proxy?: ProxiedWith;
 }
 
-export interface ProbeReport extends Omit<ProbeResult, 'timeline' | 'advice'> {
+/** How a relay was used. */
+interface ProxiedWith {
+  /** Of the server, which tcplab plays. */
+  serverPort: number;
+  /** `relay`: it knows its server. `connect`, `socks`: it was asked for it. */
+  way: WayName;
+}
+
+export interface ProbeReport
+  extends Omit<ProbeResult, 'timeline' | 'backTimeline' | 'advice' | 'passage'>,
+    Partial<Passage> {
   /** Why it matters and what to change; null unless it is a risk or a fault. */
   why: Advice['why'] | null;
   fix: Advice['fix'] | null;
   evidence: ProbeEvidence;
+  /** Of a relay, the side of its server; `evidence` is then that of its client. */
+  backEvidence?: ProbeEvidence;
 }
 
 /** What tcplab observed. */
@@ -82,9 +98,16 @@ interface ProbeEvidence {
 /** A longer ladder is truncated. */
 const LADDER_LINES = 200;
 
-export function probeReport({ timeline, advice, ...result }: ProbeResult): ProbeReport {
+export function probeReport({
+  timeline,
+  backTimeline,
+  advice,
+  passage,
+  ...result
+}: ProbeResult): ProbeReport {
   const { why = null, fix = null } = advice ?? {};
-  return { ...result, why, fix, evidence: evidenceOf(timeline) };
+  const backEvidence = backTimeline && { backEvidence: evidenceOf(backTimeline) };
+  return { ...result, ...passage, why, fix, evidence: evidenceOf(timeline), ...backEvidence };
 }
 
 function evidenceOf(timeline: Timeline | null): ProbeEvidence {
@@ -119,7 +142,7 @@ interface Layout {
  * and how to fix it.
  */
 export function formatProbe(result: ProbeResult, layout: Layout & { ladder: boolean }): string {
-  const { id, title, verdict, advice, said, timeline } = result;
+  const { id, title, verdict, advice, said, timeline, backTimeline } = result;
   const says = printable(result.says);
   const { style, ladder } = layout;
   const width = widthOf(layout);
@@ -130,7 +153,10 @@ export function formatProbe(result: ProbeResult, layout: Layout & { ladder: bool
     lines.push(colour(labelled('Found:', says, width)));
     if (verdict === 'fault' && said) lines.push(labelled('Said:', oneLine(said), width));
     lines.push(style.dim(labelled('Matters:', advice.why, width)), labelled('Fix:', advice.fix, width));
+    if (result.passage?.leftAt2s)
+      lines.push(style.dim(labelled('Left:', leftText(result.passage.leftAt2s), width)));
     if (ladder && timeline) lines.push('', evidenceOf(timeline).ladder, '');
+    if (ladder && backTimeline) lines.push(evidenceOf(backTimeline).ladder, '');
   } else {
     lines.push(colour(wrap(says, width, INDENT)));
     if (said && SHOWN_IF_GOOD.has(result.code))
@@ -167,7 +193,7 @@ function widthOf({ width = 80 }: Layout): number {
 export function formatNotRun(results: readonly ProbeResult[], layout: Layout): string {
   const [first] = results;
   if (!first) return '';
-  const text = `${results.map(({ id }) => id).join(', ')}: ${first.says}`;
+  const text = `${[...new Set(results.map(({ id }) => id))].join(', ')}: ${first.says}`;
   return `${layout.style.dim(pad('unknown', COLUMN) + wrap(text, widthOf(layout), INDENT).trimStart())}\n`;
 }
 
@@ -182,7 +208,9 @@ export function formatCheckSummary({ probes, durationMs, baseline }: CheckReport
     .map((verdict) => colourOf(verdict, style)(`${count(verdict)} ${verdict}`));
   const compared = (['known', 'new', 'gone'] as const)
     .filter((kind) => baseline && baseline[kind].length > 0)
-    .map((kind) => `${kind}: ${baseline?.[kind].map(({ id, code }) => `${id} (${code})`).join(', ')}\n`);
+    .map(
+      (kind) => `${kind}: ${baseline?.[kind].map((one) => `${nameOfProbe(one)} (${one.code})`).join(', ')}\n`,
+    );
   return `\n${words.join(', ')} in ${formatMs(durationMs)}\n${compared.join('')}`;
 }
 
