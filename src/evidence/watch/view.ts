@@ -25,12 +25,7 @@ export interface RulesInForce {
   unread: string | null;
 }
 
-/** The stays of an end or a listener, in the order of time, each weighed over all its time. */
-export function staysOf(timeline: Timeline, end: SeenEnd, looks: Looks): JudgedStay[] {
-  return end.stays.map((stay) => judgeStay(timeline, end, stay, looks));
-}
-
-/** Weighs one of its stays. A pure function of the timeline and of how long it was watched. */
+/** Weighs one stay of an end or a listener. A pure function of the timeline and of how long it was watched. */
 export function judgeStay(timeline: Timeline, end: SeenEnd, stay: Stay, looks: Looks): JudgedStay {
   const { host, local, remote } = end;
   const hold = holdOf(stay, looks);

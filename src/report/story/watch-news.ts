@@ -22,7 +22,7 @@ import {
 } from './result.ts';
 
 /** A state is judged when it has lasted so long, as in a run; one that is over sooner, when it is over. */
-export const HELD_MS = 100;
+const HELD_MS = 100;
 
 /** Something new in a lab that is watched, as on a line of `--json`. `connection`: its number, from 1. */
 export type WatchNews =
