@@ -45,7 +45,7 @@ export function labCommand(): Command {
       'an exercise to do in it: a name or a file; without one, lists them (docs/lessons.md)',
     )
     .option('--grade <files...>', 'records of lessons to compute again from their evidence, as a table')
-    .option('--watch', 'what happens in there: connections, states and who proves them, segments, rules')
+    .option('--watch', 'a live view: connections, states and who proves them, segments, rules')
     .option(
       '--json',
       'with --list or --grade: as JSON; with --watch: a line of JSON for each piece of news (docs/lab.md)',
