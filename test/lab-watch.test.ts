@@ -210,7 +210,7 @@ const CONNECT_AND_WAIT =
 describe('what `tcplab lab --watch` does not do', () => {
   it.each([
     [['lab', '--timeline', 'x'], /--timeline requires --watch/],
-    [['lab', '--json'], /--json requires --list or --watch/],
+    [['lab', '--json'], /--json requires --list, --watch or --grade/],
   ])('%j is refused', async (args, says) => {
     const { status, stderr } = await run([...TCPLAB, ...args]);
     expect(status).toBe(2);
