@@ -17,7 +17,20 @@ const NOT_SHARED = ['src/kernel/late-close.test.ts', 'src/remote/{leftovers,plac
 
 /** These take the longest: they start first, so that no worker has one alone at the end. */
 const LONGEST = [
-  ...['remote', 'untouched', 'check', 'report-html', 'remote-faults', 'kernel-events-crash', 'ui-page'],
+  ...[
+    'lessons',
+    'lessons-wrong',
+    'remote',
+    'ui-page',
+    'check-proxy',
+    'lab-pages',
+    'untouched',
+    'check',
+    'report-html',
+    'remote-faults',
+    'kernel-events-crash',
+    'read-kernel',
+  ],
   ...['package', 'hold-bulk', 'live-view', 'remote-junk', 'arcs', 'programs', 'doctor-list', 'sabotage'],
   ...['firewall', 'loops-at-once', 'timers', 'doc-commands', 'replay', 'ui', 'testing-examples'],
 ].map((name) => join(import.meta.dirname, `test/${name}.test.ts`));
