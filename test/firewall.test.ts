@@ -384,13 +384,19 @@ interface Sum {
 }
 
 /** For each rule the segments that it has told of, and those that it has counted. */
+/** So long iptables-save takes on a busy machine, to say what it has read. */
+const READING_MS = 100;
+
+/** What a rule drops while its counter is read, or later, may be counted or not: then `dropped` is what was counted. */
 function dropsAndCounts(timeline: Timeline): Sum[] {
-  return timeline.of('rule-set').map(({ rule, host }) => ({
-    rule,
-    host,
-    dropped: timeline.of('dropped').filter((drop) => drop.rule === rule).length,
-    counted: timeline.of('rule-counted').findLast((count) => count.rule === rule)?.packets ?? -1,
-  }));
+  return timeline.of('rule-set').map(({ rule, host }) => {
+    const count = timeline.of('rule-counted').findLast((one) => one.rule === rule);
+    const drops = timeline.of('dropped').filter((drop) => drop.rule === rule);
+    const late = drops.filter(({ atMs }) => count && atMs > count.atMs - READING_MS).length;
+    const counted = count?.packets ?? -1;
+    const least = drops.length - late;
+    return { rule, host, dropped: Math.min(drops.length, Math.max(least, counted)), counted };
+  });
 }
 
 async function listening(lab: Lab): Promise<number> {
