@@ -286,6 +286,7 @@ describe('tcplab check', () => {
     ['check', /missing required argument 'kind'/],
     ['check moon -- true', /unknown end 'moon': expected server, client or proxy/],
     ['check server', /no program to check\n.*after `--`/],
+    ['check proxy', /no program to check\n.*tcplab check proxy .*\{server_port\}/],
     ['check server -- no-such-command', /no command 'no-such-command'/],
     ['check server -- no-such-command --now', /no command 'no-such-command'/],
     [

@@ -178,6 +178,7 @@ async function check(what: string, words: string[], options: Options, called: Co
   const isDefault = called.getOptionValueSource('within') === 'default';
   const withinMs = proxy && isDefault ? PROXY_WITHIN_MS : options.within;
   const command = commandOf(
+    target,
     words,
     target !== 'proxy' && partsOf(target, options[target]).place !== undefined,
   );
@@ -288,15 +289,21 @@ function targetNamed(what: string): Target {
   });
 }
 
+const EXAMPLES = {
+  server: '--port 8080 -- node server.js',
+  client: "-- 'curl http://{server}:{port}/'",
+  proxy: '--port 8000 -- socat TCP-LISTEN:8000,fork TCP:{server}:{server_port}',
+} as const;
+
 /**
  * A single text is a shell command, unless a shell would only split it into the words of a program: the shell in between would
  * get the stop signal. The first of several words must be a program.
  */
-function commandOf(words: string[], isElsewhere: boolean): ProgramCommand {
+function commandOf(target: keyof typeof EXAMPLES, words: string[], isElsewhere: boolean): ProgramCommand {
   const [program] = words;
   if (program === undefined || words.join('').trim() === '') {
     throw new TcplabError('USAGE', 'no program to check', {
-      hint: 'give its command after `--`: tcplab check server --port 8080 -- node server.js',
+      hint: `give its command after \`--\`: tcplab check ${target} ${EXAMPLES[target]}`,
     });
   }
   const split = words.length === 1 ? program.trim().split(/\s+/) : words;

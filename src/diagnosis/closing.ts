@@ -11,7 +11,7 @@ const BEYOND_FIRST_WINDOW = 14_600;
 
 /** FIN-WAIT-1, CLOSING, LAST-ACK: this end has closed, and its FIN is not acknowledged. */
 export function judgeFinSent(socket: SeenSocket, state: State, scene: Scene): Finding {
-  const { timer, sendQueue, info, owners } = socket;
+  const { timer, sendQueue, owners } = socket;
   const isHeld = owners !== null && owners.length > 0;
   const orphan = !isHeld;
   if (timer?.kind === 'probe') return behindData(socket, state, scene, orphan);
@@ -39,7 +39,6 @@ export function judgeFinSent(socket: SeenSocket, state: State, scene: Scene): Fi
         ? `Send-Q ${sendQueue}: ${data} bytes and the FIN are not acknowledged.`
         : 'The FIN is not acknowledged (Send-Q 1 is the FIN itself).',
       ...(timer === null ? [] : [`${retransmitted} retransmissions.`]),
-      ...(info?.lastSentMs != null && retransmitted > 0 ? [] : []),
       ...(isHeld ? ['A descriptor is still open: shutdown() without close().'] : []),
     ],
     isPassing: timer !== null && timer.kind === 'retransmission' && retransmitted === 0,
