@@ -34,8 +34,12 @@ export async function whyInput(source: string | undefined, pid: number | undefin
     return { kind: 'machine', name: `pid:${pid}`, sockets, pid };
   }
   if (source === undefined) {
-    const text = isPiped() ? await readWhole('-') : '';
+    const hasPipe = isPiped();
+    const text = hasPipe ? await readWhole('-') : '';
     if (text.trim() !== '') return { kind: 'text', name: 'stdin', text };
+    // The command before the pipe may have failed.
+    if (hasPipe)
+      process.stderr.write('tcplab: standard input is empty: these are the sockets of this machine\n');
     return { kind: 'machine', name: 'local', sockets: openMachine('local') };
   }
   if (!isPlace(source))
