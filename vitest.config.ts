@@ -1,4 +1,5 @@
-import { dirname, join, relative, resolve } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -48,6 +49,10 @@ const root = import.meta.dirname;
 const script = join(root, 'scripts/build.mjs');
 const { bundleIfStale } = (await import(script)) as { bundleIfStale: (root: string) => void };
 bundleIfStale(root);
+
+// Where `python3` is a script that looks for it (pyenv), each start of a test's program would cost half a second.
+const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
+process.env['PATH'] = [dirname(python), process.env['PATH']].join(delimiter);
 
 /** Loads modules again, which Node can't: it has the sources, and what they import. */
 const RELOADS = 'test/bpftrace.test.ts';

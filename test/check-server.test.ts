@@ -152,7 +152,6 @@ const CASES: Case[] = [
     'fault not-restarted',
     `exec python3 ${programs}/exclusive.py 80`,
     /in TIME-WAIT: .*Address already in use/,
-    WAITED,
   ],
   [
     'reload',

@@ -510,26 +510,30 @@ describe('the watch of a process', () => {
     needRoot(context, 'kernel events');
     const watch = await KernelWatch.acquire();
     if (watch.about.kernelEvents?.by !== 'bpf') context.skip('these events have no namespace');
-    const old = NetworkNamespace.create();
-    const [first, second] = [watcherOf(old.inode), watcherOf(old.inode)];
-    watch.add(first);
-    const fd = old.enter(() => socket.openTcpSocket('ipv4'));
-    socket.listen(fd, 1);
-    socket.close(fd);
-    watch.remove(first);
-    old.close();
-    // The kernel gives the lowest free number.
-    const successor = await until('a namespace with its number', () => {
+    // Several: the labs of other tests take the number of one or another.
+    const old = Array.from({ length: 8 }, () => {
       const namespace = NetworkNamespace.create();
-      if (namespace.inode === second.namespace) return namespace;
-      namespace.close();
-      return undefined;
+      const [first, second] = [watcherOf(namespace.inode), watcherOf(namespace.inode)];
+      watch.add(first);
+      const fd = namespace.enter(() => socket.openTcpSocket('ipv4'));
+      socket.listen(fd, 1);
+      socket.close(fd);
+      watch.remove(first);
+      return { namespace, second };
+    });
+    for (const { namespace } of old) namespace.close();
+    // The kernel gives the lowest free number.
+    const young: NetworkNamespace[] = [];
+    const { second } = await until('a namespace with the number of one of them', () => {
+      const namespace = NetworkNamespace.create();
+      young.push(namespace);
+      return old.find(({ second }) => second.namespace === namespace.inode);
     });
     watch.add(second);
     watch.read();
     expect(second.seen).toEqual([]);
     watch.remove(second);
-    successor.close();
+    for (const namespace of young) namespace.close();
   });
 
   it('gives what it sees to all that watch a namespace, until they no longer do', async (context) => {

@@ -32,6 +32,9 @@ const EXITS_WITHIN_MS = 300;
 /** How soon a server answers that does not wait for the rest of a request. */
 const ANSWERS_WITHIN_MS = 100;
 
+/** A record of TLS with an alert takes no more, in any cipher: it comes just before the FIN. */
+const CLOSE_NOTIFY_BYTES = 80;
+
 /** What became of a client's request. */
 export type Fate = 'answered' | 'answered with an error' | 'refused' | 'cut' | 'no reply';
 
@@ -272,6 +275,19 @@ export class ServerBench extends Bench {
     return ended === 'open'
       ? `a new client got no complete response within ${seconds(this.withinMs)}`
       : `a new client got ${ended} before a complete response`;
+  }
+
+  /** How long the server kept a connection open after its last bytes, in milliseconds; undefined if no packet shows it. */
+  async keptIdleMs({ connection: { client } }: Visitor): Promise<number | undefined> {
+    const least = this.options.tls ? CLOSE_NOTIFY_BYTES : 0;
+    await this.lab.observe();
+    const sent = this.lab.timeline.of('captured').flatMap(({ atMs, host, direction, wire }) => {
+      const isOurs = host === 'server' && direction === 'sent' && wire.kind === 'tcp';
+      return isOurs && wire.segment.destination.port === client.port ? { atMs, ...wire.segment } : [];
+    });
+    const end = sent.find(({ flags }) => /[FR]/.test(flags));
+    const last = sent.findLast(({ atMs, length }) => length > least && atMs <= (end?.atMs ?? 0));
+    return end && last && end.atMs - last.atMs;
   }
 
   /** The program's processes; undefined if they are on another machine. */

@@ -8,6 +8,7 @@ import {
   onlyForOrphans,
   type Peculiarities,
   probeSchedule,
+  replyMs,
   type Schedule,
   schedule,
   type Waiting,
@@ -102,19 +103,14 @@ function forecastWith(row: TimedRow, sysctls: TcpSysctls, options: Peculiarities
   };
 }
 
-/** How long a reply may take beyond the round trip, on a busy machine. */
-const REPLY_MS = 200;
-
 /** An unanswered probe stays in the count, also the last one until its reply is there (tcp_keepalive_timer). */
 function keepsBeingAnswered(
   { retransmits, expiresMs, info }: TimedRow,
   stepMs: number,
   { answered }: Peculiarities,
 ) {
-  const sinceProbeMs = stepMs - (expiresMs ?? 0);
-  return (
-    answered ?? (retransmits === 0 || (retransmits === 1 && sinceProbeMs < REPLY_MS + 4 * (info?.rttMs ?? 0)))
-  );
+  const isFresh = stepMs - (expiresMs ?? 0) < replyMs(info);
+  return answered ?? retransmits < (isFresh ? 2 : 1);
 }
 
 /**

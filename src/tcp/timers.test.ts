@@ -213,6 +213,10 @@ describe('forecasts', () => {
     const probing = row({ timer: 'probe', expiresMs: 100, retransmits: 1, info: { ...INFO, backoff: 3 } });
     expect(forecast(probing, NEW)).toMatchObject({ timer: 'zero-window probe', givesUpMs: null });
     expect(forecast({ ...probing, retransmits: 3 }, NEW).remaining).toBe(12);
+    // The first may have been too soon after the last reply, and that to the second may still be under way.
+    const fresh = { ...probing, retransmits: 2, expiresMs: INFO.rtoMs * 2 ** 3 - 10 };
+    expect(forecast(fresh, NEW)).toMatchObject({ remaining: null, givesUpMs: null });
+    expect(forecast({ ...fresh, expiresMs: 100 }, NEW).remaining).toBe(13);
   });
 
   it('see no end to keepalive while the peer replies, and one once it does not', () => {

@@ -177,10 +177,12 @@ export function probeSchedule(
   const baseMs = Math.max(options.rtoMs ?? nearbyRtoMs(sysctls, hz), RTO_MIN_CONSTANT_MS);
   const intervalMs = (doublings: number) => Math.min(baseMs * 2 ** doublings, rtoMaxMs);
   let backoff = row?.info?.backoff ?? 0;
-  // An answer sets the count of probes back to 0.
-  const unanswered = row?.retransmits ?? 0;
-  const answered = options.answered ?? unanswered < 2;
   let delayMs = intervalMs(backoff);
+  // An answer sets the count of probes back to 0. One that comes less than 500 ms after the last may be left out
+  // (tcp_oow_rate_limited), and that to the latest probe may still be under way.
+  const unanswered = row?.retransmits ?? 0;
+  const isFresh = delayMs - (row?.expiresMs ?? 0) < replyMs(row?.info);
+  const answered = options.answered ?? unanswered < (isFresh ? 3 : 2);
   let nowMs = 0;
   // tcp_probe_timer() takes the time from the first probe (icsk_probes_tstamp).
   let clockMs: number | null = backoff === 0 ? null : (row?.expiresMs ?? 0) - delayMs;
@@ -216,6 +218,11 @@ export function probeSchedule(
 }
 
 const ENOUGH_PROBES = 300;
+
+/** By when a reply to a probe is there, also on a busy machine, in ms. */
+export function replyMs(info: { rttMs: number } | null | undefined): number {
+  return 200 + 4 * (info?.rttMs ?? 0);
+}
 
 /** tcp_keepalive_timer(). */
 function keepaliveSchedule(sysctls: TcpSysctls, options: Peculiarities): Schedule {
