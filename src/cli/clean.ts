@@ -14,8 +14,8 @@ interface Options {
 export function cleanCommand(): Command {
   return newCommand('clean')
     .description(
-      'Remove what a crashed run left on a remote host: firewall rules, sysctl changes, programs. Prints the undo ' +
-        'commands, then runs them; with --dry-run, only prints them. Leaves running agents alone.',
+      'Remove what a crashed run left on a remote host: firewall rules, sysctl changes, programs. Runs the ' +
+        'undo commands and prints them; with --dry-run, only prints them. Leaves running agents alone.',
     )
     .argument('<host>', `${HOST_KINDS} (this machine)`)
     .option('--dry-run', 'list of the undo commands; runs none')
@@ -38,9 +38,9 @@ export function cleanCommand(): Command {
 async function clean(name: string, { dryRun = false, json = false }: Options): Promise<void> {
   if (!isPlace(name)) throw unknownHost(name);
   await using channel = await Channel.open(parsePlace(name));
-  const { found } = await channel.call('clean', false);
+  // Once: what is found may change, and only what was removed is said to be.
+  const { found, failures } = await channel.call('clean', !dryRun);
   if (!json) for (const undo of found) process.stdout.write(`${undo}\n`);
-  const { failures } = dryRun ? { failures: [] } : await channel.call('clean', true);
   if (json)
     process.stdout.write(`${JSON.stringify({ format: 'tcplab.clean/1', place: name, found, failures })}\n`);
   else process.stdout.write(`${summary(printable(name), found.length, failures, dryRun)}\n`);
