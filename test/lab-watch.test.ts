@@ -15,6 +15,7 @@ import {
   temporaryFolder,
 } from './cli.ts';
 import { isListening, OpenLab } from './open-lab.ts';
+import { Tmux } from './tmux.ts';
 
 const validate: ValidateFunction = new Ajv2020().compile(
   JSON.parse(readFileSync(join(REPOSITORY, 'schema/watch.schema.json'), 'utf8')) as object,
@@ -111,6 +112,7 @@ describe.each([
     );
     const rule = 'ip filter INPUT: tcp flags & fin == fin drop';
     expect(fin).toMatchObject({ fate: expect.stringContaining(rule) });
+    expect(validate(fin), JSON.stringify(validate.errors)).toBe(true);
     expect(lab.states('server').filter(({ state }) => state === 'CLOSE-WAIT')).toEqual([]);
     await lab.inside('server', 'iptables -F');
     await lab.told('server', 'CLOSE-WAIT');
@@ -168,6 +170,56 @@ describe.each([
     );
   });
 
+  it('shows connections within a host, of which no packet is captured', async (context) => {
+    await using lab = await open(context);
+    const script = "c = socket.create_connection(('127.0.0.1', 4000)); d = l.accept()";
+    lab.start('server', ...listener(4000, script));
+    const find = (verdict: string) =>
+      lab.news.find(
+        (one) => one.news === 'state' && one.state === 'ESTABLISHED' && one.verdict === verdict && one.remote,
+      );
+    const told = (await eventually('an end', () => find(seesEvents ? 'proven' : 'unproven'))) as StateNews;
+    expect(validate(told), JSON.stringify(validate.errors)).toBe(true);
+    expect(told).toMatchObject({ host: 'server', connection: null });
+    expect(witnesses(told)).toEqual(seesEvents ? ['socketTable', 'kernelEvents'] : ['socketTable']);
+    expect(lab.news.filter(({ news }) => news === 'connection' || news === 'segment')).toEqual([]);
+  });
+
+  it('says that it can’t read the rules of iptables-legacy, and proves nothing by packets that these may drop', async (context) => {
+    await using lab = await open(context);
+    const { status } = await lab.inside(
+      'server',
+      'iptables-legacy -A INPUT -p tcp --tcp-flags FIN FIN -j DROP',
+    );
+    if (status !== 0) return context.skip('needs iptables-legacy, in the kernel too');
+    await eventually('the rule', () => lab.news.some(({ news }) => news === 'rule'));
+    expect(lab.news.find(({ news }) => news === 'rule')).toMatchObject({
+      host: 'server',
+      rule: expect.stringContaining("iptables-legacy (ip filter): tcplab can't read its rules"),
+    });
+    lab.start('server', ...listener(80, 'c = l.accept()'));
+    await eventually('a listener', isListening(lab, 80));
+    lab.start(
+      'client',
+      'python3',
+      '-c',
+      `${CONNECT_AND_WAIT.replace('time.sleep', 'c.shutdown(1); time.sleep')}`,
+    );
+    await lab.told('client', 'FIN-WAIT-1');
+    const told = await lab.told('server', 'ESTABLISHED', seesEvents ? 'proven' : 'unproven');
+    expect(witnesses(told)).toEqual(
+      seesEvents ? ['socketTable', 'packets', 'kernelEvents'] : ['socketTable'],
+    );
+    expect(lab.states('server').filter(({ verdict }) => verdict === 'disproven')).toEqual([]);
+    const fin = await eventually('a FIN', () =>
+      lab.news.find((one) => one.news === 'segment' && one.flags === 'F.'),
+    );
+    expect(fin).toMatchObject({
+      fate: seesEvents ? 'dropped: netfilter (rule unknown)' : 'arrived; may have been dropped by a rule',
+    });
+    expect(validate(fin), JSON.stringify(validate.errors)).toBe(true);
+  });
+
   it('ends with Ctrl-C, leaves what runs inside, and saves what a replay finds again', async (context) => {
     const folder = temporaryFolder();
     const file = join(folder, 'watched.ndjson');
@@ -190,6 +242,11 @@ describe.each([
         return one?.news === 'state' ? [`${one.connection} ${one.host} ${one.state} ${one.verdict}`] : [];
       });
     expect(new Set(states(replayed.stdout))).toEqual(new Set(states(lab.program.stdout)));
+    const [page, packets] = [join(folder, 'watched.html'), join(folder, 'packets')];
+    const drawn = await run([...TCPLAB, 'replay', file, '--ladder', '--report', page, '--pcap', packets]);
+    expect(drawn.stdout).toMatch(/\nconnection 1\n.*SYN-ACK.*ESTABLISHED/s);
+    expect(readFileSync(page, 'utf8')).toMatch(/a lab that was watched, 1 connection/);
+    expect(readFileSync(join(packets, 'watched.pcapng')).includes('a lab in which others acted')).toBe(true);
     // Without its packets and kernel events, the same file proves nothing.
     const bare = readFileSync(file, 'utf8')
       .split('\n')
@@ -207,10 +264,41 @@ describe.each([
 const CONNECT_AND_WAIT =
   "import socket, signal, time; signal.signal(15, lambda *_: exit()); c = socket.create_connection(('server', 80)); time.sleep(600)";
 
+describe('the live view', () => {
+  it.each([60, 80, 160])('counts timers down, and fits %i columns', async (columns) => {
+    const name = `live-${process.pid}-${columns}`;
+    const tmux = new Tmux();
+    const tcplab = TCPLAB.join(' ');
+    const terminal = await tmux.open(`${tcplab} lab ${name} --watch`, columns, 30);
+    await terminal.until((lines) => lines.some((line) => line.includes('Ctrl-C ends the lab')), 'the lab');
+    const inside = (host: string, script: string) =>
+      run([...TCPLAB, 'enter', host, '--lab', name, '--', 'sh', '-c', script]);
+    const once = "import socket; l = socket.create_server(('', 80)); c = l.accept()[0]; c.recv(1); c.close()";
+    const server = new Program([...TCPLAB, 'enter', 'server', '--lab', name, '--', 'python3', '-c', once]);
+    await eventually('a listener', async () =>
+      (await inside('server', 'ss -Htln')).stdout.includes('LISTEN'),
+    );
+    await inside('client', 'nc -N -w 5 server 80 < /dev/null');
+    await server.ended;
+    const seconds = (lines: string[]) =>
+      lines.flatMap((line) => (/TIME-WAIT ends in about (\d+) s/.exec(line)?.[1] ?? '') || []).map(Number);
+    const lines = await terminal.until(
+      (all) => seconds(all).some((left) => left < 58),
+      'a TIME-WAIT whose timer runs',
+    );
+    expect(lines.filter((line) => line.length > columns)).toEqual([]);
+    expect(lines.join('\n')).toMatch(/TIME-WAIT {2}proven, \d/);
+    await terminal.press('C-c');
+    await tmux.run('kill-server');
+  });
+});
+
 describe('what `tcplab lab --watch` does not do', () => {
   it.each([
     [['lab', '--timeline', 'x'], /--timeline requires --watch/],
     [['lab', '--json'], /--json requires --list, --watch or --grade/],
+    [['lab', '--report', 'x'], /--report requires --watch/],
+    [['lab', '--ladder'], /--ladder requires --watch/],
   ])('%j is refused', async (args, says) => {
     const { status, stderr } = await run([...TCPLAB, ...args]);
     expect(status).toBe(2);

@@ -12,13 +12,13 @@ import { OutputFile } from './output-file.ts';
 import { ensurePrivilege } from './privileges.ts';
 import { keepMemorySmall } from './small-memory.ts';
 import { watchLab } from './watch-lab.ts';
+import { openWatchedOutputs, type WatchedOutputOptions } from './watched-outputs.ts';
 
-interface Options {
+interface Options extends WatchedOutputOptions {
   ipv6?: boolean;
   for?: number;
   list?: boolean;
   watch?: boolean;
-  timeline?: string;
   lesson?: string | true;
   record?: string;
   grade?: string[];
@@ -52,6 +52,11 @@ export function labCommand(): Command {
     )
     .option('--csv', 'with --grade: as CSV')
     .addOption(
+      new Option('--ladder', 'with --watch: at the end, a diagram of each connection')
+        .conflicts('json')
+        .helpGroup(OPTION_GROUPS.output),
+    )
+    .addOption(
       new Option('--record <file>', 'with --lesson: what was done and seen, to hand in').helpGroup(
         OPTION_GROUPS.output,
       ),
@@ -61,12 +66,23 @@ export function labCommand(): Command {
         OPTION_GROUPS.output,
       ),
     )
+    .addOption(
+      new Option('--report <file>', 'with --watch: HTML report in one file').helpGroup(OPTION_GROUPS.output),
+    )
+    .addOption(
+      new Option(
+        '--pcap <folder>',
+        'with --watch: packets for Wireshark, in FOLDER/watched.pcapng',
+      ).helpGroup(OPTION_GROUPS.output),
+    )
+    .addOption(new Option('--ascii', 'with --ladder: in plain ASCII').helpGroup(OPTION_GROUPS.output))
     .addHelpText(
       'after',
       helpEnd(
         [
           'tcplab lab',
           'tcplab lab --watch',
+          'tcplab lab --watch --report lab.html --pcap packets',
           'tcplab lab monday --ipv6',
           'tcplab lab --lesson close-wait --record close-wait.ndjson',
           'tcplab lab --grade class/*.ndjson',
@@ -85,10 +101,11 @@ async function lab(name: string, options: Options): Promise<void> {
   if (options.list) return list(options.json ?? false);
   if (options.grade) return (await import('./lab-grade.ts')).grade(options.grade, options);
   if (options.lesson === true) return (await import('./lab-lesson.ts')).listLessons();
-  if (options.timeline !== undefined && !options.watch)
-    throw new TcplabError('USAGE', '--timeline requires --watch', {
-      hint: `tcplab lab --watch --timeline ${options.timeline}`,
-    });
+  for (const output of ['timeline', 'report', 'pcap', 'ladder'] as const)
+    if (options[output] !== undefined && !options.watch)
+      throw new TcplabError('USAGE', `--${output} requires --watch`, {
+        hint: `tcplab lab --watch --${output} ${options[output] === true ? '' : options[output]}`.trim(),
+      });
   const lesson = options.lesson === undefined ? undefined : await lessonNamed(options.lesson);
   mustBeName(name);
   if (openLabs().some((one) => one.name === name))
@@ -96,6 +113,7 @@ async function lab(name: string, options: Options): Promise<void> {
       hint: `give this one another name: tcplab lab ${name}-2`,
     });
   const privilege = ensurePrivilege();
+  const output = options.watch ? await openWatchedOutputs(options) : undefined;
   const path = options.timeline ?? options.record;
   const file = path === undefined ? undefined : new OutputFile(path);
   const signal = untilSignal();
@@ -106,20 +124,16 @@ async function lab(name: string, options: Options): Promise<void> {
   });
   using _ = announceLab(opened, name, new Date());
   const flag = name === DEFAULT_NAME ? '' : ` --lab ${name}`;
-  const output = options.json ? process.stderr : process.stdout;
-  output.write(
+  const stream = options.json ? process.stderr : process.stdout;
+  stream.write(
     `Lab ${name}: client ${opened.client.address}, server ${opened.server.address}\n` +
       `  tcplab enter client${flag}\n  tcplab enter server${flag}\nCtrl-C ends it.\n`,
   );
   const enough = new AbortController();
   const time = pause(options.for ?? LONGEST_MS, undefined, { signal: enough.signal }).catch(() => {});
   const end = Promise.race([signal, time]);
-  if (options.watch) {
-    await watchLab(opened, end, {
-      privilege,
-      json: options.json ?? false,
-      timeline: file,
-    });
+  if (output) {
+    await watchLab(opened, end, { privilege, json: options.json ?? false, timeline: file, output });
   }
   if (lesson) {
     const { doLesson } = await import('./lab-lesson.ts');

@@ -1,6 +1,7 @@
 import { fstatSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { TcplabError } from '../error.ts';
+import type { RunStarted } from '../evidence/events.ts';
 import { Timeline } from '../evidence/timeline.ts';
 import { readTimeline } from '../report/files/timeline/read.ts';
 import { RunFold } from '../report/story/run-fold.ts';
@@ -10,6 +11,7 @@ import { helpEnd } from './help.ts';
 import { readInput } from './input-file.ts';
 import { addOutputOptions, type OutputOptions, openOutputs } from './outputs.ts';
 import { replayWatched, WATCHED } from './watch-lab.ts';
+import { openWatchedOutputs, type WatchedOutput } from './watched-outputs.ts';
 
 export function replayCommand(): Command {
   const command = newCommand('replay')
@@ -53,22 +55,23 @@ export async function replayTimeline(
   }
   let fold: RunFold | undefined;
   let index = 0;
-  let isWatched = false;
+  let watched: { started: RunStarted; output: WatchedOutput } | undefined;
   try {
     for await (const piece of readTimeline(chunks, name)) {
       if (piece instanceof Timeline && piece.of('lab-opened')[0]?.watched) {
         replayWatched(piece, options.json ?? false);
-        isWatched = true;
+        watched?.output(piece, watched.started);
       } else if (piece instanceof Timeline || piece.type === 'scenario-failed') {
         fold?.lab(index++, piece);
       } else if (piece.type === 'run-started') {
         if (piece.scenarios.some(({ id }) => id === WATCHED.id)) {
           refuseFiles(options);
+          watched = { started: piece, output: await openWatchedOutputs(options) };
           continue;
         }
         fold = new RunFold(piece, await openOutputs(options, piece));
       } else {
-        if (isWatched) continue;
+        if (watched) continue;
         const results = fold?.end(piece.durationMs).results ?? [];
         const proven = results.every(({ verdict }) => verdict === 'proven');
         process.exitCode = proven ? EXIT.proven : EXIT.notProven;
@@ -82,13 +85,13 @@ export async function replayTimeline(
 
 /** Of a lab that was watched, there is no result of a scenario. */
 function refuseFiles(options: OutputOptions): void {
-  for (const name of ['tap', 'junit', 'report', 'pcap', 'ladder'] as const) {
+  for (const name of ['tap', 'junit'] as const) {
     if (!options[name]) continue;
     throw new TcplabError(
       'USAGE',
       `--${name} needs the result of a scenario, and this lab was only watched`,
       {
-        hint: 'without it, replay prints what was seen; with --json, as lines of JSON',
+        hint: 'without it, replay prints what was seen; --json, --ladder, --report and --pcap give it in other forms',
       },
     );
   }

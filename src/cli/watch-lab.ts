@@ -14,6 +14,7 @@ import { watchStatusLines } from '../report/terminal/watch-status.ts';
 import type { TcpSysctls } from '../tcp/sysctls.ts';
 import type { OutputFile } from './output-file.ts';
 import { Screen } from './screen.ts';
+import type { WatchedOutput } from './watched-outputs.ts';
 
 /** How often the socket tables are read; and while something goes on. */
 const LOOK_EVERY_MS = 200;
@@ -30,6 +31,8 @@ interface WatchOptions {
   privilege: string;
   json: boolean;
   timeline: OutputFile | undefined;
+  /** Of the whole timeline, at the end. */
+  output: WatchedOutput;
 }
 
 /** Shows what others do in a lab, until it is enough. */
@@ -77,6 +80,7 @@ export async function watchLab(lab: Lab, enough: Promise<unknown>, options: Watc
   screen.finish();
   recorder?.end();
   file?.close();
+  options.output(lab.timeline, started);
 }
 
 /** Prints the same of a saved timeline. */

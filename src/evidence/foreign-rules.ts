@@ -11,6 +11,12 @@ const HOOKS: Record<Direction, readonly string[]> = {
   sent: ['output', 'postrouting', 'egress'],
 };
 
+/**
+ * A capture sees a packet before a rule counts it (Netfilter's input hook): on a machine that is busy, so much before. What is
+ * read of rules within that time after a packet may not have it yet.
+ */
+export const COUNTED_AFTER_MS = 50;
+
 /** The rules that others had set in a host at a moment, as they were last read. */
 export function rulesAt(timeline: Timeline, host: HostName, atMs: number): RulesSeen | undefined {
   return timeline.of('rules-seen').findLast((event) => event.host === host && event.atMs <= atMs);
@@ -61,8 +67,9 @@ interface Suspects {
 function suspectsAt(timeline: Timeline, host: HostName, direction: Direction, atMs: number): Suspects {
   const before = rulesAt(timeline, host, atMs);
   const after = timeline.after('rules-seen', atMs).find((event) => event.host === host);
-  // The reading before the change found nothing new: what came until then, no counter has counted.
-  const isCalm = after === undefined || (after.sameUntilMs !== null && atMs <= after.sameUntilMs);
+  // The reading before the change found nothing new: what came until some time before, no counter has counted.
+  const isCalm =
+    after === undefined || (after.sameUntilMs !== null && atMs + COUNTED_AFTER_MS <= after.sameUntilMs);
   const isThere = (rule: SeenRule) =>
     rule.effect === 'may drop' && (rule.hook === null || HOOKS[direction].includes(rule.hook));
   const old = (before?.rules ?? []).filter(isThere);

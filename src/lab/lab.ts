@@ -1,6 +1,7 @@
 import { TcplabError } from '../error.ts';
 import { fitting, host as hostName, milliseconds, mustFit, port, work } from '../evidence/arguments.ts';
 import { type HostName, TIMELINE_FORMAT, type TimelineEvent } from '../evidence/events.ts';
+import { COUNTED_AFTER_MS, isWatched } from '../evidence/foreign-rules.ts';
 import { settle } from '../evidence/packet-index.ts';
 import { boolean, type Fields, object, oneOf, optional } from '../evidence/shape.ts';
 import { Timeline } from '../evidence/timeline.ts';
@@ -159,7 +160,8 @@ export class Lab implements AsyncDisposable {
     const tables = this.#pair.observe
       ? await this.#pair.observe()
       : { client: await this.client.observe(), server: await this.server.observe() };
-    settle(this.timeline, startMs - (this.#pair.observe ? LATE_ELSEWHERE_MS : 0));
+    const lateMs = isWatched(this.timeline) ? COUNTED_AFTER_MS : 0;
+    settle(this.timeline, startMs - (this.#pair.observe ? LATE_ELSEWHERE_MS : lateMs));
     return tables;
   }
 

@@ -281,8 +281,8 @@ export class NamespaceHost implements EnterableHost {
     if (!this.#options.watched) this.#tableWatch.hasGuests ||= this.#programs.areThere;
     const rows = this.#ours(this.#tableWatch.read());
     // What happened up to the moment at which the table was read must be known when the table is judged.
-    const packets = this.#readPackets();
-    const rules = this.#rulesWatch?.read(packets > 0);
+    this.#readPackets();
+    const rules = this.#rulesWatch?.read();
     if (rules) this.#options.emit(rules);
     this.#programs.findOwners(rows);
     if (this.#tableWatch.isNews(rows)) {
@@ -331,6 +331,7 @@ export class NamespaceHost implements EnterableHost {
     const calledNs = monotonicNs();
     const count = this.#packets?.read((packet) => this.#kernelEvents.droppedAtNs(packet)) ?? 0;
     this.#kernelEvents.knowLogs(calledNs);
+    if (count > 0) this.#rulesWatch?.expect();
     return count;
   }
 

@@ -1,4 +1,5 @@
 import type { HostName, RulesSeen } from '../evidence/events.ts';
+import { COUNTED_AFTER_MS } from '../evidence/foreign-rules.ts';
 import { legacyTables } from '../kernel/legacy-tables.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { NftGeneration } from '../kernel/nft-generation.ts';
@@ -21,20 +22,27 @@ export class RulesWatch {
   readonly #nftables: Nftables;
   /** When the last reading began, and what it found. */
   #last: { ms: number; generation: number; shown: string } | undefined;
+  /** When packets of the host were last read. */
+  #packetsMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: Options) {
     this.#options = options;
     [this.#generation, this.#nftables] = options.namespace.enter(() => [new NftGeneration(), new Nftables()]);
   }
 
-  /** What is there, if it is something new. `hasPackets`: packets have passed since the last call. */
-  read(hasPackets: boolean): RulesSeen | undefined {
+  /** Packets have passed: the counters may move within a while. */
+  expect(): void {
+    this.#packetsMs = this.#options.nowMs();
+  }
+
+  /** What is there, if it is something new. */
+  read(): RulesSeen | undefined {
     const { name: host, namespace, nowMs } = this.#options;
     const startMs = nowMs();
     const generation = this.#generation.read();
     const before = this.#last;
-    const isSame = before?.generation === generation && !hasPackets;
-    if (before && isSame && startMs - before.ms < EVERY_MS) return undefined;
+    const isSame = before?.generation === generation && before.ms > this.#packetsMs + COUNTED_AFTER_MS;
+    if (isSame && startMs - before.ms < EVERY_MS) return undefined;
     const { rules, unread } = namespace.enter(() => ({
       rules: rulesOf(this.#nftables.listAll()),
       unread: unreadWords(legacyTables()),
@@ -65,6 +73,6 @@ const NOTHING = JSON.stringify([[], null]);
 
 function unreadWords(tables: readonly string[]): string | null {
   return tables.length > 0
-    ? `rules of iptables-legacy (${tables.join(', ')}), which tcplab does not read`
+    ? `iptables-legacy (${tables.join(', ')}): tcplab can't read its rules, and any may drop packets`
     : null;
 }

@@ -41,6 +41,8 @@ export interface SeenConnection {
 export interface Seen {
   readonly connections: readonly SeenConnection[];
   readonly listeners: readonly SeenEnd[];
+  /** Ends of connections within one host, over its loopback interface: no packet of these is captured. */
+  readonly inside: readonly SeenEnd[];
 }
 
 const indexes = new WeakMap<Timeline, SeenIndex>();
@@ -58,6 +60,7 @@ export function seenOn(timeline: Timeline): Seen {
 class SeenIndex implements Seen {
   readonly connections: SeenConnection[] = [];
   readonly listeners: SeenEnd[] = [];
+  readonly inside: SeenEnd[] = [];
   readonly #byKey = new Map<string, SeenConnection>();
   /** The ends that have a socket now, by host. */
   readonly #standing: Record<HostName, Map<string, SeenEnd>> = { client: new Map(), server: new Map() };
@@ -84,8 +87,7 @@ class SeenIndex implements Seen {
   #addTable({ host, rows, atMs, sameUntilMs }: SocketsSeen): void {
     const now = new Map<string, SocketRow>();
     for (const row of rows) {
-      const isListener = row.remote.port === 0;
-      if (isListener ? row.state !== 'LISTEN' : isInside(row.local, row.remote)) continue;
+      if (row.remote.port === 0 && row.state !== 'LISTEN') continue;
       const key = keyOf(row);
       const before = now.get(key);
       // A socket whose connection went to TIME-WAIT stays behind, CLOSED, while its descriptor is open.
@@ -105,11 +107,15 @@ class SeenIndex implements Seen {
   }
 
   #endOf(host: HostName, { local, remote }: SocketRow, atMs: number): SeenEnd {
-    if (remote.port !== 0) return this.#connection(host, local, remote, atMs).ends[host];
-    const known = this.listeners.find((end) => end.host === host && sameEndpoint(end.local, local));
+    const isListener = remote.port === 0;
+    if (!isListener && !isInside(local, remote))
+      return this.#connection(host, local, remote, atMs).ends[host];
+    const known = isListener
+      ? this.listeners.find((end) => end.host === host && sameEndpoint(end.local, local))
+      : undefined;
     if (known) return known;
     const end: SeenEnd = { host, local, remote, stays: [], row: null };
-    this.listeners.push(end);
+    (isListener ? this.listeners : this.inside).push(end);
     return end;
   }
 

@@ -1,6 +1,6 @@
 import type { Connection, ConnectionEnd } from '../connection.ts';
 import type { HostName, Lost } from '../events.ts';
-import { mayHaveDropped } from '../foreign-rules.ts';
+import { COUNTED_AFTER_MS, mayHaveDropped } from '../foreign-rules.ts';
 import { packetFoldOf } from '../segments.ts';
 import type { Timeline } from '../timeline.ts';
 import { untilLost, type Witness } from './witness.ts';
@@ -33,7 +33,10 @@ function unsentSince(timeline: Timeline, host: HostName): Lost[] {
   const since = timeline
     .of('rules-seen')
     .filter((event) => event.host === host)
-    .flatMap(({ atMs, sameUntilMs }) => [(sameUntilMs ?? 0) + 0.001, atMs + 0.001])
+    .flatMap(({ atMs, sameUntilMs }) => [
+      Math.max(0, (sameUntilMs ?? 0) - COUNTED_AFTER_MS) + 0.001,
+      atMs + 0.001,
+    ])
     .find((atMs) => mayHaveDropped(timeline, host, 'sent', atMs));
   if (since === undefined) return [];
   const what = `a rule of the ${host} may have dropped what it sent, which no capture sees without root`;

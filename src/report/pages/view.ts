@@ -1,4 +1,4 @@
-import { type ConnectionEnd, endOf, peerHost } from '../../evidence/connection.ts';
+import { type Connection, type ConnectionEnd, endOf, peerHost } from '../../evidence/connection.ts';
 import { dropWords } from '../../evidence/drop-reasons.ts';
 import type { Held, HostName, RuleSet } from '../../evidence/events.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
@@ -19,14 +19,15 @@ import type { Act, Change, FlightView, RuleView, Table, TableRow, View, WitnessV
 
 /**
  * Computes what a page shows of a timeline. `about`: the lab's purpose, if there is no claim; `hold`: the hold so far,
- * if it is running.
+ * if it is running; `alone`: the one connection that is shown of several.
  */
 export function viewOf(
   timeline: Timeline,
   about: { name: string; title: string },
   hold: Held | undefined = timeline.of('held')[0],
+  alone?: Connection,
 ): View {
-  const { claim, connection, transitions, moments } = storyOf(timeline);
+  const { claim, connection, transitions, moments } = storyOf(timeline, alone, alone !== undefined);
   const aim = claim ?? timeline.of('gave-up')[0];
   const events = [...timeline];
   const endMs = Math.max(events.at(-1)?.atMs ?? 0, hold?.atMs ?? 0);

@@ -1,7 +1,9 @@
 import type { Connection } from '../../evidence/connection.ts';
-import type { HostName } from '../../evidence/events.ts';
+import { type HostName, otherHost } from '../../evidence/events.ts';
+import { isWatched } from '../../evidence/foreign-rules.ts';
 import { type Passage, passages, type SentNumbers } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
+import { mayDropUnseen } from '../../evidence/witness/end-known.ts';
 import type { IcmpError, Segment } from '../../tcp/segment.ts';
 import type { Label } from './label.ts';
 
@@ -32,7 +34,7 @@ export function flightsOf(timeline: Timeline, connection: Connection, port: numb
     const before = flights.get(passage);
     if (before?.fate === passage.fate && before.port === port && before.flight.connection === connection)
       return before.flight;
-    const flight = flightOf(passage, connection, port);
+    const flight = flightOf(timeline, passage, connection, port);
     flights.set(passage, { fate: passage.fate, port, flight });
     return flight;
   });
@@ -41,8 +43,8 @@ export function flightsOf(timeline: Timeline, connection: Connection, port: numb
 /** A ladder that grows is drawn repeatedly: a passage has one flight for as long as its fate is the same. */
 const flights = new WeakMap<Passage, { fate: Passage['fate']; port: number | null; flight: Flight }>();
 
-function flightOf(passage: Passage, connection: Connection, port: number | null): Flight {
-  const { host, wire, atMs, fate, origin, numbers } = passage;
+function flightOf(timeline: Timeline, passage: Passage, connection: Connection, port: number | null): Flight {
+  const { host, wire, atMs, origin, numbers } = passage;
   const outside = origin === 'outside' ? whoseWords(passage) : '';
   const label =
     wire.kind === 'tcp' && numbers
@@ -55,19 +57,23 @@ function flightOf(passage: Passage, connection: Connection, port: number | null)
           numbers: '',
           marks: outside,
         };
+  const ending = endingOf(timeline, passage);
   return {
     connection,
     departsMs: atMs,
-    arrivesMs: fate === 'delivered' ? passage.arrivedMs : null,
+    arrivesMs: ending.what === 'delivered' ? passage.arrivedMs : null,
     from: host,
     flags: wire.kind === 'tcp' ? wire.segment.flags : null,
     label,
     origin: origin === 'firewall' || origin === 'outside' ? { rule: null } : origin,
-    ending: endingOf(passage),
+    ending,
   };
 }
 
-function endingOf({ fate }: Passage): Ending {
+function endingOf(timeline: Timeline, { fate, host, arrivedMs }: Passage): Ending {
+  // It arrived, and nothing reports whether a rule of others dropped it then.
+  if (fate === 'delivered' && arrivedMs !== null && isWatched(timeline))
+    return { what: mayDropUnseen(timeline, otherHost(host), arrivedMs) ? 'unseen' : fate };
   if (typeof fate === 'string') return { what: fate };
   if ('dropped' in fate) return { what: 'dropped', hook: fate.dropped.hook, by: fate.dropped.rule };
   const { direction, reason } = fate.discarded;

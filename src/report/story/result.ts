@@ -302,7 +302,7 @@ export function segmentReports(all: readonly Passage[], timeline: Timeline): Seg
 }
 
 /** Of a segment that a capture saw arrive, where nothing reports whether a rule then dropped it; null if none can have. */
-function arrivedText(timeline: Timeline, host: HostName, atMs: number): string | null {
+export function arrivedText(timeline: Timeline, host: HostName, atMs: number): string | null {
   if (!mayDropUnseen(timeline, host, atMs)) return null;
   const rules = rulesThatDropped(timeline, { host, atMs, direction: 'received' }).map(ruleWords);
   return `arrived; may have been dropped by ${rules.length > 0 ? rules.join(' or ') : 'a rule'}`;

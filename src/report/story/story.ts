@@ -10,6 +10,7 @@ import { flightsOf } from './flight.ts';
 import { leftOutLines } from './left-out.ts';
 import type { Happened, Moment } from './moment.ts';
 import { rowsOf } from './rows.ts';
+import { RuleChanges, ruleChangeText } from './rule-changes.ts';
 import { summarise } from './summary.ts';
 import { unreachedLine } from './unreached-line.ts';
 
@@ -27,10 +28,13 @@ export interface Story {
 /** More connections than these are not drawn one by one. */
 const FEW = 4;
 
-/** Everything on a timeline that a ladder shows, in its order. Without a claim it is of `chosen`, or of the first connection. */
-export function storyOf(timeline: Timeline, chosen?: Connection): Story {
+/**
+ * Everything on a timeline that a ladder shows, in its order. Without a claim it is of `chosen`, or of the first connection.
+ * `isAlone`: without the others.
+ */
+export function storyOf(timeline: Timeline, chosen?: Connection, isAlone = false): Story {
   const claim = timeline.of('claimed')[0];
-  const seen = connectionsOf(timeline);
+  const seen = chosen && isAlone ? [chosen] : connectionsOf(timeline);
   const connection = claim?.connection ?? chosen ?? seen[0];
   const others = connection ? seen.filter((other) => !sameConnection(other, connection)) : [];
   const isCrowd = others.length >= FEW;
@@ -42,7 +46,8 @@ export function storyOf(timeline: Timeline, chosen?: Connection): Story {
   const own = flightsOf(timeline, connection, portOf(connection));
   const foreign = others.flatMap((other) => flightsOf(timeline, other, portOf(other)));
   const flights = isCrowd ? own : [...own, ...foreign].sort((a, b) => a.departsMs - b.departsMs);
-  const rest = otherMoments(timeline, others.length > 0 ? connection : null, isCrowd);
+  const among = isAlone || others.length > 0 ? connection : null;
+  const rest = otherMoments(timeline, among, isAlone || isCrowd);
   const moments: Moment[] = rowsOf(flights, transitions, rest, (flight) => flight.connection === connection);
   return { ...base, moments: isCrowd ? summarise(moments, foreign) : moments };
 }
@@ -70,6 +75,8 @@ function otherMoments(timeline: Timeline, among: Connection | null, isCrowd: boo
     if (event.type === 'claimed') moments.push({ atMs, what: 'hold', edge: 'begins' });
     if (event.type === 'held') moments.push({ atMs, what: 'hold', edge: 'ends' });
   }
+  for (const news of new RuleChanges().next(timeline))
+    moments.push({ atMs: news.atMs, what: 'note', text: ruleChangeText(news) });
   const { leftOut } = timeline;
   // Where the packets go on.
   if (leftOut)

@@ -1,5 +1,4 @@
-import type { HostName, RulesSeen, SeenRule } from '../../evidence/events.ts';
-import { ruleWords } from '../../evidence/foreign-rules.ts';
+import type { HostName } from '../../evidence/events.ts';
 import { PassageFeed } from '../../evidence/segments.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import type { VerdictWord } from '../../evidence/verdict.ts';
@@ -20,6 +19,7 @@ import {
   type WitnessReport,
   witnessReports,
 } from './result.ts';
+import { RuleChanges, type RuleNews } from './rule-changes.ts';
 
 /** A state is judged when it has lasted so long, as in a run; one that is over sooner, when it is over. */
 const HELD_MS = 100;
@@ -40,9 +40,11 @@ export interface StateNews {
   /** When a look first showed it. */
   fromMs: number;
   host: HostName;
-  /** Null for a listener. */
+  /** Null for a listener, and for an end of a connection within one host. */
   connection: number | null;
   address: string;
+  /** The other end of a connection within one host; absent of all else. */
+  remote?: string;
   state: State;
   verdict: VerdictWord;
   /** Why it is not proven. */
@@ -57,16 +59,6 @@ export interface StateNews {
   processes: Holder[];
   /** Whether the kernel shows no descriptor of it. */
   hasNoDescriptor: boolean;
-}
-
-export interface RuleNews {
-  news: 'rule';
-  atMs: number;
-  host: HostName;
-  change: 'set' | 'removed';
-  rule: string;
-  /** By its counter; null if it has none. */
-  packets: number | null;
 }
 
 /** A verdict that took so long is not asked for again before so many times that have passed. */
@@ -89,17 +81,16 @@ export class WatchNewsFeed {
   readonly #over = new WeakSet<Stay>();
   /** Connections of which nothing was left to tell, and when something was last seen of them. */
   readonly #done = new Map<SeenConnection, number>();
-  readonly #rules: Record<HostName, Map<string, SeenRule>> = { client: new Map(), server: new Map() };
-  #unread: Record<HostName, string | null> = { client: null, server: null };
-  #rulesSeen = 0;
+  readonly #rules = new RuleChanges();
   #lost = 0;
 
   /** `looks`: how long it was watched so far. `isOver`: nothing comes after that. */
   next(timeline: Timeline, looks: Looks, isOver = false): WatchNews[] {
     const news: WatchNews[] = [];
-    const { connections, listeners } = seenOn(timeline);
-    news.push(...this.#newRules(timeline));
-    for (const end of listeners) news.push(...this.#newStates(timeline, end, null, looks, isOver));
+    const { connections, listeners, inside } = seenOn(timeline);
+    news.push(...this.#rules.next(timeline));
+    for (const end of [...listeners, ...inside])
+      news.push(...this.#newStates(timeline, end, null, looks, isOver));
     for (const seen of connections)
       if (this.#done.get(seen) !== seen.lastMs) news.push(...this.#of(timeline, seen, looks, isOver));
     const lost = timeline.of('lost');
@@ -178,6 +169,7 @@ export class WatchNewsFeed {
           host: end.host,
           connection,
           address: formatEndpoint(end.local),
+          ...(connection === null && end.remote.port !== 0 ? { remote: formatEndpoint(end.remote) } : {}),
           state: stay.state,
           verdict: verdict.word,
           because: verdict.because,
@@ -190,30 +182,6 @@ export class WatchNewsFeed {
         },
       ];
     });
-  }
-
-  #newRules(timeline: Timeline): RuleNews[] {
-    const seen = timeline.of('rules-seen');
-    const news = seen.slice(this.#rulesSeen).flatMap((event) => this.#changesBy(event));
-    this.#rulesSeen = seen.length;
-    return news;
-  }
-
-  #changesBy({ atMs, host, rules, unread }: RulesSeen): RuleNews[] {
-    const before = this.#rules[host];
-    const now = new Map(rules.map((rule) => [`${rule.chain} ${rule.handle}`, rule]));
-    this.#rules[host] = now;
-    const told = (rule: SeenRule, change: RuleNews['change']): RuleNews => {
-      return { news: 'rule', atMs, host, change, rule: ruleWords(rule), packets: rule.packets };
-    };
-    const news = [
-      ...[...before].filter(([name]) => !now.has(name)).map(([, rule]) => told(rule, 'removed')),
-      ...[...now].filter(([name]) => !before.has(name)).map(([, rule]) => told(rule, 'set')),
-    ];
-    if (unread !== null && unread !== this.#unread[host])
-      news.push({ news: 'rule', atMs, host, change: 'set', rule: unread, packets: null });
-    this.#unread[host] = unread;
-    return news;
   }
 }
 

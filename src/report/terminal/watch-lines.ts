@@ -1,6 +1,6 @@
-import { counted } from '../../evidence/counted.ts';
 import type { SeenEnd } from '../../evidence/watch/seen-connections.ts';
 import type { WitnessKey } from '../story/result.ts';
+import { ruleChangeText } from '../story/rule-changes.ts';
 import type { StateNews, WatchNews } from '../story/watch-news.ts';
 import { WITNESS_NAMES } from '../story/witness-lines.ts';
 import { formatMs } from '../words/time.ts';
@@ -18,11 +18,8 @@ export function newsLines(news: WatchNews, columns: number, style: Style): strin
       return lines(`${news.connection}  connection: client ${news.client}, server ${news.server}`).map(
         style.bold,
       );
-    case 'rule': {
-      const count =
-        news.change === 'removed' && news.packets !== null ? ` (${counted(news.packets, 'packet')})` : '';
-      return lines(`${news.host}: rule ${news.change}: ${news.rule}${count}`);
-    }
+    case 'rule':
+      return lines(ruleChangeText(news));
     case 'lost':
       return lines(`${news.host ?? 'both hosts'}: ${news.what}`).map(style.bad);
     case 'state': {
@@ -35,9 +32,10 @@ export function newsLines(news: WatchNews, columns: number, style: Style): strin
 const TONES = { proven: 'good', disproven: 'bad', unproven: 'unsure' } as const;
 
 /** `1  server CLOSE-WAIT, python3 (4711): proven (socket table, packets, kernel events)` */
-function stateText(news: StateNews): { tone: 'good' | 'bad' | 'unsure' | 'dim'; text: string } {
-  const { host, state, verdict, because, witnesses, heldMs, isNew, isOver, connection, address } = news;
-  const end = connection === null ? `${host} ${state} on ${address}` : `${connection}  ${host} ${state}`;
+export function stateText(news: StateNews): { tone: 'good' | 'bad' | 'unsure' | 'dim'; text: string } {
+  const { host, state, verdict, because, witnesses, heldMs, isNew, isOver, connection } = news;
+  const at = news.remote === undefined ? news.address : `${news.address} with ${news.remote}`;
+  const end = connection === null ? `${host} ${state} on ${at}` : `${connection}  ${host} ${state}`;
   const agreeing = Object.entries(witnesses).filter(([, report]) => report.agrees);
   const names = agreeing.map(([key]) => WITNESS_NAMES[key as WitnessKey]).join(', ');
   const why = because === null ? ` (${names})` : `: ${because}`;

@@ -12,13 +12,14 @@ import {
   seenOn,
 } from '../../evidence/watch/seen-connections.ts';
 import { isOpen, rulesInForce, stateOf } from '../../evidence/watch/view.ts';
-import { formatEndpoint } from '../../tcp/endpoint.ts';
+import { formatEndpoint, sameEndpoint } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { TcpSysctls } from '../../tcp/sysctls.ts';
 import { formatMs } from '../words/time.ts';
 import { pad, wrapBeside } from './layout.ts';
 import { forecastLines } from './status.ts';
 import type { Style } from './style.ts';
+import { NO_BREAK_SPACE } from './text.ts';
 import { holderText, queueText } from './watch-lines.ts';
 
 /** More open connections than these are only counted: the latest are shown. */
@@ -49,10 +50,12 @@ export function watchStatusLines(
   ];
   return [
     '',
-    ...wrapBeside('', counts.join(', ') + (more > 0 ? `; the last ${MOST_SHOWN}:` : ''), columns),
-    ...shown.flatMap((one) => connectionLines(now, one, style, columns)),
-    ...listeners.filter(({ row }) => row !== null).flatMap((end) => listenerLines(now, end, style, columns)),
+    ...wrapBeside('', counts.join(', ') + (more > 0 ? `; the last ${MOST_SHOWN} are below` : ''), columns),
+    // Above the connections, which may be more than the rows of a terminal.
     ...(['client', 'server'] as const).flatMap((host) => ruleLines(now, host, columns)),
+    ...listeners.filter(({ row }) => row !== null).flatMap((end) => listenerLines(now, end, style, columns)),
+    ...shown.flatMap((one) => connectionLines(now, one, style, columns)),
+    ...insideLines(now, style, columns),
   ];
 }
 
@@ -66,33 +69,64 @@ function connectionLines(
   const width = Math.max(...both.map(({ local }) => formatEndpoint(local).length));
   return both.flatMap((end, index) => {
     const label = `${pad(index === 0 ? String(number) : '', 3)}${end.host}  `;
-    const { state, text } = endText(now, end);
-    const lines = wrapBeside(label, `${pad(formatEndpoint(end.local), width)}  ${text}`, columns);
-    const bold = lines.map((line) => line.replace(state, style.bold));
-    if (!end.row || end.row.state === 'CLOSED') return bold;
-    return [...bold, ...forecastLines(outlookOf(end.host, end.row, now), columns)];
+    const row = freshRow(now, end);
+    const outlook = row && row.state !== 'CLOSED' ? outlookOf(end.host, row, now) : undefined;
+    const noTimer = outlook?.timer === null ? ['no timer'] : [];
+    const parts = [pad(formatEndpoint(end.local), width), ...endParts(now, end), ...noTimer];
+    const lines = partsBeside(label, parts, columns).map((line) => line.replace(stateOf(end), style.bold));
+    return outlook && outlook.timer !== null ? [...lines, ...forecastLines(outlook, columns)] : lines;
   });
 }
 
-/** `CLOSE-WAIT  proven for 12 s  python3 (4711)` */
-function endText(now: WatchedNow, end: SeenEnd): { state: string; text: string } {
+/** As the last poll has it: the timeline has rows only where more than a timer's time has changed. */
+function freshRow({ tables }: WatchedNow, { host, local, remote, row }: SeenEnd): SocketRow | undefined {
+  return tables[host].find(
+    (one) => one.state === row?.state && sameEndpoint(one.local, local) && sameEndpoint(one.remote, remote),
+  );
+}
+
+/** `CLOSE-WAIT`, `proven, 12 s`, `python3 (4711)` */
+function endParts(now: WatchedNow, end: SeenEnd): string[] {
   const state = stateOf(end);
   const stay = end.stays.at(-1);
   const word = stay && now.verdictOf(stay);
-  const parts: string[] = [state];
-  if (word && stay) parts.push(`${word}, ${formatMs(now.nowMs - stay.fromMs)}`);
   const inode = end.row?.inode ?? 0;
   const processes = holdersOf(now.timeline, end.host, inode);
   const who = holderText({ state, processes, hasNoDescriptor: end.row !== null && inode === 0 });
-  if (who) parts.push(who);
-  return { state, text: parts.join('  ') };
+  const lasted = word && stay ? [`${word}, ${formatMs(now.nowMs - stay.fromMs)}`] : [];
+  return [state, ...lasted, ...(who ? [who] : [])];
 }
 
 function listenerLines(now: WatchedNow, end: SeenEnd, style: Style, columns: number): string[] {
-  const { state, text } = endText(now, end);
-  const parts = [formatEndpoint(end.local), text, queueText(end)].filter(Boolean);
-  const lines = wrapBeside(`   ${end.host}  `, parts.join('  '), columns);
-  return lines.map((line) => line.replace(state, style.bold));
+  const queue = queueText(end);
+  const parts = [formatEndpoint(end.local), ...endParts(now, end), ...(queue ? [queue] : [])];
+  return partsBeside(`   ${end.host}  `, parts, columns).map((line) =>
+    line.replace(stateOf(end), style.bold),
+  );
+}
+
+/** Ends of connections within one host. */
+function insideLines(now: WatchedNow, style: Style, columns: number): string[] {
+  const open = seenOn(now.timeline).inside.filter(({ row }) => row !== null);
+  const more = open.length - MOST_SHOWN;
+  return [
+    ...open.slice(-MOST_SHOWN).flatMap((end) => {
+      const parts = [
+        `${formatEndpoint(end.local)} with ${formatEndpoint(end.remote)}`,
+        ...endParts(now, end),
+      ];
+      return partsBeside(`   ${end.host}  `, parts, columns).map((line) =>
+        line.replace(stateOf(end), style.bold),
+      );
+    }),
+    ...(more > 0 ? [`   ${counted(more, 'more end')} of connections within a host`] : []),
+  ];
+}
+
+/** Breaks lines between the parts, not within them. */
+function partsBeside(label: string, parts: readonly string[], columns: number): string[] {
+  const text = parts.map((part) => part.replaceAll(' ', NO_BREAK_SPACE)).join(`${NO_BREAK_SPACE} `);
+  return wrapBeside(label, text, columns).map((line) => line.replaceAll(NO_BREAK_SPACE, ' ').trimEnd());
 }
 
 function ruleLines({ timeline, nowMs }: WatchedNow, host: HostName, columns: number): string[] {

@@ -1,11 +1,12 @@
 import { otherHostOf } from '../../../evidence/connection.ts';
 import type { HostName } from '../../../evidence/events.ts';
+import { isWatched } from '../../../evidence/foreign-rules.ts';
 import { trafficOn } from '../../../evidence/packet-index.ts';
 import { type Passage, passages, wordsOfDrop } from '../../../evidence/segments.ts';
 import type { Timeline } from '../../../evidence/timeline.ts';
 import { stateHistoryOf, type Transition } from '../../../evidence/transitions.ts';
 import { connectionsOf, leaves } from '../../story/connections.ts';
-import { ruleTexts } from '../../story/result.ts';
+import { arrivedText, ruleTexts } from '../../story/result.ts';
 import { hasOwnPlace, type PacketEvent } from './packets.ts';
 
 /** What each packet did: the state it changed, what dropped it, what made it. */
@@ -74,6 +75,10 @@ function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, stri
   return new Map(
     story.flatMap((passage) => {
       const { fate, arrivedMs } = passage;
+      if (fate === 'delivered' && arrivedMs !== null && isWatched(timeline)) {
+        const text = arrivedText(timeline, otherHostOf(passage), arrivedMs);
+        return text ? [[keyOf({ ...passage, host: otherHostOf(passage), atMs: arrivedMs }), [text]]] : [];
+      }
       if (fate === 'delivered' || fate === 'unseen') return [];
       if (fate === 'lost') return [[keyOf(passage), ['not seen to arrive']]];
       const dropped =

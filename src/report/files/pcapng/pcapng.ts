@@ -1,4 +1,5 @@
 import type { LabOpened, RunStarted } from '../../../evidence/events.ts';
+import { isWatched } from '../../../evidence/foreign-rules.ts';
 import type { Timeline } from '../../../evidence/timeline.ts';
 import { completeChecksum, packetLength } from '../../../tcp/segment.ts';
 import { leaves } from '../../story/connections.ts';
@@ -49,6 +50,7 @@ function packet(event: PacketEvent, startNs: bigint, comment: string): Packet {
 }
 
 function summary(timeline: Timeline): string {
+  if (isWatched(timeline)) return 'a lab in which others acted, watched by tcplab';
   if (!timeline.of('claimed')[0] && !timeline.of('gave-up')[0]) return 'nothing was claimed';
   const { scenario, host, state, peer, verdict, because } = resultOf(timeline);
   const other = peer.state ? `, ${peer.host} in ${peer.state}` : '';

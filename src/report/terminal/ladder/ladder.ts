@@ -16,6 +16,8 @@ export interface LadderOptions {
   width?: number;
   /** The connection whose states are shown if the timeline has no claim. Default: the first seen. */
   connection?: Connection | undefined;
+  /** Without the other connections. */
+  isAlone?: boolean;
 }
 
 /**
@@ -39,9 +41,9 @@ interface LadderParts {
 /** All of it at once; `LadderFeed` has it as it grows. */
 export function ladderParts(
   timeline: Timeline,
-  { ascii, style, width, connection }: LadderOptions,
+  { ascii, style, width, connection, isAlone }: LadderOptions,
 ): LadderParts {
-  const story = storyOf(timeline, connection);
+  const story = storyOf(timeline, connection, isAlone);
   const page = pageOf(width);
   const glyphs: Glyphs = ascii ? ASCII : UNICODE;
   return {
