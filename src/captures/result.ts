@@ -56,7 +56,7 @@ export interface ReadResult {
 }
 
 /** Where the user says the capture was taken. */
-export type GivenPlace = 'client' | 'server' | 'between';
+export type GivenPlace = 'client' | 'server' | 'both' | 'between';
 
 /** All that a capture shows. Call it once all packets are read. */
 export function resultOf(
@@ -97,7 +97,7 @@ function placesOf(
 ): (Place | null)[] {
   if (given === undefined) return [...connections.placesOf(connection).values()];
   const server = connection.opener === 'b' ? 'a' : 'b';
-  const at = given === 'between' ? given : given === 'server' ? server : otherOf(server);
+  const at = given === 'client' ? otherOf(server) : given === 'server' ? server : given;
   return [{ at, because: '--at says so', isSure: true }];
 }
 
@@ -106,9 +106,13 @@ function connectionResult(
   places: (Place | null)[],
   { firstMs, lastMs, facts }: Moments,
 ): ConnectionResult {
-  const place = overall(places) ?? presumed(one);
-  const isNear = (name: Name) => place !== null && (place.at === name || place.at === 'both');
-  const ends = { a: endResult(one, 'a', lastMs, isNear('a')), b: endResult(one, 'b', lastMs, isNear('b')) };
+  const place = overall(places);
+  // A capture that lost packets may have lost a FIN, wherever it was.
+  const isWhole = !facts.dropped && !one.hasGaps;
+  const isNear = (name: Name) =>
+    isWhole && place?.isSure === true && (place.at === name || place.at === 'both');
+  const seen = (name: Name) => ({ isNear: isNear(name), sawAll: isNear('a') && isNear('b') });
+  const ends = { a: endResult(one, 'a', lastMs, seen('a')), b: endResult(one, 'b', lastMs, seen('b')) };
   if (one.isSelf) ends.b = ends.a;
   const closedFirst = closedFirstOf(one, isNear);
   return {
@@ -138,18 +142,16 @@ function overall(places: (Place | null)[]): Place | null {
   return { at: 'both', because, isSure: a.isSure && b.isSure };
 }
 
-/** Segments that nothing answers were mostly captured where they were sent. */
-function presumed({ a, b }: Connection): Place | null {
-  const [one, other] = [a.sender.segments, b.sender.segments];
-  if (one > 0 === other > 0) return null;
-  return { at: one > 0 ? 'a' : 'b', because: 'only this end is in it', isSure: false };
-}
-
-function endResult(one: Connection, name: Name, atMs: number, isNear: boolean): EndResult {
+function endResult(
+  one: Connection,
+  name: Name,
+  atMs: number,
+  seen: { isNear: boolean; sawAll: boolean },
+): EndResult {
   const [{ reading, sender }, peer] = [one[name], one[otherOf(name)].sender];
   const isUnheard =
     (peer.fins > 1 && !peer.isFinAcknowledgedBy(sender)) || (peer.syns > 1 && sender.synAcks === 0);
-  const found = reading.statesAt(atMs, { isNear, isUnheard, mayHoldBack: sender.mayHoldBack(peer) });
+  const found = reading.statesAt(atMs, { ...seen, isUnheard, mayHoldBack: sender.mayHoldBack(peer) });
   const { states, why } = corrected(one, name, found);
   return {
     states,
@@ -229,8 +231,8 @@ function unknownsOf(
   if (closedFirst === 'unknown') unknown.push('whether an end closed: its FIN may be out of sight');
   if (one.hasGaps)
     unknown.push('what the segments held that the capture does not have, and an end acknowledged');
-  if (place === null) unknown.push('where it was captured: --at tells it');
-  else if (!place.isSure) unknown.push('for certain where it was captured: --at tells it');
+  if (!place?.isSure) unknown.push('where it was captured: --at tells it');
+  if (facts.dropped) unknown.push('what was in the packets that the capture lost');
   if (facts.endedMs === null && facts.format !== 'tcpdump text')
     unknown.push('how long the capture went on after its last packet');
   return unknown;

@@ -29,8 +29,8 @@ export function readCommand(): Command {
     .addOption(
       new Option(
         '--at <where>',
-        'where it was captured (default: found out by times, TTLs and directions)',
-      ).choices(['client', 'server', 'between']),
+        'where it was captured, which leaves fewer states (default: only a hint follows from times, TTLs and directions)',
+      ).choices(['client', 'server', 'both', 'between']),
     )
     .option('--json', 'JSON on standard output (schema/read.schema.json)')
     .addHelpText(

@@ -18,8 +18,8 @@ export interface Side {
 export interface Arrival {
   atMs: number;
   from: Name;
-  /** Whether the capture, near its receiver, saw it there. */
-  mayArrive: boolean;
+  /** It passed an interface, and not the one that is nearer to its receiver. */
+  isUnseen: boolean;
   segment: SeenSegment;
 }
 
@@ -67,7 +67,7 @@ export class Connection {
       : syn !== null;
   }
 
-  add({ atMs, from, mayArrive, segment }: Arrival): void {
+  add({ atMs, from, isUnseen, segment }: Arrival): void {
     const [side, peer] = [this[from], this[otherOf(from)]];
     const { flags, ack } = segment;
     this.lastMs = atMs;
@@ -89,7 +89,7 @@ export class Connection {
       this.resetMs ??= atMs;
     }
     side.reading.sent(atMs, segment);
-    if (mayArrive) peer.reading.received({ atMs, direction: 'received', segment });
+    peer.reading.received({ atMs, direction: 'received', segment }, isUnseen);
   }
 
   /** An ICMP error that quotes what `to` sent. */

@@ -18,14 +18,14 @@ const SAME_MS = 100;
 export class Sightings {
   #waiting: Sighted[] = [];
   #first = 0;
-  /** How many sightings were of a packet that was known. */
-  copies = 0;
+  /** Of which packet the last one was a copy. */
+  original: SeenPacket | null = null;
 
   /** Those that are not seen again, in the order in which they were first seen. */
   *add(packet: SeenPacket): Generator<Sighted> {
     const same = this.#find(packet);
+    this.original = same?.packet ?? null;
     if (same) {
-      this.copies++;
       same.sightings.push(packet.sighting);
       if (!same.interfaces.includes(packet.interface)) same.interfaces.push(packet.interface);
       return;
