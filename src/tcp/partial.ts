@@ -1,3 +1,4 @@
+import type { Doubt } from './doubts.ts';
 import { advance, End, type Input } from './fold.ts';
 import { type Knowledge, NOTHING_KNOWN } from './known.ts';
 import { changed, type Possibility, take, UNKNOWN, withDoubt } from './possibility.ts';
@@ -64,8 +65,8 @@ export function endInMidstream(
 }
 
 /** What an end can be whose input is not known exactly. */
-export function eitherOf(one: End, other: End): End {
-  const others = other.possibilities.map((each) => withDoubt(each, 'FIN or data'));
+export function eitherOf(one: End, other: End, doubt: Doubt = 'FIN or data'): End {
+  const others = other.possibilities.map((each) => withDoubt(each, doubt));
   return new End([...one.possibilities, ...others], one.known, one.last, one.blind);
 }
 

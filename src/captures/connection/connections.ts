@@ -27,6 +27,8 @@ export class Connections {
   /** How many connections were too many. */
   untold = 0;
   packets = 0;
+  /** Packets of TCP whose headers the capture cut: any of them may be a FIN. */
+  cut = 0;
   copies = 0;
   firstMs: number | null = null;
   lastMs: number | null = null;
@@ -134,7 +136,7 @@ export class Connections {
     let connection = flow.current;
     const isFromA = (one: Connection) => one.isSelf || sameEndpoint(source, one.a.endpoint);
     if (connection?.isBegunAnewBy(isFromA(connection) ? 'a' : 'b', segment)) {
-      connection.reused = { isAnswered: false };
+      connection.reused = { by: isFromA(connection) ? 'a' : 'b', isAnswered: false };
       flow.before = connection;
       connection = undefined;
     }
@@ -154,7 +156,7 @@ export class Connections {
     const from = isFromA(connection) ? 'a' : 'b';
     const isUnseen = this.#isUnseenAtEnd(sighted);
     this.#onSegment?.(connection, sighted, from, isUnseen);
-    connection.add({ atMs, from, isUnseen, segment });
+    connection.add({ atMs, from, isUnseen, hops: packet.hops, segment });
     // A SYN-ACK shows that the connection before it on these ports is gone at both ends.
     if (flow.before?.reused && segment.flags.includes('S') && segment.ack !== null)
       flow.before.reused.isAnswered = true;

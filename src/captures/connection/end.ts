@@ -69,7 +69,8 @@ export class EndReading {
     this.#waiting.splice(Math.max(plain, 0), 1);
   }
 
-  sent(atMs: number, segment: SeenSegment): void {
+  /** `isForeign`: something else may have sent it in the name of this end. */
+  sent(atMs: number, segment: SeenSegment, isForeign = false): void {
     const isBulk = isPlain(segment) && this.#isSteady && this.#waiting.every(isPlainInput);
     if (isBulk) {
       const last = this.#waiting.at(-1);
@@ -82,7 +83,9 @@ export class EndReading {
       return;
     }
     this.#flush();
-    this.#end = advance(this.#deliver(this.#end), { atMs, direction: 'sent', segment });
+    const before = this.#deliver(this.#end);
+    const after = advance(before, { atMs, direction: 'sent', segment });
+    this.#end = isForeign ? eitherOf(after, before, 'foreign') : after;
     this.#waiting = this.#waiting.filter((one) => mayStillCome(one, segment)).slice(-2);
     this.#isSteady = isSteady(this.#end);
   }

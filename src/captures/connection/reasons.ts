@@ -9,6 +9,7 @@ const REASONS: Partial<Record<Doubt, string>> = {
   'before the capture': 'the capture begins after its handshake',
   'FIN or data': 'the capture misses a segment of this connection, which may have been a FIN',
   'close behind data': 'a FIN may wait behind unsent data',
+  foreign: 'its RST came with another TTL than the rest, so a firewall may have sent it',
   timer: 'a timer may have ended its state by now',
 };
 

@@ -34,14 +34,17 @@ export function formatConnection(one: ConnectionResult, style: Style, width: num
 }
 
 /** Where it probably was, and how fewer states follow from that. */
-function hintOf({ place, ends, opener }: ConnectionResult): string[] {
+function hintOf({ place, ends, a, b }: ConnectionResult): string[] {
   if (!place || place.isSure) return [];
   if (place.at === 'between') return [`Probably captured between the ends: ${place.because}.`];
   if (ends.a.states.length === 1 && ends.b.states.length === 1) return [];
-  const [client, server] = opener === 'b' ? ['b', 'a'] : ['a', 'b'];
-  const at = { [client]: 'client', [server]: 'server', both: 'both' }[place.at] ?? '';
-  const near = at === 'both' ? 'both ends' : `the ${at}, ${place.at}`;
-  return [`Probably captured near ${near}: ${place.because}. If so, --at ${at} leaves fewer states.`];
+  const address = place.at === 'both' ? 'both' : addressOf(place.at === 'a' ? a : b);
+  const near = place.at === 'both' ? 'both ends' : place.at;
+  return [`Probably captured near ${near}: ${place.because}. If so, --at ${address} leaves fewer states.`];
+}
+
+function addressOf(endpoint: string): string {
+  return endpoint.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 }
 
 /** What the lines above it do not say already. */
@@ -94,7 +97,11 @@ const OWED: Readonly<Record<string, (owing: string, waiting: string) => string>>
 
 function* verdictLines(one: ConnectionResult): Generator<string> {
   const { closedFirst, resetBy, owed, ends } = one;
-  if (resetBy !== null) yield `${resetBy} reset the connection.`;
+  const isDoubtful = one.cannotKnow.some(
+    (text) => text.startsWith('whether') && text.includes('sent the RST'),
+  );
+  if (resetBy !== null)
+    yield isDoubtful ? `An RST in the name of ${resetBy}.` : `${resetBy} reset the connection.`;
   if (closedFirst === 'both') yield 'Both ends closed at the same time.';
   else if (closedFirst === 'a' || closedFirst === 'b') yield `${closedFirst} closed first.`;
   for (const text of owed) {
