@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { CaptureError } from '../src/captures/frame.ts';
-import { CAPTURES, CASES, type Case, type ExpectedEnd, faultsOf, readBytes } from './captured.ts';
+import { CAPTURES, CASES, type Case, type ExpectedEnd, faultsOf, placeOf, readBytes } from './captured.ts';
 import { REPOSITORY, TCPLAB } from './cli.ts';
 
 const cases = Object.entries(CASES).map(([name, one]) => ({ name, ...one }));
@@ -14,10 +14,23 @@ const schema = JSON.parse(readFileSync(join(REPOSITORY, 'schema/read.schema.json
 const validate = new Ajv2020({ strict: false, allErrors: true }).compile(schema);
 
 describe('a capture', () => {
-  it.each(cases)('has the states that fit, and the true ones: $name', async (one) => {
-    const result = await readBytes(bytesOf(one.file));
+  it.each(cases)('has the states that fit, and the true ones, told where it was: $name', async (one) => {
+    const result = await readBytes(bytesOf(one.file), placeOf(one));
     expect(faultsOf(result, one)).toEqual([]);
     expect(validate(result), JSON.stringify(validate.errors)).toBe(true);
+  });
+
+  it.each(cases)('leaves out no state because of a guess: $name', async (one) => {
+    const result = await readBytes(bytesOf(one.file));
+    expect(faultsOf(result, one, false)).toEqual([]);
+    for (const [index, { ends, place }] of result.connections.entries()) {
+      if (place?.isSure) continue;
+      for (const at of ['client', 'server', 'both', 'between'] as const) {
+        const told = (await readBytes(bytesOf(one.file), at)).connections[index];
+        for (const end of ['a', 'b'] as const)
+          expect(ends[end].states).toEqual(expect.arrayContaining(told?.ends[end].states ?? []));
+      }
+    }
   });
 
   it.each(cases)('is the same in pieces of 7 bytes: $name', async ({ file }) => {
@@ -60,7 +73,7 @@ describe('the check of captures', () => {
     ['a state that can’t be', wrong({ fit: ['CLOSE-WAIT', 'CLOSED'] }), "LAST-ACK can't be"],
     ['another order', wrong({ likely: 'CLOSED' }), 'CLOSED is likelier'],
   ])('sees %s', async (_title, expected, fault) => {
-    expect(faultsOf(await readBytes(bytesOf(one.file)), expected).join()).toContain(fault);
+    expect(faultsOf(await readBytes(bytesOf(one.file), 'client'), expected).join()).toContain(fault);
   });
 });
 
@@ -70,7 +83,7 @@ describe('the text of tcpdump', () => {
 
   it.each(texts)('shows what the capture shows: %s', async (file) => {
     const one = CASES[file.replace('.txt', '')] as Case;
-    expect(faultsOf(await readBytes(bytesOf(`text/${file}`)), one)).toEqual([]);
+    expect(faultsOf(await readBytes(bytesOf(`text/${file}`), placeOf(one)), one)).toEqual([]);
   });
 
   it.each([['-n'], ['-nS'], ['-nv'], ['-nttt'], ['-ntttt'], ['-nSe']])('with %s', async (flags) => {
@@ -187,7 +200,7 @@ describe('tcplab read', () => {
       undefined,
       /has no connection 9: it has 1/,
     ],
-    ['another place', [file, '--at', 'moon'], undefined, /client, server, between/],
+    ['another place', [file, '--at', 'moon'], undefined, /client, server, both, between/],
   ])('refuses %s with a clear error', (_title, args, input, message) => {
     const { stderr, status } = run(args, input);
     expect(status).toBe(2);

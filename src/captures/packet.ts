@@ -1,5 +1,5 @@
 import { IPV4, IPV6, TCP } from '../tcp/headers.ts';
-import { decodePacket, type IcmpError, tcpOptionsOf } from '../tcp/segment.ts';
+import { decodePacket, type IcmpError, tcpOptionsOf, unreadKind } from '../tcp/segment.ts';
 import { type SeenSegment, synOptionsOf } from '../tcp/syn-options.ts';
 import type { Frame } from './frame.ts';
 import { carriedIn } from './link/link.ts';
@@ -51,6 +51,12 @@ export function packetIn(frame: Frame): SeenPacket | undefined {
     isTagged,
     isLoopback,
   };
+}
+
+/** What a frame without a readable TCP packet has that a reader should know of. */
+export function unreadIn(frame: Frame): ReturnType<typeof unreadKind> {
+  const carried = carriedIn(frame);
+  return carried && unreadKind(carried.packet);
 }
 
 /** FNV-1a. */

@@ -2,9 +2,9 @@ import { Connections } from './connection/connections.ts';
 import { isPcap, PcapReader } from './file/pcap.ts';
 import { isPcapng, PcapngReader } from './file/pcapng.ts';
 import { TcpdumpText } from './file/tcpdump-text.ts';
-import { CaptureError, type CaptureFacts, type FrameReader } from './frame.ts';
+import { CaptureError, type CaptureFacts, type Frame, type FrameReader } from './frame.ts';
 import { isKnownLink } from './link/link.ts';
-import { packetIn } from './packet.ts';
+import { packetIn, unreadIn } from './packet.ts';
 
 export interface CaptureRead {
   connections: Connections;
@@ -45,9 +45,10 @@ export async function readCapture(
     for (const frame of reader.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))) {
       const packet = packetIn(frame);
       if (packet) connections.add(packet);
-      else skipped.add(frame.linkType);
+      else skipped.add(frame);
     }
   }
+  connections.cut = skipped.cut;
   const cut = reader.end();
   connections.finish();
   return { connections, facts: reader.facts, notes: [...(cut === null ? [] : [cut]), ...skipped.notes] };
@@ -72,20 +73,39 @@ async function readText(chunks: AsyncIterable<Uint8Array>, connections: Connecti
 /** Counts frames that hold no TCP. */
 class Skipped {
   #others = 0;
+  #tunnels = 0;
+  /** Packets of TCP that lack a part of its header. */
+  cut = 0;
   readonly #unknown = new Map<number, number>();
 
-  add(linkType: number): void {
-    if (isKnownLink(linkType)) this.#others++;
+  add(frame: Frame): void {
+    const { linkType } = frame;
+    const kind = unreadIn(frame);
+    if (kind === 'cut') this.cut++;
+    else if (kind === 'tunnel') this.#tunnels++;
+    else if (isKnownLink(linkType)) this.#others++;
     else if (this.#unknown.size < 100 || this.#unknown.has(linkType))
       this.#unknown.set(linkType, (this.#unknown.get(linkType) ?? 0) + 1);
   }
 
   get notes(): string[] {
-    const unknown = [...this.#unknown].map(
-      ([linkType, count]) => `${count} frames have link type ${linkType}, which tcplab does not read`,
-    );
-    return this.#others === 0
-      ? unknown
-      : [...unknown, `${this.#others} frames hold no TCP, or not all of its header`];
+    const counted = (count: number, one: string, many: string) =>
+      count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
+    return [
+      ...[...this.#unknown].map(
+        ([linkType, count]) => `${count} frames have link type ${linkType}, which tcplab does not read`,
+      ),
+      ...counted(
+        this.cut,
+        'TCP packet is cut within its header: capture with -s 128 or more',
+        'TCP packets are cut within their headers: capture with -s 128 or more',
+      ),
+      ...counted(
+        this.#tunnels,
+        'packet belongs to a tunnel, and tcplab does not read what is in it: capture on the tunnel’s interface',
+        'packets belong to a tunnel, and tcplab does not read what is in it: capture on the tunnel’s interface',
+      ),
+      ...counted(this.#others, 'frame holds no TCP', 'frames hold no TCP'),
+    ];
   }
 }

@@ -55,8 +55,8 @@ export interface ReadResult {
   connections: ConnectionResult[];
 }
 
-/** Where the user says the capture was taken. */
-export type GivenPlace = 'client' | 'server' | 'between';
+/** Where the user says the capture was taken: near an end, or on the host that has these addresses. */
+export type GivenPlace = 'client' | 'server' | 'both' | 'between' | { addresses: readonly string[] };
 
 /** All that a capture shows. Call it once all packets are read. */
 export function resultOf(
@@ -78,12 +78,21 @@ export function resultOf(
       notes,
     },
     connections: connections.all.map((one) =>
-      connectionResult(one, placesOf(one, connections, given), { firstMs, lastMs, facts }),
+      connectionResult(one, placesOf(one, connections, given), {
+        firstMs,
+        lastMs,
+        facts,
+        given,
+        isCut: connections.cut > 0,
+      }),
     ),
   };
 }
 
 interface Moments {
+  given: GivenPlace | undefined;
+  /** Packets are missing from it, by its own count. */
+  isCut: boolean;
   firstMs: number;
   /** Of the whole capture. */
   lastMs: number;
@@ -95,20 +104,34 @@ function placesOf(
   connections: Connections,
   given: GivenPlace | undefined,
 ): (Place | null)[] {
-  if (given === undefined) return [...connections.placesOf(connection).values()];
-  const server = connection.opener === 'b' ? 'a' : 'b';
-  const at = given === 'between' ? given : given === 'server' ? server : otherOf(server);
+  const at = given === undefined ? null : atOf(given, connection);
+  if (at === null) return [...connections.placesOf(connection).values()];
   return [{ at, because: '--at says so', isSure: true }];
+}
+
+/** Null where the capture does not show which end is meant. */
+function atOf(given: GivenPlace, { a, b, opener }: Connection): At | null {
+  if (typeof given === 'object') {
+    const [isA, isB] = [a, b].map(({ endpoint }) => given.addresses.includes(endpoint.address));
+    return isA && isB ? 'both' : isA ? 'a' : isB ? 'b' : null;
+  }
+  if (given === 'both' || given === 'between') return given;
+  if (opener !== 'a' && opener !== 'b') return null;
+  return given === 'client' ? opener : otherOf(opener);
 }
 
 function connectionResult(
   one: Connection,
   places: (Place | null)[],
-  { firstMs, lastMs, facts }: Moments,
+  { firstMs, lastMs, facts, given, isCut }: Moments,
 ): ConnectionResult {
-  const place = overall(places) ?? presumed(one);
-  const isNear = (name: Name) => place !== null && (place.at === name || place.at === 'both');
-  const ends = { a: endResult(one, 'a', lastMs, isNear('a')), b: endResult(one, 'b', lastMs, isNear('b')) };
+  const place = overall(places);
+  // A capture that lost packets may have lost a FIN, wherever it was.
+  const isWhole = !facts.dropped && !isCut && !one.hasGaps;
+  const isNear = (name: Name) =>
+    isWhole && place?.isSure === true && (place.at === name || place.at === 'both');
+  const seen = (name: Name) => ({ isNear: isNear(name), sawAll: isNear('a') && isNear('b') });
+  const ends = { a: endResult(one, 'a', lastMs, seen('a')), b: endResult(one, 'b', lastMs, seen('b')) };
   if (one.isSelf) ends.b = ends.a;
   const closedFirst = closedFirstOf(one, isNear);
   return {
@@ -121,7 +144,7 @@ function connectionResult(
     closedFirst,
     resetBy: one.resetBy,
     owed: owedOf(one),
-    cannotKnow: unknownsOf(one, ends, place, closedFirst, facts),
+    cannotKnow: unknownsOf(one, ends, place, closedFirst, { facts, given }),
     firstMs: round(one.firstMs - firstMs),
     lastMs: round(one.lastMs - firstMs),
   };
@@ -138,18 +161,17 @@ function overall(places: (Place | null)[]): Place | null {
   return { at: 'both', because, isSure: a.isSure && b.isSure };
 }
 
-/** Segments that nothing answers were mostly captured where they were sent. */
-function presumed({ a, b }: Connection): Place | null {
-  const [one, other] = [a.sender.segments, b.sender.segments];
-  if (one > 0 === other > 0) return null;
-  return { at: one > 0 ? 'a' : 'b', because: 'only this end is in it', isSure: false };
-}
-
-function endResult(one: Connection, name: Name, atMs: number, isNear: boolean): EndResult {
+function endResult(
+  one: Connection,
+  name: Name,
+  atMs: number,
+  seen: { isNear: boolean; sawAll: boolean },
+): EndResult {
   const [{ reading, sender }, peer] = [one[name], one[otherOf(name)].sender];
   const isUnheard =
-    (peer.fins > 1 && !peer.isFinAcknowledgedBy(sender)) || (peer.syns > 1 && sender.synAcks === 0);
-  const found = reading.statesAt(atMs, { isNear, isUnheard, mayHoldBack: sender.mayHoldBack(peer) });
+    (peer.fins > 1 && !peer.isFinAcknowledgedBy(sender)) ||
+    (peer.syns > 1 && sender.synAcks === 0 && peer.acknowledges === null);
+  const found = reading.statesAt(atMs, { ...seen, isUnheard, mayHoldBack: sender.mayHoldBack(peer) });
   const { states, why } = corrected(one, name, found);
   return {
     states,
@@ -167,8 +189,13 @@ function endResult(one: Connection, name: Name, atMs: number, isNear: boolean): 
 function corrected(one: Connection, name: Name, found: { states: State[]; why: string | null }) {
   const isOpener = one.opener === name;
   const peer = one[otherOf(name)].sender;
-  // A socket can't be there twice: a new SYN shows that its end has none of before.
-  if (one.reused && (isOpener || one.reused.isAnswered)) return { states: ['CLOSED'] as State[], why: null };
+  // A socket can't be there twice: a SYN-ACK shows that neither end has one of before. A SYN alone may be forged, or late.
+  if (one.reused?.isAnswered) return { states: ['CLOSED'] as State[], why: null };
+  if (one.reused?.by === name)
+    return {
+      states: ['CLOSED' as State, ...found.states.filter((state) => state !== 'CLOSED')],
+      why: 'it sent a new SYN on these ports, if no other host sent that in its name',
+    };
   const own = one[name].sender;
   const isDeaf = isOpener && own.syns > 2 && peer.synAcks > 2 && own.segments === own.syns;
   if (!isDeaf) return found;
@@ -183,6 +210,11 @@ function corrected(one: Connection, name: Name, found: { states: State[]; why: s
 }
 
 function closedFirstOf(one: Connection, isNear: (name: Name) => boolean): ConnectionResult['closedFirst'] {
+  if (one.closedFirst === 'a' || one.closedFirst === 'b') {
+    // The FIN of the other end may be among what is missing.
+    const { fin, hasGaps } = one[otherOf(one.closedFirst)].sender;
+    return fin === null && hasGaps ? 'unknown' : one.closedFirst;
+  }
   if (one.closedFirst !== null) return one.closedFirst;
   if (one.resetBy !== null) return 'nobody';
   if (one.opener === 'unknown') return 'unknown';
@@ -201,6 +233,8 @@ function owedOf(one: Connection): string[] {
 
 function owedBy(one: Connection, name: Name): string[] {
   const [own, peer] = [one[name].sender, one[otherOf(name)].sender];
+  // What it acknowledged shows that it was answered, out of sight of the capture.
+  if (own.segments === 0 && peer.acknowledges !== null) return [];
   if (peer.syns > 0 && own.segments === 0) return ['SYN-ACK'];
   if (peer.synAcks > 0 && (own.acknowledges === null || (peer.syn !== null && own.acknowledges === peer.syn)))
     return ['ACK of SYN'];
@@ -217,7 +251,7 @@ function unknownsOf(
   ends: ConnectionResult['ends'],
   place: Place | null,
   closedFirst: ConnectionResult['closedFirst'],
-  facts: CaptureFacts,
+  { facts, given }: Pick<Moments, 'facts' | 'given'>,
 ): string[] {
   const unknown: string[] = [];
   for (const name of ['a', 'b'] as const) {
@@ -229,8 +263,17 @@ function unknownsOf(
   if (closedFirst === 'unknown') unknown.push('whether an end closed: its FIN may be out of sight');
   if (one.hasGaps)
     unknown.push('what the segments held that the capture does not have, and an end acknowledged');
-  if (place === null) unknown.push('where it was captured: --at tells it');
-  else if (!place.isSure) unknown.push('for certain where it was captured: --at tells it');
+  if (one.resetHops !== null && one.resetBy !== null)
+    unknown.push(
+      `whether ${one.resetBy} sent the RST: its TTL is ${one.resetHops}, that of its other packets ${one[one.resetBy].hops}`,
+    );
+  if (!place?.isSure)
+    unknown.push(
+      given === 'client' || given === 'server'
+        ? 'which end is the client, so where it was captured: --at ADDRESS tells it'
+        : 'where it was captured: --at tells it',
+    );
+  if (facts.dropped) unknown.push('what was in the packets that the capture lost');
   if (facts.endedMs === null && facts.format !== 'tcpdump text')
     unknown.push('how long the capture went on after its last packet');
   return unknown;

@@ -1,4 +1,5 @@
-import { type Command, Option } from 'commander';
+import { isIP } from 'node:net';
+import { type Command, InvalidArgumentError } from 'commander';
 import { CaptureError } from '../captures/frame.ts';
 import { readCapture } from '../captures/read.ts';
 import { type GivenPlace, type ReadResult, resultOf } from '../captures/result.ts';
@@ -6,6 +7,7 @@ import { TcplabError } from '../error.ts';
 import { WIDEST_TABLE } from '../report/terminal/layout.ts';
 import { formatConnection, formatRead } from '../report/terminal/read-report.ts';
 import { styleFor } from '../report/terminal/style.ts';
+import { addressBytes, addressText } from '../tcp/endpoint.ts';
 import { parseCount } from './arguments.ts';
 import { newCommand } from './commands.ts';
 import { helpEnd } from './help.ts';
@@ -26,11 +28,11 @@ export function readCommand(): Command {
     )
     .argument('<file>', 'the capture, or - for standard input')
     .option('--connection <n>', 'only this connection, by its number', parseCount)
-    .addOption(
-      new Option(
-        '--at <where>',
-        'where it was captured (default: found out by times, TTLs and directions)',
-      ).choices(['client', 'server', 'between']),
+    .option(
+      '--at <where>',
+      'where it was captured, which leaves fewer states: client, server, both, between, or the addresses of the host, as ' +
+        '10.0.0.5,10.0.1.5 (default: a hint at most, from times, TTLs and directions)',
+      parsePlace,
     )
     .option('--json', 'JSON on standard output (schema/read.schema.json)')
     .addHelpText(
@@ -40,6 +42,7 @@ export function readCommand(): Command {
           'tcplab read stuck.pcap',
           'tcpdump -ni eth0 -w - tcp port 80 | tcplab read -',
           'tcplab read stuck.pcapng.gz --connection 3 --at server',
+          'tcplab read everything.pcap --at 10.0.0.5',
           "tcplab read stuck.pcap --json | jq '.connections[] | select(.owed != [])'",
         ],
         'a is the end that opened the connection. What an end sent is certain. What was on its way to it counts as ' +
@@ -48,6 +51,17 @@ export function readCommand(): Command {
       ),
     )
     .action(read);
+}
+
+const PLACES: readonly GivenPlace[] = ['client', 'server', 'both', 'between'];
+
+function parsePlace(text: string): GivenPlace {
+  const place = PLACES.find((one) => one === text);
+  if (place) return place;
+  const addresses = text.split(',');
+  if (!addresses.every((address) => isIP(address) !== 0))
+    throw new InvalidArgumentError('expected client, server, both, between, or IP addresses.');
+  return { addresses: addresses.map((address) => addressText(addressBytes(address))) };
 }
 
 async function read(file: string, options: Options): Promise<void> {

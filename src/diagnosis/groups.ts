@@ -1,7 +1,6 @@
 import { addressInBrackets, endpointText } from '../tables/endpoint.ts';
 import type { SeenSocket } from '../tables/join.ts';
 import type { Owner, TableEndpoint, TableRow } from '../tables/row.ts';
-import type { State } from '../tcp/state.ts';
 import type { Ends, Finding, Group, GroupOwner, Since } from './diagnosis.ts';
 import { judge, judgeEntry } from './judge.ts';
 import type { Scene } from './scene.ts';
@@ -9,6 +8,14 @@ import { actOf, certainOf, labOf, whatOf } from './words.ts';
 
 /** Of each group so many lines and holders are kept. */
 const KEPT = 20;
+
+/** Where a row belongs. */
+interface Setting {
+  state: Draft['state'];
+  service: Draft['service'];
+  socket: SeenSocket | null;
+  scene: Scene;
+}
 
 interface Member {
   row: TableRow;
@@ -53,9 +60,14 @@ export function groupsOf(scene: Scene, entries: readonly TableRow[]): (Group & G
   for (const socket of scene.sockets) {
     const finding = judge(socket, scene);
     const service = scene.serviceOf(socket);
-    add(drafts, { row: socket, finding }, socket.state ?? 'CLOSED', service, socket);
+    add(drafts, { row: socket, finding }, { state: socket.state ?? 'CLOSED', service, socket, scene });
   }
-  for (const row of entries) add(drafts, { row, finding: judgeEntry(row) }, 'conntrack', 'peer', null);
+  for (const row of entries)
+    add(
+      drafts,
+      { row, finding: judgeEntry(row) },
+      { state: 'conntrack', service: 'peer', socket: null, scene },
+    );
   return withOwners([...drafts.values()]).map((draft) => finished(draft, scene));
 }
 
@@ -97,28 +109,28 @@ export interface GroupOrigin {
 function add(
   drafts: Map<string, Draft>,
   { row, finding }: Member,
-  state: State | 'conntrack',
-  service: Draft['service'],
-  socket: SeenSocket | null,
+  { state, service, socket, scene }: Setting,
 ): void {
   const owners = row.owners ?? [];
-  const place = [
-    state,
-    row.conntrack,
-    finding.holds,
-    finding.culprit,
-    finding.ends.how,
-    service,
-    service === 'peer' ? '' : row.local && endpointText(row.local),
-    service === 'local' ? '' : row.peer && endpointText(row.peer),
-    // A descriptor that is open or not decides what ends it.
-    socket && owners.length === 0 && state === 'FIN-WAIT-2' ? 'orphan' : '',
-  ].join(' ');
+  const numberOf = (endpoint: TableEndpoint | null) => (endpoint ? scene.numberOf(endpoint) : '');
+  const [local, peer] = [
+    service === 'peer' ? '' : numberOf(row.local),
+    service === 'local' ? '' : numberOf(row.peer),
+  ];
+  // A descriptor that is open or not decides what ends it.
+  const orphan = socket && owners.length === 0 && state === 'FIN-WAIT-2' ? 'orphan' : '';
+  const { holds, culprit, ends } = finding;
+  const place = `${state} ${row.conntrack} ${holds} ${culprit} ${ends.how} ${service} ${local} ${peer} ${orphan}`;
   const showsOwner = row.owners !== null;
-  const key = `${place} ${owners
-    .map(({ pid }) => pid)
-    .sort()
-    .join()} ${showsOwner}`;
+  const [first, ...others] = owners;
+  const pids =
+    others.length === 0
+      ? (first?.pid ?? '')
+      : owners
+          .map(({ pid }) => pid)
+          .sort()
+          .join();
+  const key = `${place} ${pids} ${showsOwner}`;
   let draft = drafts.get(key);
   if (!draft) {
     draft = {

@@ -20,13 +20,15 @@ const NEARLY_ALL = 0.9;
 export function usedUp(scene: Scene): PortUse[] {
   const { ports, isOutOfPorts } = scene.known;
   const [first, last] = ports;
-  const uses = new Map<string, PortUse>();
+  const uses = new Map<string, Map<number, PortUse>>();
   for (const socket of scene.sockets) {
     const { local, peer, state } = socket;
     if (!local || !peer || local.port === null || local.port < first || local.port > last) continue;
     if (scene.serviceOf(socket) !== 'peer') continue;
-    const key = `${local.address} ${endpointText(peer)}`;
-    let use = uses.get(key);
+    const ofAddress = uses.get(local.address) ?? new Map<number, PortUse>();
+    uses.set(local.address, ofAddress);
+    const number = scene.numberOf(peer);
+    let use = ofAddress.get(number);
     if (!use) {
       use = {
         local: local.address,
@@ -35,12 +37,12 @@ export function usedUp(scene: Scene): PortUse[] {
         timeWait: 0,
         available: last - first + 1,
       };
-      uses.set(key, use);
+      ofAddress.set(number, use);
     }
     use.used++;
     if (state === 'TIME-WAIT') use.timeWait++;
   }
-  const all = [...uses.values()].sort((a, b) => b.used - a.used);
+  const all = [...uses.values()].flatMap((each) => [...each.values()]).sort((a, b) => b.used - a.used);
   const full = all.filter(({ used, available }) => used >= NEARLY_ALL * available);
   // The table may show a part of them.
   return full.length > 0 || !isOutOfPorts ? full : all.filter(({ used }) => used > 1).slice(0, 1);

@@ -1,4 +1,4 @@
-import { endpointText, isAny } from '../tables/endpoint.ts';
+import { isAny } from '../tables/endpoint.ts';
 import type { SeenSocket } from '../tables/join.ts';
 import type { TableEndpoint } from '../tables/row.ts';
 import type { Known } from './known.ts';
@@ -8,9 +8,13 @@ export class Scene {
   readonly sockets: readonly SeenSocket[];
   readonly known: Known;
   readonly #listeners = new Map<number, SeenSocket[]>();
-  readonly #localUses = new Map<string, number>();
-  readonly #peerUses = new Map<string, number>();
-  readonly #byEnds = new Map<string, SeenSocket>();
+  /** By the number of an endpoint. */
+  readonly #localUses: number[] = [];
+  readonly #peerUses: number[] = [];
+  /** By the number of the local end: the only socket there, or those there by the number of the peer. */
+  readonly #byEnds: (SeenSocket | Map<number, SeenSocket>)[] = [];
+  readonly #numbers = new Map<string, Map<string | number, number>>();
+  #endpoints = 0;
   /** Whether any table names owners. */
   readonly showsOwners: boolean;
 
@@ -27,9 +31,10 @@ export class Scene {
         if (others) others.push(socket);
         else this.#listeners.set(port, [socket]);
       } else if (peer) {
-        count(this.#localUses, local);
-        count(this.#peerUses, peer);
-        this.#byEnds.set(`${endpointText(local)} ${endpointText(peer)}`, socket);
+        const [here, there] = [this.numberOf(local), this.numberOf(peer)];
+        this.#localUses[here] = (this.#localUses[here] ?? 0) + 1;
+        this.#peerUses[there] = (this.#peerUses[there] ?? 0) + 1;
+        this.#keep(socket, here, there);
       }
     }
   }
@@ -47,7 +52,38 @@ export class Scene {
   /** The other end of a connection, if it is in the tables too. */
   otherEnd({ local, peer }: SeenSocket): SeenSocket | undefined {
     if (!local || !peer) return undefined;
-    return this.#byEnds.get(`${endpointText(peer)} ${endpointText(local)}`);
+    const there = this.#byEnds[this.numberOf(peer)];
+    const number = this.numberOf(local);
+    if (there instanceof Map) return there.get(number);
+    return there?.peer && this.numberOf(there.peer) === number ? there : undefined;
+  }
+
+  #keep(socket: SeenSocket, here: number, there: number): void {
+    const before = this.#byEnds[here];
+    if (before instanceof Map) before.set(there, socket);
+    else if (before?.peer)
+      this.#byEnds[here] = new Map([
+        [this.numberOf(before.peer), before],
+        [there, socket],
+      ]);
+    else this.#byEnds[here] = socket;
+  }
+
+  /** One number for each endpoint: a text for each of 100,000 sockets would take most of the time. */
+  numberOf({ address, isCut, port, service }: TableEndpoint): number {
+    const host = isCut ? `${address}…` : address;
+    let ports = this.#numbers.get(host);
+    if (!ports) {
+      ports = new Map();
+      this.#numbers.set(host, ports);
+    }
+    const at = port ?? service ?? '*';
+    let number = ports.get(at);
+    if (number === undefined) {
+      number = this.#endpoints++;
+      ports.set(at, number);
+    }
+    return number;
   }
 
   /** Which end has the port of the service; null where nothing shows it. */
@@ -56,10 +92,8 @@ export class Scene {
     if (state === 'SYN-RECEIVED') return 'local';
     if (this.listenerAt(local)) return 'local';
     if (state === 'SYN-SENT' || this.listenerAt(peer)) return 'peer';
-    const [here, there] = [
-      this.#localUses.get(endpointText(local)) ?? 0,
-      this.#peerUses.get(endpointText(peer)) ?? 0,
-    ];
+    const here = this.#localUses[this.numberOf(local)] ?? 0;
+    const there = this.usesTowards(peer);
     if (here !== there) return here > there ? 'local' : 'peer';
     const [localPort, peerPort] = [servicePort(local), servicePort(peer)];
     if (localPort === peerPort) return null;
@@ -68,7 +102,7 @@ export class Scene {
 
   /** How many ports of this address are in use towards one endpoint. */
   usesTowards(peer: TableEndpoint): number {
-    return this.#peerUses.get(endpointText(peer)) ?? 0;
+    return this.#peerUses[this.numberOf(peer)] ?? 0;
   }
 
   /** Every listener with connections in its queue. */
@@ -91,9 +125,4 @@ export class Scene {
 /** A port of which the tool prints a name is a service's. */
 function servicePort({ port, service }: TableEndpoint): number {
   return service === null ? (port ?? 65_536) : 0;
-}
-
-function count(uses: Map<string, number>, endpoint: TableEndpoint): void {
-  const key = endpointText(endpoint);
-  uses.set(key, (uses.get(key) ?? 0) + 1);
 }

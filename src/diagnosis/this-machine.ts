@@ -26,9 +26,9 @@ export class MachineSockets {
     this.#table = this.#namespace.enter(() => new SocketTable());
   }
 
-  /** `pid`: only the sockets that this process has open. */
-  read(pid?: number): Seen {
-    const holders = ownersByInode(pid === undefined ? undefined : [pid]);
+  /** `pid`: only the sockets that this process has open. Owners take longer than all else. */
+  read(pid?: number, { hasOwners = true }: { hasOwners?: boolean } = {}): Seen {
+    const holders = hasOwners ? ownersByInode(pid === undefined ? undefined : [pid]) : new Map();
     const sockets: SeenSocket[] = [];
     this.#table.visit((row, ages) => {
       const owners = holders.get(row.inode) ?? [];
@@ -45,7 +45,7 @@ export class MachineSockets {
     };
   }
 
-  #seen(row: SocketRow, ages: SocketAges | null, owners: readonly Owner[]): SeenSocket {
+  #seen(row: Omit<SocketRow, 'cookie'>, ages: SocketAges | null, owners: readonly Owner[]): SeenSocket {
     const { state, inode, uid, timer, expiresMs, info } = row;
     return {
       line: 0,

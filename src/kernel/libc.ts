@@ -61,6 +61,7 @@ interface Libc {
   socketpair(domain: number, type: number, protocol: number, fds: Int32Array): number;
   sendmsg(fd: number, message: bigint, flags: number): number;
   pipe2(fds: Int32Array, flags: number): number;
+  readlinkat(folder: number, name: Buffer, target: Buffer, size: number): number | bigint;
   read(fd: number, data: Uint8Array, length: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Uint8Array): number;
@@ -111,6 +112,7 @@ export const libc: Libc = {
   socketpair: lib.func('int socketpair(int domain, int type, int protocol, int *fds)'),
   sendmsg: lib.func('long sendmsg(int fd, void *message, int flags)'),
   pipe2: lib.func('int pipe2(int *fds, int flags)'),
+  readlinkat: lib.func('long readlinkat(int folder, const uint8_t *name, uint8_t *target, size_t size)'),
   read: lib.func('long read(int fd, uint8_t *data, size_t length)'),
   fcntl: lib.func('int fcntl(int fd, int command, long argument)'),
   ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { ifThere, withSystemErrors } from './files.ts';
 import { check, libc } from './libc.ts';
 import { needDescriptors, SPAWN_DESCRIPTORS } from './limits.ts';
@@ -186,18 +186,35 @@ export function socketHolders(pids: readonly number[] = allProcesses()): SocketH
   return pids.flatMap((pid) => {
     const holders = ifThere(() => {
       const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim().replaceAll(/\s/g, ' ');
-      return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-        const inode = socketInode(`/proc/${pid}/fd/${fd}`);
-        return inode === undefined ? [] : [{ inode, pid, name, fd: Number(fd) }];
-      });
+      const path = `/proc/${pid}/fd`;
+      const names = readdirSync(path);
+      const folder = openSync(path, O_PATH_FOLDER);
+      try {
+        return names.flatMap((fd) => {
+          const inode = socketInode(folder, fd);
+          return inode === 0 ? [] : [{ inode, pid, name, fd: Number(fd) }];
+        });
+      } finally {
+        closeSync(folder);
+      }
     });
     return holders ?? [];
   });
 }
 
-function socketInode(path: string): number | undefined {
-  const inode = /^socket:\[(\d+)\]$/.exec(ifThere(() => readlinkSync(path)) ?? '')?.[1];
-  return inode === undefined ? undefined : Number(inode);
+/** O_PATH | O_DIRECTORY */
+const O_PATH_FOLDER = 0o10000000 | 0o200000;
+const SOCKET = Buffer.from('socket:[');
+const [descriptorName, target] = [Buffer.alloc(16), Buffer.alloc(64)];
+
+/** The inode of `socket:[1234]`; 0 for any other file. A machine may have 100,000 descriptors, so no text is made of them. */
+function socketInode(folder: number, fd: string): number {
+  descriptorName.writeUInt8(0, descriptorName.write(fd, 'latin1'));
+  const length = Number(libc.readlinkat(folder, descriptorName, target, target.length));
+  if (length <= SOCKET.length || target.compare(SOCKET, 0, SOCKET.length, 0, SOCKET.length) !== 0) return 0;
+  let inode = 0;
+  for (let at = SOCKET.length; at < length - 1; at++) inode = inode * 10 + target.readUInt8(at) - 48;
+  return inode;
 }
 
 /**

@@ -41,10 +41,10 @@ export class SocketTable {
   }
 
   /** Each row but those that are only bound, with how long ago it last sent and received; nothing is kept. */
-  visit(visitor: (row: SocketRow, ages: SocketAges | null) => void): void {
+  visit(visitor: (row: Omit<SocketRow, 'cookie'>, ages: SocketAges | null) => void): void {
     this.#netlink.dump(dumpRequest({ states: ALL_BUT_BOUND, info: true }), 'socket table', (datagram, at) => {
       const end = at - 16 + datagram.readUInt32LE(at - 16);
-      visitor(rowAt(datagram, at), agesAt(datagram, infoAt(datagram, at + 72, end)));
+      visitor(bareRowAt(datagram, at), agesAt(datagram, infoAt(datagram, at + 72, end)));
     });
   }
 
@@ -108,6 +108,12 @@ function destroyRequest(local: Endpoint, remote: Endpoint): Buffer {
 
 /** The message at `at`: struct inet_diag_msg (72 bytes, aligned to 4) and its attributes. Nothing is copied: a table may have tens of thousands. */
 function rowAt(datagram: Buffer, at: number): SocketRow {
+  const row = bareRowAt(datagram, at) as SocketRow;
+  row.cookie = cookieAt(datagram, at + 44);
+  return row;
+}
+
+function bareRowAt(datagram: Buffer, at: number): Omit<SocketRow, 'cookie'> {
   const timer = TIMERS[datagram.readUInt8(at + 2)] ?? 'none';
   const isIpv6 = datagram.readUInt8(at) === AF_INET6;
   return {
@@ -116,7 +122,6 @@ function rowAt(datagram: Buffer, at: number): SocketRow {
     retransmits: datagram.readUInt8(at + 3),
     local: { port: datagram.readUInt16BE(at + 4), address: addressAt(datagram, at + 8, isIpv6) },
     remote: { port: datagram.readUInt16BE(at + 6), address: addressAt(datagram, at + 24, isIpv6) },
-    cookie: cookieAt(datagram, at + 44),
     expiresMs: timer === 'none' ? null : datagram.readUInt32LE(at + 52),
     receiveQueue: datagram.readUInt32LE(at + 56),
     sendQueue: datagram.readUInt32LE(at + 60),

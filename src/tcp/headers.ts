@@ -4,7 +4,10 @@
 export const ETHER_TYPE = { ipv4: 0x0800, ipv6: 0x86dd } as const;
 
 /** Protocol numbers (RFC 791, RFC 8200: Next Header). */
-export const PROTOCOL = { icmp: 1, tcp: 6, icmpv6: 58 } as const;
+export const PROTOCOL = { icmp: 1, ipv4: 4, tcp: 6, udp: 17, ipv6: 41, gre: 47, icmpv6: 58 } as const;
+
+/** UDP's ports for VXLAN (RFC 7348; Linux's own default) and Geneve (RFC 8926). */
+export const TUNNEL_PORTS: readonly number[] = [4789, 8472, 6081];
 
 /** Headers of IPv6 in front of the payload that have their length in their second byte (RFC 8200, 4.3 to 4.6; RFC 4302, 2.2). */
 export const EXTENSION = { hopByHop: 0, routing: 43, fragment: 44, authentication: 51, options: 60 } as const;

@@ -1,3 +1,4 @@
+import type { Doubt } from './doubts.ts';
 import { advance, End, type Input } from './fold.ts';
 import { type Knowledge, NOTHING_KNOWN } from './known.ts';
 import { changed, type Possibility, take, UNKNOWN, withDoubt } from './possibility.ts';
@@ -64,8 +65,8 @@ export function endInMidstream(
 }
 
 /** What an end can be whose input is not known exactly. */
-export function eitherOf(one: End, other: End): End {
-  const others = other.possibilities.map((each) => withDoubt(each, 'FIN or data'));
+export function eitherOf(one: End, other: End, doubt: Doubt = 'FIN or data'): End {
+  const others = other.possibilities.map((each) => withDoubt(each, doubt));
   return new End([...one.possibilities, ...others], one.known, one.last, one.blind);
 }
 
@@ -128,16 +129,24 @@ export function elapsed(end: End, atMs: number): End {
 export function outOfSight(end: End, atMs: number): End {
   const unseen = end.possibilities.flatMap((one) => {
     const more = UNSEEN[one.state ?? 'CLOSED'];
-    const fin = more
+    return more
       ? [{ ...take(one, 'close', atMs, more), finSent: one.sendNext, sendNext: seqAdd(one.sendNext, 1) }]
       : [];
-    const isAsked = one.unanswered !== null && isSyn(one.unanswered) && (one.state ?? 'CLOSED') === 'CLOSED';
-    const request = isAsked ? [{ ...one, state: 'SYN-RECEIVED' as const, passive: true }] : [];
-    return [...fin, ...request];
   });
   const gone = { ...UNKNOWN, state: 'CLOSED' as const };
   const added = [...unseen, gone].map((one) => withDoubt(one, 'out of sight'));
   return new End(ofEachKind([...end.possibilities, ...added]), end.known, end.last, end.blind);
+}
+
+/**
+ * An end may have received a SYN that nothing answers: its SYN-ACK may be lost, and on its own host, a rule of OUTPUT may drop it
+ * before a capture there sees it.
+ */
+export function withSilentRequest(end: End): End {
+  const requests = end.possibilities
+    .filter(({ state, unanswered }) => (state ?? 'CLOSED') === 'CLOSED' && unanswered && isSyn(unanswered))
+    .map((one) => withDoubt({ ...one, state: 'SYN-RECEIVED', passive: true }, 'not delivered'));
+  return new End([...end.possibilities, ...requests], end.known, end.last, end.blind);
 }
 
 const UNSEEN: Partial<Record<State, State>> = { ESTABLISHED: 'FIN-WAIT-1', 'CLOSE-WAIT': 'LAST-ACK' };

@@ -1,5 +1,5 @@
 import { addressBytes, addressText, type Endpoint, endpointOf } from './endpoint.ts';
-import { EXTENSION, ICMP, IPV4, IPV6, PROTOCOL, TCP } from './headers.ts';
+import { EXTENSION, ICMP, IPV4, IPV6, PROTOCOL, TCP, TUNNEL_PORTS } from './headers.ts';
 import { type SequenceNumber, sequenceNumber } from './sequence.ts';
 
 /** A TCP segment as it stood on the wire (RFC 9293, 3.1), with the addresses of its IP header. */
@@ -163,6 +163,19 @@ export function headersOf(packet: Buffer): Buffer | undefined {
   return quoted && packet.subarray(0, ip.headerLength + ICMP.bytes + quoted.headerLength + ICMP.leastQuoted);
 }
 
+/** What a packet holds that `decodePacket` does not read: TCP whose header is cut, or a tunnel; undefined for all else. */
+export function unreadKind(packet: Buffer): 'cut' | 'tunnel' | undefined {
+  const ip = decodeIp(packet);
+  if (!ip) return undefined;
+  const { protocol, headerLength } = ip;
+  if (protocol === PROTOCOL.tcp) return 'cut';
+  if (protocol === PROTOCOL.udp)
+    return packet.length >= headerLength + 4 && TUNNEL_PORTS.includes(packet.readUInt16BE(headerLength + 2))
+      ? 'tunnel'
+      : undefined;
+  return ([PROTOCOL.ipv4, PROTOCOL.ipv6, PROTOCOL.gre] as number[]).includes(protocol) ? 'tunnel' : undefined;
+}
+
 /** The options of a packet's TCP header; undefined where that is not whole. */
 export function tcpOptionsOf(packet: Buffer): Buffer | undefined {
   const ip = decodeIp(packet);
@@ -215,11 +228,13 @@ const FRAGMENT_OFFSET = 0x1fff;
 function decodeIp(bytes: Buffer, wireBytes?: number): IpHeader | undefined {
   if (bytes.length >= IPV4.bytes && versionOf(bytes) === 4) {
     if (bytes.readUInt16BE(IPV4.flags) & FRAGMENT_OFFSET) return undefined;
+    const headerLength = (bytes.readUInt8(0) & 0x0f) * 4;
+    if (headerLength < IPV4.bytes) return undefined;
     return {
       source: bytes.subarray(IPV4.source, IPV4.source + 4),
       destination: bytes.subarray(IPV4.destination, IPV4.destination + 4),
       protocol: bytes.readUInt8(IPV4.protocol),
-      headerLength: (bytes.readUInt8(0) & 0x0f) * 4,
+      headerLength,
       totalLength: bytes.readUInt16BE(IPV4.totalLength) || (wireBytes ?? 0),
     };
   }

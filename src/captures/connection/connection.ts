@@ -12,14 +12,17 @@ export interface Side {
   endpoint: Endpoint;
   reading: EndReading;
   sender: Sender;
+  /** TTL or hop limit of its packets. */
+  hops: number | null;
 }
 
 /** A packet of a connection, with which ends it may have come to. */
 export interface Arrival {
   atMs: number;
   from: Name;
-  /** Whether the capture, near its receiver, saw it there. */
-  mayArrive: boolean;
+  /** It passed an interface, and not the one that is nearer to its receiver. */
+  isUnseen: boolean;
+  hops: number | null;
   segment: SeenSegment;
 }
 
@@ -39,13 +42,15 @@ export class Connection {
   /** The ends that an ICMP error refused. */
   unreachable: string | null = null;
   /** A later SYN took its ports. */
-  reused: { isAnswered: boolean } | null = null;
+  reused: { by: Name; isAnswered: boolean } | null = null;
+  /** Of an RST, a TTL that no other packet of its end has: a firewall or a proxy may have sent it. */
+  resetHops: number | null = null;
   readonly isSelf: boolean;
 
   constructor(number: number, a: Endpoint, b: Endpoint, atMs: number) {
     this.number = number;
-    this.a = { endpoint: a, reading: new EndReading(), sender: new Sender() };
-    this.b = { endpoint: b, reading: new EndReading(), sender: new Sender() };
+    this.a = { endpoint: a, reading: new EndReading(), sender: new Sender(), hops: null };
+    this.b = { endpoint: b, reading: new EndReading(), sender: new Sender(), hops: null };
     this.isSelf = sameEndpoint(a, b);
     this.firstMs = atMs;
     this.lastMs = atMs;
@@ -67,7 +72,7 @@ export class Connection {
       : syn !== null;
   }
 
-  add({ atMs, from, mayArrive, segment }: Arrival): void {
+  add({ atMs, from, isUnseen, hops, segment }: Arrival): void {
     const [side, peer] = [this[from], this[otherOf(from)]];
     const { flags, ack } = segment;
     this.lastMs = atMs;
@@ -82,14 +87,28 @@ export class Connection {
     const isFirstOfAll = isFirst && peer.sender.next === null;
     side.sender.add(atMs, segment, peer.sender);
     if (isFirst && !/[SR]/.test(flags)) this.#beginInMidstream(from, segment, atMs, isFirstOfAll);
+    if (ack !== null && isAnswerToUnseenSyn(segment, peer.sender)) {
+      this.hasGaps = true;
+      const { source: destination, destination: source } = segment;
+      const syn = { ...segment, source, destination, seq: seqAdd(ack, -1), ack: null, flags: 'S', length: 0 };
+      peer.reading.sent(atMs, syn);
+      side.reading.received({ atMs, direction: 'received', segment: syn });
+    }
+    // An end that the capture never saw, and whose peer acknowledges something: its direction is missing.
+    const isUnseenEnd = peer.sender.segments === 0 && !peer.reading.isMidstream;
+    if (ack !== null && isUnseenEnd && !/[SR]/.test(flags))
+      peer.reading.begin('received', segment, atMs, false);
     if (ack !== null && !flags.includes('R')) this.#fillGap(from, atMs, ack, segment);
     if (flags.includes('F')) this.#noteFin(from);
     if (flags.includes('R')) {
       this.resetBy ??= from;
       this.resetMs ??= atMs;
     }
-    side.reading.sent(atMs, segment);
-    if (mayArrive) peer.reading.received({ atMs, direction: 'received', segment });
+    const isForeign = flags.includes('R') && side.hops !== null && hops !== null && side.hops !== hops;
+    if (isForeign) this.resetHops ??= hops;
+    else side.hops = hops;
+    side.reading.sent(atMs, segment, isForeign);
+    peer.reading.received({ atMs, direction: 'received', segment }, isUnseen);
   }
 
   /** An ICMP error that quotes what `to` sent. */
@@ -111,7 +130,7 @@ export class Connection {
     const [own, peer] = [this[from].sender, this[otherOf(from)].sender];
     if (this.closedFirst === null) this.closedFirst = from;
     else if (this.closedFirst === otherOf(from) && own.fins === 1 && peer.fin !== null && !own.finKnewPeers)
-      this.closedFirst = 'both';
+      this.closedFirst = own.isFinIn(peer.finAck) ? from : 'both';
   }
 
   #beginInMidstream(from: Name, segment: SeenSegment, atMs: number, isFirstOfAll: boolean): void {
@@ -152,6 +171,11 @@ export class Connection {
     peer.reading.sentUnseen(atMs, segment, mayBeFin);
     side.reading.receivedUnseen(atMs, segment, mayBeFin);
   }
+}
+
+/** A SYN-ACK shows that its receiver sent a SYN, even if the capture does not have it. */
+function isAnswerToUnseenSyn({ flags }: SeenSegment, { segments, syn }: Sender): boolean {
+  return flags.includes('S') && flags.includes('.') && segments === 0 && syn === null;
 }
 
 export function otherOf(name: Name): Name {

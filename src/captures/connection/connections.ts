@@ -16,12 +16,10 @@ interface Flow {
   key: string;
   /** Of its first connection: they are numbered in the order of their first packets. */
   number: number | null;
-  /** Of the packet before. */
-  lastInterface: number | null;
 }
 
 /** Gets each segment of a connection, in the order in which it is read. */
-export type OnSegment = (connection: Connection, sighted: Sighted, from: Name, mayArrive: boolean) => void;
+export type OnSegment = (connection: Connection, sighted: Sighted, from: Name, isUnseen: boolean) => void;
 
 /** The connections of a capture. */
 export class Connections {
@@ -29,6 +27,8 @@ export class Connections {
   /** How many connections were too many. */
   untold = 0;
   packets = 0;
+  /** Packets of TCP whose headers the capture cut: any of them may be a FIN. */
+  cut = 0;
   copies = 0;
   firstMs: number | null = null;
   lastMs: number | null = null;
@@ -40,6 +40,8 @@ export class Connections {
   /** By interface and the two addresses. */
   readonly #evidence = new Map<string, PlaceEvidence>();
   readonly #interfaces = new Map<string, Set<number>>();
+  /** By a sender's address and its peer's: the interfaces in the order in which its packets pass them. */
+  readonly #order = new Map<string, Passing>();
   readonly #onSegment: OnSegment | undefined;
 
   constructor(onSegment?: OnSegment) {
@@ -54,11 +56,10 @@ export class Connections {
     const { source, destination } = wire.kind === 'tcp' ? wire.segment : wire.error.quoted;
     const flow = this.#flowOf(source, destination);
     if (!flow) return;
-    const before = flow.sightings.copies;
     for (const sighted of flow.sightings.add(packet)) this.#read(flow, sighted);
-    const isCopy = flow.sightings.copies > before;
-    if (isCopy) this.copies++;
-    this.#note(packet, flow, isCopy);
+    const { original } = flow.sightings;
+    if (original) this.copies++;
+    this.#note(packet, flow, original);
   }
 
   /** Reads what waits for another sighting. */
@@ -69,21 +70,19 @@ export class Connections {
   }
 
   /** Where the capture of a connection was, by interface. */
-  placesOf({ a, b, opener }: Connection): Map<number, Place | null> {
+  placesOf({ a, b }: Connection): Map<number, Place | null> {
     const pair = pairOf(a.endpoint.address, b.endpoint.address);
     const interfaces = [...(this.#interfaces.get(pair) ?? [])];
-    const by = opener === 'a' || opener === 'b' ? opener : null;
     return new Map(
       interfaces.map((number) => [
         number,
-        this.#evidence
-          .get(`${number} ${pair}`)
-          ?.of(a.endpoint.address, b.endpoint.address, by, this.hasTimes) ?? null,
+        this.#evidence.get(`${number} ${pair}`)?.of(a.endpoint.address, b.endpoint.address, this.hasTimes) ??
+          null,
       ]),
     );
   }
 
-  #note(packet: SeenPacket, flow: Flow, isCopy: boolean): void {
+  #note(packet: SeenPacket, flow: Flow, original: SeenPacket | null): void {
     if (packet.wire.kind !== 'tcp') return;
     const { source, destination } = packet.wire.segment;
     const pair = pairOf(source.address, destination.address);
@@ -95,10 +94,16 @@ export class Connections {
       const interfaces = this.#interfaces.get(pair) ?? new Set();
       this.#interfaces.set(pair, interfaces.add(packet.interface));
     }
-    const isSameInterface = isCopy && flow.lastInterface === packet.interface;
-    flow.lastInterface = packet.interface;
-    evidence.isForwarded ||= isSameInterface && packet.direction !== null;
+    const isSameInterface = original?.interface === packet.interface;
+    // On a bond or a tunnel, both sightings go the same way.
+    evidence.isForwarded ||=
+      isSameInterface && packet.direction !== null && packet.direction !== original?.direction;
     evidence.add(packet, flow.key, isSameInterface);
+    if (!original || isSameInterface) return;
+    const way = `${source.address} ${destination.address}`;
+    const order = this.#order.get(way) ?? { first: original.interface, last: packet.interface, isSame: true };
+    order.isSame &&= order.first === original.interface && order.last === packet.interface;
+    this.#order.set(way, order);
   }
 
   #flowOf(source: Endpoint, destination: Endpoint): Flow | undefined {
@@ -110,7 +115,7 @@ export class Connections {
         return undefined;
       }
       const number = ++this.#numbered;
-      flow = { sightings: new Sightings(), current: undefined, key, number, lastInterface: null };
+      flow = { sightings: new Sightings(), current: undefined, key, number };
       this.#flows.set(key, flow);
     }
     return flow;
@@ -131,7 +136,7 @@ export class Connections {
     let connection = flow.current;
     const isFromA = (one: Connection) => one.isSelf || sameEndpoint(source, one.a.endpoint);
     if (connection?.isBegunAnewBy(isFromA(connection) ? 'a' : 'b', segment)) {
-      connection.reused = { isAnswered: false };
+      connection.reused = { by: isFromA(connection) ? 'a' : 'b', isAnswered: false };
       flow.before = connection;
       connection = undefined;
     }
@@ -149,24 +154,34 @@ export class Connections {
       flow.current = connection;
     }
     const from = isFromA(connection) ? 'a' : 'b';
-    const mayArrive = this.#mayArrive(connection, from, sighted);
-    this.#onSegment?.(connection, sighted, from, mayArrive);
-    connection.add({ atMs, from, mayArrive, segment });
+    const isUnseen = this.#isUnseenAtEnd(sighted);
+    this.#onSegment?.(connection, sighted, from, isUnseen);
+    connection.add({ atMs, from, isUnseen, hops: packet.hops, segment });
     // A SYN-ACK shows that the connection before it on these ports is gone at both ends.
     if (flow.before?.reused && segment.flags.includes('S') && segment.ack !== null)
       flow.before.reused.isAnswered = true;
   }
 
-  /** Near its receiver, an interface that did not see a packet shows that it did not come. */
-  #mayArrive(connection: Connection, from: Name, { interfaces }: Sighted): boolean {
-    const pair = pairOf(connection.a.endpoint.address, connection.b.endpoint.address);
-    if ((this.#interfaces.get(pair)?.size ?? 0) < 2) return true;
-    const to = from === 'a' ? 'b' : 'a';
-    const near = [...this.placesOf(connection)]
-      .filter(([, place]) => place?.at === to)
-      .map(([number]) => number);
-    return near.length === 0 || near.some((number) => interfaces.includes(number));
+  /**
+   * Whether a packet passed one interface and not the second, which others pass later on their way. Which is first is certain if
+   * packets of the two ends pass them in opposite orders: whatever the clocks of two hosts, only one of both orders allows that.
+   */
+  #isUnseenAtEnd({ packet, interfaces }: Sighted): boolean {
+    if (packet.wire.kind !== 'tcp') return false;
+    const { source, destination } = packet.wire.segment;
+    const there = this.#order.get(`${source.address} ${destination.address}`);
+    const back = this.#order.get(`${destination.address} ${source.address}`);
+    if (!there?.isSame || !back?.isSame || there.first !== back.last || there.last !== back.first)
+      return false;
+    return !interfaces.includes(there.last);
   }
+}
+
+/** In which order packets pass two interfaces; `isSame`: all of them. */
+interface Passing {
+  first: number;
+  last: number;
+  isSame: boolean;
 }
 
 function keyOf(one: Endpoint, other: Endpoint): string {

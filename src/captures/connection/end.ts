@@ -9,6 +9,7 @@ import {
   isSteady,
   outOfSight,
   withoutHeldFin,
+  withSilentRequest,
 } from '../../tcp/partial.ts';
 import { furthest } from '../../tcp/possibility.ts';
 import { type SequenceNumber, seqAdd, seqDistance } from '../../tcp/sequence.ts';
@@ -40,6 +41,8 @@ export class EndReading {
   #end: End = endWith(KNOWN);
   /** What came for it since its last segment, in order. */
   #waiting: Input[] = [];
+  /** Of these, what an interface near the end did not see. */
+  #unseen = new WeakSet<Input>();
   #isMidstream = false;
   #isSteady = false;
   /** Segments that only exchange data, not yet part of `#end`. */
@@ -57,14 +60,17 @@ export class EndReading {
     return this.#isMidstream;
   }
 
-  received(input: Input): void {
-    this.#waiting.push({ ...input, maybe: true });
+  received(input: Input, isUnseen = false): void {
+    const maybe: Input = { ...input, maybe: true };
+    this.#waiting.push(maybe);
+    if (isUnseen) this.#unseen.add(maybe);
     if (this.#waiting.length <= MOST_WAITING) return;
     const plain = this.#waiting.findIndex((one) => 'segment' in one && isPlain(one.segment));
     this.#waiting.splice(Math.max(plain, 0), 1);
   }
 
-  sent(atMs: number, segment: SeenSegment): void {
+  /** `isForeign`: something else may have sent it in the name of this end. */
+  sent(atMs: number, segment: SeenSegment, isForeign = false): void {
     const isBulk = isPlain(segment) && this.#isSteady && this.#waiting.every(isPlainInput);
     if (isBulk) {
       const last = this.#waiting.at(-1);
@@ -77,7 +83,9 @@ export class EndReading {
       return;
     }
     this.#flush();
-    this.#end = advance(this.#deliver(this.#end), { atMs, direction: 'sent', segment });
+    const before = this.#deliver(this.#end);
+    const after = advance(before, { atMs, direction: 'sent', segment });
+    this.#end = isForeign ? eitherOf(after, before, 'foreign') : after;
     this.#waiting = this.#waiting.filter((one) => mayStillCome(one, segment)).slice(-2);
     this.#isSteady = isSteady(this.#end);
   }
@@ -106,19 +114,23 @@ export class EndReading {
 
   /**
    * `isNear`: the capture saw whatever it sent. `isUnheard`: what came for it was repeated, so it probably never arrived.
-   * `mayHoldBack`: a FIN of it may wait behind unsent data.
+   * `mayHoldBack`: a FIN of it may wait behind unsent data. `sawAll`: what no interface saw near it did not come.
    */
-  statesAt(atMs: number, how: { isNear: boolean; isUnheard: boolean; mayHoldBack: boolean }): EndStates {
-    const { isNear, isUnheard, mayHoldBack } = how;
+  statesAt(
+    atMs: number,
+    how: { isNear: boolean; isUnheard: boolean; mayHoldBack: boolean; sawAll: boolean },
+  ): EndStates {
+    const { isNear, isUnheard, mayHoldBack, sawAll } = how;
     this.#flush();
     let end = this.#end;
     const before = namesOf(end);
     if (!isNear) end = outOfSight(end, atMs);
     for (const input of this.#waiting) {
+      if (sawAll && this.#unseen.has(input)) continue;
       end = advance(end, input);
       if (!isNear) end = outOfSight(end, input.atMs);
     }
-    end = elapsed(mayHoldBack ? end : withoutHeldFin(end), atMs);
+    end = elapsed(withSilentRequest(mayHoldBack ? end : withoutHeldFin(end)), atMs);
     if (end.blind !== null) return { states: ANY, why: end.blind };
     const found = namesOf(end);
     const states = isUnheard

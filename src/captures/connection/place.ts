@@ -8,22 +8,16 @@ export interface Place {
   at: At;
   /** What shows it. */
   because: string;
-  /** Whether that is more than a comparison of two times. */
+  /** Whether it can't be otherwise, so that states may follow from it. */
   isSure: boolean;
 }
 
 /** Slower answers than this wait for a program or a timer. */
 const KERNEL_MS = 5;
-/** No host answers in this time over a network that has routers. */
-const NEAR_MS = 0.3;
+/** A busy host takes that long to answer, so less says nothing about a network between. */
+const NETWORK_MS = 1;
 /** By how much faster the near end answers. */
-const FASTER = 5;
-/**
- * Near the opener, the answer to a SYN takes so many times as long as that to the SYN-ACK, or longer; near the other end, less: it
- * makes a socket first. Between hosts on one machine, this is right for nine captures in ten (docs/read.md); a network between
- * them makes the difference larger.
- */
-const SYN_TAKES = 1.55;
+const FASTER = 10;
 /** Where a TTL begins (net.ipv4.ip_default_ttl and others). */
 const FIRST_HOPS: readonly (number | null)[] = [32, 64, 128, 255, null];
 
@@ -31,9 +25,6 @@ interface Host {
   /** The time from a segment of the other end to its answer, logarithms added up. */
   logs: number;
   answers: number;
-  /** From the SYN, or from the SYN-ACK, to its answer. */
-  handshakeLogs: number;
-  handshakes: number;
   hops: number | null;
   out: number;
   in: number;
@@ -45,8 +36,6 @@ function newHost(): Host {
   return {
     logs: 0,
     answers: 0,
-    handshakeLogs: 0,
-    handshakes: 0,
     hops: null,
     out: 0,
     in: 0,
@@ -55,14 +44,22 @@ function newHost(): Host {
   };
 }
 
-/** What the packets between two hosts, seen at one interface, show about where that is. */
+/**
+ * What the packets between two hosts, seen at one interface, show about where that is. Only a loopback interface is certain:
+ * both ends are there. All else has another explanation, so it is a hint, from which no state follows:
+ * - Times: a quick server, a busy client, a proxy in the same rack.
+ * - Direction: a gateway's PPP interface, a bridge or a host of containers sees one end's packets go out, and is not that end.
+ * - Checksums that no NIC has completed yet, and segments above the MTU: they pass virtual links as they are, so they show the
+ *   same on the host of a container or a virtual machine, whose firewall may have dropped a FIN before. GRO merges at routers too.
+ * - TTLs: a gateway may rewrite them, and a host may begin with any.
+ */
 export class PlaceEvidence {
   readonly #hosts = new Map<string, Host>();
   /** Of each connection, the packet before. */
   readonly #before = new Map<string, { atMs: number; from: string; flags: string }>();
   #isTagged = false;
   #isLoopback = false;
-  /** The packets were seen coming in and going out: they were forwarded. */
+  /** The same packets were seen coming in and going out: they were forwarded. */
   isForwarded = false;
 
   add(packet: SeenPacket, key: string, isAgain: boolean): void {
@@ -91,31 +88,25 @@ export class PlaceEvidence {
     if (tookMs < 0 || !isKernels || length > 0 || (tookMs > KERNEL_MS && !isHandshake)) return;
     host.logs += Math.log(Math.max(tookMs, 1e-3));
     host.answers++;
-    if (!isHandshake) return;
-    host.handshakeLogs += Math.log(Math.max(tookMs, 1e-3));
-    host.handshakes++;
   }
 
-  /** `opener`: the end that sent the SYN; null if that is not known. */
-  of(a: string, b: string, opener: 'a' | 'b' | null, hasTimes: boolean): Place | null {
-    if (this.#isLoopback || a === b)
-      return { at: 'both', because: 'both ends are on this host', isSure: true };
-    if (this.isForwarded) return { at: 'between', because: 'packets come in and go out', isSure: true };
+  of(a: string, b: string, hasTimes: boolean): Place | null {
+    const onLoopback = loopbackOf(a, b, this.#isLoopback);
+    if (onLoopback) return onLoopback;
+    if (this.isForwarded) return guess('between', 'packets come in and go out');
     const [one, other] = [this.#host(a), this.#host(b)];
     const out = byDirection(one, other) ?? byChecksum(one, other);
     if (out) return out;
     const far = { a: !FIRST_HOPS.includes(one.hops), b: !FIRST_HOPS.includes(other.hops) };
-    if (far.a && far.b)
-      return { at: 'between', because: 'the packets of both ends have passed routers', isSure: true };
-    const timed = hasTimes ? byTime(one, other, opener) : null;
+    if (far.a && far.b) return guess('between', 'the packets of both ends have passed routers');
+    const timed = hasTimes ? byTime(one, other) : null;
     if (far.a || far.b) {
       const near = far.a ? 'b' : 'a';
       const because = `the packets of ${far.a ? 'a' : 'b'} have passed a router (${TTL} ${(far.a ? one : other).hops})`;
-      return { at: timed?.at === near ? near : 'between', because, isSure: true };
+      return guess(timed?.at === near ? near : 'between', because);
     }
-    if (this.#isTagged && timed?.isSure !== true)
-      return { at: 'between', because: 'the frames have a VLAN tag, as on a mirror port', isSure: false };
-    return timed;
+    if (timed) return timed;
+    return this.#isTagged ? guess('between', 'the frames have a VLAN tag, as on a mirror port') : null;
   }
 
   #host(address: string): Host {
@@ -131,12 +122,35 @@ export class PlaceEvidence {
 const TTL = 'TTL';
 const MOST_CONNECTIONS = 4096;
 
+function guess(at: At, because: string): Place {
+  return { at, because, isSure: false };
+}
+
+/**
+ * MAC addresses of zeros, or the link type of BSD's loopback, are not enough: a tool that makes captures anonymous writes zeros,
+ * and macOS gives tunnels that link type. With addresses that never leave a host, or with one address, they are.
+ */
+function loopbackOf(a: string, b: string, isLoopback: boolean): Place | null {
+  const neverLeaves = isHostAddress(a) && isHostAddress(b);
+  if (!neverLeaves && !isLoopback && a !== b) return null;
+  return {
+    at: 'both',
+    because: 'both ends are on this host',
+    isSure: neverLeaves || (isLoopback && a === b),
+  };
+}
+
+/** RFC 1122, 3.2.1.3 (g) and RFC 4291, 2.5.3. */
+function isHostAddress(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}
+
 /** A cooked capture says which way a packet went. */
 function byDirection(one: Host, other: Host): Place | null {
   const [a, b] = [one.out > 0 && one.in === 0, other.out > 0 && other.in === 0];
-  if (a && b) return { at: 'both', because: 'both ends send from this host', isSure: true };
+  if (a && b) return guess('both', 'the packets of both ends go out here');
   if (!a && !b) return null;
-  return { at: a ? 'a' : 'b', because: `the packets of ${a ? 'a' : 'b'} go out here`, isSure: true };
+  return guess(a ? 'a' : 'b', `the packets of ${a ? 'a' : 'b'} go out here`);
 }
 
 /** Seen before the NIC completed them; where both ends' are, the wire is virtual and shows nothing. */
@@ -145,7 +159,7 @@ function byChecksum(one: Host, other: Host): Place | null {
   if (a === b || one.partial + one.whole === 0 || other.partial + other.whole === 0) return null;
   const near = a ? 'a' : 'b';
   if ((a ? other : one).partial > 0) return null;
-  return { at: near, because: `the checksums of ${near} are not complete yet`, isSure: true };
+  return guess(near, `the checksums of ${near} are not complete yet`);
 }
 
 /** An RST from a kernel without a socket has a whole checksum, always. */
@@ -153,39 +167,17 @@ function isUnfinished({ partial, whole }: Host): boolean {
   return partial > 1 && partial > whole;
 }
 
-function byHandshake(one: Host, other: Host, opener: 'a' | 'b' | null): 'a' | 'b' | null {
-  if (opener === null || one.handshakes === 0 || other.handshakes === 0) return null;
-  const mean = (host: Host) => Math.exp(host.handshakeLogs / host.handshakes);
-  const [client, server] = opener === 'a' ? [mean(one), mean(other)] : [mean(other), mean(one)];
-  return server >= client * SYN_TAKES ? opener : opener === 'a' ? 'b' : 'a';
-}
-
 function meanMs({ logs, answers }: Host): number | null {
   return answers === 0 ? null : Math.exp(logs / answers);
 }
 
-function text(ms: number | null): string {
-  if (ms === null) return 'no time';
+function text(ms: number): string {
   return ms < 1 ? `${Math.max(1, Math.round(ms * 1000))} µs` : `${ms.toFixed(1)} ms`;
 }
 
-function byTime(one: Host, other: Host, opener: 'a' | 'b' | null): Place | null {
-  const times = { a: meanMs(one), b: meanMs(other) };
-  if (times.a === null && times.b === null) return null;
-  if (times.a === null || times.b === null) {
-    const [slow, near] = times.a === null ? [times.b, 'a' as const] : [times.a, 'b' as const];
-    if ((slow ?? 0) < 0.1)
-      return {
-        at: times.a === null ? 'b' : 'a',
-        because: `only ${times.a === null ? 'b' : 'a'} answers, in ${text(slow)}`,
-        isSure: false,
-      };
-    return { at: near, because: `the other end takes ${text(slow)} to answer`, isSure: false };
-  }
-  const because = `a answers in ${text(times.a)}, b in ${text(times.b)}`;
-  const [fast, slow] = [Math.min(times.a, times.b), Math.max(times.a, times.b)];
-  const faster = times.a < times.b ? 'a' : 'b';
-  if (fast > NEAR_MS && slow < fast * FASTER) return { at: 'between', because, isSure: false };
-  if (slow >= fast * FASTER && slow > NEAR_MS / 3) return { at: faster, because, isSure: true };
-  return { at: byHandshake(one, other, opener) ?? faster, because, isSure: false };
+/** Only a network explains such a difference. Between hosts on one machine, or in one rack, times show nothing. */
+function byTime(one: Host, other: Host): Place | null {
+  const [a, b] = [meanMs(one), meanMs(other)];
+  if (a === null || b === null || Math.max(a, b) < Math.max(NETWORK_MS, Math.min(a, b) * FASTER)) return null;
+  return guess(a < b ? 'a' : 'b', `a answers in ${text(a)}, b in ${text(b)}`);
 }

@@ -26,6 +26,10 @@ export class Sender {
   fins = 0;
   fin: SequenceNumber | null = null;
   finMs: number | null = null;
+  /** What its first FIN acknowledged. */
+  finAck: SequenceNumber | null = null;
+  /** Whether the capture lacks something that it sent, by what the peer acknowledged. */
+  hasGaps = false;
   /** Whether its FIN was sent although the peer's was here already. */
   finKnewPeers = false;
   /** The end of all it sent; what it acknowledged last; its window, scaled where that is known. */
@@ -67,6 +71,7 @@ export class Sender {
       if (this.fin === null) {
         this.fin = seqAdd(end, -1);
         this.finMs = atMs;
+        this.finAck = ack;
         this.finKnewPeers = peer.fin !== null && ack !== null && seqDistance(ack, peer.fin) > 0;
       }
     }
@@ -107,6 +112,7 @@ export class Sender {
   missingBelow(ack: SequenceNumber): Piece | null {
     if (!this.#seen || seqDistance(ack, this.#seen.receiveNext) <= 0) return null;
     const piece: Piece = [this.#seen.receiveNext, ack];
+    this.hasGaps = true;
     this.#seen = receive(this.#seen, ...piece);
     this.next = this.next === null ? ack : furthest(this.next, ack);
     return piece;
@@ -120,7 +126,12 @@ export class Sender {
   }
 
   isFinAcknowledgedBy(peer: Sender): boolean {
-    return this.fin !== null && peer.acknowledges !== null && seqDistance(peer.acknowledges, this.fin) > 0;
+    return this.isFinIn(peer.acknowledges);
+  }
+
+  /** Whether a number acknowledges its FIN. */
+  isFinIn(ack: SequenceNumber | null): boolean {
+    return this.fin !== null && ack !== null && seqDistance(ack, this.fin) > 0;
   }
 
   #kindOf(segment: SeenSegment, end: SequenceNumber, peer: Sender): Kind {

@@ -1,3 +1,4 @@
+import { sameEndpoint } from '../../tcp/endpoint.ts';
 import type { SeenPacket } from '../packet.ts';
 
 /** A packet, and where it was seen. */
@@ -13,19 +14,21 @@ export interface Sighted {
 const [LONGEST_MS, MOST_WAITING] = [1000, 64];
 /** Of packets without a mark of their own, the copies are not further apart. */
 const SAME_MS = 100;
+/** No timer of TCP is so short: what is the same in all and follows so soon was captured twice, as at a mirror port of both ends. */
+const TOO_SOON_MS = 1;
 
 /** Makes one packet of its several sightings: at a router, at two interfaces, in merged files. */
 export class Sightings {
   #waiting: Sighted[] = [];
   #first = 0;
-  /** How many sightings were of a packet that was known. */
-  copies = 0;
+  /** Of which packet the last one was a copy. */
+  original: SeenPacket | null = null;
 
   /** Those that are not seen again, in the order in which they were first seen. */
   *add(packet: SeenPacket): Generator<Sighted> {
     const same = this.#find(packet);
+    this.original = same?.packet ?? null;
     if (same) {
-      this.copies++;
       same.sightings.push(packet.sighting);
       if (!same.interfaces.includes(packet.interface)) same.interfaces.push(packet.interface);
       return;
@@ -60,7 +63,7 @@ export class Sightings {
       const { segment } = other.wire;
       if (segment.seq !== seq || segment.ack !== ack || segment.flags !== flags || segment.length !== length)
         continue;
-      if (segment.source !== packet.wire.segment.source) continue;
+      if (!sameEndpoint(segment.source, packet.wire.segment.source)) continue;
       if (isCopy(one, packet)) return one;
     }
     return undefined;
@@ -71,5 +74,5 @@ function isCopy({ packet, sightings }: Sighted, copy: SeenPacket): boolean {
   const isElsewhere = !sightings.includes(copy.sighting) || packet.hops !== copy.hops;
   const apartMs = Math.abs(copy.atMs - packet.atMs);
   if (copy.hasOwnMark) return isElsewhere || apartMs < SAME_MS;
-  return isElsewhere && apartMs < SAME_MS;
+  return apartMs < (isElsewhere ? SAME_MS : TOO_SOON_MS);
 }

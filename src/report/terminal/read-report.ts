@@ -28,21 +28,38 @@ export function formatConnection(one: ConnectionResult, style: Style, width: num
   return [
     (isWaiting ? style.unsure : style.bold)(wrap(title, width)),
     ...names.flatMap((name) => endLines(one, name, style, width)),
-    ...[...verdictLines(one)].flatMap((text) => wrapBeside('   ', text, width)),
+    ...[...verdictLines(one), ...hintOf(one)].flatMap((text) => wrapBeside('   ', text, width)),
     ...unknownLines(one, width).map((line) => style.dim(line)),
   ];
 }
 
+/** Where it probably was, and how fewer states follow from that. */
+function hintOf({ place, ends, a, b }: ConnectionResult): string[] {
+  if (!place || place.isSure) return [];
+  if (place.at === 'between') return [`Probably captured between the ends: ${place.because}.`];
+  if (ends.a.states.length === 1 && ends.b.states.length === 1) return [];
+  const address = place.at === 'both' ? 'both' : addressOf(place.at === 'a' ? a : b);
+  const near = place.at === 'both' ? 'both ends' : place.at;
+  return [`Probably captured near ${near}: ${place.because}. If so, --at ${address} leaves fewer states.`];
+}
+
+function addressOf(endpoint: string): string {
+  return endpoint.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}
+
 /** What the lines above it do not say already. */
-function unknownLines({ cannotKnow }: ConnectionResult, width: number): string[] {
-  const others = cannotKnow.filter((text) => !text.startsWith('which of '));
+function unknownLines(one: ConnectionResult, width: number): string[] {
+  const isHinted = hintOf(one).length > 0;
+  const others = one.cannotKnow.filter(
+    (text) => !text.startsWith('which of ') && !(isHinted && text.startsWith('where it was captured')),
+  );
   return others.length === 0 ? [] : wrapBeside('   Unknown: ', `${others.join('; ')}.`, width);
 }
 
 function endLines({ ends, place }: ConnectionResult, name: Name, style: Style, width: number): string[] {
   const end = ends[name];
-  const isNear = place?.at === name || place?.at === 'both';
-  const near = isNear ? ` (${place?.isSure ? '' : 'probably '}near the capture)` : '';
+  const isNear = place?.isSure && (place.at === name || place.at === 'both');
+  const near = isNear ? ' (near the capture)' : '';
   const [first = '', ...others] = end.states;
   const states = others.length === 0 ? first : `${first}, or ${others.join(', ')}`;
   const why =
@@ -80,7 +97,11 @@ const OWED: Readonly<Record<string, (owing: string, waiting: string) => string>>
 
 function* verdictLines(one: ConnectionResult): Generator<string> {
   const { closedFirst, resetBy, owed, ends } = one;
-  if (resetBy !== null) yield `${resetBy} reset the connection.`;
+  const isDoubtful = one.cannotKnow.some(
+    (text) => text.startsWith('whether') && text.includes('sent the RST'),
+  );
+  if (resetBy !== null)
+    yield isDoubtful ? `An RST in the name of ${resetBy}.` : `${resetBy} reset the connection.`;
   if (closedFirst === 'both') yield 'Both ends closed at the same time.';
   else if (closedFirst === 'a' || closedFirst === 'b') yield `${closedFirst} closed first.`;
   for (const text of owed) {
