@@ -1,3 +1,4 @@
+import { boxRuleFor } from '../../evidence/box.ts';
 import type { Connection } from '../../evidence/connection.ts';
 import type { HostName } from '../../evidence/events.ts';
 import { type Passage, passages, type SentNumbers } from '../../evidence/segments.ts';
@@ -22,7 +23,9 @@ export interface Flight {
 
 type Ending =
   | { what: 'delivered' }
-  | { what: 'lost' | 'unseen' }
+  /** `by`: the rule of a box between the hosts. */
+  | { what: 'lost'; by?: string }
+  | { what: 'unseen' }
   /** `out`: at its sender; `in`: at the other host. `by`: the number of a rule, or the kernel's name for why it did. */
   | { what: 'dropped'; hook: 'in' | 'out'; by: number | string };
 
@@ -30,18 +33,27 @@ type Ending =
 export function flightsOf(timeline: Timeline, connection: Connection, port: number | null): Flight[] {
   return passages(timeline, connection).map((passage) => {
     const before = flights.get(passage);
-    if (before?.fate === passage.fate && before.port === port && before.flight.connection === connection)
-      return before.flight;
-    const flight = flightOf(passage, connection, port);
-    flights.set(passage, { fate: passage.fate, port, flight });
+    const by = passage.fate === 'lost' ? boxRuleFor(timeline, passage)?.replace(/:.*/, '') : undefined;
+    const isSame = before?.fate === passage.fate && before.port === port && before.by === by;
+    if (isSame && before.flight.connection === connection) return before.flight;
+    const flight = flightOf(passage, connection, port, by);
+    flights.set(passage, { fate: passage.fate, port, by, flight });
     return flight;
   });
 }
 
 /** A ladder that grows is drawn repeatedly: a passage has one flight for as long as its fate is the same. */
-const flights = new WeakMap<Passage, { fate: Passage['fate']; port: number | null; flight: Flight }>();
+const flights = new WeakMap<
+  Passage,
+  { fate: Passage['fate']; port: number | null; by: string | undefined; flight: Flight }
+>();
 
-function flightOf(passage: Passage, connection: Connection, port: number | null): Flight {
+function flightOf(
+  passage: Passage,
+  connection: Connection,
+  port: number | null,
+  by: string | undefined,
+): Flight {
   const { host, wire, atMs, fate, origin, numbers } = passage;
   const outside = origin === 'outside' ? whoseWords(passage) : '';
   const label =
@@ -63,7 +75,7 @@ function flightOf(passage: Passage, connection: Connection, port: number | null)
     flags: wire.kind === 'tcp' ? wire.segment.flags : null,
     label,
     origin: origin === 'firewall' || origin === 'outside' ? { rule: null } : origin,
-    ending: endingOf(passage),
+    ending: by === undefined ? endingOf(passage) : { what: 'lost', by },
   };
 }
 

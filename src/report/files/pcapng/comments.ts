@@ -1,3 +1,4 @@
+import { boxRuleFor } from '../../../evidence/box.ts';
 import { otherHostOf } from '../../../evidence/connection.ts';
 import type { HostName } from '../../../evidence/events.ts';
 import { trafficOn } from '../../../evidence/packet-index.ts';
@@ -75,7 +76,10 @@ function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, stri
     story.flatMap((passage) => {
       const { fate, arrivedMs } = passage;
       if (fate === 'delivered' || fate === 'unseen') return [];
-      if (fate === 'lost') return [[keyOf(passage), ['not seen to arrive']]];
+      if (fate === 'lost') {
+        const rule = boxRuleFor(timeline, passage);
+        return [[keyOf(passage), [rule === undefined ? 'not seen to arrive' : `dropped by ${rule}`]]];
+      }
       const dropped =
         'dropped' in fate
           ? `dropped by ${rules.get(fate.dropped.rule) ?? `rule ${fate.dropped.rule}`}`
