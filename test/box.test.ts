@@ -92,7 +92,7 @@ describe.concurrent('a scenario whose box does not do its part is not proven', (
 });
 
 function outcomeOf(scenario: BoxScenario) {
-  return runScenario(scenario, { turn, withinMs: 2000 }).then(resultOf);
+  return runScenario(scenario, { turn, withinMs: 4000 }).then(resultOf);
 }
 
 function boxOf({ box }: Lab): Box {

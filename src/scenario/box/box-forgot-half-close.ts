@@ -28,7 +28,7 @@ export const boxForgotHalfClose: BoxScenario = {
   about: {
     steps: [
       'The client sends its FIN (shutdown) and waits for an answer. The server takes its time.',
-      'A box gives a half-closed connection far less time than an open one: 60 s by default (here 1 s).',
+      'A box gives a half-closed connection far less time than an open one: 60 s by default (here 2 s).',
       'The server answers and closes. The box has no entry any more, and drops the answer and the FIN.',
     ],
     client: 'FIN-WAIT-2, with its descriptor open: no timer runs, and recv() waits forever.',

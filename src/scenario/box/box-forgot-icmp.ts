@@ -21,7 +21,7 @@ export const boxForgotIcmp: BoxScenario = {
   },
   about: {
     steps: [
-      'The client connects through the box. Then both ends are idle for longer than the box remembers (here 1 s).',
+      'The client connects through the box. Then both ends are idle for longer than the box remembers (here 2 s).',
       'The client sends. The box has no entry for the segment, and answers "administratively prohibited".',
     ],
     client: 'ESTABLISHED, with its data in Send-Q: it retransmits, and gets an ICMP error each time.',

@@ -22,7 +22,7 @@ export const boxForgotRst: BoxScenario = {
   },
   about: {
     steps: [
-      'The client connects through the box. Then both ends are idle for longer than the box remembers (here 1 s).',
+      'The client connects through the box. Then both ends are idle for longer than the box remembers (here 2 s).',
       'The client sends. The box has no entry for the segment, and rejects it with an RST in the name of the server.',
     ],
     client: 'CLOSED: its next call fails with ECONNRESET, although the server reset nothing.',

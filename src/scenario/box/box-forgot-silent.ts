@@ -21,7 +21,7 @@ export const boxForgotSilent: BoxScenario = {
   },
   about: {
     steps: [
-      'The client connects through the box. Then both ends are idle for longer than the box remembers (here 1 s).',
+      'The client connects through the box. Then both ends are idle for longer than the box remembers (here 2 s).',
       'The box removes its entry. It tells neither end.',
       'The client sends. The box has no entry for the segment, finds it invalid and drops it.',
     ],

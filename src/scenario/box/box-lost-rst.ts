@@ -21,7 +21,7 @@ export const boxLostRst: BoxScenario = {
   },
   about: {
     steps: [
-      'The client connects through the box. Then both ends are idle for longer than the box remembers (here 1 s).',
+      'The client connects through the box. Then both ends are idle for longer than the box remembers (here 2 s).',
       'The client aborts: it closes with SO_LINGER 0, or its process dies with unread data. Its kernel sends one RST.',
       'The box has no entry for the RST, and drops it. An RST is never retransmitted.',
     ],

@@ -8,7 +8,7 @@ import type { Stage } from '../stage.ts';
 export const NOT_TRACKED = 'meta l4proto tcp ct state invalid';
 
 /** How long an entry lives without packets, in seconds: the default, five days, is too long to wait for. */
-const IDLE_S = 1;
+const IDLE_S = 2;
 
 /**
  * A box that forgets a connection which was idle, and treats what comes then like this. Without tcp_loose=0, it would make a new
