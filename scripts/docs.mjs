@@ -24,6 +24,7 @@ export async function pages() {
     { statePage },
     { statesFrontPage },
     { whatIsProvenPage },
+    { boxesPage },
     { STATES },
     { parseSysctls },
     { Timeline },
@@ -32,6 +33,7 @@ export async function pages() {
     load('report/guide/state-page.js'),
     load('report/guide/states-front-page.js'),
     load('report/guide/what-is-proven-page.js'),
+    load('report/guide/boxes-page.js'),
     load('tcp/state.js'),
     load('tcp/sysctls.js'),
     load('evidence/timeline.js'),
@@ -50,6 +52,7 @@ export async function pages() {
   }));
   return [
     { name: 'README.md', text: statesFrontPage(recorded) },
+    { name: '../boxes.md', text: boxesPage() },
     { name: '../check-tests.md', text: await checkPage() },
     { name: '../what-is-proven.md', text: whatIsProvenPage(recorded, await toldOfCells()) },
     ...states,

@@ -128,7 +128,9 @@ describe.concurrent('the first word', () => {
       const { stdout } = await tcplabHere('hold', 'listen', '--for', '700ms', ...options);
       const [before, status, after] = stdout.split('\n\n');
       expect(before).toMatch(options.length > 0 ? /SYN.*hold begins/s : /SYN .*crafted\n.*RST/s);
-      expect(status).toMatch(/^client .*CLOSED\nserver .*LISTEN\n.* ms in LISTEN, reached in [\d.]+ ms$/s);
+      expect(status).toMatch(
+        /^client .*CLOSED\nserver .*LISTEN\n.* m?s in LISTEN, reached in [\d.]+ (m|µ)?s$/s,
+      );
       expect(after).not.toMatch(/reached in|hold begins/);
       expect(after).toMatch(/\nproven, held for [\d.]+ (ms|s)\n$/);
     }

@@ -1,5 +1,6 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
+import { BOX_SCENARIOS } from '../src/scenario/box-catalogue.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { STATES } from '../src/tcp/state.ts';
 import {
@@ -42,6 +43,17 @@ describe.concurrent('tcplab list', () => {
     );
     const states = new Set(listed().map(({ state }) => state));
     expect(STATES.filter((state) => !states.has(state))).toEqual([]);
+  });
+
+  it('--box lists those with a box between the hosts', async () => {
+    const { status, stdout } = await tcplabHere('list', '--box', '--json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout).map(({ id }: { id: string }) => id)).toEqual(BOX_SCENARIOS.map(({ id }) => id));
+    const shown = (await tcplabHere('list', '--box')).stdout;
+    for (const { id, title } of BOX_SCENARIOS) {
+      expect(shown).toContain(`  ${id}\n`);
+      expect(shown.replaceAll(/\s+/g, ' ')).toContain(title);
+    }
   });
 
   it('an ordinary user gets the same', async () => {

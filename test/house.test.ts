@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { ARC_SCENARIOS } from '../src/scenario/arc-catalogue.ts';
+import { BOX_SCENARIOS } from '../src/scenario/box-catalogue.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import type { Scenario } from '../src/scenario/scenario.ts';
 
@@ -388,7 +389,7 @@ describe('the check of the house', () => {
 });
 
 describe('the scenarios', () => {
-  const known = [...CATALOGUE, ...ARC_SCENARIOS];
+  const known = [...CATALOGUE, ...BOX_SCENARIOS, ...ARC_SCENARIOS];
 
   it('are each in a file of their name or in a list of arc/, and each such file is in a catalogue', async () => {
     const found: string[] = [];

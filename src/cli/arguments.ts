@@ -57,12 +57,7 @@ function wholeNumber(what: string, most: number = Number.MAX_SAFE_INTEGER): Pars
 export async function scenariosNamed(names: string[]): Promise<readonly Scenario[]> {
   if (names.length === 0) return CATALOGUE;
   const wanted = new Set((await Promise.all(names.map(knownScenarios))).flat());
-  const all: Scenario[] = CATALOGUE.filter((scenario) => wanted.has(scenario));
-  if (all.length < wanted.size) {
-    const { ARC_SCENARIOS } = await arcCatalogue();
-    all.push(...ARC_SCENARIOS.filter((scenario) => wanted.has(scenario)));
-  }
-  return all;
+  return (await allScenarios()).filter((scenario) => wanted.has(scenario));
 }
 
 /** The one scenario that a name means: a scenario's id, or the first scenario of a state or transition. */
@@ -90,17 +85,26 @@ async function scenariosFor(name: string): Promise<Scenario[]> {
   if (scenarios.length > 0) return scenarios;
   const spelled = await scenarioSpelled(name);
   if (spelled) return [spelled];
+  if (name === BOX) return [...(await boxCatalogue()).BOX_SCENARIOS];
   const { scenariosDriving } = await arcCatalogue();
   return [...new Set(arcsNamed(name).flatMap(({ number }) => scenariosDriving(number)))];
 }
 
-/** Loaded on demand, because it has as many scenarios as the catalogue itself. */
+/** Loaded on demand, because they have more scenarios than the catalogue itself. */
 const arcCatalogue = () => import('../scenario/arc-catalogue.ts');
+const boxCatalogue = () => import('../scenario/box-catalogue.ts');
+
+async function allScenarios(): Promise<Scenario[]> {
+  const [{ ARC_SCENARIOS }, { BOX_SCENARIOS }] = await Promise.all([arcCatalogue(), boxCatalogue()]);
+  return [...CATALOGUE, ...BOX_SCENARIOS, ...ARC_SCENARIOS];
+}
+
+/** All scenarios with a box between the hosts. */
+const BOX = 'box';
 
 /** A scenario by its id, in any spelling, as states have them: `close_wait_never_accepted`. */
 async function scenarioSpelled(name: string): Promise<Scenario | undefined> {
-  const { ARC_SCENARIOS } = await arcCatalogue();
-  return [...CATALOGUE, ...ARC_SCENARIOS].find(({ id }) => bare(id) === bare(name));
+  return (await allScenarios()).find(({ id }) => bare(id) === bare(name));
 }
 
 /** Arcs by their number (`8`) or their states (`SYN-SENT>CLOSED`, in any spelling). */
@@ -117,8 +121,7 @@ async function knownScenarios(name: string): Promise<[Scenario, ...Scenario[]]> 
 
 /** Every name of a scenario or state. */
 export async function allNames(): Promise<string[]> {
-  const { ARC_SCENARIOS } = await arcCatalogue();
-  return [...CATALOGUE, ...ARC_SCENARIOS].map(({ id }): string => id).concat(STATES);
+  return (await allScenarios()).map(({ id }): string => id).concat(STATES);
 }
 
 /** Whether a scenario, state or transition has this name, in any spelling. */

@@ -8,7 +8,7 @@ import { type Passage, PassageFeed } from '../evidence/segments.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { CROWD_PORTS } from '../lab/client-ports.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
-import { Lab } from '../lab/lab.ts';
+import type { Lab } from '../lab/lab.ts';
 import { announceLab } from '../lab/open-labs.ts';
 import { readTcpSysctls } from '../lab/tcp-sysctls.ts';
 import { TimelineRecorder } from '../report/files/timeline/recorder.ts';
@@ -25,6 +25,7 @@ import { styleFor } from '../report/terminal/style.ts';
 import { formatMs } from '../report/words/time.ts';
 import type { CrowdWish } from '../scenario/crowd-plan.ts';
 import { holdState } from '../scenario/hold.ts';
+import { openLabFor } from '../scenario/open-lab-for.ts';
 import { reachState } from '../scenario/reach.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { durationOption, scenarioNamed } from './arguments.ts';
@@ -150,7 +151,7 @@ async function hold(name: string | undefined, rest: string[], options: Options):
   keepMemorySmall();
   await using hosts = await openHosts(options);
   const signal = untilSignal();
-  await using lab = await Lab.open({
+  await using lab = await openLabFor(scenario, {
     ...hosts.lab,
     ...(options.ipv6 ? { family: 'ipv6' } : {}),
     firewall: options.firewall,

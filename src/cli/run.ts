@@ -38,7 +38,10 @@ export function runCommand(): Command {
       'Put a real connection into each state, hold it there, and print what the witnesses report. Without names, run all ' +
         'scenarios; with a program, those that the program can be an end of.',
     )
-    .argument('[name...]', 'scenarios, states in any spelling, or transitions (see `tcplab list`)')
+    .argument(
+      '[name...]',
+      'scenarios, states in any spelling, transitions, or `box` (see `tcplab list`, `tcplab list --box`)',
+    )
     .addOption(durationOption('--hold <duration>', 'time each state is held, such as 200ms or 5s', 100))
     .option('--repeat <n>', 'number of runs of each scenario', parseCount, 1);
   addProgramOptions(addOutputOptions(command));
@@ -57,6 +60,7 @@ export function runCommand(): Command {
           'tcplab run',
           'tcplab run close-wait TIME_WAIT --hold 2s',
           'tcplab run closing --ladder',
+          'tcplab run box',
           "tcplab run close-wait --server 'node server.js' --port 8080",
           "tcplab run syn-sent --client 'curl -sS http://{server}:{port}/'",
           'tcplab run time-wait --pcap . && wireshark time-wait.pcapng',

@@ -16,5 +16,7 @@ export const CONDITIONS = [
   'after-time-wait',
   'own-peer',
   'refused-by-peer',
+  'forgotten-by-box',
+  'dropped-by-box',
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];

@@ -1,6 +1,7 @@
 import { sameEndpoint } from '../tcp/endpoint.ts';
 import type { Segment } from '../tcp/segment.ts';
 import type { SocketRow, SocketTimer } from '../tcp/socket-row.ts';
+import { boxDropsOf, stillTracked } from './box.ts';
 import type { Condition } from './condition-names.ts';
 import { endOf, isSelf } from './connection.ts';
 import { type Claimed, type Held, type HostName, otherHost, type SocketsSeen } from './events.ts';
@@ -113,6 +114,18 @@ const CHECKS: Record<Condition, Check> = {
         ? `the RST did not come from the ${otherHost(claim.held.host)}`
         : null;
     },
+  },
+  'forgotten-by-box': {
+    host: 'held',
+    broken: (_rows, claim, timeline, atMs) =>
+      stillTracked(timeline, claim.connection, claim.atMs, Math.max(atMs, claim.atMs)),
+  },
+  'dropped-by-box': {
+    host: 'held',
+    broken: (_rows, claim, timeline, atMs) =>
+      boxDropsOf(timeline, claim.connection).some((drop) => drop.atMs <= Math.max(atMs, claim.atMs))
+        ? null
+        : 'the box dropped no packet of the connection',
   },
 };
 

@@ -3,6 +3,7 @@ import type { KernelEventName } from '../tcp/kernel-event.ts';
 import type { WirePacket } from '../tcp/segment.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
+import type { BoxEvent } from './box-events.ts';
 import type { Condition } from './condition-names.ts';
 import type { HostName } from './host-name.ts';
 import type { HostAbout, KernelEventsAbout, LabSettings } from './lab-about.ts';
@@ -354,6 +355,7 @@ export type TimelineEvent =
   | GaveUp
   | Noted
   | LessonEvent
+  | BoxEvent
   | Lost;
 
 /**

@@ -265,6 +265,22 @@ const FIELDS: { [T in TimelineLine['type']]: FieldsOf<T> } = {
   'lesson-begun': { atMs, name: text(), digest: text(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal') },
   'lesson-answer': { atMs, step: whole(1), text: text() },
   'lesson-hint': { atMs, step: whole(1) },
+  'box-opened': {
+    atMs,
+    address,
+    rules: list(object({ rule, text: text(), nft: text() })),
+    sysctls: map(text()),
+    mtu: nullable(whole(1)),
+    tracks: boolean(),
+  },
+  'box-entry': {
+    atMs,
+    from: end,
+    to: end,
+    entry: nullable(object({ state: text(), replied: boolean(), assured: boolean(), expiresS: whole() })),
+    forgotten: optional(boolean()),
+  },
+  'box-dropped': { atMs, rule, wire, bytes: base64 },
   lost: {
     atMs,
     witness: oneOf('packets', 'kernel-events'),

@@ -73,7 +73,8 @@ class PacketIndex {
   }
 
   #add(event: TimelineEvent): void {
-    if (!('wire' in event)) return;
+    // What a box dropped is at neither host: there, it was sent and did not arrive.
+    if (!('wire' in event) || event.type === 'box-dropped') return;
     const traffic = this.of(connectionOf(event));
     traffic.add(event);
     this.#unsettled.add(traffic);

@@ -18,7 +18,7 @@ interface LeftOut {
 }
 
 /** The types of events of which a lab may have any number. */
-const BULK = ['captured', 'dropped', 'kernel-dropped', 'crafted'] as const;
+const BULK = ['captured', 'dropped', 'kernel-dropped', 'crafted', 'box-dropped'] as const;
 
 /** What the packets on a timeline may take of the memory, in bytes, and what each takes besides its own bytes. */
 const MOST_BYTES = 16 * 2 ** 20;
@@ -185,6 +185,7 @@ const OWN_TEXT: ReadonlySet<TimelineEvent['type']> = new Set([
   'kernel-dropped',
   'counted',
   'rule-counted',
+  'box-dropped',
 ]);
 
 /** Everything that is shown of a lab comes from its timeline, so this is where a program's words become safe to print. */

@@ -31,6 +31,8 @@ export interface WireEnd {
   /** In bytes; default: 1500. */
   mtu?: number;
   addresses: Record<Family, AddressWithPrefix>;
+  /** Those that the other end finds at this link address; default: its own. */
+  reaches?: Record<Family, AddressWithPrefix>;
 }
 
 function endAt(host: HostName): WireEnd {
@@ -48,6 +50,27 @@ export const MIDDLE_WIRES: { front: Record<HostName, WireEnd>; back: Record<Host
   front: { client: jumbo(endAt('client')), server: jumbo(middleEnd('eth0', 0x01, 'client')) },
   back: { client: jumbo(middleEnd('eth1', 0x02, 'server')), server: jumbo(endAt('server')) },
 };
+
+/**
+ * The wires of a lab with a box between its hosts, which forwards. Both hosts keep their addresses and find each other at the
+ * link address of the box, as if it were not there.
+ */
+export function boxWires(mtu?: number): typeof MIDDLE_WIRES {
+  return {
+    front: {
+      client: endAt('client'),
+      server: { ...middleEnd('eth0', 0x01, 'client'), reaches: ADDRESSES.server },
+    },
+    back: {
+      client: {
+        ...middleEnd('eth1', 0x02, 'server'),
+        reaches: ADDRESSES.client,
+        ...(mtu === undefined ? {} : { mtu }),
+      },
+      server: endAt('server'),
+    },
+  };
+}
 
 /** Through a relay go megabytes, twice: with jumbo frames that takes a sixth of the packets. */
 function jumbo(end: WireEnd): WireEnd {

@@ -8,6 +8,7 @@ import { Timeline } from '../evidence/timeline.ts';
 import { monotonicNs } from '../kernel/clock.ts';
 import type { Endpoint, Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import type { Box } from './box.ts';
 import type { FirewallKind } from './firewall.ts';
 import { guarded } from './guarded-host.ts';
 import { COUNTED_WITHIN_MS, type Host } from './host.ts';
@@ -130,6 +131,11 @@ export class Lab implements AsyncDisposable {
     return name === 'client' ? this.client : this.server;
   }
 
+  /** What forwards the packets between the hosts; undefined in a lab without. */
+  get box(): Box | undefined {
+    return this.#pair.box;
+  }
+
   /** A port for the client that no lab on this machine has used lately. */
   nextClientEndpoint(): Endpoint {
     return { address: this.client.address, port: this.#nextPort++ };
@@ -160,6 +166,7 @@ export class Lab implements AsyncDisposable {
     const tables = this.#pair.observe
       ? await this.#pair.observe()
       : { client: await this.client.observe(), server: await this.server.observe() };
+    this.#pair.box?.observe();
     const lateMs = isWatched(this.timeline) ? COUNTED_AFTER_MS : 0;
     settle(this.timeline, startMs - (this.#pair.observe ? LATE_ELSEWHERE_MS : lateMs));
     return tables;

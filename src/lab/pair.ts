@@ -2,6 +2,7 @@ import { throwTogether } from '../error.ts';
 import type { HostName, LabOpened, TimelineEvent } from '../evidence/events.ts';
 import type { Family } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import type { Box } from './box.ts';
 import type { PortBlock } from './client-ports.ts';
 import type { FirewallKind } from './firewall.ts';
 import type { Host } from './host.ts';
@@ -17,6 +18,8 @@ export interface HostPair {
   serverPort: number;
   /** The time of the latest event on the timeline: another host's clock may be ahead. */
   latestMs(): number;
+  /** What forwards the packets between the two, if something does. */
+  box?: Box;
   /** Both tables at about one moment, where that is quicker than to ask one after the other. */
   observe?(): Promise<Record<HostName, SocketRow[]>>;
   dispose(): Promise<void>;

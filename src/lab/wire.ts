@@ -20,7 +20,7 @@ export async function layWire(
     namespaces[name].enter(() => {
       const { interface: link, addresses: own } = ends[name];
       disableOffloads(link);
-      const { addresses: other, linkAddress } = ends[otherHost(name)];
+      const { addresses, reaches: other = addresses, linkAddress } = ends[otherHost(name)];
       // A neighbor found by ARP would count toward the 1024 that the kernel keeps for all namespaces together
       // (arp(7), gc_thresh3): many labs would take them from the machine's own network.
       const neighbours = [other.ipv4, other.ipv6].map(({ address }) => ({ address, linkAddress }));

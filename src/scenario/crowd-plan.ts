@@ -86,7 +86,10 @@ function freeHere() {
 }
 
 function stepsOf(scenario: Scenario | CatalogueScenario): readonly CrowdStep[] {
-  const steps = 'crowd' in scenario ? scenario.crowd : 'it exists for a transition that leaves its state';
+  const others = scenario.box
+    ? 'a box has one connection between its hosts'
+    : 'it exists for a transition that leaves its state';
+  const steps = 'crowd' in scenario ? scenario.crowd : others;
   if (typeof steps !== 'string') return steps;
   const countable = CATALOGUE.filter(({ crowd }) => typeof crowd !== 'string');
   throw new TcplabError('USAGE', `${scenario.id} can't be held many times over: ${steps}`, {

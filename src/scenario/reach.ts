@@ -102,6 +102,7 @@ export function stageOf(
     nextClientEndpoint: () => lab.nextClientEndpoint(),
     serverEndpoint: () => lab.serverEndpoint(),
     serverPort: lab.serverPort,
+    box: lab.box,
     hasPrograms: Object.keys(programs).length > 0,
     nowMs: () => lab.nowMs(),
     note: (text) => lab.timeline.add({ type: 'noted', atMs: lab.nowMs(), text }),

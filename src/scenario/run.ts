@@ -3,9 +3,10 @@ import { errorsOf } from '../error.ts';
 import { fitting, host as hostName, milliseconds, mustFit, nonEmpty, work } from '../evidence/arguments.ts';
 import { isObject, object, oneOf, optional, type Shape } from '../evidence/shape.ts';
 import type { Timeline } from '../evidence/timeline.ts';
-import { LAB_FIELDS, Lab, type LabOptions } from '../lab/lab.ts';
+import { LAB_FIELDS, type Lab, type LabOptions } from '../lab/lab.ts';
 import { STATES } from '../tcp/state.ts';
 import { holdState } from './hold.ts';
+import { openLabFor } from './open-lab-for.ts';
 import type { Programs } from './program-end.ts';
 import { reachState } from './reach.ts';
 import type { Scenario } from './scenario.ts';
@@ -51,7 +52,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   mustFit('runScenario() options', RUN, options, 'example: runScenario(scenario, { holdMs: 1000 })');
   const pass = (await options.turn?.take()) ?? (() => {});
   try {
-    await using lab = await Lab.open(labOptions(options));
+    await using lab = await openLabFor(scenario, labOptions(options));
     // What is brief keeps its turn until it was held.
     const mayPass = scenario.brief ? () => {} : pass;
     const reached = await reachState(lab, scenario, { ...options, onIdle: mayPass });

@@ -1,6 +1,7 @@
 import type { Condition } from '../evidence/condition-names.ts';
 import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import type { BoxPlan } from '../lab/box-plan.ts';
 import type { Host } from '../lab/host.ts';
 import type { State } from '../tcp/state.ts';
 import type { ByHand } from './by-hand/by-hand.ts';
@@ -31,6 +32,8 @@ export interface Scenario {
   waits?: boolean;
   /** Whether it waits for a timer of a minute. */
   slow?: boolean;
+  /** The box through which the packets of both hosts go. */
+  box?: BoxPlan;
   /** Makes the calls and sets the rules; the caller then waits for the state. */
   reach(stage: Stage): Promise<Connection>;
   /** Makes the end send a segment that shows its state, if it sends none on its own. */
@@ -41,6 +44,27 @@ export interface Scenario {
 export interface ArcScenario extends Scenario {
   /** What `test/arcs.test.ts` leaves out, after which the transition must not be reported. Null if only time is its trigger. */
   withheld: Withheld | null;
+}
+
+/** A scenario in `box/`: the host between the ends drops packets, forgets connections or limits them. */
+export interface BoxScenario extends Scenario {
+  box: BoxPlan;
+  conditions: readonly Condition[];
+  about: BoxAbout;
+}
+
+/** The text of `tcplab explain` and docs/boxes.md. */
+export interface BoxAbout {
+  steps: readonly string[];
+  /** What each end shows during the hold. */
+  client: string;
+  server: string;
+  /** What connection tracking in the box has of it. */
+  tracked: string;
+  /** What ends it, and when. */
+  end: string;
+  fix: string;
+  remark: string;
 }
 
 /** A call that brings about a transition, in time or at once. */

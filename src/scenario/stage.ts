@@ -1,5 +1,6 @@
 import type { Connection } from '../evidence/connection.ts';
 import type { HostName } from '../evidence/events.ts';
+import type { Box } from '../lab/box.ts';
 import type { Host } from '../lab/host.ts';
 import type { Tables } from '../lab/lab.ts';
 import type { WaitedFor } from '../lab/until.ts';
@@ -16,6 +17,8 @@ export interface Stage {
   readonly serverPort: number;
   /** Whether an end is a program: tcplab does not know its protocol. */
   readonly hasPrograms: boolean;
+  /** What forwards the packets between the hosts. */
+  readonly box: Box | undefined;
   /** Tries until something is given; see `Lab.waitFor`. */
   waitFor<T>(what: WaitedFor, attempt: () => T | Promise<T>): Promise<NonNullable<T>>;
   observe(): Promise<Tables>;

@@ -31,12 +31,12 @@ function isIpv4({ type }: IcmpError): boolean {
   return type === 3;
 }
 
-/** Fragmentation needed: it sets the path's MTU. */
+/** Fragmentation needed, or packet too big: it sets the path's MTU. */
 function isAboutSize(error: IcmpError): boolean {
-  return isIpv4(error) && error.code === 4;
+  return isIpv4(error) ? error.code === 4 : error.type === 2;
 }
 
 /** The codes for which tcp_req_err removes the request. */
 function removesRequest(error: IcmpError): boolean {
-  return isIpv4(error) ? error.code <= 1 : [1, 4, 5, 6].includes(error.code);
+  return isIpv4(error) ? error.code <= 1 : error.type === 1 && [1, 4, 5, 6].includes(error.code);
 }

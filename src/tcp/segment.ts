@@ -289,6 +289,7 @@ const UNREACHABLE_V4: Record<number, string> = {
   1: 'host unreachable',
   2: 'protocol unreachable',
   3: 'port unreachable',
+  4: 'fragmentation needed',
   9: 'network administratively prohibited',
   10: 'host administratively prohibited',
   13: 'administratively prohibited',
@@ -300,22 +301,26 @@ const UNREACHABLE_V6: Record<number, string> = {
   4: 'port unreachable',
 };
 
-/** Only destination unreachable: type 3 (RFC 792), for IPv6 type 1 (RFC 4443). */
+/** For IPv6 a type of its own (RFC 4443). */
+const PACKET_TOO_BIG = 2;
+
+/** Only destination unreachable: type 3 (RFC 792), for IPv6 types 1 and 2 (RFC 4443). */
 function decodeIcmp(body: Buffer, ip: IpHeader): IcmpError | undefined {
   const type = body.length >= ICMP.bytes ? body.readUInt8(ICMP.type) : -1;
-  if (type !== (ip.protocol === PROTOCOL.icmp ? 3 : 1)) return undefined;
+  if (!(ip.protocol === PROTOCOL.icmp ? [3] : [1, PACKET_TOO_BIG]).includes(type)) return undefined;
   const inner = decodeIp(body.subarray(ICMP.bytes));
   if (inner?.protocol !== PROTOCOL.tcp) return undefined;
   const quoted = body.subarray(ICMP.bytes + inner.headerLength);
   if (quoted.length < ICMP.leastQuoted) return undefined;
   const code = body.readUInt8(ICMP.code);
   const meanings = ip.protocol === PROTOCOL.icmp ? UNREACHABLE_V4 : UNREACHABLE_V6;
+  const known = type === PACKET_TOO_BIG ? 'packet too big' : meanings[code];
   return {
     source: addressText(ip.source),
     destination: addressText(ip.destination),
     type,
     code,
-    meaning: meanings[code] ?? `unreachable (code ${code})`,
+    meaning: known ?? `unreachable (code ${code})`,
     quoted: {
       source: { address: addressText(inner.source), port: quoted.readUInt16BE(TCP.sourcePort) },
       destination: {

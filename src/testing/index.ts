@@ -13,6 +13,7 @@ export type { TestHost } from './host.ts';
 export { createLab, type NodeSocket, type TestLab, type TestLabOptions } from './lab.ts';
 export type { StateObservation, StateOptions } from './look.ts';
 export { matchers, type StateMatchers } from './matchers.ts';
+export type { MiddleOptions, TestMiddle } from './middle.ts';
 export type { Patience } from './patience.ts';
 export type { ProgramOptions } from './program.ts';
 export type { Rejected, Rejection, Segments, TestRule } from './rule.ts';

@@ -8,6 +8,7 @@ import type { Connection } from '../evidence/connection.ts';
 import { object, oneOf, optional, type Shape } from '../evidence/shape.ts';
 import type { Timeline } from '../evidence/timeline.ts';
 import { currentPrivilege } from '../kernel/privileges.ts';
+import { openBoxPair } from '../lab/box-pair.ts';
 import type { FirewallKind } from '../lab/firewall.ts';
 import { Lab } from '../lab/lab.ts';
 import { SETTING_FIELDS, type Settings } from '../lab/settings.ts';
@@ -18,6 +19,7 @@ import type { TestConnection } from './connection.ts';
 import { Connections } from './connections.ts';
 import { ladderOf } from './failure.ts';
 import { keepFor } from './keep.ts';
+import { MIDDLE, type MiddleOptions, planOf, TestMiddle } from './middle.ts';
 import { PATIENCE, PATIENCE_FIELDS, type Patience } from './patience.ts';
 import { TestServer } from './server.ts';
 
@@ -32,6 +34,8 @@ export interface TestLabOptions extends Settings {
   places?: { client: string; server: string };
   /** Allows the test to change sysctls of remote hosts; the lab restores them. Default: false. */
   allowSysctl?: boolean;
+  /** A firewall between the two hosts, which forwards, tracks and forgets connections. Default: none, a cable. */
+  middle?: boolean | MiddleOptions;
   /** The folder for the files of failed assertions; default: tcplab-failures in the system's temporary folder. */
   keep?: string;
 }
@@ -42,6 +46,7 @@ const LAB = object<TestLabOptions>({
   serverPort: optional(port),
   places: optional(object({ client: nonEmpty, server: nonEmpty })),
   allowSysctl: optional(yesOrNo),
+  middle: optional(MIDDLE),
   keep: optional(nonEmpty),
   ...SETTING_FIELDS,
 });
@@ -141,6 +146,15 @@ export class TestLab implements AsyncDisposable {
     );
   }
 
+  /** The host between the two. Throws USAGE in a lab without. */
+  get middle(): TestMiddle {
+    const { box } = this.#lab;
+    if (box) return new TestMiddle(this.#lab, box);
+    throw new TcplabError('USAGE', 'this lab has no host in the middle', {
+      hint: 'open it with one: createLab({ middle: true })',
+    });
+  }
+
   /** Everything that has happened so far, as events (docs/timeline.md). */
   get timeline(): Timeline {
     return this.#lab.timeline;
@@ -204,10 +218,17 @@ export async function createLab(options: TestLabOptions = {}): Promise<TestLab> 
         'without root in a private network: npx tcplab exec -- npx vitest run (or node --test, or npx jest)',
     );
   }
+  if (places && options.middle) {
+    throw new TcplabError('USAGE', "createLab() can't have a host in the middle of remote hosts", {
+      hint: 'leave out places or middle',
+    });
+  }
   const family = ipv6 ? 'ipv6' : 'ipv4';
+  const { middle } = options;
+  const box = middle ? openBoxPair(planOf(middle)) : undefined;
   const pair = places && (await RemotePair.open(places, { allowSysctl, family }));
   try {
-    const lab = await Lab.open({ hosts: pair?.openPair, family, firewall, serverPort, ...settings });
+    const lab = await Lab.open({ hosts: box ?? pair?.openPair, family, firewall, serverPort, ...settings });
     return new TestLab(lab, keep, pair);
   } catch (error) {
     await pair?.[Symbol.asyncDispose]();

@@ -148,7 +148,7 @@ function drawFlight({ flight, departY, arriveY }: Of<'flight'>, frame: Frame): S
   } else {
     const cross = `M${end - 5},${endY - 5} l10,10 m0,-10 l-10,10`;
     const by = rule === null ? (reason ?? 'dropped') : `rule ${rule}`;
-    const why = ending === 'lost' || ending === 'unseen' ? ending : by;
+    const why = ending === 'lost' || ending === 'unseen' ? (reason ?? ending) : by;
     const inward = isShort ? sign : -sign;
     const anchor = inward > 0 ? 'start' : 'end';
     parts.push(svg('path', { class: 'cross', d: cross }));

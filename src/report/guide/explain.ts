@@ -2,10 +2,11 @@ import { type HostName, otherHost } from '../../evidence/events.ts';
 import { describeRule, iptablesCommand, type Rule } from '../../lab/rule.ts';
 import { scenariosDriving } from '../../scenario/arc-catalogue.ts';
 import { scenariosOf } from '../../scenario/catalogue.ts';
-import type { CatalogueScenario, Scenario } from '../../scenario/scenario.ts';
+import type { BoxScenario, CatalogueScenario, Scenario } from '../../scenario/scenario.ts';
 import { ARCS, type Arc, describeTrigger } from '../../tcp/arcs.ts';
 import type { State } from '../../tcp/state.ts';
 import type { TcpSysctls } from '../../tcp/sysctls.ts';
+import { boxSections } from './box-sections.ts';
 import type { Block, Section } from './explanation/explanation.ts';
 import { STATE_EXPLANATIONS } from './explanation/states.ts';
 
@@ -41,7 +42,10 @@ export function explainState(state: State, settings: Settings): Section[] {
 }
 
 /** Explains a scenario: how it comes about, what the other end shows, and what ends it with these settings. */
-export function explainScenario(scenario: Scenario | CatalogueScenario, settings: Settings): Section[] {
+export function explainScenario(
+  scenario: Scenario | CatalogueScenario | BoxScenario,
+  settings: Settings,
+): Section[] {
   const { id, title, held, peer, conditions, heldBy } = scenario;
   const peerText = conditions?.includes('own-peer')
     ? 'the socket is its own peer'
@@ -76,7 +80,8 @@ export function explainScenario(scenario: Scenario | CatalogueScenario, settings
   ];
 }
 
-function howAndWhy(scenario: Scenario | CatalogueScenario): Section[] {
+function howAndWhy(scenario: Scenario | CatalogueScenario | BoxScenario): Section[] {
+  if ('about' in scenario) return boxSections(scenario);
   if (!('explanation' in scenario))
     return [{ title: 'What it is for', blocks: [{ points: drivenArcs(scenario).map(describeDrive) }] }];
   const { steps, rules, peer, remark } = scenario.explanation;

@@ -48,7 +48,10 @@ function formatBlock(block: Block, width: number): string {
   if ('commands' in block) return formatCommands(block.commands, measure);
   return [
     wrapProse(block.to, measure, INDENT),
-    ...indented(breakCommand(block.run, width - COMMAND_INDENT.length), COMMAND_INDENT),
+    ...indented(
+      block.run.split('\n').flatMap((line) => breakCommand(line, width - COMMAND_INDENT.length)),
+      COMMAND_INDENT,
+    ),
     ...(block.note ? [wrapProse(block.note, measure, `${COMMAND_INDENT}  `)] : []),
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 import type { RunStarted } from '../../evidence/events.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { ARC_SCENARIOS } from '../../scenario/arc-catalogue.ts';
+import { BOX_SCENARIOS } from '../../scenario/box-catalogue.ts';
 import { CATALOGUE } from '../../scenario/catalogue.ts';
 import { parseSysctls } from '../../tcp/sysctls.ts';
 import { formatPcapng } from '../files/pcapng/pcapng.ts';
@@ -56,5 +57,5 @@ function sectionsOf(id: string): ReportLab['sections'] {
 const KERNEL_DEFAULTS = parseSysctls(() => undefined);
 
 function scenarioCalled(id: string) {
-  return [...CATALOGUE, ...ARC_SCENARIOS].find((scenario) => scenario.id === id);
+  return [...CATALOGUE, ...BOX_SCENARIOS, ...ARC_SCENARIOS].find((scenario) => scenario.id === id);
 }

@@ -106,9 +106,14 @@ function newFlightView(flight: Flight): FlightView {
         : 'dropped at its receiver'
       : ending.what,
     rule: dropped && typeof ending.by === 'number' ? ending.by : null,
-    reason: dropped && typeof ending.by === 'string' ? dropWords(ending.by) : null,
+    reason: reasonOf(ending),
     crafted: origin !== 'tcp',
   };
+}
+
+function reasonOf(ending: Flight['ending']): string | null {
+  if (ending.what === 'lost') return ending.by ?? null;
+  return ending.what === 'dropped' && typeof ending.by === 'string' ? dropWords(ending.by) : null;
 }
 
 function actOf({ atMs, host, text, port }: Extract<Moment, { what: 'call' }>): Act {

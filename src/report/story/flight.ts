@@ -1,3 +1,4 @@
+import { boxRuleFor } from '../../evidence/box.ts';
 import type { Connection } from '../../evidence/connection.ts';
 import { type HostName, otherHost } from '../../evidence/events.ts';
 import { isWatched } from '../../evidence/foreign-rules.ts';
@@ -24,7 +25,9 @@ export interface Flight {
 
 type Ending =
   | { what: 'delivered' }
-  | { what: 'lost' | 'unseen' }
+  /** `by`: the rule of a box between the hosts. */
+  | { what: 'lost'; by?: string }
+  | { what: 'unseen' }
   /** `out`: at its sender; `in`: at the other host. `by`: the number of a rule, or the kernel's name for why it did. */
   | { what: 'dropped'; hook: 'in' | 'out'; by: number | string };
 
@@ -32,18 +35,28 @@ type Ending =
 export function flightsOf(timeline: Timeline, connection: Connection, port: number | null): Flight[] {
   return passages(timeline, connection).map((passage) => {
     const before = flights.get(passage);
-    if (before?.fate === passage.fate && before.port === port && before.flight.connection === connection)
-      return before.flight;
-    const flight = flightOf(timeline, passage, connection, port);
-    flights.set(passage, { fate: passage.fate, port, flight });
+    const by = passage.fate === 'lost' ? boxRuleFor(timeline, passage)?.replace(/:.*/, '') : undefined;
+    const isSame = before?.fate === passage.fate && before.port === port && before.by === by;
+    if (isSame && before.flight.connection === connection) return before.flight;
+    const flight = flightOf(timeline, passage, connection, port, by);
+    flights.set(passage, { fate: passage.fate, port, by, flight });
     return flight;
   });
 }
 
 /** A ladder that grows is drawn repeatedly: a passage has one flight for as long as its fate is the same. */
-const flights = new WeakMap<Passage, { fate: Passage['fate']; port: number | null; flight: Flight }>();
+const flights = new WeakMap<
+  Passage,
+  { fate: Passage['fate']; port: number | null; by: string | undefined; flight: Flight }
+>();
 
-function flightOf(timeline: Timeline, passage: Passage, connection: Connection, port: number | null): Flight {
+function flightOf(
+  timeline: Timeline,
+  passage: Passage,
+  connection: Connection,
+  port: number | null,
+  by: string | undefined,
+): Flight {
   const { host, wire, atMs, origin, numbers } = passage;
   const outside = origin === 'outside' ? whoseWords(passage) : '';
   const label =
@@ -57,7 +70,7 @@ function flightOf(timeline: Timeline, passage: Passage, connection: Connection, 
           numbers: '',
           marks: outside,
         };
-  const ending = endingOf(timeline, passage);
+  const ending: Ending = by === undefined ? endingOf(timeline, passage) : { what: 'lost', by };
   return {
     connection,
     departsMs: atMs,

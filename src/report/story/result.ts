@@ -1,4 +1,5 @@
 import { TcplabError } from '../../error.ts';
+import { boxRuleFor } from '../../evidence/box.ts';
 import { type Connection, type ConnectionEnd, endOf, peerHost } from '../../evidence/connection.ts';
 import {
   type Held,
@@ -27,6 +28,7 @@ import type { WitnessName } from '../../evidence/witness/witness.ts';
 import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { Step } from '../../tcp/fold.ts';
 import type { State } from '../../tcp/state.ts';
+import { type BoxReport, boxReport } from './box-report.ts';
 import { leftOutLines } from './left-out.ts';
 import { unreachedLine } from './unreached-line.ts';
 
@@ -111,6 +113,8 @@ export interface ScenarioResult {
   /** What each host's kernel counted during the run, by the names of nstat(8): what changed, and by how much. */
   counters: Record<HostName, Record<string, number>>;
   notes: string[];
+  /** What forwarded the packets between the hosts. Absent where the wire is one cable. */
+  box?: BoxReport;
   /** Where the hosts were and what each could see, when they were not namespaces of the lab's own. */
   hosts: Record<HostName, HostAbout> | null;
   /** What was set before the first call, because it was asked for. Absent if nothing was. */
@@ -162,6 +166,7 @@ export function resultOf(timeline: Timeline): ScenarioResult {
     counters: ofHosts((host) => countersOf(timeline, host)),
     hosts: timeline.of('lab-opened')[0]?.hosts ?? null,
     ...(settings ? { settings } : {}),
+    ...boxReport(timeline, connection),
     notes: [
       ...timeline.of('noted').map(({ text }) => text),
       ...unseenNotes(hold),
@@ -282,7 +287,8 @@ export function countersOf(timeline: Timeline, host: HostName): Record<string, n
 
 export function segmentReports(all: readonly Passage[], timeline: Timeline): SegmentReport[] {
   const rules = ruleTexts(timeline);
-  return all.map(({ atMs, host, wire, numbers, arrivedMs, fate, origin }) => {
+  return all.map((passage) => {
+    const { atMs, host, wire, numbers, arrivedMs, origin } = passage;
     const segment = wire.kind === 'tcp' ? wire.segment : null;
     return {
       atMs,
@@ -294,7 +300,7 @@ export function segmentReports(all: readonly Passage[], timeline: Timeline): Seg
       seq: numbers?.seq ?? null,
       ack: numbers?.ack ?? null,
       length: segment?.length ?? 0,
-      fate: fateText(timeline, fate, rules, { host, arrivedMs }),
+      fate: fateText(timeline, passage, rules),
       receivedAtMs: arrivedMs,
       ...(origin === 'crafted' ? { crafted: true } : {}),
     };
@@ -308,14 +314,14 @@ export function arrivedText(timeline: Timeline, host: HostName, atMs: number): s
   return `arrived; may have been dropped by ${rules.length > 0 ? rules.join(' or ') : 'a rule'}`;
 }
 
-function fateText(
-  timeline: Timeline,
-  fate: Passage['fate'],
-  rules: ReadonlyMap<number, string>,
-  { host, arrivedMs }: Pick<Passage, 'host' | 'arrivedMs'>,
-): string {
+function fateText(timeline: Timeline, passage: Passage, rules: ReadonlyMap<number, string>): string {
+  const { fate, host, arrivedMs } = passage;
   if (fate === 'delivered' && arrivedMs !== null && isWatched(timeline))
     return arrivedText(timeline, otherHost(host), arrivedMs) ?? fate;
+  if (fate === 'lost') {
+    const rule = boxRuleFor(timeline, passage);
+    return rule === undefined ? fate : `dropped: ${rule}`;
+  }
   if (typeof fate === 'string') return fate;
   return `dropped: ${'dropped' in fate ? rules.get(fate.dropped.rule) : wordsOfDrop(timeline, fate.discarded)}`;
 }

@@ -4,6 +4,7 @@ import { concernsEnd, type ProgramCall } from '../../evidence/program-calls.ts';
 import type { Timeline } from '../../evidence/timeline.ts';
 import { stateHistoryOf, type Transition } from '../../evidence/transitions.ts';
 import { unreached } from '../../evidence/unreached.ts';
+import { entryNote } from './box-report.ts';
 import { callsOf, programCallsOf } from './calls.ts';
 import { connectionsOf, sameConnection } from './connections.ts';
 import { flightsOf } from './flight.ts';
@@ -69,6 +70,7 @@ function otherMoments(timeline: Timeline, among: Connection | null, isCrowd: boo
     if (event.type === 'program-started') moments.push(programMoment(event, `$ ${event.command}`));
     if (event.type === 'program-ended') moments.push(programMoment(event, `$ exited: ${event.status}`));
     if (event.type === 'noted') moments.push({ atMs, what: 'note', text: event.text });
+    if (event.type === 'box-entry') moments.push({ atMs, what: 'note', text: entryNote(event) });
     if (event.type === 'lost') moments.push({ atMs, what: 'note', text: event.what });
     if (event.type === 'gave-up') moments.push({ atMs, what: 'note', text: `not reached: ${event.why}` });
     if (event.type === 'counted') moments.push(...unreachedNotes(timeline, event));

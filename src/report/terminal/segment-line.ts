@@ -46,7 +46,7 @@ export function timeLabel(atMs: number, columns: number): string {
 /** The rule's number is enough: the rules are listed below. */
 function fateOf({ fate }: SegmentReport): string | null {
   if (fate === 'delivered') return null;
-  return fate.startsWith('dropped') ? `✗ ${/rule \d+/.exec(fate)?.[0] ?? fate}` : fate;
+  return fate.startsWith('dropped') ? `✗ ${/(?:box )?rule \d+/.exec(fate)?.[0] ?? fate}` : fate;
 }
 
 function summary({ flags, icmp, seq, ack, length, crafted }: SegmentReport, isNarrow: boolean): string {

@@ -1,4 +1,4 @@
-import { endOf, hostsOf } from '../../evidence/connection.ts';
+import { type Connection, endOf, hostsOf } from '../../evidence/connection.ts';
 import { counted } from '../../evidence/counted.ts';
 import type { HostName } from '../../evidence/events.ts';
 import { outlookOf } from '../../evidence/outlook.ts';
@@ -9,6 +9,7 @@ import type { Forecast } from '../../tcp/forecast.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { TcpSysctls } from '../../tcp/sysctls.ts';
 import type { Waiting } from '../../tcp/timers.ts';
+import { boxLine, boxReport } from '../story/box-report.ts';
 import { ruleReports } from '../story/result.ts';
 import { formatMs } from '../words/time.ts';
 import { pad, wrapBeside } from './layout.ts';
@@ -44,9 +45,21 @@ export function statusLines(
       const forecast = outlookOf(end.host, row, { timeline, tables, sysctls, nowMs });
       return [...lines, ...forecastLines(forecast, columns)];
     }),
+    ...boxLines(timeline, claim.connection, columns),
     ...ruleLines(timeline, columns),
     ...wrapBeside('', held, columns),
   ];
+}
+
+/** What the box has of the connection, and how many packets of it each rule has dropped. */
+function boxLines(timeline: Timeline, connection: Connection, columns: number): string[] {
+  const { box } = boxReport(timeline, connection);
+  if (!box) return [];
+  const rules = box.rules.map(({ rule, packets }) => `${rule}: ${counted(packets, 'packet')}`);
+  const entry = boxLine({ ...box, rules: [] }).replace('box: ', '');
+  return [entry, ...rules.map((rule) => rule.replace(/^box /, ''))].flatMap((text) =>
+    wrapBeside('box  ', text, columns),
+  );
 }
 
 function ruleLines(timeline: Timeline, columns: number): string[] {

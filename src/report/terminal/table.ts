@@ -1,4 +1,5 @@
 import type { HostName } from '../../evidence/events.ts';
+import { boxLine } from '../story/box-report.ts';
 import { hostLines } from '../story/host-lines.ts';
 import type { ProgramReport, ScenarioResult, WitnessKey } from '../story/result.ts';
 import type { RunReport } from '../story/run-report.ts';
@@ -48,12 +49,19 @@ function formatRuns(runs: ScenarioResult[], heldBy: HeldBy, style: Style, width:
     const proven = runs.filter(({ verdict }) => verdict === 'proven').length;
     details.push(`${proven} of ${runs.length} runs proven`);
   }
-  const lines = [...details.filter(Boolean), ...worst.programs.map(programLine), ...worst.notes].map((text) =>
-    style.dim(wrap(text, width, indent).replaceAll(NO_BREAK_SPACE, ' ')),
-  );
+  const lines = [
+    ...details.filter(Boolean),
+    ...boxLines(worst),
+    ...worst.programs.map(programLine),
+    ...worst.notes,
+  ].map((text) => style.dim(wrap(text, width, indent).replaceAll(NO_BREAK_SPACE, ' ')));
   const because = worst.because ? [colour(wrap(worst.because, width, indent))] : [];
   const first = colour(line.slice(0, COLUMNS.verdict)) + line.slice(COLUMNS.verdict);
   return [first, ...states, ...because, ...lines].join('\n');
+}
+
+function boxLines({ box }: ScenarioResult): string[] {
+  return box ? [boxLine(box)] : [];
 }
 
 function programLine({ host, command, status, sockets }: ProgramReport): string {

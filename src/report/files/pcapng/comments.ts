@@ -1,3 +1,4 @@
+import { boxRuleFor } from '../../../evidence/box.ts';
 import { otherHostOf } from '../../../evidence/connection.ts';
 import type { HostName } from '../../../evidence/events.ts';
 import { isWatched } from '../../../evidence/foreign-rules.ts';
@@ -80,7 +81,10 @@ function endsOf(timeline: Timeline, story: readonly Passage[]): Map<string, stri
         return text ? [[keyOf({ ...passage, host: otherHostOf(passage), atMs: arrivedMs }), [text]]] : [];
       }
       if (fate === 'delivered' || fate === 'unseen') return [];
-      if (fate === 'lost') return [[keyOf(passage), ['not seen to arrive']]];
+      if (fate === 'lost') {
+        const rule = boxRuleFor(timeline, passage);
+        return [[keyOf(passage), [rule === undefined ? 'not seen to arrive' : `dropped by ${rule}`]]];
+      }
       const dropped =
         'dropped' in fate
           ? `dropped by ${rules.get(fate.dropped.rule) ?? `rule ${fate.dropped.rule}`}`

@@ -40,8 +40,10 @@ export class OpenLab {
     if (event.type === 'lab-opened') this.#isWatched = event.watched === true;
     if (event.type === 'watched') this.#watch(event, line);
     if ('wire' in event) mustMatchBytes(event, line);
+    if (event.type === 'box-opened')
+      for (const { rule } of event.rules) this.#rules.add(`rule ${rule} of the box`);
     if ('rule' in event) {
-      const rule = `rule ${event.rule} of the ${event.host}`;
+      const rule = `rule ${event.rule} of the ${'host' in event ? event.host : 'box'}`;
       if (event.type === 'rule-set') this.#rules.add(rule);
       else if (!this.#namesRule.has(rule)) this.#namesRule.set(rule, line);
     }

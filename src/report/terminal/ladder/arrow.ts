@@ -110,7 +110,7 @@ class Pen {
       this.write(this.room - 1, { text: this.#glyphs.heads[this.#flight.from] });
       return;
     }
-    const why = ending.what === 'dropped' ? stopperName(ending.by) : ending.what;
+    const why = endingText(ending);
     // One column stays free: what a firewall stops does not touch the lifeline behind it.
     const atReceiver = this.room - 2 - why.length - 1;
     const early = label.length > 0 ? from + 1 : Math.floor(this.room / 8);
@@ -173,8 +173,13 @@ function withoutRule({ origin }: Flight): Flight['origin'] {
 /** With the shortest shaft that shows its direction. */
 function endingWidth(ending: Flight['ending']): number {
   if (ending.what === 'delivered') return 2;
-  const why = ending.what === 'dropped' ? stopperName(ending.by) : ending.what;
+  const why = endingText(ending);
   return 1 + 2 + why.length + 1;
+}
+
+function endingText(ending: Exclude<Flight['ending'], { what: 'delivered' }>): string {
+  if (ending.what === 'dropped') return stopperName(ending.by);
+  return ending.what === 'lost' ? (ending.by ?? ending.what) : ending.what;
 }
 
 /** What stopped it. */
