@@ -19,6 +19,7 @@ import { hostActs, openSockets, perform } from './acts.ts';
 import { runningTimers, settled } from './countdown.ts';
 import type { ActAnswer, ActRequest, LabMessage, LabNews, ViewNews } from './model.ts';
 import { newsBetween } from './news.ts';
+import { Present } from './present.ts';
 import { Refusal, reportFault } from './refusal.ts';
 
 /** What the kernel answers to an act comes at once, or when a timer of a few milliseconds fires. */
@@ -48,6 +49,10 @@ export class LiveLab implements AsyncDisposable {
   unwatchedMs = 0;
   readonly #claim: Claimed | undefined;
   #hold: Samples | undefined;
+  /** All looks at the tables, and when the last one began. */
+  readonly #looks: Samples;
+  #lookedMs: number;
+  readonly #present = new Present();
   #message: LabMessage | undefined;
   #restText: string | undefined;
   #viewed: { events: number; view: View } | undefined;
@@ -74,6 +79,8 @@ export class LiveLab implements AsyncDisposable {
     if (this.#enterAs !== null) this.#announced = announceLab(lab, this.#enterAs, new Date());
     this.#claim = lab.timeline.of('claimed')[0];
     if (this.#claim) this.#hold = new Samples(this.#claim.atMs);
+    this.#lookedMs = lab.nowMs();
+    this.#looks = new Samples(this.#lookedMs);
     this.#drops = true;
     lab.timeline.follow(({ type }) => {
       if (type === 'dropped') this.#drops = true;
@@ -197,7 +204,10 @@ export class LiveLab implements AsyncDisposable {
 
   async #look(): Promise<void> {
     const { lab } = this;
+    const beganMs = lab.nowMs();
     this.#tables = await lab.observe();
+    this.#lookedMs = beganMs;
+    this.#looks.add(lab.nowMs());
     // Counted only when there is something to count, so that reading a timeline does not make it grow.
     if (this.#drops) {
       this.#drops = false;
@@ -252,7 +262,10 @@ export class LiveLab implements AsyncDisposable {
   async #publish(): Promise<void> {
     const [lab, tables, nowMs] = [this.lab, this.#tables, this.lab.nowMs()];
     const view = this.#view();
+    const looks = this.#looks.looks(this.#lookedMs);
     const rest = {
+      connections: this.#present.connections(lab.timeline, this.#claim?.connection, looks),
+      listeners: this.#present.listeners(lab.timeline, looks),
       sockets: await openSockets(lab, tables),
       timers: settled(runningTimers(lab.timeline, tables, this.#sysctls, nowMs), this.#message?.timers ?? []),
       hosts: hostActs(lab, tables),

@@ -4,7 +4,7 @@ import type { State } from '../../tcp/state.ts';
 export type { HostName };
 
 // Repeated here, not imported: the browser code is compiled with these types and must not depend on Node's.
-type VerdictWord = 'proven' | 'disproven' | 'unproven';
+export type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
 /**
  * What a page shows of one lab: computed from its timeline, so that no TCP logic is needed in the browser. Plain data,
@@ -110,8 +110,11 @@ export interface TableRow {
   isOwn: boolean;
 }
 
-export interface WitnessView {
+export interface WitnessView extends Testimony {
   host: HostName;
+}
+
+export interface Testimony {
   witness: string;
   says: State | null;
   agrees: boolean | null;
