@@ -68,6 +68,45 @@ describe('the live page, of the present', () => {
     ]);
   });
 
+  it('opens a segment: its fields, their meanings and its bytes, with the mouse and the keyboard', async () => {
+    await using there = await openPage(ui, { width: 1280, height: 600 });
+    const { page } = there;
+    await clickState(page, 'ESTABLISHED');
+    const arrow = (name: RegExp) => page.getByRole('button', { name }).first();
+    await arrow(/client → server: S seq 0/).press('Enter');
+    const inspector = page.locator('.inspector');
+    const value = async (name: string) => {
+      const row = inspector.locator('tr').filter({ has: page.getByRole('button', { name, exact: true }) });
+      return (await row.locator('td').textContent()) ?? '';
+    };
+    expect(await value('flags')).toMatch(/^0x\w\w \(.*SYN.*\)$/);
+    expect(await value('sequence number')).toMatch(/^\d+, 0 from the first of its sender$/);
+    expect(await value('maximum segment size')).toBe('1460 bytes');
+    expect(await value('window')).toMatch(/, never scaled in a SYN$/);
+    expect(await inspector.locator('ul').textContent()).toContain(
+      'As it was sent, the client went from CLOSED to SYN-SENT: connect (transition 2',
+    );
+    const scale = Number(/^\d+/.exec(await value('window scale'))?.[0]);
+    // The field lights its bytes, and a byte its field.
+    await inspector.getByRole('button', { name: 'destination port' }).focus();
+    expect(await inspector.locator('pre .lit').allTextContents()).toEqual(['00', '50']);
+    const syn = (await messageOf(ui, page)).view.flights[0]?.bytes ?? '';
+    const dump = (await inspector.locator('pre span').allTextContents()).join('');
+    expect(dump).toBe(Buffer.from(syn, 'base64').toString('hex'));
+    await inspector.locator('pre span').nth(8).click();
+    expect(await inspector.locator('tr.lit th').textContent()).toBe('time to live');
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    expect(await inspector.isVisible()).toBe(false);
+    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toContain('S seq 0');
+    // Scaled by what its sender's SYN said.
+    await arrow(/client → server: P\. seq 1 ack 1 length 4/).dispatchEvent('click');
+    const [, raw, shift, bytes] = /^(\d+), × (\d+) = (\d+) bytes$/.exec(await value('window')) ?? [];
+    expect(Number(shift)).toBe(2 ** scale);
+    expect(Number(bytes)).toBe(Number(raw) * 2 ** scale);
+    expect(await value('data')).toBe('ping');
+  });
+
   it('fits a phone: nothing is wider than it, and the actions come before the tables', async () => {
     await using there = await openPage(ui, { width: 390, height: 844 });
     const { page } = there;

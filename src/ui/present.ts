@@ -20,7 +20,7 @@ interface Judged {
   againMs: number;
 }
 
-/** Where the ends of a lab's connections are now, whoever brought them there, with the word of each witness. */
+/** Where the ends of a lab's connections are now, with the word of each witness. */
 export class Present {
   readonly #judged = new WeakMap<Stay, Judged>();
 

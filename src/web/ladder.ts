@@ -1,5 +1,6 @@
 import { HOSTS } from '../evidence/host-name.ts';
 import { Buckets } from './buckets.ts';
+import { Inspector } from './inspector.ts';
 import { describe, drawItem, drawStretch } from './ladder-draw.ts';
 import { type Frame, frameOf, type LadderItem, type Layout, layOut, yAt } from './ladder-rows.ts';
 import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
@@ -30,6 +31,7 @@ export class Ladder {
   readonly #now: SVGLineElement = svg('line', { class: 'now', 'aria-hidden': 'true' });
   readonly #head: HTMLElement = html('div', { class: 'heads' });
   readonly #details: HTMLElement = html('p', { class: 'details-of-one' });
+  readonly #inspector = new Inspector();
   readonly #words: HTMLElement = html('ol');
   readonly #wordsBox: HTMLDetailsElement;
   readonly #shown = new Map<string, { node: SVGGElement; signature: string; item: LadderItem }>();
@@ -70,6 +72,7 @@ export class Ladder {
       this.#scroller,
       this.#details,
       this.#wordsBox,
+      this.#inspector.element,
     );
     this.#scroller.addEventListener('scroll', () => this.#drawSlice(), { passive: true });
     new ResizeObserver(() => this.#resized()).observe(this.#scroller);
@@ -267,7 +270,12 @@ export class Ladder {
 
   #choose(event: Event): void {
     const item = this.#itemOf(event);
-    if (item) this.#onSeek(item.atMs);
+    if (!item || !this.#laid) return;
+    const { view } = this.#laid.timeline;
+    this.#onSeek(item.atMs);
+    if (item.what !== 'flight') return;
+    const about = { view, text: describe(item, view), changes: item.changes };
+    this.#inspector.open(item.flight, about, event.type === 'keydown');
   }
 
   #describe(): void {

@@ -65,6 +65,10 @@ export interface FlightView {
   rule: number | null;
   /** Why the kernel dropped it, where no rule of the lab did. */
   reason: string | null;
+  /** From the first of each end, as in the label; null for an ICMP error. */
+  numbers: { seq: number; ack: number | null } | null;
+  /** From its IP header on, base64: its headers, and the beginning of its data. */
+  bytes: string;
   /** It was no socket that sent it: tcplab or the firewall made it. */
   crafted: boolean;
 }

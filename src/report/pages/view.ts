@@ -94,7 +94,7 @@ function flightView(flight: Flight): FlightView {
 }
 
 function newFlightView(flight: Flight): FlightView {
-  const { from, departsMs, arrivesMs, flags, label, ending, origin } = flight;
+  const { from, departsMs, arrivesMs, flags, label, ending, origin, numbers, bytes } = flight;
   const dropped = ending.what === 'dropped';
   return {
     ...{ from, departsMs, arrivesMs, flags },
@@ -106,9 +106,14 @@ function newFlightView(flight: Flight): FlightView {
       : ending.what,
     rule: dropped && typeof ending.by === 'number' ? ending.by : null,
     reason: dropped && typeof ending.by === 'string' ? dropWords(ending.by) : null,
+    numbers: numbers && { seq: numbers.seq, ack: numbers.ack },
+    bytes: bytes.slice(0, BYTES_SHOWN),
     crafted: origin !== 'tcp',
   };
 }
+
+/** As base64, 120 bytes: the longest headers, and the beginning of the data. */
+const BYTES_SHOWN = 160;
 
 function actOf({ atMs, host, text, port }: Extract<Moment, { what: 'call' }>): Act {
   return { atMs, host, text: port === null ? text : `${text} :${port}` };
