@@ -54,7 +54,7 @@ describe('the live page, of the present', () => {
     await press(page, 'Close: server, socket 2');
     await page.locator('#live[data-client="TIME-WAIT"]').waitFor();
     await page.locator('.held:not(.reached)').waitFor({ state: 'attached' });
-    await page.getByText(/^TIME-WAIT for [\d.]+ m?s ✓ proven$/).waitFor();
+    await page.getByText(/^TIME-WAIT, [\d.]+ m?s ✓ proven$/).waitFor();
     const rows = () => page.locator('.witnesses tbody tr').allTextContents();
     const [tables, packets] = ['clientsocket-tableTIME-WAIT✓ agrees', 'clientpacketsTIME-WAIT✓ agrees'];
     await eventually('both witnesses of the client', async () => {
@@ -105,6 +105,48 @@ describe('the live page, of the present', () => {
     expect(Number(shift)).toBe(2 ** scale);
     expect(Number(bytes)).toBe(Number(raw) * 2 ** scale);
     expect(await value('data')).toBe('ping');
+  });
+
+  it('presents: large type, all in view, the actions laid over it; and shows its keys', async () => {
+    await using there = await openPage(ui, { width: 1280, height: 720 });
+    const { page } = there;
+    await clickState(page, 'FIN-WAIT-1');
+    await page.keyboard.press('p');
+    const root = page.locator('html.presents');
+    await root.waitFor();
+    await page.locator('.ladder .at').last().waitFor();
+    // Drawn sizes: of the ladder's rows, of what is said below it, and of the verdict.
+    const sizes = await page.evaluate<
+      number[]
+    >(`['.ladder .label', '.ladder .at', '.verdict', '.details-of-one']
+      .map((one) => [...document.querySelectorAll(one)].at(-1))
+      .map((node) => parseFloat(getComputedStyle(node).fontSize) * (node.currentCSSZoom ?? 1.7))`);
+    for (const size of sizes) expect(size).toBeGreaterThanOrEqual(19.5);
+    const isInView = async (selector: string) => {
+      const box = await page.locator(selector).last().boundingBox();
+      return box !== null && box.y >= 0 && box.y + box.height <= 721 && box.x + box.width <= 1281;
+    };
+    for (const part of ['.node[data-state="TIME-WAIT"]', '.node[data-state="CLOSED"]', '.verdict', '.key'])
+      expect(await isInView(part), part).toBe(true);
+    await eventually('the newest row', () => isInView('.item.flight .label'));
+    expect(await page.locator('.panel').isVisible()).toBe(false);
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press('a');
+    await page.locator('.panel').waitFor();
+    expect(await page.evaluate("document.activeElement.closest('.panel') !== null")).toBe(true);
+    await page.keyboard.press('a');
+    await page.keyboard.press('p');
+    await page.locator('html:not(.presents)').waitFor({ state: 'attached' });
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).getByText('the ladder').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('l');
+    expect(await page.evaluate('document.activeElement.className')).toBe('scroller');
+    // A letter that is typed is none.
+    await page.getByLabel('Bytes to send').focus();
+    await page.keyboard.press('p');
+    expect(await page.locator('html.presents').count()).toBe(0);
   });
 
   it('fits a phone: nothing is wider than it, and the actions come before the tables', async () => {

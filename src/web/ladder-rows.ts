@@ -46,7 +46,7 @@ const FONT_WIDTH = 7.25;
 const LINE = 17;
 
 export function frameOf(width: number): Frame {
-  const hasTimes = width >= 440;
+  const hasTimes = width >= 420;
   const left = hasTimes ? 74 : 4;
   return { width, hasTimes, x: { client: left + 58, server: width - 62 } };
 }

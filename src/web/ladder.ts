@@ -39,6 +39,7 @@ export class Ladder {
   #slice = { top: -1, bottom: -1 };
   #atMs = Number.NaN;
   #wasAtEnd = true;
+  #follows = false;
   #prints = false;
 
   constructor({ onSeek }: { onSeek: (atMs: number) => void }) {
@@ -74,7 +75,14 @@ export class Ladder {
       this.#wordsBox,
       this.#inspector.element,
     );
-    this.#scroller.addEventListener('scroll', () => this.#drawSlice(), { passive: true });
+    this.#scroller.addEventListener(
+      'scroll',
+      () => {
+        this.#wasAtEnd = this.#isAtEnd();
+        this.#drawSlice();
+      },
+      { passive: true },
+    );
     new ResizeObserver(() => this.#resized()).observe(this.#scroller);
     for (const type of ['pointerover', 'focusin'])
       this.#things.addEventListener(type, (event) => this.#look(event));
@@ -86,8 +94,6 @@ export class Ladder {
   }
 
   show(timeline: ViewTimeline): void {
-    const { scrollTop, clientHeight } = this.#scroller;
-    this.#wasAtEnd = !this.#laid || scrollTop + clientHeight >= this.#laid.layout.height - 40;
     this.#layOut(timeline, frameOf(this.#width()));
     const { client, server } = timeline.view.hosts;
     this.#head.replaceChildren(
@@ -106,13 +112,14 @@ export class Ladder {
   draw(atMs: number, follows: boolean): void {
     const laid = this.#laid;
     if (!laid) return;
-    const isNew = atMs !== this.#atMs;
+    const [isNew, isBack] = [atMs !== this.#atMs, follows && !this.#follows];
+    this.#follows = follows;
     this.#atMs = atMs;
     const y = follows ? laid.layout.height : yAt(laid.layout, atMs);
     setAttribute(this.#now, 'y1', y);
     setAttribute(this.#now, 'y2', y);
     // A user who has scrolled back is not moved by new rows.
-    if (isNew && (!follows || this.#wasAtEnd)) this.#reveal(y);
+    if (isNew && (!follows || this.#wasAtEnd || isBack)) this.#reveal(y);
     this.#drawSlice();
     for (const { node, item } of this.#shown.values()) node.classList.toggle('later', item.atMs > atMs);
     this.#lookAtNow();
@@ -135,10 +142,18 @@ export class Ladder {
     const width = this.#width();
     if (this.#laid && this.#laid.frame.width !== width) {
       this.#layOut(this.#laid.timeline, frameOf(width));
-      this.draw(this.#atMs, false);
+      this.draw(this.#atMs, this.#follows);
     } else {
       this.#drawSlice();
     }
+    // What was in view is elsewhere now.
+    if (this.#laid && (!this.#follows || this.#wasAtEnd))
+      this.#reveal(this.#follows ? this.#laid.layout.height : yAt(this.#laid.layout, this.#atMs));
+  }
+
+  #isAtEnd(): boolean {
+    const { scrollTop, clientHeight } = this.#scroller;
+    return !this.#laid || scrollTop + clientHeight >= this.#laid.layout.height - 40;
   }
 
   #width(): number {

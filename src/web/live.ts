@@ -2,6 +2,7 @@ import type { View } from '../report/pages/view-model.ts';
 import type { ActRequest, Goal, LabMessage, ScenarioChoice } from '../ui/model.ts';
 import { parseHash, takeToken } from './access.ts';
 import { Api, UNREACHABLE } from './api.ts';
+import { Keys } from './keys.ts';
 import { html, setAttribute, setText } from './nodes.ts';
 import { Panel } from './panel.ts';
 import { createScene, type Scene } from './scene.ts';
@@ -45,7 +46,7 @@ class LivePage {
     this.#main = main;
     this.#scene = this.#newScene();
     this.#main.replaceChildren(this.#trouble, this.#place);
-    this.#head.append(this.#scenarios, this.#news);
+    this.#head.append(this.#scenarios, new Keys().element, this.#news);
     this.#leave();
   }
 

@@ -13,13 +13,13 @@ export function endsShown({ connections, listeners }: Now): EndView[] {
   return [...ends, ...listeners.filter(({ host }) => !ends.some((end) => end.host === host))];
 }
 
-/** `CLOSING for 12 s ✓ proven`; nothing of an end that has no socket. */
+/** `CLOSING, 12 s ✓ proven`; nothing of an end that has no socket. */
 export function endLine(now: Now, host: HostName, nowMs: number): string {
   const end = endsShown(now).find((one) => one.host === host);
   if (!end) return '';
   const { state, sinceMs, word } = end;
   const verdict = word === null ? '' : ` ${MARKS[word]} ${word}`;
-  return `${state} for ${formatPause(Math.max(0, nowMs - sinceMs))}${verdict}`;
+  return `${state}, ${formatPause(Math.max(0, nowMs - sinceMs))}${verdict}`;
 }
 
 export function witnessesNow(now: Now): WitnessView[] {
