@@ -107,6 +107,37 @@ describe('the live page, of the present', () => {
     expect(await value('data')).toBe('ping');
   });
 
+  it('shows a new connection, and each of several when it is chosen, with its own states and verdicts', async () => {
+    await using there = await openPage(ui, { width: 1280, height: 720 });
+    const { page } = there;
+    await clickState(page, 'CLOSE-WAIT');
+    expect(await page.locator('.switch').isVisible()).toBe(false);
+    await press(page, 'New connection');
+    await page.locator('#live[data-client="ESTABLISHED"][data-server="ESTABLISHED"]').waitFor();
+    const [first, second] = (await messageOf(ui, page)).connections;
+    const port = (one = '') => one.slice(one.lastIndexOf(':'));
+    const choice = (one: typeof first) =>
+      page.locator('.switch').getByRole('button', { name: new RegExp(`^${port(one?.client)} `) });
+    expect(await choice(second).getAttribute('aria-pressed')).toBe('true');
+    await eventually(
+      'both ends',
+      async () => (await page.getByText(/^ESTABLISHED, .* ✓ proven$/).count()) === 2,
+    );
+    // Nothing was claimed of this one, and its own segments are in the foreground.
+    expect(await page.locator('.verdict').textContent()).toBe('');
+    const labels = (kind: string) => page.locator(`.item.flight${kind} .label`).allTextContents();
+    expect((await labels(':not(.other)')).every((label) => label.startsWith(port(second?.client)))).toBe(
+      true,
+    );
+    await choice(first).click();
+    await page.locator('#live[data-client="FIN-WAIT-2"][data-server="CLOSE-WAIT"]').waitFor();
+    await page.getByText(/^CLOSE-WAIT was held for .* · proven$/).waitFor();
+    await eventually('the other in the background', async () =>
+      (await labels('.other')).every((label) => label.startsWith(port(second?.client))),
+    );
+    expect((await labels('.other')).length).toBeGreaterThan(0);
+  });
+
   it('presents: large type, all in view, the actions laid over it; and shows its keys', async () => {
     await using there = await openPage(ui, { width: 1280, height: 720 });
     const { page } = there;

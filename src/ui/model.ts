@@ -104,7 +104,10 @@ export interface TimerView {
   because: string;
 }
 
-export type ActRequest =
+/** What is done in a lab, or which of its connections is shown. */
+export type ActRequest = LabAct | { act: 'show'; connection: number };
+
+export type LabAct =
   | { [A in Exclude<SocketAct, 'send'>]: { act: A; host: HostName; socket: number } }[Exclude<
       SocketAct,
       'send'

@@ -1,8 +1,8 @@
 import type { View } from '../report/pages/view-model.ts';
-import type { ActRequest, EndView, LabMessage } from '../ui/model.ts';
+import type { ActRequest, ConnectionView, EndView, LabMessage } from '../ui/model.ts';
 import { whyChanged } from './change-words.ts';
 import { Keyed, part } from './controls.ts';
-import { html, setText } from './nodes.ts';
+import { html, setAttribute, setText } from './nodes.ts';
 import { endsShown } from './present.ts';
 import { Timers } from './timers.ts';
 import { type Try, triesOf } from './tries.ts';
@@ -15,6 +15,7 @@ const INTRO =
 export class Card {
   readonly element: HTMLElement;
   readonly #intro: HTMLElement = html('p', { class: 'intro' }, INTRO);
+  readonly #switch: Keyed<ConnectionView, ReturnType<typeof switchNode>>;
   readonly #ends: Keyed<Why, ReturnType<typeof endNode>>;
   readonly #tries: Keyed<Try, ReturnType<typeof tryNode>>;
   readonly #timers = new Timers();
@@ -24,8 +25,13 @@ export class Card {
     this.#tries = new Keyed('ul', 'Nothing can be done: choose a state in the diagram.', (one) =>
       tryNode(one, onAct),
     );
+    this.#switch = new Keyed('div', '', (one) => switchNode(one, onAct));
+    this.#switch.element.classList.add('controls', 'switch');
+    this.#switch.element.setAttribute('aria-label', 'Connections');
+    this.#switch.element.setAttribute('role', 'group');
     this.element = part(
       'Now',
+      this.#switch.element,
       this.#intro,
       this.#ends.element,
       html('h4', {}, 'What ends it'),
@@ -40,6 +46,9 @@ export class Card {
 
   show(message: LabMessage, isFirst: boolean): void {
     this.#intro.hidden = !isFirst;
+    const { connections } = message;
+    this.#switch.element.hidden = connections.length < 2;
+    this.#switch.show(connections.map((one) => [String(one.number), one]));
     const ends = endsShown(message);
     this.#ends.show(ends.map((end) => [end.host, whyOf(end, message.view)]));
     this.#timers.show(message.timers, message.nowMs);
@@ -53,6 +62,20 @@ export class Card {
   end(): void {
     this.#timers.end();
   }
+}
+
+/** Several connections: the one that is shown, and the others. */
+function switchNode({ number }: ConnectionView, onAct: (request: ActRequest) => void) {
+  const button = html('button', { type: 'button' });
+  button.addEventListener('click', () => onAct({ act: 'show', connection: number }));
+  return {
+    element: button,
+    show: ({ client, ends, isShown }: ConnectionView) => {
+      const port = client.slice(client.lastIndexOf(':'));
+      setText(button, `${port} ${ends.map(({ state }) => state).join(' / ')}`);
+      setAttribute(button, 'aria-pressed', String(isShown));
+    },
+  };
 }
 
 interface Why {

@@ -69,6 +69,8 @@ export interface FlightView {
   numbers: { seq: number; ack: number | null } | null;
   /** From its IP header on, base64: its headers, and the beginning of its data. */
   bytes: string;
+  /** It is of another connection than the view. */
+  isOther: boolean;
   /** It was no socket that sent it: tcplab or the firewall made it. */
   crafted: boolean;
 }

@@ -1,4 +1,4 @@
-import { type ConnectionEnd, endOf, peerHost } from '../../evidence/connection.ts';
+import { type Connection, type ConnectionEnd, endOf, peerHost } from '../../evidence/connection.ts';
 import { dropWords } from '../../evidence/drop-reasons.ts';
 import type { Held, HostName, RuleSet } from '../../evidence/events.ts';
 import { ofHosts } from '../../evidence/host-name.ts';
@@ -9,6 +9,7 @@ import { listenerOf, rowOf, stateInTable } from '../../evidence/witness/socket-t
 import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { State } from '../../tcp/state.ts';
+import { sameConnection } from '../story/connections.ts';
 import type { Flight } from '../story/flight.ts';
 import { labelText } from '../story/label.ts';
 import type { Moment } from '../story/moment.ts';
@@ -19,14 +20,15 @@ import type { Act, Change, FlightView, RuleView, Table, TableRow, View, WitnessV
 
 /**
  * Computes what a page shows of a timeline. `about`: the lab's purpose, if there is no claim; `hold`: the hold so far,
- * if it is running.
+ * if it is running; `shown`: a connection other than the one that was claimed.
  */
 export function viewOf(
   timeline: Timeline,
   about: { name: string; title: string },
   hold: Held | undefined = timeline.of('held')[0],
+  shown?: Connection,
 ): View {
-  const { claim, connection, transitions, moments } = storyOf(timeline);
+  const { claim, connection, transitions, moments } = storyOf(timeline, undefined, shown);
   const aim = claim ?? timeline.of('gave-up')[0];
   const events = [...timeline];
   const endMs = Math.max(events.at(-1)?.atMs ?? 0, hold?.atMs ?? 0);
@@ -52,7 +54,9 @@ export function viewOf(
         arc: arc && { number: arc.number, trigger: arc.trigger, clause: arc.clause },
       }),
     ),
-    flights: moments.flatMap((moment) => (moment.what === 'departure' ? [flightView(moment.flight)] : [])),
+    flights: moments.flatMap((moment) =>
+      moment.what === 'departure' ? [flightView(moment.flight, connection)] : [],
+    ),
     acts: moments.flatMap((moment): Act[] => (moment.what === 'call' ? [actOf(moment)] : [])),
     rules: timeline.of('rule-set').map((rule) => ruleView(timeline, rule)),
     tables: tablesOf(timeline, ends),
@@ -85,15 +89,16 @@ function initialState(timeline: Timeline, host: HostName, end: ConnectionEnd | u
 /** A flight that is settled has one view. */
 const flightViews = new WeakMap<Flight, FlightView>();
 
-function flightView(flight: Flight): FlightView {
+function flightView(flight: Flight, shown: Connection | undefined): FlightView {
+  const isOther = shown !== undefined && !sameConnection(flight.connection, shown);
   const known = flightViews.get(flight);
-  if (known) return known;
-  const view = newFlightView(flight);
+  if (known?.isOther === isOther) return known;
+  const view = { ...newFlightView(flight), isOther };
   flightViews.set(flight, view);
   return view;
 }
 
-function newFlightView(flight: Flight): FlightView {
+function newFlightView(flight: Flight): Omit<FlightView, 'isOther'> {
   const { from, departsMs, arrivesMs, flags, label, ending, origin, numbers, bytes } = flight;
   const dropped = ending.what === 'dropped';
   return {

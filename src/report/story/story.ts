@@ -27,11 +27,16 @@ export interface Story {
 /** More connections than these are not drawn one by one. */
 const FEW = 4;
 
-/** Everything on a timeline that a ladder shows, in its order. Without a claim it is of `chosen`, or of the first connection. */
-export function storyOf(timeline: Timeline, chosen?: Connection): Story {
-  const claim = timeline.of('claimed')[0];
+/**
+ * Everything on a timeline that a ladder shows, in its order. Without a claim it is of `chosen`, or of the first connection;
+ * with `insteadOfClaim` it is of that one, and a claim of another one is none of it.
+ */
+export function storyOf(timeline: Timeline, chosen?: Connection, insteadOfClaim?: Connection): Story {
+  const claimed = timeline.of('claimed')[0];
+  const isOther = claimed && insteadOfClaim && !sameConnection(claimed.connection, insteadOfClaim);
+  const claim = isOther ? undefined : claimed;
   const seen = connectionsOf(timeline);
-  const connection = claim?.connection ?? chosen ?? seen[0];
+  const connection = claim?.connection ?? insteadOfClaim ?? chosen ?? seen[0];
   const others = connection ? seen.filter((other) => !sameConnection(other, connection)) : [];
   const isCrowd = others.length >= FEW;
   const transitions = connection ? stateHistoryOf(timeline, connection).transitions : [];
