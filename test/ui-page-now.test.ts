@@ -146,7 +146,7 @@ describe('the live page, of the present', () => {
     const root = page.locator('html.presents');
     await root.waitFor();
     await page.locator('.ladder .at').last().waitFor();
-    // Drawn sizes: of the ladder's rows, of what is said below it, and of the verdict.
+    // Drawn sizes: of the ladder's rows, of the line below it, and of the verdict.
     const sizes = await page.evaluate<
       number[]
     >(`['.ladder .label', '.ladder .at', '.verdict', '.details-of-one']

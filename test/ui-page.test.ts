@@ -351,8 +351,8 @@ describe('a lab and its tab', () => {
     await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'ESTABLISHED');
-    await eventually('a stream', () => ui.streams.count === 1);
     const { id } = await messageOf(ui, page);
+    await eventually('a stream', () => ui.labs.get(id).isWatched);
     ui.streams.end();
     await ui.labs.get(id).act({ act: 'shutdown', host: 'client', socket: 1 });
     await page.locator('#live[data-client="FIN-WAIT-2"][data-server="CLOSE-WAIT"]').waitFor();
@@ -365,9 +365,10 @@ describe('a lab and its tab', () => {
     await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'FIN-WAIT-1');
-    await eventually('a stream', () => ui.streams.count === 1);
+    const { id } = await messageOf(ui, page);
+    await eventually('a stream', () => ui.labs.get(id).isWatched);
     const rows = await page.locator('.item.flight').count();
-    await ui.labs.end((await messageOf(ui, page)).id);
+    await ui.labs.end(id);
     await page.getByText('This lab has ended.').waitFor();
     await page.getByText('at the end: client FIN-WAIT-1, server ESTABLISHED').waitFor();
     expect(await page.locator('.item.flight').count()).toBeGreaterThanOrEqual(rows);

@@ -146,7 +146,7 @@ export class Ladder {
     } else {
       this.#drawSlice();
     }
-    // What was in view is elsewhere now.
+    // The new size moves all rows.
     if (this.#laid && (!this.#follows || this.#wasAtEnd))
       this.#reveal(this.#follows ? this.#laid.layout.height : yAt(this.#laid.layout, this.#atMs));
   }

@@ -60,16 +60,17 @@ class LivePage {
     try {
       void this.#offerScenarios();
       const ids = await this.#api.labs();
-      const same = ids.find((one) => one === kept);
-      const message = same === undefined ? undefined : await this.#api.look(same);
-      if (scenario !== null && message?.view.name !== scenario) return this.#goTo({ scenario });
-      const id = same ?? ids[0];
+      if (kept !== null && ids.includes(kept)) ids.unshift(kept);
+      // One that was open a moment ago may have ended.
+      let message: LabMessage | undefined;
+      for (const id of ids) message ??= await this.#api.look(id);
+      const isSame = message?.id === kept && message?.view.name === scenario;
+      if (scenario !== null && !isSame) return this.#goTo({ scenario });
       // The user may have chosen a state meanwhile.
-      if (id !== undefined && !this.#isBusy && !this.#message)
-        this.#enter(message ?? (await this.#api.look(id)));
-      else if (id === undefined && kept === null && !this.#isBusy && !this.#message) await this.#welcome();
-      else if (kept !== null && !this.#message)
-        setText(this.#trouble, 'The lab that was shown here has ended.');
+      if (this.#isBusy || this.#message) return;
+      if (message) this.#enter(message);
+      else if (kept === null) await this.#welcome();
+      else setText(this.#trouble, 'The lab that was shown here has ended.');
     } catch (error) {
       this.#say(error);
     }
