@@ -33,7 +33,7 @@ export interface Visit extends AsyncDisposable {
   complaints: string[];
 }
 
-interface Look {
+export interface Look {
   colorScheme?: 'light' | 'dark';
   width?: number;
   height?: number;

@@ -246,6 +246,8 @@ describe('a report', () => {
     await press(page, 'Enter');
     const fin = shown.flights.find(({ flags }) => flags === 'F.');
     expect(Number(await page.locator('.scene').getAttribute('data-at-ms'))).toBe(fin?.departsMs);
+    await page.locator('.inspector').getByText('0x11 (FIN, ACK)').waitFor();
+    await press(page, 'Escape');
     await page.locator('.item.flight .label', { hasText: 'S. seq 0' }).first().hover();
     await expect
       .poll(() => details.textContent())

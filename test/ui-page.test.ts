@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -7,15 +6,12 @@ import { setLoopbackUp } from '../src/kernel/rtnetlink.ts';
 import { CATALOGUE } from '../src/scenario/catalogue.ts';
 import { STATES, type State } from '../src/tcp/state.ts';
 import type { LabMessage } from '../src/ui/model.ts';
-import { type UiOptions, UiServer } from '../src/ui/server.ts';
+import type { UiServer } from '../src/ui/server.ts';
 import { type Visit, violations, visit, withChromium } from './browser.ts';
-import { eventually, IS_ROOT, REPOSITORY } from './cli.ts';
+import { eventually, IS_ROOT } from './cli.ts';
+import { button, clickState, messageOf, openPage, press, startUi, stateNode } from './live-page.ts';
 
 /** The live page in a real browser: it, the API and `ss` inside the namespaces say the same, whatever is done. */
-
-const WEB = join(REPOSITORY, 'dist/web');
-/** A page on a busy machine may need a second to open its stream. */
-const UNWATCHED_MS = 2000;
 
 type Sockets = Record<HostName, string[]>;
 
@@ -25,49 +21,9 @@ beforeAll(() => {
 
 beforeEach(withChromium);
 
-function startUi(options: UiOptions = {}): Promise<UiServer> {
-  return UiServer.start({ webFolder: WEB, unwatchedMs: UNWATCHED_MS, ...options });
-}
-
 /** Leaves out the page's requests to its own server. */
 function complaintsOf({ complaints }: Visit, ui: UiServer): string[] {
   return complaints.filter((one) => !one.startsWith(`request: http://127.0.0.1:${ui.port}/`));
-}
-
-function stateNode(page: Page, state: State) {
-  return page.locator(`.node[data-state="${state}"]`);
-}
-
-/** Clicks, and waits until the browser has drawn a fresh lab in that state. */
-async function clickState(page: Page, state: State): Promise<void> {
-  await page.evaluate(`new Promise((done, fail) => {
-    const main = document.getElementById('live');
-    const before = main.dataset.lab;
-    const since = performance.now();
-    const look = () => {
-      const there = [...document.querySelectorAll('.node.has-client, .node.has-server')];
-      const isThere = there.some((node) => node.dataset.state === '${state}');
-      if (main.dataset.lab !== undefined && main.dataset.lab !== before && isThere) done();
-      else if (performance.now() - since > 10000) fail(new Error('not shown: ${state}; ' + main.innerText.slice(0, 300)));
-      else requestAnimationFrame(look);
-    };
-    document.querySelector('.node[data-state="${state}"]').dispatchEvent(new MouseEvent('click', { bubbles: true }));
-    look();
-  })`);
-}
-
-function button(page: Page, label: string) {
-  return page.getByRole('button', { name: label, exact: true });
-}
-
-async function press(page: Page, label: string): Promise<void> {
-  const there = button(page, label);
-  await there.waitFor();
-  expect(
-    await there.getAttribute('aria-disabled'),
-    `${label}: ${await there.getAttribute('title')}`,
-  ).toBeNull();
-  await there.click();
 }
 
 /** Without what is only bound, or was closed and is still open: ss does not list that. */
@@ -78,14 +34,6 @@ async function onPage(page: Page): Promise<Sockets> {
       .filter((row) => !row.startsWith('CLOSED ')).sort();
     return { client: rows('client'), server: rows('server') };
   })()`);
-}
-
-async function messageOf(ui: UiServer, page: Page): Promise<LabMessage> {
-  const id = await page.evaluate<string>("document.getElementById('live').dataset.lab");
-  const headers = { Authorization: `Bearer ${ui.token}` };
-  const response = await fetch(`http://127.0.0.1:${ui.port}/api/labs/${id}`, { headers });
-  expect(response.status).toBe(200);
-  return (await response.json()) as LabMessage;
 }
 
 function ofApi({ view }: LabMessage): Sockets {
@@ -158,7 +106,7 @@ describe('the live page', () => {
   });
 
   it('takes a lab to each state that is clicked: page, API and ss agree', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     for (const state of STATES) {
       await clickState(page, state);
@@ -176,7 +124,7 @@ describe('the live page', () => {
   });
 
   it('says for how long a state is held, and that it was, once it is over', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'FIN-WAIT-2');
     const verdict = page.locator('.verdict');
@@ -192,7 +140,7 @@ describe('the live page', () => {
 
   it('has in view what matters, without scrolling, and keeps the diagram where it is', async () => {
     // A window of 1280 × 720, without what the browser itself shows around a page.
-    await using there = await visit(ui.url, { width: 1280, height: 600 });
+    await using there = await openPage(ui, { width: 1280, height: 600 });
     const { page } = there;
     const places = () =>
       page.evaluate<Record<string, number[]>>(`Object.fromEntries([...document.querySelectorAll('.node')]
@@ -208,7 +156,7 @@ describe('the live page', () => {
       page.locator('.verdict'),
       news,
       page.locator('.scrubber'),
-      button(page, 'New connection'),
+      page.locator('.tries button').first(),
     ]) {
       const box = await part.boundingBox();
       expect(
@@ -224,9 +172,10 @@ describe('the live page', () => {
   });
 
   it('opens each scenario: from its list, and by an address that any tab of the browser may carry', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await page.getByLabel('Scenarios').selectOption('zero-window');
+    await page.getByRole('heading', { name: /^zero-window: / }).waitFor();
     await page.getByText(/^ESTABLISHED held for .* · proven$/).waitFor();
     expect(page.url()).toBe(`http://127.0.0.1:${ui.port}/#scenario=zero-window`);
     expect(await page.getByLabel('Scenarios').locator('option').count()).toBe(CATALOGUE.length + 1);
@@ -241,7 +190,7 @@ describe('the live page', () => {
   });
 
   it('acts: each act changes the page, the API and ss', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     const queues = (sockets: string[]) => sockets.map((line) => line.split(' ').slice(0, 3).join(' '));
     await clickState(page, 'ESTABLISHED');
@@ -289,7 +238,7 @@ describe('the live page', () => {
   });
 
   it('sets rules, which the kernel applies and counts, and removes them', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'ESTABLISHED');
     await page.locator('.rule-form').getByLabel('On').selectOption('server');
@@ -316,7 +265,7 @@ describe('the live page', () => {
   });
 
   it('says why something is not possible, in a live region', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'LISTEN');
     const accept = button(page, 'Accept: server, socket 1');
@@ -326,7 +275,7 @@ describe('the live page', () => {
   });
 
   it('saves what was done', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'CLOSE-WAIT');
     for (const [label, name, content] of [
@@ -344,7 +293,7 @@ describe('the live page', () => {
   });
 
   it('is used by keyboard: focus stays on the state that was chosen', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await stateNode(page, 'FIN-WAIT-2').press('Enter');
     const shown = page.locator('#live[data-client="FIN-WAIT-2"]').waitFor();
@@ -358,7 +307,7 @@ describe('the live page', () => {
   });
 
   it.each(['light', 'dark'] as const)('has nothing that axe objects to, %s', async (colorScheme) => {
-    await using there = await visit(ui.url, { colorScheme });
+    await using there = await openPage(ui, { colorScheme });
     const { page } = there;
     expect(await violations(page)).toEqual([]);
     await clickState(page, 'FIN-WAIT-1');
@@ -368,8 +317,8 @@ describe('the live page', () => {
   });
 
   it('lets nobody in without the token, and takes it out of the address', async () => {
-    await using there = await visit(ui.url);
-    expect(there.page.url()).toBe(`http://127.0.0.1:${ui.port}/`);
+    await using there = await openPage(ui);
+    expect(there.page.url()).toBe(`http://127.0.0.1:${ui.port}/#scenario=established`);
     await there.page.reload();
     await stateNode(there.page, 'LISTEN').waitFor();
     await using other = await visit(`http://127.0.0.1:${ui.port}/`);
@@ -386,7 +335,7 @@ describe('a lab and its tab', () => {
   afterAll(() => ui[Symbol.asyncDispose]());
 
   it('last as long as each other', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'SYN-SENT');
     // The client retransmits its SYN after 1, 2 and 3 s, which is longer than a lab lasts unwatched.
@@ -399,11 +348,11 @@ describe('a lab and its tab', () => {
   });
 
   it('find each other again when the connection drops, and nothing is lost', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'ESTABLISHED');
-    await eventually('a stream', () => ui.streams.count === 1);
     const { id } = await messageOf(ui, page);
+    await eventually('a stream', () => ui.labs.get(id).isWatched);
     ui.streams.end();
     await ui.labs.get(id).act({ act: 'shutdown', host: 'client', socket: 1 });
     await page.locator('#live[data-client="FIN-WAIT-2"][data-server="CLOSE-WAIT"]').waitFor();
@@ -413,12 +362,13 @@ describe('a lab and its tab', () => {
   });
 
   it('leave the last scene, which can be saved, when the lab ends first', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'FIN-WAIT-1');
-    await eventually('a stream', () => ui.streams.count === 1);
+    const { id } = await messageOf(ui, page);
+    await eventually('a stream', () => ui.labs.get(id).isWatched);
     const rows = await page.locator('.item.flight').count();
-    await ui.labs.end((await messageOf(ui, page)).id);
+    await ui.labs.end(id);
     await page.getByText('This lab has ended.').waitFor();
     await page.getByText('at the end: client FIN-WAIT-1, server ESTABLISHED').waitFor();
     expect(await page.locator('.item.flight').count()).toBeGreaterThanOrEqual(rows);
@@ -434,7 +384,7 @@ describe('a lab and its tab', () => {
   it('are the same after a reload, after Back, and in a second tab, which may go its own way', async () => {
     // A lab outlives a page that is away for a moment.
     await using ui = await startUi({ unwatchedMs: 60_000 });
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     await clickState(page, 'CLOSE-WAIT');
     const { id } = await messageOf(ui, page);
@@ -444,7 +394,7 @@ describe('a lab and its tab', () => {
     await page.goto('about:blank');
     await page.goBack();
     await shows(page);
-    await using other = await visit(ui.url);
+    await using other = await openPage(ui);
     await shows(other.page);
     await clickState(other.page, 'LISTEN');
     expect((await messageOf(ui, page)).id).toBe(id);
@@ -454,7 +404,7 @@ describe('a lab and its tab', () => {
   });
 
   it('go to the last state that was clicked, however quickly the clicks follow each other', async () => {
-    await using there = await visit(ui.url);
+    await using there = await openPage(ui);
     const { page } = there;
     const news = await page.evaluate(`for (const state of ['SYN-SENT', 'CLOSING', 'LAST-ACK', 'FIN-WAIT-2'])
       document.querySelector('.node[data-state="' + state + '"]').dispatchEvent(new MouseEvent('click', { bubbles: true }));
@@ -466,7 +416,7 @@ describe('a lab and its tab', () => {
 
   it('part when tcplab ends: the page says so, and counts down nothing', async () => {
     const own = await startUi();
-    await using there = await visit(own.url);
+    await using there = await openPage(own);
     const { page } = there;
     await clickState(page, 'FIN-WAIT-1');
     await page.locator('.countdown').first().waitFor();

@@ -482,7 +482,8 @@ describe('a lab by its API', () => {
     const one = await follow(ui, lab.id, lab);
     const other = await follow(ui, lab.id);
     await eventually('the present, for who knows nothing', () => other.messages.length === 1);
-    expect(one.messages).toEqual([]);
+    // A verdict may have become possible meanwhile; of what happened, nothing is new.
+    for (const { view } of one.messages) expect(view).toEqual(lab.view);
     await act(ui, lab, { act: 'shutdown', host: 'client', socket: 1 });
     const isDown = (view: LabMessage['view']) => view.changes.at(-1)?.to === 'FIN-WAIT-2';
     await eventually('the client in FIN-WAIT-2', () => one.messages.some(({ view }) => isDown(view)));

@@ -57,6 +57,7 @@ describe('the ladder', () => {
   };
   const flight = (from: HostName, departsMs: number, arrivesMs: number | null): FlightView => ({
     ...{ from, departsMs, arrivesMs, label: 'S seq 0', flags: 'S', rule: null, reason: null, crafted: false },
+    ...{ numbers: { seq: 0, ack: null }, bytes: '', isOther: false },
     ending: arrivesMs === null ? 'lost' : 'delivered',
   });
   const laid = (view: Partial<View>, width = 800) => layOut({ ...EMPTY, ...view }, frameOf(width));

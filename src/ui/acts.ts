@@ -6,7 +6,7 @@ import type { Rule } from '../lab/rule.ts';
 import { formatEndpoint } from '../tcp/endpoint.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { State } from '../tcp/state.ts';
-import type { ActRequest, HostActs, SocketAct, SocketView, WhyNot } from './model.ts';
+import type { HostActs, LabAct, SocketAct, SocketView, WhyNot } from './model.ts';
 import { Refusal } from './refusal.ts';
 
 /** What can be done in a lab now, and the doing of it. Whether it succeeds, the kernel decides. */
@@ -72,7 +72,7 @@ export function hostActs(lab: Lab, tables: Tables): Record<HostName, HostActs> {
 }
 
 /** Performs an action. Throws a Refusal if its object does not exist, and the kernel's own error if the kernel rejects it. */
-export async function perform(lab: Lab, request: ActRequest, tables: Tables): Promise<void> {
+export async function perform(lab: Lab, request: LabAct, tables: Tables): Promise<void> {
   const host = lab.host(request.host);
   switch (request.act) {
     case 'connect':
@@ -95,7 +95,7 @@ export async function perform(lab: Lab, request: ActRequest, tables: Tables): Pr
   }
 }
 
-async function onSocket(host: Host, request: Extract<ActRequest, { socket: number }>): Promise<void> {
+async function onSocket(host: Host, request: Extract<LabAct, { socket: number }>): Promise<void> {
   const { act, socket } = request;
   if (!(await host.openSockets()).some((open) => open.socket === socket)) {
     throw new Refusal(409, `the ${host.name} has no open socket ${socket}: it is already closed`);
@@ -147,7 +147,7 @@ async function refuseTooMany(host: Host): Promise<void> {
 }
 
 /** Of the port that the lab's connections go to, in the direction meant. */
-async function setRule(lab: Lab, request: Extract<ActRequest, { act: 'set-rule' }>): Promise<void> {
+async function setRule(lab: Lab, request: Extract<LabAct, { act: 'set-rule' }>): Promise<void> {
   const { host, hook, flags, fate } = request;
   const set = lab.timeline.of('rule-set').length - lab.timeline.of('rule-lifted').length;
   if (set >= MOST_RULES) throw new Refusal(409, `${MOST_RULES} rules are set: remove some first`);
@@ -166,7 +166,7 @@ function isSet(lab: Lab, rule: number, host: HostName): boolean {
 async function destroy(
   host: Host,
   rows: readonly SocketRow[],
-  { local, remote }: Extract<ActRequest, { act: 'destroy' }>,
+  { local, remote }: Extract<LabAct, { act: 'destroy' }>,
 ): Promise<void> {
   const row = rows.find(
     (row) => formatEndpoint(row.local) === local && formatEndpoint(row.remote) === remote,

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { SystemError } from '../error.ts';
-import { endOf } from '../evidence/connection.ts';
+import { type Connection, endOf } from '../evidence/connection.ts';
 import { type Claimed, type HostName, otherHost } from '../evidence/events.ts';
 import { Samples } from '../evidence/samples.ts';
 import { Timeline } from '../evidence/timeline.ts';
+import { seenOn } from '../evidence/watch/seen-connections.ts';
 import { stateInTable } from '../evidence/witness/socket-table.ts';
 import { isEnterable } from '../lab/host.ts';
 import type { Lab, Tables } from '../lab/lab.ts';
@@ -19,6 +20,7 @@ import { hostActs, openSockets, perform } from './acts.ts';
 import { runningTimers, settled } from './countdown.ts';
 import type { ActAnswer, ActRequest, LabMessage, LabNews, ViewNews } from './model.ts';
 import { newsBetween } from './news.ts';
+import { Present } from './present.ts';
 import { Refusal, reportFault } from './refusal.ts';
 
 /** What the kernel answers to an act comes at once, or when a timer of a few milliseconds fires. */
@@ -48,9 +50,15 @@ export class LiveLab implements AsyncDisposable {
   unwatchedMs = 0;
   readonly #claim: Claimed | undefined;
   #hold: Samples | undefined;
+  /** All looks at the tables, and when the last one began. */
+  readonly #looks: Samples;
+  #lookedMs: number;
+  readonly #present = new Present();
   #message: LabMessage | undefined;
   #restText: string | undefined;
-  #viewed: { events: number; view: View } | undefined;
+  /** The connection that the page shows: the one that was claimed, until the user chooses another or opens a new one. */
+  #shown: Connection | undefined;
+  #viewed: { events: number; view: View; shown: Connection | undefined } | undefined;
   /** Of the last revisions, by their numbers. */
   readonly #views = new Map<number, View>();
   #tables: Tables = { client: [], server: [] };
@@ -73,7 +81,10 @@ export class LiveLab implements AsyncDisposable {
     this.#enterAs = canBeEntered ? `ui-${process.pid}-${++labs}` : null;
     if (this.#enterAs !== null) this.#announced = announceLab(lab, this.#enterAs, new Date());
     this.#claim = lab.timeline.of('claimed')[0];
+    this.#shown = this.#claim?.connection;
     if (this.#claim) this.#hold = new Samples(this.#claim.atMs);
+    this.#lookedMs = lab.nowMs();
+    this.#looks = new Samples(this.#lookedMs);
     this.#drops = true;
     lab.timeline.follow(({ type }) => {
       if (type === 'dropped') this.#drops = true;
@@ -130,6 +141,11 @@ export class LiveLab implements AsyncDisposable {
     let refused: string | null = null;
     await this.#inTurn(async () => {
       await this.#look();
+      if (request.act === 'show') {
+        this.#show(request.connection);
+        return this.#publish();
+      }
+      const { length: before } = seenOn(this.lab.timeline).connections;
       try {
         await perform(this.lab, request, this.#tables);
         this.#endHold();
@@ -139,11 +155,22 @@ export class LiveLab implements AsyncDisposable {
         refused = error.message;
       } finally {
         await this.#look();
+        const { length: after } = seenOn(this.lab.timeline).connections;
+        if (request.act === 'connect' && after > before) {
+          this.#show(after);
+          await this.#publish();
+        }
       }
     });
     this.#soon = [...LOOKS_AFTER_ACT_MS];
     this.#lookAfter(this.#soon.shift() ?? LOOK_EVERY_MS);
     return { ...this.messageSince(since), refused };
+  }
+
+  #show(number: number): void {
+    const seen = seenOn(this.lab.timeline).connections.find((one) => one.number === number);
+    if (!seen) throw new Refusal(409, `this lab has no connection ${number}`);
+    this.#shown = seen.connection;
   }
 
   /** Brings the timeline up to now, and returns it with the hold so far; of a lab that has ended, all that there was. */
@@ -197,7 +224,10 @@ export class LiveLab implements AsyncDisposable {
 
   async #look(): Promise<void> {
     const { lab } = this;
+    const beganMs = lab.nowMs();
     this.#tables = await lab.observe();
+    this.#lookedMs = beganMs;
+    this.#looks.add(lab.nowMs());
     // Counted only when there is something to count, so that reading a timeline does not make it grow.
     if (this.#drops) {
       this.#drops = false;
@@ -239,12 +269,13 @@ export class LiveLab implements AsyncDisposable {
 
   #view(): View {
     const events = this.lab.timeline.added;
-    if (this.#viewed?.events === events) return this.#viewed.view;
+    const shown = this.#shown;
+    if (this.#viewed?.events === events && this.#viewed.shown === shown) return this.#viewed.view;
     const { id: name, title } = this.scenario;
     const hold = this.#hold?.held(this.#hold.lastMs);
-    const view = viewOf(this.lab.timeline, { name, title }, hold);
+    const view = viewOf(this.lab.timeline, { name, title }, hold, shown);
     if (this.#hold && view.hold) view.hold.toMs = null;
-    this.#viewed = { events, view };
+    this.#viewed = { events, view, shown };
     return view;
   }
 
@@ -252,7 +283,10 @@ export class LiveLab implements AsyncDisposable {
   async #publish(): Promise<void> {
     const [lab, tables, nowMs] = [this.lab, this.#tables, this.lab.nowMs()];
     const view = this.#view();
+    const looks = this.#looks.looks(this.#lookedMs);
     const rest = {
+      connections: this.#present.connections(lab.timeline, this.#shown, looks),
+      listeners: this.#present.listeners(lab.timeline, looks),
       sockets: await openSockets(lab, tables),
       timers: settled(runningTimers(lab.timeline, tables, this.#sysctls, nowMs), this.#message?.timers ?? []),
       hosts: hostActs(lab, tables),

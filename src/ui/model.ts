@@ -1,5 +1,5 @@
 import type { Fate } from '../lab/fate.ts';
-import type { HostName, TableRow, View } from '../report/pages/view-model.ts';
+import type { HostName, TableRow, Testimony, VerdictWord, View } from '../report/pages/view-model.ts';
 
 type State = TableRow['state'];
 
@@ -13,6 +13,8 @@ export interface LabMessage {
   /** The lab's clock when this was sent. */
   nowMs: number;
   view: View;
+  connections: ConnectionView[];
+  listeners: EndView[];
   sockets: SocketView[];
   timers: TimerView[];
   hosts: Record<HostName, HostActs>;
@@ -32,6 +34,31 @@ export interface LabNews extends Omit<LabMessage, 'view'> {
 export interface ViewNews {
   values: Partial<View>;
   lists: Partial<Record<keyof View, { keep: number; add: unknown[] }>>;
+}
+
+/** A connection that has a socket now, or that the view is of. */
+export interface ConnectionView {
+  /** In the order in which they appeared, from 1. */
+  number: number;
+  client: string;
+  server: string;
+  /** Whether the view is of this one. */
+  isShown: boolean;
+  ends: EndView[];
+}
+
+/** Where an end, or a listener, is now. */
+export interface EndView {
+  host: HostName;
+  state: State;
+  /** What that means, in a few words. */
+  brief: string;
+  /** When a look first showed it there. */
+  sinceMs: number;
+  /** Null for as long as that is too short to be judged. */
+  word: VerdictWord | null;
+  because: string | null;
+  witnesses: Testimony[];
 }
 
 /** Null when it is possible; else why it is not. */
@@ -77,7 +104,10 @@ export interface TimerView {
   because: string;
 }
 
-export type ActRequest =
+/** What is done in a lab, or which of its connections is shown. */
+export type ActRequest = LabAct | { act: 'show'; connection: number };
+
+export type LabAct =
   | { [A in Exclude<SocketAct, 'send'>]: { act: A; host: HostName; socket: number } }[Exclude<
       SocketAct,
       'send'

@@ -12,7 +12,7 @@ export const PAGE: string = `<!doctype html>
 <script type="module" src="/live.js"></script>
 </head>
 <body>
-<header class="live-head"><h1>tcplab</h1><p>Click a state: tcplab puts a real connection into it. Then act on it from either end.</p></header>
+<header class="live-head"><h1>tcplab</h1></header>
 <main id="live"><noscript>This page needs JavaScript.</noscript></main>
 </body>
 </html>

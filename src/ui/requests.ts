@@ -35,6 +35,7 @@ const ACT: Shape<ActRequest> = tagged('act', {
   }),
   'lift-rule': object({ act: oneOf('lift-rule'), host, rule: whole(1) }),
   destroy: object({ act: oneOf('destroy'), host, local: endpoint, remote: endpoint }),
+  show: object({ act: oneOf('show'), connection: whole(1) }),
   run: object({
     act: oneOf('run'),
     host,

@@ -49,8 +49,14 @@ export class Api {
     return scenarios;
   }
 
-  async look(id: string): Promise<LabMessage> {
-    return (await this.#fetch(`/api/labs/${id}`)).json();
+  /** Undefined if it has ended. */
+  async look(id: string): Promise<LabMessage | undefined> {
+    try {
+      return await (await this.#fetch(`/api/labs/${id}`)).json();
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
   }
 
   create(request: CreateRequest): Promise<LabMessage> {

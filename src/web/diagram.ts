@@ -23,6 +23,7 @@ export class Diagram {
   readonly #description: SVGDescElement;
   readonly #words: Record<HostName, HTMLElement>;
   readonly #wordsBox: HTMLDetailsElement;
+  readonly #now: Record<HostName, HTMLElement> = ofHosts(() => html('span', { class: 'now' }));
   readonly #heads: Record<HostName | 'figure', string>;
   /** Until the cursor. */
   #paths: Record<HostName, readonly Change[]> = { client: [], server: [] };
@@ -62,7 +63,7 @@ export class Diagram {
       'div',
       { class: 'diagram' },
       picture,
-      html('p', { class: 'key' }, keyNode('client'), keyNode('server')),
+      html('div', { class: 'key' }, ...HOSTS.map((host) => keyNode(host, this.#now[host]))),
       this.#wordsBox,
     );
   }
@@ -77,6 +78,11 @@ export class Diagram {
       this.#firstTaken.set(key, first);
       if (!this.#arcs.has(key)) this.#addArc(key, routeOf(from, to));
     }
+  }
+
+  /** Beside each end's mark: where it is now. */
+  say(host: HostName, text: string): void {
+    setText(this.#now[host], text);
   }
 
   draw(timeline: ViewTimeline, atMs: number): void {
@@ -109,17 +115,19 @@ export class Diagram {
     setText(this.#description, sentences.join(' '));
   }
 
-  #drawHeld({ view }: ViewTimeline, atMs: number): string {
-    const { held, hold } = view;
+  #drawHeld(timeline: ViewTimeline, atMs: number): string {
+    const { held, hold } = timeline.view;
     setAttribute(this.#held, 'display', held ? null : 'none');
     if (!held) return '';
     const [x, y] = PLACES[held.state];
     setAttribute(this.#held, 'transform', `translate(${x},${y})`);
     const isHeld = hold !== null && hold.fromMs <= atMs;
-    this.#held.classList.toggle('reached', isHeld);
+    const isOver = isHeld && timeline.stateAt(held.host, atMs) !== held.state;
+    this.#held.classList.toggle('reached', isHeld && !isOver);
     const label = this.#held.querySelector('text');
-    if (label) setText(label, isHeld ? `${held.host} held here` : `to hold: ${held.host}`);
-    return isHeld ? `The ${held.host} is held in ${held.state}.` : '';
+    const was = isOver ? 'was held' : 'held';
+    if (label) setText(label, isHeld ? `${held.host} ${was} here` : `to hold: ${held.host}`);
+    return isHeld ? `The ${held.host} ${isOver ? 'was' : 'is'} held in ${held.state}.` : '';
   }
 
   /** Only while it is open. */
@@ -211,7 +219,7 @@ function headNode(whose: string, id: string): SVGMarkerElement {
   return svg('marker', { id, class: `head of-${whose}`, orient: 'auto', ...size }, shape);
 }
 
-function keyNode(host: HostName): HTMLElement {
+function keyNode(host: HostName, now: HTMLElement): HTMLElement {
   const line = svg('line', { class: `arc taken of-${host}`, x1: 0, y1: 10, x2: 28, y2: 10 });
   const token = tokenNode(host);
   setAttribute(token, 'transform', 'translate(38,10)');
@@ -221,5 +229,5 @@ function keyNode(host: HostName): HTMLElement {
     line,
     token,
   );
-  return html('span', {}, picture, host);
+  return html('p', {}, picture, html('b', {}, host), now);
 }

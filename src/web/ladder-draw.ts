@@ -8,7 +8,8 @@ type Of<What extends LadderItem['what']> = Extract<LadderItem, { what: What }>;
 
 /** One item of a ladder as SVG, where its layout has it. */
 export function drawItem(item: LadderItem, frame: Frame, view: View): SVGGElement {
-  const node = svg('g', { class: `item ${item.what}`, 'data-key': item.key });
+  const isOther = item.what === 'flight' && item.flight.isOther;
+  const node = svg('g', { class: `item ${item.what}${isOther ? ' other' : ''}`, 'data-key': item.key });
   node.append(...bodyOf(item, frame));
   if (frame.hasTimes && item.what !== 'pause') {
     const y = item.what === 'flight' ? item.departY + 4 : item.top + 14;

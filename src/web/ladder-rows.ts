@@ -18,7 +18,7 @@ export interface Frame {
 
 /** One thing on a ladder. `top` and `bottom` are all that it covers. */
 export type LadderItem = { key: string; atMs: number; top: number; bottom: number } & (
-  | { what: 'flight'; flight: FlightView; departY: number; arriveY: number }
+  | { what: 'flight'; flight: FlightView; departY: number; arriveY: number; changes: Change[] }
   | { what: 'call' | 'rule'; host: HostName; lines: string[]; text: string }
   | { what: 'state'; change: Change }
   | { what: 'hold'; host: HostName; text: string }
@@ -46,7 +46,7 @@ const FONT_WIDTH = 7.25;
 const LINE = 17;
 
 export function frameOf(width: number): Frame {
-  const hasTimes = width >= 520;
+  const hasTimes = width >= 420;
   const left = hasTimes ? 74 : 4;
   return { width, hasTimes, x: { client: left + 58, server: width - 62 } };
 }
@@ -109,7 +109,9 @@ export function layOut(view: View, frame: Frame): Layout {
         const where = place(flight.arrivesMs === null ? 46 : isWhole ? 40 : 30);
         const departY = where.top + 22;
         const key = keys.get(flight) ?? '';
-        const item = { key, atMs, ...where, what: 'flight' as const, flight, departY, arriveY: departY + 10 };
+        const ys = { departY, arriveY: departY + 10 };
+        const changes = [...row.sender, ...row.receiver];
+        const item = { key, atMs, ...where, what: 'flight' as const, flight, ...ys, changes };
         if (!isWhole) departed.set(flight, item);
         items.push(item);
         placeChanges(row.receiver);
@@ -118,7 +120,8 @@ export function layOut(view: View, frame: Frame): Layout {
       case 'arrival': {
         const { bottom } = place(14);
         const item = departed.get(row.flight);
-        if (item) Object.assign(item, { arriveY: bottom - 4, bottom });
+        if (item)
+          Object.assign(item, { arriveY: bottom - 4, bottom, changes: [...item.changes, ...row.receiver] });
         placeChanges(row.receiver);
         break;
       }

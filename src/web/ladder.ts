@@ -1,5 +1,6 @@
 import { HOSTS } from '../evidence/host-name.ts';
 import { Buckets } from './buckets.ts';
+import { Inspector } from './inspector.ts';
 import { describe, drawItem, drawStretch } from './ladder-draw.ts';
 import { type Frame, frameOf, type LadderItem, type Layout, layOut, yAt } from './ladder-rows.ts';
 import { html, newId, onPress, setAttribute, setText, svg } from './nodes.ts';
@@ -30,6 +31,7 @@ export class Ladder {
   readonly #now: SVGLineElement = svg('line', { class: 'now', 'aria-hidden': 'true' });
   readonly #head: HTMLElement = html('div', { class: 'heads' });
   readonly #details: HTMLElement = html('p', { class: 'details-of-one' });
+  readonly #inspector = new Inspector();
   readonly #words: HTMLElement = html('ol');
   readonly #wordsBox: HTMLDetailsElement;
   readonly #shown = new Map<string, { node: SVGGElement; signature: string; item: LadderItem }>();
@@ -37,6 +39,7 @@ export class Ladder {
   #slice = { top: -1, bottom: -1 };
   #atMs = Number.NaN;
   #wasAtEnd = true;
+  #follows = false;
   #prints = false;
 
   constructor({ onSeek }: { onSeek: (atMs: number) => void }) {
@@ -70,8 +73,16 @@ export class Ladder {
       this.#scroller,
       this.#details,
       this.#wordsBox,
+      this.#inspector.element,
     );
-    this.#scroller.addEventListener('scroll', () => this.#drawSlice(), { passive: true });
+    this.#scroller.addEventListener(
+      'scroll',
+      () => {
+        this.#wasAtEnd = this.#isAtEnd();
+        this.#drawSlice();
+      },
+      { passive: true },
+    );
     new ResizeObserver(() => this.#resized()).observe(this.#scroller);
     for (const type of ['pointerover', 'focusin'])
       this.#things.addEventListener(type, (event) => this.#look(event));
@@ -83,8 +94,6 @@ export class Ladder {
   }
 
   show(timeline: ViewTimeline): void {
-    const { scrollTop, clientHeight } = this.#scroller;
-    this.#wasAtEnd = !this.#laid || scrollTop + clientHeight >= this.#laid.layout.height - 40;
     this.#layOut(timeline, frameOf(this.#width()));
     const { client, server } = timeline.view.hosts;
     this.#head.replaceChildren(
@@ -103,13 +112,14 @@ export class Ladder {
   draw(atMs: number, follows: boolean): void {
     const laid = this.#laid;
     if (!laid) return;
-    const isNew = atMs !== this.#atMs;
+    const [isNew, isBack] = [atMs !== this.#atMs, follows && !this.#follows];
+    this.#follows = follows;
     this.#atMs = atMs;
     const y = follows ? laid.layout.height : yAt(laid.layout, atMs);
     setAttribute(this.#now, 'y1', y);
     setAttribute(this.#now, 'y2', y);
     // A user who has scrolled back is not moved by new rows.
-    if (isNew && (!follows || this.#wasAtEnd)) this.#reveal(y);
+    if (isNew && (!follows || this.#wasAtEnd || isBack)) this.#reveal(y);
     this.#drawSlice();
     for (const { node, item } of this.#shown.values()) node.classList.toggle('later', item.atMs > atMs);
     this.#lookAtNow();
@@ -132,10 +142,18 @@ export class Ladder {
     const width = this.#width();
     if (this.#laid && this.#laid.frame.width !== width) {
       this.#layOut(this.#laid.timeline, frameOf(width));
-      this.draw(this.#atMs, false);
+      this.draw(this.#atMs, this.#follows);
     } else {
       this.#drawSlice();
     }
+    // The new size moves all rows.
+    if (this.#laid && (!this.#follows || this.#wasAtEnd))
+      this.#reveal(this.#follows ? this.#laid.layout.height : yAt(this.#laid.layout, this.#atMs));
+  }
+
+  #isAtEnd(): boolean {
+    const { scrollTop, clientHeight } = this.#scroller;
+    return !this.#laid || scrollTop + clientHeight >= this.#laid.layout.height - 40;
   }
 
   #width(): number {
@@ -267,7 +285,12 @@ export class Ladder {
 
   #choose(event: Event): void {
     const item = this.#itemOf(event);
-    if (item) this.#onSeek(item.atMs);
+    if (!item || !this.#laid) return;
+    const { view } = this.#laid.timeline;
+    this.#onSeek(item.atMs);
+    if (item.what !== 'flight') return;
+    const about = { view, text: describe(item, view), changes: item.changes };
+    this.#inspector.open(item.flight, about, event.type === 'keydown');
   }
 
   #describe(): void {

@@ -2,6 +2,7 @@ import type { View } from '../report/pages/view-model.ts';
 import type { ActRequest, Goal, LabMessage, ScenarioChoice } from '../ui/model.ts';
 import { parseHash, takeToken } from './access.ts';
 import { Api, UNREACHABLE } from './api.ts';
+import { Keys } from './keys.ts';
 import { html, setAttribute, setText } from './nodes.ts';
 import { Panel } from './panel.ts';
 import { createScene, type Scene } from './scene.ts';
@@ -23,22 +24,29 @@ const NOTHING: View = {
 class LivePage {
   readonly #api: Api;
   readonly #main: HTMLElement;
+  readonly #head: HTMLElement;
   readonly #news = html('p', { class: 'news', role: 'status' });
   readonly #trouble = html('p', { class: 'trouble', role: 'alert' });
+  readonly #scenarios = html('div');
   readonly #place = html('div', { class: 'live-place' });
   #scene: Scene;
   #panel: Panel | undefined;
   #message: LabMessage | undefined;
   #stop = new AbortController();
   #isBusy = false;
+  /** What a first visit begins with, and whether that is shown. */
+  #first: Goal | undefined;
+  #isFirst = false;
   /** The last state that was asked for while another one is opened. */
   #wanted: Goal | undefined;
 
-  constructor(api: Api, main: HTMLElement) {
+  constructor(api: Api, head: HTMLElement, main: HTMLElement) {
     this.#api = api;
+    this.#head = head;
     this.#main = main;
     this.#scene = this.#newScene();
-    this.#main.replaceChildren(html('div', { class: 'live-news' }, this.#news, this.#trouble), this.#place);
+    this.#main.replaceChildren(this.#trouble, this.#place);
+    this.#head.append(this.#scenarios, new Keys().element, this.#news);
     this.#leave();
   }
 
@@ -52,18 +60,28 @@ class LivePage {
     try {
       void this.#offerScenarios();
       const ids = await this.#api.labs();
-      const same = ids.find((one) => one === kept);
-      const message = same === undefined ? undefined : await this.#api.look(same);
-      if (scenario !== null && message?.view.name !== scenario) return this.#goTo({ scenario });
-      const id = same ?? ids[0];
+      if (kept !== null && ids.includes(kept)) ids.unshift(kept);
+      // One that was open a moment ago may have ended.
+      let message: LabMessage | undefined;
+      for (const id of ids) message ??= await this.#api.look(id);
+      const isSame = message?.id === kept && message?.view.name === scenario;
+      if (scenario !== null && !isSame) return this.#goTo({ scenario });
       // The user may have chosen a state meanwhile.
-      if (id !== undefined && !this.#isBusy && !this.#message)
-        this.#enter(message ?? (await this.#api.look(id)));
-      else if (kept !== null && !this.#message)
-        setText(this.#trouble, 'The lab that was shown here has ended.');
+      if (this.#isBusy || this.#message) return;
+      if (message) this.#enter(message);
+      else if (kept === null) await this.#welcome();
+      else setText(this.#trouble, 'The lab that was shown here has ended.');
     } catch (error) {
       this.#say(error);
     }
+  }
+
+  /** A first visit: a connection that is there at once, and how it came about. */
+  async #welcome(): Promise<void> {
+    const goal = { scenario: 'established' };
+    this.#first = goal;
+    await this.#goTo(goal);
+    if (this.#isFirst) this.#scene.play();
   }
 
   /** All scenarios, below the states that they hold. */
@@ -85,7 +103,7 @@ class LivePage {
       select.value = '';
       if (scenario !== '') void this.#goTo({ scenario });
     });
-    document.querySelector('.live-head')?.append(html('label', {}, 'Scenarios ', select));
+    this.#scenarios.replaceChildren(html('label', {}, 'Scenarios ', select));
   }
 
   /** A fresh lab, in place of the one that is there. Of several that are asked for meanwhile, the last one. */
@@ -99,6 +117,7 @@ class LivePage {
       for (let next = this.#takeWanted(); next; next = this.#takeWanted()) {
         const message = await this.#api.create({ ...next, replaces: this.#message?.id ?? null });
         const focused = stateWithFocus(this.#scene.element);
+        this.#isFirst = next === this.#first;
         this.#enter(message);
         if (focused !== undefined) focusState(this.#scene.element, focused);
       }
@@ -164,8 +183,8 @@ class LivePage {
     // The response to an action and the stream have the same content: the second to arrive has nothing new.
     if (last?.id === message.id && message.revision <= last.revision) return;
     this.#message = message;
-    this.#scene.show(message.view, message.nowMs);
-    this.#panel?.show(message);
+    this.#scene.show(message.view, message.nowMs, message);
+    this.#panel?.show(message, this.#isFirst);
     const { client, server } = {
       client: stateNow(message.view, 'client'),
       server: stateNow(message.view, 'server'),
@@ -285,10 +304,11 @@ function takeHash(): ReturnType<typeof parseHash> {
 }
 
 const main = document.getElementById('live');
+const head = document.querySelector<HTMLElement>('.live-head');
 const said = takeHash();
 const token = await takeToken(said.token);
-if (main && token !== null) {
-  const page = new LivePage(new Api(token), main);
+if (main && head && token !== null) {
+  const page = new LivePage(new Api(token), head, main);
   void page.resume(said.scenario);
   addEventListener('hashchange', () => void page.resume(takeHash().scenario));
 } else if (main)

@@ -4,10 +4,10 @@ import { FATES, type Fate } from '../lab/fate.ts';
 import type { RuleView } from '../report/pages/view-model.ts';
 import { FLAG_NAMES } from '../report/words/flags.ts';
 import type { ActRequest, HostActs, LabMessage, SocketAct, SocketView } from '../ui/model.ts';
+import { Card } from './card.ts';
 import { Control, choice, Keyed, part } from './controls.ts';
 import { EnterCommands } from './enter-commands.ts';
 import { html, setText } from './nodes.ts';
-import { Timers } from './timers.ts';
 
 interface PanelOptions {
   onAct: (request: ActRequest) => void;
@@ -42,7 +42,7 @@ export class Panel {
   readonly #sockets: Keyed<SocketView, ReturnType<Panel['socketNode']>>;
   readonly #rules: Keyed<RuleView, ReturnType<Panel['ruleNode']>>;
   readonly #destroyable: Keyed<Destroyable, ReturnType<Panel['destroyNode']>>;
-  readonly #timers = new Timers();
+  readonly #card: Card;
   readonly #connect: Control;
   readonly #listen: Control;
   readonly #programs: HTMLElement;
@@ -51,6 +51,7 @@ export class Panel {
 
   constructor(options: PanelOptions) {
     this.#options = options;
+    this.#card = new Card(options.onAct);
     const act = (request: ActRequest) => () => options.onAct(request);
     this.#sockets = new Keyed('div', 'No socket is open.', (socket) => this.socketNode(socket));
     this.#rules = new Keyed('ul', 'No rules.', (rule) => this.ruleNode(rule));
@@ -66,9 +67,9 @@ export class Panel {
     this.element = html(
       'section',
       { class: 'panel', 'aria-label': 'Actions' },
+      this.#card.element,
       part('Sockets', this.#sockets.element, group(html('label', {}, 'Bytes to send ', this.#octets))),
       part('Hosts', group(this.#connect.element, this.#listen.element)),
-      part('Timers', this.#timers.element),
       part('Rules', this.#rules.element, this.#ruleForm()),
       part('Destroy a socket', this.#destroyable.element),
       this.#programs,
@@ -78,7 +79,10 @@ export class Panel {
     );
   }
 
-  show({ sockets, hosts, timers, view, nowMs, mayRunPrograms, enterAs }: LabMessage): void {
+  /** `isFirst`: it is the lab that a first visit begins with. */
+  show(message: LabMessage, isFirst = false): void {
+    const { sockets, hosts, view, mayRunPrograms, enterAs } = message;
+    this.#card.show(message, isFirst);
     this.#sockets.show(sockets.map((socket) => [`${socket.host} ${socket.socket}`, socket]));
     this.#connect.set(hosts.client.connect);
     this.#listen.set(hosts.server.listen);
@@ -88,19 +92,18 @@ export class Panel {
       hosts[host].destroyable.map((socket) => ({ ...socket, host })),
     );
     this.#destroyable.show(destroyable.map((one) => [`${one.host} ${one.local} ${one.remote}`, one]));
-    this.#timers.show(timers, nowMs);
     this.#programs.hidden = !mayRunPrograms;
     this.#enter.show(enterAs);
   }
 
   /** Whether nothing has been heard of the lab for a while. */
   set isStale(isStale: boolean) {
-    this.#timers.isStale = isStale;
+    this.#card.isStale = isStale;
   }
 
   /** Stops its timers. */
   end(): void {
-    this.#timers.end();
+    this.#card.end();
   }
 
   /** The lab has ended: what happened in it can be saved, and nothing else. */

@@ -1,3 +1,4 @@
+import { HOSTS } from '../evidence/host-name.ts';
 import type { Change, View } from '../report/pages/view-model.ts';
 import { formatTime } from '../report/words/time.ts';
 import { Diagram } from './diagram.ts';
@@ -5,6 +6,7 @@ import { Firewall } from './firewall.ts';
 import { Ladder } from './ladder.ts';
 import { html, newId, setText } from './nodes.ts';
 import { Player } from './player.ts';
+import { endLine, type Now, witnessesNow } from './present.ts';
 import { Scrubber } from './scrubber.ts';
 import { Tables } from './tables.ts';
 import { verdictLine } from './verdict-line.ts';
@@ -23,9 +25,14 @@ interface SceneOptions {
 /** One lab on a page: all that a view contains, at the time of one cursor. */
 export interface Scene {
   readonly element: HTMLElement;
-  /** Shows a view, or a longer one of the same lab; scroll, focus and cursor stay. `nowMs`: on the lab's clock; default: its end. */
-  show(view: View, nowMs?: number): void;
+  /**
+   * Shows a view, or a longer one of the same lab; scroll, focus and cursor stay. `nowMs`: on the lab's clock; default: its end.
+   * `now`: the present of a lab that runs.
+   */
+  show(view: View, nowMs?: number, now?: Now): void;
   seek(atMs: number): void;
+  /** Plays it from its beginning. */
+  play(): void;
   /** What is shown is no longer of the present. */
   end(): void;
 }
@@ -50,6 +57,7 @@ class LabScene implements Scene {
   readonly #player: Player;
   #timeline: ViewTimeline | undefined;
   #waiting: View | undefined;
+  #now: Now | undefined;
   #said = '';
   #step = 0;
   #follows: boolean;
@@ -91,8 +99,10 @@ class LabScene implements Scene {
     this.element.addEventListener('keydown', (event) => this.#key(event));
   }
 
-  show(view: View, nowMs: number = view.toMs): void {
+  show(view: View, nowMs: number = view.toMs, now?: Now): void {
     this.#aheadMs = nowMs - performance.now();
+    this.#now = now;
+    this.#drawNow(view);
     if (view === (this.#waiting ?? this.#timeline?.view)) return;
     this.#waiting = view;
     this.#later();
@@ -113,28 +123,38 @@ class LabScene implements Scene {
     const atMs = before?.steps[this.#step];
     this.#timeline = new ViewTimeline(view);
     setText(this.#title, view.title === '' ? view.name : `${view.name}: ${view.title}`);
-    this.#drawVerdict(view);
-    const said = JSON.stringify(view.witnesses);
-    if (said !== this.#said) this.#witnesses.replaceChildren(witnessTable(view.witnesses));
-    this.#said = said;
     this.#diagram.show(this.#timeline);
     this.#ladder.show(this.#timeline);
     const last = this.#timeline.steps.length - 1;
     this.#step = this.#follows || atMs === undefined ? last : this.#timeline.stepAt(atMs);
   }
 
-  /** While a state is held, its verdict is of the present: it counts on. */
-  #drawVerdict(view: View): void {
+  /** While a state is held, its verdict is of the present, as is what the witnesses see: both count on. */
+  #drawNow(view: View): void {
+    const nowMs = performance.now() + this.#aheadMs;
     const isHeld = this.#live && view.hold?.toMs === null;
     const past = this.#live && !isHeld ? ' past' : '';
     this.#verdict.className = `verdict ${view.verdict?.word ?? 'none'}${past}`;
-    setText(this.#verdict, verdictLine(view, performance.now() + this.#aheadMs));
+    setText(this.#verdict, verdictLine(view, nowMs));
+    const now = this.#now;
+    const witnesses = now ? witnessesNow(now) : view.witnesses;
+    const said = JSON.stringify(witnesses);
+    if (said !== this.#said) this.#witnesses.replaceChildren(witnessTable(witnesses));
+    this.#said = said;
     clearTimeout(this.#ticking);
-    if (isHeld) this.#ticking = setTimeout(() => this.#drawVerdict(view), TICK_MS);
+    if (!now) return;
+    for (const host of HOSTS) this.#diagram.say(host, endLine(now, host, nowMs));
+    this.#ticking = setTimeout(() => this.#drawNow(view), TICK_MS);
   }
 
   end(): void {
     clearTimeout(this.#ticking);
+  }
+
+  play(): void {
+    this.#takeIn();
+    this.#goTo(0);
+    this.#toggle();
   }
 
   #goTo(step: number): void {

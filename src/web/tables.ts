@@ -50,13 +50,17 @@ export class Tables {
 
 function rowNode(row: TableRow): HTMLTableRowElement {
   const { state, receiveQueue, sendQueue, local, remote, timer, process, isOwn } = row;
-  const number = (value: number) => html('td', { class: 'number' }, String(value));
+  const cell = (name: (typeof COLUMNS)[number], text: string, kind: string | null = null) =>
+    html('td', { class: kind, 'data-name': name }, text);
   return html(
     'tr',
     { class: isOwn ? 'own' : null },
     html('th', { scope: 'row', class: `state of-${state}` }, state),
-    number(receiveQueue),
-    number(sendQueue),
-    ...[local, remote, timer, process].map((text) => html('td', {}, text)),
+    cell('Recv-Q', String(receiveQueue), 'number'),
+    cell('Send-Q', String(sendQueue), 'number'),
+    cell('Local', local),
+    cell('Peer', remote),
+    cell('Timer', timer),
+    cell('Process', process),
   );
 }

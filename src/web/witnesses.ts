@@ -9,8 +9,7 @@ const WORDS = new Map<boolean | null, string>([
 
 /** What each witness reported of each end, for the whole hold. */
 export function witnessTable(witnesses: readonly WitnessView[]): HTMLElement {
-  if (witnesses.length === 0)
-    return html('p', { class: 'none' }, 'No state was claimed, so there is nothing to witness.');
+  if (witnesses.length === 0) return html('p', { class: 'none' }, 'There is nothing to witness yet.');
   const rows = witnesses.map(({ host, witness, says, agrees, why }) =>
     html(
       'tr',

@@ -4,7 +4,7 @@ import type { State } from '../../tcp/state.ts';
 export type { HostName };
 
 // Repeated here, not imported: the browser code is compiled with these types and must not depend on Node's.
-type VerdictWord = 'proven' | 'disproven' | 'unproven';
+export type VerdictWord = 'proven' | 'disproven' | 'unproven';
 
 /**
  * What a page shows of one lab: computed from its timeline, so that no TCP logic is needed in the browser. Plain data,
@@ -65,6 +65,12 @@ export interface FlightView {
   rule: number | null;
   /** Why the kernel dropped it, where no rule of the lab did. */
   reason: string | null;
+  /** From the first of each end, as in the label; null for an ICMP error. */
+  numbers: { seq: number; ack: number | null } | null;
+  /** From its IP header on, base64: its headers, and the beginning of its data. */
+  bytes: string;
+  /** It is of another connection than the view. */
+  isOther: boolean;
   /** It was no socket that sent it: tcplab or the firewall made it. */
   crafted: boolean;
 }
@@ -110,8 +116,11 @@ export interface TableRow {
   isOwn: boolean;
 }
 
-export interface WitnessView {
+export interface WitnessView extends Testimony {
   host: HostName;
+}
+
+export interface Testimony {
   witness: string;
   says: State | null;
   agrees: boolean | null;

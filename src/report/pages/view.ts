@@ -9,6 +9,7 @@ import { listenerOf, rowOf, stateInTable } from '../../evidence/witness/socket-t
 import { formatEndpoint } from '../../tcp/endpoint.ts';
 import type { SocketRow } from '../../tcp/socket-row.ts';
 import type { State } from '../../tcp/state.ts';
+import { sameConnection } from '../story/connections.ts';
 import type { Flight } from '../story/flight.ts';
 import { labelText } from '../story/label.ts';
 import type { Moment } from '../story/moment.ts';
@@ -19,15 +20,16 @@ import type { Act, Change, FlightView, RuleView, Table, TableRow, View, WitnessV
 
 /**
  * Computes what a page shows of a timeline. `about`: the lab's purpose, if there is no claim; `hold`: the hold so far,
- * if it is running; `alone`: the one connection that is shown of several.
+ * if it is running; `shown`: one of several connections, whether or not it was claimed.
  */
 export function viewOf(
   timeline: Timeline,
   about: { name: string; title: string },
   hold: Held | undefined = timeline.of('held')[0],
-  alone?: Connection,
+  shown?: Connection,
+  how: 'anyway' | 'alone' = 'anyway',
 ): View {
-  const { claim, connection, transitions, moments } = storyOf(timeline, alone, alone !== undefined);
+  const { claim, connection, transitions, moments } = storyOf(timeline, shown, shown && how);
   const aim = claim ?? timeline.of('gave-up')[0];
   const events = [...timeline];
   const endMs = Math.max(events.at(-1)?.atMs ?? 0, hold?.atMs ?? 0);
@@ -53,7 +55,9 @@ export function viewOf(
         arc: arc && { number: arc.number, trigger: arc.trigger, clause: arc.clause },
       }),
     ),
-    flights: moments.flatMap((moment) => (moment.what === 'departure' ? [flightView(moment.flight)] : [])),
+    flights: moments.flatMap((moment) =>
+      moment.what === 'departure' ? [flightView(moment.flight, connection)] : [],
+    ),
     acts: moments.flatMap((moment): Act[] => (moment.what === 'call' ? [actOf(moment)] : [])),
     rules: timeline.of('rule-set').map((rule) => ruleView(timeline, rule)),
     tables: tablesOf(timeline, ends),
@@ -86,16 +90,17 @@ function initialState(timeline: Timeline, host: HostName, end: ConnectionEnd | u
 /** A flight that is settled has one view. */
 const flightViews = new WeakMap<Flight, FlightView>();
 
-function flightView(flight: Flight): FlightView {
+function flightView(flight: Flight, shown: Connection | undefined): FlightView {
+  const isOther = shown !== undefined && !sameConnection(flight.connection, shown);
   const known = flightViews.get(flight);
-  if (known) return known;
-  const view = newFlightView(flight);
+  if (known?.isOther === isOther) return known;
+  const view = { ...newFlightView(flight), isOther };
   flightViews.set(flight, view);
   return view;
 }
 
-function newFlightView(flight: Flight): FlightView {
-  const { from, departsMs, arrivesMs, flags, label, ending, origin } = flight;
+function newFlightView(flight: Flight): Omit<FlightView, 'isOther'> {
+  const { from, departsMs, arrivesMs, flags, label, ending, origin, numbers, bytes } = flight;
   const dropped = ending.what === 'dropped';
   return {
     ...{ from, departsMs, arrivesMs, flags },
@@ -107,6 +112,8 @@ function newFlightView(flight: Flight): FlightView {
       : ending.what,
     rule: dropped && typeof ending.by === 'number' ? ending.by : null,
     reason: reasonOf(ending),
+    numbers: numbers && { seq: numbers.seq, ack: numbers.ack },
+    bytes: bytes.slice(0, BYTES_SHOWN),
     crafted: origin !== 'tcp',
   };
 }
@@ -115,6 +122,9 @@ function reasonOf(ending: Flight['ending']): string | null {
   if (ending.what === 'lost') return ending.by ?? null;
   return ending.what === 'dropped' && typeof ending.by === 'string' ? dropWords(ending.by) : null;
 }
+
+/** As base64, 120 bytes: the longest headers, and the beginning of the data. */
+const BYTES_SHOWN = 160;
 
 function actOf({ atMs, host, text, port }: Extract<Moment, { what: 'call' }>): Act {
   return { atMs, host, text: port === null ? text : `${text} :${port}` };

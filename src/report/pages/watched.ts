@@ -23,7 +23,7 @@ export function watchedPage(timeline: Timeline, started: RunStarted): ReportPage
   const shown = connections.slice(0, MOST_SHOWN);
   const labs = shown.map(({ number, connection }, index): ReportLab => {
     const about = { name: `connection ${number}`, title: 'made by others in a lab that tcplab watched' };
-    const view = viewOf(timeline, about, undefined, connection);
+    const view = viewOf(timeline, about, undefined, connection, 'alone');
     const own = states.filter((state) => state.connection === number);
     const verdicts = own.map((state) => ({ atMs: state.atMs, text: stateText(state).text }));
     return {

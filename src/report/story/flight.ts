@@ -18,6 +18,9 @@ export interface Flight {
   /** tcpdump's letters; null for an ICMP error. */
   flags: string | null;
   label: Label;
+  numbers: SentNumbers | null;
+  /** The packet from its IP header on, base64. */
+  bytes: string;
   /** The sender's TCP, tcplab bypassing it, its firewall, or something between the hosts. */
   origin: 'tcp' | 'crafted' | { rule: number | null };
   ending: Ending;
@@ -78,6 +81,8 @@ function flightOf(
     from: host,
     flags: wire.kind === 'tcp' ? wire.segment.flags : null,
     label,
+    numbers,
+    bytes: passage.bytes,
     origin: origin === 'firewall' || origin === 'outside' ? { rule: null } : origin,
     ending,
   };

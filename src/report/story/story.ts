@@ -31,10 +31,17 @@ const FEW = 4;
 
 /**
  * Everything on a timeline that a ladder shows, in its order. Without a claim it is of `chosen`, or of the first connection.
- * `isAlone`: without the others.
+ * `anyway`: of `chosen` also where another one was claimed, which is none of it then; `alone`: and without the others.
  */
-export function storyOf(timeline: Timeline, chosen?: Connection, isAlone = false): Story {
-  const claim = timeline.of('claimed')[0];
+export function storyOf(
+  timeline: Timeline,
+  chosen?: Connection,
+  how: 'unless claimed' | 'anyway' | 'alone' = 'unless claimed',
+): Story {
+  const claimed = timeline.of('claimed')[0];
+  const isOther = chosen && claimed && !sameConnection(claimed.connection, chosen);
+  const claim = isOther && how !== 'unless claimed' ? undefined : claimed;
+  const isAlone = how === 'alone';
   const seen = chosen && isAlone ? [chosen] : connectionsOf(timeline);
   const connection = claim?.connection ?? chosen ?? seen[0];
   const others = connection ? seen.filter((other) => !sameConnection(other, connection)) : [];

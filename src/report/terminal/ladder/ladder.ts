@@ -43,7 +43,7 @@ export function ladderParts(
   timeline: Timeline,
   { ascii, style, width, connection, isAlone }: LadderOptions,
 ): LadderParts {
-  const story = storyOf(timeline, connection, isAlone);
+  const story = storyOf(timeline, connection, isAlone ? 'alone' : 'unless claimed');
   const page = pageOf(width);
   const glyphs: Glyphs = ascii ? ASCII : UNICODE;
   return {
