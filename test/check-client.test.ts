@@ -252,7 +252,8 @@ const CASES: Case[] = [
   ['leaves-nothing', 'unknown', 'idle', client('stays'), /in ESTABLISHED left open after 1\.0 s/, WAITED],
 ];
 
-describe.concurrent('a client', () => {
+// On a busy machine each waits for the others.
+describe.concurrent('a client', { timeout: 180_000 }, () => {
   it.each(CASES)('%s: %s, %s (%s)', async (id, verdict, code, command, says, within = '20s') => {
     // What a program that keeps running does with a response of its own protocol is known to be right.
     const answer = id !== 'is-served' && command.includes('/client.mjs') ? ['--answer', 'hello\\n'] : [];

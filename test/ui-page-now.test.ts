@@ -158,7 +158,7 @@ describe('the live page, of the present', () => {
       return box !== null && box.y >= 0 && box.y + box.height <= 721 && box.x + box.width <= 1281;
     };
     for (const part of ['.node[data-state="TIME-WAIT"]', '.node[data-state="CLOSED"]', '.verdict', '.key'])
-      expect(await isInView(part), part).toBe(true);
+      await eventually(`${part} in view`, () => isInView(part));
     await eventually('the newest row', () => isInView('.item.flight .label'));
     expect(await page.locator('.panel').isVisible()).toBe(false);
     expect(await violations(page)).toEqual([]);

@@ -101,7 +101,7 @@ export class Keys {
   #acts(): void {
     const { classList } = document.documentElement;
     const isShown = !classList.contains('presents') || classList.toggle('with-panel');
-    if (isShown) focusOn('.panel button');
+    if (isShown) focusOn('.panel');
   }
 }
 

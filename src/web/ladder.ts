@@ -39,6 +39,8 @@ export class Ladder {
   #slice = { top: -1, bottom: -1 };
   #atMs = Number.NaN;
   #wasAtEnd = true;
+  /** Where the page itself has scrolled to, and its size then: the event comes later, when all may have another size. */
+  #revealed = { top: Number.NaN, clientHeight: Number.NaN };
   #follows = false;
   #prints = false;
 
@@ -78,7 +80,9 @@ export class Ladder {
     this.#scroller.addEventListener(
       'scroll',
       () => {
-        this.#wasAtEnd = this.#isAtEnd();
+        const { scrollTop, clientHeight } = this.#scroller;
+        const isUsers = scrollTop !== this.#revealed.top && clientHeight === this.#revealed.clientHeight;
+        if (isUsers) this.#wasAtEnd = this.#isAtEnd();
         this.#drawSlice();
       },
       { passive: true },
@@ -146,6 +150,7 @@ export class Ladder {
     } else {
       this.#drawSlice();
     }
+    this.#revealed.clientHeight = this.#scroller.clientHeight;
     // The new size moves all rows.
     if (this.#laid && (!this.#follows || this.#wasAtEnd))
       this.#reveal(this.#follows ? this.#laid.layout.height : yAt(this.#laid.layout, this.#atMs));
@@ -165,6 +170,9 @@ export class Ladder {
     const room = clientHeight / 4;
     if (y < scrollTop + room) this.#scroller.scrollTop = Math.max(0, y - room);
     else if (y > scrollTop + clientHeight - room) this.#scroller.scrollTop = y - clientHeight + room;
+    else return;
+    this.#revealed = { top: this.#scroller.scrollTop, clientHeight };
+    this.#wasAtEnd = this.#isAtEnd();
   }
 
   #drawSlice(): void {

@@ -66,7 +66,7 @@ export class Panel {
     this.#save = part('Save', group(...downloads));
     this.element = html(
       'section',
-      { class: 'panel', 'aria-label': 'Actions' },
+      { class: 'panel', 'aria-label': 'Actions', tabindex: -1 },
       this.#card.element,
       part('Sockets', this.#sockets.element, group(html('label', {}, 'Bytes to send ', this.#octets))),
       part('Hosts', group(this.#connect.element, this.#listen.element)),
