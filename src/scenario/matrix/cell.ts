@@ -53,6 +53,9 @@ const EARLIEST_TIMER_MS = 190;
 /** The kernel answers a segment while it receives it, or while the call is made: then no timer happens to fire. */
 const AT_ONCE_MS = 5;
 
+/** The first timer that changes a state runs out after 1 s: that of a SYN-ACK (TCP_TIMEOUT_INIT). */
+const LATEST_MS = 900;
+
 /** Judges what was seen of a trial. */
 export function judgeTrial(timeline: Timeline, trial: Trial): Cell {
   const { row, event, fired, after = null, error } = trial;
@@ -60,7 +63,7 @@ export function judgeTrial(timeline: Timeline, trial: Trial): Cell {
   const fromMs = event.kind === 'segment' || event.kind === 'icmp' ? trial.arrivedMs : fired?.fromMs;
   const since = trial.missing === undefined ? fromMs : (fromMs ?? fired?.fromMs);
   const sent = since === undefined ? [] : trial.sent.filter(({ atMs }) => atMs >= since);
-  const repeats = new Map(sent.map((packet) => [packet, repeatOf(packet, trial.sent, since ?? 0)]));
+  const repeats = new Map(sent.map((packet) => [packet, repeatOf(packet, trial, since ?? 0)]));
   const answering = sent.find((packet) => repeats.get(packet) === 'no');
   const base = {
     ...{ state: row.name, event: event.name, call: fired?.call ?? null, error, outcomes },
@@ -78,6 +81,9 @@ export function judgeTrial(timeline: Timeline, trial: Trial): Cell {
     because,
   });
   if (since === undefined) return unseen('the segment was not seen to arrive');
+  if (hasRepeatedSyn(trial, since)) return unseen('the end retransmitted its SYN before the event');
+  if (trial.readMs - since > LATEST_MS)
+    return unseen('the state was read so late that a timer may have changed it');
   if (!answering && [...repeats.values()].includes('maybe'))
     return unseen('what the end sent may be an answer, or a retransmission by its timer');
   const lost = timeline.of('lost').find(({ witness }) => witness === 'packets');
@@ -89,18 +95,27 @@ export function judgeTrial(timeline: Timeline, trial: Trial): Cell {
 }
 
 /**
- * Whether the end had sent the segment before, so that it may be its timer's. A repeat that comes at once, or too early for a
- * timer, is an answer. One with another acknowledgment may stand for an ACK that was put off.
+ * Whether the end had sent the segment before, so that it may be its timer's. What comes later than at once is a retransmission if
+ * the time fits the first timer, or the kernel counted it as one: after an unacceptable ACK in SYN-SENT that timer is short
+ * (tcp_rcv_synsent_state_process). One with another acknowledgment may stand for an ACK that was put off.
  */
-function repeatOf(
-  { atMs, segment }: SeenPacket,
-  sent: readonly SeenPacket[],
-  sinceMs: number,
-): 'no' | 'yes' | 'maybe' {
-  const before = sent.filter((earlier) => earlier.atMs < atMs && isSame(earlier.segment, segment)).at(-1);
-  if (!before || atMs - before.atMs < EARLIEST_TIMER_MS) return 'no';
-  const isAtOnce = atMs - sinceMs < AT_ONCE_MS;
-  return isAtOnce || before.segment.ack !== segment.ack ? 'maybe' : 'yes';
+function repeatOf({ atMs, segment }: SeenPacket, trial: Trial, sinceMs: number): 'no' | 'yes' | 'maybe' {
+  const before = trial.sent
+    .filter((earlier) => earlier.atMs < atMs && isSame(earlier.segment, segment))
+    .at(-1);
+  if (!before) return 'no';
+  const mayBeTimer = atMs - before.atMs >= EARLIEST_TIMER_MS;
+  if (atMs - sinceMs < AT_ONCE_MS) return mayBeTimer ? 'maybe' : 'no';
+  const isCounted = mayBeTimer || trial.retransmitted > 0;
+  return isCounted && before.segment.ack === segment.ack ? 'yes' : 'maybe';
+}
+
+/** After that Linux sends less at a time, and gives the connection up sooner. */
+function hasRepeatedSyn({ sent }: Trial, sinceMs: number): boolean {
+  const syns = sent.filter(({ atMs, segment }) => atMs < sinceMs && segment.flags.includes('S'));
+  return syns.some(({ segment }, index) =>
+    syns.slice(0, index).some((earlier) => isSame(earlier.segment, segment)),
+  );
 }
 
 /** The same part of what the end sends, whatever it acknowledges. */

@@ -1,7 +1,7 @@
 import { SystemError } from '../../error.ts';
 import { type Connection, type ConnectionEnd, endOf } from '../../evidence/connection.ts';
 import type { Captured, TimelineEvent } from '../../evidence/events.ts';
-import { stateInTable } from '../../evidence/witness/socket-table.ts';
+import { rowOf, stateInTable } from '../../evidence/witness/socket-table.ts';
 import type { SocketNumber } from '../../lab/host.ts';
 import type { Lab, Tables } from '../../lab/lab.ts';
 import { type Endpoint, formatEndpoint } from '../../tcp/endpoint.ts';
@@ -52,21 +52,39 @@ export interface Trial {
   /** The errno that the socket has (SO_ERROR); null without one. */
   error: string | null;
   after: State | undefined;
+  /** When that was read, at the latest. */
+  readMs: number;
+  /** How many segments the kernel has counted as retransmitted by then. */
+  retransmitted: number;
   /** Why the event could not happen. */
   missing?: string;
 }
 
-/** Brings the end of a connection for each event into the row's state, all in one lab, and lets the event happen. */
-export async function drive(lab: Lab, row: Row, events: readonly Event[]): Promise<Trial[]> {
-  const trials = events.map((event, index) => begin(lab, row, event, index));
+/**
+ * Brings the end of a connection for each event into the row's state, all in one lab, and lets the event happen. Calls `onFired`
+ * when all that is left to do is to wait.
+ */
+export async function drive(
+  lab: Lab,
+  row: Row,
+  events: readonly Event[],
+  onFired: () => void = () => {},
+): Promise<Trial[]> {
+  // One port is enough: each trial has one of the end under test.
+  const peer = lab.nextClientEndpoint();
+  const trials = events.map((event, index) => begin(lab, peer, row, event, index));
   const leave = lab.timeline.follow(noter(trials));
   try {
     // No socket of the peer's host may answer.
     await lab.client.setRule({ hook: 'in', peer: lab.server.address, fate: 'drop' });
     for (const [name, state] of row.path) await step(lab, trials, eventNamed(name), state);
     for (const trial of trials) await fire(lab, trial);
-    const tables = await watch(lab);
+    onFired();
+    const tables = await watch(lab, peer);
+    const readMs = lab.nowMs();
     for (const trial of trials) {
+      trial.readMs = readMs;
+      trial.retransmitted = rowOf(tables.server, endUnderTest(trial))?.info?.totalRetransmits ?? 0;
       trial.after = stateInTable(tables.server, endUnderTest(trial));
       trial.error = await errorOf(lab, trial);
     }
@@ -82,14 +100,22 @@ export function endUnderTest({ row, event, connection }: Trial): ConnectionEnd {
   return endOf(connection, 'server', mayListen ? 'LISTEN' : 'CLOSED');
 }
 
-function begin(lab: Lab, row: Row, event: Event, index: number): Trial {
+function begin(lab: Lab, peer: Endpoint, row: Row, event: Event, index: number): Trial {
   const isn = sequenceNumber(Math.floor(Math.random() * 2 ** 32));
   const zero = sequenceNumber(0);
   const server = { address: lab.server.address, port: FIRST_PORT + index };
   return {
-    ...{ row, event, connection: { client: lab.nextClientEndpoint(), server } },
+    ...{ row, event, connection: { client: peer, server } },
     numbers: { isn, pn: isn, sn: zero, su: zero },
-    ...{ sent: [], lastPacket: undefined, arrivedMs: undefined, error: null, after: undefined },
+    ...{
+      sent: [],
+      lastPacket: undefined,
+      arrivedMs: undefined,
+      error: null,
+      after: undefined,
+      readMs: 0,
+      retransmitted: 0,
+    },
   };
 }
 
@@ -228,11 +254,8 @@ function said(): string {
  * Waits until an answer that the end gives at once must have been seen, and then for as long as it may put one off. What is sent
  * to a closed port last is answered last.
  */
-async function watch(lab: Lab): Promise<Tables> {
-  const [source, destination] = [
-    lab.nextClientEndpoint(),
-    { address: lab.server.address, port: BARRIER_PORT },
-  ];
+async function watch(lab: Lab, source: Endpoint): Promise<Tables> {
+  const destination = { address: lab.server.address, port: BARRIER_PORT };
   let isAnswered = false;
   const leave = lab.timeline.follow((event) => {
     isAnswered ||=

@@ -2,10 +2,10 @@ import type { Event } from './events.ts';
 import { fits, fitsRow } from './fits.ts';
 import type { Row } from './rows.ts';
 
-type Line = [events: string, rows: string, file: string, what: string];
+export type Line = [events: string, rows: string, file: string, what: string];
 
 /** Why Linux differs: a file of net/ipv4 with its function, and what it does there. */
-const LINES: readonly Line[] = [
+export const REASONS: readonly Line[] = [
   ['syn+fin', 'LISTEN', 'tcp_input.c, tcp_rcv_state_process', 'a SYN with a FIN is dropped'],
   ['call-connect', 'LISTEN', 'af_inet.c, __inet_stream_connect', "a listener can't connect: EISCONN"],
   [
@@ -26,12 +26,6 @@ const LINES: readonly Line[] = [
     'SYN-RECEIVED',
     'tcp_minisocks.c, tcp_check_req',
     'an unacceptable ACK is answered before the sequence number is checked',
-  ],
-  [
-    'syn-ack-win',
-    'SYN-RECEIVED_(active)',
-    'tcp_input.c, tcp_validate_incoming',
-    'a SYN-ACK is taken as one of a simultaneous open',
   ],
   [
     'ack-una fin fin+data fin-future data data-future urg fin-again data-old',
@@ -74,6 +68,6 @@ const LINES: readonly Line[] = [
 
 /** Null where it is not known. */
 export function reasonOf(row: Row, event: Event): string | null {
-  const line = LINES.find(([events, rows]) => fits(events, event.name) && fitsRow(rows, row));
+  const line = REASONS.find(([events, rows]) => fits(events, event.name) && fitsRow(rows, row));
   return line ? `${line[3]} (net/ipv4/${line[2]})` : null;
 }

@@ -23,7 +23,7 @@ type Target = State | '=' | 'LISTEN/CLOSED';
 type Told = [answer: Answer, after: Target, level: Level, clause: string];
 
 /** For these events in these rows, by name or state, separated by blanks; `*` is all. The first line that fits holds. */
-type Line = [events: string, rows: string, told: Told, ...allowed: Told[]];
+export type Line = [events: string, rows: string, told: Told, ...allowed: Told[]];
 
 const SYNS = 'syn-new syn+data syn+fin syn-ack-win syn-ack-badack';
 const OLD_ACK = 'ack-una fin fin-again fin+data fin-future data data-future data-out data-old urg';
@@ -44,7 +44,7 @@ const IN_WINDOW: [Told, ...Told[]] = [
 ];
 
 /** Reading RFC 9293, 3.10, from the top. What a segment does is the first step of 3.10.7.4 that ends its processing. */
-const LINES: readonly Line[] = [
+export const LINES: readonly Line[] = [
   ['nothing', '*', ['none', '=', 'text', '3.10: no event']],
 
   // 3.9.2.2. Hard errors are often taken as soft after the handshake (RFC 5461, 4.1).
@@ -271,7 +271,7 @@ const LINES: readonly Line[] = [
 
 /** What the RFCs say of a cell: the first is their word, the others are allowed too. */
 export function outcomesOf(row: Row, event: Event): Outcome[] {
-  const line = LINES.find(([events, rows]) => fits(events, event.name) && fitsRow(rows, row));
+  const line = lineOf(row, event);
   if (!line) throw new Error(`no line has ${event.name} in ${row.name}: add one to src/tcp/matrix/words.ts`);
   const [, , ...told] = line;
   return told.map(([answer, after, level, clause]) => ({
@@ -280,6 +280,11 @@ export function outcomesOf(row: Row, event: Event): Outcome[] {
     clause,
     level,
   }));
+}
+
+/** The line that holds for a cell. */
+export function lineOf(row: Row, event: Event): Line | undefined {
+  return LINES.find(([events, rows]) => fits(events, event.name) && fitsRow(rows, row));
 }
 
 function stateOf(target: Target, { name, state }: Row): State {
