@@ -13,6 +13,7 @@ export const ALL_COMMANDS: Commands = {
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   list: async () => (await import('./list.ts')).listCommand(),
   arcs: async () => (await import('./arcs.ts')).arcsCommand(),
+  matrix: async () => (await import('./matrix.ts')).matrixCommand(),
   exec: async () => (await import('./exec.ts')).execCommand(),
   read: async () => (await import('./read.ts')).readCommand(),
   replay: async () => (await import('./replay.ts')).replayCommand(),

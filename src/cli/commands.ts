@@ -20,6 +20,7 @@ export type CommandName =
   | 'doctor'
   | 'list'
   | 'arcs'
+  | 'matrix'
   | 'exec'
   | 'read'
   | 'replay'
@@ -48,6 +49,7 @@ export const COMMANDS: Readonly<Record<CommandName, About>> = {
   doctor: { group: 'more', summary: 'check this machine and show how to fix problems' },
   list: { group: 'more', summary: 'list all scenarios' },
   arcs: { group: 'more', summary: 'prove all state transitions' },
+  matrix: { group: 'more', summary: 'each event in each state, against RFC 9293' },
   exec: { group: 'more', summary: 'run a command in a private network, without root' },
   replay: { group: 'more', summary: 'show or export a saved run' },
   clean: { group: 'more', summary: 'undo what a crashed run left on a remote host' },

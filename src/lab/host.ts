@@ -1,7 +1,7 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import type { HostName } from '../evidence/events.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
-import type { SegmentToEncode } from '../tcp/segment.ts';
+import type { IcmpToEncode, SegmentToEncode } from '../tcp/segment.ts';
 import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Program } from './program.ts';
@@ -64,6 +64,8 @@ export interface Host {
 
   /** Sends a crafted segment; the kernel of this host knows nothing of it. */
   sendSegment(segment: SegmentToEncode): Promise<void>;
+  /** Sends a crafted ICMP error. */
+  sendIcmp(error: IcmpToEncode): Promise<void>;
 
   /**
    * Has what this host sends wait until it is released, as on any network while ARP is unanswered: so that a call is

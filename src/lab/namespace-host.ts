@@ -9,9 +9,16 @@ import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
-import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../tcp/segment.ts';
+import {
+  encodeIcmp,
+  encodePacket,
+  type IcmpToEncode,
+  type SegmentToEncode,
+  type WirePacket,
+} from '../tcp/segment.ts';
 import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
+import { CraftedPackets } from './crafted-packets.ts';
 import { Ending } from './ending.ts';
 import { NOBODY } from './event-owners.ts';
 import {
@@ -52,7 +59,7 @@ export class NamespaceHost implements EnterableHost {
   #lookedMs: number | undefined;
   readonly #kernelEvents: HostKernelEvents;
   readonly #sockets: SocketDescriptors;
-  #rawSocket: number | undefined;
+  readonly #crafted: CraftedPackets;
   #ending: Ending | undefined;
 
   constructor(options: NamespaceHostOptions) {
@@ -69,6 +76,7 @@ export class NamespaceHost implements EnterableHost {
     this.#programs = new NamespacePrograms({ ...options, ...clock, processes, onProgram });
     this.#rules = new HostRules({ ...options, ...clock, kind: options.firewall });
     this.#kernelEvents = new HostKernelEvents({ ...options, ...clock });
+    this.#crafted = new CraftedPackets({ ...options, ...clock, readPackets: () => this.#readAllPackets() });
     const part = shared ?? leg;
     const concerns = part && ((wire: WirePacket) => part.concerns(wire));
     [this.#packets, this.#table, this.#counters] = this.#namespace.enter(() => {
@@ -175,16 +183,11 @@ export class NamespaceHost implements EnterableHost {
   }
 
   async sendSegment(segment: SegmentToEncode): Promise<void> {
-    this.#rawSocket ??= this.#namespace.enter(() => kernel.openRawSocket(this.#options.family));
-    const packet = encodePacket(segment);
-    const wire = decodePacket(packet);
-    const atMs = this.#nowMs();
-    const bytes = packet.toString('base64');
-    // Before it is sent: a rule of this host may refuse it, and then no socket has sent what that rule dropped.
-    if (wire) this.#options.emit({ type: 'crafted', atMs, host: this.name, wire, bytes });
-    this.#readAllPackets();
-    kernel.sendPacket(this.#rawSocket, packet, segment.destination.address);
-    this.#readAllPackets();
+    this.#crafted.send(encodePacket(segment), segment.destination.address);
+  }
+
+  async sendIcmp(error: IcmpToEncode): Promise<void> {
+    this.#crafted.send(encodeIcmp(error), error.destination);
   }
 
   async holdBack(): Promise<boolean> {
@@ -316,7 +319,7 @@ export class NamespaceHost implements EnterableHost {
       // Reads the kernel's last events, so that they do not reach the next lab.
       () => watch.read(NOBODY),
       () => untilCloseEmitted(),
-      () => this.#rawSocket !== undefined && kernel.close(this.#rawSocket),
+      () => this.#crafted.close(),
       () => this.#rules.close(),
       () => this.#rulesWatch?.close(),
       () => shared && this.#namespace.enter(() => shared.restore()),

@@ -41,6 +41,7 @@ const HOST_CALLS: readonly (keyof Host)[] = [
   'openSockets',
   'destroySocket',
   'sendSegment',
+  'sendIcmp',
   'holdBack',
   'release',
   'watchLoopback',

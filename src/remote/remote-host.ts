@@ -5,7 +5,7 @@ import type { Host, SocketNumber, SpawnOptions, StartOptions } from '../lab/host
 import type { Program } from '../lab/program.ts';
 import type { Rule } from '../lab/rule.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
-import type { SegmentToEncode } from '../tcp/segment.ts';
+import type { IcmpToEncode, SegmentToEncode } from '../tcp/segment.ts';
 import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Channel } from './channel.ts';
@@ -110,6 +110,10 @@ export class RemoteHost implements Host {
 
   sendSegment(segment: SegmentToEncode): Promise<void> {
     return this.#call('sendSegment', segment);
+  }
+
+  sendIcmp(error: IcmpToEncode): Promise<void> {
+    return this.#call('sendIcmp', error);
   }
 
   watchLoopback(): Promise<void> {

@@ -47,7 +47,8 @@ export const TCP = {
   flags: 13,
   window: 14,
   checksum: 16,
+  urgent: 18,
 } as const;
 
 /** RFC 792, RFC 4443, 2.1. Behind it, an error quotes the packet that it is about: its IP header and at least 8 bytes. */
-export const ICMP = { bytes: 8, type: 0, code: 1, leastQuoted: 8 } as const;
+export const ICMP = { bytes: 8, type: 0, code: 1, checksum: 2, leastQuoted: 8 } as const;

@@ -10,6 +10,8 @@ export interface Cell {
   state: string;
   event: string;
   after: State;
+  /** What Linux sent in reply, by its flags. */
+  answer: string;
   /** Whether a socket listens on the port afterwards. */
   listener: boolean;
   /** What the call gave. */

@@ -27,6 +27,11 @@ export function tapPoint(place: number, { result, number }: LabReport): string {
   return point + lines.map((line) => `  ${line}\n`).join('');
 }
 
+/** A test point that did not pass, or is skipped, with why. */
+export function tapReason(message: string): string {
+  return `  ---\n  message: ${quote(message)}\n  ...\n`;
+}
+
 export function tapBailOut(why: string): string {
   return `Bail out! ${plain(why)}\n`;
 }
