@@ -1,6 +1,6 @@
 import type { Captured, HostName, TimelineEvent } from '../src/evidence/events.ts';
 import { otherHost } from '../src/evidence/events.ts';
-import type { SegmentToEncode } from '../src/tcp/segment.ts';
+import type { SegmentToEncode } from '../src/tcp/encode.ts';
 import { captured, segment } from './hand-built.ts';
 
 interface Bulk {

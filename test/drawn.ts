@@ -1,7 +1,7 @@
 import type { Called, Captured, HostName, TimelineEvent } from '../src/evidence/events.ts';
 import { ladderParts } from '../src/report/terminal/ladder/ladder.ts';
 import type { Style } from '../src/report/terminal/style.ts';
-import type { SegmentToEncode } from '../src/tcp/segment.ts';
+import type { SegmentToEncode } from '../src/tcp/encode.ts';
 import { sequenceNumber } from '../src/tcp/sequence.ts';
 import { CONNECTION, captured, passed, segment, timelineOf } from './hand-built.ts';
 

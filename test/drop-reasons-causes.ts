@@ -7,8 +7,8 @@ import type { SocketNumber } from '../src/lab/host.ts';
 import type { Lab } from '../src/lab/lab.ts';
 import { connecting, established, listening, seen } from '../src/scenario/opening.ts';
 import { stageOf } from '../src/scenario/reach.ts';
+import type { SegmentToEncode } from '../src/tcp/encode.ts';
 import type { Family } from '../src/tcp/endpoint.ts';
-import type { SegmentToEncode } from '../src/tcp/segment.ts';
 import { seqDistance, sequenceNumber } from '../src/tcp/sequence.ts';
 import type { State } from '../src/tcp/state.ts';
 import {

@@ -10,7 +10,8 @@ import { socketAddress } from '../src/kernel/socket-address.ts';
 import { INTERFACE, LINK_ADDRESSES } from '../src/lab/addresses.ts';
 import { type EnterableHost, isEnterable } from '../src/lab/host.ts';
 import type { Lab } from '../src/lab/lab.ts';
-import { encodePacket, type Segment, type SegmentToEncode } from '../src/tcp/segment.ts';
+import { encodePacket, type SegmentToEncode } from '../src/tcp/encode.ts';
+import type { Segment } from '../src/tcp/segment.ts';
 import { type SequenceNumber, seqAdd, seqDistance, sequenceNumber } from '../src/tcp/sequence.ts';
 
 /** What the tests of drop reasons do to a lab, past tcplab's own interface: foreign rules, foreign options, broken packets. */

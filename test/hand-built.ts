@@ -18,14 +18,9 @@ import {
   type TimelineEvent,
 } from '../src/evidence/events.ts';
 import { Timeline } from '../src/evidence/timeline.ts';
+import { encodePacket, type SegmentToEncode } from '../src/tcp/encode.ts';
 import { type Endpoint, formatEndpoint } from '../src/tcp/endpoint.ts';
-import {
-  decodePacket,
-  encodePacket,
-  headersOf,
-  type SegmentToEncode,
-  type WirePacket,
-} from '../src/tcp/segment.ts';
+import { decodePacket, headersOf, type WirePacket } from '../src/tcp/segment.ts';
 import type { SocketRow } from '../src/tcp/socket-row.ts';
 import type { State } from '../src/tcp/state.ts';
 

@@ -17,9 +17,10 @@ import { configureLink, createVethPair, interfaceIndex } from '../src/kernel/rtn
 import { SocketTable } from '../src/kernel/sock-diag.ts';
 import * as socket from '../src/kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../src/kernel/sysctl.ts';
+import { encodePacket } from '../src/tcp/encode.ts';
 import type { Family } from '../src/tcp/endpoint.ts';
 import { addressText, formatEndpoint } from '../src/tcp/endpoint.ts';
-import { checksumsHold, decodePacket, encodePacket, type Segment } from '../src/tcp/segment.ts';
+import { checksumsHold, decodePacket, type Segment } from '../src/tcp/segment.ts';
 import type { SocketRow } from '../src/tcp/socket-row.ts';
 import { parseState, type State } from '../src/tcp/state.ts';
 import { Pair, until } from './namespaces.ts';

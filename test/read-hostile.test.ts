@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ConnectionResult, GivenPlace, ReadResult } from '../src/captures/result.ts';
-import { encodePacket } from '../src/tcp/segment.ts';
+import { encodePacket } from '../src/tcp/encode.ts';
 import { readBytes } from './captured.ts';
 import { pcapFile } from './hand-built-capture.ts';
 

@@ -17,9 +17,10 @@ import { type RunOptions, runScenario } from '../src/scenario/run.ts';
 import type { Sabotage } from '../src/scenario/sabotage.ts';
 import type { CatalogueScenario, Scenario } from '../src/scenario/scenario.ts';
 import { Turn } from '../src/scenario/turn.ts';
+import { encodePacket, type SegmentToEncode } from '../src/tcp/encode.ts';
 import { sameEndpoint } from '../src/tcp/endpoint.ts';
 import { foldEnd } from '../src/tcp/fold.ts';
-import { decodePacket, encodePacket, type SegmentToEncode, type WirePacket } from '../src/tcp/segment.ts';
+import { decodePacket, type WirePacket } from '../src/tcp/segment.ts';
 import { STATES, type State } from '../src/tcp/state.ts';
 import { listenerRow, row } from './hand-built.ts';
 

@@ -1,7 +1,7 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import type { HostName } from '../evidence/events.ts';
+import type { IcmpToEncode, SegmentToEncode } from '../tcp/encode.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
-import type { IcmpToEncode, SegmentToEncode } from '../tcp/segment.ts';
 import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import type { Program } from './program.ts';

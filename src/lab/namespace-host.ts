@@ -8,14 +8,9 @@ import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { SocketTable } from '../kernel/sock-diag.ts';
 import * as kernel from '../kernel/socket.ts';
 import { readSysctl, writeSysctl } from '../kernel/sysctl.ts';
+import { encodeIcmp, encodePacket, type IcmpToEncode, type SegmentToEncode } from '../tcp/encode.ts';
 import { type Endpoint, formatEndpoint } from '../tcp/endpoint.ts';
-import {
-  encodeIcmp,
-  encodePacket,
-  type IcmpToEncode,
-  type SegmentToEncode,
-  type WirePacket,
-} from '../tcp/segment.ts';
+import type { WirePacket } from '../tcp/segment.ts';
 import type { SocketOption } from '../tcp/socket-options.ts';
 import type { SocketRow } from '../tcp/socket-row.ts';
 import { CraftedPackets } from './crafted-packets.ts';

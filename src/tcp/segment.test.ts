@@ -1,14 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodePacket, type SegmentToEncode } from './encode.ts';
 import { addressBytes, addressText } from './endpoint.ts';
-import {
-  checksumsHold,
-  decodePacket,
-  encodePacket,
-  flagBits,
-  type IcmpError,
-  type SegmentToEncode,
-} from './segment.ts';
+import { checksumsHold, decodePacket, flagBits, type IcmpError } from './segment.ts';
 import { sequenceNumber } from './sequence.ts';
 
 const LETTERS = ['F', 'S', 'R', 'P', '.', 'U', 'E', 'W'];

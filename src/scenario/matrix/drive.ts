@@ -4,6 +4,7 @@ import type { Captured, TimelineEvent } from '../../evidence/events.ts';
 import { rowOf, stateInTable } from '../../evidence/witness/socket-table.ts';
 import type { SocketNumber } from '../../lab/host.ts';
 import type { Lab, Tables } from '../../lab/lab.ts';
+import { encodePacket } from '../../tcp/encode.ts';
 import { type Endpoint, formatEndpoint } from '../../tcp/endpoint.ts';
 import {
   afterEnd,
@@ -15,7 +16,7 @@ import {
   segmentOf,
 } from '../../tcp/matrix/events.ts';
 import { isPassive, type Row } from '../../tcp/matrix/rows.ts';
-import { encodePacket, type Segment } from '../../tcp/segment.ts';
+import type { Segment } from '../../tcp/segment.ts';
 import { sequenceNumber } from '../../tcp/sequence.ts';
 import type { State } from '../../tcp/state.ts';
 

@@ -1,5 +1,5 @@
+import type { SegmentToEncode } from '../encode.ts';
 import type { Endpoint } from '../endpoint.ts';
-import type { SegmentToEncode } from '../segment.ts';
 import { type SequenceNumber, seqAdd, seqDistance, sequenceNumber } from '../sequence.ts';
 
 /** Calls that a program makes on the descriptor of the connection; `abort` is close() with SO_LINGER 0. */
