@@ -133,7 +133,7 @@ describe('a verdict', () => {
     expect(judgeTrial(new Timeline(), counted)).toMatchObject({ answer: 'none', verdict: 'as the RFC' });
     // It acknowledges more than before.
     expect(judged(fin, at(330, 'F.', 11))).toMatchObject({ answer: null, verdict: 'not seen' });
-    expect(judgeTrial(new Timeline(), { ...trialWith([fin]), readMs: 1300 }).verdict).toBe('not seen');
+    expect(judgeTrial(new Timeline(), { ...trialWith([fin]), readMs: 31_000 }).verdict).toBe('not seen');
     expect(judgeTrial(new Timeline(), { ...trialWith([fin]), arrivedMs: undefined }).verdict).toBe(
       'not seen',
     );

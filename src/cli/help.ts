@@ -48,7 +48,7 @@ export function overview(program: Command): string {
   return [
     `Usage: tcplab <command> [options]\n\n${wrap(program.description(), helpWidth())}\n`,
     ...lines,
-    wrap(`More: ${more.join(', ')} (\`tcplab COMMAND --help\`)`, helpWidth()),
+    wrap(`More: ${more.join(', ')} (tcplab help NAME)`, helpWidth()),
     '',
   ].join('\n');
 }

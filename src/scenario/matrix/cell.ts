@@ -14,7 +14,7 @@ import type { SeenPacket, Trial } from './drive.ts';
 export const VERDICTS = ['as the RFC', 'allowed', 'differs', 'not seen'] as const;
 export type CellVerdict = (typeof VERDICTS)[number];
 
-/** What an event in a state came to, and what the RFCs say of it. */
+/** What an event in a state came to, and what the RFCs ask for. */
 export interface Cell {
   /** The row's name: the state before the event, and how it was reached where that matters. */
   state: string;
@@ -32,7 +32,7 @@ export interface Cell {
   call: string | null;
   /** The errno that the program gets from the socket (SO_ERROR); null without one. */
   error: string | null;
-  /** What the RFCs say first, and what else they allow. */
+  /** What the RFCs ask for, and what else they allow. */
   outcomes: Outcome[];
   /** The states that fit what each witness saw; empty where it can't know. */
   witnesses: Record<WitnessName, readonly State[]>;
@@ -53,8 +53,8 @@ const EARLIEST_TIMER_MS = 190;
 /** The kernel answers a segment while it receives it, or while the call is made: then no timer happens to fire. */
 const AT_ONCE_MS = 5;
 
-/** The first timer that changes a state runs out after 1 s: that of a SYN-ACK (TCP_TIMEOUT_INIT). */
-const LATEST_MS = 900;
+/** In a handshake the first timer that changes a state runs out after 1 s (TCP_TIMEOUT_INIT); else none does within 30 s. */
+const LATEST_MS = { handshake: 900, other: 30_000 };
 
 /** Judges what was seen of a trial. */
 export function judgeTrial(timeline: Timeline, trial: Trial): Cell {
@@ -82,7 +82,8 @@ export function judgeTrial(timeline: Timeline, trial: Trial): Cell {
   });
   if (since === undefined) return unseen('the segment was not seen to arrive');
   if (hasRepeatedSyn(trial, since)) return unseen('the end retransmitted its SYN before the event');
-  if (trial.readMs - since > LATEST_MS)
+  const latestMs = LATEST_MS[row.state.startsWith('SYN') ? 'handshake' : 'other'];
+  if (trial.readMs - since > latestMs)
     return unseen('the state was read so late that a timer may have changed it');
   if (!answering && [...repeats.values()].includes('maybe'))
     return unseen('what the end sent may be an answer, or a retransmission by its timer');
@@ -97,7 +98,7 @@ export function judgeTrial(timeline: Timeline, trial: Trial): Cell {
 /**
  * Whether the end had sent the segment before, so that it may be its timer's. What comes later than at once is a retransmission if
  * the time fits the first timer, or the kernel counted it as one: after an unacceptable ACK in SYN-SENT that timer is short
- * (tcp_rcv_synsent_state_process). One with another acknowledgment may stand for an ACK that was put off.
+ * (tcp_rcv_synsent_state_process). One with another acknowledgment than the end sent last may stand for an ACK that was put off.
  */
 function repeatOf({ atMs, segment }: SeenPacket, trial: Trial, sinceMs: number): 'no' | 'yes' | 'maybe' {
   const before = trial.sent
@@ -107,7 +108,8 @@ function repeatOf({ atMs, segment }: SeenPacket, trial: Trial, sinceMs: number):
   const mayBeTimer = atMs - before.atMs >= EARLIEST_TIMER_MS;
   if (atMs - sinceMs < AT_ONCE_MS) return mayBeTimer ? 'maybe' : 'no';
   const isCounted = mayBeTimer || trial.retransmitted > 0;
-  return isCounted && before.segment.ack === segment.ack ? 'yes' : 'maybe';
+  const { ack } = trial.sent.findLast((earlier) => earlier.atMs < sinceMs)?.segment ?? before.segment;
+  return isCounted && segment.ack === ack ? 'yes' : 'maybe';
 }
 
 /** After that Linux sends less at a time, and gives the connection up sooner. */

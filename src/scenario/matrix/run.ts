@@ -6,7 +6,7 @@ import { type Cell, judgeTrial } from './cell.ts';
 import { drive } from './drive.ts';
 
 /** How often a cell is driven, at most, when the machine was too busy to distinguish an answer from a retransmission. */
-const TRIES = 3;
+const TRIES = 6;
 
 export interface MatrixRun {
   /** In the order of the rows, and of the events in each. */

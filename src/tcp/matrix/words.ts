@@ -269,7 +269,7 @@ export const LINES: readonly Line[] = [
   ['call-abort', '*', ['none', 'CLOSED', 'text', '3.10.5']],
 ];
 
-/** What the RFCs say of a cell: the first is their word, the others are allowed too. */
+/** The outcomes that the RFCs ask for or allow in a cell: the first is their word, the others are allowed too. */
 export function outcomesOf(row: Row, event: Event): Outcome[] {
   const line = lineOf(row, event);
   if (!line) throw new Error(`no line has ${event.name} in ${row.name}: add one to src/tcp/matrix/words.ts`);
