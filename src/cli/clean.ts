@@ -38,7 +38,7 @@ export function cleanCommand(): Command {
 async function clean(name: string, { dryRun = false, json = false }: Options): Promise<void> {
   if (!isPlace(name)) throw unknownHost(name);
   await using channel = await Channel.open(parsePlace(name));
-  // One call: what is there may change between two, and the list must be of what was removed.
+  // In one call: a second one could find something else than what was removed.
   const { found, failures } = await channel.call('clean', !dryRun);
   if (!json) for (const undo of found) process.stdout.write(`${undo}\n`);
   if (json)
