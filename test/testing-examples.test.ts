@@ -73,7 +73,7 @@ describe('docs/testing.md', () => {
     const { status, stdout, stderr } = await run([...inFolder(folder), ...VITEST], ENVIRONMENT);
     expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/Test Files +5 passed \(5\)/);
-    expect(stdout).toMatch(/Tests +12 passed \(12\)/);
+    expect(stdout).toMatch(/Tests +13 passed \(13\)/);
   });
 
   it('has a test for jest that runs in CommonJS', async () => {
@@ -106,7 +106,7 @@ describe('docs/testing.md', () => {
 
   it('describes everything that a lab has', () => {
     expect(files.length).toBe(5);
-    expect(fragments.length).toBe(7);
+    expect(fragments.length).toBe(8);
     for (const word of [
       'connected',
       'connectionOf',
@@ -115,6 +115,7 @@ describe('docs/testing.md', () => {
       'timeline',
       'assertState',
       'matchers',
+      'lab.middle',
     ])
       expect(text).toContain(word);
   });
@@ -190,13 +191,16 @@ function project(): string {
   return folder;
 }
 
-/** Each in a lab of its own, with what the text around it presumes. */
+/** Each in a lab of its own, or one that it opens itself, with what the text around it presumes. */
 function fragmentsAsTests(fragments: readonly string[]): string {
   const tests = fragments.map(
     (code, index) => `it('runs fragment ${index + 1}', async () => {
   await using lab = await createLab({ serverPort: 4000 });
   const connection = await lab.connected();
-  ${code}});`,
+  {
+    ${code}
+  }
+});`,
   );
   return `import { once } from 'node:events';
 import http from 'node:http';
