@@ -4,7 +4,7 @@
  */
 const BEYOND_CI = [
   /^this machine itself is in \d+\.\d+\.\d+\.\d+\/\d+$/,
-  /^this machine’s kernel has no int 0x80$/,
+  /^this machine’s kernel has no (int 0x80|iptables-legacy for ordinary users)$/,
 ];
 
 /**

@@ -18,7 +18,7 @@ async function check(ids: string[], command: string, ...options: string[]) {
   const { status, stdout, stderr } = await tcplab(
     ...['check', 'client', '--only', ...ids, '--json', ...options, '--', command],
   );
-  expect(stderr).toBe('');
+  expect({ status, stderr, reports: stdout !== '' }).toEqual({ status, stderr: '', reports: true });
   const report = JSON.parse(stdout) as CheckReport;
   expect(report.probes.map(({ id }) => id)).toEqual(ids);
   return { status, probes: report.probes };

@@ -34,6 +34,7 @@ export const testNeeds = [
   tool('iptables', { apt: 'iptables', dnf: 'iptables-nft', apk: 'iptables', pacman: 'iptables' }),
   tool('tcpdump', { apt: 'tcpdump', dnf: 'tcpdump', apk: 'tcpdump', pacman: 'tcpdump' }),
   tool('tshark', { apt: 'tshark', dnf: 'wireshark-cli', apk: 'tshark', pacman: 'wireshark-cli' }),
+  tool('ping', { apt: 'iputils-ping', dnf: 'iputils', apk: 'iputils-ping', pacman: 'iputils' }),
   tool('lsof', { apt: 'lsof', dnf: 'lsof', apk: 'lsof', pacman: 'lsof' }),
   tool('conntrack', {
     apt: 'conntrack',

@@ -14,7 +14,7 @@ export interface TrackedEntry {
   expiresS: number;
 }
 
-export interface BoxRuleSet {
+interface BoxRuleSet {
   rule: number;
   /** What it matches and does, in nft's words: `ct state invalid drop`. */
   text: string;
@@ -23,7 +23,7 @@ export interface BoxRuleSet {
 }
 
 /** Between the hosts of this lab is a box, which is set up like this. */
-export interface BoxOpened {
+interface BoxOpened {
   type: 'box-opened';
   atMs: number;
   address: string;

@@ -26,7 +26,7 @@ export function boxRuleFor(timeline: Timeline, packet: { bytes: string }): strin
 }
 
 /** `box rule 1: ct state invalid drop` */
-export function boxRuleWords(timeline: Timeline, number: number): string {
+function boxRuleWords(timeline: Timeline, number: number): string {
   const rule = timeline.of('box-opened')[0]?.rules.find((one) => one.rule === number);
   return `box rule ${number}${rule ? `: ${rule.text}` : ''}`;
 }

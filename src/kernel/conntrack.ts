@@ -36,7 +36,7 @@ const IPS_SEEN_REPLY = 2;
 const IPS_ASSURED = 4;
 
 /** The words of conntrack(8), by their numbers (include/uapi/linux/netfilter/nf_conntrack_tcp.h). */
-export const CONNTRACK_STATES = [
+const CONNTRACK_STATES = [
   'NONE',
   'SYN_SENT',
   'SYN_RECV',
@@ -48,7 +48,7 @@ export const CONNTRACK_STATES = [
   'CLOSE',
   'SYN_SENT2',
 ] as const;
-export type ConntrackState = (typeof CONNTRACK_STATES)[number];
+type ConntrackState = (typeof CONNTRACK_STATES)[number];
 
 /** What connection tracking has of a connection. */
 export interface ConntrackEntry {

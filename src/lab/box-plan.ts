@@ -20,7 +20,7 @@ export interface BoxRule {
 }
 
 /** The box's interface to each host. */
-export const BOX_INTERFACES = { client: 'eth0', server: 'eth1' } as const;
+const BOX_INTERFACES = { client: 'eth0', server: 'eth1' } as const;
 
 const VERDICTS: Record<BoxRule['does'], string> = {
   drop: 'drop',

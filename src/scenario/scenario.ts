@@ -54,7 +54,7 @@ export interface BoxScenario extends Scenario {
 }
 
 /** The text of `tcplab explain` and docs/boxes.md. */
-export interface BoxAbout {
+interface BoxAbout {
   steps: readonly string[];
   /** What each end shows during the hold. */
   client: string;

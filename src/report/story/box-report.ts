@@ -67,7 +67,7 @@ function entriesLine(entries: BoxReport['entries']): string {
 }
 
 /** As conntrack(8) prints it: `ESTABLISHED [ASSURED]`. */
-export function entryWords({ state, replied, assured }: TrackedEntry): string {
+function entryWords({ state, replied, assured }: TrackedEntry): string {
   return `${state}${replied ? '' : ' [UNREPLIED]'}${assured ? ' [ASSURED]' : ''}`;
 }
 

@@ -38,7 +38,7 @@ export interface Cell {
   witnesses: Record<WitnessName, readonly State[]>;
 }
 
-export interface SentSegment {
+interface SentSegment {
   flags: string;
   seq: number;
   ack: number | null;

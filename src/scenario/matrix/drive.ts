@@ -96,7 +96,7 @@ export async function drive(
 }
 
 /** The end under test; after a passive open it is the listener too, to which it returns. */
-export function endUnderTest({ row, event, connection }: Trial): ConnectionEnd {
+function endUnderTest({ row, event, connection }: Trial): ConnectionEnd {
   const mayListen = row.path.length < 3 && (isPassive(row) || event.name === 'call-listen');
   return endOf(connection, 'server', mayListen ? 'LISTEN' : 'CLOSED');
 }

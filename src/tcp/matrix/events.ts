@@ -3,7 +3,7 @@ import type { Endpoint } from '../endpoint.ts';
 import { type SequenceNumber, seqAdd, seqDistance, sequenceNumber } from '../sequence.ts';
 
 /** Calls that a program makes on the descriptor of the connection; `abort` is close() with SO_LINGER 0. */
-export const CALLS = ['listen', 'connect', 'send', 'recv', 'shutdown', 'close', 'abort'] as const;
+const CALLS = ['listen', 'connect', 'send', 'recv', 'shutdown', 'close', 'abort'] as const;
 export type Call = (typeof CALLS)[number];
 
 /** A number that a crafted segment has: one of `Numbers`, and so many more. */
@@ -16,7 +16,7 @@ export type Event = { name: string } & (
   | { kind: 'icmp'; ipv4: IcmpCode; ipv6: IcmpCode | null }
   | { kind: 'call'; call: Call }
 );
-export interface IcmpCode {
+interface IcmpCode {
   type: number;
   code: number;
 }

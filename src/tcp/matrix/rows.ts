@@ -8,7 +8,7 @@ export interface Row {
   /** The events that lead there from CLOSED, and the state after each. */
   path: readonly Step[];
 }
-export type Step = readonly [event: string, state: State];
+type Step = readonly [event: string, state: State];
 
 const LISTENING: Step[] = [['call-listen', 'LISTEN']];
 const RECEIVED: Step[] = [...LISTENING, ['syn-same', 'SYN-RECEIVED']];

@@ -7,7 +7,7 @@ import { ROWS, type Row } from './rows.ts';
 export type Answer = 'none' | 'ACK' | 'SYN' | 'SYN-ACK' | 'FIN' | 'DATA' | 'RST' | 'RST+ACK';
 
 /** How much the text asks for it: by a keyword of RFC 2119, or only by describing it. */
-export type Level = 'MUST' | 'SHOULD' | 'MAY' | 'text';
+type Level = 'MUST' | 'SHOULD' | 'MAY' | 'text';
 
 /** One outcome that the RFCs name or allow. */
 export interface Outcome {
