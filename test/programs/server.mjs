@@ -19,7 +19,7 @@ const modes = {
     };
     const server = listen({ allowHalfOpen: true }, (socket) => {
       begun.set(socket, '');
-      socket.setTimeout(300, () => begun.get(socket) === '' && socket.destroy());
+      socket.setTimeout(1500, () => begun.get(socket) === '' && socket.destroy());
       socket.on('data', (data) => {
         const lines = `${begun.get(socket)}${data}`.split('\n');
         begun.set(socket, lines.pop() ?? '');
