@@ -289,3 +289,15 @@ describe.concurrent('tcplab exec ends what it started', () => {
     expect(stdout.replaceAll('\r', '')).toBe('interrupted\nover\n');
   });
 });
+
+it('does not look proven if it stops in the middle', async () => {
+  const halfway = [
+    `const { tcplab } = await import('${REPOSITORY}/build/cli/tcplab.js');`,
+    'void tcplab({ list: () => new Promise(() => {}) });',
+  ].join('\n');
+  const { status, stderr } = await run([process.execPath, '--input-type=module', '-e', halfway, 'list']);
+  expect({ status, stderr }).toEqual({
+    status: 3,
+    stderr: expect.stringMatching(/stopped before it was done/),
+  });
+});

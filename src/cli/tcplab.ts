@@ -20,7 +20,17 @@ const ALIASES: Record<string, string> = { transitions: 'arcs' };
 export async function tcplab(commands: Commands): Promise<void> {
   exitOnSignals();
   guardStandardStreams();
+  process.once('beforeExit', stoppedHalfway);
   await runLine(process.argv.slice(2), commands);
+  process.off('beforeExit', stoppedHalfway);
+}
+
+/** Node ends with status 0 when nothing is left to wait for, also in the middle of a command: that must not look proven. */
+function stoppedHalfway(): void {
+  process.stderr.write(
+    'tcplab: the command stopped before it was done, so nothing is proven: this is a fault of tcplab\n',
+  );
+  process.exitCode = EXIT.machineCannot;
 }
 
 /** Leaves the exit status in `process.exitCode`. */
