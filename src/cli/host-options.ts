@@ -37,7 +37,7 @@ export function addHostOptions(command: Command, { programs }: { programs: boole
 }
 
 /** The value of an option that may be given repeatedly. */
-function oneMore(value: string, before: string[] = []): string[] {
+export function oneMore(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 

@@ -14,14 +14,14 @@ import { ROWS } from '../tcp/matrix/rows.ts';
 import { newCommand } from './commands.ts';
 import { EXIT } from './exit.ts';
 import { helpEnd, OPTION_GROUPS } from './help.ts';
-import { addLabOptions, openHosts } from './host-options.ts';
+import { addLabOptions, oneMore, openHosts } from './host-options.ts';
 import { OutputFile } from './output-file.ts';
 import { refuseSameFile } from './same-file.ts';
 import type { SettingOptions } from './settings-of.ts';
 
 interface Options extends SettingOptions {
-  state: string[];
-  event: string[];
+  state?: string[];
+  event?: string[];
   json?: boolean;
   junit?: string;
   tap?: string;
@@ -30,7 +30,6 @@ interface Options extends SettingOptions {
 }
 
 export function matrixCommand(): Command {
-  const more = (value: string, before: string[]) => [...before, value];
   const command = newCommand('matrix')
     .argument('[state]', 'state before the event, such as FIN-WAIT-2 (default: all)')
     .argument('[event]', 'event, such as rst-win (default: all)')
@@ -39,8 +38,8 @@ export function matrixCommand(): Command {
         'and the error that the program gets. A crafted peer sends the segments and ICMP errors.',
     )
     .optionsGroup(OPTION_GROUPS.first)
-    .option('--state <name>', 'one more state (repeatable)', more, [])
-    .option('--event <name>', 'one more event (repeatable)', more, [])
+    .option('--state <name>', 'one more state (repeatable)', oneMore)
+    .option('--event <name>', 'one more event (repeatable)', oneMore)
     .optionsGroup(OPTION_GROUPS.output)
     .option('--json', 'JSON on standard output (schema/matrix.schema.json)')
     .option('--junit <file>', 'JUnit XML report')
@@ -65,8 +64,8 @@ export function matrixCommand(): Command {
 }
 
 async function matrix(state: string | undefined, event: string | undefined, options: Options): Promise<void> {
-  const rows = chosen('state', ROWS, [...(state === undefined ? [] : [state]), ...options.state]);
-  const events = chosen('event', EVENTS, [...(event === undefined ? [] : [event]), ...options.event]);
+  const rows = chosen('state', ROWS, [state ?? [], options.state ?? []].flat());
+  const events = chosen('event', EVENTS, [event ?? [], options.event ?? []].flat());
   refuseSameFile({ junit: options.junit, tap: options.tap });
   const [junit, tap] = [options.junit, options.tap].map((file) => file && new OutputFile(file));
   await using hosts = await openHosts(options);
