@@ -14,6 +14,7 @@ import { REASONS } from '../src/tcp/matrix/linux.ts';
 import { ROWS, type Row } from '../src/tcp/matrix/rows.ts';
 import type { Segment } from '../src/tcp/segment.ts';
 import { sequenceNumber } from '../src/tcp/sequence.ts';
+import type { State } from '../src/tcp/state.ts';
 import { REPOSITORY, tcplabHere, temporaryFolder } from './cli.ts';
 import { CELLS } from './matrix/cells.ts';
 
@@ -98,6 +99,17 @@ describe('the whole matrix', () => {
 });
 
 describe('a verdict', () => {
+  it('is none where the packets or the kernel events rule out what the socket table shows', async () => {
+    await using lab = await Lab.open();
+    const [trial] = await drive(lab, rowNamed('ESTABLISHED'), [eventNamed('fin')]);
+    const judged = (after: State) => judgeTrial(lab.timeline, { ...(trial as Trial), after });
+    expect(judged('CLOSE-WAIT')).toMatchObject({ verdict: 'as the RFC', after: 'CLOSE-WAIT' });
+    expect(judged('ESTABLISHED')).toMatchObject({
+      verdict: 'not seen',
+      because: 'the socket table shows ESTABLISHED, and the packets CLOSE-WAIT',
+    });
+  });
+
   it('differs when the answer is withheld', async () => {
     const words = async (withheld: boolean) => {
       await using lab = await Lab.open();

@@ -89,10 +89,22 @@ export function judgeTrial(timeline: Timeline, trial: Trial): Cell {
     return unseen('what the end sent may be an answer, or a retransmission by its timer');
   const lost = timeline.of('lost').find(({ witness }) => witness === 'packets');
   if (lost || after === null) return unseen(lost?.what ?? 'the state afterwards was not seen');
+  const against = contradictionOf(base.witnesses, after);
+  if (against !== undefined) return unseen(against);
   const place = outcomes.findIndex((outcome) => outcome.answer === answer && outcome.after === after);
   const verdict = place === 0 ? 'as the RFC' : place > 0 ? 'allowed' : 'differs';
   const because = verdict === 'differs' ? reasonOf(row, event) : null;
   return { ...base, answer, after, verdict, because };
+}
+
+/** The witness that rules out what the socket table shows. */
+function contradictionOf(witnesses: Cell['witnesses'], after: State): string | undefined {
+  // Segments show that a connection is closed, and not that its end listens again.
+  const fitting = after === 'LISTEN' ? [after, 'CLOSED'] : [after];
+  const against = (['packets', 'kernel-events'] as const).find(
+    (name) => witnesses[name].length > 0 && !witnesses[name].some((state) => fitting.includes(state)),
+  );
+  return against && `the socket table shows ${after}, and the ${against} ${witnesses[against].join(' or ')}`;
 }
 
 /**
