@@ -30,7 +30,7 @@ function page({ machine, cells }) {
   const counts = countVerdicts(cells).map((count, index) => `${count} ${VERDICTS[index]}`);
   return `# Every event in every state
 
-This page lists what Linux ${machine.kernel} (${machine.arch}) does with each event in each state, and what RFC 9293, 3.10, says.
+This page lists what Linux ${machine.kernel.replace(/-.*/, '')} (${machine.arch}) does with each event in each state, and what RFC 9293, 3.10, says.
 \`npm run docs:matrix\` generates it from a run of \`tcplab matrix\`. \`tcplab matrix --help\` names the
 events; \`tcplab matrix STATE EVENT\` shows one cell with its segments and witnesses.
 

@@ -37,6 +37,7 @@ describe('the pages under docs/states', () => {
       for (const [, file] of prose.matchAll(/\]\(([\w-]+\.md)/g)) {
         expect(existsSync(join(root, 'docs/states', file ?? '')), file).toBe(true);
       }
+      expect(prose, 'a link that ends within its word').not.toMatch(/\]\([^)]*\)\w/);
     },
   );
 

@@ -72,7 +72,7 @@ const CLAUSE = String.raw`\d(?:\.\d+)+`;
 const TOKENS = new RegExp(
   [
     `RFC 9293, (${CLAUSE}(?:, ${CLAUSE})*)`,
-    String.raw`\bRFC (\d+)(?! calls|, \d)`,
+    String.raw`\bRFC (\d+)\b(?! calls|, \d)`,
     String.raw`\b(${[...STATES].sort((a, b) => b.length - a.length).join('|')})\b(?![-_])`,
     // A sysctl with or without its value, a call, an option, an error, a command.
     String.raw`\bnet\.\w+\.\w+(?: = \d+)?`,

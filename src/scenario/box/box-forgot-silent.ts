@@ -36,7 +36,7 @@ export const boxForgotSilent: BoxScenario = {
       'nf_conntrack_tcp_timeout_established there; many clouds use 350 s or less). Its probes refresh the entry. Set ' +
       'TCP_USER_TIMEOUT, so that an end that sends notices in seconds.',
     remark:
-      'With tcp_loose=1, the default of Linux, the box makes a new entry from the middle of the connection, and nobody ' +
+      'With tcp_loose = 1, the default of Linux, the box makes a new entry from the middle of the connection, and nobody ' +
       'notices anything. Boxes that were made for security do not.',
   },
 };

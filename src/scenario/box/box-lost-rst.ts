@@ -31,7 +31,7 @@ export const boxLostRst: BoxScenario = {
     end: 'Only keepalive, or data that the server sends, ends the end of the server.',
     fix: 'Set keepalive or an idle timeout at the server.',
     remark:
-      'To the server this looks like half-open, and the client did everything right. tcp_loose=1 does not help here: no entry ' +
+      'To the server this looks like half-open, and the client did everything right. tcp_loose = 1 does not help here: no entry ' +
       'begins with an RST.',
   },
 };
