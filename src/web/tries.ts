@@ -104,5 +104,5 @@ function afterRule({ connections }: LabMessage, host: HostName, hook: 'in' | 'ou
   const ends = connections.find(({ isShown }) => isShown)?.ends ?? [];
   const end =
     ends.find((one) => one.host === sender && AFTER[one.state]) ?? ends.find((one) => AFTER[one.state]);
-  return end && `${end.host} ${end.state} → ${AFTER[end.state]}`;
+  return end && `${end.host} ${end.state} → ${AFTER[end.state]}, unless something else holds it`;
 }
